@@ -1,0 +1,87 @@
+"""Fixtures for tests over a real room; see tests/room_server.py for which server that is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from livekit import rtc
+
+from tests.room_server import Grant, RoomServerUnderTest, running_room_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from livekit import api
+
+
+class Join(Protocol):
+    """Connects a client of the official SDK to the test's room (or another `room`).
+
+    `prepare` is called with the Room before it connects: the place to register handlers. `token`
+    replaces the token made from `identity` and `grants` (the fields of api.VideoGrants).
+    """
+
+    async def __call__(
+        self,
+        identity: str,
+        *,
+        room: str | None = None,
+        token: str | None = None,
+        options: rtc.RoomOptions | None = None,
+        prepare: Callable[[rtc.Room], None] | None = None,
+        **grants: Grant,
+    ) -> rtc.Room: ...
+
+
+@pytest.fixture(scope="session")
+async def room_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[RoomServerUnderTest]:
+    directory = tmp_path_factory.mktemp("room_server")
+    async with running_room_server(os.environ, directory) as server:
+        yield server
+
+
+@pytest.fixture
+def room_name() -> str:
+    """A room that no other test uses."""
+    return f"room-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def lk_api(room_server: RoomServerUnderTest) -> AsyncGenerator[api.LiveKitAPI]:
+    async with room_server.api() as client:
+        yield client
+
+
+@pytest.fixture
+async def join(room_server: RoomServerUnderTest, room_name: str) -> AsyncGenerator[Join]:
+    rooms: list[rtc.Room] = []
+
+    async def connect(
+        identity: str,
+        *,
+        room: str | None = None,
+        token: str | None = None,
+        options: rtc.RoomOptions | None = None,
+        prepare: Callable[[rtc.Room], None] | None = None,
+        **grants: Grant,
+    ) -> rtc.Room:
+        client = rtc.Room()
+        if prepare is not None:
+            prepare(client)
+        rooms.append(client)
+        # Never under a timeout: a cancelled connect() aborts the process later (python-sdks#784).
+        await client.connect(
+            room_server.url,
+            token or room_server.token(identity, room or room_name, **grants),
+            options or rtc.RoomOptions(),
+        )
+        return client
+
+    yield connect
+    await asyncio.gather(*(room.disconnect() for room in rooms))
