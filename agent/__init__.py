@@ -1,0 +1,1 @@
+"""The worker that LiveKit dispatches into rooms."""

@@ -1,0 +1,269 @@
+"""Settings: every environment variable that the worker knows, typed and checked once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+_NAMES_IN_A_LIST = re.compile(r"[,\s]+")
+
+DEFAULT_INSTRUCTIONS = (
+    "You are a helpful assistant in a LiveKit room. Answer in the language you are asked in, "
+    "briefly and honestly. Use your tools when they help; if a tool fails, say so. When several "
+    "people write, their messages start with who wrote them: answer the one who asked."
+)
+
+
+class SettingsError(ValueError):
+    """One or more settings are missing or wrong. `problems` names each with what is expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    expected = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise ValueError(f"a URL that starts with {expected}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _split_names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(name for name in _NAMES_IN_A_LIST.split(value) if name)
+    return value
+
+
+ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
+HttpUrl = Annotated[str, _url_of("http", "https")]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
+ReplyPolicy = Literal["always", "mention", "auto"]
+
+
+class Settings(BaseModel):
+    """What the worker runs with. Each field's alias is its environment variable.
+
+    An empty variable counts as not set. Values come from the process environment first, then
+    from the `.env` file. Secrets never appear in a representation or an error.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
+    livekit_url: ServerUrl | None = Field(
+        None, alias="LIVEKIT_URL", description="the LiveKit server to work for (ws:// or wss://)"
+    )
+    livekit_api_key: str | None = Field(None, alias="LIVEKIT_API_KEY", description="its API key")
+    livekit_api_secret: SecretStr | None = Field(
+        None, alias="LIVEKIT_API_SECRET", description="its API secret"
+    )
+
+    agent_name: str = Field(
+        "",
+        alias="AGENT_NAME",
+        max_length=128,
+        description="dispatch name; empty: join every new room, a name: join when dispatched",
+    )
+    agent_identity: str = Field(
+        "agent",
+        alias="AGENT_IDENTITY",
+        min_length=1,
+        max_length=128,
+        description="participant identity that clients call and write to",
+    )
+    agent_display_name: str = Field(
+        "Agent", alias="AGENT_DISPLAY_NAME", max_length=128, description="the name people see"
+    )
+    agent_instructions: str = Field(
+        DEFAULT_INSTRUCTIONS,
+        alias="AGENT_INSTRUCTIONS",
+        max_length=65_536,
+        description="system prompt; a room may have its own in its metadata",
+    )
+    agent_max_rooms: int = Field(
+        25, alias="AGENT_MAX_ROOMS", ge=1, le=1000, description="rooms held at once, then refuse"
+    )
+
+    openai_api_key: SecretStr | None = Field(
+        None, alias="OPENAI_API_KEY", description="key of the model service"
+    )
+    openai_base_url: HttpUrl = Field(
+        "https://api.openai.com/v1",
+        alias="OPENAI_BASE_URL",
+        description="any OpenAI-compatible service",
+    )
+    llm_model: str = Field(
+        "gpt-4.1-mini", alias="LLM_MODEL", min_length=1, description="model that answers"
+    )
+    llm_temperature: float | None = Field(
+        None, alias="LLM_TEMPERATURE", ge=0, le=2, description="0 to 2; empty: the model's own"
+    )
+    llm_timeout: float = Field(
+        30.0,
+        alias="LLM_TIMEOUT",
+        gt=0,
+        le=600,
+        description="seconds of silence from the model after which an answer has failed",
+    )
+    llm_retries: int = Field(
+        1, alias="LLM_RETRIES", ge=0, le=5, description="retries before the first token"
+    )
+
+    chat_topics: Names = Field(
+        ("lk.chat", "chat"), alias="CHAT_TOPICS", description="topics people write on"
+    )
+    reply_topics: Names = Field(
+        ("llm-response", "lk.transcription"),
+        alias="REPLY_TOPICS",
+        description="text stream topics that every answer goes out on",
+    )
+    reply_policy: ReplyPolicy = Field(
+        "always",
+        alias="REPLY_POLICY",
+        description="always, mention (only when named or replied to), auto (mention in a group)",
+    )
+    interrupt_on_message: bool = Field(
+        False,
+        alias="INTERRUPT_ON_MESSAGE",
+        description="a new message ends the answer in progress to the same person",
+    )
+    max_message_bytes: int = Field(
+        65_536,
+        alias="MAX_MESSAGE_BYTES",
+        ge=1,
+        le=1_048_576,
+        description="longest chat message, in bytes of UTF-8",
+    )
+    max_pending_messages: int = Field(
+        50,
+        alias="MAX_PENDING_MESSAGES",
+        ge=1,
+        le=1000,
+        description="messages one person may have waiting for an answer",
+    )
+    max_context_messages: int = Field(
+        200,
+        alias="MAX_CONTEXT_MESSAGES",
+        ge=2,
+        le=10_000,
+        description="messages of a conversation that the model is given",
+    )
+    stream_timeout: float = Field(
+        30.0,
+        alias="STREAM_TIMEOUT",
+        gt=0,
+        le=600,
+        description="seconds of silence after which an incoming stream is closed",
+    )
+    max_rpc_calls: int = Field(
+        16,
+        alias="MAX_RPC_CALLS",
+        ge=1,
+        le=1000,
+        description="RPC calls one participant may have under way",
+    )
+
+    weather_geocoding_url: HttpUrl = Field(
+        "https://geocoding-api.open-meteo.com/v1/search",
+        alias="WEATHER_GEOCODING_URL",
+        description="Open-Meteo geocoding endpoint of getWeather",
+    )
+    weather_forecast_url: HttpUrl = Field(
+        "https://api.open-meteo.com/v1/forecast",
+        alias="WEATHER_FORECAST_URL",
+        description="Open-Meteo forecast endpoint of getWeather",
+    )
+
+    http_port: int = Field(
+        8081, alias="HTTP_PORT", ge=0, le=65_535, description="health check port; 0: any free one"
+    )
+    drain_timeout: int = Field(
+        1800,
+        alias="DRAIN_TIMEOUT",
+        ge=0,
+        le=86_400,
+        description="seconds that rooms may go on after SIGTERM",
+    )
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"] = Field(
+        "INFO", alias="LOG_LEVEL", description="least severe level that is logged"
+    )
+    log_content: bool = Field(
+        False, alias="LOG_CONTENT", description="also log what people and the model write"
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Self:
+        """Reads and checks everything at once.
+
+        Raises:
+            SettingsError: naming every wrong setting with what is expected.
+        """
+        names = {field.alias for field in cls.model_fields.values()}
+        values: dict[str, Any] = {}
+        if dotenv is not None and dotenv.is_file():
+            values.update(dotenv_values(dotenv))
+        values.update(environ)
+        given = {name: value for name, value in values.items() if name in names and value}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError([_problem(detail) for detail in error.errors()]) from None
+
+    def missing(self, *, server: bool = True) -> list[str]:
+        """What must still be set before the worker can run, one sentence each.
+
+        `server=False` leaves the LiveKit settings out, for a start that is given them otherwise.
+        """
+        problems: list[str] = []
+        if server:
+            if self.livekit_url is None:
+                problems.append("LIVEKIT_URL is not set: expected a URL that starts with ws://")
+            if self.livekit_api_key is None:
+                problems.append("LIVEKIT_API_KEY is not set: expected the server's API key")
+            if self.livekit_api_secret is None:
+                problems.append("LIVEKIT_API_SECRET is not set: expected the server's API secret")
+        if self.openai_api_key is None and "openai_base_url" not in self.model_fields_set:
+            problems.append(
+                "OPENAI_API_KEY is not set: expected a key, or OPENAI_BASE_URL of a model "
+                "service that needs none"
+            )
+        return problems
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
+    name = str(detail["loc"][0])
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    secret = "SECRET" in name or name.endswith("KEY")
+    got = "" if secret else f", got {_shortened(detail['input'])}"
+    return f"{name}: expected {_as_expectation(message)}{got}"
+
+
+def _as_expectation(message: str) -> str:
+    for start in ("Input should be ", "Input should have ", "String should have "):
+        if message.startswith(start):
+            return message.removeprefix(start).split(",")[0].replace("a valid ", "a ")
+    return message[:1].lower() + message[1:]
+
+
+def _shortened(value: object, length: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
