@@ -1,0 +1,179 @@
+"""Access tokens: read and checked as livekit-server does it (pkg/service/auth.go), and issued."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from aiohttp import web
+from livekit import api
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_BEARER = "Bearer "
+_LEEWAY_SECONDS = 60
+_ALGORITHMS = ["HS256"]
+_VALIDATE_PATHS = ("/rtc/validate", "/rtc/v1/validate")
+_REFRESHED_TTL = datetime.timedelta(minutes=10)
+
+PERMISSION_DENIED = "permissions denied"
+"""Text of a refusal for want of a grant (pkg/service/auth.go, ErrPermissionDenied)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a caller proved with a token, or the empty one of a caller without a token."""
+
+    claims: api.Claims
+    video: api.VideoGrants
+    """The token's grants for rooms; a token without them grants nothing."""
+    expires_at: float | None = None
+    """Seconds since 1970."""
+
+    @property
+    def identity(self) -> str:
+        """The participant the token speaks for; empty for a service."""
+        return self.claims.identity
+
+    def can_join(self) -> bool:
+        """Whether the token lets its holder join a room."""
+        return bool(self.video.room_join)
+
+    def can_create(self) -> bool:
+        """Whether the token lets its holder create and delete rooms."""
+        return bool(self.video.room_create)
+
+    def can_list(self) -> bool:
+        """Whether the token lets its holder list rooms."""
+        return bool(self.video.room_list)
+
+    def can_administer(self, room: str) -> bool:
+        """Whether the token makes its holder an administrator of ``room``."""
+        return bool(self.video.room_admin) and self.video.room == room
+
+    def can_register_agent(self) -> bool:
+        """Whether the token lets its holder register as an agent worker."""
+        return bool(self.video.agent)
+
+
+_ANONYMOUS = VerifiedToken(
+    claims=api.Claims(),
+    video=api.VideoGrants(can_publish=False, can_subscribe=False, can_publish_data=False),
+)
+_TOKEN: web.RequestKey[VerifiedToken] = web.RequestKey("token", VerifiedToken)
+
+
+def token_of(request: web.Request) -> VerifiedToken:
+    """Return the verified token of ``request``; one without any grant if it carries none."""
+    return request.get(_TOKEN, _ANONYMOUS)
+
+
+class Authenticator:
+    """Verifies the tokens of one API key, and issues tokens with it."""
+
+    def __init__(self, api_key: str, api_secret: str) -> None:
+        self._api_key = api_key
+        self._api_secret = api_secret
+
+    @property
+    def api_key(self) -> str:
+        """The key that names the secret: the issuer of every token."""
+        return self._api_key
+
+    def verify(self, token: str) -> VerifiedToken:
+        """Return what ``token`` proves.
+
+        Raises HTTPUnauthorized with the text of livekit-server if the token is malformed, of
+        another key, forged, or not valid now.
+        """
+        try:
+            unverified = jwt.decode(token, options={"verify_signature": False})
+        except jwt.InvalidTokenError:
+            raise web.HTTPUnauthorized(text="invalid authorization token") from None
+        issuer = str(unverified.get("iss") or "")
+        if issuer != self._api_key:
+            raise web.HTTPUnauthorized(text=f"invalid API key: {issuer}")
+        try:
+            payload: dict[str, Any] = jwt.decode(
+                token,
+                key=self._api_secret,
+                algorithms=_ALGORITHMS,
+                leeway=_LEEWAY_SECONDS,
+            )
+            return _read(token, payload)
+        except (jwt.InvalidTokenError, TypeError, ValueError, AttributeError) as error:
+            raise web.HTTPUnauthorized(
+                text=f"invalid token: {token}, error: {_reason(error)}"
+            ) from None
+
+    def issue(self, identity: str, claims: api.Claims, ttl: datetime.timedelta) -> str:
+        """Return a token for ``identity`` with ``claims``, valid from now for ``ttl``."""
+        token = api.AccessToken(self._api_key, self._api_secret).with_identity(identity)
+        token.claims = claims
+        return token.with_ttl(ttl).to_jwt()
+
+    def refresh(self, identity: str, claims: api.Claims, expires_at: float | None) -> str:
+        """Return a token that replaces a participant's first one.
+
+        It is valid for ten minutes or until the first one ends, whichever is later
+        (pkg/service/roommanager.go, refreshToken).
+        """
+        left = datetime.timedelta(seconds=max(0.0, (expires_at or 0.0) - time.time()))
+        return self.issue(identity, claims, max(left, _REFRESHED_TTL))
+
+    @property
+    def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
+        """The aiohttp middleware that checks a request's token before any handler sees it.
+
+        As in livekit-server a request without a token passes, with no grants: what it asks for
+        decides. A bad token is refused whatever the path.
+        """
+
+        @web.middleware
+        async def authenticate(
+            request: web.Request,
+            handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        ) -> web.StreamResponse:
+            token = _token_text(request)
+            if token:
+                request[_TOKEN] = self.verify(token)
+            return await handler(request)
+
+        return authenticate
+
+
+def _token_text(request: web.Request) -> str:
+    header = request.headers.get("Authorization", "")
+    if header and not header.startswith(_BEARER):
+        raise web.HTTPUnauthorized(text=f"invalid authorization header. Must start with {_BEARER}")
+    return header.removeprefix(_BEARER) or request.query.get("access_token", "")
+
+
+def _read(token: str, payload: dict[str, Any]) -> VerifiedToken:
+    claims = api.TokenVerifier("", "").verify(token, verify_signature=False)
+    granted: dict[str, Any] | None = payload.get("video")
+    if granted is None:
+        return VerifiedToken(claims, _ANONYMOUS.video, payload.get("exp"))
+    video = claims.video or api.VideoGrants()
+    if "canPublishData" not in granted:
+        # protocol/auth/grants.go: whoever may publish tracks may publish data, unless said.
+        video.can_publish_data = video.can_publish
+    claims.identity = claims.identity or str(payload.get("jti") or "")
+    return VerifiedToken(claims, video, payload.get("exp"))
+
+
+def _reason(error: Exception) -> str:
+    """Return the words of golang-jwt for what PyJWT found."""
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "token has invalid claims: token is expired"
+        case jwt.ImmatureSignatureError():
+            return "token has invalid claims: token is not valid yet"
+        case jwt.InvalidSignatureError():
+            return "token signature is invalid: signature is invalid"
+        case _:
+            return "token is malformed"

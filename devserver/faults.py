@@ -1,0 +1,20 @@
+"""Faults on demand, such as a real server or the network before it shows them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong, for every participant of a server; all of it may change at any time.
+
+    Cutting a connection is ``Participant.cut()``, a restart is ``RoomServer.restart()``.
+    """
+
+    signal_delay: float = 0.0
+    """Seconds by which each signal message to a client is late."""
+    data_delay: float = 0.0
+    """Seconds by which each data packet is late; the order stays."""
+    data_loss: float = 0.0
+    """Share of lossy data packets that are lost, 0 to 1. Reliable packets are never lost."""
+    media_loss: float = 0.0
+    """Share of RTP packets that are not forwarded, 0 to 1."""

@@ -1,0 +1,132 @@
+"""The room server: rooms, and the HTTP server that clients, workers and backends talk to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+from livekit.protocol import models
+from livekit.protocol import room as room_proto
+
+from . import sid
+from .auth import Authenticator
+from .faults import Faults
+from .limits import Limits
+from .packets import PacketRecord
+from .room import Room
+from .services import Service, services
+from .tasks import TaskSet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .listeners import RoomListener
+
+VERSION = "1.13.3"
+"""The version of livekit-server whose behaviour this server has, and which it tells clients."""
+
+
+class RoomLimitError(RuntimeError):
+    """There are as many rooms as the server's limits allow."""
+
+
+class RoomServer:
+    """An embedded LiveKit room server, for development and tests.
+
+    ::
+
+        async with RoomServer() as server:
+            await room.connect(server.url, token)
+
+    It serves on the event loop that starts it. ``port=0`` takes a free port.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        api_key: str = "devkey",
+        api_secret: str = "secret" * 6,
+        limits: Limits | None = None,
+        empty_timeout: int = 300,
+        departure_timeout: int = 20,
+        webhook_urls: tuple[str, ...] = (),
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.api_key = api_key
+        self.api_secret = api_secret
+        self.limits = limits or Limits()
+        self.empty_timeout = empty_timeout
+        """Seconds that a room which nobody joined stays, unless its creator says otherwise."""
+        self.departure_timeout = departure_timeout
+        """Seconds that a room stays after the last one left, unless its creator says otherwise."""
+        self.webhook_urls = webhook_urls
+        self.auth = Authenticator(api_key, api_secret)
+        self.info = models.ServerInfo(
+            edition=models.ServerInfo.Standard,
+            version=VERSION,
+            protocol=17,
+            agent_protocol=1,
+            node_id=sid.new_sid(sid.NODE),
+        )
+        """What clients and workers are told about the server."""
+        self.rooms: dict[str, Room] = {}
+        """The rooms that exist, by name."""
+        self.listeners: list[RoomListener] = []
+        """Who follows the life of rooms; add to it before the server starts."""
+        self.packets = PacketRecord()
+        """The data packets that were forwarded."""
+        self.faults = Faults()
+        """What goes wrong, on demand."""
+        self.tasks = TaskSet()
+        """The server's background tasks: cancelled when it stops."""
+        self._services: list[Service] = list(services(self))
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """The address for clients and workers: ``ws://…``."""
+        return f"ws://{self.host}:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        """The address for the server API: ``http://…``."""
+        return f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Serve. Raises OSError if the port is taken."""
+
+    async def stop(self) -> None:
+        """Send everyone away, close every connection and end every task."""
+
+    async def restart(self) -> None:
+        """Stop and serve again on the same port, with every room forgotten."""
+        await self.stop()
+        await self.start()
+
+    def get_or_create_room(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
+        """Return the room that ``request`` names, and whether it had to be made.
+
+        A room that exists takes over the timeouts, the metadata and the maximum number of
+        participants that the request states, as in livekit-server. Raises RoomLimitError.
+        """
+        raise RoomLimitError
+
+    def delete_room(self, name: str) -> bool:
+        """Send everyone in the room away and end it; False if there is no such room."""
+        return False

@@ -1,0 +1,30 @@
+"""The parts that a server has besides signalling: each has routes, a start and an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aiohttp import web
+
+    from .server import RoomServer
+
+
+class Service(Protocol):
+    """A part of the server. It may add a RoomListener to ``server.listeners`` when it is made."""
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """The HTTP and WebSocket routes it answers."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what it began: called once, when the server stops, before the rooms are closed."""
+        ...
+
+
+def services(server: RoomServer) -> Sequence[Service]:
+    """Return the parts of ``server``, in the order in which they hear of events."""
+    del server
+    return ()

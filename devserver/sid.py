@@ -1,0 +1,16 @@
+"""Identifiers in LiveKit's form: a prefix that names the kind, then twelve random characters."""
+
+import secrets
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+
+ROOM = "RM_"
+PARTICIPANT = "PA_"
+TRACK = "TR_"
+NODE = "ND_"
+
+
+def new_sid(prefix: str) -> str:
+    """Return a fresh identifier, for example ``PA_2sFQmC8kqGdr`` (protocol/utils/guid/id.go)."""
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(12))
