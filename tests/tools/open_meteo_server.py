@@ -1,0 +1,70 @@
+"""A server on loopback that plays Open-Meteo, and fails as it is told."""
+
+import asyncio
+from collections import Counter
+from typing import Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PLACE = {"name": "Paris", "country": "France", "latitude": 48.85341, "longitude": 2.3488}
+CURRENT = {
+    "time": 1769860800,
+    "interval": 900,
+    "temperature_2m": 7.4,
+    "apparent_temperature": 4.1,
+    "relative_humidity_2m": 81,
+    "weather_code": 61,
+    "wind_speed_10m": 13.0,
+    "wind_direction_10m": 240,
+}
+
+
+class OpenMeteoServer:
+    """Counts requests by endpoint; `fail` answers all of them, `hold` makes them wait."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.last_forecast_query: dict[str, str] = {}
+        self.fail: web.Response | None = None
+        self.released = asyncio.Event()
+        self.released.set()
+        self.arrived = asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/v1/search", self._search)
+        app.router.add_get("/v1/forecast", self._forecast)
+        self._server = TestServer(app)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.released.set()
+        await self._server.close()
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("/v1"))
+
+    def hold(self) -> None:
+        """Lets requests wait until `released` is set; `arrived` is set when one does."""
+        self.released.clear()
+        self.arrived.clear()
+
+    async def _search(self, request: web.Request) -> web.StreamResponse:
+        self.requests["search"] += 1
+        if failure := await self._failure():
+            return failure
+        known = request.query["name"].casefold() in {"paris", "paris 2"}
+        return web.json_response({"results": [PLACE]} if known else {"generationtime_ms": 0.5})
+
+    async def _forecast(self, request: web.Request) -> web.StreamResponse:
+        self.requests["forecast"] += 1
+        self.last_forecast_query = dict(request.query)
+        return await self._failure() or web.json_response({"current": CURRENT})
+
+    async def _failure(self) -> web.Response | None:
+        self.arrived.set()
+        await self.released.wait()
+        return self.fail

@@ -1,0 +1,15 @@
+"""describeTools: what a client needs to offer the tools to a person."""
+
+from tools.context import ToolContext
+from tools.tool import tool
+
+
+@tool
+async def describe_tools(context: ToolContext) -> dict[str, object]:
+    """List the tools with their descriptions and the JSON schemas of their arguments."""
+    return {
+        "tools": [
+            {"name": each.name, "description": each.description, "parameters": each.json_schema()}
+            for each in context.toolbox
+        ]
+    }

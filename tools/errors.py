@@ -1,0 +1,98 @@
+"""What a tool may say when it fails.
+
+A `ToolError` is written for its reader: its message and its details may be shown to the model and
+to the caller. The cause of an error (`raise ... from error`) is for the log alone.
+"""
+
+# ruff: noqa: N818 - named by what happened, as the reader of a `raise` or an `except` wants it.
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ToolError(Exception):
+    """A failure with a message that the model and the caller may read.
+
+    Raise one of the subclasses; each says what kind of failure it is.
+
+    Attributes:
+        code: the kind of failure as an RPC error code, outside LiveKit's own 1001 to 1999.
+        message: one short sentence.
+        retry_after: seconds after which a new attempt makes sense, if that is known.
+        fields: what is wrong with the arguments, by wire name of the argument.
+    """
+
+    code: ClassVar[int] = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        self.fields: dict[str, str] = dict(fields or {})
+
+    @property
+    def details(self) -> dict[str, object]:
+        """What a program can act on, ready for JSON: `{"fields": {...}, "retryAfter": seconds}`."""
+        details: dict[str, object] = {}
+        if self.fields:
+            details["fields"] = dict(self.fields)
+        if self.retry_after is not None:
+            details["retryAfter"] = self.retry_after
+        return details
+
+
+class InvalidArguments(ToolError):
+    """The arguments are not what the tool takes; `fields` says which and what is expected."""
+
+    code = 400
+
+
+class NotAllowed(ToolError):
+    """The caller may not do this."""
+
+    code = 403
+
+
+class NotFound(ToolError):
+    """What was asked for does not exist."""
+
+    code = 404
+
+
+class TooLarge(ToolError):
+    """The arguments or the result are over a limit."""
+
+    code = 413
+
+
+class RateLimited(ToolError):
+    """Too many calls; `retry_after` says when to come back."""
+
+    code = 429
+
+
+class OperationFailed(ToolError):
+    """Something went wrong inside; the reader learns that, and never what it was."""
+
+    code = 500
+
+    def __init__(self) -> None:
+        super().__init__("Operation failed")
+
+
+class Unavailable(ToolError):
+    """Something that the tool depends on cannot be reached."""
+
+    code = 503
+
+
+class TimedOut(ToolError):
+    """The tool took longer than it may."""
+
+    code = 504

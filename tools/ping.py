@@ -1,0 +1,10 @@
+"""ping: is anyone there?"""
+
+from tools.clock import now, to_ms
+from tools.tool import tool
+
+
+@tool
+async def ping() -> dict[str, int]:
+    """Check that the agent answers; returns its time in milliseconds since 1970."""
+    return {"pong": to_ms(now())}

@@ -1,0 +1,24 @@
+"""riskyOperation: something that can go wrong, for trying out how a client takes it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.tool import tool
+
+FAILING_TEXT = "data"
+"""The bare text that LiveKit's RPC error-handling example sends, and expects an error for."""
+
+
+@tool(text_argument="data")
+async def risky_operation(
+    fail: Annotated[bool, Field(description="Whether the operation is to fail")] = False,
+    data: Annotated[
+        str, Field(description=f'Text to work on; "{FAILING_TEXT}" makes the operation fail')
+    ] = "",
+) -> dict[str, object]:
+    """Try an operation that fails on demand."""
+    if fail or data == FAILING_TEXT:
+        message = "the operation was told to fail"
+        raise RuntimeError(message)
+    return {"success": True, "result": data}

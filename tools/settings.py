@@ -1,0 +1,18 @@
+"""What tools can be configured with. The worker fills it in; tools read no environment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSettings:
+    """Settings of all tools. A tool that needs another one adds its field here.
+
+    Attributes:
+        weather_geocoding_url: base of Open-Meteo's geocoding API, without `/search`.
+        weather_forecast_url: base of Open-Meteo's forecast API, without `/forecast`.
+        weather_timeout: seconds that getWeather may wait for the service, all requests together.
+    """
+
+    weather_geocoding_url: str = "https://geocoding-api.open-meteo.com/v1"
+    weather_forecast_url: str = "https://api.open-meteo.com/v1"
+    weather_timeout: float = 3.0

@@ -1,0 +1,53 @@
+"""getWeather: the weather in a city."""
+
+import asyncio
+from datetime import UTC
+from typing import Annotated
+
+from pydantic import Field
+
+from tools import open_meteo, weather_codes
+from tools.clock import to_iso
+from tools.context import ToolContext
+from tools.errors import InvalidArguments, Unavailable
+from tools.open_meteo import Units
+from tools.tool import tool
+
+
+@tool
+async def get_weather(
+    context: ToolContext,
+    city: Annotated[
+        str, Field(min_length=1, max_length=100, description="Name of the city, such as Paris")
+    ],
+    units: Annotated[
+        Units, Field(description="metric: Celsius and km/h; imperial: Fahrenheit and mph")
+    ] = "metric",
+) -> dict[str, object]:
+    """Get the current weather in a city."""
+    city = " ".join(city.split())
+    if not city:
+        message = "Invalid arguments: city: should not be blank"
+        raise InvalidArguments(message, fields={"city": "should not be blank"})
+    try:
+        async with asyncio.timeout(context.settings.weather_timeout):
+            place = await open_meteo.find_place(context, city)
+            weather = await open_meteo.current_conditions(context, place, units)
+    except TimeoutError as error:
+        message = "Weather service unreachable"
+        raise Unavailable(message) from error
+    imperial = units == "imperial"
+    return {
+        "city": place.name,
+        "country": place.country,
+        "temperature": weather.temperature,
+        "feelsLike": weather.feels_like,
+        "units": units,
+        "temperatureUnit": "°F" if imperial else "°C",
+        "condition": weather_codes.describe(weather.weather_code),
+        "humidity": weather.humidity,
+        "windSpeed": weather.wind_speed,
+        "windSpeedUnit": "mph" if imperial else "km/h",
+        "windDirection": weather.wind_direction,
+        "observedAt": to_iso(weather.observed_at.astimezone(UTC)),
+    }
