@@ -74,7 +74,7 @@ async def find_place(context: "ToolContext", city: str) -> Place:
         NotFound: Open-Meteo knows no such city.
         RateLimited, Unavailable: see `_fetch`.
     """
-    url = context.settings.weather_geocoding_url.rstrip("/") + "/search"
+    url = context.settings.weather_geocoding_url
     query = {"name": city, "count": "1", "language": "en", "format": "json"}
 
     async def fetch() -> Place:
@@ -94,7 +94,7 @@ async def current_conditions(context: "ToolContext", place: Place, units: Units)
     Raises:
         RateLimited, Unavailable: see `_fetch`.
     """
-    url = context.settings.weather_forecast_url.rstrip("/") + "/forecast"
+    url = context.settings.weather_forecast_url
     query = {
         "latitude": f"{place.latitude}",
         "longitude": f"{place.longitude}",

@@ -8,11 +8,11 @@ class ToolSettings:
     """Settings of all tools. A tool that needs another one adds its field here.
 
     Attributes:
-        weather_geocoding_url: base of Open-Meteo's geocoding API, without `/search`.
-        weather_forecast_url: base of Open-Meteo's forecast API, without `/forecast`.
+        weather_geocoding_url: Open-Meteo's geocoding endpoint.
+        weather_forecast_url: Open-Meteo's forecast endpoint.
         weather_timeout: seconds that getWeather may wait for the service, all requests together.
     """
 
-    weather_geocoding_url: str = "https://geocoding-api.open-meteo.com/v1"
-    weather_forecast_url: str = "https://api.open-meteo.com/v1"
+    weather_geocoding_url: str = "https://geocoding-api.open-meteo.com/v1/search"
+    weather_forecast_url: str = "https://api.open-meteo.com/v1/forecast"
     weather_timeout: float = 3.0

@@ -4,7 +4,6 @@ import pytest
 
 from tests.tools.open_meteo_server import OpenMeteoServer
 from tools import TOOLS
-from tools.settings import ToolSettings
 from tools.toolbox import Toolbox
 
 
@@ -16,8 +15,5 @@ async def open_meteo() -> AsyncIterator[OpenMeteoServer]:
 
 @pytest.fixture
 async def toolbox(open_meteo: OpenMeteoServer) -> AsyncIterator[Toolbox]:
-    settings = ToolSettings(
-        weather_geocoding_url=open_meteo.url, weather_forecast_url=open_meteo.url
-    )
-    async with Toolbox(TOOLS, settings) as toolbox:
+    async with Toolbox(TOOLS, open_meteo.settings) as toolbox:
         yield toolbox

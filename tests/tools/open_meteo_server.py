@@ -7,6 +7,8 @@ from typing import Self
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tools.settings import ToolSettings
+
 PLACE = {"name": "Paris", "country": "France", "latitude": 48.85341, "longitude": 2.3488}
 CURRENT = {
     "time": 1769860800,
@@ -44,8 +46,11 @@ class OpenMeteoServer:
         await self._server.close()
 
     @property
-    def url(self) -> str:
-        return str(self._server.make_url("/v1"))
+    def settings(self) -> ToolSettings:
+        return ToolSettings(
+            weather_geocoding_url=str(self._server.make_url("/v1/search")),
+            weather_forecast_url=str(self._server.make_url("/v1/forecast")),
+        )
 
     def hold(self) -> None:
         """Lets requests wait until `released` is set; `arrived` is set when one does."""

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import json
 import re
 from datetime import timedelta
@@ -128,11 +129,7 @@ async def test_no_connection() -> None:
 
 
 async def test_no_answer_in_time(open_meteo: OpenMeteoServer) -> None:
-    settings = ToolSettings(
-        weather_geocoding_url=open_meteo.url,
-        weather_forecast_url=open_meteo.url,
-        weather_timeout=0.05,
-    )
+    settings = dataclasses.replace(open_meteo.settings, weather_timeout=0.05)
     open_meteo.hold()
     async with Toolbox([get_weather], settings) as toolbox, asyncio.timeout(2):
         with pytest.raises(Unavailable, match="Weather service unreachable"):
@@ -180,6 +177,6 @@ async def test_closing_ends_lookups(toolbox: Toolbox, open_meteo: OpenMeteoServe
 
 def test_open_meteo_is_the_default() -> None:
     settings = ToolSettings()
-    assert re.fullmatch(r"https://.+\.open-meteo\.com/v1", settings.weather_geocoding_url)
-    assert re.fullmatch(r"https://.+\.open-meteo\.com/v1", settings.weather_forecast_url)
+    assert re.fullmatch(r"https://.+\.open-meteo\.com/v1/search", settings.weather_geocoding_url)
+    assert re.fullmatch(r"https://.+\.open-meteo\.com/v1/forecast", settings.weather_forecast_url)
     assert settings.weather_timeout == 3.0
