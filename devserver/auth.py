@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 from aiohttp import web
 from livekit import api
+from livekit.api.access_token import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,11 +29,13 @@ PERMISSION_DENIED = "permissions denied"
 class VerifiedToken:
     """What a caller proved with a token, or the empty one of a caller without a token."""
 
-    claims: api.Claims
+    claims: Claims
     video: api.VideoGrants
     """The token's grants for rooms; a token without them grants nothing."""
     expires_at: float | None = None
     """Seconds since 1970."""
+    has_video: bool = True
+    """Whether the token has grants for rooms at all."""
 
     @property
     def identity(self) -> str:
@@ -61,8 +64,9 @@ class VerifiedToken:
 
 
 _ANONYMOUS = VerifiedToken(
-    claims=api.Claims(),
+    claims=Claims(),
     video=api.VideoGrants(can_publish=False, can_subscribe=False, can_publish_data=False),
+    has_video=False,
 )
 _TOKEN: web.RequestKey[VerifiedToken] = web.RequestKey("token", VerifiedToken)
 
@@ -110,13 +114,13 @@ class Authenticator:
                 text=f"invalid token: {token}, error: {_reason(error)}"
             ) from None
 
-    def issue(self, identity: str, claims: api.Claims, ttl: datetime.timedelta) -> str:
+    def issue(self, identity: str, claims: Claims, ttl: datetime.timedelta) -> str:
         """Return a token for ``identity`` with ``claims``, valid from now for ``ttl``."""
         token = api.AccessToken(self._api_key, self._api_secret).with_identity(identity)
         token.claims = claims
         return token.with_ttl(ttl).to_jwt()
 
-    def refresh(self, identity: str, claims: api.Claims, expires_at: float | None) -> str:
+    def refresh(self, identity: str, claims: Claims, expires_at: float | None) -> str:
         """Return a token that replaces a participant's first one.
 
         It is valid for ten minutes or until the first one ends, whichever is later
@@ -157,7 +161,7 @@ def _read(token: str, payload: dict[str, Any]) -> VerifiedToken:
     claims = api.TokenVerifier("", "").verify(token, verify_signature=False)
     granted: dict[str, Any] | None = payload.get("video")
     if granted is None:
-        return VerifiedToken(claims, _ANONYMOUS.video, payload.get("exp"))
+        return VerifiedToken(claims, _ANONYMOUS.video, payload.get("exp"), has_video=False)
     video = claims.video or api.VideoGrants()
     if "canPublishData" not in granted:
         # protocol/auth/grants.go: whoever may publish tracks may publish data, unless said.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
@@ -12,6 +13,8 @@ from .packets import ForwardedPacket
 if TYPE_CHECKING:
     from .participant import Participant
     from .room import Room
+
+log = logging.getLogger("devserver.data")
 
 RELIABLE = models.DataPacket.RELIABLE
 LOSSY = models.DataPacket.LOSSY
@@ -31,7 +34,7 @@ class Forwarder:
         try:
             packet = models.DataPacket.FromString(data)
         except DecodeError:
-            sender.log("sent a data packet that cannot be parsed")
+            log.warning("%s sent a data packet that cannot be parsed", sender.identity)
             return
         if kind == RELIABLE and packet.sequence and not sender.is_next(packet.sequence):
             return

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from . import sid
+from .peer_connection import PeerConnection
 from .permission import (
     grants_with_permission,
+    is_dependent,
     kind_from_claim,
     may_publish,
     permission_from_grants,
 )
+from .subscriptions import Subscriptions
+from .track import PublishedTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +29,6 @@ if TYPE_CHECKING:
     from .signal_connection import SignalConnection
 
 log = logging.getLogger("devserver.participant")
-
-_DEPENDENT_KINDS = (models.ParticipantInfo.AGENT, models.ParticipantInfo.EGRESS)
 
 
 class LimitExceededError(ValueError):
@@ -65,6 +67,15 @@ class Participant:
             capabilities=join.client_info.capabilities,
         )
         """What others see; it is broadcast as it is, and copied by whoever keeps it."""
+        self.was_active = False
+        """Whether its media connection has ever been up."""
+        self.tracks: dict[str, PublishedTrack] = {}
+        """The tracks it announced, by id; those that are negotiated are in ``info.tracks``."""
+        self.subscription_permission: rtc.SubscriptionPermission | None = None
+        """Who may have its tracks, if it said so."""
+        self.subscriptions = Subscriptions(self)
+        self.connection = PeerConnection(self)
+        self._last_sequence = 0
 
     # --- who it is
 
@@ -96,17 +107,26 @@ class Participant:
     @property
     def is_dependent(self) -> bool:
         """Whether it only serves others: it neither counts nor keeps a room open."""
-        return (
-            self.info.kind in _DEPENDENT_KINDS or self.permission.agent or self.permission.recorder
-        )
+        return is_dependent(self.info.kind, self.permission)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has left."""
+        return self.info.state == models.ParticipantInfo.DISCONNECTED
 
     # --- what the server's API does with it
 
     def remove(
         self,
         reason: models.DisconnectReason = models.DisconnectReason.PARTICIPANT_REMOVED,
+        *,
+        action: rtc.LeaveRequest.Action = rtc.LeaveRequest.DISCONNECT,
     ) -> None:
-        """Tell the client that it has to leave, and take it out of the room at once."""
+        """Tell the client to leave, or with another ``action`` to come back; take it out at once."""
+        if self.closed:
+            return
+        self.signal.send(rtc.SignalResponse(leave=rtc.LeaveRequest(reason=reason, action=action)))
+        self._close(reason)
 
     def cut(self) -> None:
         """Break its signal connection without a word, as a network that fails does."""
@@ -124,9 +144,30 @@ class Participant:
 
         Raises LimitExceededError, and changes nothing, if a value is too large.
         """
+        self._check_limits(name, metadata, attributes or {})
+        changed = (name or self.info.name, metadata or self.info.metadata) != (
+            self.info.name,
+            self.info.metadata,
+        )
+        self.info.name = name or self.info.name
+        self.info.metadata = metadata or self.info.metadata
+        for key, value in (attributes or {}).items():
+            if value:
+                self.info.attributes[key] = value
+            else:
+                self.info.attributes.pop(key, None)
+        if changed or attributes:
+            self.room.announce(self)
+        if permission is not None and permission != self.permission:
+            self._set_permission(permission)
+        elif not (changed or attributes):
+            return
+        self.send_token()
 
     def mute_track(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
-        """Mute a published track in the name of an administrator; None if there is no such track."""
+        """Mute a track in the name of an administrator; None if there is no such track."""
+        self.signal.send(rtc.SignalResponse(mute=rtc.MuteTrackRequest(sid=track_sid, muted=muted)))
+        return self.set_muted(track_sid, muted=muted)
 
     def update_subscriptions(
         self,
@@ -136,3 +177,192 @@ class Participant:
         subscribe: bool,
     ) -> None:
         """Subscribe to tracks, or stop receiving them, as the client itself could."""
+        self.subscriptions.update(track_sids, participant_tracks, subscribe=subscribe)
+        self.connection.reconcile_subscriptions()
+
+    # --- tracks
+
+    def add_track(self, request: rtc.AddTrackRequest) -> PublishedTrack | None:
+        """Take a track that the client is about to send; None if it already has one of that cid."""
+        if any(track.cid == request.cid for track in self.tracks.values()):
+            return None
+        track = PublishedTrack(self, request)
+        self.tracks[track.sid] = track
+        return track
+
+    def pending_track(self, cid: str, kind: str) -> PublishedTrack | None:
+        """Return the announced track that a media section with this track id carries.
+
+        A client that says nothing useful there has its oldest announced track of the kind taken.
+        """
+        pending = [
+            track for track in self.tracks.values() if track.kind == kind and not track.is_published
+        ]
+        return next(
+            (track for track in pending if track.cid == cid), pending[0] if pending else None
+        )
+
+    def track_published(self, track: PublishedTrack) -> None:
+        """Tell everyone of a track whose media section is negotiated."""
+        self.info.is_publisher = True
+        self._sync_tracks()
+        for other in self.room.others(self):
+            other.connection.reconcile()
+        for listener in self.server.listeners:
+            listener.track_published(self.room, self, track.info)
+
+    def unpublish(self, track: PublishedTrack) -> None:
+        """End a track and tell everyone."""
+        if self.tracks.pop(track.sid, None) is None:
+            return
+        was_published = track.is_published
+        self.connection.end_publication(track)
+        if not was_published:
+            return
+        self._sync_tracks()
+        for other in self.room.others(self):
+            other.connection.end_subscription(track)
+            other.connection.reconcile()
+        for listener in self.server.listeners:
+            listener.track_unpublished(self.room, self, track.info)
+
+    def set_muted(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
+        """Note that a track is muted, or not; None if there is no such track."""
+        track = self.tracks.get(track_sid)
+        if track is None:
+            return None
+        if track.info.muted != muted:
+            track.info.muted = muted
+            self._sync_tracks()
+        return track.info
+
+    def subscribed_to(self, track: PublishedTrack) -> None:
+        """Tell the publisher of ``track`` that it has a subscriber."""
+        track.publisher.signal.send(
+            rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
+        )
+
+    def allows_subscription(self, track_sid: str, subscriber: Participant) -> bool:
+        """Whether it lets ``subscriber`` have one of its tracks."""
+        permission = self.subscription_permission
+        if permission is None or permission.all_participants or subscriber.permission.recorder:
+            return True
+        return any(
+            entry.participant_identity == subscriber.identity
+            or (not entry.participant_identity and entry.participant_sid == subscriber.sid)
+            for entry in permission.track_permissions
+            if entry.all_tracks or track_sid in entry.track_sids
+        )
+
+    # --- data
+
+    def receive_data(self, data: bytes, kind: models.DataPacket.Kind) -> None:
+        """Take what the client sent on a data channel."""
+        if not self.closed:
+            self.room.receive_data(self, data, kind)
+
+    def send_data(self, data: bytes, kind: models.DataPacket.Kind, *, sequenced: bool) -> bool:
+        """Send a packet to the client; return whether it is on its way.
+
+        Before the connection is up only packets of a stream that SDKs number wait for it, as in
+        livekit-server (pkg/rtc/participant.go, SendDataMessage).
+        """
+        if not self.is_active and not (sequenced and kind == models.DataPacket.RELIABLE):
+            return False
+        return self.connection.data.send(data, kind)
+
+    def is_next(self, sequence: int) -> bool:
+        """Whether a reliable packet of this number is new, not a repetition."""
+        if sequence <= self._last_sequence:
+            return False
+        self._last_sequence = sequence
+        return True
+
+    # --- its connection
+
+    def send_token(self) -> None:
+        """Send a token that lets the client come back as it is now."""
+        claims = dataclasses.replace(
+            self.token.claims,
+            name=self.info.name,
+            metadata=self.info.metadata,
+            attributes=dict(self.info.attributes),
+            video=self._video,
+        )
+        self.signal.send(
+            rtc.SignalResponse(
+                refresh_token=self.server.auth.refresh(self.identity, claims, self.token.expires_at)
+            )
+        )
+
+    def set_subscription_permission(self, permission: rtc.SubscriptionPermission) -> None:
+        """Note who may have its tracks."""
+        self.subscription_permission = permission
+        for other in self.room.others(self):
+            other.connection.reconcile_subscriptions()
+
+    def join_timed_out(self) -> None:
+        """Note that the time for bringing up the media connection is over."""
+        if not self.was_active:
+            self.remove(models.DisconnectReason.JOIN_FAILURE)
+
+    def connected(self) -> None:
+        """Note that the media connection is up."""
+        if self.info.state not in (models.ParticipantInfo.JOINING, models.ParticipantInfo.JOINED):
+            return
+        self.info.state = models.ParticipantInfo.ACTIVE
+        self.was_active = True
+        self.room.announce(self)
+        for listener in self.server.listeners:
+            listener.participant_joined(self.room, self)
+        self.connection.reconcile()
+
+    def disconnected(self) -> None:
+        """Note that the media connection is lost: the client is gone."""
+        self.remove(models.DisconnectReason.CONNECTION_TIMEOUT)
+
+    def signal_closed(self) -> None:
+        """Note that the signal connection is gone: one that never had media leaves with it."""
+        if not self.was_active and not self.closed:
+            self._close(models.DisconnectReason.SIGNAL_CLOSE)
+
+    def _close(self, reason: models.DisconnectReason) -> None:
+        for track in list(self.tracks.values()):
+            self.unpublish(track)
+        self.info.state = models.ParticipantInfo.DISCONNECTED
+        self.info.disconnect_reason = reason
+        self.signal.close()
+        self.room.release(self)
+        self.server.tasks.start(self.connection.close(), name="close a peer connection")
+
+    def _set_permission(self, permission: models.ParticipantPermission) -> None:
+        self._video = grants_with_permission(self._video, permission)
+        self.info.permission.CopyFrom(permission)
+        for track in list(self.tracks.values()):
+            if not may_publish(permission, track.info.source):
+                self._revoke(track)
+        self.room.announce(self)
+        self.connection.reconcile_subscriptions()
+
+    def _revoke(self, track: PublishedTrack) -> None:
+        self.unpublish(track)
+        self.signal.send(
+            rtc.SignalResponse(track_unpublished=rtc.TrackUnpublishedResponse(track_sid=track.sid))
+        )
+
+    def _sync_tracks(self) -> None:
+        del self.info.tracks[:]
+        self.info.tracks.extend(t.info for t in self.tracks.values() if t.is_published)
+        self.room.announce(self)
+
+    def _check_limits(self, name: str, metadata: str, attributes: Mapping[str, str]) -> None:
+        limits = self.server.limits
+        if len(name) > limits.participant_name_length:
+            raise LimitExceededError("exceeds name length limit")
+        if len(metadata.encode()) > limits.metadata_size:
+            raise LimitExceededError("exceeds metadata size limit")
+        merged = {**self.info.attributes, **attributes}
+        if sum(len(k.encode()) + len(v.encode()) for k, v in merged.items()) > (
+            limits.attributes_size
+        ):
+            raise LimitExceededError("exceeds attributes size limit")

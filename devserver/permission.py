@@ -25,6 +25,17 @@ def kind_from_claim(kind: str | None) -> models.ParticipantInfo.Kind:
     return _KINDS.get(kind or "", models.ParticipantInfo.STANDARD)
 
 
+def is_dependent(
+    kind: models.ParticipantInfo.Kind, permission: models.ParticipantPermission
+) -> bool:
+    """Whether a participant only serves others: it neither counts nor keeps a room open."""
+    return (
+        kind in (models.ParticipantInfo.AGENT, models.ParticipantInfo.EGRESS)
+        or permission.agent
+        or permission.recorder
+    )
+
+
 def permission_from_grants(video: api.VideoGrants) -> models.ParticipantPermission:
     """Return what ``video`` permits (protocol/auth/grants.go, ToPermission)."""
     return models.ParticipantPermission(

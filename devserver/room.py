@@ -55,6 +55,15 @@ class Room:
         """The name by which the room is found."""
         return self.info.name
 
+    def configure(self, request: room_proto.CreateRoomRequest) -> None:
+        """Take over what ``request`` states; what it leaves out stays."""
+        info = self.info
+        info.empty_timeout = request.empty_timeout or info.empty_timeout
+        info.departure_timeout = request.departure_timeout or info.departure_timeout
+        info.max_participants = request.max_participants or info.max_participants
+        if request.metadata and request.metadata != info.metadata:
+            self.set_metadata(request.metadata)
+
     # --- who is in it
 
     def by_sid(self, participant_sid: str) -> Participant | None:
@@ -65,6 +74,7 @@ class Room:
         """Everyone but ``participant``."""
         return [other for other in self.participants.values() if other is not participant]
 
+    @property
     def is_full(self) -> bool:
         """Whether the room has as many participants as it may; agents do not count."""
         limit = self.info.max_participants
@@ -85,7 +95,10 @@ class Room:
             return
         del self.participants[participant.identity]
         self._count_changed()
-        self.announce(participant)
+        if participant.info.disconnect_reason != models.DisconnectReason.DUPLICATE_IDENTITY:
+            # Clients see a new session take the identity over (pkg/rtc/room.go,
+            # IsCloseNotifySkippable).
+            self.announce(participant)
         for listener in self.server.listeners:
             if participant.was_active:
                 listener.participant_left(self, participant)

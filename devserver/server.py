@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
+import secrets
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 from livekit.protocol import models
 from livekit.protocol import room as room_proto
 
-from . import sid
+from . import aiortc_private, sid
 from .auth import Authenticator
+from .cors import cors
 from .faults import Faults
 from .limits import Limits
 from .packets import PacketRecord
 from .room import Room
 from .services import Service, services
+from .signalling import Signalling
 from .tasks import TaskSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from .listeners import RoomListener
+
+_SHUTDOWN_SECONDS = 2.0
 
 VERSION = "1.13.3"
 """The version of livekit-server whose behaviour this server has, and which it tells clients."""
@@ -42,7 +47,7 @@ class RoomServer:
     It serves on the event loop that starts it. ``port=0`` takes a free port.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a setting of its own, by keyword
         self,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -52,7 +57,7 @@ class RoomServer:
         limits: Limits | None = None,
         empty_timeout: int = 300,
         departure_timeout: int = 20,
-        webhook_urls: tuple[str, ...] = (),
+        webhook_urls: Sequence[str] = (),
     ) -> None:
         self.host = host
         self.port = port
@@ -63,7 +68,8 @@ class RoomServer:
         """Seconds that a room which nobody joined stays, unless its creator says otherwise."""
         self.departure_timeout = departure_timeout
         """Seconds that a room stays after the last one left, unless its creator says otherwise."""
-        self.webhook_urls = webhook_urls
+        self.webhook_urls = tuple(webhook_urls)
+        aiortc_private.configure()
         self.auth = Authenticator(api_key, api_secret)
         self.info = models.ServerInfo(
             edition=models.ServerInfo.Standard,
@@ -76,14 +82,17 @@ class RoomServer:
         self.rooms: dict[str, Room] = {}
         """The rooms that exist, by name."""
         self.listeners: list[RoomListener] = []
-        """Who follows the life of rooms; add to it before the server starts."""
+        """Who follows the life of rooms; they hear of events in this order."""
         self.packets = PacketRecord()
         """The data packets that were forwarded."""
         self.faults = Faults()
         """What goes wrong, on demand."""
         self.tasks = TaskSet()
         """The server's background tasks: cancelled when it stops."""
-        self._services: list[Service] = list(services(self))
+        self.sif_trailer = secrets.token_bytes(16)
+        """Marks frames that the server itself would inject; part of the JoinResponse."""
+        self._services: list[Service] = []
+        self._own_listeners: list[RoomListener] = []
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -110,12 +119,43 @@ class RoomServer:
 
     async def start(self) -> None:
         """Serve. Raises OSError if the port is taken."""
+        app = web.Application(
+            middlewares=[cors, self.auth.middleware],
+            client_max_size=self.limits.request_body_size,
+        )
+        app.add_routes([web.get("/", _health)])
+        app.add_routes(Signalling(self).routes())
+        before = len(self.listeners)
+        self._services = list(services(self))
+        self._own_listeners = self.listeners[before:]
+        for service in self._services:
+            app.add_routes(service.routes())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError:
+            await self.stop()
+            raise
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Send everyone away, close every connection and end every task."""
+        for service in self._services:
+            await service.close()
+        self._services = []
+        for room in list(self.rooms.values()):
+            room.close(models.DisconnectReason.SERVER_SHUTDOWN)
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+        await self.tasks.close(grace=_SHUTDOWN_SECONDS)
+        for listener in self._own_listeners:
+            self.listeners.remove(listener)
+        self._own_listeners = []
 
     async def restart(self) -> None:
-        """Stop and serve again on the same port, with every room forgotten."""
+        """Stop and serve again on the same port, with every room forgotten; listeners stay."""
         await self.stop()
         await self.start()
 
@@ -125,8 +165,33 @@ class RoomServer:
         A room that exists takes over the timeouts, the metadata and the maximum number of
         participants that the request states, as in livekit-server. Raises RoomLimitError.
         """
-        raise RoomLimitError
+        room = self.rooms.get(request.name)
+        if room is not None:
+            room.configure(request)
+            return room, False
+        if len(self.rooms) >= self.limits.rooms:
+            raise RoomLimitError("as many rooms as there may be")
+        room = self.rooms[request.name] = Room(self, request)
+        for listener in self.listeners:
+            listener.room_started(room)
+        return room, True
 
     def delete_room(self, name: str) -> bool:
         """Send everyone in the room away and end it; False if there is no such room."""
-        return False
+        room = self.rooms.get(name)
+        if room is None:
+            return False
+        room.close(models.DisconnectReason.ROOM_DELETED)
+        return True
+
+    def forget_room(self, room: Room) -> None:
+        """Take a room that has closed out of the register."""
+        if self.rooms.get(room.name) is room:
+            del self.rooms[room.name]
+            for listener in self.listeners:
+                listener.room_finished(room)
+
+
+async def _health(request: web.Request) -> web.Response:
+    del request
+    return web.Response(text="OK")

@@ -58,6 +58,10 @@ class SignalConnection:
         self._closing = True
         self._wake.set()
 
+    async def wait_closed(self) -> None:
+        """Wait until nothing is sent any more."""
+        await asyncio.wait([self._writer])
+
     def cut(self) -> None:
         """Break the connection as a network that fails does: no close frame, nothing flushed."""
         self._closing = True

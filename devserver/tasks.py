@@ -27,14 +27,17 @@ class TaskSet:
         task.add_done_callback(self._done)
         return task
 
-    async def drain(self) -> None:
-        """Wait until every task has ended by itself, also those that they start."""
-        while others := self._tasks - {asyncio.current_task()}:
-            await asyncio.wait(others)
+    async def close(self, *, grace: float = 0.0) -> None:
+        """Wait ``grace`` seconds for the tasks to end, then cancel what is left and wait for it.
 
-    async def close(self) -> None:
-        """Cancel every task but the calling one, and wait for their end."""
+        The calling task is left out.
+        """
+        deadline = asyncio.get_running_loop().time() + grace
         while others := self._tasks - {asyncio.current_task()}:
+            left = deadline - asyncio.get_running_loop().time()
+            if left > 0:
+                await asyncio.wait(others, timeout=left)
+                continue
             for task in others:
                 task.cancel()
             await asyncio.wait(others)

@@ -1,0 +1,168 @@
+"""Everything of aiortc that is not its public interface, in one place.
+
+aiortc decodes what it receives and encodes what it sends. This server does neither: it takes the
+place of aiortc's RTP receivers and senders between the SDP and the encrypted transport. What that
+leans on is checked by tests/devserver/test_aiortc_private.py; aiortc's minor version is pinned.
+"""
+
+# pyright: reportPrivateUsage=false
+# The private names of aiortc are this file's subject.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from aioice import ice
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
+from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiortc import RTCRtpTransceiver
+    from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
+    from aiortc.rtcrtpparameters import (
+        RTCRtpCodecParameters,
+        RTCRtpReceiveParameters,
+        RTCRtpSendParameters,
+    )
+    from aiortc.rtp import AnyRtcpPacket, RtpPacket
+
+__all__ = [
+    "MidRouter",
+    "NackGenerator",
+    "RtpSender",
+    "StreamStatistics",
+    "codecs_of",
+    "configure",
+    "new_peer_connection",
+    "register_receiver",
+    "register_sender",
+    "replace_media",
+    "route_by_mid",
+    "send_rtp",
+    "set_msid",
+    "ssrcs_of",
+    "transport_of",
+]
+
+_RID_EXTENSIONS = (
+    (14, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
+    (15, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
+)
+_CONSENT_FAILURES = 3
+"""Unanswered consent checks, one about every 5 s, after which a connection is lost: 15 s, as in
+livekit-server (pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
+
+
+class RtpSender(Protocol):
+    """What a transport hands RTCP feedback about an SSRC to."""
+
+    _ssrc: int
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None: ...
+
+
+class MidRouter(RtpRouter):
+    """Routes RTP of an unknown SSRC by its MID extension, as RFC 9143 (9.2) has it.
+
+    aiortc's own router goes by payload type, which fails when a client that did not announce its
+    SSRCs, as Chrome does not for simulcast, sends on two sections.
+    """
+
+    def route_rtp(self, packet: RtpPacket) -> RtpReceiver | None:
+        if packet.ssrc not in self.ssrc_table and packet.extensions.mid is not None:
+            receiver = self.mid_table.get(packet.extensions.mid)
+            if receiver is not None:
+                self.ssrc_table[packet.ssrc] = receiver
+        return super().route_rtp(packet)
+
+
+def configure() -> None:
+    """Adapt aiortc's module-wide settings; further calls change nothing.
+
+    Chrome refuses its own simulcast offer unless the RID extensions were accepted on the bundle's
+    earlier video sections.
+    """
+    known = {extension.uri for extension in HEADER_EXTENSIONS["video"]}
+    for number, uri in _RID_EXTENSIONS:
+        if uri not in known:
+            HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=number, uri=uri))
+    ice.CONSENT_FAILURES = _CONSENT_FAILURES
+
+
+def new_peer_connection() -> RTCPeerConnection:
+    """Return a peer connection with one transport for everything and no STUN server."""
+    return RTCPeerConnection(
+        RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+    )
+
+
+def route_by_mid(transport: RTCDtlsTransport) -> None:
+    """Give ``transport`` a MidRouter; to be called before anything is received."""
+    if not isinstance(transport._rtp_router, MidRouter):
+        transport._rtp_router = MidRouter()
+
+
+def transport_of(transceiver: RTCRtpTransceiver) -> RTCDtlsTransport:
+    """Return the encrypted transport of a media section."""
+    return transceiver.receiver.transport
+
+
+def codecs_of(transceiver: RTCRtpTransceiver) -> list[RTCRtpCodecParameters]:
+    """Return the codecs negotiated for a media section, the client's favourite first."""
+    return transceiver._codecs
+
+
+def ssrcs_of(transceiver: RTCRtpTransceiver) -> tuple[int, int]:
+    """Return the SSRCs that the section's description announces: media, retransmission."""
+    return transceiver.sender._ssrc, transceiver.sender._rtx_ssrc
+
+
+def set_msid(transceiver: RTCRtpTransceiver, stream_id: str, track_id: str) -> None:
+    """Name the stream and the track that the section's description announces."""
+    transceiver.sender._stream_id = stream_id
+    transceiver.sender._track_id = track_id
+
+
+def replace_media(
+    transceiver: RTCRtpTransceiver,
+    receive: Callable[[RTCRtpReceiveParameters], Awaitable[None]],
+    send: Callable[[RTCRtpSendParameters], Awaitable[None]],
+) -> None:
+    """Have ``receive`` and ``send`` called where aiortc would start to decode and to encode.
+
+    Both are called whenever a negotiation is done and the transport is connected: ``receive`` if
+    the client sends in this section, ``send`` if it receives.
+    """
+    transceiver.receiver.receive = receive
+    transceiver.sender.send = send
+
+
+def register_receiver(
+    transport: RTCDtlsTransport, receiver: RtpReceiver, parameters: RTCRtpReceiveParameters
+) -> None:
+    """Have ``receiver`` get the packets of a section, in place of one registered before."""
+    transport._unregister_rtp_receiver(receiver)
+    transport._register_rtp_receiver(receiver, parameters)
+
+
+def register_sender(
+    transport: RTCDtlsTransport, sender: RtpSender, parameters: RTCRtpSendParameters
+) -> None:
+    """Have ``sender`` get the feedback to a section."""
+    transport._unregister_rtp_sender(sender)
+    transport._register_rtp_sender(sender, parameters)
+
+
+async def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
+    """Send an RTP or RTCP packet; one that cannot be sent any more is dropped."""
+    if transport.state != "connected":
+        return
+    try:
+        await transport._send_rtp(data)
+    except ConnectionError:
+        return

@@ -1,0 +1,147 @@
+"""The data channels of one participant, with bounds on what waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiortc import RTCDataChannel
+
+    from .faults import Faults
+    from .limits import Limits
+
+log = logging.getLogger("devserver.data")
+
+RELIABLE_LABEL = "_reliable"
+LOSSY_LABEL = "_lossy"
+_LABELS = {models.DataPacket.RELIABLE: RELIABLE_LABEL, models.DataPacket.LOSSY: LOSSY_LABEL}
+_KINDS = {label: kind for kind, label in _LABELS.items()}
+
+
+class DataChannels:
+    """The reliable and the lossy channel, which the client opens itself.
+
+    What is sent before the reliable channel is open waits for it.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        faults: Faults,
+        receive: Callable[[bytes, models.DataPacket.Kind], None],
+    ) -> None:
+        self._limits = limits
+        self._faults = faults
+        self._receive = receive
+        self._channels: dict[str, RTCDataChannel] = {}
+        self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
+        self._delayed: deque[tuple[float, bytes, str]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._overflowing = False
+
+    @property
+    def reliable_is_open(self) -> bool:
+        """Whether reliable packets go out at once."""
+        channel = self._channels.get(RELIABLE_LABEL)
+        return channel is not None and channel.readyState == "open"
+
+    def add(self, channel: RTCDataChannel) -> None:
+        """Use a channel that the client opened; one of another label is ignored."""
+        kind = _KINDS.get(channel.label)
+        if kind is None:
+            return
+        self._channels[channel.label] = channel
+
+        def receive(message: str | bytes) -> None:
+            if isinstance(message, bytes):
+                self._receive(message, kind)
+
+        channel.on("message", receive)
+        if channel.label == RELIABLE_LABEL:
+            waiting, self._waiting, self._waiting_size = self._waiting, deque(), 0
+            for data in waiting:
+                self._write(data, RELIABLE_LABEL)
+
+    def send(self, data: bytes, kind: models.DataPacket.Kind) -> bool:
+        """Send ``data``; return whether it is on its way.
+
+        Lossy data is dropped when the channel is not open or full, reliable data only past the
+        limit, as livekit-server does with a reader that is too slow.
+        """
+        if self._faults.data_loss and kind == models.DataPacket.LOSSY:
+            if random.random() < self._faults.data_loss:  # noqa: S311  no secret
+                return False
+        label = _LABELS[kind]
+        if self._faults.data_delay or self._delayed:
+            self._delay(data, label)
+            return True
+        return self._write(data, label)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._delayed.clear()
+        self._waiting.clear()
+        self._channels.clear()
+
+    def _write(self, data: bytes, label: str) -> bool:
+        channel = self._channels.get(label)
+        if channel is None or channel.readyState != "open":
+            return label == RELIABLE_LABEL and self._wait(data)
+        limit = (
+            self._limits.data_queue_size
+            if label == RELIABLE_LABEL
+            else self._limits.lossy_queue_size
+        )
+        if channel.bufferedAmount + len(data) > limit:
+            self._complain(label)
+            return False
+        self._overflowing = False
+        try:
+            channel.send(data)
+        except ValueError:  # larger than the client takes
+            log.warning("dropped a data packet of %d bytes: the client takes less", len(data))
+            return False
+        return True
+
+    def _wait(self, data: bytes) -> bool:
+        if self._waiting_size + len(data) > self._limits.data_queue_size:
+            self._complain(RELIABLE_LABEL)
+            return False
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        return True
+
+    def _complain(self, label: str) -> None:
+        if not self._overflowing:
+            self._overflowing = True
+            log.warning("dropping data: the client does not read its %s channel", label)
+
+    def _delay(self, data: bytes, label: str) -> None:
+        """Send later, but never before what was to be sent earlier."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._faults.data_delay
+        if self._delayed:
+            due = max(due, self._delayed[-1][0])
+        self._delayed.append((due, data, label))
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._send_due)
+
+    def _send_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._delayed and self._delayed[0][0] <= loop.time():
+            _, data, label = self._delayed.popleft()
+            self._write(data, label)
+        if self._delayed:
+            self._timer = loop.call_at(self._delayed[0][0], self._send_due)

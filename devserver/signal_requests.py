@@ -1,0 +1,133 @@
+"""What a client asks for on its signal connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+from .participant import LimitExceededError
+from .peer_connection import NegotiationError
+from .permission import may_publish
+
+if TYPE_CHECKING:
+    from .participant import Participant
+
+log = logging.getLogger("devserver.signal")
+
+_LEAVE_REASONS = (
+    models.DisconnectReason.USER_UNAVAILABLE,
+    models.DisconnectReason.USER_REJECTED,
+    models.DisconnectReason.AGENT_ERROR,
+)
+
+
+async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
+    """Do what ``request`` asks for; one of a kind that the server does not have is ignored."""
+    match request.WhichOneof("message"):
+        case "offer":
+            await offer(participant, request.offer)
+        case "trickle":
+            await participant.connection.add_candidate(request.trickle.candidateInit)
+        case "add_track":
+            add_track(participant, request.add_track)
+        case "mute":
+            _mute(participant, request.mute)
+        case "subscription":
+            participant.update_subscriptions(
+                request.subscription.track_sids,
+                request.subscription.participant_tracks,
+                subscribe=request.subscription.subscribe,
+            )
+        case "track_setting":
+            participant.subscriptions.pause(
+                request.track_setting.track_sids, paused=request.track_setting.disabled
+            )
+            participant.connection.apply_pauses()
+        case "subscription_permission":
+            participant.set_subscription_permission(request.subscription_permission)
+        case "update_metadata":
+            _update_metadata(participant, request.update_metadata)
+        case "leave":
+            reason = request.leave.reason
+            participant.remove(
+                reason if reason in _LEAVE_REASONS else models.DisconnectReason.CLIENT_INITIATED
+            )
+        case "ping":
+            participant.signal.send(rtc.SignalResponse(pong=_now_ms()))
+        case "ping_req":
+            participant.signal.send(
+                rtc.SignalResponse(
+                    pong_resp=rtc.Pong(
+                        last_ping_timestamp=request.ping_req.timestamp, timestamp=_now_ms()
+                    )
+                )
+            )
+        case kind:
+            log.debug("ignored a signal request: %s", kind)
+
+
+async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
+    """Answer an offer; a client whose offer cannot be answered has to join anew."""
+    try:
+        await participant.connection.answer(description)
+    except NegotiationError as error:
+        log.warning("%s: cannot answer the offer: %s", participant.identity, error)
+        participant.remove(
+            models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+        )
+
+
+def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
+    """Announce a track, if the participant may publish it."""
+    reason: rtc.RequestResponse.Reason | None = None
+    if not may_publish(participant.permission, request.source):
+        reason = rtc.RequestResponse.NOT_ALLOWED
+    elif request.type not in (models.AUDIO, models.VIDEO):
+        reason = rtc.RequestResponse.UNSUPPORTED_TYPE
+    elif len(participant.tracks) >= participant.server.limits.tracks_per_participant:
+        reason = rtc.RequestResponse.LIMIT_EXCEEDED
+    if reason is not None:
+        _respond(participant, rtc.RequestResponse(reason=reason, add_track=request))
+        return
+    track = participant.add_track(request)
+    if track is not None:
+        participant.signal.send(
+            rtc.SignalResponse(
+                track_published=rtc.TrackPublishedResponse(cid=request.cid, track=track.info)
+            )
+        )
+
+
+def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
+    if participant.set_muted(request.sid, muted=request.muted) is None:
+        _respond(
+            participant,
+            rtc.RequestResponse(reason=rtc.RequestResponse.NOT_FOUND, mute=request),
+        )
+
+
+def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMetadata) -> None:
+    response = rtc.RequestResponse(request_id=request.request_id, update_metadata=request)
+    if not participant.permission.can_update_metadata:
+        response.reason = rtc.RequestResponse.NOT_ALLOWED
+        response.message = "does not have permission to update own metadata"
+    else:
+        try:
+            participant.update(
+                name=request.name, metadata=request.metadata, attributes=request.attributes
+            )
+        except LimitExceededError as error:
+            response.reason = rtc.RequestResponse.LIMIT_EXCEEDED
+            response.message = str(error)
+    _respond(participant, response)
+
+
+def _respond(participant: Participant, response: rtc.RequestResponse) -> None:
+    participant.signal.send(rtc.SignalResponse(request_response=response))
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
