@@ -1,0 +1,25 @@
+"""The command line: one file a command.
+
+What a command needs is imported when it runs: livekit-agents alone takes seconds to import, and
+`token` has no use for it.
+"""
+
+import typer
+
+from agent.cli.call import call
+from agent.cli.chat import chat
+from agent.cli.dev import dev
+from agent.cli.doctor import doctor
+from agent.cli.join_token import token
+from agent.cli.start import start
+
+app = typer.Typer(
+    help="A LiveKit agent that chats, streams its answers, and serves its tools as RPC methods.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show keys and what people wrote.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (dev, start, chat, call, token, doctor):
+    app.command()(command)

@@ -1,0 +1,42 @@
+"""`call`: an RPC from the shell."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from agent.cli.command import CommandError, PatienceOption, RoomOption, run, show
+from agent.cli.target import find_target
+
+
+def call(
+    method: Annotated[str, typer.Argument(help="Name of the method, such as getWeather.")],
+    payload: Annotated[
+        str, typer.Argument(metavar="[JSON]", help='Arguments, such as {"city": "Paris"}.')
+    ] = "",
+    room: RoomOption = "demo",
+    identity: Annotated[str, typer.Option(help="Who calls; unique in the room.")] = "cli-call",
+    patience: PatienceOption = 15.0,
+) -> None:
+    """Call one of the agent's methods and print what it returns."""
+    run(_call(method, payload, room, identity, patience))
+
+
+async def _call(method: str, payload: str, room: str, identity: str, patience: float) -> None:
+    from livekit import rtc  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    from agent.cli.room_client import joined  # noqa: PLC0415 - as above
+
+    target = find_target(os.environ)
+    async with joined(target, room, identity, patience) as client:
+        try:
+            answer = await client.room.local_participant.perform_rpc(
+                destination_identity=client.agent,
+                method=method,
+                payload=payload,
+                response_timeout=patience,
+            )
+        except rtc.RpcError as error:
+            data = f"\n{error.data}" if error.data else ""
+            raise CommandError(f"{error.code} {error.message}{data}") from error
+    show(answer)

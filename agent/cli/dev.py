@@ -1,0 +1,30 @@
+"""`dev`: everything that a conversation takes, in one command."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from agent.cli.command import run
+
+
+def dev(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port of the room server; 0 takes a free one. Without it 7880, if that is free.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run the worker with whatever is not configured: a room server and a demo model.
+
+    A room server is started unless LIVEKIT_URL is set: a `livekit-server` from PATH, else the
+    embedded one. The demo model is started unless OPENAI_API_KEY or OPENAI_BASE_URL is set.
+    Ctrl-C stops all of it.
+    """
+    from agent.cli.dev_run import run_dev  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    run(run_dev(os.environ, port))

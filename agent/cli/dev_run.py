@@ -1,0 +1,201 @@
+"""What `dev` starts, one after the other, and stops in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from agent.cli.child_process import running
+from agent.cli.command import WRONG_SETTINGS, CommandError
+from agent.cli.dev_record import DevRecord, DevRecordFile
+from agent.cli.dev_worker import REGISTERED
+from agent.cli.room_servers import RunningServer, started_server
+from agent.cli.target import read_settings, reply_topic, target_of
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncGenerator, Generator, Mapping
+
+    from agent.settings import Settings
+
+REGISTERING_TAKES: Final = 60.0
+"""Seconds until the worker is registered: on a slow machine importing alone takes many."""
+
+DEMO_TOKEN_DELAY: Final = 0.02
+"""Seconds between the demo model's tokens, so that one can watch an answer stream."""
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def run_dev(environ: Mapping[str, str], port: int | None) -> None:
+    """Starts what is not configured, tells where it is, and stops it all on a signal.
+
+    Raises:
+        CommandError: the settings are wrong, or something did not start, or ended by itself.
+    """
+    settings = read_settings(environ)
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine that runs has a task
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    # A run that was cancelled was told to stop, and has stopped: that is no failure.
+    with contextlib.suppress(asyncio.CancelledError):
+        async with contextlib.AsyncExitStack() as stack:
+            file = stack.enter_context(_taken(environ))
+            server = await stack.enter_async_context(_server(settings, environ, port))
+            model_url = await stack.enter_async_context(_model(settings))
+            worker = await stack.enter_async_context(_worker(settings, environ, server, model_url))
+            file.write(_record(settings, server, model_url))
+            _announce(settings, server, model_url)
+            await _until_one_ends({"the worker": worker, server.what: server.process})
+
+
+@contextlib.contextmanager
+def _taken(environ: Mapping[str, str]) -> Generator[DevRecordFile]:
+    file = DevRecordFile(environ)
+    try:
+        file.take()
+    except BlockingIOError:
+        other = file.read()
+        where = f" at {other.url} (process {other.pid})" if other else ""
+        raise CommandError(f"`dev` of this checkout is running already{where}") from None
+    try:
+        yield file
+    finally:
+        file.release()
+
+
+@contextlib.asynccontextmanager
+async def _server(
+    settings: Settings, environ: Mapping[str, str], port: int | None
+) -> AsyncGenerator[RunningServer]:
+    if settings.livekit_url is None:
+        async with started_server(environ, port) as server:
+            yield server
+        return
+    target = target_of(settings)
+    if target is None:
+        problems = [problem for problem in settings.missing() if problem.startswith("LIVEKIT_")]
+        raise CommandError("\n".join(problems), WRONG_SETTINGS)
+    yield RunningServer("configured", target.url, target.api_key, target.api_secret)
+
+
+def _has_model(settings: Settings) -> bool:
+    return settings.openai_api_key is not None or "openai_base_url" in settings.model_fields_set
+
+
+@contextlib.asynccontextmanager
+async def _model(settings: Settings) -> AsyncGenerator[str]:
+    """The address of the model: of the demo model, unless one is configured."""
+    if _has_model(settings):
+        yield settings.openai_base_url
+        return
+    from devserver.model import DemoModel  # noqa: PLC0415 - no part of a worker's installation
+
+    async with DemoModel(token_delay=DEMO_TOKEN_DELAY) as model:
+        yield model.base_url
+
+
+@contextlib.asynccontextmanager
+async def _worker(
+    settings: Settings, environ: Mapping[str, str], server: RunningServer, model_url: str
+) -> AsyncGenerator[Process]:
+    """The worker, once the room server has taken it on."""
+    ours = {
+        "LIVEKIT_URL": server.url,
+        "LIVEKIT_API_KEY": server.api_key,
+        "LIVEKIT_API_SECRET": server.api_secret,
+        "OPENAI_BASE_URL": model_url,
+        # Several workers of one machine must not fight over the port of the health check.
+        "HTTP_PORT": str(settings.http_port if "http_port" in settings.model_fields_set else 0),
+    }
+    readable, writable = os.pipe()
+    arguments = [str(os.getpid()), str(writable), settings.log_level]
+    command = [sys.executable, "-m", "agent.cli.dev_worker", *arguments]
+    async with contextlib.AsyncExitStack() as stack:
+        told = await _reader(stack, readable)
+        try:
+            worker = running(command, {**environ, **ours}, pass_fds=[writable])
+            process = await stack.enter_async_context(worker)
+        finally:
+            os.close(writable)
+        try:
+            async with asyncio.timeout(REGISTERING_TAKES):
+                line = await told.readline()
+        except TimeoutError:
+            raise CommandError(
+                f"the worker was not registered at {server.url} within {REGISTERING_TAKES:g} s"
+            ) from None
+        if line != REGISTERED:
+            raise CommandError("the worker ended before it was registered; see its log above")
+        yield process
+
+
+async def _reader(stack: contextlib.AsyncExitStack, descriptor: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
+    )
+    stack.callback(transport.close)
+    return reader
+
+
+async def _until_one_ends(processes: dict[str, Process | None]) -> None:
+    """Waits for what should go on for ever; raises CommandError when one of them does not."""
+    waits = {
+        asyncio.create_task(process.wait()): name for name, process in processes.items() if process
+    }
+    try:
+        ended, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    first = ended.pop()
+    raise CommandError(f"{waits[first]} ended by itself, with status {first.result()}")
+
+
+def _record(settings: Settings, server: RunningServer, model_url: str) -> DevRecord:
+    return DevRecord(
+        pid=os.getpid(),
+        url=server.url,
+        api_key=server.api_key,
+        api_secret=server.api_secret,
+        agent_name=settings.agent_name,
+        agent_identity=settings.agent_identity,
+        reply_topic=reply_topic(settings),
+        model_url=model_url,
+    )
+
+
+def _announce(settings: Settings, server: RunningServer, model_url: str) -> None:
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    model = settings.llm_model if _has_model(settings) else "demo model"
+    rooms = f"dispatched as {settings.agent_name}" if settings.agent_name else "in every new room"
+    console.print()
+    console.print(f"  room server  {server.url}  {server.what}")
+    if server.what != "configured":
+        console.print(f"               API key {server.api_key}, secret {server.api_secret}")
+    console.print(f"  model        {model_url}  {model}")
+    console.print(f"  agent        {settings.agent_identity}, {rooms}")
+    console.print()
+    talk = f'{_python()} -m agent chat "What is the weather in Paris?" --room demo'
+    console.print(f"Talk to it:    {talk}")
+    console.print("Ctrl-C stops everything.", style="dim")
+    console.print()
+
+
+def _python() -> str:
+    """This Python as one would type it here."""
+    program = Path(sys.executable)
+    with contextlib.suppress(ValueError):
+        program = program.relative_to(Path.cwd())
+    return shlex.quote(str(program))

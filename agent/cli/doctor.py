@@ -1,0 +1,12 @@
+"""`doctor`: what works, what does not, and what to do about it."""
+
+import os
+
+from agent.cli.command import run
+
+
+def doctor() -> None:
+    """Check the settings, the room server, the model and the weather service."""
+    from agent.cli.checkup import check_everything  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    run(check_everything(os.environ))

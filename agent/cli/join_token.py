@@ -1,0 +1,53 @@
+"""`token`: prints a token that joins a room."""
+
+import datetime
+import os
+import re
+from typing import Annotated
+
+import typer
+
+from agent.cli.command import RoomOption, reporting
+from agent.cli.target import find_target
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _duration(text: str) -> datetime.timedelta:
+    match = re.fullmatch(r"(\d{1,8})([smhd]?)", text.strip())
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= 10 * 366 * 86_400:
+        raise typer.BadParameter("expected a time such as 90s, 30m, 6h or 7d")
+    return datetime.timedelta(seconds=seconds)
+
+
+def token(
+    room: RoomOption,
+    identity: Annotated[str, typer.Option(help="Who joins; unique in the room.")],
+    name: Annotated[str, typer.Option(help="The name people see.")] = "",
+    ttl: Annotated[
+        datetime.timedelta,
+        typer.Option(
+            parser=_duration, metavar="TIME", help="How long it can be used: 90s, 30m, 6h, 7d."
+        ),
+    ] = "6h",  # pyright: ignore[reportArgumentType] - typer parses defaults as well
+    agent: Annotated[
+        bool, typer.Option(help="Dispatch the agent with it, where AGENT_NAME is set.")
+    ] = True,
+) -> None:
+    """Print a token to join a room with."""
+    from livekit import api  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    with reporting():
+        target = find_target(os.environ)
+    made = (
+        api.AccessToken(target.api_key, target.api_secret)
+        .with_identity(identity)
+        .with_name(name)
+        .with_ttl(ttl)
+        .with_grants(api.VideoGrants(room_join=True, room=room))
+    )
+    if agent and target.agent_name:
+        dispatch = api.RoomAgentDispatch(agent_name=target.agent_name)
+        made = made.with_room_config(api.RoomConfiguration(agents=[dispatch]))
+    typer.echo(made.to_jwt())

@@ -1,0 +1,177 @@
+"""A person in a room, for as long as one command takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from livekit import api, rtc
+
+from agent.cli.command import CommandError
+from agent.wire.presence import READY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from agent.cli.target import Target
+
+AUTOMATIC_DISPATCH_TAKES: Final = 3.0
+"""Seconds in which an agent without a name comes into a new room by itself."""
+START_OF_JOB_TAKES: Final = 10.0
+"""Seconds after which a job that was dispatched, and did not come, is dispatched again."""
+API_TIMEOUT: Final = 5.0
+
+
+class RoomClient:
+    """A participant with an agent beside it; made by `joined`.
+
+    Attributes:
+        room: the connected room.
+        agent: the agent's identity.
+    """
+
+    def __init__(self, room: rtc.Room, agent: str) -> None:
+        self.room = room
+        self.agent = agent
+
+
+@contextlib.asynccontextmanager
+async def joined(
+    target: Target, room_name: str, identity: str, patience: float
+) -> AsyncGenerator[RoomClient]:
+    """Joins a room, sees to it that an agent is in it, and waits until that is ready.
+
+    Raises:
+        CommandError: the room cannot be joined, or no agent is ready within `patience` seconds.
+    """
+    room = rtc.Room()
+    waiting = _Agents(room)
+    # The SDK reports a server that it cannot reach as an error of its own besides raising it.
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)
+    async with api.LiveKitAPI(
+        target.http_url,
+        target.api_key,
+        target.api_secret,
+        timeout=aiohttp.ClientTimeout(total=API_TIMEOUT),
+    ) as service:
+        await _check(service, target)
+        token = (
+            api.AccessToken(target.api_key, target.api_secret)
+            .with_identity(identity)
+            .with_grants(api.VideoGrants(room_join=True, room=room_name))
+            .to_jwt()
+        )
+        try:
+            # Never under a timeout: a cancelled connect() aborts the process later
+            # (python-sdks#784). It gives up by itself.
+            await room.connect(target.url, token, rtc.RoomOptions(auto_subscribe=False))
+        except rtc.ConnectError as error:
+            raise CommandError(f"cannot join the room at {target.url}: {error}") from error
+        try:
+            agent = await _ready_agent(service, target, room, waiting, patience)
+            yield RoomClient(room, agent)
+        finally:
+            await room.disconnect()
+
+
+async def _check(service: api.LiveKitAPI, target: Target) -> None:
+    """Asks the server something first: its HTTP errors say more than a failed connection's."""
+    try:
+        await service.room.list_rooms(api.ListRoomsRequest())
+    except api.TwirpError as error:
+        raise CommandError(f"the room server at {target.url} refuses: {error.message}") from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise CommandError(
+            f"cannot reach the room server at {target.url}: is `python -m agent dev` running?"
+        ) from error
+
+
+async def _ready_agent(
+    service: api.LiveKitAPI, target: Target, room: rtc.Room, agents: _Agents, patience: float
+) -> str:
+    dispatching = asyncio.create_task(_dispatch(service, target, room, agents))
+    try:
+        async with asyncio.timeout(patience):
+            return await agents.ready()
+    except TimeoutError:
+        if dispatching.done() and (error := dispatching.exception()):
+            raise CommandError(f"the agent cannot be dispatched: {error}") from error
+        raise CommandError(
+            f"no agent in the room after {patience:g} s: is the worker running?"
+        ) from None
+    finally:
+        dispatching.cancel()
+        await asyncio.gather(dispatching, return_exceptions=True)
+
+
+async def _dispatch(
+    service: api.LiveKitAPI, target: Target, room: rtc.Room, agents: _Agents
+) -> None:
+    """Asks for the agent where it does not come by itself.
+
+    An agent with a name never does. One without comes into new rooms only, so not into one that
+    it has left, or that is older than the worker; asking for the agent named "" gets it there.
+    """
+    if agents.here():
+        return
+    if not target.agent_name and await agents.come(AUTOMATIC_DISPATCH_TAKES):
+        return
+    if await _is_coming(service, room.name) and await agents.come(START_OF_JOB_TAKES):
+        return
+    request = api.CreateAgentDispatchRequest(agent_name=target.agent_name, room=room.name)
+    await service.agent_dispatch.create_dispatch(request)
+
+
+async def _is_coming(service: api.LiveKitAPI, room_name: str) -> bool:
+    unfinished = (api.JobStatus.JS_PENDING, api.JobStatus.JS_RUNNING)
+    dispatches = await service.agent_dispatch.list_dispatch(room_name)
+    return any(
+        job.state.status in unfinished for dispatch in dispatches for job in dispatch.state.jobs
+    )
+
+
+class _Agents:
+    """The agents of a room, by what the room's events say."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self._room = room
+        self._changed = asyncio.Event()
+        for event in ("participant_connected", "participant_attributes_changed"):
+            room.on(event, self._on_change)
+
+    def here(self) -> bool:
+        """Whether one is in the room, ready or not."""
+        return bool(self._agents())
+
+    async def come(self, patience: float) -> bool:
+        """Whether one is in the room within so many seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while not self.here():
+                    await self._change()
+        except TimeoutError:
+            return False
+        return True
+
+    async def ready(self) -> str:
+        """The identity of one whose methods can be called, as soon as there is one."""
+        while True:
+            for participant in self._agents():
+                if participant.attributes.get(READY):
+                    return participant.identity
+            await self._change()
+
+    def _agents(self) -> list[rtc.RemoteParticipant]:
+        kind = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        return [each for each in self._room.remote_participants.values() if each.kind == kind]
+
+    async def _change(self) -> None:
+        await self._changed.wait()
+
+    def _on_change(self, *_: object) -> None:
+        # Wakes everyone who waits now, and nobody who comes later.
+        self._changed.set()
+        self._changed = asyncio.Event()
