@@ -1,0 +1,626 @@
+"""The server API over Twirp: routes, codecs, errors, and what each method does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from livekit import api, rtc
+from livekit.protocol import models
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from tests.conftest import Join
+    from tests.devserver.twirp_client import TwirpClient
+    from tests.room_server import RoomServerUnderTest
+
+WITHIN = 5.0
+TOO_MUCH = 600_000
+
+PERMISSION_DENIED = (401, "unauthenticated", "permissions denied")
+NO_SUCH_ROOM = (404, "not_found", "twirp error unknown: requested room does not exist")
+NO_SUCH_PARTICIPANT = (404, "not_found", "twirp error unknown: participant does not exist")
+NO_RESPONSE = (503, "unavailable", "twirp error unknown: no response from servers")
+BAD_JSON = (400, "malformed", "the json request could not be decoded")
+
+METHODS_OF_ADMINISTRATORS: list[tuple[str, dict[str, Any]]] = [
+    ("RoomService/ListParticipants", {}),
+    ("RoomService/GetParticipant", {"identity": "nobody"}),
+    ("RoomService/RemoveParticipant", {"identity": "nobody"}),
+    ("RoomService/MutePublishedTrack", {"identity": "nobody", "track_sid": "TR_x", "muted": True}),
+    ("RoomService/UpdateParticipant", {"identity": "nobody"}),
+    ("RoomService/UpdateSubscriptions", {"identity": "nobody"}),
+    ("RoomService/SendData", {"data": "YQ=="}),
+    ("RoomService/UpdateRoomMetadata", {"metadata": "x"}),
+    ("RoomService/PerformRpc", {"destination_identity": "nobody", "method": "x"}),
+    ("AgentDispatchService/CreateDispatch", {"agent_name": "a"}),
+    ("AgentDispatchService/ListDispatch", {}),
+    ("AgentDispatchService/DeleteDispatch", {"dispatch_id": "AD_x"}),
+]
+
+
+class TestRoutes:
+    @pytest.mark.parametrize(
+        "method", ["RoomService/Nope", "RoomService/", "AgentDispatchService/Nope"]
+    )
+    async def test_a_method_that_does_not_exist(self, twirp: TwirpClient, method: str) -> None:
+        answer = await twirp.call(method)
+        path = f"/twirp/livekit.{method}"
+        assert answer.content_type == "application/json"
+        assert answer.status == 404
+        assert answer.body == {
+            "code": "bad_route",
+            "msg": f'no handler for path "{path}"',
+            "meta": {"twirp_invalid_route": f"POST {path}"},
+        }
+
+    @pytest.mark.parametrize("path", ["/twirp/livekit.Nope/Method", "/twirp/", "/nowhere"])
+    async def test_a_path_that_does_not_exist(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, path: str
+    ) -> None:
+        async with http.post(room_server.http_url + path) as response:
+            assert response.status == 404
+            assert response.content_type == "text/plain"
+            assert await response.text() == "404 page not found\n"
+
+    async def test_only_post(self, twirp: TwirpClient) -> None:
+        answer = await twirp.call("RoomService/ListRooms", verb="GET")
+        assert answer.error == (404, "bad_route", 'unsupported method "GET" (only POST is allowed)')
+        assert answer.body["meta"] == {
+            "twirp_invalid_route": "GET /twirp/livekit.RoomService/ListRooms"
+        }
+
+    @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "a;b"])
+    async def test_only_protobuf_and_json(self, twirp: TwirpClient, content_type: str) -> None:
+        answer = await twirp.call("RoomService/ListRooms", content_type=content_type)
+        assert answer.error == (404, "bad_route", f'unexpected Content-Type: "{content_type}"')
+
+    @pytest.mark.parametrize(
+        "content_type", ["application/json; charset=utf-8", "Application/JSON", " application/json"]
+    )
+    async def test_content_types_are_read_leniently(
+        self, twirp: TwirpClient, content_type: str
+    ) -> None:
+        assert (await twirp.call("RoomService/ListRooms", content_type=content_type)).status == 200
+
+
+class TestCodecs:
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b"[]", b'{"name": 5}', b'{"name": "x", "emptyTimeout": "soon"}']
+    )
+    async def test_bad_json(self, twirp: TwirpClient, body: bytes) -> None:
+        answer = await twirp.call("RoomService/CreateRoom", body)
+        assert answer.content_type == "application/json"
+        assert answer.error == BAD_JSON
+
+    async def test_bad_protobuf(self, twirp: TwirpClient) -> None:
+        answer = await twirp.call(
+            "RoomService/CreateRoom", b"\xff\xff\xff", content_type="application/protobuf"
+        )
+        assert answer.content_type == "application/json"
+        assert answer.error == (
+            400,
+            "malformed",
+            "the protobuf request could not be decoded",
+        )
+
+    async def test_json_takes_both_spellings_and_ignores_what_it_does_not_know(
+        self, twirp: TwirpClient, room_name: str
+    ) -> None:
+        answer = await twirp.call(
+            "RoomService/CreateRoom",
+            {"name": room_name, "emptyTimeout": 77, "max_participants": 3, "unknown": [1]},
+        )
+        assert answer.status == 200
+        assert answer.body["empty_timeout"] == 77
+        assert answer.body["max_participants"] == 3
+
+    async def test_json_answers_state_every_field_by_its_protobuf_name(
+        self, twirp: TwirpClient, room_name: str
+    ) -> None:
+        room = (await twirp.call("RoomService/CreateRoom", {"name": room_name})).body
+        assert {key for key in room if key != "turn_password"} == {
+            "sid",
+            "name",
+            "empty_timeout",
+            "departure_timeout",
+            "max_participants",
+            "creation_time",
+            "creation_time_ms",
+            "enabled_codecs",
+            "metadata",
+            "num_participants",
+            "num_publishers",
+            "active_recording",
+            "version",
+        }
+        assert room["sid"].startswith("RM_")
+        assert (room["empty_timeout"], room["departure_timeout"]) == (300, 20)
+        assert isinstance(room["creation_time"], str)
+        assert room["active_recording"] is False
+        assert room["version"] is None
+        dispatch = (
+            await twirp.call(
+                "AgentDispatchService/CreateDispatch", {"room": room_name, "agent_name": "a"}
+            )
+        ).body
+        assert dispatch.pop("id").startswith("AD_")
+        assert int(dispatch["state"].pop("created_at")) > 0
+        assert dispatch == {
+            "agent_name": "a",
+            "room": room_name,
+            "metadata": "",
+            "state": {"jobs": [], "deleted_at": "0"},
+            "restart_policy": "JRP_ON_FAILURE",
+            "deployment": "",
+            "attributes": {},
+        }
+
+    async def test_protobuf_both_ways(
+        self,
+        room_server: RoomServerUnderTest,
+        twirp: TwirpClient,
+        http: aiohttp.ClientSession,
+        room_name: str,
+    ) -> None:
+        headers = {
+            "Authorization": f"Bearer {twirp.administrator(room_name)}",
+            "Content-Type": "application/protobuf",
+        }
+        async with http.post(
+            f"{room_server.http_url}/twirp/livekit.RoomService/CreateRoom",
+            data=api.CreateRoomRequest(name=room_name).SerializeToString(),
+            headers=headers,
+        ) as response:
+            assert response.content_type == "application/protobuf"
+            room = models.Room.FromString(await response.read())
+        assert room.name == room_name
+
+
+class TestPermissions:
+    @pytest.mark.parametrize(("method", "request_"), METHODS_OF_ADMINISTRATORS)
+    async def test_administrators_of_another_room_are_refused(
+        self, twirp: TwirpClient, method: str, request_: dict[str, Any]
+    ) -> None:
+        answer = await twirp.call(
+            method, {"room": "one", **request_}, token=twirp.administrator("another")
+        )
+        assert answer.error == PERMISSION_DENIED
+
+    @pytest.mark.parametrize(
+        ("method", "request_"),
+        [
+            ("RoomService/CreateRoom", {"name": "x"}),
+            ("RoomService/ListRooms", {}),
+            ("RoomService/DeleteRoom", {"room": "x"}),
+        ],
+    )
+    async def test_participants_are_refused(
+        self,
+        room_server: RoomServerUnderTest,
+        twirp: TwirpClient,
+        method: str,
+        request_: dict[str, Any],
+    ) -> None:
+        answer = await twirp.call(method, request_, token=room_server.token("someone", "x"))
+        assert answer.error == PERMISSION_DENIED
+
+    async def test_without_a_token(self, twirp: TwirpClient) -> None:
+        answer = await twirp.call("RoomService/ListRooms", token="")
+        assert answer.error == PERMISSION_DENIED
+
+    async def test_a_bad_token(self, twirp: TwirpClient) -> None:
+        answer = await twirp.call("RoomService/ListRooms", token="nonsense")
+        assert answer == (401, "text/plain", "invalid authorization token")
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("method", "request_", "error"),
+        [
+            ("RoomService/DeleteRoom", {}, NO_SUCH_ROOM),
+            ("RoomService/UpdateRoomMetadata", {"metadata": "x"}, NO_SUCH_ROOM),
+            ("RoomService/GetParticipant", {"identity": "nobody"}, NO_SUCH_PARTICIPANT),
+            ("RoomService/RemoveParticipant", {"identity": "nobody"}, NO_SUCH_PARTICIPANT),
+            ("RoomService/UpdateParticipant", {"identity": "nobody"}, NO_SUCH_PARTICIPANT),
+            (
+                "RoomService/PerformRpc",
+                {},
+                (400, "invalid_argument", "twirp error unknown: destination identity is required"),
+            ),
+            (
+                "RoomService/SendData",
+                {"data": "YQ==", "nonce": "YQ=="},
+                (
+                    400,
+                    "invalid_argument",
+                    "nonce should be 16-bytes or not present, got: 1 bytes",
+                ),
+            ),
+        ],
+    )
+    async def test_what_does_not_exist(
+        self,
+        twirp: TwirpClient,
+        room_name: str,
+        method: str,
+        request_: dict[str, Any],
+        error: tuple[int, str, str],
+    ) -> None:
+        answer = await twirp.call(method, {"room": room_name, **request_})
+        assert answer.content_type == "application/json"
+        assert answer.error == error
+
+    async def test_what_no_room_answers_for(self, twirp: TwirpClient, room_name: str) -> None:
+        requests: list[tuple[str, dict[str, Any]]] = [
+            ("RoomService/MutePublishedTrack", {"identity": "nobody", "track_sid": "TR_x"}),
+            ("RoomService/UpdateSubscriptions", {"identity": "nobody"}),
+            ("RoomService/SendData", {"data": "YQ=="}),
+            ("RoomService/PerformRpc", {"destination_identity": "nobody", "method": "x"}),
+            ("AgentDispatchService/ListDispatch", {}),
+            ("AgentDispatchService/DeleteDispatch", {"dispatch_id": "AD_x"}),
+        ]
+        # livekit-server takes three seconds for each.
+        answers = await asyncio.gather(
+            *(twirp.call(method, {"room": room_name, **request}) for method, request in requests)
+        )
+        assert [answer.error for answer in answers] == [NO_RESPONSE] * len(requests)
+
+    async def test_an_unknown_room_has_no_participants(
+        self, twirp: TwirpClient, room_name: str
+    ) -> None:
+        answer = await twirp.call("RoomService/ListParticipants", {"room": room_name})
+        assert answer == (200, "application/json", {"participants": []})
+
+    @pytest.mark.parametrize(
+        ("method", "request_", "message"),
+        [
+            (
+                "RoomService/CreateRoom",
+                {"name": "x" * 257},
+                "twirp error unknown: room name length exceeds limits: max length 256",
+            ),
+            (
+                "RoomService/CreateRoom",
+                {"name": "x", "metadata": "x" * TOO_MUCH},
+                "metadata size exceeds limits 524288",
+            ),
+            (
+                "RoomService/CreateRoom",
+                {"name": "x", "agents": [{"metadata": "x" * TOO_MUCH}]},
+                "metadata size exceeds limits 524288",
+            ),
+            (
+                "RoomService/CreateRoom",
+                {"name": "x", "agents": [{"attributes": {"a": "x" * TOO_MUCH}}]},
+                "attribute size exceeds limits 65536",
+            ),
+            (
+                "RoomService/CreateRoom",
+                {"name": "x", "room_preset": "unheard-of"},
+                "twirp error unknown: unknown room configuration in create room request",
+            ),
+            (
+                "RoomService/UpdateParticipant",
+                {"room": "x", "identity": "x", "name": "x" * 257},
+                "name length exceeds limits 256",
+            ),
+            (
+                "RoomService/UpdateParticipant",
+                {"room": "x", "identity": "x", "metadata": "x" * TOO_MUCH},
+                "metadata size exceeds limits 524288",
+            ),
+            (
+                "RoomService/UpdateParticipant",
+                {"room": "x", "identity": "x", "attributes": {"a": "x" * TOO_MUCH}},
+                "attribute size exceeds limits 65536",
+            ),
+            (
+                "RoomService/UpdateRoomMetadata",
+                {"room": "x", "metadata": "x" * TOO_MUCH},
+                "metadata size exceeds limits 524288",
+            ),
+            (
+                "AgentDispatchService/CreateDispatch",
+                {"room": "x", "metadata": "x" * TOO_MUCH},
+                "twirp error unknown: metadata size exceeds limits",
+            ),
+            (
+                "AgentDispatchService/CreateDispatch",
+                {"room": "x", "attributes": {"a": "x" * TOO_MUCH}},
+                "twirp error unknown: attribute size exceeds limits",
+            ),
+            (
+                "AgentDispatchService/CreateDispatch",
+                {"room": "x", "deployment": "a_b"},
+                "twirp error unknown: deployment contains reserved character '_'",
+            ),
+            (
+                "AgentDispatchService/CreateDispatch",
+                {"room": "x", "deployment": "a b"},
+                "twirp error unknown: deployment contains whitespace or control byte at position 1",
+            ),
+            (
+                "AgentDispatchService/CreateDispatch",
+                {"room": "x", "deployment": "a" * 65},
+                "twirp error unknown: deployment exceeds 64 bytes",
+            ),
+        ],
+    )
+    async def test_what_is_too_large_or_wrong(
+        self, twirp: TwirpClient, method: str, request_: dict[str, Any], message: str
+    ) -> None:
+        answer = await twirp.call(method, request_)
+        assert answer.error == (400, "invalid_argument", message)
+
+
+class TestRooms:
+    async def test_a_room_is_created_listed_and_deleted(
+        self, lk_api: api.LiveKitAPI, room_name: str
+    ) -> None:
+        created = await lk_api.room.create_room(
+            api.CreateRoomRequest(
+                name=room_name,
+                empty_timeout=60,
+                departure_timeout=30,
+                max_participants=5,
+                metadata="first",
+            )
+        )
+        assert created.sid.startswith("RM_")
+        assert created.creation_time_ms // 1000 == created.creation_time
+        assert (created.empty_timeout, created.departure_timeout) == (60, 30)
+        assert (created.metadata, created.max_participants) == ("first", 5)
+        listed = await lk_api.room.list_rooms(api.ListRoomsRequest(names=[room_name, "no such"]))
+        assert [room.sid for room in listed.rooms] == [created.sid]
+        everything = await lk_api.room.list_rooms(api.ListRoomsRequest())
+        assert created.sid in {room.sid for room in everything.rooms}
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        listed = await lk_api.room.list_rooms(api.ListRoomsRequest(names=[room_name]))
+        assert not listed.rooms
+
+    async def test_creating_a_room_that_exists_changes_nothing(
+        self, lk_api: api.LiveKitAPI, room_name: str
+    ) -> None:
+        created = await lk_api.room.create_room(
+            api.CreateRoomRequest(name=room_name, empty_timeout=60, metadata="first")
+        )
+        again = await lk_api.room.create_room(
+            api.CreateRoomRequest(
+                name=room_name,
+                empty_timeout=70,
+                metadata="second",
+                agents=[api.RoomAgentDispatch(agent_name="late")],
+            )
+        )
+        assert again == created
+        listed = await lk_api.room.list_rooms(api.ListRoomsRequest(names=[room_name]))
+        assert list(listed.rooms) == [created]
+        dispatches = await lk_api.agent_dispatch.list_dispatch(room_name)
+        assert [d.agent_name for d in dispatches] == [""]
+
+    async def test_deleting_a_room_sends_everyone_away(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        reasons: asyncio.Queue[Any] = asyncio.Queue()
+        await join("someone", prepare=lambda room: room.on("disconnected", reasons.put_nowait))
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        async with asyncio.timeout(WITHIN):
+            assert await reasons.get() == models.DisconnectReason.ROOM_DELETED
+
+    async def test_a_full_room_admits_nobody(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        await lk_api.room.create_room(api.CreateRoomRequest(name=room_name, max_participants=1))
+        await join("first")
+        with pytest.raises(rtc.ConnectError):
+            await join("second")
+
+    async def test_metadata_reaches_those_in_the_room(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        changed: asyncio.Queue[str] = asyncio.Queue()
+        client = await join(
+            "someone",
+            prepare=lambda room: room.on(
+                "room_metadata_changed", lambda _old, new: changed.put_nowait(new)
+            ),
+        )
+        room = await lk_api.room.update_room_metadata(
+            api.UpdateRoomMetadataRequest(room=room_name, metadata="news")
+        )
+        assert room.metadata == "news"
+        async with asyncio.timeout(WITHIN):
+            assert await changed.get() == "news"
+        assert client.metadata == "news"
+
+
+class TestParticipants:
+    async def test_they_are_listed_and_found(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        for identity in ("first", "second"):
+            await join(identity)
+        listed = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
+        assert sorted(p.identity for p in listed.participants) == ["first", "second"]
+        found = await lk_api.room.get_participant(
+            api.RoomParticipantIdentity(room=room_name, identity="first")
+        )
+        assert found.sid.startswith("PA_")
+        assert found.state == models.ParticipantInfo.ACTIVE
+        assert found.client_protocol >= 2
+        assert found.permission.can_publish
+
+    async def test_a_removed_one_is_told_why(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        reasons: asyncio.Queue[Any] = asyncio.Queue()
+        await join("someone", prepare=lambda room: room.on("disconnected", reasons.put_nowait))
+        await lk_api.room.remove_participant(
+            api.RoomParticipantIdentity(room=room_name, identity="someone")
+        )
+        async with asyncio.timeout(WITHIN):
+            assert await reasons.get() == models.DisconnectReason.PARTICIPANT_REMOVED
+        listed = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
+        assert not listed.participants
+
+    async def test_what_an_administrator_changes_everyone_sees(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        await join("subject")
+        watcher = await join("watcher")
+        events: asyncio.Queue[str] = asyncio.Queue()
+        for event in (
+            "participant_attributes_changed",
+            "participant_metadata_changed",
+            "participant_name_changed",
+        ):
+            watcher.on(event, lambda *_, event=event: events.put_nowait(event))  # pyright: ignore[reportArgumentType]  # the events are a Literal
+        info = await lk_api.room.update_participant(
+            api.UpdateParticipantRequest(
+                room=room_name,
+                identity="subject",
+                name="Subject",
+                metadata="about it",
+                attributes={"mood": "good"},
+                permission=models.ParticipantPermission(can_subscribe=True, can_publish_data=True),
+            )
+        )
+        assert (info.name, info.metadata, dict(info.attributes)) == (
+            "Subject",
+            "about it",
+            {"mood": "good"},
+        )
+        assert not info.permission.can_publish
+        async with asyncio.timeout(WITHIN):
+            await asyncio.gather(*(events.get() for _ in range(3)))
+        seen = watcher.remote_participants["subject"]
+        assert (seen.name, seen.metadata, seen.attributes) == (
+            "Subject",
+            "about it",
+            {"mood": "good"},
+        )
+
+    async def test_an_administrator_mutes_but_does_not_unmute(
+        self, lk_api: api.LiveKitAPI, twirp: TwirpClient, join: Join, room_name: str
+    ) -> None:
+        speaker = await join("speaker")
+        listener = await join("listener")
+        muted = asyncio.Event()
+        subscribed = asyncio.Event()
+        listener.on("track_muted", lambda *_: muted.set())
+        listener.on("track_subscribed", lambda *_: subscribed.set())
+        source = rtc.AudioSource(48_000, 1)
+        publication = await speaker.local_participant.publish_track(
+            rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        )
+        await source.capture_frame(rtc.AudioFrame.create(48_000, 1, 4_800))
+        async with asyncio.timeout(WITHIN):
+            await subscribed.wait()
+        answer = await lk_api.room.mute_published_track(
+            api.MuteRoomTrackRequest(
+                room=room_name, identity="speaker", track_sid=publication.sid, muted=True
+            )
+        )
+        assert (answer.track.sid, answer.track.muted) == (publication.sid, True)
+        async with asyncio.timeout(WITHIN):
+            await muted.wait()
+        refused = await twirp.call(
+            "RoomService/MutePublishedTrack",
+            {"room": room_name, "identity": "speaker", "track_sid": publication.sid},
+        )
+        assert refused.error == (
+            412,
+            "failed_precondition",
+            "twirp error unknown: remote unmute not enabled",
+        )
+        unknown = await lk_api.room.mute_published_track(
+            api.MuteRoomTrackRequest(
+                room=room_name, identity="speaker", track_sid="TR_unknown", muted=True
+            )
+        )
+        assert not unknown.HasField("track")
+        await source.aclose()
+
+    async def test_an_administrator_subscribes_for_a_participant(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        speaker = await join("speaker")
+        listener = await join("listener", options=rtc.RoomOptions(auto_subscribe=False))
+        published, subscribed = asyncio.Event(), asyncio.Event()
+        listener.on("track_published", lambda *_: published.set())
+        listener.on("track_subscribed", lambda *_: subscribed.set())
+        source = rtc.AudioSource(48_000, 1)
+        publication = await speaker.local_participant.publish_track(
+            rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        )
+        await source.capture_frame(rtc.AudioFrame.create(48_000, 1, 4_800))
+        async with asyncio.timeout(WITHIN):
+            await published.wait()
+        assert not subscribed.is_set()
+        await lk_api.room.update_subscriptions(
+            api.UpdateSubscriptionsRequest(
+                room=room_name,
+                identity="listener",
+                track_sids=[publication.sid],
+                subscribe=True,
+            )
+        )
+        async with asyncio.timeout(WITHIN):
+            await subscribed.wait()
+        await source.aclose()
+
+
+class TestSendData:
+    async def test_data_reaches_whom_it_is_for(
+        self, lk_api: api.LiveKitAPI, join: Join, room_name: str
+    ) -> None:
+        received: dict[str, asyncio.Queue[rtc.DataPacket]] = {
+            identity: asyncio.Queue() for identity in ("first", "second")
+        }
+        for identity, queue in received.items():
+            await join(
+                identity,
+                prepare=lambda room, queue=queue: room.on("data_received", queue.put_nowait),
+            )
+        request = api.SendDataRequest(
+            room=room_name,
+            data=json.dumps("to second").encode(),
+            kind=models.DataPacket.RELIABLE,
+            destination_identities=["second"],
+            topic="news",
+        )
+        await lk_api.room.send_data(request)
+        request.ClearField("destination_identities")
+        request.data = b"to all"
+        await lk_api.room.send_data(request)
+        async with asyncio.timeout(WITHIN):
+            private = await received["second"].get()
+            assert (private.data, private.topic) == (b'"to second"', "news")
+            assert private.participant is None
+            assert (await received["second"].get()).data == b"to all"
+            assert (await received["first"].get()).data == b"to all"
+
+
+class TestBrowsers:
+    async def test_any_page_may_call(
+        self, room_server: RoomServerUnderTest, twirp: TwirpClient, http: aiohttp.ClientSession
+    ) -> None:
+        url = f"{room_server.http_url}/twirp/livekit.RoomService/ListRooms"
+        origin = {"Origin": "http://localhost:3000"}
+        preflight = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        async with http.options(url, headers=origin | preflight) as response:
+            assert response.status == 204
+            assert response.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+            assert response.headers["Access-Control-Allow-Methods"] == "POST"
+            assert response.headers["Access-Control-Allow-Headers"] == "authorization"
+        authorization = {"Authorization": f"Bearer {twirp.administrator('')}"}
+        async with http.post(url, json={}, headers=origin | authorization) as response:
+            assert response.status == 200
+            assert response.headers["Access-Control-Allow-Origin"] == origin["Origin"]
