@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 _BEARER = "Bearer "
 _LEEWAY_SECONDS = 60
 _ALGORITHMS = ["HS256"]
-_VALIDATE_PATHS = ("/rtc/validate", "/rtc/v1/validate")
 _REFRESHED_TTL = datetime.timedelta(minutes=10)
 
 PERMISSION_DENIED = "permissions denied"
 """Text of a refusal for want of a grant (pkg/service/auth.go, ErrPermissionDenied)."""
+NO_ROOM_PERMISSION = "no permissions to access the room"
+"""The same for want of any room grants (pkg/rtc/errors.go, ErrPermissionDenied)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -77,9 +76,8 @@ class DataChannels:
         Lossy data is dropped when the channel is not open or full, reliable data only past the
         limit, as livekit-server does with a reader that is too slow.
         """
-        if self._faults.data_loss and kind == models.DataPacket.LOSSY:
-            if random.random() < self._faults.data_loss:  # noqa: S311  no secret
-                return False
+        if kind == models.DataPacket.LOSSY and self._faults.loses(self._faults.data_loss):
+            return False
         label = _LABELS[kind]
         if self._faults.data_delay or self._delayed:
             self._delay(data, label)

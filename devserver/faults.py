@@ -1,5 +1,6 @@
 """Faults on demand, such as a real server or the network before it shows them."""
 
+import random
 from dataclasses import dataclass
 
 
@@ -18,3 +19,7 @@ class Faults:
     """Share of lossy data packets that are lost, 0 to 1. Reliable packets are never lost."""
     media_loss: float = 0.0
     """Share of RTP packets that are not forwarded, 0 to 1."""
+
+    def loses(self, share: float) -> bool:
+        """Throw the dice for one packet."""
+        return share > 0 and random.random() < share  # noqa: S311  a dice, no secret

@@ -1,4 +1,4 @@
-"""The request with which a client joins: read, checked against its token, and refused with reason."""
+"""The request with which a client joins: read, and checked against its token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import room as room_proto
 from livekit.protocol import rtc
 
-from .auth import PERMISSION_DENIED, VerifiedToken, token_of
+from .auth import NO_ROOM_PERMISSION, PERMISSION_DENIED, VerifiedToken, token_of
 from .permission import is_dependent, kind_from_claim, permission_from_grants
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool = Tru
     """
     token = token_of(request)
     if not token.has_video:
-        raise web.HTTPUnauthorized(text=PERMISSION_DENIED)
+        raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
     encoded = request.query.get("join_request", "")
     if not encoded and needs_request:
         raise web.HTTPBadRequest(text="join_request is required")
@@ -68,7 +68,7 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool = Tru
             text=f"room name length exceeds limits: max length {limits.room_name_length}"
         )
     if (join.metadata or join.participant_attributes) and not token.video.can_update_own_metadata:
-        raise web.HTTPUnauthorized(text=PERMISSION_DENIED)
+        raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
     return Join(token, join, _room_request(token))
 
 

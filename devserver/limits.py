@@ -1,4 +1,4 @@
-"""The bounds within which the server serves: what exceeds one is refused, and nothing else breaks."""
+"""The bounds within which the server serves: what exceeds one is refused."""
 
 from dataclasses import dataclass
 

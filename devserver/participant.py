@@ -122,7 +122,7 @@ class Participant:
         *,
         action: rtc.LeaveRequest.Action = rtc.LeaveRequest.DISCONNECT,
     ) -> None:
-        """Tell the client to leave, or with another ``action`` to come back; take it out at once."""
+        """Tell the client to leave, or to come back, and take it out of the room at once."""
         if self.closed:
             return
         self.signal.send(rtc.SignalResponse(leave=rtc.LeaveRequest(reason=reason, action=action)))

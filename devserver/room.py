@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 ENABLED_CODECS = ("audio/PCMU", "audio/PCMA", "audio/opus", "video/VP8", "video/H264")
 
 
+class RoomLimitError(RuntimeError):
+    """There are as many rooms as the server's limits allow."""
+
+
 class Room:
     """A room of a server. Made by ``RoomServer.get_or_create_room``."""
 
@@ -39,7 +43,7 @@ class Room:
             enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
         )
         """What clients and RoomService see; its counts are kept up to date."""
-        self.agents: tuple[room_proto.RoomAgentDispatch, ...] = tuple(request.agents)
+        self.agents: tuple[agent_dispatch.RoomAgentDispatch, ...] = tuple(request.agents)
         """The agents that the room was created with, by CreateRoom or by a token."""
         self.participants: dict[str, Participant] = {}
         """Everyone in the room by identity, in the order of joining."""

@@ -40,7 +40,7 @@ class RtpReceiver:
         self._transceiver = transceiver
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
-        self._codecs: dict[int, RTCRtpCodecParameters] = {}
+        self._codecs: dict[int | None, RTCRtpCodecParameters] = {}
         self._retransmission_ssrcs: dict[int, int] = {}
         self._statistics: dict[int, aiortc_private.StreamStatistics] = {}
         self._sender_reports: dict[int, tuple[int, float]] = {}

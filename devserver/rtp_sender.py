@@ -40,7 +40,7 @@ _SDES_CNAME = 1
 
 
 class RtpSender:
-    """The sending half of a media section: one track's packets out, feedback from the subscriber in.
+    """The sending half of a media section: packets out, feedback from the subscriber in.
 
     A section keeps its SSRC when it carries another track later. SRTP and the subscriber's jitter
     buffer then need sequence numbers and timestamps that continue (RFC 3711, 3.3.1).
@@ -52,8 +52,8 @@ class RtpSender:
         self._tasks = tasks
         self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
         self._extensions = HeaderExtensionsMap()
-        self._payload_types: dict[int, int | None] = {}
-        self._retransmission_payload_types: dict[int, int] = {}
+        self._payload_types: dict[int | None, int | None] = {}
+        self._retransmission_payload_types: dict[int, int | None] = {}
         self._retransmission_sequence = 0
         self._ready = False
         self._reporter: asyncio.Task[object] | None = None

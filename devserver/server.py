@@ -15,7 +15,7 @@ from .cors import cors
 from .faults import Faults
 from .limits import Limits
 from .packets import PacketRecord
-from .room import Room
+from .room import Room, RoomLimitError
 from .services import Service, services
 from .signalling import Signalling
 from .tasks import TaskSet
@@ -30,10 +30,6 @@ _SHUTDOWN_SECONDS = 2.0
 
 VERSION = "1.13.3"
 """The version of livekit-server whose behaviour this server has, and which it tells clients."""
-
-
-class RoomLimitError(RuntimeError):
-    """There are as many rooms as the server's limits allow."""
 
 
 class RoomServer:
@@ -130,6 +126,7 @@ class RoomServer:
         self._own_listeners = self.listeners[before:]
         for service in self._services:
             app.add_routes(service.routes())
+        app.add_routes([web.route("*", "/{path:.*}", _not_found)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         try:
@@ -190,6 +187,11 @@ class RoomServer:
             del self.rooms[room.name]
             for listener in self.listeners:
                 listener.room_finished(room)
+
+
+async def _not_found(request: web.Request) -> web.Response:
+    del request
+    return web.Response(status=404, text="404 page not found\n")
 
 
 async def _health(request: web.Request) -> web.Response:

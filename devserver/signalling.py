@@ -14,18 +14,19 @@ from livekit.protocol import models, rtc
 from . import signal_requests
 from .join import Join, read_join
 from .participant import Participant
+from .room import Room, RoomLimitError
 from .signal_connection import SignalConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .room import Room
     from .server import RoomServer
 
 log = logging.getLogger("devserver.signal")
 
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
+_LIMIT_EXCEEDED = "node has exceeded its configured limit"
 _TOKEN_REFRESH_SECONDS = 300.0
 
 
@@ -56,11 +57,7 @@ class Signalling:
         if not web.WebSocketResponse().can_prepare(request).ok:
             return web.Response(status=404)
         join = read_join(request, self._server.limits)
-        if self._connections >= self._server.limits.connections:
-            raise web.HTTPServiceUnavailable(text="participant connection limit exceeded")
-        room, _ = self._server.get_or_create_room(join.room)
-        if join.token.identity not in room.participants and room.is_full and not join.is_dependent:
-            raise web.HTTPInternalServerError(text="room has exceeded its max participants")
+        room = self._room_for(join)
         websocket = web.WebSocketResponse(
             max_msg_size=self._server.limits.signal_message_size, compress=False
         )
@@ -76,6 +73,17 @@ class Signalling:
         finally:
             self._connections -= 1
         return websocket
+
+    def _room_for(self, join: Join) -> Room:
+        if self._connections >= self._server.limits.connections:
+            raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED)
+        try:
+            room, _ = self._server.get_or_create_room(join.room)
+        except RoomLimitError:
+            raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED) from None
+        if room.is_full and not join.is_dependent and join.token.identity not in room.participants:
+            raise web.HTTPInternalServerError(text="room has exceeded its max participants")
+        return room
 
     async def _serve(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
@@ -96,8 +95,7 @@ class PublishedTrack:
             await self._receiver.request_keyframe()
 
     async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        loss = self.publisher.server.faults.media_loss
+        faults = self.publisher.server.faults
         for sender in tuple(self._senders):
-            if loss and random.random() < loss:  # noqa: S311  no secret
-                continue
-            await sender.forward(packet, codec)
+            if not faults.loses(faults.media_loss):
+                await sender.forward(packet, codec)

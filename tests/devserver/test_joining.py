@@ -1,0 +1,377 @@
+"""Joining: what a token and a join request are answered with."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import TYPE_CHECKING
+
+import aiohttp
+import jwt
+import pytest
+from livekit import api
+from livekit.protocol import models, rtc
+from livekit.protocol import room as room_proto
+
+from tests.devserver.raw_signal import RawSignal, encoded, join_request
+
+if TYPE_CHECKING:
+    from tests.room_server import RoomServerUnderTest
+
+
+NO_ROOM = "no permissions to access the room"
+
+
+class TestValidation:
+    """GET /rtc/v1/validate tells a client why it could not join."""
+
+    async def ask(
+        self,
+        server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        path: str = "/rtc/v1/validate",
+        **params: str,
+    ) -> tuple[int, str]:
+        async with http.get(server.http_url + path, params=params) as response:
+            return response.status, await response.text()
+
+    async def test_a_good_request(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        params = {
+            "access_token": room_server.token("someone", room_name),
+            "join_request": encoded(join_request()),
+        }
+        assert await self.ask(room_server, http, **params) == (200, "success")
+
+    async def test_signalling_v0_is_validated_without_a_join_request(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        token = room_server.token("someone", room_name)
+        answer = await self.ask(room_server, http, "/rtc/validate", access_token=token)
+        assert answer == (200, "success")
+
+    async def test_no_token(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        answer = await self.ask(room_server, http, join_request=encoded(join_request()))
+        assert answer == (401, NO_ROOM)
+
+    async def test_a_token_for_something_else(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        token = room_server.token("someone", room_create=True)
+        answer = await self.ask(
+            room_server, http, access_token=token, join_request=encoded(join_request())
+        )
+        assert answer == (401, "permissions denied")
+
+    @pytest.mark.parametrize(
+        ("header", "text"),
+        [
+            ("Basic abc", "invalid authorization header. Must start with Bearer "),
+            ("Bearer nonsense", "invalid authorization token"),
+        ],
+    )
+    async def test_what_is_no_token(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        header: str,
+        text: str,
+    ) -> None:
+        url = f"{room_server.http_url}/rtc/v1/validate"
+        async with http.get(url, headers={"Authorization": header}) as response:
+            assert (response.status, await response.text()) == (401, text)
+
+    async def test_an_unknown_key(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        grants = api.VideoGrants(room_join=True, room=room_name)
+        token = api.AccessToken("another", room_server.api_secret).with_grants(grants)
+        answer = await self.ask(
+            room_server, http, access_token=token.with_identity("someone").to_jwt()
+        )
+        assert answer == (401, "invalid API key: another")
+
+    @pytest.mark.parametrize(
+        ("secret", "seconds", "reason"),
+        [
+            ("x" * 40, 60, "token signature is invalid: signature is invalid"),
+            (None, -300, "token has invalid claims: token is expired"),
+        ],
+    )
+    async def test_a_token_that_does_not_verify(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        room_name: str,
+        secret: str | None,
+        seconds: int,
+        reason: str,
+    ) -> None:
+        claims = {
+            "iss": room_server.api_key,
+            "sub": "someone",
+            "exp": int(time.time()) + seconds,
+            "video": {"roomJoin": True, "room": room_name},
+        }
+        token = jwt.encode(claims, secret or room_server.api_secret, algorithm="HS256")
+        answer = await self.ask(room_server, http, access_token=token)
+        assert answer == (401, f"invalid token: {token}, error: {reason}")
+
+    async def test_a_token_may_be_a_minute_late(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        token = room_server.access_token("someone", room_name)
+        late = token.with_ttl(datetime.timedelta(seconds=-30)).to_jwt()
+        answer = await self.ask(
+            room_server, http, access_token=late, join_request=encoded(join_request())
+        )
+        assert answer == (200, "success")
+
+    @pytest.mark.parametrize(
+        ("parameter", "text"),
+        [
+            ("", "join_request is required"),
+            ("*", "cannot base64 decode wrapped join request"),
+            ("____", "cannot unmarshal wrapped join request"),
+        ],
+    )
+    async def test_a_malformed_join_request(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        room_name: str,
+        parameter: str,
+        text: str,
+    ) -> None:
+        token = room_server.token("someone", room_name)
+        answer = await self.ask(room_server, http, access_token=token, join_request=parameter)
+        assert answer == (400, text)
+
+    @pytest.mark.parametrize(
+        ("identity", "room", "status", "text"),
+        [
+            ("", "room", 400, "identity cannot be empty"),
+            ("someone", "", 400, "no room name"),
+            (
+                "x" * 257,
+                "room",
+                400,
+                "participant identity length exceeds limits: max length 256",
+            ),
+            ("someone", "x" * 257, 400, "room name length exceeds limits: max length 256"),
+        ],
+    )
+    async def test_names(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        identity: str,
+        room: str,
+        status: int,
+        text: str,
+    ) -> None:
+        claims = {
+            "iss": room_server.api_key,
+            "sub": identity,
+            "exp": int(time.time()) + 60,
+            "video": {"roomJoin": True, "room": room},
+        }
+        token = jwt.encode(claims, room_server.api_secret, algorithm="HS256")
+        answer = await self.ask(
+            room_server, http, access_token=token, join_request=encoded(join_request())
+        )
+        assert answer == (status, text)
+
+    @pytest.mark.parametrize(
+        "request_fields", [{"metadata": "mine"}, {"participant_attributes": {"key": "value"}}]
+    )
+    async def test_own_metadata_needs_its_grant(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        room_name: str,
+        request_fields: dict[str, object],
+    ) -> None:
+        parameter = encoded(join_request(**request_fields))
+        for allowed, expected in ((False, (401, NO_ROOM)), (True, (200, "success"))):
+            token = room_server.token("someone", room_name, can_update_own_metadata=allowed)
+            answer = await self.ask(room_server, http, access_token=token, join_request=parameter)
+            assert answer == expected
+
+    async def test_a_page_of_any_origin_may_ask(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        url = f"{room_server.http_url}/rtc/v1/validate"
+        async with http.get(url, headers={"Origin": "https://example.org"}) as response:
+            assert response.status == 401
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+        async with http.get(
+            f"{room_server.http_url}/", headers={"Origin": "https://example.org"}
+        ) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "https://example.org"
+        preflight = {
+            "Origin": "https://example.org",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        url = f"{room_server.http_url}/twirp/livekit.RoomService/ListRooms"
+        async with http.options(url, headers=preflight) as response:
+            assert response.status == 204
+            assert response.headers["Access-Control-Allow-Origin"] == "https://example.org"
+            assert response.headers["Access-Control-Allow-Methods"] == "POST"
+            assert response.headers["Access-Control-Max-Age"] == "86400"
+
+    async def test_pages(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        token = room_server.token("someone", room_name)
+        for path, expected in (
+            ("/", (200, "OK")),
+            ("/rtc/v1", (404, "")),
+            ("/settings/regions", (404, "404 page not found\n")),
+            ("/nonsense", (404, "404 page not found\n")),
+        ):
+            assert await self.ask(room_server, http, path, access_token=token) == expected
+
+
+class TestJoin:
+    async def test_the_join_response(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = (
+            room_server.access_token("someone", room_name, can_publish_sources=["camera"])
+            .with_name("Some One")
+            .with_metadata("about me")
+            .with_attributes({"key": "value"})
+            .to_jwt()
+        )
+        request = join_request(client_protocol=2)
+        async with RawSignal(room_server, token, request) as signal:
+            join = (await signal.next("join")).join
+        assert join.room.name == room_name
+        assert join.room.sid.startswith("RM_")
+        assert (join.room.empty_timeout, join.room.departure_timeout) == (300, 20)
+        assert join.participant.sid.startswith("PA_")
+        assert join.participant.identity == "someone"
+        assert join.participant.name == "Some One"
+        assert join.participant.metadata == "about me"
+        assert dict(join.participant.attributes) == {"key": "value"}
+        assert join.participant.state == models.ParticipantInfo.JOINING
+        assert join.participant.kind == models.ParticipantInfo.STANDARD
+        assert join.participant.client_protocol == 2
+        assert join.participant.permission == models.ParticipantPermission(
+            can_publish=True,
+            can_subscribe=True,
+            can_publish_data=True,
+            can_publish_sources=[models.CAMERA],
+        )
+        assert join.participant.joined_at_ms // 1000 == join.participant.joined_at
+        assert not join.subscriber_primary
+        assert join.fast_publish
+        assert (join.ping_interval, join.ping_timeout) == (5, 15)
+        assert join.server_version == join.server_info.version
+        assert join.sif_trailer
+        assert "audio/opus" in {codec.mime for codec in join.enabled_publish_codecs}
+
+    async def test_without_publish_grant_there_is_no_fast_publish_and_no_data(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        claims = {
+            "iss": room_server.api_key,
+            "sub": "someone",
+            "exp": int(time.time()) + 60,
+            "video": {"roomJoin": True, "room": room_name, "canPublish": False},
+        }
+        token = jwt.encode(claims, room_server.api_secret, algorithm="HS256")
+        async with RawSignal(room_server, token) as signal:
+            join = (await signal.next("join")).join
+        assert not join.fast_publish
+        permission = join.participant.permission
+        assert (permission.can_publish, permission.can_publish_data) == (False, False)
+        assert permission.can_subscribe
+
+    async def test_uncompressed_and_with_metadata(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
+    ) -> None:
+        token = (
+            room_server.access_token("someone", room_name, can_update_own_metadata=True)
+            .with_attributes({"from": "token", "both": "token"})
+            .to_jwt()
+        )
+        request = join_request(
+            metadata="mine", participant_attributes={"both": "request", "empty": ""}
+        )
+        params = {"access_token": token, "join_request": encoded(request, compressed=False)}
+        async with http.ws_connect(f"{room_server.http_url}/rtc/v1", params=params) as socket:
+            join = rtc.SignalResponse.FromString(await socket.receive_bytes()).join
+        assert join.participant.metadata == "mine"
+        assert dict(join.participant.attributes) == {"from": "token", "both": "request"}
+
+    async def test_the_room_as_the_token_configures_it(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        config = room_proto.RoomConfiguration(
+            empty_timeout=7, departure_timeout=8, max_participants=1, metadata="room data"
+        )
+        token = room_server.access_token("first", room_name).with_room_config(config).to_jwt()
+        async with RawSignal(room_server, token) as signal:
+            room = (await signal.next("join")).join.room
+            assert (room.empty_timeout, room.departure_timeout) == (7, 8)
+            assert (room.max_participants, room.metadata) == (1, "room data")
+
+    async def test_a_full_room(self, room_server: RoomServerUnderTest, room_name: str) -> None:
+        config = room_proto.RoomConfiguration(max_participants=1)
+        token = room_server.access_token("first", room_name).with_room_config(config).to_jwt()
+        async with RawSignal(room_server, token) as signal:
+            await signal.next("join")
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with RawSignal(room_server, room_server.token("second", room_name)):
+                    pass
+            assert refused.value.status == 500
+            agent = room_server.access_token("agent", room_name, agent=True).with_kind("agent")
+            async with RawSignal(room_server, agent.to_jwt()) as second:
+                await second.next("join")
+
+    async def test_others_are_told_at_once(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        async with RawSignal(room_server, room_server.token("first", room_name)) as first:
+            await first.next("join")
+            async with RawSignal(room_server, room_server.token("second", room_name)) as second:
+                join = (await second.next("join")).join
+        assert [other.identity for other in join.other_participants] == ["first"]
+
+    async def test_hidden_ones_are_not_shown(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        hidden = room_server.token("first", room_name, hidden=True)
+        async with RawSignal(room_server, hidden) as first:
+            await first.next("join")
+            async with RawSignal(room_server, room_server.token("second", room_name)) as second:
+                join = (await second.next("join")).join
+        assert not join.other_participants
+
+    async def test_a_token_to_come_back_with(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = room_server.access_token("someone", room_name).with_name("Some One").to_jwt()
+        async with RawSignal(room_server, token) as signal:
+            refreshed = (await signal.next("refresh_token")).refresh_token
+        claims = api.TokenVerifier(room_server.api_key, room_server.api_secret).verify(refreshed)
+        assert (claims.identity, claims.name) == ("someone", "Some One")
+        assert claims.video is not None
+        assert (claims.video.room_join, claims.video.room) == (True, room_name)
+        assert jwt.decode(refreshed, options={"verify_signature": False})["exp"] > time.time() + 60
+
+    async def test_one_that_wants_to_resume_without_a_session_joins_anew(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        request = join_request(reconnect=True, participant_sid="PA_unknown")
+        token = room_server.token("someone", room_name)
+        async with RawSignal(room_server, token, request) as signal:
+            leave = (await signal.next("leave")).leave
+        assert leave.action == rtc.LeaveRequest.RECONNECT
+        assert leave.reason == models.DisconnectReason.STATE_MISMATCH
