@@ -1,0 +1,64 @@
+"""Builds the LLM of a conversation from plain arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from agent.models.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from livekit.agents import APIConnectOptions
+    from livekit.plugins.openai import LLM
+    from openai import AsyncClient
+
+    from agent.models.openai_client import OpenAIClient
+
+
+def build_client(
+    *,
+    base_url: str,
+    api_key: str | None = None,
+    timeouts: Timeouts | None = None,
+    proxy: str | None = None,
+) -> OpenAIClient:
+    """Connections to a model service, to be shared by the conversations of an event loop."""
+    from agent.models.openai_client import OpenAIClient  # noqa: PLC0415 # the SDKs take a second to import
+
+    return OpenAIClient(base_url=base_url, api_key=api_key, timeouts=timeouts, proxy=proxy)
+
+
+def build_llm(
+    client: OpenAIClient,
+    *,
+    model: str,
+    temperature: float | None = None,
+    max_completion_tokens: int | None = None,
+) -> LLM:
+    """An LLM for one AgentSession, which hears its errors and metrics: sessions do not share it.
+
+    Closing it leaves the client open. None leaves a choice to the model.
+    """
+    from livekit.agents.types import NOT_GIVEN  # noqa: PLC0415 # takes a second to import
+    from livekit.plugins.openai import LLM  # noqa: PLC0415 # takes a second to import
+
+    return LLM(
+        model=model,
+        # It has what the plugin uses of the official client; the contract test holds it to that.
+        client=cast("AsyncClient", client),
+        temperature=NOT_GIVEN if temperature is None else temperature,
+        max_completion_tokens=(
+            NOT_GIVEN if max_completion_tokens is None else max_completion_tokens
+        ),
+    )
+
+
+def connect_options(timeouts: Timeouts, *, retries: int) -> APIConnectOptions:
+    """What an AgentSession needs (SessionConnectOptions.llm_conn_options) for these timeouts.
+
+    With the SDK's own options every request would time out after 10 seconds of silence.
+    """
+    from livekit.agents import APIConnectOptions  # noqa: PLC0415 # takes a second to import
+
+    return APIConnectOptions(
+        max_retry=retries, timeout=max(timeouts.connect, timeouts.first_byte, timeouts.silence)
+    )

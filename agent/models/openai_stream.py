@@ -1,0 +1,185 @@
+"""The stream of a chat completion: events decoded into what livekit-plugins-openai reads of them.
+
+The structs have the attributes that the plugin touches (livekit/agents/inference/llm.py,
+LLMStream._run and _parse_choice) and skip everything else, which is most of the time that the
+official client takes for a token.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import Any, Self
+
+import aiohttp
+import httpx2
+import msgspec
+import openai
+
+from agent.models.event_stream import EventStreamDecoder, EventTooLargeError
+from agent.models.finish_reason import note_finish_reason
+from agent.models.openai_errors import connection_error, stream_error, timeout_error
+from agent.models.timeouts import Timeouts
+
+_LINGER_SECONDS = 0.05
+"""How long to wait after `[DONE]` for the end of the body, so that the connection can be kept."""
+
+
+class FunctionDelta(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(msgspec.Struct):
+    index: int | None = 0
+    id: str | None = None
+    function: FunctionDelta | None = None
+    extra_content: Any = None
+
+
+class Delta(msgspec.Struct):
+    content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    extra_content: Any = None
+
+
+class Choice(msgspec.Struct):
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class PromptTokensDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionTokensDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+
+
+class Chunk(msgspec.Struct):
+    """An event of the stream; `error` is set where the server failed after it had begun."""
+
+    id: str = ""
+    choices: list[Choice] = []
+    usage: Usage | None = None
+    service_tier: str | None = None
+    error: Any = None
+
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+
+class CompletionStream:
+    """An async context manager and iterator of `Chunk`s, as openai.AsyncStream is.
+
+    Leaving the block closes the connection unless the body has been read to its end. Raises
+    openai's exceptions: APITimeoutError for silence, APIConnectionError for a stream that breaks
+    off (a body cut short, or one without `[DONE]` and finish reason) or is malformed, APIError for
+    an `error` event. Chunks that came before a failure are given first.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        request: httpx2.Request,
+        timeouts: Timeouts,
+    ) -> None:
+        self._response = response
+        self._request = request
+        self._silence = timeouts.silence
+        self._deadline = asyncio.get_running_loop().time() + timeouts.total
+        self._decoder = EventStreamDecoder()
+        self._ready: deque[Chunk] = deque()
+        self._failure: openai.APIError | None = None
+        self._finished = False
+        """Whether the model gave its finish reason."""
+        self._ended = False
+        """Whether nothing more is to be read."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back if the body is at its end, or close it."""
+        self._ended = True
+        self._ready.clear()
+        self._response.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        while not self._ready:
+            if self._failure is not None:
+                self.close()
+                raise self._failure
+            if self._ended:
+                await self._release()
+                raise StopAsyncIteration
+            await self._read()
+        return self._ready.popleft()
+
+    async def _read(self) -> None:
+        """Take what has arrived, at least one piece, and decode it."""
+        remaining = self._deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._silence, remaining)):
+                piece = await self._response.content.readany()
+        except TimeoutError:
+            self.close()
+            raise timeout_error(self._request) from None
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # RuntimeError is what aiohttp's StreamReader raises once the session is closed.
+            self.close()
+            raise connection_error(self._request) from error
+        try:
+            events = self._decoder.feed(piece) if piece else self._decoder.finish()
+            for event in events:
+                if event.startswith(b"[DONE]"):
+                    self._ended = True
+                    return
+                self._take(_decode_chunk(event))
+                if self._failure:
+                    return
+        except (msgspec.DecodeError, UnicodeDecodeError, EventTooLargeError) as error:
+            self._fail("The stream of the answer is malformed.", error)
+        else:
+            if not piece:
+                self._ended = True
+                if not self._finished:
+                    self._fail("The stream ended before the answer did.")
+
+    def _take(self, chunk: Chunk) -> None:
+        if chunk.error:
+            self._failure = stream_error(self._request, chunk.error)
+            return
+        for choice in chunk.choices:
+            if choice.finish_reason:
+                self._finished = True
+                note_finish_reason(choice.finish_reason)
+        self._ready.append(chunk)
+
+    def _fail(self, message: str, cause: Exception | None = None) -> None:
+        self._failure = connection_error(self._request, message)
+        self._failure.__cause__ = cause
+
+    async def _release(self) -> None:
+        """Read what little follows `[DONE]`, since only a body read whole frees its connection."""
+        content = self._response.content
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while not content.at_eof():
+                    await content.readany()
+        self.close()
