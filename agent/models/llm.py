@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from agent.models.timeouts import Timeouts
-
 if TYPE_CHECKING:
-    from livekit.agents import APIConnectOptions
     from livekit.plugins.openai import LLM
     from openai import AsyncClient
 
     from agent.models.openai_client import OpenAIClient
+    from agent.models.timeouts import Timeouts
 
 
 def build_client(
@@ -49,16 +47,4 @@ def build_llm(
         max_completion_tokens=(
             NOT_GIVEN if max_completion_tokens is None else max_completion_tokens
         ),
-    )
-
-
-def connect_options(timeouts: Timeouts, *, retries: int) -> APIConnectOptions:
-    """What an AgentSession needs (SessionConnectOptions.llm_conn_options) for these timeouts.
-
-    With the SDK's own options every request would time out after 10 seconds of silence.
-    """
-    from livekit.agents import APIConnectOptions  # noqa: PLC0415 # takes a second to import
-
-    return APIConnectOptions(
-        max_retry=retries, timeout=max(timeouts.connect, timeouts.first_byte, timeouts.silence)
     )
