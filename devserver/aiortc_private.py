@@ -138,8 +138,8 @@ def replace_media(
     Both are called whenever a negotiation is done and the transport is connected: ``receive`` if
     the client sends in this section, ``send`` if it receives.
     """
-    transceiver.receiver.receive = receive
-    transceiver.sender.send = send
+    setattr(transceiver.receiver, "receive", receive)  # noqa: B010  a method of the instance
+    setattr(transceiver.sender, "send", send)  # noqa: B010  a method of the instance
 
 
 def register_receiver(

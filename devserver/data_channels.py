@@ -28,7 +28,7 @@ _KINDS = {label: kind for kind, label in _LABELS.items()}
 class DataChannels:
     """The reliable and the lossy channel, which the client opens itself.
 
-    What is sent before the reliable channel is open waits for it.
+    What is sent before its channel is open waits for it.
     """
 
     def __init__(
@@ -41,17 +41,10 @@ class DataChannels:
         self._faults = faults
         self._receive = receive
         self._channels: dict[str, RTCDataChannel] = {}
-        self._waiting: deque[bytes] = deque()
-        self._waiting_size = 0
+        self._waiting: dict[str, list[bytes]] = {}
         self._delayed: deque[tuple[float, bytes, str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._overflowing = False
-
-    @property
-    def reliable_is_open(self) -> bool:
-        """Whether reliable packets go out at once."""
-        channel = self._channels.get(RELIABLE_LABEL)
-        return channel is not None and channel.readyState == "open"
 
     def add(self, channel: RTCDataChannel) -> None:
         """Use a channel that the client opened; one of another label is ignored."""
@@ -65,16 +58,14 @@ class DataChannels:
                 self._receive(message, kind)
 
         channel.on("message", receive)
-        if channel.label == RELIABLE_LABEL:
-            waiting, self._waiting, self._waiting_size = self._waiting, deque(), 0
-            for data in waiting:
-                self._write(data, RELIABLE_LABEL)
+        for data in self._waiting.pop(channel.label, ()):
+            self._write(data, channel.label)
 
     def send(self, data: bytes, kind: models.DataPacket.Kind) -> bool:
         """Send ``data``; return whether it is on its way.
 
-        Lossy data is dropped when the channel is not open or full, reliable data only past the
-        limit, as livekit-server does with a reader that is too slow.
+        Data past the limit is dropped, reliable data too, as livekit-server does with a reader
+        that is too slow.
         """
         if kind == models.DataPacket.LOSSY and self._faults.loses(self._faults.data_loss):
             return False
@@ -94,17 +85,16 @@ class DataChannels:
 
     def _write(self, data: bytes, label: str) -> bool:
         channel = self._channels.get(label)
-        if channel is None or channel.readyState != "open":
-            return label == RELIABLE_LABEL and self._wait(data)
-        limit = (
-            self._limits.data_queue_size
-            if label == RELIABLE_LABEL
-            else self._limits.lossy_queue_size
-        )
-        if channel.bufferedAmount + len(data) > limit:
-            self._complain(label)
+        if channel is None:
+            waiting = self._waiting.setdefault(label, [])
+            if not self._has_room(data, label, sum(map(len, waiting))):
+                return False
+            waiting.append(data)
+            return True
+        if channel.readyState != "open":
             return False
-        self._overflowing = False
+        if not self._has_room(data, label, channel.bufferedAmount):
+            return False
         try:
             channel.send(data)
         except ValueError:  # larger than the client takes
@@ -112,18 +102,15 @@ class DataChannels:
             return False
         return True
 
-    def _wait(self, data: bytes) -> bool:
-        if self._waiting_size + len(data) > self._limits.data_queue_size:
-            self._complain(RELIABLE_LABEL)
-            return False
-        self._waiting.append(data)
-        self._waiting_size += len(data)
-        return True
-
-    def _complain(self, label: str) -> None:
-        if not self._overflowing:
-            self._overflowing = True
+    def _has_room(self, data: bytes, label: str, queued: int) -> bool:
+        limits = self._limits
+        reliable = label == RELIABLE_LABEL
+        limit = limits.data_queue_size if reliable else limits.lossy_queue_size
+        overflowing = queued + len(data) > limit
+        if overflowing and not self._overflowing:
             log.warning("dropping data: the client does not read its %s channel", label)
+        self._overflowing = overflowing
+        return not overflowing
 
     def _delay(self, data: bytes, label: str) -> None:
         """Send later, but never before what was to be sent earlier."""

@@ -40,3 +40,11 @@ class Limits:
     """Candidates that one client may trickle."""
     join_timeout: float = 15.0
     """Seconds from the JoinResponse until the peer connection has to be up."""
+    workers: int = 100
+    """Agent workers connected at once."""
+    dispatches_per_room: int = 1000
+    """Agent dispatches that a room may have at once."""
+
+
+class RoomLimitError(RuntimeError):
+    """There are as many rooms as the server's limits allow."""

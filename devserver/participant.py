@@ -190,7 +190,7 @@ class Participant:
         self.tracks[track.sid] = track
         return track
 
-    def pending_track(self, cid: str, kind: str) -> PublishedTrack | None:
+    def pending_track(self, cid: str | None, kind: str) -> PublishedTrack | None:
         """Return the announced track that a media section with this track id carries.
 
         A client that says nothing useful there has its oldest announced track of the kind taken.
@@ -264,10 +264,11 @@ class Participant:
     def send_data(self, data: bytes, kind: models.DataPacket.Kind, *, sequenced: bool) -> bool:
         """Send a packet to the client; return whether it is on its way.
 
-        Before the connection is up only packets of a stream that SDKs number wait for it, as in
+        Before the connection is up only reliable packets that SDKs number wait for it, as in
         livekit-server (pkg/rtc/participant.go, SendDataMessage).
         """
-        if not self.is_active and not (sequenced and kind == models.DataPacket.RELIABLE):
+        waits = sequenced and kind == models.DataPacket.RELIABLE
+        if not self.connection.is_reachable and not waits:
             return False
         return self.connection.data.send(data, kind)
 

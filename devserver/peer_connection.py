@@ -50,9 +50,9 @@ class PeerConnection:
         self.data = DataChannels(self._limits, participant.server.faults, participant.receive_data)
 
     @property
-    def is_connected(self) -> bool:
-        """Whether media and data can flow."""
-        return self._pc.connectionState == "connected"
+    def is_reachable(self) -> bool:
+        """Whether packets reach the client; it may take itself for connected from then on."""
+        return self._pc.iceConnectionState == "completed"
 
     async def answer(self, offer: rtc.SessionDescription) -> None:
         """Answer ``offer`` and tell everyone what it published or ended.
@@ -191,7 +191,7 @@ class PeerConnection:
             section = self._sections.get(media.rtp.muxId)
             if section is None or media.kind not in _MEDIA:
                 continue
-            section.offer(media.direction)
+            section.offer(media.direction or "sendrecv")
             if section.published and not section.client_sends:
                 self._participant.unpublish(section.published)
             elif section.client_sends and not section.published:

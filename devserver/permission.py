@@ -18,6 +18,12 @@ _KINDS = {
     "connector": models.ParticipantInfo.CONNECTOR,
     "bridge": models.ParticipantInfo.BRIDGE,
 }
+_SOURCES = {
+    "camera": models.TrackSource.CAMERA,
+    "microphone": models.TrackSource.MICROPHONE,
+    "screen_share": models.TrackSource.SCREEN_SHARE,
+    "screen_share_audio": models.TrackSource.SCREEN_SHARE_AUDIO,
+}
 
 
 def kind_from_claim(kind: str | None) -> models.ParticipantInfo.Kind:
@@ -42,12 +48,7 @@ def permission_from_grants(video: api.VideoGrants) -> models.ParticipantPermissi
         can_publish=video.can_publish,
         can_subscribe=video.can_subscribe,
         can_publish_data=video.can_publish_data,
-        can_publish_sources=[
-            models.TrackSource.Value(name.upper())
-            if name.upper() in models.TrackSource.keys()  # noqa: SIM118  an enum wrapper, no dict
-            else models.UNKNOWN
-            for name in video.can_publish_sources or ()
-        ],
+        can_publish_sources=[_source(name) for name in video.can_publish_sources or ()],
         can_update_metadata=bool(video.can_update_own_metadata),
         hidden=bool(video.hidden),
         recorder=bool(video.recorder),
@@ -55,6 +56,10 @@ def permission_from_grants(video: api.VideoGrants) -> models.ParticipantPermissi
         can_subscribe_metrics=bool(video.can_subscribe_metrics),
         can_manage_agent_session=bool(video.can_manage_agent_session),
     )
+
+
+def _source(name: str) -> models.TrackSource:
+    return _SOURCES.get(name, models.TrackSource.UNKNOWN)
 
 
 def grants_with_permission(

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 ENABLED_CODECS = ("audio/PCMU", "audio/PCMA", "audio/opus", "video/VP8", "video/H264")
 
 
-class RoomLimitError(RuntimeError):
-    """There are as many rooms as the server's limits allow."""
-
-
 class Room:
     """A room of a server. Made by ``RoomServer.get_or_create_room``."""
 

@@ -13,9 +13,9 @@ from . import aiortc_private, sid
 from .auth import Authenticator
 from .cors import cors
 from .faults import Faults
-from .limits import Limits
+from .limits import Limits, RoomLimitError
 from .packets import PacketRecord
-from .room import Room, RoomLimitError
+from .room import Room
 from .services import Service, services
 from .signalling import Signalling
 from .tasks import TaskSet

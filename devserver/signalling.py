@@ -13,13 +13,14 @@ from livekit.protocol import models, rtc
 
 from . import signal_requests
 from .join import Join, read_join
+from .limits import RoomLimitError
 from .participant import Participant
-from .room import Room, RoomLimitError
 from .signal_connection import SignalConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .room import Room
     from .server import RoomServer
 
 log = logging.getLogger("devserver.signal")

@@ -31,7 +31,7 @@ def encoded(request: rtc.JoinRequest, *, compressed: bool = True) -> str:
     return base64.urlsafe_b64encode(wrapped.SerializeToString()).decode()
 
 
-def join_request(**fields: Any) -> rtc.JoinRequest:
+def join_request(**fields: Any) -> rtc.JoinRequest:  # noqa: ANN401  fields of a message
     """A request as an SDK makes it; `fields` are those of rtc.JoinRequest."""
     return rtc.JoinRequest(
         client_info=models.ClientInfo(
