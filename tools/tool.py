@@ -105,7 +105,7 @@ class Tool:
             return result if isinstance(result, str) else _to_wire(result)
         except ToolError as error:
             if error.__cause__ is not None:
-                logger.warning("%s failed: %s", self.name, error, exc_info=error.__cause__)
+                logger.warning("%s failed: %s: %r", self.name, error, error.__cause__)
             raise
         except Exception as error:
             if deadline.expired() and isinstance(error, TimeoutError):

@@ -4,6 +4,8 @@ What a command needs is imported when it runs: livekit-agents alone takes second
 `token` has no use for it.
 """
 
+import logging
+
 import typer
 
 from agent.cli.call import call
@@ -21,5 +23,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def main() -> None:
+    # A command says itself what goes wrong; `start` and the worker of `dev` set up their logs.
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 for command in (dev, start, chat, call, token, doctor):
     app.command()(command)
