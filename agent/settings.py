@@ -260,7 +260,8 @@ def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is g
 def _as_expectation(message: str) -> str:
     for start in ("Input should be ", "Input should have ", "String should have "):
         if message.startswith(start):
-            return message.removeprefix(start).split(",")[0].replace("a valid ", "a ")
+            expected = re.sub(r", unable to .*", "", message.removeprefix(start))
+            return expected.replace("a valid ", "a ").replace("a integer", "a whole number")
     return message[:1].lower() + message[1:]
 
 

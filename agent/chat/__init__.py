@@ -1,0 +1,1 @@
+"""A message in, an answer out."""

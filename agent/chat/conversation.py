@@ -1,0 +1,246 @@
+"""Conversation: one AgentSession with its context, its queue, and one answer to each message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livekit.agents import AgentSession, APIConnectOptions, llm
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+from agent.chat.failure import sentence_for
+from agent.chat.message import IncomingMessage, Sender
+from agent.chat.reply_output import FinishReason
+from agent.chat.reply_stream import ReplyStream
+from agent.chat.text_output import ReplyTextOutput
+from agent.models.assistant import Assistant
+from agent.models.finish_reason import FinishReasons
+from agent.wire.presence import Presence
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+NEVER = 2**31
+"""Failed answers after which the session gives up (its own default is three)."""
+
+RENEW_AFTER = 200
+"""Answers after which the conversation goes on with a fresh session."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLimits:
+    """Bounds of one conversation.
+
+    Attributes:
+        pending: messages that one person may have waiting.
+        context_items: items of the chat context that are kept.
+        timeout: seconds of silence from the model after which an answer has failed.
+    """
+
+    pending: int
+    context_items: int
+    timeout: float
+
+
+class Conversation:
+    """Answers messages one after the other, each exactly once, in the order they came.
+
+    The session runs headless: no RoomIO, no voice; it is what tools, MCP and telemetry hang on.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_assistant: Callable[[llm.ChatContext], Assistant],
+        presence: Presence,
+        open_reply: Callable[[IncomingMessage], ReplyStream],
+        limits: ConversationLimits,
+        interrupt_on_message: bool,
+        on_crash: Callable[[], None],
+    ) -> None:
+        self._open_assistant = open_assistant
+        self._presence = presence
+        self._open_reply = open_reply
+        self._limits = limits
+        self._interrupt_on_message = interrupt_on_message
+        self._on_crash = on_crash
+        self._queue: deque[IncomingMessage] = deque()
+        self._overheard: deque[IncomingMessage] = deque(maxlen=limits.pending)
+        self._pending: Counter[str] = Counter()
+        self._arrived = asyncio.Event()
+        self._output = ReplyTextOutput()
+        self._answering: IncomingMessage | None = None
+        self._handle: SpeechHandle | None = None
+        self._speakers: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def asker(self) -> Sender | None:
+        """Whose message is being answered."""
+        return None if self._answering is None else self._answering.sender
+
+    def submit(self, message: IncomingMessage) -> None:
+        """Accepts a message: it will have its answer.
+
+        Raises:
+            Refusal: (429) its sender has too many messages waiting already.
+        """
+        sender = message.sender.identity
+        if self._pending[sender] >= self._limits.pending:
+            raise Refusal(
+                429,
+                f"You have {self._limits.pending} messages waiting for an answer. "
+                "Please wait for some of them.",
+                retry_after=5.0,
+            )
+        self._pending[sender] += 1
+        self._queue.append(message)
+        self._arrived.set()
+        if self._interrupt_on_message and self.asker and self.asker.identity == sender:
+            self.interrupt()
+
+    def overhear(self, message: IncomingMessage) -> None:
+        """Takes note of a message that is for others: the model is told of it with the next one."""
+        self._overheard.append(message)
+
+    def start(self) -> None:
+        """Begins to answer; what was submitted before is answered first."""
+        if self._task is not None:
+            return
+        # A context of its own: what the session attaches to it must not reach its siblings.
+        self._task = asyncio.create_task(
+            self._answer_all(), name="conversation", context=contextvars.Context()
+        )
+        self._task.add_done_callback(self._on_done)
+
+    def interrupt(self) -> None:
+        """Ends the answer in progress, if there is one; it finishes as `interrupted`."""
+        if self._handle is not None and not self._handle.done():
+            self._handle.interrupt(force=True)
+
+    async def aclose(self) -> None:
+        """Ends the answer in progress and the session. What is still waiting stays unanswered."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a conversation broke down", exc_info=error)
+            self._on_crash()
+
+    async def _answer_all(self) -> None:
+        context = llm.ChatContext.empty()
+        while True:
+            context = await self._answer_some(context)
+
+    async def _answer_some(self, context: llm.ChatContext) -> llm.ChatContext:
+        """Answers with one session until it is time for a fresh one; returns what that starts with.
+
+        A session keeps every event and every item of its history for good, so a conversation
+        that goes on for days needs a new one from time to time. Starting one takes about 2 ms.
+        """
+        session = AgentSession[None](
+            vad=None,
+            turn_handling={"turn_detection": None},
+            user_away_timeout=None,
+            conn_options=SessionConnectOptions(
+                llm_conn_options=APIConnectOptions(max_retry=0, timeout=self._limits.timeout),
+                max_unrecoverable_errors=NEVER,
+            ),
+        )
+        session.output.transcription = self._output
+        await session.start(self._open_assistant(context), record=False, session_host=False)
+        try:
+            answers = 0
+            while answers < RENEW_AFTER and self._fits(context, session.history):
+                await self._answer(session, await self._next())
+                answers += 1
+            context = session.current_agent.chat_ctx.copy(exclude_instructions=True)
+        finally:
+            await session.aclose()
+        # Cut back by a quarter, so that it need not be cut again with every message.
+        return context.truncate(max_items=self._limits.context_items * 3 // 4)
+
+    def _fits(self, *contexts: llm.ChatContext) -> bool:
+        return sum(len(context.items) for context in contexts) <= self._limits.context_items
+
+    async def _next(self) -> IncomingMessage:
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._queue.popleft()
+
+    async def _answer(self, session: AgentSession[None], message: IncomingMessage) -> None:
+        reply = self._open_reply(message)
+        self._answering = message
+        self._output.begin(reply)
+        self._presence.set(self, "thinking")
+        reason: FinishReason = "interrupted"
+        try:
+            reason = await self._generate(session, message, reply)
+        except Exception:
+            # The boundary around one answer: whatever went wrong, its asker is told, and the next
+            # message is answered.
+            logger.exception("an answer failed")
+            self._apologise(reply, None)
+            reason = "error"
+        finally:
+            self.interrupt()
+            self._output.end()
+            self._handle = None
+            self._answering = None
+            self._forget(message)
+            await reply.finish(reason)
+            self._presence.set(self, "listening")
+
+    async def _generate(
+        self, session: AgentSession[None], message: IncomingMessage, reply: ReplyStream
+    ) -> FinishReason:
+        await self._tell_overheard(session)
+        reply.on_first_text = lambda: self._presence.set(self, "speaking")
+        with FinishReasons() as finish_reasons:
+            self._handle = session.generate_reply(
+                user_input=llm.ChatMessage(role="user", content=[self._as_read(message)]),
+                input_modality="text",
+            )
+            await self._handle
+        if self._handle.interrupted:
+            return "interrupted"
+        error = self._handle.exception()
+        if error is not None or not reply.started:
+            logger.warning("the model failed: %s", type(error).__name__ if error else "no answer")
+            self._apologise(reply, error)
+            return "error"
+        return "length" if finish_reasons.last == "length" else "stop"
+
+    def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
+        said = reply.started
+        reply.push(("\n\n" if said else "") + sentence_for(error, said=said))
+
+    def _as_read(self, message: IncomingMessage) -> str:
+        """The message as the model reads it: with its author once more than one person writes."""
+        self._speakers.add(message.sender.identity)
+        if len(self._speakers) == 1:
+            return message.text
+        return f"{message.sender.label}: {message.text}"
+
+    async def _tell_overheard(self, session: AgentSession[None]) -> None:
+        if not self._overheard:
+            return
+        context = session.current_agent.chat_ctx.copy()
+        while self._overheard:
+            message = self._overheard.popleft()
+            context.add_message(role="user", content=self._as_read(message))
+        await session.current_agent.update_chat_ctx(context)
+
+    def _forget(self, message: IncomingMessage) -> None:
+        sender = message.sender.identity
+        self._pending[sender] -= 1
+        if not self._pending[sender]:
+            del self._pending[sender]

@@ -1,0 +1,52 @@
+"""What somebody wrote, however it arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Form(Enum):
+    """How a message came in; it decides in which forms its answer goes out besides the streams."""
+
+    STREAM = "stream"
+    """A text stream on one of the chat topics."""
+    PACKET = "packet"
+    """A data packet with JSON; its sender reads nothing but such packets."""
+    LEGACY = "legacy"
+    """A packet on `lk-chat-topic`, as clients before text streams send it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A participant in the server's words: identity, and display name (may be empty)."""
+
+    identity: str
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """How the model is told who it is: `name (identity)`."""
+        if self.name and self.name != self.identity:
+            return f"{self.name} ({self.identity})"
+        return self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """One message, parsed and bounded.
+
+    Attributes:
+        id: the sender's id for it; unique for that sender.
+        timestamp: when it was sent, ms since 1970 (the sender's clock).
+        private: whether its sender asked for an answer that only they get.
+        reply_to: id of the message that it answers, if it says so.
+    """
+
+    id: str
+    sender: Sender
+    text: str
+    timestamp: int
+    form: Form
+    private: bool = False
+    reply_to: str | None = None

@@ -1,0 +1,231 @@
+"""RoomHost: the rooms of one worker process, all of them on one event loop.
+
+livekit-agents gives each job a thread with a loop of its own (or a process). Here a job's thread
+only waits: its room is joined on the loop that all rooms of the process share, with a token that
+says what the job's own token says. Docs: docs/adr/0002-one-loop-for-all-rooms.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from livekit import api
+from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
+
+from agent.models.service import ModelService
+from agent.room_session import RoomAssignment, RoomSession
+from agent.settings import Settings
+from agent.wire.presence import STATE
+from tools.settings import ToolSettings
+from tools.tool import Tool
+from tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FULL_LOAD = 1.0
+LOAD_BELOW_FULL = 0.65
+"""Highest load that is reported while there is room: the server sends no jobs above 0.7."""
+
+
+class RoomHost:
+    """Admits jobs by count, and holds their rooms.
+
+    Admission: rooms held plus rooms being joined, never the load of the machine, by which a
+    busy minute would have the server give dispatches up for good. A full worker refuses in a way
+    that lets the server ask another one.
+    """
+
+    def __init__(self, settings: Settings, tools: Sequence[Tool]) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._jobs: set[str] = set()
+        self._lock = threading.Lock()
+        self._sessions: dict[str, RoomSession] = {}
+        self._stays: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._toolbox: Toolbox | None = None
+        self._models: ModelService | None = None
+
+    def agent_server(self) -> AgentServer:
+        """The AgentServer that takes jobs for this host."""
+        # The framework would load its speech models into the process: 244 MB for nobody.
+        os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+        _quiet_the_framework(log_content=self._settings.log_content)
+        settings = self._settings
+        secret = settings.livekit_api_secret
+        server = AgentServer(
+            job_executor_type=JobExecutorType.THREAD,
+            ws_url=settings.livekit_url,
+            api_key=settings.livekit_api_key,
+            api_secret=secret.get_secret_value() if secret else None,
+            load_threshold=float("inf"),
+            load_fnc=self.load,
+            num_idle_processes=1,
+            port=settings.http_port,
+            drain_timeout=settings.drain_timeout,
+            log_level=settings.log_level,
+        )
+        server.rtc_session(
+            self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
+        )
+        return server
+
+    def load(self) -> float:
+        """What the worker reports: below the server's limit until full, then 1."""
+        held, capacity = len(self._jobs), self._settings.agent_max_rooms
+        return FULL_LOAD if held >= capacity else LOAD_BELOW_FULL * held / capacity
+
+    async def on_request(self, request: JobRequest) -> None:
+        """Accepts a job if there is room for it."""
+        with self._lock:
+            full = len(self._jobs) >= self._settings.agent_max_rooms
+            if not full:
+                self._jobs.add(request.id)
+        if full:
+            await request.reject(terminate=False)
+            return
+        try:
+            await request.accept(
+                identity=self._settings.agent_identity,
+                name=self._settings.agent_display_name,
+                attributes={STATE: "initializing"},
+            )
+        except BaseException:
+            self._jobs.discard(request.id)
+            raise
+
+    async def entrypoint(self, job: JobContext) -> None:
+        """Has the job's room joined on the shared loop; the job ends when the stay does."""
+        job_loop = asyncio.get_running_loop()
+        stay = self._run(self._stay(job.job.id, _assignment(job)))
+
+        async def leave() -> None:
+            self._run(self._leave(job.job.id))
+            await asyncio.wrap_future(stay)
+
+        def ended(_: Future[None]) -> None:
+            self._jobs.discard(job.job.id)
+            # A loop that is closed already belongs to a job that has ended.
+            if not job_loop.is_closed():
+                job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
+
+        job.add_shutdown_callback(leave)
+        stay.add_done_callback(ended)
+
+    async def aclose(self) -> None:
+        """Leaves all rooms and closes what they shared."""
+        if self._loop is None:
+            return
+        await asyncio.wrap_future(self._run(self._close_all()))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+        self._loop = None
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs something on the rooms' loop, which is started when it is first needed."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="rooms", daemon=True
+                )
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
+        """One stay in a room, in a task of its own, which nobody cancels."""
+        stay = asyncio.create_task(self._hold(job_id, assignment), name="room")
+        self._stays.add(stay)
+        stay.add_done_callback(self._stays.discard)
+        await asyncio.shield(stay)
+
+    async def _hold(self, job_id: str, assignment: RoomAssignment) -> None:
+        try:
+            session = self._sessions[job_id] = self._open_session(assignment)
+            await session.run()
+        except Exception:
+            # The boundary around one room: it ends, with the reason in the log; the others go on.
+            logger.exception("a room ended with an error", extra={"room": assignment.room})
+        finally:
+            self._sessions.pop(job_id, None)
+
+    def _open_session(self, assignment: RoomAssignment) -> RoomSession:
+        settings = self._settings
+        if self._toolbox is None:
+            self._toolbox = Toolbox(self._tools, _tool_settings(settings))
+        if self._models is None:
+            self._models = ModelService(settings)
+        return RoomSession(
+            assignment,
+            settings=settings,
+            toolbox=self._toolbox,
+            open_llm=self._models.open_llm,
+        )
+
+    async def _leave(self, job_id: str) -> None:
+        if session := self._sessions.get(job_id):
+            session.close()
+
+    async def _close_all(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+        await asyncio.gather(*self._stays)
+        if self._models is not None:
+            await self._models.aclose()
+        if self._toolbox is not None:
+            await self._toolbox.aclose()
+
+
+def _assignment(job: JobContext) -> RoomAssignment:
+    """How to join a job's room: by a token of the same claims as the one that the job was given.
+
+    AgentServer.run puts the server's URL and keys into the environment, which AccessToken reads.
+    """
+    claims = job.token_claims()
+    token = api.AccessToken()
+    token.identity = claims.identity
+    token.claims = claims
+    return RoomAssignment(
+        room=job.job.room.name,
+        url=os.environ["LIVEKIT_URL"],
+        token=token.to_jwt(),
+        dispatch_metadata=job.job.metadata,
+        room_metadata=job.job.room.metadata,
+    )
+
+
+def _tool_settings(settings: Settings) -> ToolSettings:
+    return ToolSettings(
+        weather_geocoding_url=settings.weather_geocoding_url,
+        weather_forecast_url=settings.weather_forecast_url,
+    )
+
+
+def _quiet_the_framework(*, log_content: bool) -> None:
+    """Keeps out of the log what does not belong there.
+
+    The framework warns of a job that returns without having connected *its* room; ours are
+    connected elsewhere. At level DEBUG it logs what people and the model say, in fields that it
+    marks `lk.pii`.
+    """
+
+    def keep(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("The job task completed without establishing a connection"):
+            return False
+        if not log_content:
+            for name in [name for name in vars(record) if name.startswith("lk.pii")]:
+                delattr(record, name)
+        return True
+
+    logging.getLogger("livekit.agents").addFilter(keep)

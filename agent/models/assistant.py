@@ -1,0 +1,89 @@
+"""The Agent that answers: instructions, tools, and what to do when the model fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import Any
+
+from livekit.agents import Agent, APIError, APITimeoutError, ModelSettings, llm
+
+from tools.context import Caller
+from tools.errors import ToolError
+from tools.tool import Tool
+from tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+RETRY_DELAY = 0.5
+"""Seconds between two attempts at an answer of which nothing has been said yet."""
+
+
+class Assistant(Agent):
+    """Asks the model; tries again, a bounded number of times, while nothing has been said yet.
+
+    The session's own retries are off: they would wait out a silent model several times over.
+    A model that was silent for its whole timeout is not asked again.
+    """
+
+    def __init__(
+        self,
+        *,
+        instructions: str,
+        model: llm.LLM[Any],
+        tools: list[llm.Tool | llm.Toolset],
+        chat_ctx: llm.ChatContext,
+        retries: int,
+    ) -> None:
+        super().__init__(instructions=instructions, llm=model, tools=tools, chat_ctx=chat_ctx)
+        self._retries = retries
+
+    async def llm_node(
+        self,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool],
+        model_settings: ModelSettings,
+    ) -> AsyncIterable[llm.ChatChunk]:
+        """The framework's own node, with retries of ours."""
+        for attempt in range(self._retries + 1):
+            said = False
+            try:
+                async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
+                    if isinstance(chunk, llm.ChatChunk):
+                        said = True
+                        yield chunk
+            except APIError as error:
+                final = attempt == self._retries or isinstance(error, APITimeoutError)
+                if said or final or not error.retryable:
+                    raise
+                logger.warning("the model failed, trying again: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_DELAY)
+            else:
+                return
+
+
+def function_tools(
+    toolbox: Toolbox, names: Iterable[str], caller: Callable[[], Caller | None]
+) -> list[llm.Tool | llm.Toolset]:
+    """The model's door to the tools; RPC is the other (agent.rpc).
+
+    `caller` tells for whom the model works at that moment. What a tool may not tell anyone it
+    does not tell the model either: see tools.errors.
+    """
+    return [_function_tool(toolbox.get(name), toolbox, caller) for name in names]
+
+
+def _function_tool(tool: Tool, toolbox: Toolbox, caller: Callable[[], Caller | None]) -> llm.Tool:
+    async def call(raw_arguments: dict[str, object]) -> str:
+        try:
+            return await tool.call(raw_arguments, toolbox.context(caller()))
+        except ToolError as error:
+            raise llm.ToolError(str(error)) from error
+
+    schema: dict[str, Any] = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.json_schema(),
+    }
+    return llm.function_tool(call, raw_schema=schema)

@@ -1,0 +1,42 @@
+"""ModelService: the connections of a process to its model service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Imported for what it does: a plugin registers itself, which only the main thread may do.
+import livekit.plugins.openai  # noqa: F401 # pyright: ignore[reportUnusedImport]
+from livekit.agents import llm
+
+from agent.models.llm import build_client, build_llm
+from agent.models.timeouts import Timeouts
+from agent.settings import Settings
+
+
+class ModelService:
+    """Makes LLMs for conversations; they share one HTTP client, on one event loop.
+
+    Each session has an LLM of its own, because it listens to its LLM's errors.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        key = settings.openai_api_key
+        silence = settings.llm_timeout
+        self._settings = settings
+        self._client = build_client(
+            base_url=settings.openai_base_url,
+            api_key=key.get_secret_value() if key else None,
+            timeouts=Timeouts(first_byte=silence, silence=silence),
+        )
+
+    def open_llm(self) -> llm.LLM[Any]:
+        """An LLM for one session."""
+        return build_llm(
+            self._client,
+            model=self._settings.llm_model,
+            temperature=self._settings.llm_temperature,
+        )
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._client.close()

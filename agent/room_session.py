@@ -1,0 +1,235 @@
+"""RoomSession: one room that the worker is in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import llm
+
+from agent.chat.conversation import Conversation, ConversationLimits
+from agent.chat.inbox import Inbox, InboxLimits
+from agent.chat.message import IncomingMessage
+from agent.chat.reply_policy import ReplyTest
+from agent.chat.reply_stream import ReplyStream
+from agent.models.assistant import Assistant, function_tools
+from agent.room_profile import RoomProfile
+from agent.rpc.methods import RpcMethods
+from agent.settings import Settings
+from agent.wire.notices import Notices
+from agent.wire.presence import Presence
+from tools.context import Caller
+from tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+MAX_OWN_SEGMENTS = 1_000
+"""Ids of the agent's answers that are remembered to recognise replies to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAssignment:
+    """The room to join, and how: what a job says.
+
+    Attributes:
+        url: of the server, ws:// or wss://.
+        token: to join with; never logged.
+        metadata: of the dispatch, then of the room.
+    """
+
+    room: str
+    url: str
+    token: str
+    dispatch_metadata: str = ""
+    room_metadata: str = ""
+
+    def __repr__(self) -> str:
+        return f"RoomAssignment(room={self.room!r}, url={self.url!r})"
+
+
+class RoomSession:
+    """Joins a room, answers in it, and serves RPC until the room ends or `close` is called.
+
+    It owns the room connection, the inbox, the conversations (one for the room, one for each
+    participant who writes privately), the RPC methods, the notices and the presence.
+    """
+
+    def __init__(
+        self,
+        assignment: RoomAssignment,
+        *,
+        settings: Settings,
+        toolbox: Toolbox,
+        open_llm: Callable[[], llm.LLM[Any]],
+    ) -> None:
+        self._assignment = assignment
+        self._settings = settings
+        self._toolbox = toolbox
+        self._open_llm = open_llm
+        self._profile = RoomProfile.from_metadata(
+            ("room metadata", assignment.room_metadata),
+            ("dispatch metadata", assignment.dispatch_metadata),
+        )
+        self._room = rtc.Room()
+        self._presence = Presence(self._room)
+        self._notices = Notices(self._room)
+        self._inbox = Inbox(
+            self._room,
+            topics=settings.chat_topics,
+            limits=InboxLimits(
+                message_bytes=settings.max_message_bytes,
+                open_streams=settings.max_pending_messages,
+                silence=settings.stream_timeout,
+            ),
+            notices=self._notices,
+            deliver=self._deliver,
+        )
+        self._is_for_agent = ReplyTest(
+            self._profile.reply_policy or settings.reply_policy,
+            (settings.agent_display_name, settings.agent_identity, settings.agent_name),
+        )
+        self._conversations: dict[str | None, Conversation] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._own_segments: OrderedDict[str, None] = OrderedDict()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Lives through the whole stay in the room. Not to be cancelled: `close` ends it.
+
+        A native connect that is given up half-way takes the process down later
+        (python-sdks issue 784).
+
+        Raises:
+            rtc.ConnectError: the room could not be joined.
+        """
+        self._listen()
+        await self._room.connect(
+            self._assignment.url, self._assignment.token, rtc.RoomOptions(auto_subscribe=False)
+        )
+        logger.info("joined the room", extra={"room": self._assignment.room})
+        try:
+            self._serve()
+            await self._ended.wait()
+        finally:
+            await self._leave()
+            logger.info("left the room", extra={"room": self._assignment.room})
+
+    def close(self) -> None:
+        """Ends the stay; `run` returns when everything is wound up."""
+        self._ended.set()
+
+    def _listen(self) -> None:
+        self._inbox.open()
+        self._room.on("disconnected", self._on_disconnected)
+        self._room.on("reconnected", self._presence.repeat)
+        self._room.on("participant_disconnected", self._on_left)
+
+    def _serve(self) -> None:
+        methods = RpcMethods(
+            self._room, self._toolbox, self._tool_names(), max_calls=self._settings.max_rpc_calls
+        )
+        methods.register()
+        self._notices.start()
+        self._presence.start(methods.names)
+        self._conversation(None)
+        for conversation in self._conversations.values():
+            conversation.start()
+
+    async def _leave(self) -> None:
+        await self._inbox.aclose()
+        await asyncio.gather(
+            *(conversation.aclose() for conversation in self._conversations.values()),
+            *self._closing,
+        )
+        await self._notices.aclose()
+        await self._presence.aclose()
+        await self._room.disconnect()
+
+    def _tool_names(self) -> tuple[str, ...]:
+        wanted = self._profile.tools
+        if wanted is None:
+            return self._toolbox.names
+        for name in set(wanted).difference(self._toolbox.names):
+            logger.warning("metadata names an unknown tool: %.64s", name)
+        return tuple(name for name in self._toolbox.names if name in wanted)
+
+    def _deliver(self, message: IncomingMessage) -> None:
+        """Hands a message to its conversation; raises Refusal."""
+        conversation = self._conversation(message.sender.identity if message.private else None)
+        people = sum(
+            participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+            for participant in self._room.remote_participants.values()
+        )
+        replied_to_agent = message.reply_to in self._own_segments
+        if self._is_for_agent(message, people=people, replied_to_agent=replied_to_agent):
+            conversation.submit(message)
+        else:
+            conversation.overhear(message)
+
+    def _conversation(self, owner: str | None) -> Conversation:
+        conversation = self._conversations.get(owner)
+        if conversation is None:
+            conversation = self._conversations[owner] = self._open_conversation()
+            if self._room.isconnected():
+                conversation.start()
+        return conversation
+
+    def _open_conversation(self) -> Conversation:
+        settings = self._settings
+
+        def open_assistant(context: llm.ChatContext) -> Assistant:
+            return Assistant(
+                instructions=self._profile.full_instructions(settings),
+                model=self._open_llm(),
+                tools=function_tools(self._toolbox, self._tool_names(), caller),
+                chat_ctx=context,
+                retries=settings.llm_retries,
+            )
+
+        def caller() -> Caller | None:
+            asker = conversation.asker
+            return None if asker is None else Caller(asker.identity, asker.name)
+
+        conversation = Conversation(
+            open_assistant=open_assistant,
+            presence=self._presence,
+            open_reply=self._open_reply,
+            limits=ConversationLimits(
+                pending=settings.max_pending_messages,
+                context_items=settings.max_context_messages,
+                timeout=settings.llm_timeout,
+            ),
+            interrupt_on_message=settings.interrupt_on_message,
+            on_crash=self.close,
+        )
+        return conversation
+
+    def _open_reply(self, message: IncomingMessage) -> ReplyStream:
+        reply = ReplyStream(
+            self._room, message, topics=self._settings.reply_topics, notices=self._notices
+        )
+        self._own_segments[reply.segment_id] = None
+        if len(self._own_segments) > MAX_OWN_SEGMENTS:
+            self._own_segments.popitem(last=False)
+        return reply
+
+    def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        logger.info(
+            "disconnected: %s",
+            rtc.DisconnectReason.Name(reason),
+            extra={"room": self._assignment.room},
+        )
+        self._ended.set()
+
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        """Releases the private conversation of someone who is gone."""
+        conversation = self._conversations.pop(participant.identity, None)
+        if conversation is not None:
+            task = asyncio.create_task(conversation.aclose(), name="close conversation")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)

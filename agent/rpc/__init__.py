@@ -1,0 +1,1 @@
+"""The tools, and what else the agent can do, as RPC methods."""

@@ -1,0 +1,104 @@
+"""RpcMethods: the tools as RPC methods of the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from livekit import rtc
+
+from tools.context import Caller
+from tools.errors import RateLimited, TimedOut, TooLarge, ToolError
+from tools.tool import Tool
+from tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES = 65_536
+MAX_ANSWER_BYTES = 14_000
+"""Answers above about 14 kB would leave the addressed response for a stream that all can read."""
+
+MAX_MESSAGE_BYTES = 256
+MAX_DATA_BYTES = 15_360
+"""Bounds of an RPC error's message and data (livekit rtc SDK, rpc.py)."""
+
+MARGIN = 0.5
+"""Seconds before the caller gives up by which a tool is stopped, so that the caller learns why."""
+
+
+class RpcMethods:
+    """The RPC door to the tools: invocation, limits, `Tool.call`, answer or RpcError.
+
+    Text that a tool returns goes back bare, anything else as JSON. Errors are those of
+    `tools.errors` by their codes, with their details as JSON in the error's data; the cause of
+    a failure stays in the log.
+    """
+
+    def __init__(
+        self, room: rtc.Room, toolbox: Toolbox, names: Iterable[str], *, max_calls: int
+    ) -> None:
+        self._room = room
+        self._toolbox = toolbox
+        self._tools = [toolbox.get(name) for name in names]
+        self._max_calls = max_calls
+        self._under_way: Counter[str] = Counter()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The methods' names."""
+        return tuple(tool.name for tool in self._tools)
+
+    def register(self) -> None:
+        """Makes the methods callable; to be called at once after connecting."""
+        for tool in self._tools:
+            self._register(tool)
+
+    def _register(self, tool: Tool) -> None:
+        async def handle(invocation: rtc.RpcInvocationData) -> str:
+            try:
+                return await self._call(tool, invocation)
+            except ToolError as error:
+                raise to_rpc_error(error) from error
+
+        self._room.local_participant.register_rpc_method(tool.name, handle)
+
+    async def _call(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
+        caller = invocation.caller_identity
+        if len(invocation.payload.encode()) > MAX_PAYLOAD_BYTES:
+            raise TooLarge(f"A payload may have {MAX_PAYLOAD_BYTES} bytes")
+        if self._under_way[caller] >= self._max_calls:
+            raise RateLimited(
+                f"You have {self._max_calls} calls under way already", retry_after=1.0
+            )
+        self._under_way[caller] += 1
+        try:
+            return await self._answer(tool, invocation)
+        finally:
+            self._under_way[caller] -= 1
+            if not self._under_way[caller]:
+                del self._under_way[caller]
+
+    async def _answer(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
+        arguments = tool.parse_payload(invocation.payload)
+        participant = self._room.remote_participants.get(invocation.caller_identity)
+        caller = Caller(invocation.caller_identity, participant.name if participant else "")
+        try:
+            async with asyncio.timeout(max(invocation.response_timeout - MARGIN, MARGIN)):
+                answer = await tool.call(arguments, self._toolbox.context(caller))
+        except TimeoutError:
+            raise TimedOut(f"{tool.name} took longer than the call may") from None
+        if len(answer.encode()) > MAX_ANSWER_BYTES:
+            raise TooLarge(f"The answer is longer than {MAX_ANSWER_BYTES} bytes")
+        return answer
+
+
+def to_rpc_error(error: ToolError) -> rtc.RpcError:
+    """What the caller gets: code, a message within LiveKit's bound, and the details as JSON."""
+    data = json.dumps(error.details, ensure_ascii=False) if error.details else None
+    if data is not None and len(data.encode()) > MAX_DATA_BYTES:
+        data = None
+    message = error.message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
+    return rtc.RpcError(error.code, message, data)

@@ -1,0 +1,88 @@
+"""Presence: the participant attributes that tell clients what the agent is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Literal
+
+from livekit import rtc
+
+logger = logging.getLogger(__name__)
+
+STATE = "lk.agent.state"
+"""livekit's own attribute (components-core, useAgent): see AgentState."""
+READY = "agent.ready"
+"""Comma-separated names of the RPC methods, set once they can be called."""
+SEND_TIMEOUT = 10.0
+
+AgentState = Literal["initializing", "listening", "thinking", "speaking"]
+_BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
+
+
+class Presence:
+    """The one writer of the agent's attributes.
+
+    Several conversations may be busy at once; the room is told of the busiest. Writes never wait
+    for each other: what changes while a write is under way goes out as one more write with the
+    latest state.
+    """
+
+    def __init__(self, room: rtc.Room) -> None:
+        self._room = room
+        self._busy: dict[object, AgentState] = {}
+        self._methods: tuple[str, ...] | None = None
+        self._written: dict[str, str] = {}
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> AgentState:
+        """What `lk.agent.state` says, or will in a moment."""
+        if self._methods is None:
+            return "initializing"
+        active = set(self._busy.values())
+        for state in _BUSIEST_FIRST:
+            if state in active:
+                return state
+        return "listening"
+
+    def start(self, methods: tuple[str, ...]) -> None:
+        """Says that the agent listens and which RPC methods can be called, from now on."""
+        self._methods = methods
+        self._changed.set()
+        self._task = asyncio.create_task(self._write_all(), name="presence")
+
+    def set(self, who: object, state: AgentState) -> None:
+        """Notes what one conversation is doing; `listening` means nothing."""
+        if state == "listening":
+            self._busy.pop(who, None)
+        else:
+            self._busy[who] = state
+        self._changed.set()
+
+    def repeat(self) -> None:
+        """Writes everything again, as after the server has lost its memory of the agent."""
+        self._written.clear()
+        self._changed.set()
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            wanted = {STATE: self.state, READY: ",".join(self._methods or ())}
+            changes = {k: v for k, v in wanted.items() if self._written.get(k) != v}
+            if not changes:
+                continue
+            self._written.update(changes)
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    await self._room.local_participant.set_attributes(changes)
+            except TimeoutError:
+                logger.warning("the agent's attributes could not be written in time")
+                self._written.clear()

@@ -1,0 +1,19 @@
+"""A refusal: what the sender of something that is not accepted is told."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 - an answer to its sender, not a failure of ours
+    """Something that is not accepted, with a sentence for the one who sent it.
+
+    Attributes:
+        code: what is wrong, with the meaning that the code has in an RPC error
+            (400 malformed, 413 too large, 429 too many).
+        retry_after: seconds after which to try again, if that helps.
+    """
+
+    def __init__(self, code: int, sentence: str, *, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.retry_after = retry_after

@@ -1,0 +1,41 @@
+"""The worker as LiveKit's tools find it: a module-level `server`.
+
+`python -m agent start`, `python -m livekit.agents start agent/worker.py` and `lk agent` run it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from agent.hosting import RoomHost
+from agent.settings import Settings, SettingsError
+from tools import TOOLS
+
+WRONG_SETTINGS = 2
+"""Exit status when a setting is wrong."""
+
+DOTENV = Path(".env")
+
+
+def load_settings() -> Settings:
+    """Settings from the environment and `.env`; a wrong one ends the process with status 2.
+
+    The server's address and keys may still be missing: LiveKit's tools can hand them over later.
+    """
+    try:
+        settings = Settings.from_environment(os.environ, DOTENV)
+        problems = settings.missing(server=False)
+    except SettingsError as error:
+        problems = error.problems
+    else:
+        if not problems:
+            return settings
+    for problem in problems:
+        print(problem, file=sys.stderr)  # noqa: T201 - for the person who starts it
+    raise SystemExit(WRONG_SETTINGS)
+
+
+host = RoomHost(load_settings(), TOOLS)
+server = host.agent_server()

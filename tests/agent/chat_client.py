@@ -1,0 +1,160 @@
+"""What a person's app does in a room with the agent, over the official SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from livekit import rtc
+
+AGENT = "agent"
+WITHIN = 20.0
+REPLY_TOPICS = ("llm-response", "lk.transcription")
+
+T = TypeVar("T")
+
+
+@dataclass
+class Answer:
+    """A text stream of the agent's, as it came in."""
+
+    topic: str
+    stream_id: str
+    attributes: dict[str, str]
+    chunks: list[str] = field(default_factory=list[str])
+    trailer: dict[str, str] | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.chunks)
+
+    @property
+    def in_reply_to(self) -> str:
+        return self.attributes["in_reply_to"]
+
+    @property
+    def finish_reason(self) -> str | None:
+        return None if self.trailer is None else self.trailer["finish_reason"]
+
+
+class ChatClient:
+    """A room with everything that came in; `until` waits for what a test expects."""
+
+    def __init__(self) -> None:
+        self.room = rtc.Room()
+        self.answers: list[Answer] = []
+        self.packets: list[tuple[str, dict[str, Any]]] = []
+        self.states: list[str] = []
+        self._changed = asyncio.Event()
+        self._reading: set[asyncio.Task[None]] = set()
+        for topic in REPLY_TOPICS:
+            self.room.register_text_stream_handler(topic, self._on_stream)
+        self.room.on("data_received", self._on_packet)
+        self.room.on("participant_connected", lambda p: self._on_attributes(p.attributes, p))
+        self.room.on("participant_attributes_changed", self._on_attributes)
+        self.room.on("participant_disconnected", lambda _: self._changed.set())
+        self.room.on("disconnected", lambda _: self._changed.set())
+
+    @property
+    def me(self) -> rtc.LocalParticipant:
+        return self.room.local_participant
+
+    @property
+    def agent(self) -> rtc.RemoteParticipant | None:
+        return self.room.remote_participants.get(AGENT)
+
+    async def until(self, condition: Callable[[], T]) -> T:
+        """What the condition says once it says something true."""
+        async with asyncio.timeout(WITHIN):
+            while not (result := condition()):
+                self._changed.clear()
+                await self._changed.wait()
+            return result
+
+    async def until_ready(self) -> None:
+        """The agent is here and its methods can be called."""
+        await self.until(lambda: self.agent is not None and "agent.ready" in self.agent.attributes)
+
+    async def say(self, text: str, *, topic: str = "lk.chat", **attributes: str) -> str:
+        """Writes a message; returns its id."""
+        info = await self.me.send_text(text, topic=topic, attributes=attributes)
+        return info.stream_id
+
+    async def ask(self, text: str, *, topic: str = "lk.chat", **attributes: str) -> Answer:
+        """Writes a message and waits for the whole answer."""
+        return await self.answer_to(await self.say(text, topic=topic, **attributes))
+
+    async def answer_to(self, message_id: str, topic: str = REPLY_TOPICS[0]) -> Answer:
+        """The finished answer to a message."""
+        return (await self.until(lambda: self.finished(message_id, topic)))[0]
+
+    async def begun_answer_to(self, message_id: str) -> Answer:
+        """The answer to a message as soon as there is text of it."""
+        return (
+            await self.until(
+                lambda: [a for a in self.answers_to(message_id, REPLY_TOPICS[0]) if a.chunks]
+            )
+        )[0]
+
+    def answers_to(self, message_id: str, topic: str) -> list[Answer]:
+        return [a for a in self.answers if a.in_reply_to == message_id and a.topic == topic]
+
+    def finished(self, message_id: str, topic: str = REPLY_TOPICS[0]) -> list[Answer]:
+        return [a for a in self.answers_to(message_id, topic) if a.trailer is not None]
+
+    async def send_packet(self, payload: bytes | str | dict[str, Any], topic: str = "") -> None:
+        """Sends a data packet to everybody, as the apps of old do."""
+        data = json.dumps(payload) if isinstance(payload, dict) else payload
+        await self.me.publish_data(data, topic=topic)
+
+    async def notice(self, event: str, **expected: object) -> dict[str, Any]:
+        """The first `system` packet of this event with these fields."""
+        return (await self.until(lambda: self.notices(event, **expected)))[0]
+
+    def notices(self, event: str, **expected: object) -> list[dict[str, Any]]:
+        return [
+            body
+            for topic, body in self.packets
+            if topic == "system"
+            and body["event"] == event
+            and all(body.get(key) == value for key, value in expected.items())
+        ]
+
+    async def call(self, method: str, payload: str = "", *, timeout: float = 10.0) -> str:  # noqa: ASYNC109 - the SDK's own parameter
+        return await self.me.perform_rpc(
+            destination_identity=AGENT, method=method, payload=payload, response_timeout=timeout
+        )
+
+    def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        info = reader.info
+        answer = Answer(info.topic, info.stream_id, dict(info.attributes or {}))
+        self.answers.append(answer)
+        task = asyncio.create_task(self._read(reader, answer))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read(self, reader: rtc.TextStreamReader, answer: Answer) -> None:
+        try:
+            async for chunk in reader:
+                answer.chunks.append(chunk)
+                self._changed.set()
+            answer.trailer = dict(reader.info.attributes or {})
+        except ConnectionError:
+            pass  # The room was left in the middle of an answer.
+        self._changed.set()
+
+    def _on_packet(self, packet: rtc.DataPacket) -> None:
+        try:
+            body: Any = json.loads(packet.data)
+        except ValueError:
+            body = {"raw": packet.data}
+        self.packets.append((packet.topic or "", body))
+        self._changed.set()
+
+    def _on_attributes(self, changed: dict[str, str], participant: rtc.Participant) -> None:
+        if participant.identity == AGENT and "lk.agent.state" in changed:
+            self.states.append(changed["lk.agent.state"])
+        self._changed.set()

@@ -1,0 +1,119 @@
+"""Fixtures for tests of the worker: a worker with the demo model, and people in its rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+from livekit import api
+from livekit.agents import AgentServer
+
+from agent.hosting import RoomHost
+from agent.settings import Settings
+from devserver.model import DemoModel
+from tests.agent.chat_client import ChatClient
+from tests.room_server import RoomServerUnderTest
+from tools import TOOLS
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A running worker. Rooms get it by its dispatch name, so that several can run at once."""
+
+    name: str
+    host: RoomHost
+    server: AgentServer
+    settings: Settings
+
+
+class StartWorker(Protocol):
+    """Starts a worker with settings besides the usual ones, by their environment variables."""
+
+    async def __call__(self, **environ: str) -> Worker: ...
+
+
+class Enter(Protocol):
+    """Lets somebody join the test's room. The first one to join brings the worker, one with the
+    usual settings unless another is given."""
+
+    async def __call__(
+        self, identity: str, *, worker: Worker | None = None, metadata: str = "", name: str = ""
+    ) -> ChatClient: ...
+
+
+@pytest.fixture
+async def model() -> AsyncGenerator[DemoModel]:
+    async with DemoModel() as model:
+        yield model
+
+
+@pytest.fixture
+async def start_worker(
+    room_server: RoomServerUnderTest, model: DemoModel
+) -> AsyncGenerator[StartWorker]:
+    async with AsyncExitStack() as stack:
+
+        async def start(**environ: str) -> Worker:
+            settings = Settings.from_environment(
+                {
+                    "LIVEKIT_URL": room_server.url,
+                    "LIVEKIT_API_KEY": room_server.api_key,
+                    "LIVEKIT_API_SECRET": room_server.api_secret,
+                    "OPENAI_BASE_URL": model.base_url,
+                    "AGENT_NAME": f"worker-{next(_NUMBERS)}",
+                    "HTTP_PORT": "0",
+                    **environ,
+                }
+            )
+            host = RoomHost(settings, TOOLS)
+            server = host.agent_server()
+            registered = asyncio.Event()
+            server.on("worker_registered", lambda *_: registered.set())
+            running = asyncio.create_task(server.run())
+
+            async def stop() -> None:
+                await server.aclose()
+                await host.aclose()
+                await running
+
+            stack.push_async_callback(stop)
+            async with asyncio.timeout(20):
+                await registered.wait()
+            return Worker(settings.agent_name, host, server, settings)
+
+        yield start
+
+
+@pytest.fixture
+async def enter(
+    room_server: RoomServerUnderTest, room_name: str, start_worker: StartWorker
+) -> AsyncGenerator[Enter]:
+    clients: list[ChatClient] = []
+    workers: list[Worker] = []
+
+    async def join(
+        identity: str, *, worker: Worker | None = None, metadata: str = "", name: str = ""
+    ) -> ChatClient:
+        if worker is None and not workers:
+            workers.append(await start_worker())
+        elif worker is not None and worker not in workers:
+            workers.append(worker)
+        token = room_server.access_token(identity, room_name).with_name(name)
+        dispatch = api.RoomAgentDispatch(agent_name=workers[-1].name, metadata=metadata)
+        token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
+        client = ChatClient()
+        clients.append(client)
+        await client.room.connect(room_server.url, token.to_jwt())
+        await client.until_ready()
+        return client
+
+    yield join
+    for client in clients:
+        await client.room.disconnect()
