@@ -1,0 +1,38 @@
+# The worker alone: no room server, no demo model, no development tools.
+#
+#   docker build -t livekit-room-agent .
+#   docker run --env-file .env --stop-timeout 1800 livekit-room-agent
+#
+# On `docker stop` the worker lets its rooms finish, for DRAIN_TIMEOUT seconds at most; give it a
+# stop timeout to match, or Docker kills it after 10 seconds.
+
+ARG PYTHON=3.11.14-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never
+RUN pip install --no-cache-dir uv==0.13.8
+WORKDIR /app
+# The dependencies first: their layer stays as it is while only the code changes.
+COPY requirements.lock ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv .venv \
+    && uv pip sync --require-hashes --python .venv/bin/python requirements.lock
+COPY agent/ agent/
+COPY tools/ tools/
+RUN .venv/bin/python -m compileall -q agent tools
+
+FROM python:${PYTHON}
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin agent
+# Owned by root: the worker cannot change its own code.
+COPY --from=build /app /app
+WORKDIR /app
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1
+USER 10001
+EXPOSE 8081
+# The worker answers 503 on / once it has lost the LiveKit server for good.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + (os.environ.get('HTTP_PORT') or '8081'), timeout=2)"]
+CMD ["python", "-m", "agent", "start"]
