@@ -26,11 +26,13 @@ _MAX_PLACES = 3
 _QUOTE = re.compile(r"\bquote\b|\bwhat (?:did|have) (?:i|we|you|they) (?:say|said|tell)\b", re.I)
 _COUNT = re.compile(r"\bcount (?:up )?to (\d{1,6})\b", re.I)
 _CALL = re.compile(r"\bcall (\w+)\s*(\{.*\})?", re.S)
-_WEATHER = re.compile(r"\b(?:weather|forecast)\b", re.I)
-_TIME = re.compile(r"\b(?:what time|the time|what date|o'clock|current time)\b", re.I)
-_PLACE = re.compile(r"\b(?:in|for|at) ([^?!.;:\n]+)", re.I)
-_PLACE_END = re.compile(
-    r"\b(?:today|tomorrow|tonight|now|right now|please|this|next|at the moment)\b.*", re.I | re.S
+_WEATHER = re.compile(r"\b(?:weather|forecast|temperature)\b", re.I)
+_TIME = re.compile(
+    r"\b(?:what time|the time|time is it|time in|current time|local time|what date)\b", re.I
+)
+_BEFORE_PLACE = re.compile(r"\b(?:in|for|at)\b", re.I)
+_NO_PLACE = re.compile(
+    r"\b(?:today|tomorrow|tonight|right now|now|please|the moment|me|us|this \w+|next \w+)\b", re.I
 )
 
 
@@ -62,7 +64,9 @@ def _call_tools(text: str, offered: frozenset[str]) -> Reply | None:
     if _WEATHER.search(text) and "getWeather" in offered:
         places = _places(text)
         if not places:
-            return Reply(text=f"{INTRODUCTION} The weather in which city?")
+            return Reply(
+                text=f"{INTRODUCTION} The weather in which city? Ask me so: the weather in Paris."
+            )
         calls = [tool_call("getWeather", json.dumps({"city": place})) for place in places]
         return Reply(tool_calls=calls)
     if _TIME.search(text) and "getCurrentTime" in offered:
@@ -77,11 +81,11 @@ def _call_tools(text: str, offered: frozenset[str]) -> Reply | None:
 
 def _places(text: str) -> list[str]:
     """City names after "in", "for" or "at": "in Paris and New York?" gives both."""
-    found = _PLACE.search(text)
-    if not found:
-        return []
-    names = re.split(r",| and ", _PLACE_END.sub("", found[1]))
-    return [name.strip() for name in names if name.strip()][:_MAX_PLACES]
+    for words in reversed(_BEFORE_PLACE.split(text)[1:]):
+        names = re.split(r",| and ", _NO_PLACE.sub("", re.split(r"[?!.;:\n]", words)[0]))
+        if places := [name.strip() for name in names if name.strip()]:
+            return places[:_MAX_PLACES]
+    return []
 
 
 def _time_zone(text: str) -> str | None:

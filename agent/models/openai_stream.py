@@ -150,7 +150,8 @@ class CompletionStream:
                 if event.startswith(b"[DONE]"):
                     self._ended = True
                     return
-                self._take(_decode_chunk(event))
+                if event:  # some gateways keep a connection alive with events without data
+                    self._take(_decode_chunk(event))
                 if self._failure:
                     return
         except (msgspec.DecodeError, UnicodeDecodeError, EventTooLargeError) as error:

@@ -1,6 +1,7 @@
 """The lean client against the official one, behind livekit-plugins-openai: same in, same out."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -390,7 +391,7 @@ async def raw_server(answer: Answer) -> AsyncGenerator[RawServer]:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-                await reader.readexactly(int(length))
+                await reader.readexactly(int(length or 0))
                 counted.requests += 1
                 for piece in answer(counted.requests):
                     writer.write(piece)
@@ -427,7 +428,7 @@ async def texts_of(answer: Answer, *, requests: int = 1) -> tuple[list[Outcome],
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 async def test_streams_as_other_servers_write_them(line_end: bytes) -> None:
     body = (
-        b": OPENROUTER PROCESSING\n\n"
+        b": OPENROUTER PROCESSING\n\ndata:\n\n"
         + event("héllo ")
         + b'event: completion\ndata: {"id":"c",\ndata: "choices":[]}\n\n'
         + event("🦉", '"stop"')
@@ -537,6 +538,33 @@ async def test_an_error_whose_body_never_comes_is_still_an_error() -> None:
 
     assert isinstance(outcome.error, APIStatusError)
     assert (outcome.error.status_code, outcome.error.body) == (500, "half")
+
+
+async def test_a_proxy_is_asked_where_one_is_given() -> None:
+    body = event("a", '"stop"') + b"data: [DONE]\n\n"
+    async with raw_server(lambda _: http(body)) as proxy:
+        client = build_client(base_url="http://model.test/v1", proxy=proxy.base_url)
+        outcome = await outcome_of(build_llm(client, model="demo"))
+        await client.close()
+
+    assert (outcome.text, proxy.requests) == ("a", 1)
+
+
+async def test_a_proxy_that_refuses_does_not_have_its_password_told() -> None:
+    def refusal(_: int) -> list[bytes]:
+        return [b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"]
+
+    async with raw_server(refusal) as proxy:
+        url = proxy.base_url.replace("http://", "http://user:pa55word@")
+        client = build_client(base_url="https://model.test/v1", proxy=url)
+        outcome = await outcome_of(build_llm(client, model="demo"))
+        await client.close()
+
+    assert proxy.requests == 1
+    assert isinstance(outcome.error, APIConnectionError)
+    assert "The proxy refused" in str(outcome.error)
+    told = "".join(traceback.format_exception(outcome.error))
+    assert "pa55word" not in told
 
 
 async def test_closing_the_client_ends_answers_in_progress() -> None:

@@ -130,6 +130,8 @@ async def test_no_usage_unless_asked_for(model: DemoModel, client: openai.AsyncO
     [
         ("What is the weather in Paris?", [{"city": "Paris"}]),
         ("weather for new york today please", [{"city": "new york"}]),
+        ("Tell me for today: the weather in Paris right now, please.", [{"city": "Paris"}]),
+        ("ada: what's the weather like in Rio for me this week", [{"city": "Rio"}]),
         ("the forecast in Paris and New York", [{"city": "Paris"}, {"city": "New York"}]),
         ("Wie ist das weather in São Paulo", [{"city": "São Paulo"}]),
     ],
@@ -157,6 +159,7 @@ async def test_calls_the_weather_tool(
     [
         ("what time is it?", {}),
         ("What time is it in Tokyo?", {"timezone": "Asia/Tokyo"}),
+        ("time in UTC", {"timezone": "UTC"}),
         ("the time in new york please", {"timezone": "America/New_York"}),
         ("what is the current time, Europe/Paris?", {"timezone": "Europe/Paris"}),
     ],
@@ -172,6 +175,10 @@ async def test_calls_the_time_tool(
     assert [(c.function.name, json.loads(c.function.arguments)) for c in calls] == [
         ("getCurrentTime", arguments)
     ]
+
+
+async def test_asks_for_the_city_where_none_is_named(client: openai.AsyncOpenAI) -> None:
+    assert "which city?" in await ask(client, "How is the weather?", tools=[WEATHER_TOOL])
 
 
 async def test_calls_no_tool_that_it_may_not_call(client: openai.AsyncOpenAI) -> None:
