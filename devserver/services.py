@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from .agents import AgentWorkers
+from .dispatch import Dispatcher
+from .dispatch_service import AgentDispatchService
+from .room_service import RoomService
+from .twirp import Twirp
+from .webhooks import Webhooks
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -26,5 +33,13 @@ class Service(Protocol):
 
 def services(server: RoomServer) -> Sequence[Service]:
     """Return the parts of ``server``, in the order in which they hear of events."""
-    del server
-    return ()
+    webhooks = Webhooks(server)
+    workers = AgentWorkers(server)
+    dispatcher = Dispatcher(server, workers)
+    twirp = Twirp(
+        {
+            "RoomService": RoomService(server).methods(),
+            "AgentDispatchService": AgentDispatchService(server, dispatcher).methods(),
+        }
+    )
+    return (webhooks, dispatcher, workers, twirp)

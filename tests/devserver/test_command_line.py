@@ -1,0 +1,114 @@
+"""`python -m devserver`: its arguments, its words, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from livekit import api
+
+from devserver.__main__ import arguments
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+WITHIN = 10.0
+SECRET = "thirty-two characters or more, for tests"  # noqa: S105  # signs nothing else
+
+
+@contextlib.asynccontextmanager
+async def command(*args: str, **environ: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("LIVEKIT_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "devserver",
+        *args,
+        env=clean | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def greeting(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(WITHIN):
+        return b"".join([await process.stdout.readline() for _ in range(2)]).decode()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+async def test_it_serves_until_it_is_told_to_end(ending: signal.Signals) -> None:
+    async with command("--port", "0", "--key", "mykey", LIVEKIT_API_SECRET=SECRET) as process:
+        words = await greeting(process)
+        assert "for development" in words
+        assert SECRET not in words
+        found = re.search(r"ws://127\.0\.0\.1:\d+", words)
+        assert found is not None
+        url = found.group().replace("ws", "http")
+        async with api.LiveKitAPI(url, "mykey", SECRET) as client:
+            assert not (await client.room.list_rooms(api.ListRoomsRequest())).rooms
+        process.send_signal(ending)
+        async with asyncio.timeout(WITHIN):
+            out, err = await process.communicate()
+        assert (process.returncode, out, err) == (0, b"", b"")
+
+
+async def test_a_port_that_is_taken_is_named() -> None:
+    async with command("--port", "0") as first:
+        port = (await greeting(first)).partition("127.0.0.1:")[2].partition(",")[0]
+        async with command("--port", port) as second:
+            async with asyncio.timeout(WITHIN):
+                _, err = await second.communicate()
+            assert second.returncode == 1
+            assert f"cannot serve on 127.0.0.1:{port}" in err.decode()
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["--port", "http"], "argument --port: invalid"),
+        (["--port", "70000"], "argument --port: invalid"),
+        (["--unheard-of"], "unrecognized arguments: --unheard-of"),
+        (["--host", "0.0.0.0"], "not a loopback address"),  # noqa: S104  # it is refused
+        (["--host", "example.org"], "not a loopback address"),
+        (["--key", ""], "--key must not be empty"),
+        (["--secret", ""], "--secret must not be empty"),
+    ],
+)
+def test_bad_arguments_end_it_with_status_2(
+    args: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        arguments(args)
+    assert end.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_needs_no_permission(host: str) -> None:
+    assert arguments(["--host", host]).host == host
+
+
+def test_any_host_may_be_permitted() -> None:
+    assert arguments(["--host", "0.0.0.0", "--allow-any-host"]).host == "0.0.0.0"  # noqa: S104  # parsed only
+
+
+def test_key_and_secret_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_API_KEY", "from-environment")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", SECRET)
+    args = arguments([])
+    assert (args.key, args.secret) == ("from-environment", SECRET)
+    args = arguments(["--key", "given", "--secret", "given-secret"])
+    assert (args.key, args.secret) == ("given", "given-secret")
