@@ -136,7 +136,10 @@ class DemoModel:
         if not chat.messages:
             return error_response(400, "Invalid 'messages': it is empty.")
         with self._recorded(http, raw, chat) as record:
-            return await self._reply(http, record)
+            try:
+                return await self._reply(http, record)
+            except ConnectionResetError:  # the client left while something was written to it
+                return web.Response()
 
     @contextlib.contextmanager
     def _recorded(

@@ -215,7 +215,7 @@ async def test_a_failure_is_forgotten_with_the_next_request() -> None:
 async def test_silence_times_out(fault: Fault, kind: str) -> None:
     async with DemoModel() as server, opened(kind, server.base_url) as model:
         server.script(Reply(fault=fault))
-        short = APIConnectOptions(max_retry=0, timeout=0.1)
+        short = APIConnectOptions(max_retry=0, timeout=0.3)
 
         outcome = await outcome_of(model, options=short)
 
@@ -250,10 +250,10 @@ async def test_a_stream_that_ends_in_the_middle_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("timeouts", "reply"),
     [
-        (Timeouts(first_byte=0.1), Reply(fault=Fault.NO_RESPONSE)),
-        (Timeouts(silence=0.1), Reply(fault=Fault.SILENT)),
-        (Timeouts(silence=0.1), Reply(text="one two", fault=Fault.SILENT, after=1)),
-        (Timeouts(total=0.1), Reply(tokens=["x"] * 10_000, token_delay=0.01)),
+        (Timeouts(first_byte=0.3), Reply(fault=Fault.NO_RESPONSE)),
+        (Timeouts(silence=0.3), Reply(fault=Fault.SILENT)),
+        (Timeouts(silence=0.3), Reply(text="one two", fault=Fault.SILENT, after=1)),
+        (Timeouts(total=0.3), Reply(tokens=["x"] * 10_000, token_delay=0.01)),
     ],
     ids=["first byte", "first token", "between tokens", "total"],
 )
@@ -532,7 +532,7 @@ async def test_an_error_whose_body_never_comes_is_still_an_error() -> None:
     pieces = [b"HTTP/1.1 500 Oops\r\ncontent-length: 100\r\n\r\n", b"half"]
     async with (
         raw_server(lambda _: pieces) as server,
-        opened("lean", server.base_url, timeouts=Timeouts(silence=0.1)) as model,
+        opened("lean", server.base_url, timeouts=Timeouts(silence=0.3)) as model,
     ):
         outcome = await outcome_of(model)
 

@@ -373,11 +373,30 @@ async def test_stays_silent_until_the_client_leaves(
     model.script(Reply(fault=fault))
 
     with pytest.raises(openai.APITimeoutError):
-        await ask(client, "x", timeout=0.05)
+        await ask(client, "x", timeout=0.3)
 
     await model.requests[-1].ended.wait()
     assert model.requests[-1].outcome == "disconnected"
     assert "demo model" in await ask(client, "x")
+
+
+async def test_clients_that_leave_in_the_middle_are_no_error(
+    model: DemoModel, client: openai.AsyncOpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.when("x", Reply(tokens=["x"] * 1_000, token_delay=0.001))
+
+    async def leave_early() -> None:
+        stream = await client.chat.completions.create(model="m", messages=user("x"), stream=True)
+        async for _ in stream:
+            break
+        await stream.close()
+
+    await asyncio.gather(*[leave_early() for _ in range(20)])
+
+    for request in model.requests:
+        await request.ended.wait()
+    assert {request.outcome for request in model.requests} == {"disconnected"}
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_refuses_connections_for_a_while(
