@@ -55,15 +55,6 @@ class Room:
         """The name by which the room is found."""
         return self.info.name
 
-    def configure(self, request: room_proto.CreateRoomRequest) -> None:
-        """Take over what ``request`` states; what it leaves out stays."""
-        info = self.info
-        info.empty_timeout = request.empty_timeout or info.empty_timeout
-        info.departure_timeout = request.departure_timeout or info.departure_timeout
-        info.max_participants = request.max_participants or info.max_participants
-        if request.metadata and request.metadata != info.metadata:
-            self.set_metadata(request.metadata)
-
     # --- who is in it
 
     def by_sid(self, participant_sid: str) -> Participant | None:

@@ -159,12 +159,11 @@ class RoomServer:
     def get_or_create_room(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
         """Return the room that ``request`` names, and whether it had to be made.
 
-        A room that exists takes over the timeouts, the metadata and the maximum number of
-        participants that the request states, as in livekit-server. Raises RoomLimitError.
+        A room that exists stays as it is, whatever the request says, as in livekit-server. Raises
+        RoomLimitError.
         """
         room = self.rooms.get(request.name)
         if room is not None:
-            room.configure(request)
             return room, False
         if len(self.rooms) >= self.limits.rooms:
             raise RoomLimitError("as many rooms as there may be")

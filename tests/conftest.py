@@ -32,7 +32,7 @@ class Join(Protocol):
         room: str | None = None,
         token: str | None = None,
         options: rtc.RoomOptions | None = None,
-        prepare: Callable[[rtc.Room], None] | None = None,
+        prepare: Callable[[rtc.Room], object] | None = None,
         **grants: Grant,
     ) -> rtc.Room: ...
 
@@ -68,7 +68,7 @@ async def join(room_server: RoomServerUnderTest, room_name: str) -> AsyncGenerat
         room: str | None = None,
         token: str | None = None,
         options: rtc.RoomOptions | None = None,
-        prepare: Callable[[rtc.Room], None] | None = None,
+        prepare: Callable[[rtc.Room], object] | None = None,
         **grants: Grant,
     ) -> rtc.Room:
         client = rtc.Room()

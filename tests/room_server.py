@@ -57,7 +57,7 @@ class RoomServerUnderTest:
         return "http" + self.url.removeprefix("ws")
 
     def access_token(self, identity: str = "", room: str = "", **grants: Grant) -> api.AccessToken:
-        """A token to be refined; it joins if it has an identity and a room, else it is a service's."""
+        """A token to be refined: of a participant, or of a service if it has no identity."""
         video = dataclasses.replace(
             api.VideoGrants(room_join=bool(identity and room) or None, room=room), **grants
         )

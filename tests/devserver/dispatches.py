@@ -34,7 +34,7 @@ async def one_job(lk_api: api.LiveKitAPI, room: str, dispatch_id: str) -> api.Jo
     asks who else might serve, pkg/agent/client.go); nothing but asking tells.
     """
     async with asyncio.timeout(WITHIN):
-        while not (jobs := (await dispatch_state(lk_api, room, dispatch_id)).jobs):
+        while not (jobs := (await dispatch_state(lk_api, room, dispatch_id)).jobs):  # noqa: ASYNC110  # only asking tells
             await asyncio.sleep(0.05)
     [job] = jobs
     return job

@@ -11,6 +11,8 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.protocol import agent, models
 
 from tests.devserver.dispatches import dispatch, dispatch_state, one_job
+from tests.devserver.published_media import tone
+from tests.devserver.room_events import RoomEvents
 
 if TYPE_CHECKING:
     from tests.conftest import Join
@@ -199,17 +201,11 @@ class TestByApi:
         job = await registered.offered_job()
         assignment = await registered.accept(job)
         await one_job(lk_api, room_name, created.id)
-        gone = asyncio.Event()
-        agent_in_room = await join(
-            "",
-            token=assignment.token,
-            prepare=lambda room: room.on("disconnected", lambda _: gone.set()),
-        )
+        agent_in_room = await join("", token=assignment.token)
+        told = RoomEvents(agent_in_room, "disconnected")
         await lk_api.agent_dispatch.delete_dispatch(created.id, room_name)
         assert await registered.terminated_job() == job.id
-        async with asyncio.timeout(WITHIN):
-            await gone.wait()
-        assert not agent_in_room.isconnected()
+        assert await told.next("disconnected") == (models.DisconnectReason.PARTICIPANT_REMOVED,)
 
 
 class TestKeys:
@@ -264,20 +260,13 @@ class TestKeys:
         room_name: str,
         agent_name: str,
     ) -> None:
-        from livekit import rtc  # noqa: PLC0415
-
         registered = await worker(agent_name, job_type=agent.JT_PUBLISHER)
         speaker = await join("speaker")
         await dispatch(lk_api, room_name, agent_name)
-        source = rtc.AudioSource(48_000, 1)
-        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-        await speaker.local_participant.publish_track(track)
-        # livekit-server counts a track as published when its first packet arrives.
-        await source.capture_frame(rtc.AudioFrame.create(48_000, 1, 4_800))
-        job = await registered.offered_job()
+        async with tone(speaker, 440):
+            job = await registered.offered_job()
         assert (job.type, job.participant.identity) == (agent.JT_PUBLISHER, "speaker")
-        assert [t.name for t in job.participant.tracks] == ["microphone"]
-        await source.aclose()
+        assert [t.name for t in job.participant.tracks] == ["tone-440"]
 
 
 class TestAgentServer:
@@ -312,17 +301,19 @@ class TestAgentServer:
 
         server.rtc_session(entrypoint, agent_name=agent_name, on_request=on_request)
         registered = asyncio.Event()
-        server.on("worker_registered", lambda *_: registered.set())
-        arrived, left = asyncio.Event(), asyncio.Event()
+
+        def note_registration(*_: object) -> None:
+            registered.set()
+
+        server.on("worker_registered", note_registration)
         client = await join("someone")
-        client.on("participant_connected", lambda _: arrived.set())
-        client.on("participant_disconnected", lambda _: left.set())
+        told = RoomEvents(client, "participant_connected", "participant_disconnected")
         running = asyncio.create_task(server.run())
         try:
             async with asyncio.timeout(WITHIN):
                 await registered.wait()
-                created = await dispatch(lk_api, room_name, agent_name, "about it")
-                await arrived.wait()
+            created = await dispatch(lk_api, room_name, agent_name, "about it")
+            await told.next("participant_connected")
             helper = client.remote_participants["helper"]
             assert helper.name == "Helper"
             assert helper.kind == models.ParticipantInfo.AGENT
@@ -331,8 +322,7 @@ class TestAgentServer:
             assert asked[0].job.metadata == "about it"
             await one_job(lk_api, room_name, created.id)
             await lk_api.agent_dispatch.delete_dispatch(created.id, room_name)
-            async with asyncio.timeout(WITHIN):
-                await left.wait()
+            await told.next("participant_disconnected")
         finally:
             await server.aclose()
             await running

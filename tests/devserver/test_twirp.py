@@ -10,6 +10,9 @@ import pytest
 from livekit import api, rtc
 from livekit.protocol import models
 
+from tests.devserver.published_media import tone
+from tests.devserver.room_events import RoomEvents
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from tests.devserver.twirp_client import TwirpClient
     from tests.room_server import RoomServerUnderTest
 
-WITHIN = 5.0
 TOO_MUCH = 600_000
 
 PERMISSION_DENIED = (401, "unauthenticated", "permissions denied")
@@ -213,7 +215,7 @@ class TestPermissions:
         assert answer.error == PERMISSION_DENIED
 
     async def test_a_bad_token(self, twirp: TwirpClient) -> None:
-        answer = await twirp.call("RoomService/ListRooms", token="nonsense")
+        answer = await twirp.call("RoomService/ListRooms", token="nonsense")  # noqa: S106  # it is none
         assert answer == (401, "text/plain", "invalid authorization token")
 
 
@@ -405,11 +407,9 @@ class TestRooms:
     async def test_deleting_a_room_sends_everyone_away(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
-        reasons: asyncio.Queue[Any] = asyncio.Queue()
-        await join("someone", prepare=lambda room: room.on("disconnected", reasons.put_nowait))
+        told = RoomEvents(await join("someone"), "disconnected")
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
-        async with asyncio.timeout(WITHIN):
-            assert await reasons.get() == models.DisconnectReason.ROOM_DELETED
+        assert await told.next("disconnected") == (models.DisconnectReason.ROOM_DELETED,)
 
     async def test_a_full_room_admits_nobody(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
@@ -422,19 +422,13 @@ class TestRooms:
     async def test_metadata_reaches_those_in_the_room(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
-        changed: asyncio.Queue[str] = asyncio.Queue()
-        client = await join(
-            "someone",
-            prepare=lambda room: room.on(
-                "room_metadata_changed", lambda _old, new: changed.put_nowait(new)
-            ),
-        )
+        client = await join("someone")
+        told = RoomEvents(client, "room_metadata_changed")
         room = await lk_api.room.update_room_metadata(
             api.UpdateRoomMetadataRequest(room=room_name, metadata="news")
         )
         assert room.metadata == "news"
-        async with asyncio.timeout(WITHIN):
-            assert await changed.get() == "news"
+        assert await told.next("room_metadata_changed") == ("", "news")
         assert client.metadata == "news"
 
 
@@ -457,13 +451,11 @@ class TestParticipants:
     async def test_a_removed_one_is_told_why(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
-        reasons: asyncio.Queue[Any] = asyncio.Queue()
-        await join("someone", prepare=lambda room: room.on("disconnected", reasons.put_nowait))
+        told = RoomEvents(await join("someone"), "disconnected")
         await lk_api.room.remove_participant(
             api.RoomParticipantIdentity(room=room_name, identity="someone")
         )
-        async with asyncio.timeout(WITHIN):
-            assert await reasons.get() == models.DisconnectReason.PARTICIPANT_REMOVED
+        assert await told.next("disconnected") == (models.DisconnectReason.PARTICIPANT_REMOVED,)
         listed = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
         assert not listed.participants
 
@@ -472,13 +464,12 @@ class TestParticipants:
     ) -> None:
         await join("subject")
         watcher = await join("watcher")
-        events: asyncio.Queue[str] = asyncio.Queue()
-        for event in (
+        changes = (
             "participant_attributes_changed",
             "participant_metadata_changed",
             "participant_name_changed",
-        ):
-            watcher.on(event, lambda *_, event=event: events.put_nowait(event))  # pyright: ignore[reportArgumentType]  # the events are a Literal
+        )
+        told = RoomEvents(watcher, *changes)
         info = await lk_api.room.update_participant(
             api.UpdateParticipantRequest(
                 room=room_name,
@@ -495,8 +486,8 @@ class TestParticipants:
             {"mood": "good"},
         )
         assert not info.permission.can_publish
-        async with asyncio.timeout(WITHIN):
-            await asyncio.gather(*(events.get() for _ in range(3)))
+        for change in changes:
+            await told.next(change)
         seen = watcher.remote_participants["subject"]
         assert (seen.name, seen.metadata, seen.attributes) == (
             "Subject",
@@ -508,30 +499,20 @@ class TestParticipants:
         self, lk_api: api.LiveKitAPI, twirp: TwirpClient, join: Join, room_name: str
     ) -> None:
         speaker = await join("speaker")
-        listener = await join("listener")
-        muted = asyncio.Event()
-        subscribed = asyncio.Event()
-        listener.on("track_muted", lambda *_: muted.set())
-        listener.on("track_subscribed", lambda *_: subscribed.set())
-        source = rtc.AudioSource(48_000, 1)
-        publication = await speaker.local_participant.publish_track(
-            rtc.LocalAudioTrack.create_audio_track("microphone", source)
-        )
-        await source.capture_frame(rtc.AudioFrame.create(48_000, 1, 4_800))
-        async with asyncio.timeout(WITHIN):
-            await subscribed.wait()
-        answer = await lk_api.room.mute_published_track(
-            api.MuteRoomTrackRequest(
-                room=room_name, identity="speaker", track_sid=publication.sid, muted=True
+        told = RoomEvents(await join("listener"), "track_subscribed", "track_muted")
+        async with tone(speaker, 440) as publication:
+            await told.next("track_subscribed")
+            answer = await lk_api.room.mute_published_track(
+                api.MuteRoomTrackRequest(
+                    room=room_name, identity="speaker", track_sid=publication.sid, muted=True
+                )
             )
-        )
-        assert (answer.track.sid, answer.track.muted) == (publication.sid, True)
-        async with asyncio.timeout(WITHIN):
-            await muted.wait()
-        refused = await twirp.call(
-            "RoomService/MutePublishedTrack",
-            {"room": room_name, "identity": "speaker", "track_sid": publication.sid},
-        )
+            assert (answer.track.sid, answer.track.muted) == (publication.sid, True)
+            await told.next("track_muted")
+            refused = await twirp.call(
+                "RoomService/MutePublishedTrack",
+                {"room": room_name, "identity": "speaker", "track_sid": publication.sid},
+            )
         assert refused.error == (
             412,
             "failed_precondition",
@@ -543,49 +524,33 @@ class TestParticipants:
             )
         )
         assert not unknown.HasField("track")
-        await source.aclose()
 
     async def test_an_administrator_subscribes_for_a_participant(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
         speaker = await join("speaker")
         listener = await join("listener", options=rtc.RoomOptions(auto_subscribe=False))
-        published, subscribed = asyncio.Event(), asyncio.Event()
-        listener.on("track_published", lambda *_: published.set())
-        listener.on("track_subscribed", lambda *_: subscribed.set())
-        source = rtc.AudioSource(48_000, 1)
-        publication = await speaker.local_participant.publish_track(
-            rtc.LocalAudioTrack.create_audio_track("microphone", source)
-        )
-        await source.capture_frame(rtc.AudioFrame.create(48_000, 1, 4_800))
-        async with asyncio.timeout(WITHIN):
-            await published.wait()
-        assert not subscribed.is_set()
-        await lk_api.room.update_subscriptions(
-            api.UpdateSubscriptionsRequest(
-                room=room_name,
-                identity="listener",
-                track_sids=[publication.sid],
-                subscribe=True,
+        told = RoomEvents(listener, "track_published", "track_subscribed")
+        async with tone(speaker, 440) as publication:
+            await told.next("track_published")
+            assert not told.seen("track_subscribed")
+            await lk_api.room.update_subscriptions(
+                api.UpdateSubscriptionsRequest(
+                    room=room_name,
+                    identity="listener",
+                    track_sids=[publication.sid],
+                    subscribe=True,
+                )
             )
-        )
-        async with asyncio.timeout(WITHIN):
-            await subscribed.wait()
-        await source.aclose()
+            await told.next("track_subscribed")
 
 
 class TestSendData:
     async def test_data_reaches_whom_it_is_for(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
-        received: dict[str, asyncio.Queue[rtc.DataPacket]] = {
-            identity: asyncio.Queue() for identity in ("first", "second")
-        }
-        for identity, queue in received.items():
-            await join(
-                identity,
-                prepare=lambda room, queue=queue: room.on("data_received", queue.put_nowait),
-            )
+        first = RoomEvents(await join("first"), "data_received")
+        second = RoomEvents(await join("second"), "data_received")
         request = api.SendDataRequest(
             room=room_name,
             data=json.dumps("to second").encode(),
@@ -597,12 +562,11 @@ class TestSendData:
         request.ClearField("destination_identities")
         request.data = b"to all"
         await lk_api.room.send_data(request)
-        async with asyncio.timeout(WITHIN):
-            private = await received["second"].get()
-            assert (private.data, private.topic) == (b'"to second"', "news")
-            assert private.participant is None
-            assert (await received["second"].get()).data == b"to all"
-            assert (await received["first"].get()).data == b"to all"
+        [private] = await second.next("data_received")
+        assert (private.data, private.topic, private.participant) == (b'"to second"', "news", None)
+        for told in (first, second):
+            [public] = await told.next("data_received")
+            assert public.data == b"to all"
 
 
 class TestBrowsers:

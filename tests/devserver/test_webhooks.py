@@ -1,4 +1,4 @@
-"""Webhooks: which events are told, in which order, how they are signed, and that they are retried."""
+"""Webhooks: which events are told, in which order, how they are signed, and tried again."""
 
 from __future__ import annotations
 
