@@ -18,6 +18,7 @@ from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
+from aiortc.utils import random32
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,12 +42,14 @@ __all__ = [
     "new_peer_connection",
     "register_receiver",
     "register_sender",
+    "renew_ssrcs",
     "replace_media",
     "route_by_mid",
     "send_rtp",
     "set_msid",
     "ssrcs_of",
     "transport_of",
+    "unregister_sender",
 ]
 
 _RID_EXTENSIONS = (
@@ -122,6 +125,12 @@ def ssrcs_of(transceiver: RTCRtpTransceiver) -> tuple[int, int]:
     return transceiver.sender._ssrc, transceiver.sender._rtx_ssrc
 
 
+def renew_ssrcs(transceiver: RTCRtpTransceiver) -> None:
+    """Have the section's description announce fresh SSRCs."""
+    transceiver.sender._ssrc = random32()
+    transceiver.sender._rtx_ssrc = random32()
+
+
 def set_msid(transceiver: RTCRtpTransceiver, stream_id: str, track_id: str) -> None:
     """Name the stream and the track that the section's description announces."""
     transceiver.sender._stream_id = stream_id
@@ -156,6 +165,11 @@ def register_sender(
     """Have ``sender`` get the feedback to a section."""
     transport._unregister_rtp_sender(sender)
     transport._register_rtp_sender(sender, parameters)
+
+
+def unregister_sender(transport: RTCDtlsTransport, sender: RtpSender) -> None:
+    """Have ``sender`` get no more feedback."""
+    transport._unregister_rtp_sender(sender)
 
 
 async def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:

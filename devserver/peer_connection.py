@@ -143,9 +143,7 @@ class PeerConnection:
         """Stop and resume sending as the client asked for."""
         for section in self._sections.values():
             if section.subscribed:
-                section.sender.paused = self._participant.subscriptions.is_paused(
-                    section.subscribed
-                )
+                section.pause(paused=self._participant.subscriptions.is_paused(section.subscribed))
 
     async def add_candidate(self, candidate_init: str) -> None:
         """Add a candidate that the client trickled; malformed and ``.local`` ones are dropped.
@@ -220,7 +218,7 @@ class PeerConnection:
             )
             if section is not None:
                 section.subscribe(track)
-                section.sender.paused = self._participant.subscriptions.is_paused(track)
+                section.pause(paused=self._participant.subscriptions.is_paused(track))
                 self._participant.subscribed_to(track)
 
     def _wanted(self) -> list[PublishedTrack]:

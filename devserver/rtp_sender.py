@@ -40,16 +40,21 @@ _SDES_CNAME = 1
 
 
 class RtpSender:
-    """The sending half of a media section: packets out, feedback from the subscriber in.
+    """Sends one track in a section: packets out, feedback from the subscriber in.
 
-    A section keeps its SSRC when it carries another track later. SRTP and the subscriber's jitter
-    buffer then need sequence numbers and timestamps that continue (RFC 3711, 3.3.1).
+    It has an SSRC of its own. A section that carries one track after another would otherwise play
+    the rest of the former one, which waits in the subscriber's jitter buffer.
     """
 
-    def __init__(self, transceiver: RTCRtpTransceiver, tasks: TaskSet) -> None:
+    def __init__(
+        self, transceiver: RTCRtpTransceiver, track: PublishedTrack, tasks: TaskSet
+    ) -> None:
+        self.track = track
+        """The track whose packets are sent."""
         self._transceiver = transceiver
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
+        aiortc_private.renew_ssrcs(transceiver)
         self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
         self._extensions = HeaderExtensionsMap()
         self._payload_types: dict[int | None, int | None] = {}
@@ -57,26 +62,13 @@ class RtpSender:
         self._retransmission_sequence = 0
         self._ready = False
         self._reporter: asyncio.Task[object] | None = None
-        self._track: PublishedTrack | None = None
-        self._offsets: tuple[int, int] | None = None
+        self._skipped = 0
         self._last: tuple[int, int, float] | None = None
         self._history: OrderedDict[int, RtpPacket] = OrderedDict()
         self._packet_count = 0
         self._octet_count = 0
         self.paused = False
         """Whether the subscriber does not want packets for now."""
-
-    @property
-    def track(self) -> PublishedTrack | None:
-        """The track whose packets are sent."""
-        return self._track
-
-    @track.setter
-    def track(self, track: PublishedTrack | None) -> None:
-        self._track = track
-        self._offsets = None
-        self._payload_types.clear()
-        self.paused = False
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Send as ``parameters`` describe from now on."""
@@ -88,26 +80,35 @@ class RtpSender:
             if is_rtx(codec) and isinstance(apt := codec.parameters.get("apt"), int)
         }
         aiortc_private.register_sender(self._transport, self, parameters)
-        self._ready = True
         if self._reporter is None:
             cname = parameters.rtcp.cname or ""
             self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
-        if self._track is not None:
-            await self._track.request_keyframe()
+        if not self._ready:
+            self._ready = True
+            await self.track.request_keyframe()
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        self._ready = False
+        aiortc_private.unregister_sender(self._transport, self)
+        if self._reporter is not None:
+            self._reporter.cancel()
 
     async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
         """Send a packet of the track to the subscriber."""
-        if not self._ready or self.paused:
+        if not self._ready:
+            return
+        if self.paused:
+            self._skipped += 1  # the subscriber is to see no gap
             return
         payload_type = self._payload_type(codec)
         if payload_type is None:
             return
-        sequence_number, timestamp = self._continued(packet, codec.clockRate)
         forwarded = RtpPacket(
             payload_type=payload_type,
             marker=packet.marker,
-            sequence_number=sequence_number,
-            timestamp=timestamp,
+            sequence_number=(packet.sequence_number - self._skipped) & 0xFFFF,
+            timestamp=packet.timestamp,
             ssrc=self._ssrc,
             payload=packet.payload,
         )
@@ -115,6 +116,7 @@ class RtpSender:
         forwarded.extensions.audio_level = packet.extensions.audio_level
         if self._transceiver.kind == "video":
             self._remember(forwarded)
+        self._last = (packet.timestamp, codec.clockRate, time.monotonic())
         self._packet_count += 1
         self._octet_count += len(packet.payload)
         await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
@@ -127,23 +129,6 @@ class RtpSender:
             )
         return self._payload_types[codec.payloadType]
 
-    def _continued(self, packet: RtpPacket, clock_rate: int) -> tuple[int, int]:
-        now = time.monotonic()
-        if self._offsets is None:
-            if self._last is None:
-                self._offsets = (0, 0)
-            else:
-                sequence, timestamp, at = self._last
-                elapsed = max(1, int((now - at) * clock_rate))
-                self._offsets = (
-                    sequence + 1 - packet.sequence_number,
-                    timestamp + elapsed - packet.timestamp,
-                )
-        sequence_number = (packet.sequence_number + self._offsets[0]) & 0xFFFF
-        timestamp = (packet.timestamp + self._offsets[1]) & 0xFFFFFFFF
-        self._last = (sequence_number, timestamp, now)
-        return sequence_number, timestamp
-
     def _remember(self, packet: RtpPacket) -> None:
         self._history[packet.sequence_number] = packet
         if len(self._history) > _HISTORY_PACKETS:
@@ -152,10 +137,8 @@ class RtpSender:
     # --- called by aiortc's transport
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        if self._track is None:
-            return
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            await self._track.request_keyframe()
+            await self.track.request_keyframe()
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             for sequence_number in packet.lost:
                 await self._send_again(sequence_number)
@@ -184,11 +167,13 @@ class RtpSender:
             await asyncio.sleep(_REPORT_INTERVAL_SECONDS)
             if self._last is None:
                 continue
+            timestamp, clock_rate, at = self._last
+            timestamp += int((time.monotonic() - at) * clock_rate)
             report = RtcpSrPacket(
                 ssrc=self._ssrc,
                 sender_info=RtcpSenderInfo(
                     ntp_timestamp=clock.current_ntp_time(),
-                    rtp_timestamp=self._last[1],
+                    rtp_timestamp=timestamp & 0xFFFFFFFF,
                     packet_count=self._packet_count & 0xFFFFFFFF,
                     octet_count=self._octet_count & 0xFFFFFFFF,
                 ),

@@ -10,6 +10,7 @@ from .rtp_sender import RtpSender
 
 if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
+    from aiortc.rtcrtpparameters import RTCRtpSendParameters
 
     from .tasks import TaskSet
     from .track import PublishedTrack
@@ -23,8 +24,9 @@ class Section:
     def __init__(self, transceiver: RTCRtpTransceiver, tasks: TaskSet) -> None:
         self._transceiver = transceiver
         self._receiver = RtpReceiver(transceiver, tasks)
-        self._sender = RtpSender(transceiver, tasks)
-        aiortc_private.replace_media(transceiver, self._receiver.receive, self._sender.send)
+        self._sender: RtpSender | None = None
+        self._tasks = tasks
+        aiortc_private.replace_media(transceiver, self._receiver.receive, self._send)
         self.published: PublishedTrack | None = None
         """The track that the client sends here."""
         self._offered = "inactive"
@@ -43,12 +45,12 @@ class Section:
     @property
     def subscribed(self) -> PublishedTrack | None:
         """The track that the client receives here."""
-        return self._sender.track
+        return self._sender.track if self._sender else None
 
-    @property
-    def sender(self) -> RtpSender:
-        """The half that sends to the client."""
-        return self._sender
+    def pause(self, *, paused: bool) -> None:
+        """Send no packets for now, or send them again."""
+        if self._sender is not None and self._sender.paused != paused:
+            self._sender.paused = paused
 
     @property
     def client_sends(self) -> bool:
@@ -94,14 +96,21 @@ class Section:
     def subscribe(self, track: PublishedTrack) -> None:
         """Send ``track`` here."""
         aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
+        self._sender = RtpSender(self._transceiver, track, self._tasks)
         track.add_sender(self._sender)
 
     def unsubscribe(self) -> None:
         """Send nothing any more."""
-        if self._sender.track is not None:
-            self._sender.track.remove_sender(self._sender)
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.track.remove_sender(sender)
+            sender.stop()
 
     def prepare_answer(self) -> None:
         """Set the direction that the answer states."""
         self._was_sending = self.subscribed is not None
         self._transceiver.direction = "sendonly" if self.subscribed else "recvonly"
+
+    async def _send(self, parameters: RTCRtpSendParameters) -> None:
+        if self._sender is not None:
+            await self._sender.send(parameters)

@@ -80,12 +80,10 @@ class PublishedTrack:
 
     def add_sender(self, sender: RtpSender) -> None:
         """Forward packets to ``sender`` from now on."""
-        sender.track = self
         self._senders.append(sender)
 
     def remove_sender(self, sender: RtpSender) -> None:
         """Forward no more packets to ``sender``."""
-        sender.track = None
         if sender in self._senders:
             self._senders.remove(sender)
 
