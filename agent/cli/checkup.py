@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecordFile
+from agent.cli.room_api import FAILURES, TIMEOUT, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
 from agent.settings import Settings, SettingsError
 from tools import get_weather
@@ -22,9 +23,6 @@ from tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-TIMEOUT: Final = 5.0
-"""Seconds that each service has to answer."""
 
 UNAUTHORIZED: Final = (401, 403)
 
@@ -80,17 +78,14 @@ async def _check_room_server(environ: Mapping[str, str]) -> Finding:
     except CommandError:
         advice = "run `python -m agent dev`, or set LIVEKIT_URL and its keys"
         return Finding(name, ok=False, text="none is known", advice=advice)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    keys = (target.api_key, target.api_secret)
     try:
-        async with api.LiveKitAPI(target.http_url, *keys, timeout=timeout) as service:
+        async with room_api(target) as service:
             rooms = (await service.room.list_rooms(api.ListRoomsRequest())).rooms
-    except api.TwirpError as error:
-        advice = "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
-        return Finding(name, ok=False, text=f"{target.url}: {error.message}", advice=advice)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except FAILURES as error:
         advice = "check LIVEKIT_URL, and that the server is running"
-        return Finding(name, ok=False, text=f"{target.url}: {_reason(error)}", advice=advice)
+        if is_refusal(error):
+            advice = "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+        return Finding(name, ok=False, text=f"{target.url}: {reason(error)}", advice=advice)
     return Finding(name, ok=True, text=f"{target.url}: {len(rooms)} rooms")
 
 
@@ -107,7 +102,7 @@ async def _check_model(settings: Settings, url: str) -> Finding:
             status = response.status
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         advice = "check OPENAI_BASE_URL, and that the service is running"
-        return Finding("model", ok=False, text=f"{url}: {_reason(error)}", advice=advice)
+        return Finding("model", ok=False, text=f"{url}: {reason(error)}", advice=advice)
     if status in UNAUTHORIZED:
         advice = "check OPENAI_API_KEY"
         return Finding("model", ok=False, text=f"{url}: status {status}", advice=advice)
@@ -129,12 +124,6 @@ async def _check_weather(settings: Settings) -> Finding:
             advice = "getWeather will say so; WEATHER_GEOCODING_URL and WEATHER_FORECAST_URL"
             return Finding("weather", ok=False, text=str(error), advice=advice, needed=False)
     return Finding("weather", ok=True, text=f"{settings.weather_forecast_url}: answers")
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT:g} s"
-    return str(error) or type(error).__name__
 
 
 def _print(finding: Finding) -> None:

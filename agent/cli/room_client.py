@@ -7,10 +7,10 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 from livekit import api, rtc
 
 from agent.cli.command import CommandError
+from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.wire.presence import READY
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ AUTOMATIC_DISPATCH_TAKES: Final = 3.0
 """Seconds in which an agent without a name comes into a new room by itself."""
 START_OF_JOB_TAKES: Final = 10.0
 """Seconds after which a job that was dispatched, and did not come, is dispatched again."""
-API_TIMEOUT: Final = 5.0
 
 
 class RoomClient:
@@ -51,12 +50,7 @@ async def joined(
     waiting = _Agents(room)
     # The SDK reports a server that it cannot reach as an error of its own besides raising it.
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
-    async with api.LiveKitAPI(
-        target.http_url,
-        target.api_key,
-        target.api_secret,
-        timeout=aiohttp.ClientTimeout(total=API_TIMEOUT),
-    ) as service:
+    async with room_api(target) as service:
         await _check(service, target)
         token = (
             api.AccessToken(target.api_key, target.api_secret)
@@ -81,11 +75,10 @@ async def _check(service: api.LiveKitAPI, target: Target) -> None:
     """Asks the server something first: its HTTP errors say more than a failed connection's."""
     try:
         await service.room.list_rooms(api.ListRoomsRequest())
-    except api.TwirpError as error:
-        raise CommandError(f"the room server at {target.url} refuses: {error.message}") from error
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except FAILURES as error:
+        hint = "" if is_refusal(error) else "; is `python -m agent dev` running?"
         raise CommandError(
-            f"cannot reach the room server at {target.url}: is `python -m agent dev` running?"
+            f"cannot use the room server at {target.url}: {reason(error)}{hint}"
         ) from error
 
 
@@ -98,7 +91,7 @@ async def _ready_agent(
             return await agents.ready()
     except TimeoutError:
         if dispatching.done() and (error := dispatching.exception()):
-            raise CommandError(f"the agent cannot be dispatched: {error}") from error
+            raise CommandError(f"the agent cannot be dispatched: {reason(error)}") from error
         raise CommandError(
             f"no agent in the room after {patience:g} s: is the worker running?"
         ) from None

@@ -1,0 +1,39 @@
+"""The room server's API, and what to say when it does not do what it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from livekit import api
+
+if TYPE_CHECKING:
+    from agent.cli.target import Target
+
+TIMEOUT: Final = 5.0
+"""Seconds that the server has to answer."""
+
+FAILURES: Final = (api.ServerError, aiohttp.ClientError, OSError, TimeoutError)
+"""What asking it may raise."""
+
+
+def room_api(target: Target) -> api.LiveKitAPI:
+    """The API of a room server, to be used as a context manager."""
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    return api.LiveKitAPI(target.http_url, target.api_key, target.api_secret, timeout=timeout)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the server was reached, and does not take the keys."""
+    return isinstance(error, api.ServerError) and error.status in {401, 403}
+
+
+def reason(error: BaseException) -> str:
+    """Why it was not done, in words for the terminal."""
+    if is_refusal(error):
+        return "the server does not take this API key and secret"
+    if isinstance(error, api.ServerError):
+        return error.message or f"status {error.status}"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT:g} s"
+    return str(error) or type(error).__name__

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from tests.cli.command_line import CommandLine
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+async def test_answer_is_printed(agent: CommandLine, room_name: str) -> None:
+    finished = await agent.run("call", "getCurrentTime", "--room", room_name)
+    assert (finished.status, finished.stderr) == (0, "")
+    assert datetime.fromisoformat(finished.stdout.strip()).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ("getWeather", '{"city": 5}'),
+            [
+                "400 Invalid arguments: city: should be a valid string",
+                '{"fields": {"city": "should be a valid string"}}',
+            ],
+        ),
+        (("riskyOperation", "data"), ["500 Operation failed"]),
+        (("nothing",), ["1400 Method not supported at destination"]),
+    ],
+)
+async def test_error_is_printed(
+    agent: CommandLine, room_name: str, arguments: tuple[str, ...], lines: list[str]
+) -> None:
+    finished = await agent.run("call", *arguments, "--room", room_name)
+    assert (finished.status, finished.stdout) == (1, "")
+    assert finished.stderr.splitlines() == lines
