@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
+from agent.chat.people import Directory
 from agent.models.service import ModelService
 from agent.room_session import RoomAssignment, RoomSession
 from agent.settings import Settings
@@ -54,6 +55,7 @@ class RoomHost:
         self._thread: threading.Thread | None = None
         self._toolbox: Toolbox | None = None
         self._models: ModelService | None = None
+        self._api: api.LiveKitAPI | None = None
 
     def agent_server(self) -> AgentServer:
         """The AgentServer that takes jobs for this host."""
@@ -166,11 +168,14 @@ class RoomHost:
             self._toolbox = Toolbox(self._tools, _tool_settings(settings))
         if self._models is None:
             self._models = ModelService(settings)
+        if self._api is None:
+            self._api = api.LiveKitAPI()
         return RoomSession(
             assignment,
             settings=settings,
             toolbox=self._toolbox,
             open_llm=self._models.open_llm,
+            directory=Directory(self._api, assignment.room),
         )
 
     async def _leave(self, job_id: str) -> None:
@@ -185,6 +190,8 @@ class RoomHost:
             await self._models.aclose()
         if self._toolbox is not None:
             await self._toolbox.aclose()
+        if self._api is not None:
+            await self._api.aclose()
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

@@ -15,6 +15,7 @@ from livekit.agents import llm
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.inbox import Inbox, InboxLimits
 from agent.chat.message import IncomingMessage
+from agent.chat.people import Directory, People
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
 from agent.models.assistant import Assistant, function_tools
@@ -66,6 +67,7 @@ class RoomSession:
         settings: Settings,
         toolbox: Toolbox,
         open_llm: Callable[[], llm.LLM[Any]],
+        directory: Directory,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
@@ -76,14 +78,16 @@ class RoomSession:
             ("dispatch metadata", assignment.dispatch_metadata),
         )
         self._room = rtc.Room()
+        self._people = People(self._room, directory)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
         self._inbox = Inbox(
             self._room,
+            people=self._people,
             topics=settings.chat_topics,
             limits=InboxLimits(
                 message_bytes=settings.max_message_bytes,
-                open_streams=settings.max_pending_messages,
+                open_messages=settings.max_pending_messages,
                 silence=settings.stream_timeout,
             ),
             notices=self._notices,
@@ -142,6 +146,7 @@ class RoomSession:
 
     async def _leave(self) -> None:
         await self._inbox.aclose()
+        await self._people.aclose()
         await asyncio.gather(
             *(conversation.aclose() for conversation in self._conversations.values()),
             *self._closing,
@@ -161,12 +166,10 @@ class RoomSession:
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
         conversation = self._conversation(message.sender.identity if message.private else None)
-        people = sum(
-            participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
-            for participant in self._room.remote_participants.values()
-        )
         replied_to_agent = message.reply_to in self._own_segments
-        if self._is_for_agent(message, people=people, replied_to_agent=replied_to_agent):
+        if self._is_for_agent(
+            message, people=self._people.count, replied_to_agent=replied_to_agent
+        ):
             conversation.submit(message)
         else:
             conversation.overhear(message)

@@ -6,14 +6,16 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Set
 from dataclasses import dataclass
+from typing import Any
 
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.packets import MAX_ID_LENGTH, ChatPacket, parse_packet
+from agent.chat.people import People
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -25,6 +27,12 @@ MAX_SEEN = 10_000
 MAX_TOPICS_TOLD = 1_000
 """Pairs of sender and unknown topic that are remembered as told."""
 
+_WHOSE_PACKET = Refusal(
+    409,
+    "A packet came before its sender was announced. If it was yours, please send it again.",
+    retry_after=3.0,
+)
+
 SCOPE = "scope"
 PRIVATE = "private"
 
@@ -35,12 +43,12 @@ class InboxLimits:
 
     Attributes:
         message_bytes: of UTF-8 in one message.
-        open_streams: incoming streams of one participant that are read at a time.
+        open_messages: messages of one participant that are being read at a time.
         silence: seconds without a chunk after which a stream is given up.
     """
 
     message_bytes: int
-    open_streams: int
+    open_messages: int
     silence: float
 
 
@@ -56,20 +64,22 @@ class Inbox:
         self,
         room: rtc.Room,
         *,
+        people: People,
         topics: tuple[str, ...],
         limits: InboxLimits,
         notices: Notices,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._room = room
+        self._people = people
         self._topics = topics
         self._limits = limits
         self._notices = notices
         self._deliver = deliver
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._topics_told: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._open_streams: Counter[str] = Counter()
-        self._reading: set[asyncio.Task[None]] = set()
+        self._open: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Listens; to be called before connecting, since streams that nobody handles are lost."""
@@ -82,50 +92,81 @@ class Inbox:
         self._room.off("data_received", self._on_packet)
         for topic in self._topics:
             self._room.unregister_text_stream_handler(topic)
-        for task in self._reading:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._reading, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        sender = self._sender(identity)
-        if sender is None:
+        try:
+            self._start(identity, self._read(reader, identity))
+        except Refusal as refusal:
             reader.close()
-            return
-        if self._open_streams[identity] >= self._limits.open_streams:
-            reader.close()
-            refusal = Refusal(429, "Too many messages at once.", retry_after=1.0)
-            self._notices.refuse(identity, refusal, reader.info.stream_id)
-            return
-        self._open_streams[identity] += 1
-        task = asyncio.create_task(self._read(reader, sender), name="incoming stream")
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+            self._notices.refuse(identity, refusal, reader.info.stream_id[:MAX_ID_LENGTH])
 
-    async def _read(self, reader: rtc.TextStreamReader, sender: Sender) -> None:
+    def _on_packet(self, packet: rtc.DataPacket) -> None:
+        if packet.participant is not None:
+            self._take_packet(packet, self._people.known(packet.participant.identity))
+            return
+        known = frozenset(self._room.remote_participants)
+        try:
+            self._start("", self._take_packet_of_newcomer(packet, known))
+        except Refusal:
+            logger.warning("too many packets of unknown senders at once; one is dropped")
+
+    async def _take_packet_of_newcomer(self, packet: rtc.DataPacket, known: Set[str]) -> None:
+        """A packet whose sender the SDK cannot name: a server API's, or a newcomer's.
+
+        It is a newcomer's if there is one who was not announced when it came. With several of
+        them it cannot be told whose it is; they are asked to send it again.
+        """
+        newcomers = await self._people.unannounced(known)
+        if len(newcomers) == 1:
+            self._take_packet(packet, newcomers[0])
+            return
+        for newcomer in newcomers:
+            self._notices.refuse(newcomer.identity, _WHOSE_PACKET)
+
+    def _start(self, identity: str, work: Coroutine[Any, Any, None]) -> None:
+        """Runs what takes a while for one message, so many of one sender at a time."""
+        if self._open[identity] >= self._limits.open_messages:
+            work.close()
+            raise Refusal(429, "Too many messages at once.", retry_after=1.0)
+        self._open[identity] += 1
+        task = asyncio.create_task(work, name="incoming message")
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._done(task, identity))
+
+    def _done(self, task: asyncio.Task[None], identity: str) -> None:
+        self._tasks.discard(task)
+        self._open[identity] -= 1
+        if not self._open[identity]:
+            del self._open[identity]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("an incoming message could not be read", exc_info=error)
+
+    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
         info = reader.info
         try:
             text = await self._read_text(reader)
+            attributes = info.attributes or {}
             self._accept(
                 IncomingMessage(
                     id=info.stream_id,
-                    sender=sender,
+                    sender=await self._people.find(identity),
                     text=text,
                     timestamp=info.timestamp or int(time.time() * 1000),
                     form=Form.STREAM,
-                    private=(info.attributes or {}).get(SCOPE) == PRIVATE,
-                    reply_to=_id((info.attributes or {}).get("in_reply_to")),
+                    private=attributes.get(SCOPE) == PRIVATE,
+                    reply_to=_id(attributes.get("in_reply_to")),
                 )
             )
         except Refusal as refusal:
-            self._notices.refuse(sender.identity, refusal, info.stream_id[:MAX_ID_LENGTH])
+            self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         except StreamError as error:
             # Cut off by its sender or by the connection: there is nobody to tell.
             logger.info("an incoming stream ended early: %s", error)
         finally:
             reader.close()
-            self._open_streams[sender.identity] -= 1
-            if not self._open_streams[sender.identity]:
-                del self._open_streams[sender.identity]
 
     async def _read_text(self, reader: rtc.TextStreamReader) -> str:
         parts: list[str] = []
@@ -146,11 +187,8 @@ class Inbox:
             if size > self._limits.message_bytes:
                 raise self._too_large()
 
-    def _on_packet(self, packet: rtc.DataPacket) -> None:
-        if packet.participant is None:
-            return  # From a server API: nobody in the room to answer.
-        sender = self._sender(packet.participant.identity)
-        if sender is None:
+    def _take_packet(self, packet: rtc.DataPacket, sender: Sender) -> None:
+        if sender.is_agent:
             return
         message_id: str | None = None
         try:
@@ -175,6 +213,8 @@ class Inbox:
 
     def _accept(self, message: IncomingMessage) -> None:
         """Delivers a message that has not been seen before; raises Refusal."""
+        if message.sender.is_agent:
+            return
         if not message.text.strip():
             raise Refusal(400, "The message is empty.")
         if len(message.text.encode(errors="replace")) > self._limits.message_bytes:
@@ -200,15 +240,6 @@ class Inbox:
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A message may have {self._limits.message_bytes} bytes.")
-
-    def _sender(self, identity: str) -> Sender | None:
-        """The participant in the server's words; None for agents, who are never answered."""
-        participant = self._room.remote_participants.get(identity)
-        if participant is None:
-            return Sender(identity)
-        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
-            return None
-        return Sender(identity, participant.name)
 
 
 def _id(value: str | None) -> str | None:

@@ -19,10 +19,11 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A participant in the server's words: identity, and display name (may be empty)."""
+    """A participant in the server's words: identity, display name (may be empty), kind."""
 
     identity: str
     name: str = ""
+    is_agent: bool = False
 
     @property
     def label(self) -> str:

@@ -53,10 +53,10 @@ class ChatClient:
         for topic in REPLY_TOPICS:
             self.room.register_text_stream_handler(topic, self._on_stream)
         self.room.on("data_received", self._on_packet)
-        self.room.on("participant_connected", lambda p: self._on_attributes(p.attributes, p))
+        self.room.on("participant_connected", self._on_participant)
         self.room.on("participant_attributes_changed", self._on_attributes)
-        self.room.on("participant_disconnected", lambda _: self._changed.set())
-        self.room.on("disconnected", lambda _: self._changed.set())
+        self.room.on("participant_disconnected", self._on_change)
+        self.room.on("disconnected", self._on_change)
 
     @property
     def me(self) -> rtc.LocalParticipant:
@@ -153,6 +153,12 @@ class ChatClient:
             body = {"raw": packet.data}
         self.packets.append((packet.topic or "", body))
         self._changed.set()
+
+    def _on_change(self, _: object) -> None:
+        self._changed.set()
+
+    def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
+        self._on_attributes(participant.attributes, participant)
 
     def _on_attributes(self, changed: dict[str, str], participant: rtc.Participant) -> None:
         if participant.identity == AGENT and "lk.agent.state" in changed:

@@ -75,7 +75,7 @@ async def start_worker(
             host = RoomHost(settings, TOOLS)
             server = host.agent_server()
             registered = asyncio.Event()
-            server.on("worker_registered", lambda *_: registered.set())
+            server.once("worker_registered", lambda _id, _info: registered.set())  # pyright: ignore[reportUnknownLambdaType]
             running = asyncio.create_task(server.run())
 
             async def stop() -> None:
