@@ -105,6 +105,8 @@ class Section:
         if sender is not None:
             sender.track.remove_sender(sender)
             sender.stop()
+            # A description that names a track twice makes clients fail.
+            aiortc_private.set_msid(self._transceiver, "-", f"ended-{self.mid}")
 
     def prepare_answer(self) -> None:
         """Set the direction that the answer states."""
