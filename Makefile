@@ -1,0 +1,54 @@
+# Everything that the targets need is installed into .venv; nothing else is touched.
+# `make help` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.requirements-dev
+ROOM_SERVER ?=
+TESTS ?= tests
+
+# uv: the one on PATH, else one that pip puts into .venv, where requirements-dev.lock keeps it.
+UV = $(shell command -v uv || echo $(BIN)/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev test check format lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install what development needs into .venv
+
+$(STAMP): requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
+		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
+	@touch $@
+
+dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured
+	@exec $(BIN)/python -m agent dev
+
+test: $(STAMP) ## the tests; ROOM_SERVER=ws://... or a livekit-server binary for a real one
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(TESTS)
+
+check: $(STAMP) ## lint, format, types, import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMP) ## resolve the requirements anew; no index is named in the locks
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## remove .venv and caches
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
