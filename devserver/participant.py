@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import time
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .signal_connection import SignalConnection
 
 log = logging.getLogger("devserver.participant")
+
+_LEAVE_GRACE_SECONDS = 0.5
 
 
 class LimitExceededError(ValueError):
@@ -319,8 +322,14 @@ class Participant:
         self.connection.reconcile()
 
     def disconnected(self) -> None:
-        """Note that the media connection is lost: the client is gone."""
-        self.remove(models.DisconnectReason.CONNECTION_TIMEOUT)
+        """Note that the media connection is lost: the client is gone.
+
+        One that leaves closes it at the same time as it says so on the signal connection, where its
+        word may arrive later: that is waited for.
+        """
+        asyncio.get_running_loop().call_later(
+            _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
+        )
 
     def signal_closed(self) -> None:
         """Note that the signal connection is gone: one that never had media leaves with it."""
