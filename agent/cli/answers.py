@@ -44,7 +44,6 @@ class Answers:
         self._arrived: asyncio.Queue[rtc.TextStreamReader | _Refused | _Gone] = asyncio.Queue(
             MAX_WAITING
         )
-        self._reading: rtc.TextStreamReader | None = None
         room = client.room
         room.register_text_stream_handler(topic, self._on_stream)
         room.on("data_received", self._on_data)
@@ -61,7 +60,7 @@ class Answers:
         Raises:
             NoAnswerError: the agent refused, failed, left or was silent. What came before stands.
         """
-        reader = self._reading = await self._reader_of(message_id, silence)
+        reader = await self._reader_of(message_id, silence)
         try:
             while True:
                 async with asyncio.timeout(silence):
@@ -74,7 +73,6 @@ class Answers:
         except rtc.StreamError as error:
             raise NoAnswerError(f"the answer broke off: {error}") from error
         finally:
-            self._reading = None
             reader.close()
         reason = (reader.info.attributes or {}).get("finish_reason")
         if reason is None:
@@ -121,16 +119,10 @@ class Answers:
 
     def _on_participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._agent:
-            self._end("the agent has left the room")
+            self._put(_Gone("the agent has left the room"))
 
     def _on_disconnected(self, *_: object) -> None:
-        self._end("the connection to the room is lost")
-
-    def _end(self, reason: str) -> None:
-        self._put(_Gone(reason))
-        if self._reading is not None:
-            # Its sender is gone: without this it would be waited for until the silence is too long.
-            self._reading.close()
+        self._put(_Gone("the connection to the room is lost"))
 
     def _put(self, arrived: rtc.TextStreamReader | _Refused | _Gone) -> None:
         if self._arrived.full():

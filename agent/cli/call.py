@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.command import CommandError, PatienceOption, RoomOption, run, show
+from agent.cli.command import (
+    CommandError,
+    IdentityOption,
+    PatienceOption,
+    RoomOption,
+    made_up_identity,
+    run,
+    show,
+)
 from agent.cli.target import find_target
 
 
@@ -15,11 +23,11 @@ def call(
         str, typer.Argument(metavar="[JSON]", help='Arguments, such as {"city": "Paris"}.')
     ] = "",
     room: RoomOption = "demo",
-    identity: Annotated[str, typer.Option(help="Who calls; unique in the room.")] = "cli-call",
+    identity: IdentityOption = "",
     patience: PatienceOption = 15.0,
 ) -> None:
     """Call one of the agent's methods and print what it returns."""
-    run(_call(method, payload, room, identity, patience))
+    run(_call(method, payload, room, identity or made_up_identity(), patience))
 
 
 async def _call(method: str, payload: str, room: str, identity: str, patience: float) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.command import CommandError, PatienceOption, RoomOption, complain, run, show
+from agent.cli.command import (
+    CommandError,
+    IdentityOption,
+    PatienceOption,
+    RoomOption,
+    complain,
+    made_up_identity,
+    run,
+    show,
+)
 from agent.cli.target import find_target
 
 if TYPE_CHECKING:
@@ -18,7 +27,6 @@ if TYPE_CHECKING:
 
 CHAT_TOPIC = "lk.chat"
 PROMPT = "> "
-MAX_LINE = 65_536
 
 
 def chat(
@@ -26,13 +34,13 @@ def chat(
         str | None, typer.Argument(help="What to say. Without it: piped input, or a conversation.")
     ] = None,
     room: RoomOption = "demo",
-    identity: Annotated[str, typer.Option(help="Who you are; unique in the room.")] = "cli",
+    identity: IdentityOption = "",
     patience: PatienceOption = 60.0,
 ) -> None:
     """Talk to the agent in a room."""
     if text is None and not sys.stdin.isatty():
         text = sys.stdin.read().strip()
-    run(_chat(text, room, identity, patience))
+    run(_chat(text, room, identity or made_up_identity(), patience))
 
 
 async def _chat(text: str | None, room: str, identity: str, patience: float) -> None:
@@ -86,10 +94,11 @@ async def _converse(
 
 async def _typed_lines() -> AsyncGenerator[str]:
     """What is typed, line by line, without a thread that Ctrl-C could not interrupt."""
-    lines = asyncio.StreamReader(limit=MAX_LINE)
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    lines = asyncio.StreamReader()
+    # Opened anew: it becomes non-blocking, which standard output, the same terminal, must not.
+    terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(terminal, "rb")
     )
     try:
         while line := await lines.readline():

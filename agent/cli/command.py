@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import Coroutine, Generator
-from typing import Annotated, TypeAlias
+from typing import Annotated, TextIO, TypeAlias
 
 import typer
 
@@ -13,6 +14,10 @@ WRONG_SETTINGS = 2
 INTERRUPTED = 130
 
 RoomOption: TypeAlias = Annotated[str, typer.Option("--room", "-r", help="Name of the room.")]
+IdentityOption: TypeAlias = Annotated[
+    str,
+    typer.Option(help="Who you are; unique in the room, and made up unless given."),
+]
 PatienceOption: TypeAlias = Annotated[
     float,
     typer.Option(
@@ -27,6 +32,11 @@ class CommandError(Exception):
     def __init__(self, reason: str, status: int = FAILED) -> None:
         super().__init__(reason)
         self.status = status
+
+
+def made_up_identity() -> str:
+    """An identity that nobody in the room has: whoever takes another's throws them out."""
+    return f"cli-{secrets.token_hex(4)}"
 
 
 @contextlib.contextmanager
@@ -49,17 +59,22 @@ def run(command: Coroutine[object, object, None]) -> None:
 
 def complain(reason: str) -> None:
     """Tells the terminal what went wrong; stdout is for what went right."""
-    typer.echo(reason, err=True)
+    _write(sys.stderr, reason + "\n")
 
 
 def show(text: str, end: str = "\n") -> None:
-    """Writes what came from a room.
+    """Writes what came from a room, at once."""
+    _write(sys.stdout, text + end)
 
-    A terminal gets no control characters from other people, and no character that it cannot
-    show is an error.
+
+def _write(stream: TextIO, text: str) -> None:
+    """Writes what others may have written.
+
+    A terminal gets no control characters from them, and a character that the stream's encoding
+    does not have is no error.
     """
-    if sys.stdout.isatty():
+    if stream.isatty():
         text = "".join(c for c in text if c.isprintable() or c in "\n\t")
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + end)
-    sys.stdout.flush()
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -48,7 +49,8 @@ async def worker(
     async with command_line.running("start") as started:
         await started.says("registered worker")
         yield started
-        assert await started.stop() == 0
+        assert await started.stop(signal.SIGINT) == 0
+        assert "KeyboardInterrupt" not in started.output
 
 
 @pytest.fixture

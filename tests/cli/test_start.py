@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 import socket
 
 from tests.cli.command_line import CommandLine
@@ -29,13 +28,6 @@ async def test_settings_of_a_file(agent: CommandLine) -> None:
     finished = await agent.run("start")
     assert finished.status == 2
     assert "LLM_TIMEOUT: expected" in finished.stderr
-
-
-async def test_ctrl_c_ends_it(agent: CommandLine) -> None:
-    async with agent.running("start") as start:
-        await start.says("registered worker")
-        assert await start.stop(signal.SIGINT) == 0
-    assert "Traceback" not in start.output
 
 
 async def test_a_worker_that_cannot_go_on_is_a_failure(agent: CommandLine) -> None:
