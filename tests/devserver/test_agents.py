@@ -477,6 +477,27 @@ class TestEnd:
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
         assert await registered.terminated_job() == job.id
 
+    async def test_an_agent_that_replaces_its_namesake_loses_its_own_job(
+        self,
+        worker: ConnectWorker,
+        lk_api: api.LiveKitAPI,
+        join: Join,
+        room_name: str,
+        agent_name: str,
+    ) -> None:
+        # The server keeps one job for each identity, the last, and ends it when one of that
+        # identity leaves: the first agent, which the second drives out.
+        registered = await worker(agent_name)
+        jobs: list[str] = []
+        for _ in range(2):
+            created = await dispatch(lk_api, room_name, agent_name)
+            job = await registered.offered_job()
+            assignment = await registered.accept(job, identity="agent")
+            jobs.append((await one_job(lk_api, room_name, created.id)).id)
+            await join("", token=assignment.token)
+        assert await registered.terminated_job() == jobs[1]
+        assert await registered.nothing_waits()
+
     async def test_the_jobs_of_a_dead_worker_are_not_given_to_others(
         self, worker: ConnectWorker, lk_api: api.LiveKitAPI, room_name: str, agent_name: str
     ) -> None:
