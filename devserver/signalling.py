@@ -160,7 +160,7 @@ async def _read(websocket: web.WebSocketResponse, participant: Participant) -> N
             elif message.type == WSMsgType.TEXT:
                 participant.signal.as_json = True
                 request = json_format.Parse(
-                    message.data, rtc.SignalRequest(), ignore_unknown_fields=False
+                    message.data, rtc.SignalRequest(), ignore_unknown_fields=True
                 )
             else:
                 return

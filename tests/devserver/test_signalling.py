@@ -1,0 +1,218 @@
+"""The signal connection: requests and answers, and how sessions end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf import json_format
+from livekit import api
+from livekit import rtc as client
+from livekit.protocol import models, rtc
+
+from tests.devserver.raw_signal import WITHIN, RawSignal
+from tests.devserver.room_events import RoomEvents
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from tests.conftest import Join
+    from tests.room_server import RoomServerUnderTest
+
+
+@pytest.fixture
+async def signal(room_server: RoomServerUnderTest, room_name: str) -> AsyncGenerator[RawSignal]:
+    token = room_server.token("someone", room_name, can_publish_sources=["microphone"])
+    async with RawSignal(room_server, token) as connection:
+        await connection.next("join")
+        yield connection
+
+
+class TestRequests:
+    async def test_pings(self, signal: RawSignal) -> None:
+        await signal.send(rtc.SignalRequest(ping=1))
+        now = time.time() * 1000
+        assert abs((await signal.next("pong")).pong - now) < 5000
+        await signal.send(rtc.SignalRequest(ping_req=rtc.Ping(timestamp=4711, rtt=3)))
+        pong = (await signal.next("pong_resp")).pong_resp
+        assert pong.last_ping_timestamp == 4711
+        assert abs(pong.timestamp - now) < 5000
+
+    async def test_who_sends_json_is_answered_in_json(self, signal: RawSignal) -> None:
+        await signal.socket.send_str('{"ping": "1"}')
+        async with asyncio.timeout(WITHIN):
+            while (message := await signal.socket.receive()).type.name == "BINARY":
+                pass
+        assert json_format.Parse(message.data, rtc.SignalResponse()).pong > 0
+        await signal.send(rtc.SignalRequest(ping=1))
+        await signal.next("pong")
+
+    @pytest.mark.parametrize("garbage", [b"\xff\xff\xff", "no json"])
+    async def test_garbage_ends_the_connection(
+        self, signal: RawSignal, garbage: bytes | str
+    ) -> None:
+        if isinstance(garbage, bytes):
+            await signal.socket.send_bytes(garbage)
+        else:
+            await signal.socket.send_str(garbage)
+        await signal.closed()
+
+    async def test_garbage_disturbs_nobody_else(
+        self, room_server: RoomServerUnderTest, room_name: str, join: Join
+    ) -> None:
+        other = await join("other")
+        events = RoomEvents(other, "participant_connected", "participant_disconnected")
+        async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
+            await signal.next("join")
+            await events.next("participant_connected")
+            await signal.socket.send_bytes(b"\xff\xff\xff")
+            await signal.closed()
+        (gone,) = await events.next("participant_disconnected")
+        assert gone.identity == "someone"
+        assert other.connection_state == client.ConnectionState.CONN_CONNECTED
+
+    async def test_an_empty_request_is_ignored(self, signal: RawSignal) -> None:
+        await signal.socket.send_bytes(b"")
+        await signal.send(rtc.SignalRequest(ping=1))
+        await signal.next("pong")
+
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"source": models.CAMERA, "type": models.VIDEO}, rtc.RequestResponse.NOT_ALLOWED),
+            (
+                {"source": models.MICROPHONE, "type": models.DATA},
+                rtc.RequestResponse.UNSUPPORTED_TYPE,
+            ),
+        ],
+    )
+    async def test_a_track_that_is_refused(
+        self,
+        signal: RawSignal,
+        fields: dict[str, int],
+        reason: rtc.RequestResponse.Reason.ValueType,
+    ) -> None:
+        request = rtc.AddTrackRequest(cid="mine", **fields)
+        await signal.send(rtc.SignalRequest(add_track=request))
+        response = (await signal.next("request_response")).request_response
+        assert (response.reason, response.add_track) == (reason, request)
+
+    async def test_a_track_that_is_taken(self, signal: RawSignal) -> None:
+        request = rtc.AddTrackRequest(
+            cid="mine", name="voice", source=models.MICROPHONE, type=models.AUDIO, muted=True
+        )
+        await signal.send(rtc.SignalRequest(add_track=request))
+        published = (await signal.next("track_published")).track_published
+        assert published.cid == "mine"
+        track = published.track
+        assert track.sid.startswith("TR_")
+        assert (track.name, track.source, track.muted) == ("voice", models.MICROPHONE, True)
+
+    async def test_muting_what_does_not_exist(self, signal: RawSignal) -> None:
+        request = rtc.MuteTrackRequest(sid="TR_unknown", muted=True)
+        await signal.send(rtc.SignalRequest(mute=request))
+        response = (await signal.next("request_response")).request_response
+        assert response.reason == rtc.RequestResponse.NOT_FOUND
+        assert response.mute == request
+
+    async def test_own_metadata_is_refused_without_the_grant(self, signal: RawSignal) -> None:
+        request = rtc.UpdateParticipantMetadata(request_id=7, metadata="mine")
+        await signal.send(rtc.SignalRequest(update_metadata=request))
+        response = (await signal.next("request_response")).request_response
+        assert response.request_id == 7
+        assert response.reason == rtc.RequestResponse.NOT_ALLOWED
+        assert response.message == "does not have permission to update own metadata"
+        assert response.update_metadata == request
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"name": "x" * 257}, "exceeds name length limit"),
+            ({"metadata": "x" * (512 * 1024 + 1)}, "exceeds metadata size limit"),
+            ({"attributes": {"key": "x" * 65_536}}, "exceeds attributes size limit"),
+            ({"metadata": "mine"}, ""),
+        ],
+    )
+    async def test_own_metadata_has_limits(
+        self,
+        room_server: RoomServerUnderTest,
+        room_name: str,
+        fields: dict[str, object],
+        message: str,
+    ) -> None:
+        token = room_server.token("someone", room_name, can_update_own_metadata=True)
+        async with RawSignal(room_server, token) as signal:
+            await signal.next("join")
+            request = json_format.ParseDict(
+                {"request_id": 7, **fields}, rtc.UpdateParticipantMetadata()
+            )
+            await signal.send(rtc.SignalRequest(update_metadata=request))
+            response = (await signal.next("request_response")).request_response
+        assert response.message == message
+        assert response.reason == (
+            rtc.RequestResponse.LIMIT_EXCEEDED if message else rtc.RequestResponse.OK
+        )
+
+
+class TestEnds:
+    async def test_others_see_one_leave(self, join: Join) -> None:
+        leaves, stays = await join("leaves"), await join("stays")
+        events = RoomEvents(stays, "participant_disconnected")
+        await leaves.disconnect()
+        (gone,) = await events.next("participant_disconnected")
+        assert gone.identity == "leaves"
+        assert gone.disconnect_reason == client.DisconnectReason.CLIENT_INITIATED
+
+    async def test_the_same_identity_again_sends_the_former_away(self, join: Join) -> None:
+        former, witness = await join("someone"), await join("witness")
+        own = RoomEvents(former, "disconnected")
+        seen = RoomEvents(witness, "participant_connected", "participant_disconnected")
+        again = await join("someone")
+        (reason,) = await own.next("disconnected")
+        assert reason == client.DisconnectReason.DUPLICATE_IDENTITY
+        (back,) = await seen.next("participant_connected")
+        assert back.sid == again.local_participant.sid
+        await again.local_participant.publish_data(b"here")
+        assert set(witness.remote_participants) == {"someone"}
+
+    async def test_a_removed_one_is_told(
+        self, join: Join, lk_api: api.LiveKitAPI, room_name: str
+    ) -> None:
+        someone, witness = await join("someone"), await join("witness")
+        own = RoomEvents(someone, "disconnected")
+        seen = RoomEvents(witness, "participant_disconnected")
+        await lk_api.room.remove_participant(
+            api.RoomParticipantIdentity(room=room_name, identity="someone")
+        )
+        (reason,) = await own.next("disconnected")
+        assert reason == client.DisconnectReason.PARTICIPANT_REMOVED
+        (gone,) = await seen.next("participant_disconnected")
+        assert gone.disconnect_reason == client.DisconnectReason.PARTICIPANT_REMOVED
+
+    async def test_one_without_media_is_gone_with_its_signal(
+        self, room_server: RoomServerUnderTest, room_name: str, join: Join
+    ) -> None:
+        witness = await join("witness")
+        seen = RoomEvents(witness, "participant_connected", "participant_disconnected")
+        async with RawSignal(room_server, room_server.token("brief", room_name)) as signal:
+            await signal.next("join")
+            await seen.next("participant_connected")
+        (gone,) = await seen.next("participant_disconnected")
+        assert gone.identity == "brief"
+
+    async def test_who_leaves_by_word_is_answered(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
+            await signal.next("join")
+            await signal.send(
+                rtc.SignalRequest(
+                    leave=rtc.LeaveRequest(reason=models.DisconnectReason.CLIENT_INITIATED)
+                )
+            )
+            leave = (await signal.next("leave")).leave
+            assert leave.reason == models.DisconnectReason.CLIENT_INITIATED
+            assert leave.action == rtc.LeaveRequest.DISCONNECT
+            await signal.closed()
