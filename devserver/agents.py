@@ -15,13 +15,11 @@ from livekit.protocol import agent
 
 from .auth import token_of
 from .tasks import TaskSet
-from .worker import (
-    Worker,
+from .worker import Worker, WorkerKey, deployment_error
+from .worker_connection import (
     WorkerConnection,
-    WorkerKey,
     WorkerProtocolError,
     WorkerUnavailableError,
-    deployment_error,
     pong,
 )
 
@@ -38,6 +36,9 @@ the 32 bits that a load has on the wire)."""
 ANSWER_WITHIN_SECONDS = 3.0
 """So long a job looks for its worker, refusals included; then it is dropped."""
 REGISTER_WITHIN_SECONDS = 10.0
+CLOSE_WITHIN_SECONDS = 1.0
+SIMULATED_JOBS = 100
+"""Offers of simulated jobs under way at once; further requests for one are ignored."""
 
 
 class NoWorkerError(Exception):
@@ -58,8 +59,7 @@ class AgentWorkers:
 
     async def close(self) -> None:
         """Closes every worker's connection."""
-        for connection in list(self._connections):
-            await connection.close()
+        await asyncio.gather(*(connection.close() for connection in self._connections))
         await self._tasks.close()
 
     # --- jobs
@@ -121,7 +121,9 @@ class AgentWorkers:
     # --- connections
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        websocket = web.WebSocketResponse(max_msg_size=self._server.limits.signal_message_size)
+        websocket = web.WebSocketResponse(
+            timeout=CLOSE_WITHIN_SECONDS, max_msg_size=self._server.limits.signal_message_size
+        )
         if not websocket.can_prepare(request).ok:
             return web.Response(status=404)
         if not token_of(request).can_register_agent():
@@ -151,8 +153,9 @@ class AgentWorkers:
         try:
             while (message := await connection.receive()) is not None:
                 if message.HasField("simulate_job"):
-                    job = worker.simulated_job(message.simulate_job)
-                    self._tasks.start(_simulate(worker, job), name="simulate a job")
+                    if len(self._tasks) < SIMULATED_JOBS:
+                        job = worker.simulated_job(message.simulate_job)
+                        self._tasks.start(_simulate(worker, job), name="simulate a job")
                 else:
                     await worker.handle(message)
         finally:

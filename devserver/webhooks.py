@@ -40,6 +40,8 @@ log = logging.getLogger("devserver.webhooks")
 
 QUEUED = 200
 """Events that wait for one URL and room; further ones are dropped."""
+QUEUES = 1000
+"""Rooms, times URLs, with events that wait; events of further ones are dropped."""
 OLDEST_SECONDS = 30.0
 """An event that waited longer is dropped."""
 RETRY_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -115,13 +117,13 @@ class Webhooks(RoomListener):
         for url in self._server.webhook_urls:
             key = (url, event.room.name)
             queue = self._queues.get(key)
-            if queue is None:
+            if queue is None and len(self._queues) < QUEUES:
                 self._queues[key] = deque([queued])
                 self._tasks.start(self._deliver(key), name="webhooks")
-            elif len(queue) < QUEUED:
+            elif queue is not None and len(queue) < QUEUED:
                 queue.append(queued)
             else:
-                log.warning("dropped webhook %s: the queue is full", event.event)
+                log.warning("dropped webhook %s: too many wait", event.event)
 
     async def _deliver(self, key: tuple[str, str]) -> None:
         """Sends what is queued for a URL and room, one after the other, until nothing is."""

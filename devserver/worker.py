@@ -1,93 +1,40 @@
-"""An agent worker: one WebSocket that is offered jobs and reports on them.
+"""A registered agent worker, which is offered jobs and reports on them.
 
-The protocol is that of livekit-server (pkg/agent/worker.go, pkg/service/wsprotocol.go): protobuf,
-or JSON to a worker whose last message was a text.
+As in livekit-server (pkg/agent/worker.go).
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
-import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType
-from google.protobuf import json_format
-from google.protobuf.message import DecodeError
 from livekit import api
 from livekit.api.access_token import Claims
 from livekit.protocol import agent, models
 
 from . import sid
+from .worker_connection import (
+    WorkerConnection,
+    WorkerProtocolError,
+    WorkerUnavailableError,
+    pong,
+)
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from .server import RoomServer
-
-log = logging.getLogger("devserver.agents")
 
 AGENT_NAME_ATTRIBUTE = "lk.agent_name"
 """Attribute by which the server says which agent a participant is; livekit-agents adds its own."""
 
 TOKEN_TTL = datetime.timedelta(hours=1)
-WRITE_WITHIN_SECONDS = 5.0
 
 _WORKER = "AW_"
 _JOB = "AJ_"
 _DEPLOYMENT_LENGTH = 64
 _ENDED = (agent.JS_SUCCESS, agent.JS_FAILED)
-
-
-class WorkerProtocolError(Exception):
-    """A worker said what it must not: its connection ends."""
-
-
-class WorkerUnavailableError(Exception):
-    """A worker does not take a job, or is gone: another one may."""
-
-
-class WorkerConnection:
-    """WorkerMessages in, ServerMessages out."""
-
-    def __init__(self, websocket: web.WebSocketResponse) -> None:
-        self._websocket = websocket
-        self._as_json = False
-
-    async def receive(self) -> agent.WorkerMessage | None:
-        """The next message; None when the worker is gone. Raises WorkerProtocolError."""
-        frame = await self._websocket.receive()
-        try:
-            if frame.type is WSMsgType.BINARY:
-                self._as_json = False
-                return agent.WorkerMessage.FromString(frame.data)
-            if frame.type is WSMsgType.TEXT:
-                self._as_json = True
-                return json_format.Parse(frame.data, agent.WorkerMessage())
-        except (DecodeError, json_format.ParseError, AttributeError, TypeError):
-            raise WorkerProtocolError("no worker message") from None
-        return None
-
-    async def send(self, message: agent.ServerMessage) -> None:
-        """Sends; a worker that does not read loses its connection.
-
-        Raises WorkerUnavailableError.
-        """
-        try:
-            async with asyncio.timeout(WRITE_WITHIN_SECONDS):
-                if self._as_json:
-                    text = json_format.MessageToJson(message, indent=None)
-                    await self._websocket.send_str(text)
-                else:
-                    await self._websocket.send_bytes(message.SerializeToString())
-        except (ConnectionError, RuntimeError, TimeoutError):
-            await self.close()
-            raise WorkerUnavailableError("the worker is gone") from None
-
-    async def close(self) -> None:
-        await self._websocket.close()
 
 
 @dataclass(frozen=True)
@@ -161,7 +108,11 @@ class Worker:
         token = self._agent_token(job.room.name, answer)
         assignment = agent.JobAssignment(job=job, token=token)
         self._running[job.id] = job
-        await self._connection.send(agent.ServerMessage(assignment=assignment))
+        try:
+            await self._connection.send(agent.ServerMessage(assignment=assignment))
+        except WorkerUnavailableError:
+            del self._running[job.id]
+            raise
         state = agent.JobState()
         state.CopyFrom(job.state)
         return state
@@ -270,13 +221,6 @@ class Worker:
 
 def new_job_id() -> str:
     return sid.new_sid(_JOB)
-
-
-def pong(ping: agent.WorkerPing) -> agent.ServerMessage:
-    """The answer to a worker's ping; times are ms since 1970."""
-    return agent.ServerMessage(
-        pong=agent.WorkerPong(last_timestamp=ping.timestamp, timestamp=int(time.time() * 1000))
-    )
 
 
 def deployment_error(deployment: str) -> str:
