@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from agent.cli.target import Target
 
+AGENT_NAME: Final = "lk.agent_name"
+"""The attribute in which the server says which name an agent was dispatched by
+(livekit-server, pkg/agent/worker.go)."""
 AUTOMATIC_DISPATCH_TAKES: Final = 3.0
 """Seconds in which an agent without a name comes into a new room by itself."""
 START_OF_JOB_TAKES: Final = 10.0
@@ -47,7 +50,7 @@ async def joined(
         CommandError: the room cannot be joined, or no agent is ready within `patience` seconds.
     """
     room = rtc.Room()
-    waiting = _Agents(room)
+    agents = _Agents(room, target.agent_name)
     # The SDK reports a server that it cannot reach as an error of its own besides raising it.
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     async with room_api(target) as service:
@@ -65,7 +68,7 @@ async def joined(
         except rtc.ConnectError as error:
             raise CommandError(f"cannot join the room at {target.url}: {error}") from error
         try:
-            agent = await _ready_agent(service, target, room, waiting, patience)
+            agent = await _ready_agent(service, target, room, agents, patience)
             yield RoomClient(room, agent)
         finally:
             await room.disconnect()
@@ -127,10 +130,11 @@ async def _is_coming(service: api.LiveKitAPI, room_name: str) -> bool:
 
 
 class _Agents:
-    """The agents of a room, by what the room's events say."""
+    """The agents of a room that have the right name, by what the room's events say."""
 
-    def __init__(self, room: rtc.Room) -> None:
+    def __init__(self, room: rtc.Room, name: str) -> None:
         self._room = room
+        self._name = name
         self._changed = asyncio.Event()
         for event in ("participant_connected", "participant_attributes_changed"):
             room.on(event, self._on_change)
@@ -159,7 +163,11 @@ class _Agents:
 
     def _agents(self) -> list[rtc.RemoteParticipant]:
         kind = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
-        return [each for each in self._room.remote_participants.values() if each.kind == kind]
+        return [
+            each
+            for each in self._room.remote_participants.values()
+            if each.kind == kind and each.attributes.get(AGENT_NAME, self._name) == self._name
+        ]
 
     async def _change(self) -> None:
         await self._changed.wait()
