@@ -105,6 +105,10 @@ class ChatClient:
     def finished(self, message_id: str, topic: str = REPLY_TOPICS[0]) -> list[Answer]:
         return [a for a in self.answers_to(message_id, topic) if a.trailer is not None]
 
+    def answered(self) -> set[str]:
+        """Ids of the messages that have been answered in full."""
+        return {a.in_reply_to for a in self.answers if a.topic == REPLY_TOPICS[0] and a.trailer}
+
     async def send_packet(self, payload: bytes | str | dict[str, Any], topic: str = "") -> None:
         """Sends a data packet to everybody, as the apps of old do."""
         data = json.dumps(payload) if isinstance(payload, dict) else payload
