@@ -50,8 +50,7 @@ class Cache(Generic[V]):
         except asyncio.CancelledError as error:
             caller = asyncio.current_task()
             if task.cancelled() and not (caller and caller.cancelling()):
-                message = "Shutting down"
-                raise Unavailable(message) from error
+                raise Unavailable("Shutting down") from error
             raise
 
     async def aclose(self) -> None:
@@ -66,8 +65,7 @@ class Cache(Generic[V]):
         self, key: "Hashable", fetch: "Callable[[], Coroutine[object, object, V]]"
     ) -> asyncio.Task[V]:
         if len(self._fetching) >= self._size:
-            message = "Too many look-ups at once"
-            raise Unavailable(message)
+            raise Unavailable("Too many look-ups at once")
         task = asyncio.create_task(fetch())
         self._fetching[key] = task
         task.add_done_callback(lambda done: self._finish(key, done))

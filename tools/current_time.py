@@ -24,6 +24,5 @@ async def get_current_time(
     except (ZoneInfoNotFoundError, ValueError, OSError):
         # ValueError and OSError: names that are no file's, or a folder's, such as "Europe".
         expected = "should be an IANA time zone, such as Europe/Paris"
-        message = f"Invalid arguments: timezone: {expected}"
-        raise InvalidArguments(message, fields={"timezone": expected}) from None
+        raise InvalidArguments.of({"timezone": expected}) from None
     return to_iso(now().astimezone(zone))

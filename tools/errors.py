@@ -7,7 +7,7 @@ to the caller. The cause of an error (`raise ... from error`) is for the log alo
 # ruff: noqa: N818 - named by what happened, as the reader of a `raise` or an `except` wants it.
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ToolError(Exception):
@@ -51,6 +51,12 @@ class InvalidArguments(ToolError):
     """The arguments are not what the tool takes; `fields` says which and what is expected."""
 
     code = 400
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str]) -> Self:
+        """The error that says what is wrong with each of these arguments."""
+        wrong = "; ".join(f"{name}: {what}" for name, what in fields.items())
+        return cls(f"Invalid arguments: {wrong}", fields=fields)
 
 
 class NotAllowed(ToolError):

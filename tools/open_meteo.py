@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import aiohttp
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tools.clock import now
 from tools.errors import NotFound, RateLimited, Unavailable
@@ -38,7 +38,13 @@ _CURRENT = (
 _IMPERIAL = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph"}
 
 
-class Place(BaseModel, frozen=True):
+class _Answer(BaseModel):
+    """Errors about it go to the log, which is told nothing of what people ask for."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class Place(_Answer):
     """Where a city is."""
 
     name: str
@@ -47,7 +53,7 @@ class Place(BaseModel, frozen=True):
     longitude: float
 
 
-class Conditions(BaseModel, frozen=True):
+class Conditions(_Answer):
     """The weather at a place, in the units that were asked for."""
 
     observed_at: AwareDatetime = Field(alias="time")
@@ -59,11 +65,11 @@ class Conditions(BaseModel, frozen=True):
     wind_direction: float | None = Field(default=None, alias="wind_direction_10m")
 
 
-class _Places(BaseModel):
+class _Places(_Answer):
     results: list[Place] = []
 
 
-class _Forecast(BaseModel):
+class _Forecast(_Answer):
     current: Conditions
 
 
@@ -80,8 +86,7 @@ async def find_place(context: "ToolContext", city: str) -> Place:
     async def fetch() -> Place:
         found = (await _fetch(context, url, query, _Places)).results
         if not found:
-            message = f"No such city: {city}"
-            raise NotFound(message)
+            raise NotFound(f"No such city: {city}")
         return found[0]
 
     places = context.toolbox.cache(Place, ttl=PLACE_TTL, size=CACHE_SIZE)
@@ -124,14 +129,14 @@ async def _fetch(
         async with context.http.get(url, params=query, timeout=timeout) as response:
             if response.status == 429:
                 raise _rate_limited(response.headers.get("Retry-After", ""))
-            response.raise_for_status()
+            if response.status != 200:
+                # Not raise_for_status: its error names the URL, and with it the city.
+                raise aiohttp.ClientPayloadError(f"status {response.status}")
             return kind.model_validate_json(await _read(response))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        message = "Weather service unreachable"
-        raise Unavailable(message) from error
+        raise Unavailable("Weather service unreachable") from error
     except ValidationError as error:
-        message = "Weather service unreachable: its answer makes no sense"
-        raise Unavailable(message) from error
+        raise Unavailable("Weather service unreachable: its answer makes no sense") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -140,8 +145,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         body += part
         if len(body) > MAX_BODY:
             response.close()
-            message = f"answer of more than {MAX_BODY} bytes"
-            raise aiohttp.ClientPayloadError(message)
+            raise aiohttp.ClientPayloadError(f"answer of more than {MAX_BODY} bytes")
     return bytes(body)
 
 

@@ -19,6 +19,5 @@ async def risky_operation(
 ) -> dict[str, object]:
     """Try an operation that fails on demand."""
     if fail or data == FAILING_TEXT:
-        message = "the operation was told to fail"
-        raise RuntimeError(message)
+        raise RuntimeError("the operation was told to fail")
     return {"success": True, "result": data}

@@ -75,15 +75,13 @@ class Tool:
             value = cast("object", pydantic_core.from_json(payload, allow_inf_nan=False))
         except ValueError as error:
             if self.text_argument is None:
-                message = f"The payload is not valid JSON: {error}"
-                raise InvalidArguments(message) from None
+                raise InvalidArguments(f"The payload is not valid JSON: {error}") from None
             return {self.text_argument: payload}
         if isinstance(value, dict):
             return cast("dict[str, object]", value)
         if self.text_argument is not None:
             return {self.text_argument: value if isinstance(value, str) else payload}
-        message = "The payload must be a JSON object"
-        raise InvalidArguments(message)
+        raise InvalidArguments("The payload must be a JSON object")
 
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
         """The one way in: validates the arguments, runs the function, returns wire text.
@@ -109,8 +107,7 @@ class Tool:
             raise
         except Exception as error:
             if deadline.expired() and isinstance(error, TimeoutError):
-                message = f"{self.name} took longer than {self.timeout:g} s"
-                raise TimedOut(message) from error
+                raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
             # The boundary between tools and those who call them: whatever happens inside one
             # ends here, in the log.
             logger.exception("%s failed", self.name)
@@ -128,12 +125,9 @@ class Tool:
             model = self.parameters.model_validate_json(payload, strict=True)
         except ValidationError as error:
             fields = _explain(error.errors(include_url=False, include_input=False))
-            wrong = "; ".join(f"{name}: {what}" for name, what in fields.items())
-            message = f"Invalid arguments: {wrong}"
-            raise InvalidArguments(message, fields=fields) from None
+            raise InvalidArguments.of(fields) from None
         except (pydantic_core.PydanticSerializationError, UnicodeEncodeError) as error:
-            message = "The arguments cannot be written as JSON"
-            raise InvalidArguments(message) from error
+            raise InvalidArguments("The arguments cannot be written as JSON") from error
         return {name: cast("object", getattr(model, name)) for name in self.parameters.model_fields}
 
 
@@ -180,12 +174,10 @@ def tool(
         function_name = getattr(function, "__name__", "tool")
         description = inspect.getdoc(function)
         if not description:
-            message = f"{function_name}: a tool needs a docstring, its description"
-            raise TypeError(message)
+            raise TypeError(f"{function_name}: a tool needs a docstring, its description")
         parameters, context_parameter = _model(function, function_name)
         if text_argument is not None and text_argument not in parameters.model_fields:
-            message = f"{function_name}: text_argument names no parameter: {text_argument}"
-            raise TypeError(message)
+            raise TypeError(f"{function_name}: text_argument names no parameter: {text_argument}")
         return Tool(
             name=name or to_camel(function_name),
             description=description,
@@ -218,8 +210,9 @@ def _model(function: Function, function_name: str) -> tuple[type[BaseModel], str
             parameter.POSITIONAL_OR_KEYWORD,
             parameter.KEYWORD_ONLY,
         ):
-            message = f"{function_name}: parameter {parameter.name} needs a name and an annotation"
-            raise TypeError(message)
+            raise TypeError(
+                f"{function_name}: parameter {parameter.name} needs a name and an annotation"
+            )
         if annotation is ToolContext:
             context_parameter = parameter.name
             continue

@@ -31,8 +31,7 @@ class Toolbox:
         self._tools: dict[str, Tool] = {}
         for tool in tools:
             if tool.name in self._tools:
-                message = f"two tools are called {tool.name}"
-                raise ValueError(message)
+                raise ValueError(f"two tools are called {tool.name}")
             self._tools[tool.name] = tool
         self._caches: dict[type, Cache[object]] = {}
         self._http: aiohttp.ClientSession | None = None
@@ -60,8 +59,7 @@ class Toolbox:
         try:
             return self._tools[name]
         except KeyError:
-            message = "No such tool"
-            raise NotFound(message) from None
+            raise NotFound("No such tool") from None
 
     async def call(
         self, name: str, arguments: "Mapping[str, object]", caller: Caller | None = None
@@ -72,8 +70,7 @@ class Toolbox:
     def context(self, caller: Caller | None = None) -> ToolContext:
         """What `Tool.call` takes; raises Unavailable once the toolbox is closed."""
         if self._closed:
-            message = "Shutting down"
-            raise Unavailable(message)
+            raise Unavailable("Shutting down")
         if self._http is None:
             self._http = aiohttp.ClientSession()
         return ToolContext(self, self.settings, self._http, caller)

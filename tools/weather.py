@@ -27,15 +27,13 @@ async def get_weather(
     """Get the current weather in a city."""
     city = " ".join(city.split())
     if not city:
-        message = "Invalid arguments: city: should not be blank"
-        raise InvalidArguments(message, fields={"city": "should not be blank"})
+        raise InvalidArguments.of({"city": "should not be blank"})
     try:
         async with asyncio.timeout(context.settings.weather_timeout):
             place = await open_meteo.find_place(context, city)
             weather = await open_meteo.current_conditions(context, place, units)
     except TimeoutError as error:
-        message = "Weather service unreachable"
-        raise Unavailable(message) from error
+        raise Unavailable("Weather service unreachable") from error
     imperial = units == "imperial"
     return {
         "city": place.name,

@@ -45,8 +45,7 @@ async def test_the_value_unused_for_longest_leaves() -> None:
 
 async def test_a_failure_reaches_all_and_is_not_kept() -> None:
     async def fail() -> int:
-        message = "no"
-        raise ValueError(message)
+        raise ValueError("no")
 
     cache = Cache[int](ttl=10, size=2)
     outcomes = await asyncio.gather(

@@ -235,14 +235,12 @@ async def test_a_tool_error_is_passed_on_and_its_cause_logged(
     @tool
     async def reach_out() -> None:
         """Reach out."""
-        message = "Nobody there"
-        raise Unavailable(message) from OSError("10.0.0.1 refused")
+        raise Unavailable("Nobody there") from OSError("10.0.0.1 refused")
 
     @tool
     async def refuse() -> None:
         """Refuse."""
-        message = "Not you"
-        raise NotAllowed(message)
+        raise NotAllowed("Not you")
 
     with caplog.at_level(logging.WARNING):
         with pytest.raises(Unavailable, match="Nobody there"):

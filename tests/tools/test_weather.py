@@ -100,14 +100,26 @@ async def test_rate_limited_until_a_date(toolbox: Toolbox, open_meteo: OpenMeteo
     ],
 )
 async def test_a_service_that_makes_no_sense_is_unreachable(
-    toolbox: Toolbox, open_meteo: OpenMeteoServer, status: int, body: str
+    toolbox: Toolbox,
+    open_meteo: OpenMeteoServer,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    body: str,
 ) -> None:
     open_meteo.fail = web.Response(status=status, text=body)
     with pytest.raises(Unavailable, match="Weather service unreachable") as caught:
         await toolbox.call("getWeather", {"city": "Paris"})
     assert "secret" not in str(caught.value)
+    assert "getWeather failed" in caplog.text
+    assert "Paris" not in caplog.text
     open_meteo.fail = None
     assert json.loads(await toolbox.call("getWeather", {"city": "Paris"}))["city"] == "Paris"
+
+
+async def test_a_body_that_does_not_unpack(toolbox: Toolbox, open_meteo: OpenMeteoServer) -> None:
+    open_meteo.fail = web.Response(body=b"{}", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(Unavailable):
+        await toolbox.call("getWeather", {"city": "Paris"})
 
 
 async def test_a_body_that_unpacks_to_much_more_is_not_read(
