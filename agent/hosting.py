@@ -50,7 +50,8 @@ class RoomHost:
         self._jobs: set[str] = set()
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
-        self._stays: set[asyncio.Task[None]] = set()
+        self._stays: dict[str, Future[None]] = {}
+        self._holding: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._toolbox: Toolbox | None = None
@@ -109,19 +110,29 @@ class RoomHost:
         """Has the job's room joined on the shared loop; the job ends when the stay does."""
         job_loop = asyncio.get_running_loop()
         stay = self._run(self._stay(job.job.id, _assignment(job)))
+        with self._lock:
+            self._stays[job.job.id] = stay
 
         async def leave() -> None:
             self._run(self._leave(job.job.id))
             await asyncio.wrap_future(stay)
 
         def ended(_: Future[None]) -> None:
-            self._jobs.discard(job.job.id)
+            with self._lock:
+                self._stays.pop(job.job.id, None)
+                self._jobs.discard(job.job.id)
             # A loop that is closed already belongs to a job that has ended.
             if not job_loop.is_closed():
                 job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
 
         job.add_shutdown_callback(leave)
         stay.add_done_callback(ended)
+
+    async def until_left(self) -> None:
+        """Returns when the rooms that are held now have been left."""
+        with self._lock:
+            stays = [asyncio.wrap_future(stay) for stay in self._stays.values()]
+        await asyncio.gather(*(asyncio.shield(stay) for stay in stays))
 
     async def aclose(self) -> None:
         """Leaves all rooms and closes what they shared."""
@@ -147,10 +158,10 @@ class RoomHost:
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
         """One stay in a room, in a task of its own, which nobody cancels."""
-        stay = asyncio.create_task(self._hold(job_id, assignment), name="room")
-        self._stays.add(stay)
-        stay.add_done_callback(self._stays.discard)
-        await asyncio.shield(stay)
+        hold = asyncio.create_task(self._hold(job_id, assignment), name="room")
+        self._holding.add(hold)
+        hold.add_done_callback(self._holding.discard)
+        await asyncio.shield(hold)
 
     async def _hold(self, job_id: str, assignment: RoomAssignment) -> None:
         try:
@@ -185,7 +196,7 @@ class RoomHost:
     async def _close_all(self) -> None:
         for session in self._sessions.values():
             session.close()
-        await asyncio.gather(*self._stays)
+        await asyncio.gather(*self._holding)
         if self._models is not None:
             await self._models.aclose()
         if self._toolbox is not None:

@@ -1,0 +1,203 @@
+"""Joining, being asked to join, metadata, and the end of a room."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from livekit import api, rtc
+
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import ChatClient
+from tests.agent.conftest import Enter, StartWorker
+from tests.conftest import Join
+from tests.room_server import RoomServerUnderTest
+
+
+async def test_automatic_dispatch_without_a_name(
+    start_worker: StartWorker, room_server: RoomServerUnderTest, room_name: str
+) -> None:
+    await start_worker(AGENT_NAME="")
+    client = ChatClient()
+    await client.room.connect(room_server.url, room_server.token("alice", room_name))
+    await client.until_ready()
+    assert (await client.ask("hello")).finish_reason == "stop"
+    await client.room.disconnect()
+
+
+async def test_dispatch_by_api_with_a_name(
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    worker = await start_worker()
+    client = ChatClient()
+    await client.room.connect(room_server.url, room_server.token("alice", room_name))
+    assert client.agent is None
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
+    )
+    await client.until_ready()
+    await client.room.disconnect()
+
+
+async def test_the_agent_is_an_agent_with_the_identity_that_clients_expect(enter: Enter) -> None:
+    alice = await enter("alice")
+    assert alice.agent is not None
+    assert alice.agent.identity == "agent"
+    assert alice.agent.name == "Agent"
+    assert alice.agent.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+
+
+async def test_the_agent_says_what_it_is_doing(enter: Enter, model: DemoModel) -> None:
+    gates = asyncio.Event(), asyncio.Event()
+    model.script(lambda _: Reply(tokens=["one ", "two"], after=0, pause=gates[0]))
+    alice = await enter("alice")
+
+    def state() -> str:
+        return alice.agent.attributes["lk.agent.state"] if alice.agent else ""
+
+    assert state() == "listening"
+    message = await alice.say("hello")
+    await alice.until(lambda: state() == "thinking")
+    gates[0].set()
+    await alice.answer_to(message)
+    await alice.until(lambda: state() == "listening")
+    assert alice.states[-3:] == ["thinking", "speaking", "listening"]
+
+
+async def test_dispatch_metadata_changes_this_room(enter: Enter, model: DemoModel) -> None:
+    metadata = """{"instructions": "Speak like a pirate.", "language": "French",
+        "tools": ["ping", "nonsense"], "unknown": 1, "replyPolicy": 5}"""
+    alice = await enter("alice", metadata=metadata)
+    await alice.ask("hello")
+    instructions = model.requests[-1].chat.messages[0].text
+    assert instructions.startswith("Speak like a pirate.")
+    assert "French" in instructions
+    assert model.requests[-1].chat.offered_tools == {"ping"}
+    assert alice.agent is not None
+    assert alice.agent.attributes["agent.ready"] == "ping"
+
+
+async def test_dispatch_metadata_outweighs_room_metadata(
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    start_worker: StartWorker,
+) -> None:
+    worker = await start_worker()
+    await lk_api.room.create_room(
+        api.CreateRoomRequest(
+            name=room_name, metadata='{"language": "German", "instructions": "From the room."}'
+        )
+    )
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(
+            agent_name=worker.name, room=room_name, metadata='{"language": "French"}'
+        )
+    )
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+    instructions = model.requests[-1].chat.messages[0].text
+    assert instructions.startswith("From the room.")
+    assert "French" in instructions
+
+
+@pytest.mark.parametrize("metadata", ["not JSON", "[]", "5", '"text"'])
+async def test_metadata_of_the_apps_own_is_left_alone(enter: Enter, metadata: str) -> None:
+    alice = await enter("alice", metadata=metadata)
+    assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+async def test_mention_policy(enter: Enter, model: DemoModel) -> None:
+    model.script(Reply(text="Yes, Bob?"))
+    alice = await enter("alice", metadata='{"replyPolicy": "mention"}')
+    bob = await enter("bob")
+    await alice.say("bob, did you see the game?")
+    called = await bob.ask("Agent, who won?")
+    assert called.text == "Yes, Bob?"
+    texts = [message.text for message in model.requests[0].chat.messages]
+    assert texts[-2:] == ["bob, did you see the game?", "bob: Agent, who won?"]
+    await bob.ask("and by how much?", in_reply_to=called.attributes["lk.segment_id"])
+    assert len(model.requests) == 2
+
+
+async def test_a_full_worker_refuses_and_another_one_takes_over(
+    start_worker: StartWorker, room_server: RoomServerUnderTest, lk_api: api.LiveKitAPI
+) -> None:
+    """Both have the same dispatch name and room for one each."""
+    first = await start_worker(AGENT_MAX_ROOMS="1")
+    await start_worker(AGENT_MAX_ROOMS="1", AGENT_NAME=first.name)
+    rooms = [f"full-{first.name}-{number}" for number in range(2)]
+    clients = [ChatClient() for _ in rooms]
+    for client, room in zip(clients, rooms, strict=True):
+        await client.room.connect(room_server.url, room_server.token("alice", room))
+        await lk_api.agent_dispatch.create_dispatch(
+            api.CreateAgentDispatchRequest(agent_name=first.name, room=room)
+        )
+    for client in clients:
+        await client.until_ready()
+        assert (await client.ask("hello")).finish_reason == "stop"
+    for client in clients:
+        await client.room.disconnect()
+
+
+async def test_the_room_is_deleted(
+    start_worker: StartWorker, enter: Enter, lk_api: api.LiveKitAPI, room_name: str
+) -> None:
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+    async with asyncio.timeout(20):
+        await worker.host.until_left()
+    assert worker.host.load() == 0
+
+
+async def test_a_worker_that_stops_leaves_its_rooms(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
+    message = await alice.say("tell me a story")
+    await alice.begun_answer_to(message)
+    await worker.server.aclose()
+    assert (await alice.answer_to(message)).finish_reason == "interrupted"
+    await alice.until(lambda: alice.agent is None)
+
+
+async def test_a_second_agent_of_the_same_identity_replaces_the_first(
+    enter: Enter, lk_api: api.LiveKitAPI, room_name: str, start_worker: StartWorker
+) -> None:
+    first, second = await start_worker(), await start_worker()
+    alice = await enter("alice", worker=first)
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=second.name, room=room_name)
+    )
+    async with asyncio.timeout(20):
+        await first.host.until_left()
+    await alice.until_ready()
+    assert (await alice.ask("who is it?")).finish_reason == "stop"
+
+
+async def test_two_rooms_at_once_keep_apart(
+    start_worker: StartWorker, room_server: RoomServerUnderTest, join: Join, model: DemoModel
+) -> None:
+    worker = await start_worker()
+    clients: list[ChatClient] = []
+    for room in (f"{worker.name}-a", f"{worker.name}-b"):
+        client = ChatClient()
+        token = room_server.access_token("alice", room).with_room_config(
+            api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=worker.name)])
+        )
+        await client.room.connect(room_server.url, token.to_jwt())
+        await client.until_ready()
+        clients.append(client)
+    await asyncio.gather(*(c.ask(f"I am number {i}") for i, c in enumerate(clients)))
+    assert [len(c.answered()) for c in clients] == [1, 1]
+    for client in clients:
+        await client.room.disconnect()
+    assert all(len(request.chat.messages) == 2 for request in model.requests)
