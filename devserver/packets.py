@@ -73,5 +73,9 @@ class PacketRecord:
             for packet in self._packets:
                 if predicate(packet):
                     return packet
-            self._changed.clear()
-            await self._changed.wait()
+            await self.wait_for_next()
+
+    async def wait_for_next(self) -> None:
+        """Wait until another packet is forwarded."""
+        self._changed.clear()
+        await self._changed.wait()

@@ -140,6 +140,12 @@ class Room:
             participant.remove(reason)
         self.server.forget_room(self)
 
+    def abandon(self) -> None:
+        """End the room as a server that crashes does: every connection breaks, no word is said."""
+        for participant in list(self.participants.values()):
+            participant.cut()
+        self.close(models.DisconnectReason.SERVER_SHUTDOWN)
+
     def _count(self) -> int:
         return sum(not p.is_dependent for p in self.participants.values())
 

@@ -151,8 +151,15 @@ class RoomServer:
             self.listeners.remove(listener)
         self._own_listeners = []
 
-    async def restart(self) -> None:
-        """Stop and serve again on the same port, with every room forgotten; listeners stay."""
+    async def restart(self, *, announced: bool = True) -> None:
+        """Stop and serve again on the same port, with every room forgotten; listeners stay.
+
+        Clients are sent away, as by a server that is stopped, and stay away. If the restart is not
+        ``announced``, their connections break as when a server crashes, and they come back.
+        """
+        if not announced:
+            for room in list(self.rooms.values()):
+                room.abandon()
         await self.stop()
         await self.start()
 

@@ -24,9 +24,15 @@ _CLOSE_TIMEOUT_SECONDS = 2.0
 class SignalConnection:
     """Writes to one client's WebSocket from a bounded queue, so that no sender ever waits."""
 
-    def __init__(self, server: RoomServer, websocket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        server: RoomServer,
+        websocket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self._server = server
         self._websocket = websocket
+        self._transport = transport
         self._queue: deque[rtc.SignalResponse] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -66,9 +72,8 @@ class SignalConnection:
         """Break the connection as a network that fails does: no close frame, nothing flushed."""
         self._closing = True
         self._writer.cancel()
-        transport = self._websocket.get_extra_info("transport")
-        if transport is not None:
-            transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     async def _write(self) -> None:
         try:

@@ -65,7 +65,7 @@ class Signalling:
         self._connections += 1
         try:
             await websocket.prepare(request)
-            signal = SignalConnection(self._server, websocket)
+            signal = SignalConnection(self._server, websocket, request.transport)
             try:
                 await self._serve(websocket, signal, room, join)
             finally:

@@ -1,0 +1,216 @@
+"""The embedded server's own means for tests: record of packets, faults, cut, restart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from livekit import api, rtc
+
+from devserver import ForwardedPacket, Participant, RoomServer
+from tests.devserver.published_media import picture, shows
+from tests.devserver.room_events import WITHIN, RoomEvents
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+ROOM = "room"
+
+
+def token(server: RoomServer, identity: str) -> str:
+    grants = api.VideoGrants(room_join=True, room=ROOM)
+    access_token = api.AccessToken(server.api_key, server.api_secret)
+    return access_token.with_identity(identity).with_grants(grants).to_jwt()
+
+
+async def connected(server: RoomServer, identity: str) -> rtc.Room:
+    room = rtc.Room()
+    await room.connect(server.url, token(server, identity))
+    return room
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[RoomServer]:
+    async with RoomServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def pair(server: RoomServer) -> AsyncGenerator[tuple[rtc.Room, rtc.Room]]:
+    first, second = await connected(server, "first"), await connected(server, "second")
+    yield first, second
+    await asyncio.gather(first.disconnect(), second.disconnect())
+
+
+def inside(server: RoomServer, identity: str) -> Participant:
+    return server.rooms[ROOM].participants[identity]
+
+
+class TestRecord:
+    async def test_who_sent_what_to_whom(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, _ = pair
+        third = await connected(server, "third")
+        participant = first.local_participant
+        await participant.publish_data(b"hello", topic="greeting", reliable=False)
+        await participant.publish_data(b"psst", topic="secret", destination_identities=["third"])
+        async with asyncio.timeout(WITHIN):
+            await server.packets.wait_for(lambda packet: packet.topic == "secret")
+            while len(server.packets.matching(lambda packet: packet.topic == "greeting")) < 2:
+                await server.packets.wait_for_next()
+        greetings = server.packets.matching(lambda packet: packet.topic == "greeting")
+        assert {(p.sender, p.receiver) for p in greetings} == {
+            ("first", "second"),
+            ("first", "third"),
+        }
+        assert not any(packet.reliable for packet in greetings)
+        (secret,) = server.packets.matching(lambda packet: packet.topic == "secret")
+        assert (secret.sender, secret.receiver, secret.reliable) == ("first", "third", True)
+        assert secret.destinations == ("third",)
+        assert (secret.room, secret.kind) == (ROOM, "user")
+        assert secret.packet.user.payload == b"psst"
+        assert secret.size == len(secret.packet.SerializeToString())
+        await third.disconnect()
+
+    async def test_chunks_of_an_addressed_text_go_to_everyone(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        """What protocol says of targeted streams is seen on the wire."""
+        first, _ = pair
+        writer = await first.local_participant.stream_text(
+            topic="news", destination_identities=["nobody"]
+        )
+        await writer.write("not so secret")
+        await writer.aclose()
+
+        def is_trailer(packet: ForwardedPacket) -> bool:
+            return packet.kind == "stream_trailer"
+
+        async with asyncio.timeout(WITHIN):
+            await server.packets.wait_for(is_trailer)
+        kinds = {packet.kind for packet in server.packets}
+        assert "stream_chunk" in kinds
+        assert "stream_header" not in kinds
+
+    async def test_it_is_cleared(self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]) -> None:
+        await pair[0].local_participant.publish_data(b"hello")
+        async with asyncio.timeout(WITHIN):
+            await server.packets.wait_for(lambda packet: packet.sender == "first")
+        server.packets.clear()
+        assert not list(server.packets)
+
+
+class TestFaults:
+    async def test_delayed_data_keeps_its_order(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        told = RoomEvents(second, "data_received")
+        server.faults.data_delay = 0.3
+        begun = time.monotonic()
+        await first.local_participant.publish_data(b"0")
+        async with asyncio.timeout(WITHIN):
+            await server.packets.wait_for(lambda packet: packet.sender == "first")
+        server.faults.data_delay = 0.0
+        for number in range(1, 20):
+            await first.local_participant.publish_data(b"%d" % number)
+        got = [(await told.next("data_received"))[0].data for _ in range(20)]
+        assert got == [b"%d" % number for number in range(20)]
+        assert time.monotonic() - begun >= 0.3
+
+    async def test_lossy_data_is_lost_and_reliable_is_not(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        told = RoomEvents(second, "data_received")
+        server.faults.data_loss = 1.0
+        await first.local_participant.publish_data(b"lossy", reliable=False)
+        await first.local_participant.publish_data(b"reliable")
+        assert (await told.next("data_received"))[0].data == b"reliable"
+        server.faults.data_loss = 0.0
+        await first.local_participant.publish_data(b"lossy again", reliable=False)
+        assert (await told.next("data_received"))[0].data == b"lossy again"
+
+    async def test_signals_are_late(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        server.faults.signal_delay = 0.2
+        told = RoomEvents(pair[1], "room_metadata_changed")
+        begun = time.monotonic()
+        server.rooms[ROOM].set_metadata("news")
+        await told.next("room_metadata_changed")
+        assert time.monotonic() - begun >= 0.2
+
+    async def test_lost_pictures_are_made_up_for(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        told = RoomEvents(second, "track_subscribed")
+        server.faults.media_loss = 0.1
+        async with picture(first, 200):
+            track, _, _ = await told.next("track_subscribed")
+            assert await shows(track, 200)
+
+
+class TestCut:
+    async def test_a_cut_client_comes_back(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        own = RoomEvents(first, "reconnecting", "reconnected", "disconnected")
+        told = RoomEvents(second, "data_received")
+        inside(server, "first").cut()
+        await own.next("reconnecting")
+        await own.next("reconnected")
+        await first.local_participant.publish_data(b"back")
+        assert (await told.next("data_received"))[0].data == b"back"
+        assert not own.seen("disconnected")
+        assert set(server.rooms[ROOM].participants) == {"first", "second"}
+
+    async def test_media_goes_on_after_a_cut(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        told = RoomEvents(second, "track_subscribed")
+        own = RoomEvents(first, "reconnected")
+        async with picture(first, 200):
+            track, _, _ = await told.next("track_subscribed")
+            assert await shows(track, 200)
+            inside(server, "first").cut()
+            await own.next("reconnected")
+            subscribed = [
+                publication.track
+                for publication in second.remote_participants["first"].track_publications.values()
+                if publication.track is not None
+            ]
+            if not subscribed:
+                subscribed = [(await told.next("track_subscribed"))[0]]
+            assert await shows(subscribed[0], 200)
+
+
+class TestRestart:
+    async def test_clients_join_the_new_server(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        events = [RoomEvents(room, "disconnected", "reconnected") for room in pair]
+        port = server.port
+        await server.restart(announced=False)
+        assert server.port == port
+        for room_events in events:
+            await room_events.next("reconnected")
+        told = RoomEvents(pair[1], "data_received")
+        await pair[0].local_participant.publish_data(b"again")
+        assert (await told.next("data_received"))[0].data == b"again"
+
+    async def test_start_and_stop_take_less_than_a_second(self) -> None:
+        begun = time.monotonic()
+        async with RoomServer() as server:
+            room = await connected(server, "someone")
+            told = RoomEvents(room, "disconnected")
+        assert time.monotonic() - begun < 1.0
+        (reason,) = await told.next("disconnected")
+        assert reason == rtc.DisconnectReason.SERVER_SHUTDOWN
+        await room.disconnect()
