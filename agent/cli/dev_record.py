@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.cli.command import CommandError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,9 +46,11 @@ class DevRecordFile:
     """
 
     def __init__(self, environ: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
-        base = Path(environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        runtime = environ.get("XDG_RUNTIME_DIR", "")
+        # It is set where nobody logged in, as after `su`, and then it is not there.
+        base = runtime if runtime and os.path.isdir(runtime) else tempfile.gettempdir()
         name = hashlib.sha256(str(checkout).encode()).hexdigest()[:16]
-        self._path = base / f"livekit-room-agent-{os.getuid()}" / f"dev-{name}.json"
+        self._path = Path(base) / f"livekit-room-agent-{os.getuid()}" / f"dev-{name}.json"
         self._file: int | None = None
 
     def read(self) -> DevRecord | None:
@@ -100,7 +104,7 @@ class DevRecordFile:
         """The temporary directory is everybody's: somebody else may have made ours."""
         status = self._path.parent.stat(follow_symlinks=False)
         if status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise PermissionError(f"{self._path.parent} is open to other users: remove it")
+            raise CommandError(f"{self._path.parent} is open to other users: remove it")
 
     @staticmethod
     def _lock(file: int, kind: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecord, DevRecordFile
 
 RECORD = DevRecord(
@@ -88,7 +89,6 @@ def test_a_directory_that_others_may_write_to_is_refused(
     directory = tmp_path / f"livekit-room-agent-{os.getuid()}"
     directory.mkdir()
     directory.chmod(0o777)
-    with pytest.raises(PermissionError, match="open to other users"):
-        DevRecordFile(environ).take()
-    with pytest.raises(PermissionError):
-        DevRecordFile(environ).read()
+    for use in (DevRecordFile(environ).take, DevRecordFile(environ).read):
+        with pytest.raises(CommandError, match="open to other users"):
+            use()
