@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from livekit import api
-from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.protocol import agent, models
 
 from tests.devserver.dispatches import dispatch, dispatch_state, one_job
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from tests.conftest import Join
     from tests.devserver.raw_worker import ConnectWorker
     from tests.room_server import RoomServerUnderTest
-
-WITHIN = 15.0
 
 
 def joining_with_agents(
@@ -267,62 +263,3 @@ class TestKeys:
             job = await registered.offered_job()
         assert (job.type, job.participant.identity) == (agent.JT_PUBLISHER, "speaker")
         assert [t.name for t in job.participant.tracks] == ["tone-440"]
-
-
-class TestAgentServer:
-    async def test_livekit_agents_is_sent_for_joins_and_leaves(
-        self,
-        room_server: RoomServerUnderTest,
-        lk_api: api.LiveKitAPI,
-        join: Join,
-        room_name: str,
-        agent_name: str,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        monkeypatch.setenv("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
-        server = AgentServer(
-            ws_url=room_server.url,
-            api_key=room_server.api_key,
-            api_secret=room_server.api_secret,
-            job_executor_type=JobExecutorType.THREAD,
-            num_idle_processes=0,
-            load_fnc=lambda _: 0.0,
-            host="127.0.0.1",
-            port=0,
-        )
-        asked: list[JobRequest] = []
-
-        async def entrypoint(context: JobContext) -> None:
-            await context.connect()
-
-        async def on_request(request: JobRequest) -> None:
-            asked.append(request)
-            await request.accept(identity="helper", name="Helper")
-
-        server.rtc_session(entrypoint, agent_name=agent_name, on_request=on_request)
-        registered = asyncio.Event()
-
-        def note_registration(*_: object) -> None:
-            registered.set()
-
-        server.on("worker_registered", note_registration)
-        client = await join("someone")
-        told = RoomEvents(client, "participant_connected", "participant_disconnected")
-        running = asyncio.create_task(server.run())
-        try:
-            async with asyncio.timeout(WITHIN):
-                await registered.wait()
-            created = await dispatch(lk_api, room_name, agent_name, "about it")
-            await told.next("participant_connected")
-            helper = client.remote_participants["helper"]
-            assert helper.name == "Helper"
-            assert helper.kind == models.ParticipantInfo.AGENT
-            assert helper.attributes["lk.agent_name"] == agent_name
-            assert helper.attributes["lk.agent.name"] == agent_name
-            assert asked[0].job.metadata == "about it"
-            await one_job(lk_api, room_name, created.id)
-            await lk_api.agent_dispatch.delete_dispatch(created.id, room_name)
-            await told.next("participant_disconnected")
-        finally:
-            await server.aclose()
-            await running
