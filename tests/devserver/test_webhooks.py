@@ -11,6 +11,9 @@ import jwt
 import pytest
 from livekit import api, rtc
 from livekit.protocol import models
+from livekit.protocol import rtc as rtc_proto
+
+from tests.devserver.raw_signal import RawSignal
 
 if TYPE_CHECKING:
     from tests.conftest import Join
@@ -74,6 +77,19 @@ async def test_the_life_of_a_room_is_told_in_order(
     assert left.participant.sid == joined.participant.sid
     assert left.participant.disconnect_reason == models.DisconnectReason.CLIENT_INITIATED
     assert finished.room.creation_time == started.room.creation_time
+
+
+async def test_who_never_had_a_connection_is_told_apart_from_who_left(
+    room_server: RoomServerUnderTest, webhooks: WebhookReceiver, room_name: str
+) -> None:
+    async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
+        await signal.next("join")
+        leave = rtc_proto.LeaveRequest(reason=models.DisconnectReason.CLIENT_INITIATED)
+        await signal.send(rtc_proto.SignalRequest(leave=leave))
+        aborted = await webhooks.event("participant_connection_aborted", room_name)
+    assert aborted.participant.identity == "someone"
+    events = {hook.event.event for hook in webhooks.received if hook.event.room.name == room_name}
+    assert events == {"room_started", "participant_connection_aborted"}
 
 
 async def test_an_event_is_signed_so_that_the_sdk_believes_it(
