@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
+    from aiortc.rtcicetransport import RTCIceParameters
     from aiortc.rtcrtpparameters import (
         RTCRtpCodecParameters,
         RTCRtpReceiveParameters,
@@ -44,6 +45,7 @@ __all__ = [
     "register_sender",
     "renew_ssrcs",
     "replace_media",
+    "restart_ice",
     "route_by_mid",
     "send_rtp",
     "set_msid",
@@ -108,6 +110,17 @@ def route_by_mid(transport: RTCDtlsTransport) -> None:
     """Give ``transport`` a MidRouter; to be called before anything is received."""
     if not isinstance(transport._rtp_router, MidRouter):
         transport._rtp_router = MidRouter()
+
+
+def restart_ice(transport: RTCDtlsTransport, parameters: RTCIceParameters) -> None:
+    """Check connectivity with the client's new credentials from now on.
+
+    aiortc has no ICE restart. The server's own credentials and sockets stay, which clients accept:
+    their checks from new ports make new pairs, and the one they nominate carries everything.
+    """
+    connection = transport.transport._connection
+    connection.remote_username = parameters.usernameFragment
+    connection.remote_password = parameters.password
 
 
 def transport_of(transceiver: RTCRtpTransceiver) -> RTCDtlsTransport:

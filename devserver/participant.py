@@ -331,6 +331,46 @@ class Participant:
             _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
         )
 
+    def resume(self, signal: SignalConnection) -> None:
+        """Go on with another signal connection, the media connection being up still.
+
+        The client is told everything that it may have missed (pkg/rtc/room.go, ResumeParticipant).
+        """
+        self.signal.cut()
+        self.signal = signal
+        signal.send(
+            rtc.SignalResponse(
+                reconnect=rtc.ReconnectResponse(
+                    server_info=self.server.info, last_message_seq=self._last_sequence
+                )
+            )
+        )
+        everyone = [
+            participant.info
+            for participant in self.room.participants.values()
+            if participant is self or not participant.permission.hidden
+        ]
+        signal.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=everyone)))
+        signal.send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info)))
+        self.send_token()
+        self.connection.resume()
+
+    def synchronize(self, state: rtc.SyncState) -> None:
+        """Take over what a resuming client says; one that has other tracks has to join anew."""
+        for published in state.publish_tracks:
+            if published.track.sid not in self.tracks:
+                self.remove(
+                    models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+                )
+                return
+        self.subscriptions.pause(state.track_sids_disabled, paused=True)
+        self.connection.apply_pauses()
+        self.update_subscriptions(
+            state.subscription.track_sids,
+            state.subscription.participant_tracks,
+            subscribe=state.subscription.subscribe,
+        )
+
     def signal_closed(self) -> None:
         """Note that the signal connection is gone: one that never had media leaves with it."""
         if not self.was_active and not self.closed:

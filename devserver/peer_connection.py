@@ -19,6 +19,7 @@ from .tasks import TaskSet
 
 if TYPE_CHECKING:
     from aiortc import RTCIceCandidate
+    from aiortc.rtcicetransport import RTCIceParameters
 
     from .participant import Participant
     from .track import PublishedTrack
@@ -45,6 +46,7 @@ class PeerConnection:
         self._lock = asyncio.Lock()
         self._sections: dict[str, Section] = {}
         self._candidates = 0
+        self._ice_credentials: RTCIceParameters | None = None
         self._awaiting_offer = False
         self._closed = False
         self.data = DataChannels(self._limits, participant.server.faults, participant.receive_data)
@@ -115,6 +117,11 @@ class PeerConnection:
             )
         )
 
+    def resume(self) -> None:
+        """Begin again to tell the client what it lacks: it may have missed the last request."""
+        self._awaiting_offer = False
+        self.reconcile()
+
     def reconcile_subscriptions(self) -> None:
         """Stop sending what the client is no longer to receive, then reconcile."""
         wanted = self._wanted()
@@ -178,6 +185,7 @@ class PeerConnection:
         description = SessionDescription.parse(sdp)
         if len(description.media) > self._limits.sections_per_connection:
             raise NegotiationError("too many media sections")
+        self._notice_ice_restart(description)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for transceiver in self._pc.getTransceivers():
             aiortc_private.route_by_mid(aiortc_private.transport_of(transceiver))
@@ -203,6 +211,17 @@ class PeerConnection:
         for section in self._sections.values():
             section.prepare_answer()
         return published
+
+    def _notice_ice_restart(self, description: SessionDescription) -> None:
+        """Follow a client that comes from new addresses, as it does when it resumes."""
+        credentials = next((media.ice for media in description.media), None)
+        if credentials is None:
+            return
+        sctp = self._pc.sctp
+        if self._ice_credentials not in (None, credentials) and sctp is not None:
+            aiortc_private.restart_ice(sctp.transport, credentials)
+            self._candidates = 0
+        self._ice_credentials = credentials
 
     def _place_subscriptions(self) -> None:
         wanted = self._wanted()

@@ -35,36 +35,16 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
             add_track(participant, request.add_track)
         case "mute":
             _mute(participant, request.mute)
-        case "subscription":
-            participant.update_subscriptions(
-                request.subscription.track_sids,
-                request.subscription.participant_tracks,
-                subscribe=request.subscription.subscribe,
-            )
-        case "track_setting":
-            participant.subscriptions.pause(
-                request.track_setting.track_sids, paused=request.track_setting.disabled
-            )
-            participant.connection.apply_pauses()
-        case "subscription_permission":
-            participant.set_subscription_permission(request.subscription_permission)
+        case "subscription" | "track_setting" | "subscription_permission":
+            _change_subscriptions(participant, request)
+        case "sync_state":
+            participant.synchronize(request.sync_state)
         case "update_metadata":
             _update_metadata(participant, request.update_metadata)
         case "leave":
-            reason = request.leave.reason
-            participant.remove(
-                reason if reason in _LEAVE_REASONS else models.DisconnectReason.CLIENT_INITIATED
-            )
-        case "ping":
-            participant.signal.send(rtc.SignalResponse(pong=_now_ms()))
-        case "ping_req":
-            participant.signal.send(
-                rtc.SignalResponse(
-                    pong_resp=rtc.Pong(
-                        last_ping_timestamp=request.ping_req.timestamp, timestamp=_now_ms()
-                    )
-                )
-            )
+            _leave(participant, request.leave)
+        case "ping" | "ping_req":
+            _answer_ping(participant, request)
         case kind:
             log.debug("ignored a signal request: %s", kind)
 
@@ -101,6 +81,38 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         )
 
 
+def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) -> None:
+    if request.HasField("subscription"):
+        participant.update_subscriptions(
+            request.subscription.track_sids,
+            request.subscription.participant_tracks,
+            subscribe=request.subscription.subscribe,
+        )
+    elif request.HasField("track_setting"):
+        participant.subscriptions.pause(
+            request.track_setting.track_sids, paused=request.track_setting.disabled
+        )
+        participant.connection.apply_pauses()
+    else:
+        participant.set_subscription_permission(request.subscription_permission)
+
+
+def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
+    reason = request.reason
+    participant.remove(
+        reason if reason in _LEAVE_REASONS else models.DisconnectReason.CLIENT_INITIATED
+    )
+
+
+def _answer_ping(participant: Participant, request: rtc.SignalRequest) -> None:
+    now_ms = int(time.time() * 1000)
+    if request.HasField("ping"):
+        participant.signal.send(rtc.SignalResponse(pong=now_ms))
+        return
+    pong = rtc.Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=now_ms)
+    participant.signal.send(rtc.SignalResponse(pong_resp=pong))
+
+
 def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
     if participant.set_muted(request.sid, muted=request.muted) is None:
         _respond(
@@ -127,7 +139,3 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
 
 def _respond(participant: Participant, response: rtc.RequestResponse) -> None:
     participant.signal.send(rtc.SignalResponse(request_response=response))
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -93,22 +93,27 @@ class Signalling:
         room: Room,
         join: Join,
     ) -> None:
-        if join.request.reconnect:
-            _send_away(signal)
-            return
         if room.closed:
             return
-        participant = self._admit(signal, room, join)
+        if join.request.reconnect:
+            participant = _to_resume(room, join)
+            if participant is None:
+                _send_away(signal)
+                return
+            participant.resume(signal)
+        else:
+            participant = self._admit(signal, room, join)
         timer = asyncio.get_running_loop().call_later(
             self._server.limits.join_timeout, participant.join_timed_out
         )
         refresher = self._server.tasks.start(_refresh_token(participant), name="token refresh")
         try:
-            for request in join.request.add_track_requests:
-                signal_requests.add_track(participant, request)
-            if join.request.HasField("publisher_offer"):
-                await signal_requests.offer(participant, join.request.publisher_offer)
-            await _read(websocket, participant)
+            if not join.request.reconnect:
+                for request in join.request.add_track_requests:
+                    signal_requests.add_track(participant, request)
+                if join.request.HasField("publisher_offer"):
+                    await signal_requests.offer(participant, join.request.publisher_offer)
+            await _read(websocket, signal, participant)
         finally:
             timer.cancel()
             refresher.cancel()
@@ -150,15 +155,17 @@ class Signalling:
         )
 
 
-async def _read(websocket: web.WebSocketResponse, participant: Participant) -> None:
+async def _read(
+    websocket: web.WebSocketResponse, signal: SignalConnection, participant: Participant
+) -> None:
     """Handle what the client sends until it leaves; what cannot be parsed ends the connection."""
     async for message in websocket:
         try:
             if message.type == WSMsgType.BINARY:
-                participant.signal.as_json = False
+                signal.as_json = False
                 request = rtc.SignalRequest.FromString(message.data)
             elif message.type == WSMsgType.TEXT:
-                participant.signal.as_json = True
+                signal.as_json = True
                 request = json_format.Parse(
                     message.data, rtc.SignalRequest(), ignore_unknown_fields=True
                 )
@@ -170,6 +177,14 @@ async def _read(websocket: web.WebSocketResponse, participant: Participant) -> N
         await signal_requests.handle(participant, request)
         if participant.closed:
             return
+
+
+def _to_resume(room: Room, join: Join) -> Participant | None:
+    """Return the session that the client may go on with, if its media connection is up."""
+    participant = room.participants.get(join.token.identity)
+    if participant is None or join.request.participant_sid not in ("", participant.sid):
+        return None
+    return participant if participant.is_active and participant.connection.is_reachable else None
 
 
 def _send_away(signal: SignalConnection) -> None:

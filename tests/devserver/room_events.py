@@ -31,7 +31,7 @@ class RoomEvents:
         return list(self._events[name])
 
     async def next(
-        self, name: str, matching: Callable[..., bool] = lambda *_: True
+        self, name: str, matching: Callable[[tuple[Any, ...]], bool] = lambda _: True
     ) -> tuple[Any, ...]:
         """The first event of this name that `matching` holds for; those before it are dropped."""
         async with asyncio.timeout(WITHIN):
@@ -39,7 +39,7 @@ class RoomEvents:
                 pending = self._events[name]
                 while pending:
                     event = pending.pop(0)
-                    if matching(*event):
+                    if matching(event):
                         return event
                 self._changed.clear()
                 await self._changed.wait()

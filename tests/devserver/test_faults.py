@@ -162,6 +162,8 @@ class TestCut:
         first, second = pair
         own = RoomEvents(first, "reconnecting", "reconnected", "disconnected")
         told = RoomEvents(second, "data_received")
+        others = RoomEvents(second, "participant_disconnected")
+        session = first.local_participant.sid
         inside(server, "first").cut()
         await own.next("reconnecting")
         await own.next("reconnected")
@@ -169,6 +171,37 @@ class TestCut:
         assert (await told.next("data_received"))[0].data == b"back"
         assert not own.seen("disconnected")
         assert set(server.rooms[ROOM].participants) == {"first", "second"}
+        assert inside(server, "first").sid == session == first.local_participant.sid
+        assert not others.seen("participant_disconnected")
+
+    async def test_it_is_told_what_it_missed(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, _ = pair
+        own = RoomEvents(first, "room_metadata_changed", "participant_connected")
+        inside(server, "first").cut()
+        server.rooms[ROOM].set_metadata("news")
+        third = await connected(server, "third")
+        await own.next("room_metadata_changed")
+        (newcomer,) = await own.next("participant_connected")
+        assert newcomer.identity == "third"
+        await third.disconnect()
+
+    async def test_a_session_that_cannot_go_on_begins_anew(
+        self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
+    ) -> None:
+        first, second = pair
+        own = RoomEvents(first, "reconnected", "disconnected")
+        session = first.local_participant.sid
+        participant = inside(server, "first")
+        participant.info.sid = "PA_another"  # what the client asks for is not there
+        participant.cut()
+        await own.next("reconnected")
+        assert first.local_participant.sid != session
+        told = RoomEvents(second, "data_received")
+        await first.local_participant.publish_data(b"back")
+        assert (await told.next("data_received"))[0].data == b"back"
+        assert not own.seen("disconnected")
 
     async def test_media_goes_on_after_a_cut(
         self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]

@@ -25,9 +25,7 @@ TRACK_EVENTS = (
 
 async def subscribed(events: RoomEvents, identity: str) -> rtc.Track:
     """The next track of this participant that is subscribed to."""
-    track, _, _ = await events.next(
-        "track_subscribed", lambda track, publication, who: who.identity == identity
-    )
+    track, _, _ = await events.next("track_subscribed", lambda event: event[2].identity == identity)
     return track
 
 

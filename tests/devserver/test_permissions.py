@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livekit import api, rtc
 
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from tests.conftest import Join
 
 TRACK_EVENTS = ("track_published", "track_unpublished", "track_subscribed", "track_unsubscribed")
-MAY_ALL = {"can_publish": True, "can_subscribe": True, "can_publish_data": True}
+MAY_ALL: dict[str, Any] = {"can_publish": True, "can_subscribe": True, "can_publish_data": True}
 
 
 async def change(
-    lk_api: api.LiveKitAPI, room_name: str, identity: str, **permission: object
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    identity: str,
+    **permission: Any,  # noqa: ANN401  fields of a message
 ) -> None:
     """Changes a participant's permission as an administrator; what is not said is allowed."""
     await lk_api.room.update_participant(
@@ -109,14 +112,16 @@ class TestData:
         events = RoomEvents(listener, "data_received")
         own = RoomEvents(sender, "participant_permissions_changed")
         await change(lk_api, room_name, "sender")
-        await own.next("participant_permissions_changed", lambda _, now: now.can_publish_data)
+        await own.next("participant_permissions_changed", lambda event: event[1].can_publish_data)
         await sender.local_participant.publish_data(b"allowed")
         assert (await events.next("data_received"))[0].data == b"allowed"
         await change(lk_api, room_name, "sender", can_publish_data=False)
-        await own.next("participant_permissions_changed", lambda _, now: not now.can_publish_data)
+        await own.next(
+            "participant_permissions_changed", lambda event: not event[1].can_publish_data
+        )
         await sender.local_participant.publish_data(b"refused")
         await change(lk_api, room_name, "sender")
-        await own.next("participant_permissions_changed", lambda _, now: now.can_publish_data)
+        await own.next("participant_permissions_changed", lambda event: event[1].can_publish_data)
         await sender.local_participant.publish_data(b"allowed again")
         assert (await events.next("data_received"))[0].data == b"allowed again"
 

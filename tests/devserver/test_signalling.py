@@ -79,11 +79,14 @@ class TestRequests:
         await signal.next("pong")
 
     @pytest.mark.parametrize(
-        ("fields", "reason"),
+        ("add_track", "reason"),
         [
-            ({"source": models.CAMERA, "type": models.VIDEO}, rtc.RequestResponse.NOT_ALLOWED),
             (
-                {"source": models.MICROPHONE, "type": models.DATA},
+                rtc.AddTrackRequest(cid="mine", source=models.CAMERA, type=models.VIDEO),
+                rtc.RequestResponse.NOT_ALLOWED,
+            ),
+            (
+                rtc.AddTrackRequest(cid="mine", source=models.MICROPHONE, type=models.DATA),
                 rtc.RequestResponse.UNSUPPORTED_TYPE,
             ),
         ],
@@ -91,13 +94,12 @@ class TestRequests:
     async def test_a_track_that_is_refused(
         self,
         signal: RawSignal,
-        fields: dict[str, int],
-        reason: rtc.RequestResponse.Reason.ValueType,
+        add_track: rtc.AddTrackRequest,
+        reason: rtc.RequestResponse.Reason,
     ) -> None:
-        request = rtc.AddTrackRequest(cid="mine", **fields)
-        await signal.send(rtc.SignalRequest(add_track=request))
+        await signal.send(rtc.SignalRequest(add_track=add_track))
         response = (await signal.next("request_response")).request_response
-        assert (response.reason, response.add_track) == (reason, request)
+        assert (response.reason, response.add_track) == (reason, add_track)
 
     async def test_a_track_that_is_taken(self, signal: RawSignal) -> None:
         request = rtc.AddTrackRequest(
