@@ -106,12 +106,17 @@ class RoomServer:
     @property
     def url(self) -> str:
         """The address for clients and workers: ``ws://…``."""
-        return f"ws://{self.host}:{self.port}"
+        return f"ws://{self._authority}"
 
     @property
     def http_url(self) -> str:
         """The address for the server API: ``http://…``."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self._authority}"
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     async def start(self) -> None:
         """Serve. Raises OSError if the port is taken."""

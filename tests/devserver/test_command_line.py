@@ -7,9 +7,11 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from livekit import api
 
@@ -94,6 +96,15 @@ def test_bad_arguments_end_it_with_status_2(
         arguments(args)
     assert end.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_an_address_of_ipv6_is_printed_as_a_url_has_it() -> None:
+    async with command("--port", "0", "--host", "::1") as process:
+        found = re.search(r"ws://(\[::1\]:\d+)", await greeting(process))
+        assert found is not None
+        async with aiohttp.ClientSession() as http, http.get(f"http://{found[1]}/") as response:
+            assert (response.status, await response.text()) == (200, "OK")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
