@@ -144,6 +144,9 @@ class Dispatcher(RoomListener):
         if jobs is None:
             return
         jobs.publishers.discard(participant.sid)
+        if participant.info.disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY:
+            # The job of this identity is by now the one of the agent that has taken its place.
+            return
         job = jobs.agents.pop(participant.identity, None)
         if job is not None:
             job.left.set()

@@ -174,11 +174,14 @@ async def test_a_second_agent_of_the_same_identity_replaces_the_first(
 ) -> None:
     first, second = await start_worker(), await start_worker()
     alice = await enter("alice", worker=first)
+    assert alice.agent is not None
+    before = alice.agent.sid
     await lk_api.agent_dispatch.create_dispatch(
         api.CreateAgentDispatchRequest(agent_name=second.name, room=room_name)
     )
     async with asyncio.timeout(20):
         await first.host.until_left()
+    await alice.until(lambda: alice.agent is not None and alice.agent.sid != before)
     await alice.until_ready()
     assert (await alice.ask("who is it?")).finish_reason == "stop"
 
