@@ -78,6 +78,7 @@ class RoomSession:
             ("dispatch metadata", assignment.dispatch_metadata),
         )
         self._room = rtc.Room()
+        self._directory = directory
         self._people = People(self._room, directory)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
@@ -214,7 +215,11 @@ class RoomSession:
 
     def _open_reply(self, message: IncomingMessage) -> ReplyStream:
         reply = ReplyStream(
-            self._room, message, topics=self._settings.reply_topics, notices=self._notices
+            self._room,
+            message,
+            topics=self._settings.reply_topics,
+            notices=self._notices,
+            directory=self._directory,
         )
         self._own_segments[reply.segment_id] = None
         if len(self._own_segments) > MAX_OWN_SEGMENTS:

@@ -16,6 +16,7 @@ from livekit.rtc.data_stream import StreamError
 from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.packets import MAX_ID_LENGTH, ChatPacket, parse_packet
 from agent.chat.people import People
+from agent.chat.reply_output import SCOPE
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -33,7 +34,6 @@ _WHOSE_PACKET = Refusal(
     retry_after=3.0,
 )
 
-SCOPE = "scope"
 PRIVATE = "private"
 
 

@@ -6,21 +6,23 @@ import asyncio
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from livekit import rtc
 
 from agent.chat.message import Form, IncomingMessage
+from agent.chat.packet_output import PacketOutput
+from agent.chat.people import Directory
+from agent.chat.private_output import PrivatePacketOutput, SnapshotOutput
 from agent.chat.reply_output import (
+    SCOPE,
     SEGMENT_ID,
     TRANSCRIPTION_FINAL,
     Ending,
     FinishReason,
-    PacketOutput,
-    PrivateOutput,
     ReplyOutput,
-    TopicOutput,
 )
+from agent.chat.topic_output import TopicOutput
 from agent.wire.notices import Notices
 
 logger = logging.getLogger(__name__)
@@ -44,8 +46,9 @@ class ReplyStream:
         room: rtc.Room,
         message: IncomingMessage,
         *,
-        topics: Sequence[str],
+        topics: tuple[str, ...],
         notices: Notices,
+        directory: Directory,
     ) -> None:
         self.segment_id = f"SG_{uuid.uuid4().hex[:16]}"
         self._message = message
@@ -53,7 +56,7 @@ class ReplyStream:
         self.on_first_text: Callable[[], None] | None = None
         self._parts: list[str] = []
         self._size = 0
-        self._outputs = self._outputs_for(room, topics)
+        self._outputs = self._outputs_for(room, topics, directory)
 
     @property
     def text(self) -> str:
@@ -112,15 +115,18 @@ class ReplyStream:
         )
         return ending
 
-    def _outputs_for(self, room: rtc.Room, topics: Sequence[str]) -> list[ReplyOutput]:
+    def _outputs_for(
+        self, room: rtc.Room, topics: tuple[str, ...], directory: Directory
+    ) -> list[ReplyOutput]:
         message = self._message
         outputs: list[ReplyOutput] = []
         if message.private:
-            outputs.append(PrivateOutput(room, topics[0], message, self.segment_id))
+            outputs.append(PrivatePacketOutput(room, topics[0], message, self.segment_id))
+            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, directory))
         else:
             attributes = {
                 "in_reply_to": message.id,
-                "scope": "room",
+                SCOPE: "room",
                 SEGMENT_ID: self.segment_id,
                 TRANSCRIPTION_FINAL: "false",
             }

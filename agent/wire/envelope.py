@@ -10,6 +10,9 @@ from collections.abc import Mapping
 MAX_PACKET_BYTES = 14_000
 """Kept below the 15 KiB that a reliable packet may have, with room for its addressing."""
 
+ENVELOPE_BYTES = 1_500
+"""Set aside in a packet for everything but the text: ids, names, hash."""
+
 
 def envelope(
     kind: str,

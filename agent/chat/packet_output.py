@@ -1,0 +1,65 @@
+"""An answer as data packets, for those who asked by one and read nothing else."""
+
+from __future__ import annotations
+
+from livekit import rtc
+
+from agent.chat.message import Form, IncomingMessage
+from agent.chat.packets import LEGACY_CHAT_TOPIC
+from agent.chat.reply_output import Ending, ReplyOutput
+from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, encode, envelope, split_text
+
+
+class PacketOutput(ReplyOutput):
+    """The finished answer as chat packets, for a question that came as one.
+
+    `{id, type: "chat", senderId, senderName, content, text, timestamp, inReplyTo, finishReason}`,
+    in parts of at most 14,000 bytes; several parts share an id and say `part` and `parts`, from 1.
+    On `lk-chat-topic` the form is `{id, timestamp, message, ignoreLegacy: true}`, which clients
+    that read streams leave aside.
+    """
+
+    def __init__(self, room: rtc.Room, message: IncomingMessage, segment_id: str) -> None:
+        super().__init__("data packets")
+        self._room = room
+        self._message = message
+        self._segment_id = segment_id
+
+    async def write(self, text: str) -> None:
+        """Nothing: packets carry the whole answer, at its end."""
+
+    async def close(self, ending: Ending) -> None:
+        # The text stands under two names in a packet, so a part may take half of it.
+        parts = split_text(ending.text, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // 2)
+        for number, part in enumerate(parts, start=1):
+            await self._send(part, number, len(parts), ending)
+
+    async def _send(self, text: str, part: int, parts: int, ending: Ending) -> None:
+        local = self._room.local_participant
+        message = envelope(
+            "chat",
+            text,
+            sender_id=local.identity,
+            sender_name=local.name,
+            message_id=self._segment_id,
+            fields={
+                "inReplyTo": self._message.id,
+                "finishReason": ending.finish_reason,
+                "part": part if parts > 1 else None,
+                "parts": parts if parts > 1 else None,
+            },
+        )
+        topic = ""
+        if self._message.form is Form.LEGACY:
+            topic = LEGACY_CHAT_TOPIC
+            message = {
+                "id": message["id"] if parts == 1 else f"{message['id']}.{part}",
+                "timestamp": message["timestamp"],
+                "message": text,
+                "ignoreLegacy": True,
+            }
+        await local.publish_data(
+            encode(message),
+            topic=topic,
+            destination_identities=[self._message.sender.identity] if self._message.private else [],
+        )

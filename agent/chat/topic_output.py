@@ -1,0 +1,47 @@
+"""An answer as a text stream to the whole room."""
+
+from __future__ import annotations
+
+from livekit import rtc
+from livekit.rtc.data_stream import TextStreamWriter
+
+from agent.chat.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
+
+
+class TopicOutput(ReplyOutput):
+    """A text stream to the whole room on one topic, opened with the first text.
+
+    Header attributes: `in_reply_to`, `scope`, `lk.segment_id`, `lk.transcription_final=false`;
+    trailer: `lk.transcription_final=true`, `finish_reason`, `text_length`, `sha256`.
+    """
+
+    def __init__(
+        self, room: rtc.Room, topic: str, attributes: dict[str, str], *, window: float = 0.0
+    ) -> None:
+        super().__init__(topic)
+        self.window = window
+        self._room = room
+        self._topic = topic
+        self._attributes = attributes
+        self._writer: TextStreamWriter | None = None
+
+    async def write(self, text: str) -> None:
+        await (await self._opened()).write(text)
+
+    async def close(self, ending: Ending) -> None:
+        writer = await self._opened()
+        await writer.aclose(
+            attributes={
+                TRANSCRIPTION_FINAL: "true",
+                "finish_reason": ending.finish_reason,
+                "text_length": str(ending.text_length),
+                "sha256": ending.sha256,
+            }
+        )
+
+    async def _opened(self) -> TextStreamWriter:
+        if self._writer is None:
+            self._writer = await self._room.local_participant.stream_text(
+                topic=self._topic, attributes=self._attributes
+            )
+        return self._writer

@@ -1,0 +1,153 @@
+"""Private answers: to the asker alone, on the wire, as the embedded server's record shows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import pytest
+
+from devserver import RoomServer
+from devserver.model import DemoModel, Reply, tool_call
+from tests.agent.chat_client import AGENT, Answer, ChatClient
+from tests.agent.conftest import Enter
+from tests.room_server import RoomServerUnderTest
+
+MARK = "XYZZY"
+
+
+@pytest.fixture
+def embedded(room_server: RoomServerUnderTest) -> RoomServer:
+    if room_server.embedded is None:
+        pytest.skip("a real server keeps no record of what it forwards")
+    return room_server.embedded
+
+
+def private_deltas(client: ChatClient, message: str) -> list[dict[str, object]]:
+    bodies = [body for topic, body in client.packets if topic == "llm-response"]
+    return sorted(
+        (body for body in bodies if body["inReplyTo"] == message), key=lambda body: body["seq"]
+    )
+
+
+async def private_answer(client: ChatClient, message: str) -> tuple[str, dict[str, object]]:
+    """The text of a private answer out of its packets, and the last of them."""
+
+    def whole() -> list[dict[str, object]]:
+        deltas = private_deltas(client, message)
+        return deltas if deltas and deltas[-1].get("final") else []
+
+    deltas = await client.until(whole)
+    assert [delta["seq"] for delta in deltas] == list(range(len(deltas)))
+    return "".join(str(delta["text"]) for delta in deltas), deltas[-1]
+
+
+def told(server: RoomServer, room: str, mark: str) -> set[str]:
+    """Who got a packet of the agent's with these bytes in it, in whatever form."""
+    return {
+        packet.receiver
+        for packet in server.packets
+        if packet.room == room
+        and packet.sender == AGENT
+        and mark.encode() in packet.packet.SerializeToString()
+    }
+
+
+@pytest.mark.parametrize("size", [10, 10_000, 100_000])
+@pytest.mark.parametrize("client_protocol", [1, 2])
+async def test_nobody_else_gets_a_byte_of_it(
+    enter: Enter,
+    model: DemoModel,
+    embedded: RoomServer,
+    room_name: str,
+    size: int,
+    client_protocol: int,
+) -> None:
+    alice = await enter("alice")
+    bob = await enter("bob")
+    await bob.ask("hello everybody")  # All of them know each other by now.
+    embedded.rooms[room_name].participants["alice"].info.client_protocol = client_protocol
+    text = (MARK + " ") * (size // (len(MARK) + 1))
+    model.script(Reply(tokens=[text[i : i + 997] for i in range(0, len(text), 997)]))
+    message = await alice.say("between us", scope="private")
+    answer, last = await private_answer(alice, message)
+
+    assert answer == text
+    assert last["finishReason"] == "stop"
+    assert last["textLength"] == len(text)
+    assert last["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    await alice.notice("answer.finished", inReplyTo=message)
+    streams = [a for a in alice.answers if a.attributes.get("scope") == "private"]
+    if client_protocol >= 2:
+        assert _joined(streams) == text
+    else:
+        assert streams == []
+    await bob.ask("anything new?")
+    assert told(embedded, room_name, MARK) == {"alice"}
+    assert bob.notices("answer.finished", inReplyTo=message) == []
+
+
+def _joined(streams: list[Answer]) -> str:
+    """What a client shows in the end that replaces the text of a segment."""
+    segments: dict[str, str] = {}
+    for stream in streams:
+        if stream.topic == "llm-response":
+            segments[stream.attributes["lk.segment_id"]] = stream.text
+    return "".join(segments.values())
+
+
+async def test_a_private_packet_is_answered_by_private_packets(
+    enter: Enter, model: DemoModel, embedded: RoomServer, room_name: str
+) -> None:
+    alice = await enter("alice")
+    bob = await enter("bob")
+    await bob.ask("hello everybody")
+    model.script(Reply(text=f"{MARK}, between us."))
+    await alice.send_packet({"type": "chat", "id": "p1", "text": "psst", "private": True})
+    chats = await alice.until(lambda: [b for _, b in alice.packets if b["type"] == "chat"])
+    assert chats[0]["text"] == f"{MARK}, between us."
+    await bob.ask("anything new?")
+    assert told(embedded, room_name, MARK) == {"alice"}
+
+
+async def test_private_and_public_contexts_never_mix(enter: Enter, model: DemoModel) -> None:
+    alice = await enter("alice")
+    await alice.ask("the public word is PUBLIC")
+    private = await alice.say("the secret word is SECRET", scope="private")
+    await private_answer(alice, private)
+    texts = [message.text for message in model.requests[-1].chat.messages]
+    assert not any("PUBLIC" in text for text in texts)
+    await alice.ask("what do you know?")
+    texts = [message.text for message in model.requests[-1].chat.messages]
+    assert not any("SECRET" in text for text in texts)
+
+
+async def test_private_threads_run_beside_the_rooms(enter: Enter, model: DemoModel) -> None:
+    gate = asyncio.Event()
+    model.when("slow", Reply(tokens=["so ", "slow"], after=1, pause=gate))
+    alice = await enter("alice")
+    bob = await enter("bob")
+    slow = await alice.say("slow, please")
+    await alice.begun_answer_to(slow)
+    private = await bob.say("quick, please", scope="private")
+    await private_answer(bob, private)
+    assert alice.finished(slow) == []
+    gate.set()
+    assert (await alice.answer_to(slow)).text == "so slow"
+
+
+async def test_tools_of_a_private_answer_stay_private(
+    enter: Enter, model: DemoModel, embedded: RoomServer, room_name: str
+) -> None:
+    alice = await enter("alice")
+    bob = await enter("bob")
+    await bob.ask("hello everybody")
+    model.script(
+        Reply(tool_calls=[tool_call("riskyOperation", f'{{"data": "{MARK}"}}')]),
+        lambda request: Reply(text=f"It said: {request.tool_results[-1][1]}"),
+    )
+    message = await alice.say("try it", scope="private")
+    answer, _ = await private_answer(alice, message)
+    assert MARK in answer
+    await bob.ask("anything new?")
+    assert told(embedded, room_name, MARK) == {"alice"}
