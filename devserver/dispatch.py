@@ -52,8 +52,10 @@ class _AgentJob:
 class _RoomJobs:
     """What runs for one room."""
 
-    agents: dict[str, _AgentJob] = field(default_factory=dict[str, _AgentJob])
-    """The last job assigned for each participant identity."""
+    expected: dict[str, _AgentJob] = field(default_factory=dict[str, _AgentJob])
+    """By participant identity: the job assigned last, whose agent has yet to join."""
+    present: dict[str, _AgentJob] = field(default_factory=dict[str, _AgentJob])
+    """By participant session id: the job that brought it."""
     publishers: set[str] = field(default_factory=set[str])
     """Session ids of participants that have published."""
     pending: dict[str, set[asyncio.Task[None]]] = field(
@@ -125,6 +127,9 @@ class Dispatcher(RoomListener):
         self._jobs.pop(room.info.sid, None)
 
     def participant_admitted(self, room: Room, participant: Participant) -> None:
+        jobs = self._jobs.get(room.info.sid)
+        if jobs is not None and (job := jobs.expected.pop(participant.identity, None)) is not None:
+            jobs.present[participant.sid] = job
         for dispatch in room.dispatches.values():
             self._send_for(room, dispatch, agent.JT_PARTICIPANT, participant)
 
@@ -144,10 +149,9 @@ class Dispatcher(RoomListener):
         if jobs is None:
             return
         jobs.publishers.discard(participant.sid)
-        if participant.info.disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY:
-            # The job of this identity is by now the one of the agent that has taken its place.
-            return
-        job = jobs.agents.pop(participant.identity, None)
+        # Of an agent that another one of its identity drives out, the own job ends. livekit-server
+        # ends the one that was assigned last for the identity, whichever that is by then.
+        job = jobs.present.pop(participant.sid, None)
         if job is not None:
             job.left.set()
             self._tasks.start(self._workers.terminate(job.id), name=f"terminate job {job.id}")
@@ -198,7 +202,7 @@ class Dispatcher(RoomListener):
         job.state.CopyFrom(state)
         dispatch.state.jobs.append(job)
         if state.participant_identity:
-            jobs.agents[state.participant_identity] = _AgentJob(job.id)
+            jobs.expected[state.participant_identity] = _AgentJob(job.id)
 
     async def _end(self, room: Room, dispatch: agent_dispatch.AgentDispatch) -> None:
         jobs = self._jobs.get(room.info.sid)
@@ -210,18 +214,17 @@ class Dispatcher(RoomListener):
             state = await self._workers.terminate(job.id)
             if state is None or not state.participant_identity:
                 continue
-            await self._see_off(room, jobs, state.participant_identity)
+            participant = room.participants.get(state.participant_identity)
+            present = jobs.present.get(participant.sid) if participant is not None else None
+            if participant is not None and present is not None and present.id == job.id:
+                await _see_off(participant, present)
 
-    async def _see_off(self, room: Room, jobs: _RoomJobs, identity: str) -> None:
-        """Waits for an agent to leave the room, and removes it if it does not."""
-        participant = room.participants.get(identity)
-        if participant is None:
-            return
-        job = jobs.agents.get(identity)
-        if job is not None:
-            try:
-                async with asyncio.timeout(LEAVE_WITHIN_SECONDS):
-                    await job.left.wait()
-            except TimeoutError:
-                log.info("agent %s did not leave by itself", identity)
+
+async def _see_off(participant: Participant, job: _AgentJob) -> None:
+    """Waits for an agent to leave the room, and removes it if it does not."""
+    try:
+        async with asyncio.timeout(LEAVE_WITHIN_SECONDS):
+            await job.left.wait()
+    except TimeoutError:
+        log.info("agent %s did not leave by itself", participant.identity)
         participant.remove()
