@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from livekit import rtc
@@ -24,6 +25,7 @@ from agent.rpc.methods import RpcMethods
 from agent.settings import Settings
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
+from agent.wire.refusal import Refusal
 from tools.context import Caller
 from tools.toolbox import Toolbox
 
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 MAX_OWN_SEGMENTS = 1_000
 """Ids of the agent's answers that are remembered to recognise replies to them."""
+
+_LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +152,14 @@ class RoomSession:
     async def _leave(self) -> None:
         await self._inbox.aclose()
         await self._people.aclose()
-        await asyncio.gather(
-            *(conversation.aclose() for conversation in self._conversations.values()),
-            *self._closing,
+        unanswered = await asyncio.gather(
+            *(conversation.aclose() for conversation in self._conversations.values())
         )
+        await asyncio.gather(*self._closing)
+        for message in chain.from_iterable(unanswered):
+            self._notices.refuse(message.sender.identity, _LEAVING, message.id)
+        if self._room.isconnected():
+            await self._notices.flush()
         await self._notices.aclose()
         await self._presence.aclose()
         await self._room.disconnect()
@@ -238,6 +246,9 @@ class RoomSession:
         """Releases the private conversation of someone who is gone."""
         conversation = self._conversations.pop(participant.identity, None)
         if conversation is not None:
-            task = asyncio.create_task(conversation.aclose(), name="close conversation")
+            task = asyncio.create_task(self._release(conversation), name="close conversation")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+    async def _release(self, conversation: Conversation) -> None:
+        await conversation.aclose()

@@ -123,11 +123,12 @@ class Conversation:
         if self._handle is not None and not self._handle.done():
             self._handle.interrupt(force=True)
 
-    async def aclose(self) -> None:
-        """Ends the answer in progress and the session. What is still waiting stays unanswered."""
+    async def aclose(self) -> list[IncomingMessage]:
+        """Ends the answer in progress and the session; returns what is left without an answer."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        return list(self._queue)
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

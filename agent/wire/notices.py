@@ -18,6 +18,7 @@ SYSTEM_TOPIC = "system"
 MAX_WAITING = 256
 MAX_IDS = 200
 SEND_TIMEOUT = 10.0
+FLUSH_TIMEOUT = 3.0
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Notices:
         self._room = room
         self._waiting: OrderedDict[tuple[object, ...], tuple[str | None, _Notice]] = OrderedDict()
         self._something = asyncio.Event()
+        self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,6 +80,16 @@ class Notices:
             entry[1].message_ids.append(message_id)
         self._something.set()
 
+    async def flush(self) -> None:
+        """Returns when everything that waits now is sent, or could not be in time."""
+        self._idle.clear()
+        self._something.set()
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("notices were not sent in time")
+
     async def aclose(self) -> None:
         """Stops sending; what still waits is dropped, its readers being gone."""
         if self._task is not None:
@@ -91,6 +103,7 @@ class Notices:
                 _, (identity, notice) = self._waiting.popitem(last=False)
                 await self._send(identity, notice)
             self._something.clear()
+            self._idle.set()
 
     async def _send(self, identity: str | None, notice: _Notice) -> None:
         local = self._room.local_participant
