@@ -16,11 +16,10 @@ from .permission import (
     grants_with_permission,
     is_dependent,
     kind_from_claim,
-    may_publish,
     permission_from_grants,
 )
+from .publications import Publications
 from .subscriptions import Subscriptions
-from .track import PublishedTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .auth import VerifiedToken
     from .room import Room
     from .signal_connection import SignalConnection
+    from .track import PublishedTrack
 
 log = logging.getLogger("devserver.participant")
 
@@ -72,13 +72,12 @@ class Participant:
         """What others see; it is broadcast as it is, and copied by whoever keeps it."""
         self.was_active = False
         """Whether its media connection has ever been up."""
-        self.tracks: dict[str, PublishedTrack] = {}
-        """The tracks it announced, by id; those that are negotiated are in ``info.tracks``."""
-        self.subscription_permission: rtc.SubscriptionPermission | None = None
-        """Who may have its tracks, if it said so."""
+        self.publications = Publications(self)
+        """The tracks it announced; those that are negotiated are in ``info.tracks``."""
         self.subscriptions = Subscriptions(self)
         self.connection = PeerConnection(self)
         self._last_sequence = 0
+        self._leave_timer: asyncio.TimerHandle | None = None
 
     # --- who it is
 
@@ -170,7 +169,7 @@ class Participant:
     def mute_track(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
         """Mute a track in the name of an administrator; None if there is no such track."""
         self.signal.send(rtc.SignalResponse(mute=rtc.MuteTrackRequest(sid=track_sid, muted=muted)))
-        return self.set_muted(track_sid, muted=muted)
+        return self.publications.mute(track_sid, muted=muted)
 
     def update_subscriptions(
         self,
@@ -183,78 +182,10 @@ class Participant:
         self.subscriptions.update(track_sids, participant_tracks, subscribe=subscribe)
         self.connection.reconcile_subscriptions()
 
-    # --- tracks
-
-    def add_track(self, request: rtc.AddTrackRequest) -> PublishedTrack | None:
-        """Take a track that the client is about to send; None if it already has one of that cid."""
-        if any(track.cid == request.cid for track in self.tracks.values()):
-            return None
-        track = PublishedTrack(self, request)
-        self.tracks[track.sid] = track
-        return track
-
-    def pending_track(self, cid: str | None, kind: str) -> PublishedTrack | None:
-        """Return the announced track that a media section with this track id carries.
-
-        A client that says nothing useful there has its oldest announced track of the kind taken.
-        """
-        pending = [
-            track for track in self.tracks.values() if track.kind == kind and not track.is_published
-        ]
-        return next(
-            (track for track in pending if track.cid == cid), pending[0] if pending else None
-        )
-
-    def track_published(self, track: PublishedTrack) -> None:
-        """Tell everyone of a track whose media section is negotiated."""
-        self.info.is_publisher = True
-        self._sync_tracks()
-        for other in self.room.others(self):
-            other.connection.reconcile()
-        for listener in self.server.listeners:
-            listener.track_published(self.room, self, track.info)
-
-    def unpublish(self, track: PublishedTrack) -> None:
-        """End a track and tell everyone."""
-        if self.tracks.pop(track.sid, None) is None:
-            return
-        was_published = track.is_published
-        self.connection.end_publication(track)
-        if not was_published:
-            return
-        self._sync_tracks()
-        for other in self.room.others(self):
-            other.connection.end_subscription(track)
-            other.connection.reconcile()
-        for listener in self.server.listeners:
-            listener.track_unpublished(self.room, self, track.info)
-
-    def set_muted(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
-        """Note that a track is muted, or not; None if there is no such track."""
-        track = self.tracks.get(track_sid)
-        if track is None:
-            return None
-        if track.info.muted != muted:
-            track.info.muted = muted
-            self._sync_tracks()
-        return track.info
-
     def subscribed_to(self, track: PublishedTrack) -> None:
         """Tell the publisher of ``track`` that it has a subscriber."""
         track.publisher.signal.send(
             rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
-        )
-
-    def allows_subscription(self, track_sid: str, subscriber: Participant) -> bool:
-        """Whether it lets ``subscriber`` have one of its tracks."""
-        permission = self.subscription_permission
-        if permission is None or permission.all_participants or subscriber.permission.recorder:
-            return True
-        return any(
-            entry.participant_identity == subscriber.identity
-            or (not entry.participant_identity and entry.participant_sid == subscriber.sid)
-            for entry in permission.track_permissions
-            if entry.all_tracks or track_sid in entry.track_sids
         )
 
     # --- data
@@ -299,12 +230,6 @@ class Participant:
             )
         )
 
-    def set_subscription_permission(self, permission: rtc.SubscriptionPermission) -> None:
-        """Note who may have its tracks."""
-        self.subscription_permission = permission
-        for other in self.room.others(self):
-            other.connection.reconcile_subscriptions()
-
     def join_timed_out(self) -> None:
         """Note that the time for bringing up the media connection is over."""
         if not self.was_active:
@@ -327,7 +252,7 @@ class Participant:
         One that leaves closes it at the same time as it says so on the signal connection, where its
         word may arrive later: that is waited for.
         """
-        asyncio.get_running_loop().call_later(
+        self._leave_timer = asyncio.get_running_loop().call_later(
             _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
         )
 
@@ -358,7 +283,7 @@ class Participant:
     def synchronize(self, state: rtc.SyncState) -> None:
         """Take over what a resuming client says; one that has other tracks has to join anew."""
         for published in state.publish_tracks:
-            if published.track.sid not in self.tracks:
+            if published.track.sid not in self.publications:
                 self.remove(
                     models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
                 )
@@ -377,8 +302,9 @@ class Participant:
             self._close(models.DisconnectReason.SIGNAL_CLOSE)
 
     def _close(self, reason: models.DisconnectReason) -> None:
-        for track in list(self.tracks.values()):
-            self.unpublish(track)
+        if self._leave_timer is not None:
+            self._leave_timer.cancel()
+        self.publications.end_all()
         self.info.state = models.ParticipantInfo.DISCONNECTED
         self.info.disconnect_reason = reason
         self.signal.close()
@@ -388,22 +314,9 @@ class Participant:
     def _set_permission(self, permission: models.ParticipantPermission) -> None:
         self._video = grants_with_permission(self._video, permission)
         self.info.permission.CopyFrom(permission)
-        for track in list(self.tracks.values()):
-            if not may_publish(permission, track.info.source):
-                self._revoke(track)
+        self.publications.revoke(permission)
         self.room.announce(self)
         self.connection.reconcile_subscriptions()
-
-    def _revoke(self, track: PublishedTrack) -> None:
-        self.unpublish(track)
-        self.signal.send(
-            rtc.SignalResponse(track_unpublished=rtc.TrackUnpublishedResponse(track_sid=track.sid))
-        )
-
-    def _sync_tracks(self) -> None:
-        del self.info.tracks[:]
-        self.info.tracks.extend(t.info for t in self.tracks.values() if t.is_published)
-        self.room.announce(self)
 
     def _check_limits(self, name: str, metadata: str, attributes: Mapping[str, str]) -> None:
         limits = self.server.limits

@@ -99,7 +99,7 @@ class PeerConnection:
                 )
             )
             for track in published:
-                self._participant.track_published(track)
+                self._participant.publications.negotiated(track)
             self.reconcile()
 
     def reconcile(self) -> None:
@@ -199,9 +199,9 @@ class PeerConnection:
                 continue
             section.offer(media.direction or "sendrecv")
             if section.published and not section.client_sends:
-                self._participant.unpublish(section.published)
+                self._participant.publications.end(section.published)
             elif section.client_sends and not section.published:
-                track = self._participant.pending_track(
+                track = self._participant.publications.pending(
                     description.webrtc_track_id(media), media.kind
                 )
                 if track is not None:

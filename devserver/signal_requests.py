@@ -67,12 +67,12 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         reason = rtc.RequestResponse.NOT_ALLOWED
     elif request.type not in (models.AUDIO, models.VIDEO):
         reason = rtc.RequestResponse.UNSUPPORTED_TYPE
-    elif len(participant.tracks) >= participant.server.limits.tracks_per_participant:
+    elif len(participant.publications) >= participant.server.limits.tracks_per_participant:
         reason = rtc.RequestResponse.LIMIT_EXCEEDED
     if reason is not None:
         _respond(participant, rtc.RequestResponse(reason=reason, add_track=request))
         return
-    track = participant.add_track(request)
+    track = participant.publications.add(request)
     if track is not None:
         participant.signal.send(
             rtc.SignalResponse(
@@ -94,7 +94,7 @@ def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) 
         )
         participant.connection.apply_pauses()
     else:
-        participant.set_subscription_permission(request.subscription_permission)
+        participant.publications.permit(request.subscription_permission)
 
 
 def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
@@ -114,7 +114,7 @@ def _answer_ping(participant: Participant, request: rtc.SignalRequest) -> None:
 
 
 def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
-    if participant.set_muted(request.sid, muted=request.muted) is None:
+    if participant.publications.mute(request.sid, muted=request.muted) is None:
         _respond(
             participant,
             rtc.RequestResponse(reason=rtc.RequestResponse.NOT_FOUND, mute=request),

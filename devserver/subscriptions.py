@@ -56,7 +56,7 @@ class Subscriptions:
             return False
         if not self._wishes.get(track.sid, subscriber.auto_subscribe):
             return False
-        allowed = publisher.allows_subscription(track.sid, subscriber)
+        allowed = publisher.publications.allows(track, subscriber)
         self._tell_permission(track, allowed=allowed)
         return allowed
 
@@ -65,7 +65,7 @@ class Subscriptions:
         tracks = [
             track
             for publisher in self._subscriber.room.participants.values()
-            for track in publisher.tracks.values()
+            for track in publisher.publications
             if track.is_published and self.includes(track)
         ]
         return tracks[: self._subscriber.server.limits.subscriptions_per_participant]
@@ -89,9 +89,9 @@ class Subscriptions:
         if len(self._wishes) + len(self._paused) + len(self._refused) <= limit:
             return
         published = {
-            sid
+            track.sid
             for publisher in self._subscriber.room.participants.values()
-            for sid in publisher.tracks
+            for track in publisher.publications
         }
         self._wishes = {sid: wish for sid, wish in self._wishes.items() if sid in published}
         self._paused &= published

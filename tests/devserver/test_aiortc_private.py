@@ -1,0 +1,165 @@
+"""What devserver/aiortc_private.py leans on in aiortc is there, and does what it is taken to do."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from aioice import ice
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver
+from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket
+
+from devserver import aiortc_private
+from devserver.rtp_receiver import RtpReceiver
+from devserver.tasks import TaskSet
+from tests.devserver.room_events import WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from aiortc.rtcrtpparameters import (
+        RTCRtpCodecParameters,
+        RTCRtpReceiveParameters,
+        RTCRtpSendParameters,
+    )
+
+PINNED = "1.16."
+
+
+class Sections:
+    """A client that offers to send audio and to receive video, connected to a server of ours."""
+
+    def __init__(self) -> None:
+        aiortc_private.configure()
+        self.client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.server = aiortc_private.new_peer_connection()
+        self.calls: asyncio.Queue[tuple[str, str, object]] = asyncio.Queue()
+
+    async def connect(self) -> list[RTCRtpTransceiver]:
+        self.client.addTransceiver("audio", direction="sendonly")
+        self.client.addTransceiver("video", direction="recvonly")
+        await self.client.setLocalDescription(await self.client.createOffer())
+        await self.server.setRemoteDescription(self.client.localDescription)
+        transceivers = self.server.getTransceivers()
+        for transceiver in transceivers:
+            aiortc_private.route_by_mid(aiortc_private.transport_of(transceiver))
+            self._replace(transceiver)
+        transceivers[0].direction, transceivers[1].direction = "recvonly", "sendonly"
+        aiortc_private.renew_ssrcs(transceivers[1])
+        aiortc_private.set_msid(transceivers[1], "PA_one|TR_one", "TR_one")
+        await self.server.setLocalDescription(await self.server.createAnswer())
+        await self.client.setRemoteDescription(self.server.localDescription)
+        return transceivers
+
+    async def called(self) -> tuple[str, str, object]:
+        async with asyncio.timeout(WITHIN):
+            return await self.calls.get()
+
+    async def close(self) -> None:
+        await asyncio.gather(self.client.close(), self.server.close())
+
+    def _replace(self, transceiver: RTCRtpTransceiver) -> None:
+        async def receive(parameters: RTCRtpReceiveParameters) -> None:
+            await self.calls.put(("receive", transceiver.kind, parameters))
+
+        async def send(parameters: RTCRtpSendParameters) -> None:
+            await self.calls.put(("send", transceiver.kind, parameters))
+
+        aiortc_private.replace_media(transceiver, receive, send)
+
+
+@pytest.fixture
+async def sections() -> AsyncGenerator[Sections]:
+    pair = Sections()
+    yield pair
+    await pair.close()
+
+
+def test_the_minor_version_is_the_one_this_was_written_for() -> None:
+    assert importlib.metadata.version("aiortc").startswith(PINNED)
+
+
+def test_configuring_twice_is_configuring_once() -> None:
+    aiortc_private.configure()
+    aiortc_private.configure()
+    uris = [extension.uri for extension in HEADER_EXTENSIONS["video"]]
+    assert len(uris) == len(set(uris))
+    assert "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in uris
+    assert ice.CONSENT_FAILURES * ice.CONSENT_INTERVAL == 15
+
+
+async def test_our_halves_are_called_in_place_of_decoder_and_encoder(sections: Sections) -> None:
+    transceivers = await sections.connect()
+    calls = [await sections.called(), await sections.called()]
+    assert {(name, kind) for name, kind, _ in calls} == {("receive", "audio"), ("send", "video")}
+    transport = aiortc_private.transport_of(transceivers[0])
+    assert transport is aiortc_private.transport_of(transceivers[1])
+    assert transport.state == "connected"
+    for _, _, parameters in calls:
+        assert parameters.codecs  # pyright: ignore[reportAttributeAccessIssue]  of either kind
+
+
+async def test_the_answer_announces_ssrcs_and_track(sections: Sections) -> None:
+    transceivers = await sections.connect()
+    media, retransmission = aiortc_private.ssrcs_of(transceivers[1])
+    sdp = sections.server.localDescription.sdp
+    assert f"a=ssrc-group:FID {media} {retransmission}" in sdp
+    assert "a=msid:PA_one|TR_one TR_one" in sdp
+    aiortc_private.renew_ssrcs(transceivers[1])
+    assert aiortc_private.ssrcs_of(transceivers[1]) != (media, retransmission)
+    favourite = aiortc_private.codecs_of(transceivers[0])[0]
+    assert favourite.mimeType == "audio/opus"
+    assert re.search(rf"a=rtpmap:{favourite.payloadType} opus/48000/2", sdp)
+
+
+async def test_packets_reach_a_receiver_by_their_mid(sections: Sections) -> None:
+    transceivers = await sections.connect()
+    _, _, parameters = await sections.called()
+    await sections.called()
+    tasks = TaskSet()
+    receiver = RtpReceiver(transceivers[0], tasks)
+    received: asyncio.Queue[RtpPacket] = asyncio.Queue()
+
+    async def keep(packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
+        assert codec.mimeType == "audio/opus"
+        await received.put(packet)
+
+    receiver.sink = keep
+    await receiver.receive(parameters)  # pyright: ignore[reportArgumentType]  the receive call
+    codec = aiortc_private.codecs_of(transceivers[0])[0]
+    packet = RtpPacket(payload_type=codec.payloadType or 0, ssrc=4711, payload=b"sound")
+    packet.extensions.mid = transceivers[0].mid
+    extensions = HeaderExtensionsMap()
+    extensions.configure(parameters)  # pyright: ignore[reportArgumentType]  the receive call
+    client = sections.client.getTransceivers()[0]
+    await aiortc_private.send_rtp(aiortc_private.transport_of(client), packet.serialize(extensions))
+    async with asyncio.timeout(WITHIN):
+        arrived = await received.get()
+    assert (arrived.ssrc, arrived.payload) == (4711, b"sound")
+    await tasks.close()
+
+
+def test_the_router_is_aiortcs_own_but_for_the_mid() -> None:
+    assert issubclass(aiortc_private.MidRouter, RtpRouter)
+    router = aiortc_private.MidRouter()
+    packet = RtpPacket(ssrc=1)
+    packet.extensions.mid = "unknown"
+    assert router.route_rtp(packet) is None
+
+
+async def test_credentials_of_a_restart_are_taken_over(sections: Sections) -> None:
+    transceivers = await sections.connect()
+    await sections.called()
+    transport = aiortc_private.transport_of(transceivers[0])
+    parameters = sections.client.getTransceivers()[0].receiver.transport.transport
+    fresh = parameters.iceGatherer.getLocalParameters()
+    fresh.usernameFragment, fresh.password = "other", "another password of this client"
+    aiortc_private.restart_ice(transport, fresh)
+    connection = transport.transport._connection  # pyright: ignore[reportPrivateUsage]  the subject
+    assert connection.remote_username == "other"
+    assert connection.remote_password == "another password of this client"  # noqa: S105

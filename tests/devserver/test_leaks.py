@@ -1,0 +1,67 @@
+"""Joins and leaves leave memory, tasks and descriptors where they were."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+
+import pytest
+from livekit import api, rtc
+
+from devserver import Participant, Room, RoomListener, RoomServer
+
+DESCRIPTORS = Path("/proc/self/fd")
+AT_ONCE = 10
+ROUNDS = 5
+
+
+class Leavers(RoomListener):
+    """Counts those who left."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.changed = asyncio.Event()
+
+    def participant_left(self, room: Room, participant: Participant) -> None:
+        del room, participant
+        self.count += 1
+        self.changed.set()
+
+
+async def come_and_go(server: RoomServer, identity: str) -> None:
+    grants = api.VideoGrants(room_join=True, room=identity)
+    token = api.AccessToken(server.api_key, server.api_secret).with_identity(identity)
+    room = rtc.Room()
+    await room.connect(server.url, token.with_grants(grants).to_jwt())
+    await room.local_participant.publish_data(b"hello")
+    await room.disconnect()
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts descriptors in /proc")
+async def test_fifty_joins_and_leaves() -> None:
+    leavers = Leavers()
+    tasks_before = asyncio.all_tasks()
+    async with RoomServer() as server:
+        server.listeners.append(leavers)
+        await come_and_go(server, "first")
+        descriptors = len(os.listdir(DESCRIPTORS))
+        for number in range(ROUNDS):
+            await asyncio.gather(
+                *(come_and_go(server, f"{number}-{place}") for place in range(AT_ONCE))
+            )
+        while leavers.count < 1 + ROUNDS * AT_ONCE:
+            leavers.changed.clear()
+            await asyncio.wait_for(leavers.changed.wait(), 10)
+        for name in list(server.rooms):
+            server.delete_room(name)
+    gc.collect()
+    held = [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, Participant | Room) and found.server is server
+    ]
+    assert not held
+    assert not asyncio.all_tasks() - tasks_before
+    assert len(os.listdir(DESCRIPTORS)) <= descriptors
