@@ -199,7 +199,7 @@ class Settings(BaseModel):
     drain_timeout: int = Field(
         1800,
         alias="DRAIN_TIMEOUT",
-        ge=0,
+        ge=1,
         le=86_400,
         description="seconds that rooms may go on after SIGTERM",
     )
@@ -258,11 +258,12 @@ def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is g
 
 
 def _as_expectation(message: str) -> str:
-    for start in ("Input should be ", "Input should have ", "String should have "):
-        if message.startswith(start):
-            expected = re.sub(r", unable to .*", "", message.removeprefix(start))
-            return expected.replace("a valid ", "a ").replace("a integer", "a whole number")
-    return message[:1].lower() + message[1:]
+    """Pydantic's sentence about a wrong value, as what was expected instead."""
+    if "at least 1 item" in message:
+        return "one or more names, separated by commas"
+    message = re.sub(r", unable to .*", "", message)
+    message = re.sub(r"^(Input|String|Value) should (be|have) ", "", message)
+    return message.replace("a valid integer", "a whole number").replace("a valid ", "a ")
 
 
 def _shortened(value: object, length: int = 60) -> str:

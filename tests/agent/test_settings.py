@@ -1,0 +1,88 @@
+"""Settings: read once, every wrong one named with what is expected, secrets never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.settings import Settings, SettingsError
+
+WHOLE = {
+    "LIVEKIT_URL": "wss://example.livekit.cloud/",
+    "LIVEKIT_API_KEY": "key",
+    "LIVEKIT_API_SECRET": "a secret",
+    "OPENAI_API_KEY": "another secret",
+}
+
+
+def test_defaults_are_enough_with_a_server_and_a_key() -> None:
+    settings = Settings.from_environment(WHOLE)
+    assert settings.missing() == []
+    assert settings.livekit_url == "wss://example.livekit.cloud"
+    assert settings.agent_identity == "agent"
+    assert settings.chat_topics == ("lk.chat", "chat")
+    assert settings.reply_topics == ("llm-response", "lk.transcription")
+
+
+def test_what_is_missing_is_named() -> None:
+    problems = Settings.from_environment({}).missing()
+    names = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "OPENAI_API_KEY"]
+    assert [problem.split()[0] for problem in problems] == names
+    assert (
+        Settings.from_environment({"OPENAI_BASE_URL": "http://localhost:1/v1"}).missing(
+            server=False
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("LIVEKIT_URL", "localhost:7880", "URL"),
+        ("OPENAI_BASE_URL", "ftp://x/", "http"),
+        ("AGENT_MAX_ROOMS", "many", "whole number"),
+        ("AGENT_MAX_ROOMS", "0", "greater than or equal to 1"),
+        ("REPLY_POLICY", "sometimes", "'always', 'mention' or 'auto'"),
+        ("INTERRUPT_ON_MESSAGE", "perhaps", "boolean"),
+        ("LLM_TEMPERATURE", "3", "less than or equal to 2"),
+        ("HTTP_PORT", "70000", "65535"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({**WHOLE, name: value})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}: expected ")
+    assert expected in problem
+    assert value.strip() in problem
+
+
+def test_a_list_of_nothing_is_no_list() -> None:
+    with pytest.raises(SettingsError, match="REPLY_TOPICS: expected one or more names"):
+        Settings.from_environment({**WHOLE, "REPLY_TOPICS": " , "})
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"LIVEKIT_URL": "x", "AGENT_MAX_ROOMS": "y"})
+    assert len(caught.value.problems) == 2
+
+
+def test_secrets_are_never_shown() -> None:
+    settings = Settings.from_environment(WHOLE)
+    assert "a secret" not in repr(settings)
+    assert "another secret" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({**WHOLE, "AGENT_IDENTITY": "x" * 500})
+    assert len(str(caught.value)) < 300
+
+
+def test_the_environment_outweighs_the_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("LLM_MODEL=from-file\nAGENT_NAME=from-file\nAGENT_IDENTITY=\n")
+    settings = Settings.from_environment({"LLM_MODEL": "from-environment"}, dotenv)
+    assert settings.llm_model == "from-environment"
+    assert settings.agent_name == "from-file"
+    assert settings.agent_identity == "agent"
