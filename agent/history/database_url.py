@@ -1,0 +1,75 @@
+"""DATABASE_URL in the forms that people write it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import unquote
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from agent.history.errors import InvalidValueError
+
+_EXPECTED: Final = (
+    "DATABASE_URL: expected sqlite:///path/to/file.db or postgresql://user:password@host/database"
+)
+_SQLITE: Final = "sqlite+aiosqlite"
+_POSTGRES: Final = "postgresql+psycopg"
+_DRIVERS: Final = {"sqlite": _SQLITE, "postgresql": _POSTGRES, "postgres": _POSTGRES}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where the history is kept. Its password is in no representation of it.
+
+    Attributes:
+        url: for SQLAlchemy, with the drivers that the project has (aiosqlite, psycopg 3).
+    """
+
+    url: URL = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `sqlite:`, `postgres:` and `postgresql:` URLs, whatever driver they name.
+
+        Raises:
+            InvalidValueError: anything else; the text is not quoted, for it may hold a password.
+        """
+        try:
+            url = make_url(text.strip())
+        except (ArgumentError, ValueError):
+            raise InvalidValueError(_EXPECTED) from None
+        kind = url.drivername.partition("+")[0]
+        driver = _DRIVERS.get(kind)
+        if driver is None:
+            raise InvalidValueError(f"{_EXPECTED}, got {kind}:")
+        url = url.set(drivername=driver)
+        if driver == _SQLITE:
+            if url.host or url.username or url.password:
+                raise InvalidValueError(f"{_EXPECTED}; a path to a file has three slashes before")
+        elif url.host and "%2f" in url.host.lower():
+            # libpq's way to name the directory of a Unix socket.
+            url = url.set(host=None).update_query_dict({"host": unquote(url.host)})
+        return cls(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.drivername == _SQLITE
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None: it has none."""
+        name = self.url.database
+        if not self.is_sqlite or not name or name == ":memory:" or name.startswith("file:"):
+            return None
+        return Path(name)
+
+    def __str__(self) -> str:
+        """For people and logs: without user, password and options."""
+        if self.is_sqlite:
+            return f"sqlite:///{self.url.database or ':memory:'}"
+        host = self.url.host or self.url.query.get("host", "localhost")
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"postgresql://{host}{port}/{self.url.database or ''}"

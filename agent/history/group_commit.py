@@ -1,0 +1,127 @@
+"""Writes of many rooms that come at a time share a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from sqlalchemy.exc import DataError, IntegrityError
+
+from agent.history.errors import HistoryError, RejectedError, UnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from agent.history.database import Database
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Work = Callable[["AsyncConnection"], Awaitable[Result]]
+
+MAX_BATCH: Final = 64
+"""Writes in a transaction."""
+
+MAX_WAITING: Final = 10_000
+"""Writes that wait for their transaction; beyond that they fail at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    work: Work[Any]
+    outcome: asyncio.Future[Any]
+
+
+class GroupCommit:
+    """Does writes in the order they come, one transaction at a time, as many in it as there are.
+
+    A transaction costs more than a write in it. A lone write has one to itself at once; what comes
+    meanwhile shares the next one. On SQLite this also keeps the rooms of a process from competing
+    for the only lock there is.
+    """
+
+    def __init__(self, database: Database, *, on_rollback: Callable[[], None]) -> None:
+        self._database = database
+        self._on_rollback = on_rollback
+        self._waiting: deque[_Write] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, work: Work[Result]) -> Result:
+        """Does one write; returns what it returns once it is committed.
+
+        A HistoryError that `work` raises is its outcome and undoes nothing; it must be raised
+        before anything is written. A caller that is cancelled before the transaction begins has
+        its write left out.
+        """
+        if len(self._waiting) >= MAX_WAITING:
+            raise UnavailableError(f"{len(self._waiting)} writes wait for the database")
+        outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Write(work, outcome))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._commit_all(), name="history writes")
+        return await outcome
+
+    async def aclose(self) -> None:
+        """Returns when what was asked for is done; each transaction has its time limit."""
+        if self._task is not None:
+            await self._task
+
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            taken = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            batch = [write for write in taken if not write.outcome.done()]
+            if batch:
+                await self._commit(batch)
+
+    async def _commit(self, batch: list[_Write]) -> None:
+        try:
+            outcomes = await self._transact(batch)
+        except (DataError, IntegrityError) as error:
+            self._on_rollback()
+            await self._commit_each(batch, error)
+            return
+        except Exception as error:
+            # The boundary of a transaction: its writers are told, the next ones get their turn.
+            self._on_rollback()
+            if not isinstance(error, HistoryError):
+                logger.exception("a write of the history is faulty")
+            outcomes = [error] * len(batch)
+        for write, outcome in zip(batch, outcomes, strict=True):
+            _settle(write.outcome, outcome)
+
+    async def _commit_each(self, batch: list[_Write], error: DataError | IntegrityError) -> None:
+        """Once more, one by one: the database refused at least one of them, perhaps no longer."""
+        for write in batch:
+            try:
+                (outcome,) = await self._transact([write])
+            except (DataError, IntegrityError):
+                self._on_rollback()
+                outcome = RejectedError(f"refused by the database: {type(error.orig).__name__}")
+            except HistoryError as failure:
+                self._on_rollback()
+                outcome = failure
+            _settle(write.outcome, outcome)
+
+    async def _transact(self, batch: list[_Write]) -> list[object]:
+        """What each write returns, or the HistoryError that it raises."""
+        outcomes: list[object] = []
+        async with self._database.write() as connection:
+            for write in batch:
+                try:
+                    outcomes.append(cast("object", await write.work(connection)))
+                except HistoryError as error:
+                    outcomes.append(error)
+        return outcomes
+
+
+def _settle(future: asyncio.Future[Any], outcome: object) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,169 @@
+"""History: what the rest of the agent may ask of a store of messages."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from agent.history.message import (
+    Feedback,
+    Message,
+    MessageKey,
+    Page,
+    Summary,
+    Thread,
+    ThreadKey,
+    Unanswered,
+)
+
+MAX_PAGE: Final = 200
+"""Messages in a page."""
+
+MAX_UNANSWERED: Final = 1_000
+"""Messages that are answered after a restart; beyond that, the newest wait for the next one."""
+
+
+class History(Protocol):
+    """Keeps the messages of all rooms.
+
+    `asker` is the identity on whose behalf something is read or changed; whatever is private to
+    somebody else raises NotAllowedError, or is left out where several threads are looked through.
+    Who may change whose message within a thread is not decided here. Every write may be repeated:
+    the second time changes nothing.
+
+    Any method may raise UnavailableError: the database cannot be used now.
+    """
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the database worked when it was last used, and nothing waits for it."""
+        ...
+
+    async def migrate(self) -> None:
+        """Brings the database's schema up to date; several workers may do so at once.
+
+        Raises:
+            SchemaError: the database belongs to a newer version.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Writes what is under way and lets go of the database."""
+        ...
+
+    async def add_message(self, message: Message) -> bool:
+        """Keeps what a participant wrote; to be called before it is answered.
+
+        Returns False if there is, or once was, a message with its thread, sender and id: then it
+        has been dealt with, and nothing is changed.
+        """
+        ...
+
+    async def begin_answer(self, answer: Message) -> Message:
+        """Notes that a message is being answered, and under which segment id.
+
+        Returns the answer that stands: the one given, or one that was begun before, by a worker
+        that was interrupted or for an earlier version of the question. The answer goes out under
+        the id of what is returned.
+        """
+        ...
+
+    async def finish_answer(self, answer: Message) -> None:
+        """Keeps an answer with its finish reason, begun or not; its question is then answered.
+
+        A question has one answer: what was kept as its answer before is replaced. The answer to a
+        message that was deleted meanwhile is not kept.
+        """
+        ...
+
+    async def page(
+        self, thread: ThreadKey, *, asker: str, before: str | None = None, limit: int = 50
+    ) -> Page:
+        """The newest messages of a thread, or the newest before a cursor.
+
+        Answers that have not ended are left out.
+
+        Raises:
+            InvalidValueError: a cursor that was not given out for this thread, or a limit that is
+                not 1 to MAX_PAGE.
+        """
+        ...
+
+    async def find(self, room: str, message_id: str, *, asker: str) -> tuple[Message, ...]:
+        """The messages with an id that the asker may see, the oldest first, at most MAX_PAGE.
+
+        There may be several, since an id is unique for its sender only.
+        """
+        ...
+
+    async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
+        """What waits for an answer in all threads of a room, oldest first, at most MAX_UNANSWERED.
+
+        For the worker itself: it must answer each in its own thread.
+        """
+        ...
+
+    async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
+        """The threads of a room that the asker may see and that have messages, the room's first."""
+        ...
+
+    async def ask_again(
+        self,
+        question: MessageKey,
+        *,
+        asker: str,
+        text: str | None = None,
+        awaits_answer: bool = True,
+    ) -> None:
+        """Opens a participant's message for another answer, with another text if one is given.
+
+        Its former answer stays until the new one has ended. An answer in progress is to be
+        finished first.
+
+        Raises:
+            NotFoundError: there is no such message of a participant.
+        """
+        ...
+
+    async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
+        """Erases a message and, of a question, its answer; returns what was erased.
+
+        Text, name, reactions and feedback are gone for good. That the id was used is remembered,
+        so that a client's retry brings nothing back.
+
+        Raises:
+            NotFoundError: there is no such message.
+        """
+        ...
+
+    async def delete_thread(self, thread: ThreadKey, *, asker: str) -> int:
+        """Erases all messages of a thread as `delete_message` does; returns how many."""
+        ...
+
+    async def set_reaction(
+        self, message: MessageKey, emoji: str, *, asker: str, present: bool = True
+    ) -> None:
+        """Puts the asker's reaction on a message, or takes it away.
+
+        Raises:
+            NotFoundError: there is no such message.
+            InvalidValueError: an emoji of no or more than 64 characters.
+        """
+        ...
+
+    async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
+        """Keeps what somebody thinks of a message, in place of what they thought before.
+
+        Raises:
+            NotFoundError: there is no such message.
+            InvalidValueError: neither `up`, `down` nor a finite number, or a comment of more than
+                4,000 characters.
+        """
+        ...
+
+    async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
+        """Keeps the summary of a thread's earlier part, in place of the one before.
+
+        Raises:
+            NotFoundError: the message that it goes up to does not exist.
+        """
+        ...

@@ -1,0 +1,213 @@
+"""Messages and threads as the history hands them in and out: frozen, and checked when made.
+
+Their representations leave out what people wrote: they end up in logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+from agent.history.errors import InvalidValueError, NotAllowedError
+
+Role = Literal["user", "assistant"]
+Scope = Literal["room", "private"]
+FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
+
+MAX_ID_LENGTH: Final = 256
+"""Characters in an id, an identity or the name of a room."""
+
+_LARGEST_INTEGER: Final = 2**63 - 1
+_PRIVATE_PREFIX: Final = "private:"
+
+
+def check_id(what: str, value: str) -> None:
+    """Raises InvalidValueError unless the value can be told from all others in any database."""
+    if not 0 < len(value) <= MAX_ID_LENGTH:
+        raise InvalidValueError(f"{what} must have 1 to {MAX_ID_LENGTH} characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        # Replacing them, as is done in texts, could make two ids one.
+        raise InvalidValueError(f"{what} must not have half a surrogate pair")
+
+
+def check_integer(what: str, value: int) -> None:
+    """Raises InvalidValueError unless the value fits into 64 bits."""
+    if not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
+        raise InvalidValueError(f"{what} is out of range")
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKey:
+    """One conversation: that of the room, or the private one of a participant with the agent.
+
+    Attributes:
+        room: the room's name; a room that is opened again under its name goes on with its threads.
+        owner: identity of the participant whose private thread it is; None: the room's.
+    """
+
+    room: str
+    owner: str | None = None
+
+    def __post_init__(self) -> None:
+        check_id("The name of a room", self.room)
+        if self.owner is not None:
+            check_id("An identity", self.owner)
+
+    @property
+    def scope(self) -> Scope:
+        return "room" if self.owner is None else "private"
+
+    @property
+    def id(self) -> str:
+        """The thread's name on the wire: `room`, or `private:` and its owner's identity."""
+        return "room" if self.owner is None else f"{_PRIVATE_PREFIX}{self.owner}"
+
+    @classmethod
+    def from_id(cls, room: str, thread_id: str) -> Self:
+        """The thread that `id` names. Raises InvalidValueError for any other text."""
+        if thread_id == "room":
+            return cls(room)
+        if thread_id.startswith(_PRIVATE_PREFIX):
+            return cls(room, thread_id.removeprefix(_PRIVATE_PREFIX))
+        raise InvalidValueError("There is no such thread.")
+
+    def check_visible(self, asker: str) -> None:
+        """Raises NotAllowedError if the thread is somebody else's private one."""
+        if self.owner not in {None, asker}:
+            raise NotAllowedError("The thread is private to somebody else.")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """What tells a message from all others; an id alone does not: its sender chose it."""
+
+    thread: ThreadKey
+    sender_id: str
+    id: str
+
+    def __post_init__(self) -> None:
+        check_id("An identity", self.sender_id)
+        check_id("The id of a message", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji and the identities of those who put it on a message, in the order they did."""
+
+    emoji: str
+    identities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a participant wrote (role `user`) or the agent answered (role `assistant`).
+
+    Attributes:
+        id: the sender's id for it; of an answer its `lk.segment_id`.
+        timestamp: ms since 1970; of a message its sender's clock.
+        in_reply_to: id of the message that it answers. A participant's client may say anything
+            here; of an answer it is the question's id.
+        in_reply_to_sender: of an answer: identity of the one who asked.
+        finish_reason: of an answer that has ended: how.
+        form: in which form it came in, as its reader chose to call it; kept and given back, so that
+            it can be answered in kind after a restart.
+        awaits_answer: it is to be answered and has not been.
+        edited_at: ms since 1970, if it was edited.
+        cursor: given by the store: what `before` must be to read on before this message.
+    """
+
+    thread: ThreadKey
+    sender_id: str
+    id: str
+    role: Role
+    text: str = field(repr=False)
+    timestamp: int
+    sender_name: str = field(default="", repr=False)
+    in_reply_to: str | None = None
+    in_reply_to_sender: str | None = None
+    finish_reason: FinishReason | None = None
+    form: str = ""
+    awaits_answer: bool = False
+    edited_at: int | None = None
+    reactions: tuple[Reaction, ...] = ()
+    cursor: str = ""
+
+    def __post_init__(self) -> None:
+        check_id("An identity", self.sender_id)
+        check_id("The id of a message", self.id)
+        check_integer("The timestamp of a message", self.timestamp)
+        if self.in_reply_to is not None:
+            check_id("The id of a message", self.in_reply_to)
+        if self.role == "assistant" and (self.in_reply_to is None or not self.in_reply_to_sender):
+            raise InvalidValueError("An answer names its question and who asked it.")
+        if self.role == "user" and self.thread.owner not in {None, self.sender_id}:
+            raise InvalidValueError("In a private thread only its owner writes to the agent.")
+
+    @property
+    def key(self) -> MessageKey:
+        return MessageKey(self.thread, self.sender_id, self.id)
+
+    @property
+    def question(self) -> MessageKey:
+        """Of an answer: the message that it answers."""
+        if self.in_reply_to is None or self.in_reply_to_sender is None:
+            raise InvalidValueError("Only an answer has a question.")
+        return MessageKey(self.thread, self.in_reply_to_sender, self.in_reply_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a thread, oldest message first.
+
+    Attributes:
+        next_before: cursor of the page before this one; None: this one has the oldest messages.
+    """
+
+    messages: tuple[Message, ...]
+    next_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A message that waits for its answer.
+
+    Attributes:
+        segment_id: that under which an answer was begun before, to go on under it.
+    """
+
+    message: Message
+    segment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a thread was about up to a message, that one included."""
+
+    text: str = field(repr=False)
+    through: MessageKey
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread with something in it.
+
+    Attributes:
+        title: how its first message begins, on one line.
+        messages: how many there are.
+        last_timestamp: that of the newest message, ms since 1970.
+    """
+
+    key: ThreadKey
+    title: str = field(repr=False)
+    messages: int
+    last_timestamp: int
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody thinks of a message: `up`, `down` or a number, and why."""
+
+    identity: str
+    value: Literal["up", "down"] | float
+    comment: str = field(default="", repr=False)

@@ -1,0 +1,98 @@
+"""Brings a database's schema up to date, whoever else is about to do the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, select, text
+
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.errors import SchemaError
+from agent.history.schema import REVISION, VERSION_TABLE, versions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+MIGRATION_TIMEOUT: Final = 300.0
+LOCK_TIMEOUT: Final = "60s"
+_ADVISORY_LOCK: Final = 7_466_038_210_944_112_151
+"""Any number, the same for all versions of the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What was done: `before` is None where there was no schema; equal to `after`: nothing."""
+
+    database: str
+    before: str | None
+    after: str
+
+
+async def migrate_database(url: str) -> Migration:
+    """Brings the database of a DATABASE_URL up to date, for use from a command line.
+
+    Raises:
+        InvalidValueError: the URL names no database that can be used.
+        UnavailableError: the database cannot be used now.
+        SchemaError: it belongs to a newer version.
+    """
+    database = Database(DatabaseUrl.parse(url))
+    try:
+        return await migrate(database)
+    finally:
+        await database.aclose()
+
+
+async def migrate(database: Database) -> Migration:
+    """Brings a database up to date; raises as `migrate_database` does."""
+    async with database.read() as connection:
+        before = await connection.run_sync(_revision)
+    if before != REVISION:
+        async with database.write(MIGRATION_TIMEOUT) as connection:
+            before = await _upgrade(connection)
+    return Migration(str(database.url), before, REVISION)
+
+
+async def _upgrade(connection: AsyncConnection) -> str | None:
+    """Under a lock of the whole database (SQLite: that of every write): one worker does it."""
+    if connection.dialect.name == "postgresql":
+        await _check_encoding(connection)
+        await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+    before = await connection.run_sync(_revision)
+    if before != REVISION:
+        await connection.run_sync(_run_alembic)
+    return before
+
+
+async def _check_encoding(connection: AsyncConnection) -> None:
+    encoding: str | None = await connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise SchemaError(f"the database must have the encoding UTF8, it has {encoding}")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(select(versions.c.version_num))
+    return found
+
+
+def _run_alembic(connection: Connection) -> None:
+    # Here and not above: it takes longer to import than there is to do, as a rule.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    location = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise SchemaError("the database belongs to another version of the worker") from None

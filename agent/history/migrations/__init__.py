@@ -1,0 +1,1 @@
+"""The database's schema, step by step (Alembic). A step that was released is never changed."""

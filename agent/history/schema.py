@@ -1,0 +1,126 @@
+"""The tables. Whatever changes here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from agent.history.exact_text import ExactText
+
+REVISION: Final = "0001"
+"""The migration that this version works with: the newest in migrations/versions."""
+
+VERSION_TABLE: Final = "history_version"
+
+# SQLite counts rows by itself only where the key's type is INTEGER, which has 64 bits there too.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+metadata: Final = MetaData()
+
+threads: Final = Table(
+    "history_thread",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("room", ExactText, nullable=False),
+    # Empty: the room's own thread. NULL would not count in the constraint.
+    Column("owner", ExactText, nullable=False),
+    Column("summary", ExactText),
+    Column("summary_sender_id", ExactText),
+    Column("summary_message_id", ExactText),
+    UniqueConstraint("room", "owner", name="history_thread_key"),
+)
+
+messages: Final = Table(
+    "history_message",
+    metadata,
+    # The order of messages; timestamps are the clocks of many.
+    Column("position", _RowId, primary_key=True),
+    Column(
+        "thread_id",
+        BigInteger,
+        ForeignKey("history_thread.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("message_id", ExactText, nullable=False),
+    Column("sender_id", ExactText, nullable=False),
+    Column("sender_name", ExactText, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("text", ExactText, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("in_reply_to", ExactText),
+    Column("in_reply_to_sender", ExactText),
+    Column("finish_reason", Text),
+    Column("awaits_answer", Boolean, nullable=False),
+    Column("edited_at", BigInteger),
+    Column("deleted", Boolean, nullable=False),
+    UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
+)
+
+Index("history_message_order", messages.c.thread_id, messages.c.position)
+Index(
+    "history_message_answer",
+    messages.c.thread_id,
+    messages.c.in_reply_to,
+    messages.c.in_reply_to_sender,
+    unique=True,
+    sqlite_where=text("role = 'assistant'"),
+    postgresql_where=text("role = 'assistant'"),
+)
+Index(
+    "history_message_unanswered",
+    messages.c.thread_id,
+    messages.c.position,
+    sqlite_where=text("awaits_answer"),
+    postgresql_where=text("awaits_answer"),
+)
+
+versions: Final = Table(
+    # Kept by Alembic, and by it alone.
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", Text),
+)
+
+reactions: Final = Table(
+    "history_reaction",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column(
+        "position",
+        BigInteger,
+        ForeignKey("history_message.position", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("identity", ExactText, nullable=False),
+    Column("emoji", ExactText, nullable=False),
+    UniqueConstraint("position", "identity", "emoji", name="history_reaction_key"),
+)
+
+feedback: Final = Table(
+    "history_feedback",
+    metadata,
+    Column(
+        "position",
+        BigInteger,
+        ForeignKey("history_message.position", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("identity", ExactText, primary_key=True),
+    # JSON: "up", "down" or a number.
+    Column("value", Text, nullable=False),
+    Column("comment", ExactText, nullable=False),
+)

@@ -1,0 +1,137 @@
+"""SqlHistory: the history in SQLite or Postgres."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Final
+
+from agent.history import migrate, sql_reads
+from agent.history.cursor import decode_cursor
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.errors import InvalidValueError
+from agent.history.group_commit import GroupCommit
+from agent.history.history import MAX_PAGE
+from agent.history.message import (
+    Feedback,
+    Message,
+    MessageKey,
+    Page,
+    Summary,
+    Thread,
+    ThreadKey,
+    Unanswered,
+    check_id,
+)
+from agent.history.sql_writes import SqlWrites
+
+MAX_EMOJI_LENGTH: Final = 64
+MAX_COMMENT_LENGTH: Final = 4_000
+
+
+class SqlHistory:
+    """A History (see there) in the database of a DATABASE_URL, used from one event loop."""
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet. Raises InvalidValueError for a URL that names no such database."""
+        self._database = Database(DatabaseUrl.parse(url))
+        self._write = SqlWrites(self._database.dialect)
+        self._commits = GroupCommit(self._database, on_rollback=self._write.forget_threads)
+
+    def __str__(self) -> str:
+        return str(self._database.url)
+
+    @property
+    def healthy(self) -> bool:
+        return self._database.worked
+
+    async def migrate(self) -> None:
+        await migrate.migrate(self._database)
+
+    async def aclose(self) -> None:
+        await self._commits.aclose()
+        await self._database.aclose()
+
+    async def add_message(self, message: Message) -> bool:
+        return await self._commits.run(partial(self._write.add_message, message=message))
+
+    async def begin_answer(self, answer: Message) -> Message:
+        return await self._commits.run(partial(self._write.begin_answer, answer=answer))
+
+    async def finish_answer(self, answer: Message) -> None:
+        await self._commits.run(partial(self._write.finish_answer, answer=answer))
+
+    async def page(
+        self, thread: ThreadKey, *, asker: str, before: str | None = None, limit: int = 50
+    ) -> Page:
+        thread.check_visible(asker)
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidValueError(f"The limit of a page is 1 to {MAX_PAGE}.")
+        position = None if before is None else decode_cursor(thread, before)
+        async with self._database.read() as connection:
+            return await sql_reads.read_page(connection, thread, position, limit)
+
+    async def find(self, room: str, message_id: str, *, asker: str) -> tuple[Message, ...]:
+        check_id("The id of a message", message_id)
+        async with self._database.read() as connection:
+            return await sql_reads.find_messages(connection, room, message_id, asker)
+
+    async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
+        async with self._database.read() as connection:
+            return await sql_reads.read_unanswered(connection, room)
+
+    async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
+        async with self._database.read() as connection:
+            return await sql_reads.read_threads(connection, room, asker)
+
+    async def ask_again(
+        self,
+        question: MessageKey,
+        *,
+        asker: str,
+        text: str | None = None,
+        awaits_answer: bool = True,
+    ) -> None:
+        question.thread.check_visible(asker)
+        work = partial(
+            self._write.ask_again, question=question, text=text, awaits_answer=awaits_answer
+        )
+        await self._commits.run(work)
+
+    async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
+        message.thread.check_visible(asker)
+        return await self._commits.run(partial(self._write.delete_message, message=message))
+
+    async def delete_thread(self, thread: ThreadKey, *, asker: str) -> int:
+        thread.check_visible(asker)
+        return await self._commits.run(partial(self._write.delete_thread, thread=thread))
+
+    async def set_reaction(
+        self, message: MessageKey, emoji: str, *, asker: str, present: bool = True
+    ) -> None:
+        message.thread.check_visible(asker)
+        if not 0 < len(emoji) <= MAX_EMOJI_LENGTH:
+            raise InvalidValueError(f"An emoji has 1 to {MAX_EMOJI_LENGTH} characters.")
+        work = partial(
+            self._write.set_reaction, message=message, emoji=emoji, asker=asker, present=present
+        )
+        await self._commits.run(work)
+
+    async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
+        message.thread.check_visible(feedback.identity)
+        _check_feedback(feedback)
+        await self._commits.run(partial(self._write.set_feedback, message=message, given=feedback))
+
+    async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
+        await self._commits.run(partial(self._write.set_summary, thread=thread, summary=summary))
+
+
+def _check_feedback(feedback: Feedback) -> None:
+    value = feedback.value
+    if isinstance(value, bool) or (isinstance(value, int | float) and not math.isfinite(value)):
+        raise InvalidValueError('Feedback is "up", "down" or a number.')
+    if isinstance(value, str) and value not in {"up", "down"}:
+        raise InvalidValueError('Feedback is "up", "down" or a number.')
+    if len(feedback.comment) > MAX_COMMENT_LENGTH:
+        raise InvalidValueError(f"A comment has at most {MAX_COMMENT_LENGTH} characters.")

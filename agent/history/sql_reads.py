@@ -1,0 +1,164 @@
+"""The statements that read the history, and how rows become messages again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from agent.history.cursor import encode_cursor
+from agent.history.exact_text import ExactText
+from agent.history.history import MAX_PAGE, MAX_UNANSWERED
+from agent.history.message import (
+    Message,
+    MessageKey,
+    Page,
+    Reaction,
+    Summary,
+    Thread,
+    ThreadKey,
+    Unanswered,
+)
+from agent.history.schema import messages, reactions, threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+TITLE_LENGTH: Final = 80
+_TITLE_READ: Final = 400
+
+_SHOWN: Final = and_(
+    ~messages.c.deleted,
+    or_(messages.c.role == "user", messages.c.finish_reason.is_not(None)),
+)
+_OF_USER: Final = and_(~messages.c.deleted, messages.c.role == "user")
+_COLUMNS: Final = (messages, threads.c.room, threads.c.owner)
+_WITH_THREAD: Final = select(*_COLUMNS).select_from(messages.join(threads))
+
+
+async def read_page(
+    connection: AsyncConnection, thread: ThreadKey, before: int | None, limit: int
+) -> Page:
+    """The newest messages of a thread, those before a position if one is given."""
+    wanted = _WITH_THREAD.where(_in_thread(thread), _SHOWN)
+    if before is not None:
+        wanted = wanted.where(messages.c.position < before)
+    newest_first = wanted.order_by(messages.c.position.desc()).limit(limit + 1)
+    rows = (await connection.execute(newest_first)).all()
+    found = await _with_reactions(connection, rows[:limit][::-1])
+    return Page(found, found[0].cursor if len(rows) > limit else None)
+
+
+async def find_messages(
+    connection: AsyncConnection, room: str, message_id: str, asker: str
+) -> tuple[Message, ...]:
+    """The messages with an id in the room's thread and the asker's own."""
+    wanted = _WITH_THREAD.where(_visible(room, asker), messages.c.message_id == message_id, _SHOWN)
+    rows = await connection.execute(wanted.order_by(messages.c.position).limit(MAX_PAGE))
+    return await _with_reactions(connection, rows.all())
+
+
+async def read_unanswered(connection: AsyncConnection, room: str) -> tuple[Unanswered, ...]:
+    """What waits for an answer in a room, with the segment id of an answer that was begun."""
+    answer = messages.alias("answer")
+    begun = and_(
+        answer.c.thread_id == messages.c.thread_id,
+        answer.c.in_reply_to == messages.c.message_id,
+        answer.c.in_reply_to_sender == messages.c.sender_id,
+        answer.c.role == "assistant",
+    )
+    wanted = (
+        select(*_COLUMNS, answer.c.message_id.label("segment_id"))
+        .select_from(messages.join(threads).outerjoin(answer, begun))
+        .where(threads.c.room == room, messages.c.awaits_answer, _OF_USER)
+        .order_by(messages.c.position)
+        .limit(MAX_UNANSWERED)
+    )
+    rows = await connection.execute(wanted)
+    return tuple(Unanswered(_message(row, ()), row.segment_id) for row in rows)
+
+
+async def read_threads(connection: AsyncConnection, room: str, asker: str) -> tuple[Thread, ...]:
+    """The room's thread and the asker's own, as far as there is something in them."""
+    in_it = messages.c.thread_id == threads.c.id
+    count = select(func.count()).select_from(messages).where(in_it, _SHOWN)
+    last = select(messages.c.timestamp).where(in_it, _SHOWN)
+    first = select(func.substr(messages.c.text, 1, _TITLE_READ, type_=ExactText))
+    wanted = (
+        select(
+            threads,
+            count.scalar_subquery().label("messages"),
+            last.order_by(messages.c.position.desc()).limit(1).scalar_subquery().label("last"),
+            first.where(in_it, _OF_USER)
+            .order_by(messages.c.position)
+            .limit(1)
+            .scalar_subquery()
+            .label("first"),
+        )
+        .where(_visible(room, asker))
+        .order_by(threads.c.owner)
+    )
+    rows = await connection.execute(wanted)
+    return tuple(_thread(row) for row in rows if row.messages)
+
+
+def _in_thread(thread: ThreadKey) -> ColumnElement[bool]:
+    return and_(threads.c.room == thread.room, threads.c.owner == (thread.owner or ""))
+
+
+def _visible(room: str, asker: str) -> ColumnElement[bool]:
+    return and_(threads.c.room == room, threads.c.owner.in_(("", asker)))
+
+
+async def _with_reactions(
+    connection: AsyncConnection, rows: Sequence[Row[Any]]
+) -> tuple[Message, ...]:
+    wanted = select(reactions).where(reactions.c.position.in_([row.position for row in rows]))
+    by_message: defaultdict[int, defaultdict[str, list[str]]]
+    by_message = defaultdict(lambda: defaultdict(list))
+    if rows:
+        for row in await connection.execute(wanted.order_by(reactions.c.id)):
+            by_message[row.position][row.emoji].append(row.identity)
+    return tuple(
+        _message(row, (Reaction(*item) for item in _items(by_message[row.position])))
+        for row in rows
+    )
+
+
+def _items(by_emoji: dict[str, list[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    return ((emoji, tuple(identities)) for emoji, identities in by_emoji.items())
+
+
+def _message(row: Row[Any], its_reactions: Iterable[Reaction]) -> Message:
+    thread = ThreadKey(row.room, row.owner or None)
+    return Message(
+        thread=thread,
+        sender_id=row.sender_id,
+        id=row.message_id,
+        role=row.role,
+        text=row.text,
+        timestamp=row.timestamp,
+        sender_name=row.sender_name,
+        in_reply_to=row.in_reply_to,
+        in_reply_to_sender=row.in_reply_to_sender,
+        finish_reason=row.finish_reason,
+        form=row.form,
+        awaits_answer=row.awaits_answer,
+        edited_at=row.edited_at,
+        reactions=tuple(its_reactions),
+        cursor=encode_cursor(thread, row.position),
+    )
+
+
+def _thread(row: Row[Any]) -> Thread:
+    key = ThreadKey(row.room, row.owner or None)
+    summary = None
+    if row.summary is not None:
+        through = MessageKey(key, row.summary_sender_id, row.summary_message_id)
+        summary = Summary(row.summary, through)
+    title = " ".join((row.first or "").split())[:TITLE_LENGTH]
+    return Thread(key, title, row.messages, row.last, summary)

@@ -1,0 +1,278 @@
+"""The statements that change the history. Each function is one write within a transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from agent.history.errors import NotFoundError, RejectedError
+from agent.history.message import Feedback, Message, MessageKey, Summary, ThreadKey
+from agent.history.schema import feedback, messages, reactions, threads
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+MAX_KNOWN_THREADS: Final = 10_000
+
+_NO_SUCH_MESSAGE: Final = "There is no such message."
+
+_ERASED: Final[dict[str, Any]] = {
+    "text": "",
+    "sender_name": "",
+    "deleted": True,
+    "awaits_answer": False,
+}
+
+
+class SqlWrites:
+    """Writes for one database; remembers the numbers of the threads that it has written to."""
+
+    def __init__(self, dialect: str) -> None:
+        self._insert = sqlite_insert if dialect == "sqlite" else postgres_insert
+        self._known: OrderedDict[ThreadKey, int] = OrderedDict()
+
+    def forget_threads(self) -> None:
+        """To be called when a transaction was undone: its threads may not be there."""
+        self._known.clear()
+
+    async def add_message(self, connection: AsyncConnection, message: Message) -> bool:
+        values = await self._values(connection, message)
+        added = self._insert(messages).values(values).on_conflict_do_nothing()
+        return await connection.scalar(added.returning(messages.c.position)) is not None
+
+    async def begin_answer(self, connection: AsyncConnection, answer: Message) -> Message:
+        values = await self._values(connection, answer)
+        added = self._insert(messages).values(values).on_conflict_do_nothing()
+        if await connection.scalar(added.returning(messages.c.position)) is not None:
+            return answer
+        former = await connection.execute(
+            select(
+                messages.c.sender_id,
+                messages.c.message_id,
+                messages.c.text,
+                messages.c.finish_reason,
+            ).where(_answers(values["thread_id"], answer.question))
+        )
+        row = former.one_or_none()
+        if row is None:
+            raise RejectedError("the segment id is that of another answer")
+        return replace(
+            answer,
+            sender_id=row.sender_id,
+            id=row.message_id,
+            text=row.text,
+            finish_reason=row.finish_reason,
+        )
+
+    async def finish_answer(self, connection: AsyncConnection, answer: Message) -> None:
+        values = await self._values(connection, answer)
+        question = answer.question
+        deleted = await connection.scalar(
+            update(messages)
+            .where(_is(values["thread_id"], question.sender_id, question.id))
+            .values(awaits_answer=False)
+            .returning(messages.c.deleted)
+        )
+        if deleted:
+            values |= _ERASED
+        updated = await connection.scalar(
+            update(messages)
+            .where(_answers(values["thread_id"], question))
+            .values(values)
+            .returning(messages.c.position)
+        )
+        if updated is None:
+            await connection.execute(self._insert(messages).values(values))
+
+    async def ask_again(
+        self,
+        connection: AsyncConnection,
+        question: MessageKey,
+        text: str | None,
+        *,
+        awaits_answer: bool,
+    ) -> None:
+        values: dict[str, Any] = {"awaits_answer": awaits_answer}
+        if text is not None:
+            values |= {"text": text, "edited_at": int(time.time() * 1000)}
+        position = await self._position(connection, question)
+        found = await connection.scalar(
+            update(messages)
+            .where(messages.c.position == position, messages.c.role == "user")
+            .values(values)
+            .returning(messages.c.position)
+        )
+        if found is None:
+            raise NotFoundError(_NO_SUCH_MESSAGE)
+
+    async def delete_message(
+        self, connection: AsyncConnection, message: MessageKey
+    ) -> tuple[MessageKey, ...]:
+        await self._position(connection, message)
+        thread_id = await self._thread_id(connection, message.thread)
+        these = or_(_is(thread_id, message.sender_id, message.id), _answers(thread_id, message))
+        rows = await self._erase(connection, these)
+        return tuple(
+            MessageKey(message.thread, row.sender_id, row.message_id)
+            for row in sorted(rows, key=lambda row: row.position)
+        )
+
+    async def delete_thread(self, connection: AsyncConnection, thread: ThreadKey) -> int:
+        thread_id = await self._find_thread(connection, thread)
+        if thread_id is None:
+            return 0
+        await connection.execute(
+            update(threads)
+            .where(threads.c.id == thread_id)
+            .values(summary=None, summary_sender_id=None, summary_message_id=None)
+        )
+        return len(await self._erase(connection, messages.c.thread_id == thread_id))
+
+    async def set_reaction(
+        self,
+        connection: AsyncConnection,
+        message: MessageKey,
+        emoji: str,
+        asker: str,
+        present: bool,
+    ) -> None:
+        values = {
+            "position": await self._position(connection, message),
+            "identity": asker,
+            "emoji": emoji,
+        }
+        if present:
+            added = self._insert(reactions).values(values).on_conflict_do_nothing()
+            await connection.execute(added)
+        else:
+            same = (reactions.c[name] == value for name, value in values.items())
+            await connection.execute(delete(reactions).where(*same))
+
+    async def set_feedback(
+        self, connection: AsyncConnection, message: MessageKey, given: Feedback
+    ) -> None:
+        key = {
+            "position": await self._position(connection, message),
+            "identity": given.identity,
+        }
+        opinion = {"value": json.dumps(given.value), "comment": given.comment}
+        added = self._insert(feedback).values(key | opinion)
+        await connection.execute(
+            added.on_conflict_do_update(
+                index_elements=[feedback.c.position, feedback.c.identity], set_=opinion
+            )
+        )
+
+    async def set_summary(
+        self, connection: AsyncConnection, thread: ThreadKey, summary: Summary
+    ) -> None:
+        await self._position(connection, summary.through)
+        thread_id = await self._thread_id(connection, thread)
+        await connection.execute(
+            update(threads)
+            .where(threads.c.id == thread_id)
+            .values(
+                summary=summary.text,
+                summary_sender_id=summary.through.sender_id,
+                summary_message_id=summary.through.id,
+            )
+        )
+
+    async def _erase(self, connection: AsyncConnection, which: ColumnElement[bool]) -> list[Any]:
+        """Leaves of messages only that their ids were used; returns those that were there."""
+        for table in (reactions, feedback):
+            await connection.execute(_delete_of(table, which))
+        erased = await connection.execute(
+            update(messages)
+            .where(which, ~messages.c.deleted)
+            .values(_ERASED)
+            .returning(messages.c.position, messages.c.sender_id, messages.c.message_id)
+        )
+        return list(erased)
+
+    async def _position(self, connection: AsyncConnection, message: MessageKey) -> int:
+        thread_id = await self._find_thread(connection, message.thread)
+        if thread_id is None:
+            raise NotFoundError(_NO_SUCH_MESSAGE)
+        found: int | None = await connection.scalar(
+            select(messages.c.position).where(
+                _is(thread_id, message.sender_id, message.id), ~messages.c.deleted
+            )
+        )
+        if found is None:
+            raise NotFoundError(_NO_SUCH_MESSAGE)
+        return found
+
+    async def _values(self, connection: AsyncConnection, message: Message) -> dict[str, Any]:
+        return {
+            "thread_id": await self._thread_id(connection, message.thread),
+            "message_id": message.id,
+            "sender_id": message.sender_id,
+            "sender_name": message.sender_name,
+            "role": message.role,
+            "text": message.text,
+            "timestamp": message.timestamp,
+            "form": message.form,
+            "in_reply_to": message.in_reply_to,
+            "in_reply_to_sender": message.in_reply_to_sender,
+            "finish_reason": message.finish_reason,
+            "awaits_answer": message.awaits_answer,
+            "edited_at": message.edited_at,
+            "deleted": False,
+        }
+
+    async def _thread_id(self, connection: AsyncConnection, thread: ThreadKey) -> int:
+        """The number of a thread, which is made if there is none."""
+        found = await self._find_thread(connection, thread)
+        if found is None:
+            added = self._insert(threads).values(room=thread.room, owner=thread.owner or "")
+            found = await connection.scalar(added.on_conflict_do_nothing().returning(threads.c.id))
+        if found is None:
+            # Another worker made it in this moment; its transaction has ended since.
+            found = await self._find_thread(connection, thread)
+        if found is None:
+            raise RejectedError("a thread cannot be made")
+        self._known[thread] = found
+        if len(self._known) > MAX_KNOWN_THREADS:
+            self._known.popitem(last=False)
+        return found
+
+    async def _find_thread(self, connection: AsyncConnection, thread: ThreadKey) -> int | None:
+        known = self._known.get(thread)
+        if known is not None:
+            self._known.move_to_end(thread)
+            return known
+        found: int | None = await connection.scalar(
+            select(threads.c.id).where(
+                threads.c.room == thread.room, threads.c.owner == (thread.owner or "")
+            )
+        )
+        return found
+
+
+def _is(thread_id: int, sender_id: str, message_id: str) -> ColumnElement[bool]:
+    return and_(
+        messages.c.thread_id == thread_id,
+        messages.c.message_id == message_id,
+        messages.c.sender_id == sender_id,
+    )
+
+
+def _answers(thread_id: int, question: MessageKey) -> ColumnElement[bool]:
+    return and_(
+        messages.c.thread_id == thread_id,
+        messages.c.in_reply_to == question.id,
+        messages.c.in_reply_to_sender == question.sender_id,
+        messages.c.role == "assistant",
+    )
+
+
+def _delete_of(table: Table, which: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a statement
+    return delete(table).where(table.c.position.in_(select(messages.c.position).where(which)))
