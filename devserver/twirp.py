@@ -48,7 +48,9 @@ class TwirpError(Exception):
             body["meta"] = self.meta
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
         return web.Response(
-            status=_STATUS[self.code], body=text.encode(), content_type="application/json"
+            status=_STATUS[self.code],
+            body=text.encode(errors="replace"),  # a header may hold what is no UTF-8
+            content_type="application/json",
         )
 
 
