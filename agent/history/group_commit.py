@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Work = Callable[["AsyncConnection"], Awaitable[Result]]
 
-MAX_BATCH: Final = 64
+MAX_BATCH: Final = 256
 """Writes in a transaction."""
 
 MAX_WAITING: Final = 10_000

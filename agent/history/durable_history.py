@@ -1,0 +1,286 @@
+"""DurableHistory: rooms go on while the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar, cast
+
+from agent.history.backlog import Backlog, Write
+from agent.history.errors import HistoryError, UnavailableError
+from agent.history.history import History
+from agent.history.message import (
+    Feedback,
+    Message,
+    MessageKey,
+    Page,
+    Summary,
+    Thread,
+    ThreadKey,
+    Unanswered,
+)
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+PATIENCE: Final = 1.0
+"""Seconds that a message waits to be stored before it is answered all the same."""
+
+BATCH: Final = 64
+"""Writes that are handed to the store at a time."""
+
+FIRST_PAUSE: Final = 0.25
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts to reach the database: the pause doubles from one to the other."""
+
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds to write what is left when the worker ends."""
+
+
+class DurableHistory:
+    """A History (see there) around another one, for a database that may be away.
+
+    Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
+    is away they are kept in memory and return at once what is presumed: the message is new, the
+    answer the first. They are written in order when the database is back. Past the bounds of the
+    backlog the oldest turns are given up, see there; `given_up` counts them.
+
+    Everything else fails with UnavailableError until all that was kept is written, since it would
+    not see it. `migrate` does not fail for a database that is away: it is done when it is back.
+    """
+
+    def __init__(
+        self, store: History, *, backlog: Backlog | None = None, patience: float = PATIENCE
+    ) -> None:
+        self._store = store
+        self._backlog = Backlog() if backlog is None else backlog
+        self._patience = patience
+        self._away = False
+        self._migrated = False
+        self._closing = asyncio.Event()
+        self._writing: list[Write] = []
+        self._task: asyncio.Task[None] | None = None
+        self.given_up = 0
+        """Writes of turns that were lost because too many waited."""
+
+    @property
+    def healthy(self) -> bool:
+        return not self._away
+
+    @property
+    def waiting(self) -> int:
+        """Writes that are not in the database yet."""
+        return len(self._backlog) + len(self._writing)
+
+    async def migrate(self) -> None:
+        try:
+            await self._store.migrate()
+        except UnavailableError as error:
+            self._went_away(error)
+        else:
+            self._migrated = True
+
+    async def aclose(self) -> None:
+        """Tries for CLOSE_TIMEOUT seconds to write what is left."""
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self.waiting:
+            logger.error("%s writes of the history are lost: no database", self.waiting)
+        await self._store.aclose()
+
+    async def add_message(self, message: Message) -> bool:
+        if self._backlog.has_message(message.key) or any(
+            write.opens and write.turn == message.key for write in self._writing
+        ):
+            return False
+        return await self._keep(
+            message.key, message, lambda: self._store.add_message(message), presumed=True
+        )
+
+    async def begin_answer(self, answer: Message) -> Message:
+        return await self._keep(
+            answer.question, answer, lambda: self._store.begin_answer(answer), presumed=answer
+        )
+
+    async def finish_answer(self, answer: Message) -> None:
+        await self._keep(
+            answer.question, answer, lambda: self._store.finish_answer(answer), presumed=None
+        )
+
+    async def page(
+        self, thread: ThreadKey, *, asker: str, before: str | None = None, limit: int = 50
+    ) -> Page:
+        return await self._pass_on(
+            lambda: self._store.page(thread, asker=asker, before=before, limit=limit)
+        )
+
+    async def find(self, room: str, message_id: str, *, asker: str) -> tuple[Message, ...]:
+        return await self._pass_on(lambda: self._store.find(room, message_id, asker=asker))
+
+    async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
+        return await self._pass_on(lambda: self._store.unanswered(room))
+
+    async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
+        return await self._pass_on(lambda: self._store.threads(room, asker=asker))
+
+    async def ask_again(
+        self,
+        question: MessageKey,
+        *,
+        asker: str,
+        text: str | None = None,
+        awaits_answer: bool = True,
+    ) -> None:
+        await self._pass_on(
+            lambda: self._store.ask_again(
+                question, asker=asker, text=text, awaits_answer=awaits_answer
+            )
+        )
+
+    async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
+        return await self._pass_on(lambda: self._store.delete_message(message, asker=asker))
+
+    async def delete_thread(self, thread: ThreadKey, *, asker: str) -> int:
+        return await self._pass_on(lambda: self._store.delete_thread(thread, asker=asker))
+
+    async def set_reaction(
+        self, message: MessageKey, emoji: str, *, asker: str, present: bool = True
+    ) -> None:
+        await self._pass_on(
+            lambda: self._store.set_reaction(message, emoji, asker=asker, present=present)
+        )
+
+    async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
+        await self._pass_on(lambda: self._store.set_feedback(message, feedback))
+
+    async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
+        await self._pass_on(lambda: self._store.set_summary(thread, summary))
+
+    async def _pass_on(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        if self._away:
+            raise UnavailableError("The history is not available right now.")
+        try:
+            return await call()
+        except UnavailableError as error:
+            self._went_away(error)
+            raise
+
+    async def _keep(
+        self,
+        turn: MessageKey,
+        message: Message,
+        run: Callable[[], Awaitable[Result]],
+        *,
+        presumed: Result,
+    ) -> Result:
+        """Takes a write in and waits for it, but not for a database that is away or slow."""
+        if self._closing.is_set():
+            raise UnavailableError("The history is closed.")
+        outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        write = Write(turn, message.role == "user", len(message.text), run, presumed, outcome)
+        given_up = self._backlog.add(write)
+        if given_up:
+            if not self.given_up:
+                logger.error("the database is away for too long: the oldest turns are given up")
+            self.given_up += given_up
+        self._wake()
+        if self._away:
+            write.settle(presumed)
+        try:
+            await asyncio.wait((outcome,), timeout=self._patience)
+            if not outcome.done():
+                self._went_away(UnavailableError(f"no answer within {self._patience:g} s"))
+        finally:
+            write.settle(presumed)
+        return outcome.result()
+
+    def _wake(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_all(), name="history backlog")
+
+    def _went_away(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            reason = error if isinstance(error, HistoryError) else type(error).__name__
+            logger.warning("the history is away; rooms go on, turns are kept: %s", reason)
+        if not self._closing.is_set():
+            self._wake()
+
+    def _came_back(self) -> None:
+        if self._away:
+            self._away = False
+            logger.info("the history is back, and has all that was kept")
+
+    async def _write_all(self) -> None:
+        """Writes until there is nothing left and the database is there."""
+        pause = FIRST_PAUSE
+        while self._away or self._backlog:
+            try:
+                await self._write_some()
+                pause = FIRST_PAUSE
+                continue
+            except HistoryError as error:
+                self._went_away(error)
+            except Exception as error:
+                # The boundary of the store: whatever is wrong with it, rooms go on without it.
+                logger.exception("the store of the history is faulty")
+                self._went_away(error)
+            if self._closing.is_set():
+                return
+            await self._pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _write_some(self) -> None:
+        if self._away or not self._migrated:
+            # Also tells whether the database is there.
+            await self._store.migrate()
+            self._migrated = True
+        await self._write_batch()
+        if len(self._backlog) <= BATCH:
+            self._came_back()
+
+    async def _write_batch(self) -> None:
+        writing = self._writing = self._backlog.take(BATCH)
+        try:
+            # Together: the store writes in the order of the calls, and shares its transactions.
+            outcomes = cast(
+                "list[object]",
+                await asyncio.gather(*(write.run() for write in writing), return_exceptions=True),
+            )
+        except asyncio.CancelledError:
+            self._backlog.put_back(writing)
+            raise
+        finally:
+            self._writing = []
+        self._sort_out(writing, outcomes)
+
+    def _sort_out(self, writing: list[Write], outcomes: list[object]) -> None:
+        """Tells the callers, and takes back what must be tried again; raises UnavailableError."""
+        failed: list[Write] = []
+        unavailable: UnavailableError | None = None
+        for write, outcome in zip(writing, outcomes, strict=True):
+            if isinstance(outcome, UnavailableError):
+                unavailable = outcome
+                failed.append(write)
+                # It may be in the database all the same, and be taken for a repetition later.
+                write.settle(write.presumed)
+                continue
+            if isinstance(outcome, Exception) and write.outcome.done():
+                reason = outcome if isinstance(outcome, HistoryError) else type(outcome).__name__
+                logger.error("a write that was kept is lost: %s", reason)
+            write.settle(outcome)
+        self._backlog.put_back(failed)
+        if unavailable is not None:
+            raise unavailable
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,68 @@
+"""Fixtures: the same tests on both databases."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from agent.history.sql_history import SqlHistory
+from tests.history.postgres import NoPostgresError, PostgresServer
+
+NewHistory = Callable[[], SqlHistory]
+"""Makes another history on the test's database, as another worker has it; closed at the end."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """A running server for the whole session."""
+    # Not below pytest's directory: the server runs as somebody else, and its socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory:
+        try:
+            server = PostgresServer(Path(directory))
+            server.start()
+        except NoPostgresError as error:
+            pytest.skip(str(error))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'agent.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(f"test_{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+async def new_history(database_url: str) -> AsyncGenerator[NewHistory]:
+    made: list[SqlHistory] = []
+
+    def make() -> SqlHistory:
+        made.append(SqlHistory(database_url))
+        return made[-1]
+
+    yield make
+    for history in made:
+        await history.aclose()
+
+
+@pytest.fixture
+async def history(new_history: NewHistory) -> SqlHistory:
+    """A history on an empty database that is ready for use."""
+    history = new_history()
+    await history.migrate()
+    return history
+
+
+@pytest.fixture
+def ids() -> Callable[[], str]:
+    """Ids that are new within a test."""
+    numbers = itertools.count(1)
+    return lambda: f"m{next(numbers)}"

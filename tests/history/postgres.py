@@ -1,0 +1,95 @@
+"""A private Postgres server for the tests: Debian's package, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+PATIENCE: Final = 30
+_UNPRIVILEGED: Final = "nobody"
+
+
+class NoPostgresError(Exception):
+    """There is no server to start here; the text says why."""
+
+
+class PostgresServer:
+    """One server on loopback, which can be stopped and started again on its port."""
+
+    def __init__(self, directory: Path) -> None:
+        """Makes its data in a directory, which becomes that of whom the server runs as.
+
+        Raises:
+            NoPostgresError: it is not installed, or does not work here.
+        """
+        self._directory = directory
+        self._port = _free_port()
+        self._user: str | None = None
+        if os.geteuid() == 0:
+            # Postgres refuses to run as root.
+            self._user = _UNPRIVILEGED
+            shutil.chown(directory, _UNPRIVILEGED)
+        self._data = str(directory / "data")
+        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+
+    def url(self, database: str = "postgres") -> str:
+        """The DATABASE_URL of one of its databases."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Returns when the server takes connections."""
+        options = f"-p {self._port} -k {self._directory} -c fsync=off -c max_connections=40"
+        log = str(self._directory / "log")
+        self._run("pg_ctl", "start", "-w", "-l", log, "-o", f"{options} -h 127.0.0.1")
+
+    def stop(self) -> None:
+        """Cuts all connections and returns when the server is gone."""
+        self._run("pg_ctl", "stop", "-w", "-m", "fast")
+
+    def create_database(self, name: str, options: str = "") -> str:
+        """Makes an empty database; returns its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            connection.execute(statement + sql.SQL(" " + options))  # pyright: ignore[reportArgumentType] - a test's own text
+        return self.url(name)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        output = self._directory / f"{program}.log"
+        with output.open("ab") as log:
+            done = subprocess.run(  # noqa: S603 - a program of the system with the tests' own arguments
+                [_program(program), "-D", self._data, *arguments],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                user=self._user,
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+                timeout=PATIENCE,
+            )
+        if done.returncode != 0:
+            lines = output.read_text(errors="replace").strip().splitlines() or ["no output"]
+            raise NoPostgresError(f"{program} failed: {lines[-1]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _program(name: str) -> str:
+    """A program of the newest version installed. Raises NoPostgresError."""
+    versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
+    newest = max(versions, key=lambda path: float(path.parts[-3]), default=None)
+    found = str(newest) if newest else shutil.which(name)
+    if found is None:
+        raise NoPostgresError(f"no {name} is installed (Debian: apt-get install postgresql)")
+    return found
