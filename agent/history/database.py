@@ -6,8 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import AsyncAdaptedQueuePool, event
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -97,10 +97,10 @@ def _reason(error: Exception) -> str:
         return "it takes too long"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    if isinstance(error, OperationalError) and error.orig is not None:
-        # About the connection or the machine, never about a value.
-        return str(error.orig).partition("\n")[0]
-    original = getattr(error, "orig", None)
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:
+        # About the connection, the machine or the file (sqlite3), never about a value.
+        return str(original).partition("\n")[0]
     return type(original or error).__name__
 
 
@@ -124,6 +124,7 @@ def _sqlite(url: DatabaseUrl) -> AsyncEngine:
     engine = create_async_engine(
         url.url,
         connect_args={"timeout": BUSY_TIMEOUT},
+        poolclass=AsyncAdaptedQueuePool,
         # A database in memory is gone with its connection: it has one, and keeps it.
         pool_size=1 if url.file is None else CONNECTIONS,
         max_overflow=0,

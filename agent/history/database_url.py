@@ -51,7 +51,8 @@ class DatabaseUrl:
                 raise InvalidValueError(f"{_EXPECTED}; a path to a file has three slashes before")
         elif url.host and "%2f" in url.host.lower():
             # libpq's way to name the directory of a Unix socket.
-            url = url.set(host=None).update_query_dict({"host": unquote(url.host)})
+            directory = unquote(url.host)
+            url = url._replace(host=None).update_query_dict({"host": directory})
         return cls(url)
 
     @property

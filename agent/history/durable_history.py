@@ -52,11 +52,17 @@ class DurableHistory:
     """
 
     def __init__(
-        self, store: History, *, backlog: Backlog | None = None, patience: float = PATIENCE
+        self,
+        store: History,
+        *,
+        backlog: Backlog | None = None,
+        patience: float = PATIENCE,
+        first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._store = store
         self._backlog = Backlog() if backlog is None else backlog
         self._patience = patience
+        self._first_pause = first_pause
         self._away = False
         self._migrated = False
         self._closing = asyncio.Event()
@@ -73,6 +79,11 @@ class DurableHistory:
     def waiting(self) -> int:
         """Writes that are not in the database yet."""
         return len(self._backlog) + len(self._writing)
+
+    async def written(self) -> None:
+        """Returns when the database has all that was kept, however long it is away."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait((self._task,))
 
     async def migrate(self) -> None:
         try:
@@ -218,11 +229,11 @@ class DurableHistory:
 
     async def _write_all(self) -> None:
         """Writes until there is nothing left and the database is there."""
-        pause = FIRST_PAUSE
+        pause = self._first_pause
         while self._away or self._backlog:
             try:
                 await self._write_some()
-                pause = FIRST_PAUSE
+                pause = self._first_pause
                 continue
             except HistoryError as error:
                 self._went_away(error)

@@ -17,6 +17,8 @@ def open_history(url: str = DEFAULT_URL) -> DurableHistory:
         InvalidValueError: the URL names no database that can be used.
     """
     # Here and not above: for those who only want the types.
+    from agent.history.database import Database  # noqa: PLC0415
+    from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
     from agent.history.sql_history import SqlHistory  # noqa: PLC0415
 
-    return DurableHistory(SqlHistory(url))
+    return DurableHistory(SqlHistory(Database(DatabaseUrl.parse(url))))

@@ -9,7 +9,6 @@ from typing import Final
 from agent.history import migrate, sql_reads
 from agent.history.cursor import decode_cursor
 from agent.history.database import Database
-from agent.history.database_url import DatabaseUrl
 from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
@@ -31,11 +30,10 @@ MAX_COMMENT_LENGTH: Final = 4_000
 
 
 class SqlHistory:
-    """A History (see there) in the database of a DATABASE_URL, used from one event loop."""
+    """A History (see there) in a database, used from one event loop."""
 
-    def __init__(self, url: str) -> None:
-        """Opens nothing yet. Raises InvalidValueError for a URL that names no such database."""
-        self._database = Database(DatabaseUrl.parse(url))
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._write = SqlWrites(self._database.dialect)
         self._commits = GroupCommit(self._database, on_rollback=self._write.forget_threads)
 

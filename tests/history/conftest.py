@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.durable_history import DurableHistory
+from agent.history.history import History
 from agent.history.sql_history import SqlHistory
 from tests.history.postgres import NoPostgresError, PostgresServer
 
-NewHistory = Callable[[], SqlHistory]
+NewHistory = Callable[[], History]
 """Makes another history on the test's database, as another worker has it; closed at the end."""
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[PostgresServer]:
     """A running server for the whole session."""
-    # Not below pytest's directory: the server runs as somebody else, and its socket's path is short.
+    # Not below pytest's directory: the server may run as somebody else, who has no way into it.
     with tempfile.TemporaryDirectory(prefix="pg-") as directory:
         try:
             server = PostgresServer(Path(directory))
@@ -40,12 +44,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.create_database(f"test_{uuid.uuid4().hex[:12]}")
 
 
-@pytest.fixture
-async def new_history(database_url: str) -> AsyncGenerator[NewHistory]:
-    made: list[SqlHistory] = []
+@pytest.fixture(params=["direct", "durable"])
+async def new_history(
+    request: pytest.FixtureRequest, database_url: str
+) -> AsyncGenerator[NewHistory]:
+    made: list[History] = []
 
-    def make() -> SqlHistory:
-        made.append(SqlHistory(database_url))
+    def make() -> History:
+        store = SqlHistory(Database(DatabaseUrl.parse(database_url)))
+        made.append(DurableHistory(store) if request.param == "durable" else store)
         return made[-1]
 
     yield make
@@ -54,7 +61,7 @@ async def new_history(database_url: str) -> AsyncGenerator[NewHistory]:
 
 
 @pytest.fixture
-async def history(new_history: NewHistory) -> SqlHistory:
+async def history(new_history: NewHistory) -> History:
     """A history on an empty database that is ready for use."""
     history = new_history()
     await history.migrate()

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from agent.history.errors import InvalidValueError, NotAllowedError, NotFoundError
+from agent.history.history import History
 from agent.history.message import Feedback, MessageKey, Reaction, Summary, ThreadKey
-from agent.history.sql_history import SqlHistory
 from tests.history.conftest import NewHistory
 from tests.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
 
 PRIVATE = ThreadKey("kitchen", "ann")
 
 
-async def test_a_message_is_new_once(history: SqlHistory) -> None:
+async def test_a_message_is_new_once(history: History) -> None:
     message = asked("1")
     assert await history.add_message(message)
     assert not await history.add_message(message)
@@ -26,7 +26,7 @@ async def test_a_message_is_new_once(history: SqlHistory) -> None:
     assert kept.text == message.text
 
 
-async def test_ids_are_unique_for_their_sender_and_thread_only(history: SqlHistory) -> None:
+async def test_ids_are_unique_for_their_sender_and_thread_only(history: History) -> None:
     assert await history.add_message(asked("1"))
     assert await history.add_message(asked("1", sender="bob"))
     assert await history.add_message(asked("1", thread=PRIVATE))
@@ -40,14 +40,14 @@ async def test_ids_are_unique_for_their_sender_and_thread_only(history: SqlHisto
 
 
 async def test_the_same_message_by_many_workers_at_once_is_new_for_one(
-    history: SqlHistory, new_history: NewHistory
+    history: History, new_history: NewHistory
 ) -> None:
     workers = [history, new_history(), new_history()]
     new = await asyncio.gather(*(worker.add_message(asked("1")) for worker in workers * 5))
     assert new.count(True) == 1
 
 
-async def test_a_message_waits_until_its_answer_has_ended(history: SqlHistory) -> None:
+async def test_a_message_waits_until_its_answer_has_ended(history: History) -> None:
     question = asked("1")
     await history.add_message(question)
     await history.add_message(replace(asked("2"), awaits_answer=False))
@@ -72,7 +72,7 @@ async def test_a_message_waits_until_its_answer_has_ended(history: SqlHistory) -
 
 
 async def test_an_answer_goes_on_under_the_id_it_was_begun_with(
-    history: SqlHistory, new_history: NewHistory
+    history: History, new_history: NewHistory
 ) -> None:
     question = asked("1")
     await history.add_message(question)
@@ -81,7 +81,7 @@ async def test_an_answer_goes_on_under_the_id_it_was_begun_with(
     assert resumed.id == "SG_before"
 
 
-async def test_a_question_has_one_answer_however_often_it_ends(history: SqlHistory) -> None:
+async def test_a_question_has_one_answer_however_often_it_ends(history: History) -> None:
     question = asked("1")
     await history.add_message(question)
     # Not begun: the beginning may have been lost with a database that was away.
@@ -94,7 +94,7 @@ async def test_a_question_has_one_answer_however_often_it_ends(history: SqlHisto
 
 
 async def test_what_is_asked_again_keeps_its_answer_until_the_new_one_ends(
-    history: SqlHistory,
+    history: History,
 ) -> None:
     question = asked("1")
     answer = await take_turn(history, question, "old")
@@ -110,7 +110,7 @@ async def test_what_is_asked_again_keeps_its_answer_until_the_new_one_ends(
     assert [m.text for m in await everything(history)] == ["How?", "new"]
 
 
-async def test_pages_hold_each_message_once_oldest_first(history: SqlHistory) -> None:
+async def test_pages_hold_each_message_once_oldest_first(history: History) -> None:
     for number in range(10):
         await take_turn(history, asked(str(number)))
     kept = await everything(history)
@@ -123,7 +123,7 @@ async def test_pages_hold_each_message_once_oldest_first(history: SqlHistory) ->
     assert list(page.messages) == kept[3:5]
 
 
-async def test_a_cursor_goes_on_while_people_write(history: SqlHistory) -> None:
+async def test_a_cursor_goes_on_while_people_write(history: History) -> None:
     for number in range(6):
         await history.add_message(asked(str(number)))
     page = await history.page(ROOM, asker="ann", limit=3)
@@ -138,12 +138,12 @@ async def test_a_cursor_goes_on_while_people_write(history: SqlHistory) -> None:
     "cursor",
     ["", "1", "A" * 20, "A" * 10_000, "'; DROP TABLE history_message; --", "ü" * 20, "\0" * 20],
 )
-async def test_a_made_up_cursor_is_refused(history: SqlHistory, cursor: str) -> None:
+async def test_a_made_up_cursor_is_refused(history: History, cursor: str) -> None:
     with pytest.raises(InvalidValueError):
         await history.page(ROOM, asker="ann", before=cursor)
 
 
-async def test_a_cursor_is_good_for_its_thread_only(history: SqlHistory) -> None:
+async def test_a_cursor_is_good_for_its_thread_only(history: History) -> None:
     await history.add_message(asked("1"))
     await history.add_message(asked("2"))
     cursor = (await history.page(ROOM, asker="ann", limit=1)).next_before
@@ -153,12 +153,12 @@ async def test_a_cursor_is_good_for_its_thread_only(history: SqlHistory) -> None
 
 
 @pytest.mark.parametrize("limit", [-1, 0, 201, 2**70])
-async def test_the_limit_of_a_page_is_bounded(history: SqlHistory, limit: int) -> None:
+async def test_the_limit_of_a_page_is_bounded(history: History, limit: int) -> None:
     with pytest.raises(InvalidValueError):
         await history.page(ROOM, asker="ann", limit=limit)
 
 
-async def test_what_is_private_is_seen_by_its_owner_alone(history: SqlHistory) -> None:
+async def test_what_is_private_is_seen_by_its_owner_alone(history: History) -> None:
     secret = asked("s", "secret", thread=PRIVATE)
     answer = await take_turn(history, secret, "also secret")
     await take_turn(history, asked("p", "public"))
@@ -187,7 +187,7 @@ def test_nobody_else_writes_into_a_private_thread() -> None:
         asked("1", sender="bob", thread=PRIVATE)
 
 
-async def test_threads_tell_title_count_and_last_timestamp(history: SqlHistory) -> None:
+async def test_threads_tell_title_count_and_last_timestamp(history: History) -> None:
     assert await history.threads("kitchen", asker="ann") == ()
     await take_turn(history, asked("1", "  What\nis   this? " + "x" * 500))
     await history.begin_answer(answer_to(replace(asked("2"))))
@@ -198,7 +198,7 @@ async def test_threads_tell_title_count_and_last_timestamp(history: SqlHistory) 
 
 
 async def test_a_deleted_question_takes_its_answer_along_and_is_not_new_again(
-    history: SqlHistory,
+    history: History,
 ) -> None:
     question = asked("1")
     answer = await take_turn(history, question)
@@ -213,7 +213,7 @@ async def test_a_deleted_question_takes_its_answer_along_and_is_not_new_again(
         await history.delete_message(question.key, asker="ann")
 
 
-async def test_an_answer_can_be_deleted_alone_and_given_again(history: SqlHistory) -> None:
+async def test_an_answer_can_be_deleted_alone_and_given_again(history: History) -> None:
     question = asked("1")
     answer = await take_turn(history, question)
     assert await history.delete_message(answer.key, asker="ann") == (answer.key,)
@@ -223,7 +223,7 @@ async def test_an_answer_can_be_deleted_alone_and_given_again(history: SqlHistor
     assert [m.text for m in await everything(history)] == ["Why?", "again"]
 
 
-async def test_the_answer_to_a_question_deleted_meanwhile_is_not_kept(history: SqlHistory) -> None:
+async def test_the_answer_to_a_question_deleted_meanwhile_is_not_kept(history: History) -> None:
     for number, begins in enumerate((True, False)):
         question = asked(str(number))
         await history.add_message(question)
@@ -234,7 +234,7 @@ async def test_the_answer_to_a_question_deleted_meanwhile_is_not_kept(history: S
     assert await everything(history) == []
 
 
-async def test_a_deleted_thread_is_empty_and_can_be_used_again(history: SqlHistory) -> None:
+async def test_a_deleted_thread_is_empty_and_can_be_used_again(history: History) -> None:
     question = asked("1")
     await take_turn(history, question)
     await history.set_summary(ROOM, Summary("about whys", question.key))
@@ -248,7 +248,7 @@ async def test_a_deleted_thread_is_empty_and_can_be_used_again(history: SqlHisto
     assert (room.messages, room.summary) == (1, None)
 
 
-async def test_reactions_come_with_their_message(history: SqlHistory) -> None:
+async def test_reactions_come_with_their_message(history: History) -> None:
     answer = await take_turn(history, asked("1"))
     for identity, emoji in (("bob", "👍"), ("ann", "👍🏽"), ("ann", "👍"), ("bob", "👍")):
         await history.set_reaction(answer.key, emoji, asker=identity)
@@ -263,7 +263,7 @@ async def test_reactions_come_with_their_message(history: SqlHistory) -> None:
             await history.set_reaction(answer.key, emoji, asker="ann")
 
 
-async def test_feedback_is_checked_and_repeated(history: SqlHistory) -> None:
+async def test_feedback_is_checked_and_repeated(history: History) -> None:
     answer = await take_turn(history, asked("1"))
     for value in ("up", "down", 5, -0.5):
         await history.set_feedback(answer.key, Feedback("bob", value, "fine\0"))
@@ -274,7 +274,7 @@ async def test_feedback_is_checked_and_repeated(history: SqlHistory) -> None:
         await history.set_feedback(answer.key, Feedback("bob", "up", "x" * 4_001))
 
 
-async def test_a_summary_says_how_far_it_goes(history: SqlHistory) -> None:
+async def test_a_summary_says_how_far_it_goes(history: History) -> None:
     question = asked("1")
     answer = await take_turn(history, question)
     await history.set_summary(ROOM, Summary("first", question.key))
@@ -283,9 +283,7 @@ async def test_a_summary_says_how_far_it_goes(history: SqlHistory) -> None:
     assert thread.summary == Summary("then", answer.key)
 
 
-async def test_what_does_not_exist_is_not_found(
-    history: SqlHistory, ids: Callable[[], str]
-) -> None:
+async def test_what_does_not_exist_is_not_found(history: History, ids: Callable[[], str]) -> None:
     await history.add_message(asked("1"))
     for missing in (
         MessageKey(ROOM, "ann", ids() + "x"),
@@ -305,13 +303,13 @@ async def test_what_does_not_exist_is_not_found(
     assert [m.text for m in await everything(history)] == ["Why?"]
 
 
-async def test_only_a_participants_message_is_asked_again(history: SqlHistory) -> None:
+async def test_only_a_participants_message_is_asked_again(history: History) -> None:
     answer = await take_turn(history, asked("1"))
     with pytest.raises(NotFoundError):
         await history.ask_again(answer.key, asker="ann", text="changed")
 
 
-async def test_many_rooms_write_at_once(history: SqlHistory, new_history: NewHistory) -> None:
+async def test_many_rooms_write_at_once(history: History, new_history: NewHistory) -> None:
     workers = [history, new_history()]
 
     async def talk(room: int) -> None:
@@ -327,7 +325,7 @@ async def test_many_rooms_write_at_once(history: SqlHistory, new_history: NewHis
 
 
 async def test_all_of_it_is_there_after_a_restart(
-    history: SqlHistory, new_history: NewHistory
+    history: History, new_history: NewHistory
 ) -> None:
     await take_turn(history, asked("1"))
     await history.add_message(asked("2"))

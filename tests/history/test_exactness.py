@@ -8,8 +8,8 @@ import pytest
 
 from agent.history.errors import InvalidValueError
 from agent.history.exact_text import escape, unescape
+from agent.history.history import History
 from agent.history.message import Message, MessageKey, ThreadKey
-from agent.history.sql_history import SqlHistory
 from tests.history.turns import answer_to, asked, ended, everything
 
 TEXTS = {
@@ -29,7 +29,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-async def test_every_field_survives(history: SqlHistory, text: str) -> None:
+async def test_every_field_survives(history: History, text: str) -> None:
     name = text[:256]
     identity = name or "nobody"
     thread = ThreadKey(identity, identity)
@@ -64,7 +64,7 @@ async def test_every_field_survives(history: SqlHistory, text: str) -> None:
 
 
 @pytest.mark.parametrize("alphabet", ["\U0001f600\U00020000\U0010abcd", "\0", "\x1a\0"])
-async def test_ids_of_256_characters(history: SqlHistory, alphabet: str) -> None:
+async def test_ids_of_256_characters(history: History, alphabet: str) -> None:
     """The largest keys there can be, and ones that cannot be compressed, fit the indices."""
     seeded = random.Random(7)  # noqa: S311 - the same letters in each run
     if len(alphabet) == 3:
@@ -79,7 +79,7 @@ async def test_ids_of_256_characters(history: SqlHistory, alphabet: str) -> None
     assert [m.key for m in await everything(history, thread, owner)] == [question.key, answer.key]
 
 
-async def test_half_a_surrogate_pair_is_replaced_in_texts(history: SqlHistory) -> None:
+async def test_half_a_surrogate_pair_is_replaced_in_texts(history: History) -> None:
     await history.add_message(asked("1", "a\ud83d b\ude00 c\ud83d\ude00"))
     (kept,) = await everything(history)
     assert kept.text == "a\ufffd b\ufffd c😀"

@@ -44,12 +44,6 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Removes the tables and everything in them."""
-    for table in ("history_feedback", "history_reaction", "history_message", "history_thread"):
-        op.drop_table(table)
-
-
 def _message_position(*, primary_key: bool = False) -> sa.Column[int]:
     return sa.Column(
         "position",

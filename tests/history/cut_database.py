@@ -1,0 +1,56 @@
+"""A database that the test takes away and gives back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.history.database import USE_TIMEOUT, Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.errors import UnavailableError
+
+
+class CutDatabase(Database):
+    """SQLite behind a line that can be cut.
+
+    Attributes:
+        away: it cannot be reached.
+        confirms: while False, the line breaks between a commit and its confirmation.
+        open: while it is not set, writes wait.
+        asked: set when a write has been asked for.
+        writes: how many write transactions were begun.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(DatabaseUrl.parse(f"sqlite:///{file}"))
+        self.away = False
+        self.confirms = True
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked = asyncio.Event()
+        self.writes = 0
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        self._check()
+        async with super().read() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self, timeout: float = USE_TIMEOUT) -> AsyncGenerator[AsyncConnection]:  # noqa: ASYNC109 - as in Database
+        self._check()
+        self.asked.set()
+        await self.open.wait()
+        self.writes += 1
+        async with super().write(timeout) as connection:
+            yield connection
+        if not self.confirms:
+            raise UnavailableError("the line broke")
+
+    def _check(self) -> None:
+        if self.away:
+            raise UnavailableError("the line is cut")

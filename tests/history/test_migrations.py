@@ -1,0 +1,86 @@
+"""The schema comes by itself, once, and fits the code."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from agent.history import schema
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.errors import SchemaError, UnavailableError
+from agent.history.migrate import Migration, migrate, migrate_database
+from tests.history.postgres import PostgresServer
+
+
+async def test_the_first_migration_makes_everything_and_the_next_nothing(
+    database_url: str,
+) -> None:
+    made = await migrate_database(database_url)
+    assert (made.before, made.after) == (None, schema.REVISION)
+    again = await migrate_database(database_url)
+    assert again == Migration(made.database, schema.REVISION, schema.REVISION)
+
+
+async def test_workers_that_start_together_migrate_once(database_url: str) -> None:
+    async with asyncio.timeout(40):
+        done = await asyncio.gather(*(migrate_database(database_url) for _ in range(8)))
+    assert [migration.before for migration in done].count(None) == 1
+
+
+async def test_the_tables_are_those_that_the_code_knows(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        options = {"version_table": schema.VERSION_TABLE, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return compare_metadata(context, schema.metadata)
+
+    await migrate_database(database_url)
+    database = Database(DatabaseUrl.parse(database_url))
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.aclose()
+
+
+def test_the_revision_in_the_code_is_the_newest_migration() -> None:
+    migrations = Path(schema.__file__).parent / "migrations"
+    assert ScriptDirectory(str(migrations)).get_current_head() == schema.REVISION
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    await migrate_database(database_url)
+    database = Database(DatabaseUrl.parse(database_url))
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE history_version SET version_num = '9999'"))
+    with pytest.raises(SchemaError):
+        await migrate(database)
+    async with database.read() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM history_version")) == "9999"
+    await database.aclose()
+
+
+async def test_a_postgres_database_without_unicode_is_refused(postgres: PostgresServer) -> None:
+    url = postgres.create_database(
+        "latin", "ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    )
+    with pytest.raises(SchemaError, match="UTF8"):
+        await migrate_database(url)
+
+
+async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match=r"agent\.db cannot be used: Not a directory"):
+        await migrate_database(f"sqlite:///{tmp_path}/file/data/agent.db")
+
+
+async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "agent.db"
+    file.write_text("my notes" * 1_000)
+    with pytest.raises(UnavailableError, match="not a database"):
+        await migrate_database(f"sqlite:///{file}")
+    assert file.read_text() == "my notes" * 1_000
