@@ -62,7 +62,7 @@ class PeerConnection:
         Raises NegotiationError if it cannot be answered.
         """
         async with self._lock:
-            if self._closed:
+            if self._closed or self._pc.signalingState == "closed":
                 return
             self._awaiting_offer = False
             try:

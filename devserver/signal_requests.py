@@ -67,6 +67,8 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         reason = rtc.RequestResponse.NOT_ALLOWED
     elif request.type not in (models.AUDIO, models.VIDEO):
         reason = rtc.RequestResponse.UNSUPPORTED_TYPE
+    elif request.sid and request.sid not in participant.publications:
+        reason = rtc.RequestResponse.NOT_FOUND
     elif len(participant.publications) >= participant.server.limits.tracks_per_participant:
         reason = rtc.RequestResponse.LIMIT_EXCEEDED
     if reason is not None:

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from .rtp_receiver import RtpReceiver
     from .rtp_sender import RtpSender
 
+_SID_MARKS = {models.AUDIO: "A", models.VIDEO: "V"}
+_SOURCE_MARKS = {
+    models.UNKNOWN: "",
+    models.CAMERA: "C",
+    models.MICROPHONE: "M",
+    models.SCREEN_SHARE: "S",
+    models.SCREEN_SHARE_AUDIO: "s",
+}
+_STREAMS = {
+    models.CAMERA: "camera",
+    models.MICROPHONE: "camera",
+    models.SCREEN_SHARE: "screen",
+    models.SCREEN_SHARE_AUDIO: "screen",
+}
+
 
 class PublishedTrack:
     """A track from its AddTrack request on; others see it once its media section is negotiated."""
@@ -25,7 +40,9 @@ class PublishedTrack:
         self.cid = request.cid
         """The client's own id for the track: the track id in its session description."""
         self.info = models.TrackInfo(
-            sid=request.sid or sid.new_sid(sid.TRACK),
+            sid=sid.new_sid(
+                sid.TRACK + _SID_MARKS.get(request.type, "") + _SOURCE_MARKS.get(request.source, "")
+            ),
             type=request.type,
             name=request.name,
             muted=request.muted,
@@ -34,12 +51,13 @@ class PublishedTrack:
             simulcast=False,  # one layer is negotiated, whatever was asked for
             disable_dtx=request.disable_dtx,
             source=request.source,
-            disable_red=True,
+            disable_red=request.disable_red,
             stereo=request.stereo,
             encryption=request.encryption,
-            stream=request.stream,
+            stream=request.stream or _STREAMS.get(request.source, "unknown"),
             backup_codec_policy=request.backup_codec_policy,
-            audio_features=request.audio_features,
+            audio_features=_audio_features(request),
+            packet_trailer_features=request.packet_trailer_features,
             layers=request.layers if request.type == models.VIDEO else (),
         )
         self._receiver: RtpReceiver | None = None
@@ -97,3 +115,13 @@ class PublishedTrack:
         for sender in tuple(self._senders):
             if not faults.loses(faults.media_loss):
                 await sender.forward(packet, codec)
+
+
+def _audio_features(request: rtc.AddTrackRequest) -> list[models.AudioTrackFeature]:
+    """Return the features that the request states in either of two ways."""
+    features = list(request.audio_features)
+    if request.stereo:
+        features.append(models.AudioTrackFeature.TF_STEREO)
+    if request.disable_dtx:
+        features.append(models.AudioTrackFeature.TF_NO_DTX)
+    return list(dict.fromkeys(features))

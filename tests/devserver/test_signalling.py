@@ -89,6 +89,12 @@ class TestRequests:
                 rtc.AddTrackRequest(cid="mine", source=models.MICROPHONE, type=models.DATA),
                 rtc.RequestResponse.UNSUPPORTED_TYPE,
             ),
+            (
+                rtc.AddTrackRequest(
+                    cid="mine", sid="TR_x", source=models.MICROPHONE, type=models.AUDIO
+                ),
+                rtc.RequestResponse.NOT_FOUND,
+            ),
         ],
     )
     async def test_a_track_that_is_refused(
@@ -103,13 +109,24 @@ class TestRequests:
 
     async def test_a_track_that_is_taken(self, signal: RawSignal) -> None:
         request = rtc.AddTrackRequest(
-            cid="mine", name="voice", source=models.MICROPHONE, type=models.AUDIO, muted=True
+            cid="mine",
+            name="voice",
+            source=models.MICROPHONE,
+            type=models.AUDIO,
+            muted=True,
+            stereo=True,
+            disable_dtx=True,
         )
         await signal.send(rtc.SignalRequest(add_track=request))
         published = (await signal.next("track_published")).track_published
         assert published.cid == "mine"
         track = published.track
-        assert track.sid.startswith("TR_")
+        assert track.sid.startswith("TR_AM")
+        assert (track.stream, track.disable_red) == ("camera", False)
+        assert list(track.audio_features) == [
+            models.AudioTrackFeature.TF_STEREO,
+            models.AudioTrackFeature.TF_NO_DTX,
+        ]
         assert (track.name, track.source, track.muted) == ("voice", models.MICROPHONE, True)
 
     async def test_muting_what_does_not_exist(self, signal: RawSignal) -> None:
