@@ -44,9 +44,12 @@ class RoomHost:
     that lets the server ask another one.
     """
 
-    def __init__(self, settings: Settings, tools: Sequence[Tool]) -> None:
+    def __init__(
+        self, settings: Settings, tools: Sequence[Tool], *, model_proxy: str | None = None
+    ) -> None:
         self._settings = settings
         self._tools = tools
+        self._model_proxy = model_proxy
         self._jobs: set[str] = set()
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
@@ -73,6 +76,7 @@ class RoomHost:
             load_threshold=float("inf"),
             load_fnc=self.load,
             num_idle_processes=1,
+            host=settings.http_host,
             port=settings.http_port,
             drain_timeout=settings.drain_timeout,
             log_level=settings.log_level,
@@ -178,7 +182,7 @@ class RoomHost:
         if self._toolbox is None:
             self._toolbox = Toolbox(self._tools, _tool_settings(settings))
         if self._models is None:
-            self._models = ModelService(settings)
+            self._models = ModelService(settings, self._model_proxy)
         if self._api is None:
             self._api = api.LiveKitAPI()
         return RoomSession(

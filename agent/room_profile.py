@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.settings import ReplyPolicy, Settings
+from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,14 @@ class RoomProfile(BaseModel):
         if self.language:
             instructions += f"\n\nAnswer in this language: {self.language}."
         return instructions
+
+    def choose_tools(self, toolbox: Toolbox) -> Toolbox:
+        """The tools that the room has."""
+        if self.tools is None:
+            return toolbox
+        for name in set(self.tools).difference(toolbox.names):
+            logger.warning("metadata names an unknown tool: %.64s", name)
+        return toolbox.only(self.tools)
 
 
 _KEYS = {field.alias or name for name, field in RoomProfile.model_fields.items()}

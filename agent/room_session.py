@@ -75,12 +75,12 @@ class RoomSession:
     ) -> None:
         self._assignment = assignment
         self._settings = settings
-        self._toolbox = toolbox
         self._open_llm = open_llm
         self._profile = RoomProfile.from_metadata(
             ("room metadata", assignment.room_metadata),
             ("dispatch metadata", assignment.dispatch_metadata),
         )
+        self._toolbox = self._profile.choose_tools(toolbox)
         self._room = rtc.Room()
         self._directory = directory
         self._people = People(self._room, directory)
@@ -139,9 +139,7 @@ class RoomSession:
         self._room.on("participant_disconnected", self._on_left)
 
     def _serve(self) -> None:
-        methods = RpcMethods(
-            self._room, self._toolbox, self._tool_names(), max_calls=self._settings.max_rpc_calls
-        )
+        methods = RpcMethods(self._room, self._toolbox, max_calls=self._settings.max_rpc_calls)
         methods.register()
         self._notices.start()
         self._presence.start(methods.names)
@@ -163,14 +161,6 @@ class RoomSession:
         await self._notices.aclose()
         await self._presence.aclose()
         await self._room.disconnect()
-
-    def _tool_names(self) -> tuple[str, ...]:
-        wanted = self._profile.tools
-        if wanted is None:
-            return self._toolbox.names
-        for name in set(wanted).difference(self._toolbox.names):
-            logger.warning("metadata names an unknown tool: %.64s", name)
-        return tuple(name for name in self._toolbox.names if name in wanted)
 
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
@@ -198,7 +188,7 @@ class RoomSession:
             return Assistant(
                 instructions=self._profile.full_instructions(settings),
                 model=self._open_llm(),
-                tools=function_tools(self._toolbox, self._tool_names(), caller),
+                tools=function_tools(self._toolbox, caller),
                 chat_ctx=context,
                 retries=settings.llm_retries,
             )

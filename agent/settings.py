@@ -193,6 +193,12 @@ class Settings(BaseModel):
         description="Open-Meteo forecast endpoint of getWeather",
     )
 
+    http_host: str = Field(
+        "0.0.0.0",  # noqa: S104 - health checks come from outside the container
+        alias="HTTP_HOST",
+        min_length=1,
+        description="address of the health check; 127.0.0.1: this machine only",
+    )
     http_port: int = Field(
         8081, alias="HTTP_PORT", ge=0, le=65_535, description="health check port; 0: any free one"
     )

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from agent.hosting import RoomHost
+from agent.models.proxy import proxy_for
 from agent.settings import Settings, SettingsError
 from tools import TOOLS
 
@@ -37,5 +38,6 @@ def load_settings() -> Settings:
     raise SystemExit(WRONG_SETTINGS)
 
 
-host = RoomHost(load_settings(), TOOLS)
+settings = load_settings()
+host = RoomHost(settings, TOOLS, model_proxy=proxy_for(settings.openai_base_url, os.environ))
 server = host.agent_server()

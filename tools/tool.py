@@ -41,7 +41,6 @@ class Tool:
         function: the function itself, async or not.
         timeout: seconds that a call may take.
         text_argument: wire name of the argument that a payload of bare text is, if any.
-        permission: what a caller must be permitted to do, or None if anyone may call.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Tool:
     function: Function
     timeout: float = DEFAULT_TIMEOUT
     text_argument: str | None = None
-    permission: str | None = None
     context_parameter: str | None = None
 
     def json_schema(self) -> dict[str, object]:
@@ -141,7 +139,6 @@ def tool(
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
-    permission: str | None = None,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -152,7 +149,6 @@ def tool(
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
-    permission: str | None = None,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -164,7 +160,6 @@ def tool(
         name: the wire name, unless it is the function's own in camelCase.
         timeout: seconds that a call may take.
         text_argument: the parameter that a payload of bare text stands for.
-        permission: what a caller must be permitted to do.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -185,7 +180,6 @@ def tool(
             function=function,
             timeout=timeout,
             text_argument=to_camel(text_argument) if text_argument else None,
-            permission=permission,
             context_parameter=context_parameter,
         )
 

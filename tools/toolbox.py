@@ -1,5 +1,6 @@
 """The tools of a worker, and what they share."""
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import aiohttp
@@ -9,7 +10,7 @@ from tools.context import Caller, ToolContext
 from tools.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from tools.settings import ToolSettings
     from tools.tool import Tool
@@ -26,16 +27,20 @@ class Toolbox:
         ValueError: two tools have the same name.
     """
 
-    def __init__(self, tools: "Iterable[Tool]", settings: "ToolSettings") -> None:
+    def __init__(
+        self,
+        tools: "Iterable[Tool]",
+        settings: "ToolSettings",
+        *,
+        _shared: "_Shared | None" = None,
+    ) -> None:
         self.settings = settings
+        self._shared = _shared or _Shared()
         self._tools: dict[str, Tool] = {}
         for tool in tools:
             if tool.name in self._tools:
                 raise ValueError(f"two tools are called {tool.name}")
             self._tools[tool.name] = tool
-        self._caches: dict[type, Cache[object]] = {}
-        self._http: aiohttp.ClientSession | None = None
-        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,6 +59,11 @@ class Toolbox:
         """The tools' wire names, in the order they were given."""
         return tuple(self._tools)
 
+    def only(self, names: "Collection[str]") -> "Toolbox":
+        """The tools of these names, with the same session and caches; unknown names are ignored."""
+        tools = (tool for tool in self if tool.name in names)
+        return Toolbox(tools, self.settings, _shared=self._shared)
+
     def get(self, name: str) -> "Tool":
         """The tool with this wire name; raises NotFound."""
         try:
@@ -69,11 +79,11 @@ class Toolbox:
 
     def context(self, caller: Caller | None = None) -> ToolContext:
         """What `Tool.call` takes; raises Unavailable once the toolbox is closed."""
-        if self._closed:
+        if self._shared.closed:
             raise Unavailable("Shutting down")
-        if self._http is None:
-            self._http = aiohttp.ClientSession()
-        return ToolContext(self, self.settings, self._http, caller)
+        if self._shared.http is None:
+            self._shared.http = aiohttp.ClientSession()
+        return ToolContext(self, self.settings, self._shared.http, caller)
 
     def cache(self, kind: type[V], *, ttl: float, size: int) -> Cache[V]:
         """The toolbox's one cache for values of this type, made when it is first asked for.
@@ -83,15 +93,24 @@ class Toolbox:
             ttl: seconds that a value is kept.
             size: how many values are kept.
         """
-        cache = self._caches.get(kind)
+        cache = self._shared.caches.get(kind)
         if cache is None:
-            cache = self._caches[kind] = Cache[object](ttl=ttl, size=size)
+            cache = self._shared.caches[kind] = Cache[object](ttl=ttl, size=size)
         return cast("Cache[V]", cache)
 
     async def aclose(self) -> None:
         """Ends look-ups under way and closes the HTTP session; calls after it are refused."""
-        self._closed = True
-        for cache in self._caches.values():
+        self._shared.closed = True
+        for cache in self._shared.caches.values():
             await cache.aclose()
-        if self._http is not None:
-            await self._http.close()
+        if self._shared.http is not None:
+            await self._shared.http.close()
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What a toolbox and its selections have in common."""
+
+    caches: dict[type, Cache[object]] = field(default_factory=dict[type, Cache[object]])
+    http: aiohttp.ClientSession | None = None
+    closed: bool = False

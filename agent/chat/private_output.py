@@ -109,6 +109,7 @@ class SnapshotOutput(ReplyOutput):
         self._segment_id = segment_id
         self._directory = directory
         self._suits: bool | None = None
+        self._sid: str | None = None
         self._text = ""
         self._segment = 0
 
@@ -148,9 +149,13 @@ class SnapshotOutput(ReplyOutput):
     async def _suits_the_asker(self) -> bool:
         """Whether the SDK will put the text into the header: it must know the asker, too."""
         identity = self._message.sender.identity
-        if self._suits is None and identity not in self._room.remote_participants:
+        participant = self._room.remote_participants.get(identity)
+        sid = None if participant is None else participant.sid
+        if sid is None or (self._sid is not None and sid != self._sid):
+            # Unknown, or back with what may be another client.
             self._suits = False
         if self._suits is None:
+            self._sid = sid
             try:
                 info = await self._directory.get(identity)
             except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:

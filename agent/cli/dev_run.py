@@ -114,6 +114,9 @@ async def _worker(
         "LIVEKIT_API_KEY": server.api_key,
         "LIVEKIT_API_SECRET": server.api_secret,
         "OPENAI_BASE_URL": model_url,
+        "HTTP_HOST": settings.http_host
+        if "http_host" in settings.model_fields_set
+        else "127.0.0.1",
         # Several workers of one machine must not fight over the port of the health check.
         "HTTP_PORT": str(settings.http_port if "http_port" in settings.model_fields_set else 0),
     }

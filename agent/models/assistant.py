@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable
 from typing import Any
 
 from livekit.agents import Agent, APIError, APITimeoutError, ModelSettings, llm
@@ -64,14 +64,14 @@ class Assistant(Agent):
 
 
 def function_tools(
-    toolbox: Toolbox, names: Iterable[str], caller: Callable[[], Caller | None]
+    toolbox: Toolbox, caller: Callable[[], Caller | None]
 ) -> list[llm.Tool | llm.Toolset]:
     """The model's door to the tools; RPC is the other (agent.rpc).
 
     `caller` tells for whom the model works at that moment. What a tool may not tell anyone it
     does not tell the model either: see tools.errors.
     """
-    return [_function_tool(toolbox.get(name), toolbox, caller) for name in names]
+    return [_function_tool(tool, toolbox, caller) for tool in toolbox]
 
 
 def _function_tool(tool: Tool, toolbox: Toolbox, caller: Callable[[], Caller | None]) -> llm.Tool:

@@ -19,13 +19,14 @@ class ModelService:
     Each session has an LLM of its own, because it listens to its LLM's errors.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, proxy: str | None) -> None:
         key = settings.openai_api_key
         silence = settings.llm_timeout
         self._settings = settings
         self._client = build_client(
             base_url=settings.openai_base_url,
             api_key=key.get_secret_value() if key else None,
+            proxy=proxy,
             timeouts=Timeouts(first_byte=silence, silence=silence),
         )
 

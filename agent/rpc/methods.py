@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable
 
 from livekit import rtc
 
@@ -37,23 +36,20 @@ class RpcMethods:
     a failure stays in the log.
     """
 
-    def __init__(
-        self, room: rtc.Room, toolbox: Toolbox, names: Iterable[str], *, max_calls: int
-    ) -> None:
+    def __init__(self, room: rtc.Room, toolbox: Toolbox, *, max_calls: int) -> None:
         self._room = room
         self._toolbox = toolbox
-        self._tools = [toolbox.get(name) for name in names]
         self._max_calls = max_calls
         self._under_way: Counter[str] = Counter()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The methods' names."""
-        return tuple(tool.name for tool in self._tools)
+        return self._toolbox.names
 
     def register(self) -> None:
         """Makes the methods callable; to be called at once after connecting."""
-        for tool in self._tools:
+        for tool in self._toolbox:
             self._register(tool)
 
     def _register(self, tool: Tool) -> None:

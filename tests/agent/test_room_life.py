@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from livekit import api, rtc
@@ -206,3 +207,9 @@ async def test_two_rooms_at_once_keep_apart(
     for client in clients:
         await client.room.disconnect()
     assert all(len(request.chat.messages) == 2 for request in model.requests)
+
+
+async def test_describe_tools_tells_of_the_rooms_tools_only(enter: Enter) -> None:
+    alice = await enter("alice", metadata='{"tools": ["ping", "describeTools"]}')
+    described = json.loads(await alice.call("describeTools"))["tools"]
+    assert [tool["name"] for tool in described] == ["ping", "describeTools"]

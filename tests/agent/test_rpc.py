@@ -15,8 +15,9 @@ from livekit import rtc
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
+from tools import TOOLS
 
-METHODS = ["getWeather", "getCurrentTime", "ping", "riskyOperation", "describeTools"]
+METHODS = [tool.name for tool in TOOLS]
 
 
 @pytest.fixture

@@ -60,7 +60,6 @@ async def paint_wall(
 def test_a_tool_is_derived_from_its_function() -> None:
     assert paint_wall.name == "paintWall"
     assert paint_wall.description == "Paint a wall."
-    assert paint_wall.permission is None
     schema = paint_wall.json_schema()
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
@@ -77,11 +76,11 @@ def test_a_tool_is_frozen() -> None:
 
 
 def test_a_tool_can_be_named() -> None:
-    @tool(name="doIt", timeout=2, permission="paint")
+    @tool(name="doIt", timeout=2)
     async def anything() -> None:
         """Do it."""
 
-    assert (anything.name, anything.timeout, anything.permission) == ("doIt", 2, "paint")
+    assert (anything.name, anything.timeout) == ("doIt", 2)
 
 
 def test_functions_that_cannot_be_tools_are_refused() -> None:

@@ -18,13 +18,7 @@ async def who_asks(context: ToolContext) -> str | None:
 
 async def test_tools_by_name() -> None:
     async with Toolbox(TOOLS, ToolSettings()) as toolbox:
-        assert toolbox.names == (
-            "getWeather",
-            "getCurrentTime",
-            "ping",
-            "riskyOperation",
-            "describeTools",
-        )
+        assert toolbox.names == tuple(tool.name for tool in TOOLS)
         assert tuple(toolbox) == TOOLS
         assert len(toolbox) == len(TOOLS)
         assert toolbox.get("ping") is ping
