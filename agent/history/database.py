@@ -50,11 +50,6 @@ class Database:
         """Whether the latest use of it succeeded."""
         self._engine: AsyncEngine | None = None
 
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return "sqlite" if self.url.is_sqlite else "postgresql"
-
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction that sees one state of the database."""

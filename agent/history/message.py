@@ -5,6 +5,7 @@ Their representations leave out what people wrote: they end up in logs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
@@ -17,6 +18,7 @@ FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
 MAX_ID_LENGTH: Final = 256
 """Characters in an id, an identity or the name of a room."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER: Final = 2**63 - 1
 _PRIVATE_PREFIX: Final = "private:"
 
@@ -25,7 +27,7 @@ def check_id(what: str, value: str) -> None:
     """Raises InvalidValueError unless the value can be told from all others in any database."""
     if not 0 < len(value) <= MAX_ID_LENGTH:
         raise InvalidValueError(f"{what} must have 1 to {MAX_ID_LENGTH} characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _SURROGATE.search(value):
         # Replacing them, as is done in texts, could make two ids one.
         raise InvalidValueError(f"{what} must not have half a surrogate pair")
 

@@ -34,7 +34,7 @@ class SqlHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._write = SqlWrites(self._database.dialect)
+        self._write = SqlWrites()
         self._commits = GroupCommit(self._database, on_rollback=self._write.forget_threads)
 
     def __str__(self) -> str:

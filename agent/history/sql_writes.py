@@ -8,9 +8,19 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    TextClause,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from agent.history.errors import NotFoundError, RejectedError
 from agent.history.message import Feedback, Message, MessageKey, Summary, ThreadKey
@@ -31,11 +41,29 @@ _ERASED: Final[dict[str, Any]] = {
 }
 
 
+def _insert_new(table: Table, returned: str, given: tuple[str, ...] = ()) -> TextClause:
+    """Adds a row unless there is one with its key; both databases know this form.
+
+    SQLAlchemy's own, of each dialect, is compiled anew each time: that takes as long as the rest.
+    """
+    columns = [c for c in table.columns if (c.name in given if given else c.name != returned)]
+    names = ", ".join(column.name for column in columns)
+    places = ", ".join(f":{column.name}" for column in columns)
+    return text(
+        f"INSERT INTO {table.name} ({names}) VALUES ({places}) "  # noqa: S608 - names of ours
+        f"ON CONFLICT DO NOTHING RETURNING {returned}"
+    ).bindparams(*(bindparam(column.name, type_=column.type) for column in columns))
+
+
+_ADD_THREAD: Final = _insert_new(threads, "id", ("room", "owner"))
+_ADD_MESSAGE: Final = _insert_new(messages, "position")
+_ADD_REACTION: Final = _insert_new(reactions, "id")
+
+
 class SqlWrites:
     """Writes for one database; remembers the numbers of the threads that it has written to."""
 
-    def __init__(self, dialect: str) -> None:
-        self._insert = sqlite_insert if dialect == "sqlite" else postgres_insert
+    def __init__(self) -> None:
         self._known: OrderedDict[ThreadKey, int] = OrderedDict()
 
     def forget_threads(self) -> None:
@@ -44,13 +72,11 @@ class SqlWrites:
 
     async def add_message(self, connection: AsyncConnection, message: Message) -> bool:
         values = await self._values(connection, message)
-        added = self._insert(messages).values(values).on_conflict_do_nothing()
-        return await connection.scalar(added.returning(messages.c.position)) is not None
+        return await connection.scalar(_ADD_MESSAGE, values) is not None
 
     async def begin_answer(self, connection: AsyncConnection, answer: Message) -> Message:
         values = await self._values(connection, answer)
-        added = self._insert(messages).values(values).on_conflict_do_nothing()
-        if await connection.scalar(added.returning(messages.c.position)) is not None:
+        if await connection.scalar(_ADD_MESSAGE, values) is not None:
             return answer
         former = await connection.execute(
             select(
@@ -89,7 +115,7 @@ class SqlWrites:
             .returning(messages.c.position)
         )
         if updated is None:
-            await connection.execute(self._insert(messages).values(values))
+            await connection.execute(insert(messages).values(values))
 
     async def ask_again(
         self,
@@ -149,8 +175,7 @@ class SqlWrites:
             "emoji": emoji,
         }
         if present:
-            added = self._insert(reactions).values(values).on_conflict_do_nothing()
-            await connection.execute(added)
+            await connection.execute(_ADD_REACTION, values)
         else:
             same = (reactions.c[name] == value for name, value in values.items())
             await connection.execute(delete(reactions).where(*same))
@@ -158,15 +183,18 @@ class SqlWrites:
     async def set_feedback(
         self, connection: AsyncConnection, message: MessageKey, given: Feedback
     ) -> None:
-        key = {
-            "position": await self._position(connection, message),
-            "identity": given.identity,
-        }
-        opinion = {"value": json.dumps(given.value), "comment": given.comment}
-        added = self._insert(feedback).values(key | opinion)
+        position = await self._position(connection, message)
         await connection.execute(
-            added.on_conflict_do_update(
-                index_elements=[feedback.c.position, feedback.c.identity], set_=opinion
+            delete(feedback).where(
+                feedback.c.position == position, feedback.c.identity == given.identity
+            )
+        )
+        await connection.execute(
+            insert(feedback).values(
+                position=position,
+                identity=given.identity,
+                value=json.dumps(given.value),
+                comment=given.comment,
             )
         )
 
@@ -232,8 +260,8 @@ class SqlWrites:
         """The number of a thread, which is made if there is none."""
         found = await self._find_thread(connection, thread)
         if found is None:
-            added = self._insert(threads).values(room=thread.room, owner=thread.owner or "")
-            found = await connection.scalar(added.on_conflict_do_nothing().returning(threads.c.id))
+            key = {"room": thread.room, "owner": thread.owner or ""}
+            found = await connection.scalar(_ADD_THREAD, key)
         if found is None:
             # Another worker made it in this moment; its transaction has ended since.
             found = await self._find_thread(connection, thread)

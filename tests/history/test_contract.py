@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
 from agent.history.errors import InvalidValueError, NotAllowedError, NotFoundError
 from agent.history.history import History
 from agent.history.message import Feedback, MessageKey, Reaction, Summary, ThreadKey
+from agent.history.schema import feedback
 from tests.history.conftest import NewHistory
 from tests.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
 
@@ -263,7 +267,7 @@ async def test_reactions_come_with_their_message(history: History) -> None:
             await history.set_reaction(answer.key, emoji, asker="ann")
 
 
-async def test_feedback_is_checked_and_repeated(history: History) -> None:
+async def test_the_last_feedback_of_each_is_kept(history: History, database_url: str) -> None:
     answer = await take_turn(history, asked("1"))
     for value in ("up", "down", 5, -0.5):
         await history.set_feedback(answer.key, Feedback("bob", value, "fine\0"))
@@ -272,6 +276,11 @@ async def test_feedback_is_checked_and_repeated(history: History) -> None:
             await history.set_feedback(answer.key, Feedback("bob", value))
     with pytest.raises(InvalidValueError):
         await history.set_feedback(answer.key, Feedback("bob", "up", "x" * 4_001))
+    database = Database(DatabaseUrl.parse(database_url))
+    async with database.read() as connection:
+        rows = (await connection.execute(select(feedback))).all()
+    await database.aclose()
+    assert [(row.identity, row.value, row.comment) for row in rows] == [("bob", "-0.5", "fine\0")]
 
 
 async def test_a_summary_says_how_far_it_goes(history: History) -> None:
