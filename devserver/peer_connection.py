@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -152,13 +151,13 @@ class PeerConnection:
             if section.subscribed:
                 section.pause(paused=self._participant.subscriptions.is_paused(section.subscribed))
 
-    async def add_candidate(self, candidate_init: str) -> None:
+    async def add_candidate(self, text: str) -> None:
         """Add a candidate that the client trickled; malformed and ``.local`` ones are dropped.
 
         Names under ``.local`` need multicast DNS. They are not needed: the server's candidates
         are reachable, and the client's address shows in its connectivity checks.
         """
-        candidate = _parse_candidate(candidate_init)
+        candidate = _parse_candidate(text)
         transceivers = self._pc.getTransceivers()
         self._candidates += 1
         if candidate is None or self._closed or self._candidates > self._limits.ice_candidates:
@@ -185,6 +184,8 @@ class PeerConnection:
         description = SessionDescription.parse(sdp)
         if len(description.media) > self._limits.sections_per_connection:
             raise NegotiationError("too many media sections")
+        if not description.media:
+            raise NegotiationError("no media sections")
         self._notice_ice_restart(description)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for transceiver in self._pc.getTransceivers():
@@ -266,13 +267,12 @@ class PeerConnection:
         self.data.add(channel)
 
 
-def _parse_candidate(candidate_init: str) -> RTCIceCandidate | None:
+def _parse_candidate(text: str) -> RTCIceCandidate | None:
+    if not text or ".local" in text:
+        return None
     try:
-        text = json.loads(candidate_init).get("candidate", "")
-        if not text or ".local" in text:
-            return None
         candidate = candidate_from_sdp(text.removeprefix("candidate:"))
-    except (ValueError, AttributeError, AssertionError, IndexError, TypeError):
+    except (ValueError, AssertionError, IndexError):
         log.debug("ignored a malformed candidate")
         return None
     return candidate if candidate.protocol.lower() == "udp" else None

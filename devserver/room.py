@@ -98,12 +98,13 @@ class Room:
 
     # --- what they are told
 
-    def announce(self, participant: Participant) -> None:
+    def announce(self, participant: Participant, *, to_itself: bool = True) -> None:
         """Tell everyone how ``participant`` is now; of a hidden one only itself is told."""
         participant.info.version += 1
         update = rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[participant.info]))
         for receiver in self.participants.values():
-            if receiver is participant or not participant.permission.hidden:
+            told = to_itself if receiver is participant else not participant.permission.hidden
+            if told:
                 receiver.signal.send(update)
 
     def set_metadata(self, metadata: str) -> None:

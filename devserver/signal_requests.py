@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
         case "offer":
             await offer(participant, request.offer)
         case "trickle":
-            await participant.connection.add_candidate(request.trickle.candidateInit)
+            await _trickle(participant, request.trickle)
         case "add_track":
             add_track(participant, request.add_track)
         case "mute":
@@ -50,7 +51,13 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
 
 
 async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
-    """Answer an offer; a client whose offer cannot be answered has to join anew."""
+    """Answer an offer; a client whose offer cannot be answered has to join anew.
+
+    What is no session description at all is passed over, as by livekit-server.
+    """
+    if not description.sdp.startswith("v="):
+        log.warning("%s offered no session description", participant.identity)
+        return
     try:
         await participant.connection.answer(description)
     except NegotiationError as error:
@@ -58,6 +65,20 @@ async def offer(participant: Participant, description: rtc.SessionDescription) -
         participant.remove(
             models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
         )
+
+
+async def _trickle(participant: Participant, request: rtc.TrickleRequest) -> None:
+    try:
+        candidate = json.loads(request.candidateInit)["candidate"]
+    except (ValueError, LookupError, TypeError) as error:
+        _respond(
+            participant,
+            rtc.RequestResponse(
+                reason=rtc.RequestResponse.UNCLASSIFIED_ERROR, message=str(error), trickle=request
+            ),
+        )
+        return
+    await participant.connection.add_candidate(str(candidate))
 
 
 def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:

@@ -132,7 +132,7 @@ class Signalling:
         signal.send(rtc.SignalResponse(join=self._join_response(room, participant)))
         room.admit(participant)
         participant.info.state = models.ParticipantInfo.JOINED
-        room.announce(participant)
+        room.announce(participant, to_itself=False)
         participant.send_token()
         return participant
 

@@ -136,6 +136,7 @@ class TestValidation:
             ("", "join_request is required"),
             ("*", "cannot base64 decode wrapped join request"),
             ("____", "cannot unmarshal wrapped join request"),
+            (encoded(rtc.JoinRequest(metadata="x" * (1 << 20))), "join request too large"),
         ],
     )
     async def test_a_malformed_join_request(

@@ -73,6 +73,38 @@ class TestRequests:
         assert gone.identity == "someone"
         assert other.connection_state == client.ConnectionState.CONN_CONNECTED
 
+    async def test_a_garbled_candidate_is_answered(self, signal: RawSignal) -> None:
+        trickle = rtc.TrickleRequest(candidateInit="garbage")
+        await signal.send(rtc.SignalRequest(trickle=trickle))
+        response = (await signal.next("request_response")).request_response
+        assert response.reason == rtc.RequestResponse.UNCLASSIFIED_ERROR
+        assert response.trickle == trickle
+        unusable = rtc.TrickleRequest(candidateInit='{"candidate": "candidate:1 1 udp x y"}')
+        await signal.send(rtc.SignalRequest(trickle=unusable))
+        await signal.send(rtc.SignalRequest(ping=1))
+        await signal.next("pong")
+
+    async def test_an_offer_that_is_none_is_ignored(self, signal: RawSignal) -> None:
+        offer = rtc.SessionDescription(type="offer", sdp="nonsense", id=1)
+        await signal.send(rtc.SignalRequest(offer=offer))
+        await signal.send(rtc.SignalRequest(ping=1))
+        await signal.next("pong")
+
+    @pytest.mark.parametrize(
+        "media",
+        ["", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\n"],
+    )
+    async def test_who_offers_what_cannot_be_answered_joins_anew(
+        self, signal: RawSignal, media: str
+    ) -> None:
+        sdp = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{media}"
+        offer = rtc.SessionDescription(type="offer", sdp=sdp, id=1)
+        await signal.send(rtc.SignalRequest(offer=offer))
+        leave = (await signal.next("leave")).leave
+        assert leave.reason == models.DisconnectReason.STATE_MISMATCH
+        assert leave.action == rtc.LeaveRequest.RECONNECT
+        await signal.closed()
+
     async def test_an_empty_request_is_ignored(self, signal: RawSignal) -> None:
         await signal.socket.send_bytes(b"")
         await signal.send(rtc.SignalRequest(ping=1))
