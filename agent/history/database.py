@@ -115,7 +115,8 @@ def _postgres(url: DatabaseUrl) -> AsyncEngine:
 
 def _sqlite(url: DatabaseUrl) -> AsyncEngine:
     if url.file is not None:
-        url.file.parent.mkdir(parents=True, exist_ok=True)
+        # What people said in private is for nobody else on the machine.
+        url.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_async_engine(
         url.url,
         connect_args={"timeout": BUSY_TIMEOUT},

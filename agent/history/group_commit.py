@@ -29,6 +29,8 @@ MAX_BATCH: Final = 256
 MAX_WAITING: Final = 10_000
 """Writes that wait for their transaction; beyond that they fail at once."""
 
+CLOSE_TIMEOUT: Final = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Write:
@@ -66,9 +68,13 @@ class GroupCommit:
         return await outcome
 
     async def aclose(self) -> None:
-        """Returns when what was asked for is done; each transaction has its time limit."""
+        """Does what was asked for, for CLOSE_TIMEOUT seconds; the rest fails."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        while self._waiting:
+            _settle(self._waiting.popleft().outcome, UnavailableError("the history is closed"))
 
     async def _commit_all(self) -> None:
         while self._waiting:
@@ -84,6 +90,10 @@ class GroupCommit:
             self._on_rollback()
             await self._commit_each(batch, error)
             return
+        except asyncio.CancelledError:
+            for write in batch:
+                _settle(write.outcome, UnavailableError("the history is closed"))
+            raise
         except Exception as error:
             # The boundary of a transaction: its writers are told, the next ones get their turn.
             self._on_rollback()

@@ -73,6 +73,21 @@ async def test_an_undone_transaction_leaves_nothing_remembered(
     assert await history.add_message(asked("1"))
 
 
+async def test_the_end_does_not_wait_for_a_slow_database(
+    history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "CLOSE_TIMEOUT", 0.05)
+    database.open.clear()
+    database.asked.clear()
+    call = asyncio.create_task(history.add_message(asked("1")))
+    async with asyncio.timeout(5):
+        await database.asked.wait()
+        later = asyncio.create_task(history.add_message(asked("2")))
+        await history.aclose()
+        outcomes = await asyncio.gather(call, later, return_exceptions=True)
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+
+
 async def test_the_writes_that_wait_are_bounded(
     history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
