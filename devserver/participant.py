@@ -252,6 +252,8 @@ class Participant:
         One that leaves closes it at the same time as it says so on the signal connection, where its
         word may arrive later: that is waited for.
         """
+        if self.closed or self._leave_timer is not None:
+            return
         self._leave_timer = asyncio.get_running_loop().call_later(
             _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
         )
