@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("devserver.data")
 
 RELIABLE = models.DataPacket.RELIABLE
-LOSSY = models.DataPacket.LOSSY
 
 
 class Forwarder:
@@ -96,31 +95,33 @@ def _sign(packet: models.DataPacket, sender: Participant) -> bool:
     Only an agent may speak for another participant, in chat messages and text streams, which are
     then marked as generated. A hidden participant sends without a name.
     """
-    visible = not sender.permission.hidden
-    identity, participant_sid = (sender.identity, sender.sid) if visible else ("", "")
     field = packet.WhichOneof("value")
-    on_behalf = (
-        sender.is_agent
-        and packet.participant_identity
-        and packet.participant_identity != sender.identity
-    )
+    if field == "metrics" or (field == "transcription" and not sender.is_agent):
+        return False
+    visible = not sender.permission.hidden
+    identity = sender.identity if visible else ""
     if field == "user":
         packet.user.participant_identity = identity
-        packet.user.participant_sid = participant_sid
-    elif field == "chat_message" and on_behalf:
-        packet.chat_message.generated = True
-    elif field == "stream_header" and on_behalf and packet.stream_header.HasField("text_header"):
-        packet.stream_header.text_header.generated = True
-    elif (field == "transcription" and not sender.is_agent) or field == "metrics":
-        return False
-    speaks_for_another = on_behalf and (
-        field == "chat_message"
-        or (field == "stream_header" and packet.stream_header.HasField("text_header"))
-    )
-    if not speaks_for_another:
+        packet.user.participant_sid = sender.sid if visible else ""
+    if not _speaks_for_another(packet, sender):
         packet.participant_identity = identity
+    elif field == "chat_message":
+        packet.chat_message.generated = True
+    else:
+        packet.stream_header.text_header.generated = True
     packet.participant_sid = sender.sid
     return True
+
+
+def _speaks_for_another(packet: models.DataPacket, sender: Participant) -> bool:
+    return (
+        sender.is_agent
+        and packet.participant_identity not in ("", sender.identity)
+        and (
+            packet.HasField("chat_message")
+            or (packet.HasField("stream_header") and packet.stream_header.HasField("text_header"))
+        )
+    )
 
 
 def _record(

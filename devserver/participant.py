@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from .signal_connection import SignalConnection
     from .track import PublishedTrack
 
-log = logging.getLogger("devserver.participant")
-
 _LEAVE_GRACE_SECONDS = 0.5
 
 
@@ -49,7 +46,6 @@ class Participant:
         self.server = room.server
         self.token = token
         self.signal = signal
-        self.client = join.client_info
         self.auto_subscribe = join.connection_settings.auto_subscribe
         claims = token.claims
         self._video = token.video
