@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Set
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
+from agent.chat.arrival_order import ArrivalOrder, Turn
 from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.packets import MAX_ID_LENGTH, ChatPacket, parse_packet
 from agent.chat.people import People
@@ -27,6 +28,11 @@ MAX_SEEN = 10_000
 
 MAX_TOPICS_TOLD = 1_000
 """Pairs of sender and unknown topic that are remembered as told."""
+
+PATIENCE = 0.5
+"""Seconds that a message waits for those that its sender began earlier."""
+
+_UNKNOWN = ""
 
 _WHOSE_PACKET = Refusal(
     409,
@@ -78,7 +84,7 @@ class Inbox:
         self._deliver = deliver
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._topics_told: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._open: Counter[str] = Counter()
+        self._order = ArrivalOrder(PATIENCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
@@ -98,61 +104,72 @@ class Inbox:
 
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         try:
-            self._start(identity, self._read(reader, identity))
+            self._start(identity, lambda turn: self._read(reader, identity, turn))
         except Refusal as refusal:
             reader.close()
             self._notices.refuse(identity, refusal, reader.info.stream_id[:MAX_ID_LENGTH])
 
     def _on_packet(self, packet: rtc.DataPacket) -> None:
-        if packet.participant is not None:
-            self._take_packet(packet, self._people.known(packet.participant.identity))
+        participant = packet.participant
+        identity = participant.identity if participant is not None else _UNKNOWN
+        if participant is not None and not self._order.waiting(identity):
+            self._take_packet(packet, self._people.known(identity))
             return
         known = frozenset(self._room.remote_participants)
         try:
-            self._start("", self._take_packet_of_newcomer(packet, known))
-        except Refusal:
-            logger.warning("too many packets of unknown senders at once; one is dropped")
+            self._start(identity, lambda turn: self._take_in_turn(packet, identity, turn, known))
+        except Refusal as refusal:
+            if participant is not None:
+                self._notices.refuse(identity, refusal)
+            else:
+                logger.warning("too many packets of unknown senders at once; one is dropped")
 
-    async def _take_packet_of_newcomer(self, packet: rtc.DataPacket, known: Set[str]) -> None:
-        """A packet whose sender the SDK cannot name: a server API's, or a newcomer's.
-
-        It is a newcomer's if there is one who was not announced when it came. With several of
-        them it cannot be told whose it is; they are asked to send it again.
-        """
-        newcomers = await self._people.unannounced(known)
-        if len(newcomers) == 1:
-            self._take_packet(packet, newcomers[0])
-            return
-        for newcomer in newcomers:
-            self._notices.refuse(newcomer.identity, _WHOSE_PACKET)
-
-    def _start(self, identity: str, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, identity: str, work: Callable[[Turn], Coroutine[Any, Any, None]]) -> None:
         """Runs what takes a while for one message, so many of one sender at a time."""
-        if self._open[identity] >= self._limits.open_messages:
-            work.close()
+        if self._order.waiting(identity) >= self._limits.open_messages:
             raise Refusal(429, "Too many messages at once.", retry_after=1.0)
-        self._open[identity] += 1
-        task = asyncio.create_task(work, name="incoming message")
+        turn = self._order.enter(identity)
+        task = asyncio.create_task(work(turn), name="incoming message")
         self._tasks.add(task)
-        task.add_done_callback(lambda task: self._done(task, identity))
+        task.add_done_callback(lambda task: self._done(task, identity, turn))
 
-    def _done(self, task: asyncio.Task[None], identity: str) -> None:
+    def _done(self, task: asyncio.Task[None], identity: str, turn: Turn) -> None:
         self._tasks.discard(task)
-        self._open[identity] -= 1
-        if not self._open[identity]:
-            del self._open[identity]
+        self._order.leave(identity, turn)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("an incoming message could not be read", exc_info=error)
 
-    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
+    async def _take_in_turn(
+        self, packet: rtc.DataPacket, identity: str, turn: Turn, known: Set[str]
+    ) -> None:
+        """A packet that comes behind others, or whose sender the SDK cannot name.
+
+        The latter is a server API's, or a newcomer's if there is one who was not announced when
+        it came. With several of them it cannot be told whose it is; they are asked to send it
+        again.
+        """
+        if identity != _UNKNOWN:
+            senders = [self._people.known(identity)]
+        else:
+            senders = await self._people.unannounced(known)
+        await self._order.forerunners(identity, turn)
+        if len(senders) == 1:
+            self._take_packet(packet, senders[0])
+            return
+        for sender in senders:
+            self._notices.refuse(sender.identity, _WHOSE_PACKET)
+
+    async def _read(self, reader: rtc.TextStreamReader, identity: str, turn: Turn) -> None:
         info = reader.info
         try:
             text = await self._read_text(reader)
+            sender = await self._people.find(identity)
+            await self._order.forerunners(identity, turn)
             attributes = info.attributes or {}
             self._accept(
                 IncomingMessage(
                     id=info.stream_id,
-                    sender=await self._people.find(identity),
+                    sender=sender,
                     text=text,
                     timestamp=info.timestamp or int(time.time() * 1000),
                     form=Form.STREAM,

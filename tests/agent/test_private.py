@@ -77,14 +77,17 @@ async def test_nobody_else_gets_a_byte_of_it(
     assert last["textLength"] == len(text)
     assert last["sha256"] == hashlib.sha256(text.encode()).hexdigest()
     await alice.notice("answer.finished", inReplyTo=message)
-    streams = [a for a in alice.answers if a.attributes.get("scope") == "private"]
     if client_protocol >= 2:
-        assert _joined(streams) == text
+        await alice.until(lambda: _joined(_private_streams(alice)) == text)
     else:
-        assert streams == []
+        assert _private_streams(alice) == []
     await bob.ask("anything new?")
     assert told(embedded, room_name, MARK) == {"alice"}
     assert bob.notices("answer.finished", inReplyTo=message) == []
+
+
+def _private_streams(client: ChatClient) -> list[Answer]:
+    return [answer for answer in client.answers if answer.attributes.get("scope") == "private"]
 
 
 def _joined(streams: list[Answer]) -> str:

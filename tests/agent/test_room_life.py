@@ -165,10 +165,11 @@ async def test_a_worker_that_stops_leaves_its_rooms(
     model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
     message = await alice.say("tell me a story")
     await alice.begun_answer_to(message)
-    waiting = await alice.say("and another one")
+    await alice.send_packet({"type": "chat", "id": "waiting", "text": "and another one"})
+    await alice.call("ping")  # What was sent before it has arrived, too.
     await worker.server.aclose()
     assert (await alice.answer_to(message)).finish_reason == "interrupted"
-    assert (await alice.notice("error", code=503))["messageIds"] == [waiting]
+    assert (await alice.notice("error", code=503))["messageIds"] == ["waiting"]
     await alice.until(lambda: alice.agent is None)
 
 
