@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from .server import RoomServer
+from devserver.server import RoomServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from .server import RoomServer
+from devserver.server import RoomServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

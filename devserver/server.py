@@ -9,22 +9,23 @@ from aiohttp import web
 from livekit.protocol import models
 from livekit.protocol import room as room_proto
 
-from . import aiortc_private, sid
-from .auth import Authenticator
-from .cors import cors
-from .faults import Faults
-from .limits import Limits, RoomLimitError
-from .packets import PacketRecord
-from .room import Room
-from .services import Service, services
-from .signalling import Signalling
-from .tasks import TaskSet
+from devserver import sid
+from devserver.auth import Authenticator
+from devserver.data.packets import PacketRecord
+from devserver.faults import Faults
+from devserver.limits import Limits, RoomLimitError
+from devserver.media import aiortc_private
+from devserver.rooms.room import Room
+from devserver.services import Service, services
+from devserver.signalling.cors import cors
+from devserver.signalling.signalling import Signalling
+from devserver.tasks import TaskSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from .listeners import RoomListener
+    from devserver.rooms.listeners import RoomListener
 
 _SHUTDOWN_SECONDS = 2.0
 

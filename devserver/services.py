@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .agents import AgentWorkers
-from .dispatch import Dispatcher
-from .dispatch_service import AgentDispatchService
-from .room_service import RoomService
-from .twirp import Twirp
-from .webhooks import Webhooks
+from devserver.agents.agents import AgentWorkers
+from devserver.agents.dispatch import Dispatcher
+from devserver.api.dispatch_service import AgentDispatchService
+from devserver.api.room_service import RoomService
+from devserver.api.twirp import Twirp
+from devserver.api.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aiohttp import web
 
-    from .server import RoomServer
+    from devserver.server import RoomServer
 
 
 class Service(Protocol):

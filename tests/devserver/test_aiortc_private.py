@@ -1,4 +1,4 @@
-"""What devserver/aiortc_private.py leans on in aiortc is there, and does what it is taken to do."""
+"""What devserver.media.aiortc_private needs of aiortc is there, and does what it is taken for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
-from devserver import aiortc_private
-from devserver.rtp_receiver import RtpReceiver
+from devserver.media import aiortc_private
+from devserver.media.rtp_receiver import RtpReceiver
 from devserver.tasks import TaskSet
 from tests.devserver.room_events import WITHIN
 

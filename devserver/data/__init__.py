@@ -1,0 +1,1 @@
+"""Data packets: channels, routing, the record of what was forwarded."""

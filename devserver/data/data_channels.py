@@ -1,0 +1,132 @@
+"""The data channels of one participant, with bounds on what waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiortc import RTCDataChannel
+
+    from devserver.faults import Faults
+    from devserver.limits import Limits
+
+log = logging.getLogger("devserver.data")
+
+RELIABLE_LABEL = "_reliable"
+LOSSY_LABEL = "_lossy"
+_LABELS = {models.DataPacket.RELIABLE: RELIABLE_LABEL, models.DataPacket.LOSSY: LOSSY_LABEL}
+_KINDS = {label: kind for kind, label in _LABELS.items()}
+
+
+class DataChannels:
+    """The reliable and the lossy channel, which the client opens itself.
+
+    What is sent before its channel is open waits for it.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        faults: Faults,
+        receive: Callable[[bytes, models.DataPacket.Kind], None],
+    ) -> None:
+        self._limits = limits
+        self._faults = faults
+        self._receive = receive
+        self._channels: dict[str, RTCDataChannel] = {}
+        self._waiting: dict[str, list[bytes]] = {}
+        self._delayed: deque[tuple[float, bytes, str]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._overflowing = False
+
+    def add(self, channel: RTCDataChannel) -> None:
+        """Use a channel that the client opened; one of another label is ignored."""
+        kind = _KINDS.get(channel.label)
+        if kind is None:
+            return
+        self._channels[channel.label] = channel
+
+        def receive(message: str | bytes) -> None:
+            if isinstance(message, bytes):
+                self._receive(message, kind)
+
+        channel.on("message", receive)
+        for data in self._waiting.pop(channel.label, ()):
+            self._write(data, channel.label)
+
+    def send(self, data: bytes, kind: models.DataPacket.Kind) -> bool:
+        """Send ``data``; return whether it is on its way.
+
+        Data past the limit is dropped, reliable data too, as livekit-server does with a reader
+        that is too slow.
+        """
+        if kind == models.DataPacket.LOSSY and self._faults.loses(self._faults.data_loss):
+            return False
+        label = _LABELS[kind]
+        if self._faults.data_delay or self._delayed:
+            self._delay(data, label)
+            return True
+        return self._write(data, label)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._delayed.clear()
+        self._waiting.clear()
+        self._channels.clear()
+
+    def _write(self, data: bytes, label: str) -> bool:
+        channel = self._channels.get(label)
+        if channel is None:
+            waiting = self._waiting.setdefault(label, [])
+            if not self._has_room(data, label, sum(map(len, waiting))):
+                return False
+            waiting.append(data)
+            return True
+        if channel.readyState != "open":
+            return False
+        if not self._has_room(data, label, channel.bufferedAmount):
+            return False
+        try:
+            channel.send(data)
+        except ValueError:  # larger than the client takes
+            log.warning("dropped a data packet of %d bytes: the client takes less", len(data))
+            return False
+        return True
+
+    def _has_room(self, data: bytes, label: str, queued: int) -> bool:
+        limits = self._limits
+        reliable = label == RELIABLE_LABEL
+        limit = limits.data_queue_size if reliable else limits.lossy_queue_size
+        overflowing = queued + len(data) > limit
+        if overflowing and not self._overflowing:
+            log.warning("dropping data: the client does not read its %s channel", label)
+        self._overflowing = overflowing
+        return not overflowing
+
+    def _delay(self, data: bytes, label: str) -> None:
+        """Send later, but never before what was to be sent earlier."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._faults.data_delay
+        if self._delayed:
+            due = max(due, self._delayed[-1][0])
+        self._delayed.append((due, data, label))
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._send_due)
+
+    def _send_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._delayed and self._delayed[0][0] <= loop.time():
+            _, data, label = self._delayed.popleft()
+            self._write(data, label)
+        if self._delayed:
+            self._timer = loop.call_at(self._delayed[0][0], self._send_due)

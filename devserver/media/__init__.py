@@ -1,0 +1,1 @@
+"""Peer connections, and audio and video forwarded without decoding."""

@@ -1,0 +1,198 @@
+"""Sends the RTP of tracks to one subscriber, in one media section."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from aiortc import clock
+from aiortc.codecs import is_rtx
+from aiortc.rtp import (
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    HeaderExtensionsMap,
+    RtcpPsfbPacket,
+    RtcpRtpfbPacket,
+    RtcpSdesPacket,
+    RtcpSenderInfo,
+    RtcpSourceInfo,
+    RtcpSrPacket,
+    RtpPacket,
+    wrap_rtx,
+)
+
+from devserver.media import aiortc_private
+
+if TYPE_CHECKING:
+    from aiortc import RTCRtpTransceiver
+    from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
+    from aiortc.rtp import AnyRtcpPacket
+
+    from devserver.media.track import PublishedTrack
+    from devserver.tasks import TaskSet
+
+_REPORT_INTERVAL_SECONDS = 1.0
+_HISTORY_PACKETS = 256
+_SDES_CNAME = 1
+
+
+class RtpSender:
+    """Sends one track in a section: packets out, feedback from the subscriber in.
+
+    It has an SSRC of its own. A section that carries one track after another would otherwise play
+    the rest of the former one, which waits in the subscriber's jitter buffer.
+    """
+
+    def __init__(
+        self, transceiver: RTCRtpTransceiver, track: PublishedTrack, tasks: TaskSet
+    ) -> None:
+        self.track = track
+        """The track whose packets are sent."""
+        self._transceiver = transceiver
+        self._transport = aiortc_private.transport_of(transceiver)
+        self._tasks = tasks
+        aiortc_private.renew_ssrcs(transceiver)
+        self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
+        self._extensions = HeaderExtensionsMap()
+        self._payload_types: dict[int | None, int | None] = {}
+        self._retransmission_payload_types: dict[int, int | None] = {}
+        self._retransmission_sequence = 0
+        self._ready = False
+        self._reporter: asyncio.Task[object] | None = None
+        self._skipped = 0
+        self._last: tuple[int, int, float] | None = None
+        self._history: OrderedDict[int, RtpPacket] = OrderedDict()
+        self._packet_count = 0
+        self._octet_count = 0
+        self.paused = False
+        """Whether the subscriber does not want packets for now."""
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        """Send as ``parameters`` describe from now on."""
+        self._extensions.configure(parameters)
+        self._payload_types.clear()
+        self._retransmission_payload_types = {
+            apt: codec.payloadType
+            for codec in parameters.codecs
+            if is_rtx(codec) and isinstance(apt := codec.parameters.get("apt"), int)
+        }
+        aiortc_private.register_sender(self._transport, self, parameters)
+        if self._reporter is None:
+            cname = parameters.rtcp.cname or ""
+            self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
+        if not self._ready:
+            self._ready = True
+            await self.track.request_keyframe()
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        self._ready = False
+        aiortc_private.unregister_sender(self._transport, self)
+        if self._reporter is not None:
+            self._reporter.cancel()
+
+    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
+        """Send a packet of the track to the subscriber."""
+        if not self._ready:
+            return
+        if self.paused:
+            self._skipped += 1  # the subscriber is to see no gap
+            return
+        payload_type = self._payload_type(codec)
+        if payload_type is None:
+            return
+        forwarded = RtpPacket(
+            payload_type=payload_type,
+            marker=packet.marker,
+            sequence_number=(packet.sequence_number - self._skipped) & 0xFFFF,
+            timestamp=packet.timestamp,
+            ssrc=self._ssrc,
+            payload=packet.payload,
+        )
+        forwarded.extensions.mid = self._transceiver.mid
+        forwarded.extensions.audio_level = packet.extensions.audio_level
+        if self._transceiver.kind == "video":
+            self._remember(forwarded)
+        self._last = (packet.timestamp, codec.clockRate, time.monotonic())
+        self._packet_count += 1
+        self._octet_count += len(packet.payload)
+        await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
+
+    def _payload_type(self, codec: RTCRtpCodecParameters) -> int | None:
+        """Return the subscriber's number for the publisher's codec, or None if it has none."""
+        if codec.payloadType not in self._payload_types:
+            self._payload_types[codec.payloadType] = _matching_payload_type(
+                codec, aiortc_private.codecs_of(self._transceiver)
+            )
+        return self._payload_types[codec.payloadType]
+
+    def _remember(self, packet: RtpPacket) -> None:
+        self._history[packet.sequence_number] = packet
+        if len(self._history) > _HISTORY_PACKETS:
+            self._history.popitem(last=False)
+
+    # --- called by aiortc's transport
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            await self.track.request_keyframe()
+        elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            for sequence_number in packet.lost:
+                await self._send_again(sequence_number)
+
+    async def _send_again(self, sequence_number: int) -> None:
+        packet = self._history.get(sequence_number)
+        if packet is None:
+            return
+        payload_type = self._retransmission_payload_types.get(packet.payload_type)
+        if payload_type is not None:
+            packet = wrap_rtx(
+                packet,
+                payload_type=payload_type,
+                sequence_number=self._retransmission_sequence,
+                ssrc=self._retransmission_ssrc,
+            )
+            self._retransmission_sequence = (self._retransmission_sequence + 1) & 0xFFFF
+        await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
+
+    async def _report(self, cname: str) -> None:
+        """Tell the subscriber which time the timestamps are: it aligns sound and picture by it."""
+        name = RtcpSdesPacket(
+            chunks=[RtcpSourceInfo(ssrc=self._ssrc, items=[(_SDES_CNAME, cname.encode())])]
+        )
+        while True:
+            await asyncio.sleep(_REPORT_INTERVAL_SECONDS)
+            if self._last is None:
+                continue
+            timestamp, clock_rate, at = self._last
+            timestamp += int((time.monotonic() - at) * clock_rate)
+            report = RtcpSrPacket(
+                ssrc=self._ssrc,
+                sender_info=RtcpSenderInfo(
+                    ntp_timestamp=clock.current_ntp_time(),
+                    rtp_timestamp=timestamp & 0xFFFFFFFF,
+                    packet_count=self._packet_count & 0xFFFFFFFF,
+                    octet_count=self._octet_count & 0xFFFFFFFF,
+                ),
+            )
+            await aiortc_private.send_rtp(self._transport, bytes(report) + bytes(name))
+
+
+def _matching_payload_type(
+    codec: RTCRtpCodecParameters, candidates: list[RTCRtpCodecParameters]
+) -> int | None:
+    same = [
+        candidate
+        for candidate in candidates
+        if candidate.mimeType.lower() == codec.mimeType.lower()
+    ]
+    exact = [
+        candidate
+        for candidate in same
+        if candidate.parameters.get("profile-level-id") == codec.parameters.get("profile-level-id")
+    ]
+    chosen = exact or same
+    return chosen[0].payloadType if chosen else None

@@ -1,0 +1,118 @@
+"""A media section of a participant's session description: one track in, or one out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from devserver.media import aiortc_private
+from devserver.media.rtp_receiver import RtpReceiver
+from devserver.media.rtp_sender import RtpSender
+
+if TYPE_CHECKING:
+    from aiortc import RTCRtpTransceiver
+    from aiortc.rtcrtpparameters import RTCRtpSendParameters
+
+    from devserver.media.track import PublishedTrack
+    from devserver.tasks import TaskSet
+
+_SENDING = ("sendonly", "sendrecv")
+
+
+class Section:
+    """What one media section carries."""
+
+    def __init__(self, transceiver: RTCRtpTransceiver, tasks: TaskSet) -> None:
+        self._transceiver = transceiver
+        self._receiver = RtpReceiver(transceiver, tasks)
+        self._sender: RtpSender | None = None
+        self._tasks = tasks
+        aiortc_private.replace_media(transceiver, self._receiver.receive, self._send)
+        self.published: PublishedTrack | None = None
+        """The track that the client sends here."""
+        self._offered = "inactive"
+        self._was_sending = False
+
+    @property
+    def mid(self) -> str:
+        """The section's name."""
+        return self._transceiver.mid or ""
+
+    @property
+    def kind(self) -> str:
+        """``audio`` or ``video``."""
+        return self._transceiver.kind
+
+    @property
+    def subscribed(self) -> PublishedTrack | None:
+        """The track that the client receives here."""
+        return self._sender.track if self._sender else None
+
+    def pause(self, *, paused: bool) -> None:
+        """Send no packets for now, or send them again."""
+        if self._sender is not None and self._sender.paused != paused:
+            self._sender.paused = paused
+
+    @property
+    def client_sends(self) -> bool:
+        """Whether the client offers to send here."""
+        return self._offered in _SENDING
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a track may be sent to the client here.
+
+        Not right after another one ended: a client sees a new track only in a section that has
+        been inactive (JSEP, 5.10: the track event fires when a section begins to receive).
+        """
+        return self.is_vacant and not self._was_sending
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether the client would receive here, and nothing is sent."""
+        return self._offered == "recvonly" and not self.published and not self.subscribed
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client still has to hear that nothing is sent here any more."""
+        return self._was_sending and self.subscribed is None
+
+    def offer(self, direction: str) -> None:
+        """Note in which ``direction`` the client offers the section."""
+        self._offered = direction
+
+    def publish(self, track: PublishedTrack) -> None:
+        """Receive ``track`` here."""
+        self.published = track
+        codec = aiortc_private.codecs_of(self._transceiver)[0]
+        track.attach(self._receiver, self.mid, codec)
+
+    def unpublish(self) -> PublishedTrack | None:
+        """Receive nothing any more; return the track that ended."""
+        track, self.published = self.published, None
+        if track is not None:
+            track.detach()
+        return track
+
+    def subscribe(self, track: PublishedTrack) -> None:
+        """Send ``track`` here."""
+        aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
+        self._sender = RtpSender(self._transceiver, track, self._tasks)
+        track.add_sender(self._sender)
+
+    def unsubscribe(self) -> None:
+        """Send nothing any more."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.track.remove_sender(sender)
+            sender.stop()
+            # A description that names a track twice makes clients fail.
+            aiortc_private.set_msid(self._transceiver, "-", f"ended-{self.mid}")
+
+    def prepare_answer(self) -> None:
+        """Set the direction that the answer states."""
+        self._was_sending = self.subscribed is not None
+        self._transceiver.direction = "sendonly" if self.subscribed else "recvonly"
+
+    async def _send(self, parameters: RTCRtpSendParameters) -> None:
+        if self._sender is not None:
+            await self._sender.send(parameters)

@@ -1,0 +1,5 @@
+"""`python -m devserver.model --port N`"""
+
+from devserver.model.server import main
+
+main()

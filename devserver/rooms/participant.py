@@ -1,0 +1,329 @@
+"""A participant: one session of one identity in a room."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+from devserver import sid
+from devserver.media.peer_connection import PeerConnection
+from devserver.rooms.permission import (
+    grants_with_permission,
+    is_dependent,
+    kind_from_claim,
+    permission_from_grants,
+)
+from devserver.rooms.publications import Publications
+from devserver.rooms.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from devserver.auth import VerifiedToken
+    from devserver.media.track import PublishedTrack
+    from devserver.rooms.room import Room
+    from devserver.signalling.signal_connection import SignalConnection
+
+_LEAVE_GRACE_SECONDS = 0.5
+
+
+class LimitExceededError(ValueError):
+    """A name, metadata or attributes are larger than the server takes."""
+
+
+class Participant:
+    """One session of one identity in a room. Made when a client joins."""
+
+    def __init__(
+        self, room: Room, token: VerifiedToken, join: rtc.JoinRequest, signal: SignalConnection
+    ) -> None:
+        now = time.time()
+        self.room = room
+        self.server = room.server
+        self.token = token
+        self.signal = signal
+        self.auto_subscribe = join.connection_settings.auto_subscribe
+        claims = token.claims
+        self._video = token.video
+        self.info = models.ParticipantInfo(
+            sid=sid.new_sid(sid.PARTICIPANT),
+            identity=token.identity,
+            name=claims.name,
+            state=models.ParticipantInfo.JOINING,
+            metadata=join.metadata or claims.metadata,
+            attributes=dict(claims.attributes or {})
+            | {key: value for key, value in join.participant_attributes.items() if value},
+            permission=permission_from_grants(token.video),
+            kind=kind_from_claim(claims.kind),
+            joined_at=int(now),
+            joined_at_ms=int(now * 1000),
+            version=1,
+            client_protocol=join.client_info.client_protocol,
+            capabilities=join.client_info.capabilities,
+        )
+        """What others see; it is broadcast as it is, and copied by whoever keeps it."""
+        self.was_active = False
+        """Whether its media connection has ever been up."""
+        self.publications = Publications(self)
+        """The tracks it announced; those that are negotiated are in ``info.tracks``."""
+        self.subscriptions = Subscriptions(self)
+        self.connection = PeerConnection(self)
+        self._last_sequence = 0
+        self._leave_timer: asyncio.TimerHandle | None = None
+
+    # --- who it is
+
+    @property
+    def identity(self) -> str:
+        """The identity: unique in the room."""
+        return self.info.identity
+
+    @property
+    def sid(self) -> str:
+        """The id of this session."""
+        return self.info.sid
+
+    @property
+    def permission(self) -> models.ParticipantPermission:
+        """What it may do; changed by ``update``."""
+        return self.info.permission
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its media connection is up."""
+        return self.info.state == models.ParticipantInfo.ACTIVE
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether it is an agent (livekit-server: IsAgent)."""
+        return self.info.kind == models.ParticipantInfo.AGENT or self.permission.agent
+
+    @property
+    def is_dependent(self) -> bool:
+        """Whether it only serves others: it neither counts nor keeps a room open."""
+        return is_dependent(self.info.kind, self.permission)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has left."""
+        return self.info.state == models.ParticipantInfo.DISCONNECTED
+
+    # --- what the server's API does with it
+
+    def remove(
+        self,
+        reason: models.DisconnectReason = models.DisconnectReason.PARTICIPANT_REMOVED,
+        *,
+        action: rtc.LeaveRequest.Action = rtc.LeaveRequest.DISCONNECT,
+    ) -> None:
+        """Tell the client to leave, or to come back, and take it out of the room at once."""
+        if self.closed:
+            return
+        self.signal.send(rtc.SignalResponse(leave=rtc.LeaveRequest(reason=reason, action=action)))
+        self._close(reason)
+
+    def cut(self) -> None:
+        """Break its signal connection without a word, as a network that fails does."""
+        self.signal.cut()
+
+    def update(
+        self,
+        *,
+        name: str = "",
+        metadata: str = "",
+        attributes: Mapping[str, str] | None = None,
+        permission: models.ParticipantPermission | None = None,
+    ) -> None:
+        """Change what is given and tell everyone; an attribute of empty value is removed.
+
+        Raises LimitExceededError, and changes nothing, if a value is too large.
+        """
+        self._check_limits(name, metadata, attributes or {})
+        changed = (name or self.info.name, metadata or self.info.metadata) != (
+            self.info.name,
+            self.info.metadata,
+        )
+        self.info.name = name or self.info.name
+        self.info.metadata = metadata or self.info.metadata
+        for key, value in (attributes or {}).items():
+            if value:
+                self.info.attributes[key] = value
+            else:
+                self.info.attributes.pop(key, None)
+        if changed or attributes:
+            self.room.announce(self)
+        if permission is not None and permission != self.permission:
+            self._set_permission(permission)
+        elif not (changed or attributes):
+            return
+        self.send_token()
+
+    def mute_track(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
+        """Mute a track in the name of an administrator; None if there is no such track."""
+        self.signal.send(rtc.SignalResponse(mute=rtc.MuteTrackRequest(sid=track_sid, muted=muted)))
+        return self.publications.mute(track_sid, muted=muted)
+
+    def update_subscriptions(
+        self,
+        track_sids: Iterable[str],
+        participant_tracks: Iterable[models.ParticipantTracks] = (),
+        *,
+        subscribe: bool,
+    ) -> None:
+        """Subscribe to tracks, or stop receiving them, as the client itself could."""
+        self.subscriptions.update(track_sids, participant_tracks, subscribe=subscribe)
+        self.connection.reconcile_subscriptions()
+
+    def subscribed_to(self, track: PublishedTrack) -> None:
+        """Tell the publisher of ``track`` that it has a subscriber."""
+        track.publisher.signal.send(
+            rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
+        )
+
+    # --- data
+
+    def receive_data(self, data: bytes, kind: models.DataPacket.Kind) -> None:
+        """Take what the client sent on a data channel."""
+        if not self.closed:
+            self.room.receive_data(self, data, kind)
+
+    def send_data(self, data: bytes, kind: models.DataPacket.Kind, *, sequenced: bool) -> bool:
+        """Send a packet to the client; return whether it is on its way.
+
+        Before the connection is up only reliable packets that SDKs number wait for it, as in
+        livekit-server (pkg/rtc/participant.go, SendDataMessage).
+        """
+        waits = sequenced and kind == models.DataPacket.RELIABLE
+        if not self.connection.is_reachable and not waits:
+            return False
+        return self.connection.data.send(data, kind)
+
+    def is_next(self, sequence: int) -> bool:
+        """Whether a reliable packet of this number is new, not a repetition."""
+        if sequence <= self._last_sequence:
+            return False
+        self._last_sequence = sequence
+        return True
+
+    # --- its connection
+
+    def send_token(self) -> None:
+        """Send a token that lets the client come back as it is now."""
+        claims = dataclasses.replace(
+            self.token.claims,
+            name=self.info.name,
+            metadata=self.info.metadata,
+            attributes=dict(self.info.attributes),
+            video=self._video,
+        )
+        self.signal.send(
+            rtc.SignalResponse(
+                refresh_token=self.server.auth.refresh(self.identity, claims, self.token.expires_at)
+            )
+        )
+
+    def join_timed_out(self) -> None:
+        """Note that the time for bringing up the media connection is over."""
+        if not self.was_active:
+            self.remove(models.DisconnectReason.JOIN_FAILURE)
+
+    def connected(self) -> None:
+        """Note that the media connection is up."""
+        if self.info.state not in (models.ParticipantInfo.JOINING, models.ParticipantInfo.JOINED):
+            return
+        self.info.state = models.ParticipantInfo.ACTIVE
+        self.was_active = True
+        self.room.announce(self)
+        for listener in self.server.listeners:
+            listener.participant_joined(self.room, self)
+        self.connection.reconcile()
+
+    def disconnected(self) -> None:
+        """Note that the media connection is lost: the client is gone.
+
+        One that leaves closes it at the same time as it says so on the signal connection, where its
+        word may arrive later: that is waited for.
+        """
+        if self.closed or self._leave_timer is not None:
+            return
+        self._leave_timer = asyncio.get_running_loop().call_later(
+            _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
+        )
+
+    def resume(self, signal: SignalConnection) -> None:
+        """Go on with another signal connection, the media connection being up still.
+
+        The client is told everything that it may have missed (pkg/rtc/room.go, ResumeParticipant).
+        """
+        self.signal.cut()
+        self.signal = signal
+        signal.send(
+            rtc.SignalResponse(
+                reconnect=rtc.ReconnectResponse(
+                    server_info=self.server.info, last_message_seq=self._last_sequence
+                )
+            )
+        )
+        everyone = [
+            participant.info
+            for participant in self.room.participants.values()
+            if participant is self or not participant.permission.hidden
+        ]
+        signal.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=everyone)))
+        signal.send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info)))
+        self.send_token()
+        self.connection.resume()
+
+    def synchronize(self, state: rtc.SyncState) -> None:
+        """Take over what a resuming client says; one that has other tracks has to join anew."""
+        for published in state.publish_tracks:
+            if published.track.sid not in self.publications:
+                self.remove(
+                    models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+                )
+                return
+        self.subscriptions.pause(state.track_sids_disabled, paused=True)
+        self.connection.apply_pauses()
+        self.update_subscriptions(
+            state.subscription.track_sids,
+            state.subscription.participant_tracks,
+            subscribe=state.subscription.subscribe,
+        )
+
+    def signal_closed(self) -> None:
+        """Note that the signal connection is gone: one that never had media leaves with it."""
+        if not self.was_active and not self.closed:
+            self._close(models.DisconnectReason.SIGNAL_CLOSE)
+
+    def _close(self, reason: models.DisconnectReason) -> None:
+        if self._leave_timer is not None:
+            self._leave_timer.cancel()
+        self.publications.end_all()
+        self.info.state = models.ParticipantInfo.DISCONNECTED
+        self.info.disconnect_reason = reason
+        self.signal.close()
+        self.room.release(self)
+        self.server.tasks.start(self.connection.close(), name="close a peer connection")
+
+    def _set_permission(self, permission: models.ParticipantPermission) -> None:
+        self._video = grants_with_permission(self._video, permission)
+        self.info.permission.CopyFrom(permission)
+        self.publications.revoke(permission)
+        self.room.announce(self)
+        self.connection.reconcile_subscriptions()
+
+    def _check_limits(self, name: str, metadata: str, attributes: Mapping[str, str]) -> None:
+        limits = self.server.limits
+        if len(name) > limits.participant_name_length:
+            raise LimitExceededError("exceeds name length limit")
+        if len(metadata.encode()) > limits.metadata_size:
+            raise LimitExceededError("exceeds metadata size limit")
+        merged = {**self.info.attributes, **attributes}
+        if sum(len(k.encode()) + len(v.encode()) for k, v in merged.items()) > (
+            limits.attributes_size
+        ):
+            raise LimitExceededError("exceeds attributes size limit")

@@ -1,0 +1,160 @@
+"""A room: who is in it, what they are told of each other, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+from devserver import sid
+from devserver.data.data import Forwarder
+
+if TYPE_CHECKING:
+    from livekit.protocol import agent_dispatch
+    from livekit.protocol import room as room_proto
+
+    from devserver.rooms.participant import Participant
+    from devserver.server import RoomServer
+
+ENABLED_CODECS = ("audio/PCMU", "audio/PCMA", "audio/opus", "video/VP8", "video/H264")
+
+
+class Room:
+    """A room of a server. Made by ``RoomServer.get_or_create_room``."""
+
+    def __init__(self, server: RoomServer, request: room_proto.CreateRoomRequest) -> None:
+        now = time.time()
+        self.server = server
+        self.info = models.Room(
+            sid=sid.new_sid(sid.ROOM),
+            name=request.name,
+            empty_timeout=request.empty_timeout or server.empty_timeout,
+            departure_timeout=request.departure_timeout or server.departure_timeout,
+            max_participants=request.max_participants,
+            creation_time=int(now),
+            creation_time_ms=int(now * 1000),
+            metadata=request.metadata,
+            enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
+        )
+        """What clients and RoomService see; its counts are kept up to date."""
+        self.agents: tuple[agent_dispatch.RoomAgentDispatch, ...] = tuple(request.agents)
+        """The agents that the room was created with, by CreateRoom or by a token."""
+        self.participants: dict[str, Participant] = {}
+        """Everyone in the room by identity, in the order of joining."""
+        self.dispatches: dict[str, agent_dispatch.AgentDispatch] = {}
+        """Agent dispatches by id: kept here for whoever assigns agents."""
+        self.closed = False
+        self._forwarder = Forwarder(self)
+        self._expiry = asyncio.get_running_loop().call_later(self.info.empty_timeout, self.close)
+        self._ever_joined = False
+
+    @property
+    def name(self) -> str:
+        """The name by which the room is found."""
+        return self.info.name
+
+    # --- who is in it
+
+    def by_sid(self, participant_sid: str) -> Participant | None:
+        """Return the participant with this session id, if it is in the room."""
+        return next((p for p in self.participants.values() if p.sid == participant_sid), None)
+
+    def others(self, participant: Participant) -> list[Participant]:
+        """Everyone but ``participant``."""
+        return [other for other in self.participants.values() if other is not participant]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the room has as many participants as it may; agents do not count."""
+        limit = self.info.max_participants
+        return limit > 0 and self._count() >= limit
+
+    def admit(self, participant: Participant) -> None:
+        """Take ``participant`` in."""
+        self.participants[participant.identity] = participant
+        if not participant.is_dependent:
+            self._ever_joined = True
+        self._count_changed()
+        for listener in self.server.listeners:
+            listener.participant_admitted(self, participant)
+
+    def release(self, participant: Participant) -> None:
+        """Let ``participant`` go and tell the others."""
+        if self.participants.get(participant.identity) is not participant:
+            return
+        del self.participants[participant.identity]
+        self._count_changed()
+        if participant.info.disconnect_reason != models.DisconnectReason.DUPLICATE_IDENTITY:
+            # Clients see a new session take the identity over (pkg/rtc/room.go,
+            # IsCloseNotifySkippable).
+            self.announce(participant)
+        for listener in self.server.listeners:
+            if participant.was_active:
+                listener.participant_left(self, participant)
+            else:
+                listener.participant_connection_aborted(self, participant)
+
+    # --- what they are told
+
+    def announce(self, participant: Participant, *, to_itself: bool = True) -> None:
+        """Tell everyone how ``participant`` is now; of a hidden one only itself is told."""
+        participant.info.version += 1
+        update = rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[participant.info]))
+        for receiver in self.participants.values():
+            told = to_itself if receiver is participant else not participant.permission.hidden
+            if told:
+                receiver.signal.send(update)
+
+    def set_metadata(self, metadata: str) -> None:
+        """Change the room's metadata and tell everyone."""
+        self.info.metadata = metadata
+        self.broadcast_info()
+
+    def broadcast_info(self) -> None:
+        """Tell everyone how the room is now."""
+        update = rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.info))
+        for receiver in self.participants.values():
+            receiver.signal.send(update)
+
+    def send_data(self, packet: models.DataPacket, kind: models.DataPacket.Kind) -> None:
+        """Send ``packet`` in nobody's name to its destinations, or to everyone."""
+        self._forwarder.send(packet, kind, None)
+
+    def receive_data(self, sender: Participant, data: bytes, kind: models.DataPacket.Kind) -> None:
+        """Forward what ``sender`` sent on a data channel."""
+        self._forwarder.receive(sender, data, kind)
+
+    # --- when it ends
+
+    def close(
+        self,
+        reason: models.DisconnectReason = models.DisconnectReason.ROOM_CLOSED,
+    ) -> None:
+        """Send everyone away and end the room. ``RoomServer.delete_room`` does it by name."""
+        if self.closed:
+            return
+        self.closed = True
+        self._expiry.cancel()
+        for participant in list(self.participants.values()):
+            participant.remove(reason)
+        self.server.forget_room(self)
+
+    def abandon(self) -> None:
+        """End the room as a server that crashes does: every connection breaks, no word is said."""
+        for participant in list(self.participants.values()):
+            participant.cut()
+        self.close(models.DisconnectReason.SERVER_SHUTDOWN)
+
+    def _count(self) -> int:
+        return sum(not p.is_dependent for p in self.participants.values())
+
+    def _count_changed(self) -> None:
+        """Keep the room's counts, and its end when nobody but agents is left."""
+        self.info.num_participants = self._count()
+        self.info.num_publishers = sum(p.info.is_publisher for p in self.participants.values())
+        self._expiry.cancel()
+        if not self.closed and not self.info.num_participants:
+            timeout = self.info.departure_timeout if self._ever_joined else self.info.empty_timeout
+            self._expiry = asyncio.get_running_loop().call_later(timeout, self.close)

@@ -1,0 +1,98 @@
+"""Which tracks a participant is to receive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from livekit.protocol import rtc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from livekit.protocol import models
+
+    from devserver.media.track import PublishedTrack
+    from devserver.rooms.participant import Participant
+
+
+class Subscriptions:
+    """A participant's wishes for tracks, and what its permissions make of them."""
+
+    def __init__(self, subscriber: Participant) -> None:
+        self._subscriber = subscriber
+        self._wishes: dict[str, bool] = {}
+        self._paused: set[str] = set()
+        self._refused: set[str] = set()
+
+    def update(
+        self,
+        track_sids: Iterable[str],
+        participant_tracks: Iterable[models.ParticipantTracks],
+        *,
+        subscribe: bool,
+    ) -> None:
+        """Note that the participant wants these tracks, or does not."""
+        sids = list(track_sids)
+        for tracks in participant_tracks:
+            sids.extend(tracks.track_sids)
+        for sid in sids[: self._subscriber.server.limits.subscriptions_per_participant]:
+            self._wishes[sid] = subscribe
+        self._trim()
+
+    def pause(self, track_sids: Iterable[str], *, paused: bool) -> None:
+        """Note that the participant does not want packets of these tracks for now, or does."""
+        for sid in track_sids:
+            (self._paused.add if paused else self._paused.discard)(sid)
+        self._trim()
+
+    def is_paused(self, track: PublishedTrack) -> bool:
+        """Whether packets of ``track`` are not wanted for now."""
+        return track.sid in self._paused
+
+    def includes(self, track: PublishedTrack) -> bool:
+        """Whether the participant is to receive ``track``."""
+        subscriber, publisher = self._subscriber, track.publisher
+        if publisher is subscriber or not subscriber.permission.can_subscribe:
+            return False
+        if not self._wishes.get(track.sid, subscriber.auto_subscribe):
+            return False
+        allowed = publisher.publications.allows(track, subscriber)
+        self._tell_permission(track, allowed=allowed)
+        return allowed
+
+    def wanted(self) -> list[PublishedTrack]:
+        """Return every track that the participant is to receive, oldest publisher first."""
+        tracks = [
+            track
+            for publisher in self._subscriber.room.participants.values()
+            for track in publisher.publications
+            if track.is_published and self.includes(track)
+        ]
+        return tracks[: self._subscriber.server.limits.subscriptions_per_participant]
+
+    def _tell_permission(self, track: PublishedTrack, *, allowed: bool) -> None:
+        """Tell the client when a publisher refuses it a track, and when no longer."""
+        if allowed != (track.sid in self._refused):
+            return
+        (self._refused.discard if allowed else self._refused.add)(track.sid)
+        self._subscriber.signal.send(
+            rtc.SignalResponse(
+                subscription_permission_update=rtc.SubscriptionPermissionUpdate(
+                    participant_sid=track.publisher.sid, track_sid=track.sid, allowed=allowed
+                )
+            )
+        )
+
+    def _trim(self) -> None:
+        """Forget wishes for tracks that are gone once there are many."""
+        limit = 4 * self._subscriber.server.limits.subscriptions_per_participant
+        if len(self._wishes) + len(self._paused) + len(self._refused) <= limit:
+            return
+        published = {
+            track.sid
+            for publisher in self._subscriber.room.participants.values()
+            for track in publisher.publications
+        }
+        self._wishes = {sid: wish for sid, wish in self._wishes.items() if sid in published}
+        self._paused &= published
+        self._refused &= published

@@ -1,0 +1,164 @@
+"""What a client asks for on its signal connection."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+from devserver.media.peer_connection import NegotiationError
+from devserver.rooms.participant import LimitExceededError
+from devserver.rooms.permission import may_publish
+
+if TYPE_CHECKING:
+    from devserver.rooms.participant import Participant
+
+log = logging.getLogger("devserver.signal")
+
+_LEAVE_REASONS = (
+    models.DisconnectReason.USER_UNAVAILABLE,
+    models.DisconnectReason.USER_REJECTED,
+    models.DisconnectReason.AGENT_ERROR,
+)
+
+
+async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
+    """Do what ``request`` asks for; one of a kind that the server does not have is ignored."""
+    match request.WhichOneof("message"):
+        case "offer":
+            await offer(participant, request.offer)
+        case "trickle":
+            await _trickle(participant, request.trickle)
+        case "add_track":
+            add_track(participant, request.add_track)
+        case "mute":
+            _mute(participant, request.mute)
+        case "subscription" | "track_setting" | "subscription_permission":
+            _change_subscriptions(participant, request)
+        case "sync_state":
+            participant.synchronize(request.sync_state)
+        case "update_metadata":
+            _update_metadata(participant, request.update_metadata)
+        case "leave":
+            _leave(participant, request.leave)
+        case "ping" | "ping_req":
+            _answer_ping(participant, request)
+        case kind:
+            log.debug("ignored a signal request: %s", kind)
+
+
+async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
+    """Answer an offer; a client whose offer cannot be answered has to join anew.
+
+    What is no session description at all is passed over, as by livekit-server.
+    """
+    if not description.sdp.startswith("v="):
+        log.warning("%s offered no session description", participant.identity)
+        return
+    try:
+        await participant.connection.answer(description)
+    except NegotiationError as error:
+        log.warning("%s: cannot answer the offer: %s", participant.identity, error)
+        participant.remove(
+            models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+        )
+
+
+async def _trickle(participant: Participant, request: rtc.TrickleRequest) -> None:
+    try:
+        candidate = json.loads(request.candidateInit)["candidate"]
+    except (ValueError, LookupError, TypeError) as error:
+        _respond(
+            participant,
+            rtc.RequestResponse(
+                reason=rtc.RequestResponse.UNCLASSIFIED_ERROR, message=str(error), trickle=request
+            ),
+        )
+        return
+    await participant.connection.add_candidate(str(candidate))
+
+
+def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
+    """Announce a track, if the participant may publish it."""
+    reason: rtc.RequestResponse.Reason | None = None
+    if not may_publish(participant.permission, request.source):
+        reason = rtc.RequestResponse.NOT_ALLOWED
+    elif request.type not in (models.AUDIO, models.VIDEO):
+        reason = rtc.RequestResponse.UNSUPPORTED_TYPE
+    elif request.sid and request.sid not in participant.publications:
+        reason = rtc.RequestResponse.NOT_FOUND
+    elif len(participant.publications) >= participant.server.limits.tracks_per_participant:
+        reason = rtc.RequestResponse.LIMIT_EXCEEDED
+    if reason is not None:
+        _respond(participant, rtc.RequestResponse(reason=reason, add_track=request))
+        return
+    track = participant.publications.add(request)
+    if track is not None:
+        participant.signal.send(
+            rtc.SignalResponse(
+                track_published=rtc.TrackPublishedResponse(cid=request.cid, track=track.info)
+            )
+        )
+
+
+def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) -> None:
+    if request.HasField("subscription"):
+        participant.update_subscriptions(
+            request.subscription.track_sids,
+            request.subscription.participant_tracks,
+            subscribe=request.subscription.subscribe,
+        )
+    elif request.HasField("track_setting"):
+        participant.subscriptions.pause(
+            request.track_setting.track_sids, paused=request.track_setting.disabled
+        )
+        participant.connection.apply_pauses()
+    else:
+        participant.publications.permit(request.subscription_permission)
+
+
+def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
+    reason = request.reason
+    participant.remove(
+        reason if reason in _LEAVE_REASONS else models.DisconnectReason.CLIENT_INITIATED
+    )
+
+
+def _answer_ping(participant: Participant, request: rtc.SignalRequest) -> None:
+    now_ms = int(time.time() * 1000)
+    if request.HasField("ping"):
+        participant.signal.send(rtc.SignalResponse(pong=now_ms))
+        return
+    pong = rtc.Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=now_ms)
+    participant.signal.send(rtc.SignalResponse(pong_resp=pong))
+
+
+def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
+    if participant.publications.mute(request.sid, muted=request.muted) is None:
+        _respond(
+            participant,
+            rtc.RequestResponse(reason=rtc.RequestResponse.NOT_FOUND, mute=request),
+        )
+
+
+def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMetadata) -> None:
+    response = rtc.RequestResponse(request_id=request.request_id, update_metadata=request)
+    if not participant.permission.can_update_metadata:
+        response.reason = rtc.RequestResponse.NOT_ALLOWED
+        response.message = "does not have permission to update own metadata"
+    else:
+        try:
+            participant.update(
+                name=request.name, metadata=request.metadata, attributes=request.attributes
+            )
+        except LimitExceededError as error:
+            response.reason = rtc.RequestResponse.LIMIT_EXCEEDED
+            response.message = str(error)
+    _respond(participant, response)
+
+
+def _respond(participant: Participant, response: rtc.RequestResponse) -> None:
+    participant.signal.send(rtc.SignalResponse(request_response=response))

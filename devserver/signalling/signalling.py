@@ -1,0 +1,204 @@
+"""Signalling v1: the WebSocket through which a client joins and stays in a room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from livekit.protocol import models, rtc
+
+from devserver.limits import RoomLimitError
+from devserver.rooms.participant import Participant
+from devserver.signalling import signal_requests
+from devserver.signalling.join import Join, read_join
+from devserver.signalling.signal_connection import SignalConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from devserver.rooms.room import Room
+    from devserver.server import RoomServer
+
+log = logging.getLogger("devserver.signal")
+
+_PING_INTERVAL_SECONDS = 5
+_PING_TIMEOUT_SECONDS = 15
+_LIMIT_EXCEEDED = "node has exceeded its configured limit"
+_TOKEN_REFRESH_SECONDS = 300.0
+
+
+class Signalling:
+    """Answers ``/rtc/v1``. Older clients find no ``/rtc``, as on a server without signalling v0."""
+
+    def __init__(self, server: RoomServer) -> None:
+        self._server = server
+        self._connections = 0
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """The routes of signalling v1."""
+        return (
+            web.get("/rtc/v1", self._connect),
+            web.get("/rtc/v1/validate", self._validate),
+            web.get("/rtc/validate", self._validate_v0),
+        )
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        read_join(request, self._server.limits)
+        return web.Response(text="success")
+
+    async def _validate_v0(self, request: web.Request) -> web.Response:
+        read_join(request, self._server.limits, needs_request=False)
+        return web.Response(text="success")
+
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            return web.Response(status=404)
+        join = read_join(request, self._server.limits)
+        room = self._room_for(join)
+        websocket = web.WebSocketResponse(
+            max_msg_size=self._server.limits.signal_message_size, compress=False
+        )
+        self._connections += 1
+        try:
+            await websocket.prepare(request)
+            signal = SignalConnection(self._server, websocket, request.transport)
+            try:
+                await self._serve(websocket, signal, room, join)
+            finally:
+                signal.close()
+                await signal.wait_closed()
+        finally:
+            self._connections -= 1
+        return websocket
+
+    def _room_for(self, join: Join) -> Room:
+        if self._connections >= self._server.limits.connections:
+            raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED)
+        try:
+            room, _ = self._server.get_or_create_room(join.room)
+        except RoomLimitError:
+            raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED) from None
+        if room.is_full and not join.is_dependent and join.token.identity not in room.participants:
+            raise web.HTTPInternalServerError(text="room has exceeded its max participants")
+        return room
+
+    async def _serve(
+        self,
+        websocket: web.WebSocketResponse,
+        signal: SignalConnection,
+        room: Room,
+        join: Join,
+    ) -> None:
+        if room.closed:
+            return
+        if join.request.reconnect:
+            participant = _to_resume(room, join)
+            if participant is None:
+                _send_away(signal)
+                return
+            participant.resume(signal)
+        else:
+            participant = self._admit(signal, room, join)
+        timer = asyncio.get_running_loop().call_later(
+            self._server.limits.join_timeout, participant.join_timed_out
+        )
+        refresher = self._server.tasks.start(_refresh_token(participant), name="token refresh")
+        try:
+            if not join.request.reconnect:
+                for request in join.request.add_track_requests:
+                    signal_requests.add_track(participant, request)
+                if join.request.HasField("publisher_offer"):
+                    await signal_requests.offer(participant, join.request.publisher_offer)
+            await _read(websocket, signal, participant)
+        finally:
+            timer.cancel()
+            refresher.cancel()
+            participant.signal_closed()
+
+    def _admit(self, signal: SignalConnection, room: Room, join: Join) -> Participant:
+        """Take the client in; whoever had its identity goes.
+
+        All of it happens in one step of the event loop, so that the client misses no update after
+        its JoinResponse.
+        """
+        former = room.participants.get(join.token.identity)
+        if former is not None:
+            former.remove(models.DisconnectReason.DUPLICATE_IDENTITY)
+        participant = Participant(room, join.token, join.request, signal)
+        signal.send(rtc.SignalResponse(join=self._join_response(room, participant)))
+        room.admit(participant)
+        participant.info.state = models.ParticipantInfo.JOINED
+        room.announce(participant, to_itself=False)
+        participant.send_token()
+        return participant
+
+    def _join_response(self, room: Room, participant: Participant) -> rtc.JoinResponse:
+        server = self._server
+        return rtc.JoinResponse(
+            room=room.info,
+            participant=participant.info,
+            other_participants=[
+                other.info for other in room.participants.values() if not other.permission.hidden
+            ],
+            server_version=server.info.version,
+            server_info=server.info,
+            subscriber_primary=False,
+            fast_publish=participant.permission.can_publish,
+            ping_interval=_PING_INTERVAL_SECONDS,
+            ping_timeout=_PING_TIMEOUT_SECONDS,
+            enabled_publish_codecs=room.info.enabled_codecs,
+            sif_trailer=server.sif_trailer,
+        )
+
+
+async def _read(
+    websocket: web.WebSocketResponse, signal: SignalConnection, participant: Participant
+) -> None:
+    """Handle what the client sends until it leaves; what cannot be parsed ends the connection."""
+    async for message in websocket:
+        try:
+            if message.type == WSMsgType.BINARY:
+                signal.as_json = False
+                request = rtc.SignalRequest.FromString(message.data)
+            elif message.type == WSMsgType.TEXT:
+                signal.as_json = True
+                request = json_format.Parse(
+                    message.data, rtc.SignalRequest(), ignore_unknown_fields=True
+                )
+            else:
+                return
+        except (DecodeError, json_format.ParseError):
+            log.warning("%s sent a signal that cannot be parsed", participant.identity)
+            return
+        await signal_requests.handle(participant, request)
+        if participant.closed:
+            return
+
+
+def _to_resume(room: Room, join: Join) -> Participant | None:
+    """Return the session that the client may go on with, if its media connection is up."""
+    participant = room.participants.get(join.token.identity)
+    if participant is None or join.request.participant_sid not in ("", participant.sid):
+        return None
+    return participant if participant.is_active and participant.connection.is_reachable else None
+
+
+def _send_away(signal: SignalConnection) -> None:
+    """Have a client that wants to resume join anew instead."""
+    signal.send(
+        rtc.SignalResponse(
+            leave=rtc.LeaveRequest(
+                reason=models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+            )
+        )
+    )
+
+
+async def _refresh_token(participant: Participant) -> None:
+    while True:
+        await asyncio.sleep(_TOKEN_REFRESH_SECONDS)
+        participant.send_token()
