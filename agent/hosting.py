@@ -54,7 +54,6 @@ class RoomHost:
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
-        self._holding: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._toolbox: Toolbox | None = None
@@ -107,7 +106,8 @@ class RoomHost:
                 attributes={STATE: "initializing"},
             )
         except BaseException:
-            self._jobs.discard(request.id)
+            with self._lock:
+                self._jobs.discard(request.id)
             raise
 
     async def entrypoint(self, job: JobContext) -> None:
@@ -119,7 +119,7 @@ class RoomHost:
 
         async def leave() -> None:
             self._run(self._leave(job.job.id))
-            await asyncio.wrap_future(stay)
+            await asyncio.shield(asyncio.wrap_future(stay))
 
         def ended(_: Future[None]) -> None:
             with self._lock:
@@ -161,13 +161,7 @@ class RoomHost:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
-        """One stay in a room, in a task of its own, which nobody cancels."""
-        hold = asyncio.create_task(self._hold(job_id, assignment), name="room")
-        self._holding.add(hold)
-        hold.add_done_callback(self._holding.discard)
-        await asyncio.shield(hold)
-
-    async def _hold(self, job_id: str, assignment: RoomAssignment) -> None:
+        """One stay in a room. Not to be cancelled: `_leave` ends it."""
         try:
             session = self._sessions[job_id] = self._open_session(assignment)
             await session.run()
@@ -200,7 +194,7 @@ class RoomHost:
     async def _close_all(self) -> None:
         for session in self._sessions.values():
             session.close()
-        await asyncio.gather(*self._holding)
+        await self.until_left()
         if self._models is not None:
             await self._models.aclose()
         if self._toolbox is not None:
