@@ -109,6 +109,12 @@ class ChatClient:
         """Ids of the messages that have been answered in full."""
         return {a.in_reply_to for a in self.answers if a.topic == REPLY_TOPICS[0] and a.trailer}
 
+    def received(self, text: str) -> bool:
+        """Whether anything that came in has this in it."""
+        streams = (answer.text for answer in self.answers)
+        packets = (json.dumps(body, default=repr) for _, body in self.packets)
+        return any(text in each for each in (*streams, *packets))
+
     async def send_packet(self, payload: bytes | str | dict[str, Any], topic: str = "") -> None:
         """Sends a data packet to everybody, as the apps of old do."""
         data = json.dumps(payload) if isinstance(payload, dict) else payload
