@@ -24,12 +24,16 @@ COPY tools/ tools/
 RUN .venv/bin/python -m compileall -q agent tools
 
 FROM python:${PYTHON}
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin agent
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin agent \
+    && install --directory --owner 10001 /data
 # Owned by root: the worker cannot change its own code.
 COPY --from=build /app /app
 WORKDIR /app
+# The history of a worker without a DATABASE_URL of its own; mount a volume there to keep it.
 ENV PATH=/app/.venv/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    DATABASE_URL=sqlite:////data/agent.db
+VOLUME /data
 USER 10001
 EXPOSE 8081
 # The worker answers 503 on / once it has lost the LiveKit server for good.

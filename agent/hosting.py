@@ -19,8 +19,11 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
 from agent.chat.people import Directory
+from agent.history.errors import HistoryError
+from agent.history.opening import open_history
 from agent.models.service import ModelService
-from agent.room_session import RoomAssignment, RoomSession
+from agent.room_assignment import RoomAssignment
+from agent.room_session import RoomSession
 from agent.settings import Settings
 from agent.wire.presence import STATE
 from tools.settings import ToolSettings
@@ -36,6 +39,22 @@ LOAD_BELOW_FULL = 0.65
 """Highest load that is reported while there is room: the server sends no jobs above 0.7."""
 
 
+HISTORY_PATIENCE = 5.0
+"""Seconds that a room waits for the history to be opened; then it does without, for the moment."""
+
+
+class HostedServer(AgentServer):
+    """An AgentServer that closes its host at its end."""
+
+    def __init__(self, rooms: RoomHost, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
+        super().__init__(**options)
+        self._rooms = rooms
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._rooms.aclose()
+
+
 class RoomHost:
     """Admits jobs by count, and holds their rooms.
 
@@ -47,6 +66,7 @@ class RoomHost:
     def __init__(
         self, settings: Settings, tools: Sequence[Tool], *, model_proxy: str | None = None
     ) -> None:
+        """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
         self._settings = settings
         self._tools = tools
         self._model_proxy = model_proxy
@@ -59,6 +79,8 @@ class RoomHost:
         self._toolbox: Toolbox | None = None
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
+        self._history = open_history(settings.database_url)
+        self._opening: asyncio.Task[None] | None = None
 
     def agent_server(self) -> AgentServer:
         """The AgentServer that takes jobs for this host."""
@@ -67,7 +89,8 @@ class RoomHost:
         _quiet_the_framework(log_content=self._settings.log_content)
         settings = self._settings
         secret = settings.livekit_api_secret
-        server = AgentServer(
+        server = HostedServer(
+            self,
             job_executor_type=JobExecutorType.THREAD,
             ws_url=settings.livekit_url,
             api_key=settings.livekit_api_key,
@@ -83,7 +106,12 @@ class RoomHost:
         server.rtc_session(
             self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
         )
+        server.once("worker_started", self.open)
         return server
+
+    def open(self) -> None:
+        """Begins to open what all rooms share and takes a while; the first room does so at last."""
+        self._run(self._opened())
 
     def load(self) -> float:
         """What the worker reports: below the server's limit until full, then 1."""
@@ -164,12 +192,26 @@ class RoomHost:
         """One stay in a room. Not to be cancelled: `_leave` ends it."""
         try:
             session = self._sessions[job_id] = self._open_session(assignment)
+            await self._opened()
             await session.run()
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
             logger.exception("a room ended with an error", extra={"room": assignment.room})
         finally:
             self._sessions.pop(job_id, None)
+
+    async def _opened(self) -> None:
+        """Returns when the history is open, or takes too long."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open_history(), name="open the history")
+        await asyncio.wait((self._opening,), timeout=HISTORY_PATIENCE)
+
+    async def _open_history(self) -> None:
+        try:
+            await self._history.migrate()
+        except HistoryError as error:
+            logger.error("the database cannot be used, rooms go on without it: %s", error)
+        logger.info("history: %s", "healthy" if self._history.healthy else "away")
 
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings
@@ -185,6 +227,7 @@ class RoomHost:
             toolbox=self._toolbox,
             open_llm=self._models.open_llm,
             directory=Directory(self._api, assignment.room),
+            history=self._history,
         )
 
     async def _leave(self, job_id: str) -> None:
@@ -201,6 +244,10 @@ class RoomHost:
             await self._toolbox.aclose()
         if self._api is not None:
             await self._api.aclose()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._history.aclose()
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

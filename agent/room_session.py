@@ -6,27 +6,35 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from typing import Any
 
 from livekit import rtc
 from livekit.agents import llm
 
 from agent.chat.conversation import Conversation, ConversationLimits
+from agent.chat.conversations import Conversations
 from agent.chat.inbox import Inbox, InboxLimits
-from agent.chat.message import IncomingMessage
+from agent.chat.memory import Memory, Question
+from agent.chat.message import IncomingMessage, Sender
 from agent.chat.people import Directory, People
+from agent.chat.private_output import reads_headers
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
+from agent.history.history import History
+from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
+from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
+from agent.rpc.get_history import get_history_tool
 from agent.rpc.methods import RpcMethods
 from agent.settings import Settings
 from agent.wire.notices import Notices
+from agent.wire.page_packet import send_page
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
 from tools.context import Caller
+from tools.tool import Tool
 from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -35,26 +43,6 @@ MAX_OWN_SEGMENTS = 1_000
 """Ids of the agent's answers that are remembered to recognise replies to them."""
 
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
-
-
-@dataclass(frozen=True, slots=True)
-class RoomAssignment:
-    """The room to join, and how: what a job says.
-
-    Attributes:
-        url: of the server, ws:// or wss://.
-        token: to join with; never logged.
-        metadata: of the dispatch, then of the room.
-    """
-
-    room: str
-    url: str
-    token: str
-    dispatch_metadata: str = ""
-    room_metadata: str = ""
-
-    def __repr__(self) -> str:
-        return f"RoomAssignment(room={self.room!r}, url={self.url!r})"
 
 
 class RoomSession:
@@ -72,6 +60,7 @@ class RoomSession:
         toolbox: Toolbox,
         open_llm: Callable[[], llm.LLM[Any]],
         directory: Directory,
+        history: History,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
@@ -83,6 +72,7 @@ class RoomSession:
         self._toolbox = self._profile.choose_tools(toolbox)
         self._room = rtc.Room()
         self._directory = directory
+        self._history = history
         self._people = People(self._room, directory)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
@@ -102,8 +92,13 @@ class RoomSession:
             self._profile.reply_policy or settings.reply_policy,
             (settings.agent_display_name, settings.agent_identity, settings.agent_name),
         )
-        self._conversations: dict[str | None, Conversation] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._conversations = Conversations(
+            history,
+            assignment.room,
+            Sender(settings.agent_identity, settings.agent_display_name, is_agent=True),
+            open_conversation=self._open_conversation,
+            is_present=self._people.is_known,
+        )
         self._own_segments: OrderedDict[str, None] = OrderedDict()
         self._ended = asyncio.Event()
 
@@ -136,25 +131,25 @@ class RoomSession:
         self._inbox.open()
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._presence.repeat)
+        self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_disconnected", self._on_left)
 
     def _serve(self) -> None:
-        methods = RpcMethods(self._room, self._toolbox, max_calls=self._settings.max_rpc_calls)
+        methods = RpcMethods(
+            self._room,
+            self._toolbox,
+            [self._get_history()],
+            max_calls=self._settings.max_rpc_calls,
+        )
         methods.register()
         self._notices.start()
         self._presence.start(methods.names)
-        self._conversation(None)
-        for conversation in self._conversations.values():
-            conversation.start()
+        self._conversations.start()
 
     async def _leave(self) -> None:
         await self._inbox.aclose()
         await self._people.aclose()
-        unanswered = await asyncio.gather(
-            *(conversation.aclose() for conversation in self._conversations.values())
-        )
-        await asyncio.gather(*self._closing)
-        for message in chain.from_iterable(unanswered):
+        for message in await self._conversations.aclose():
             self._notices.refuse(message.sender.identity, _LEAVING, message.id)
         if self._room.isconnected():
             await self._notices.flush()
@@ -162,9 +157,21 @@ class RoomSession:
         await self._presence.aclose()
         await self._room.disconnect()
 
+    def _get_history(self) -> Tool:
+        async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
+            await self._conversations.settled()
+            return await self._history.page(thread, asker=asker, before=before, limit=limit)
+
+        return get_history_tool(
+            self._assignment.room,
+            read,
+            reads_alone=partial(reads_headers, self._room, self._directory),
+            send=partial(send_page, self._room),
+        )
+
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
-        conversation = self._conversation(message.sender.identity if message.private else None)
+        conversation = self._conversations.of(message)
         replied_to_agent = message.reply_to in self._own_segments
         if self._is_for_agent(
             message, people=self._people.count, replied_to_agent=replied_to_agent
@@ -173,15 +180,7 @@ class RoomSession:
         else:
             conversation.overhear(message)
 
-    def _conversation(self, owner: str | None) -> Conversation:
-        conversation = self._conversations.get(owner)
-        if conversation is None:
-            conversation = self._conversations[owner] = self._open_conversation()
-            if self._room.isconnected():
-                conversation.start()
-        return conversation
-
-    def _open_conversation(self) -> Conversation:
+    def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
 
         def open_assistant(context: llm.ChatContext) -> Assistant:
@@ -201,6 +200,7 @@ class RoomSession:
             open_assistant=open_assistant,
             presence=self._presence,
             open_reply=self._open_reply,
+            memory=memory,
             limits=ConversationLimits(
                 pending=settings.max_pending_messages,
                 context_items=settings.max_context_messages,
@@ -211,10 +211,11 @@ class RoomSession:
         )
         return conversation
 
-    def _open_reply(self, message: IncomingMessage) -> ReplyStream:
+    def _open_reply(self, question: Question) -> ReplyStream:
         reply = ReplyStream(
             self._room,
-            message,
+            question.message,
+            question.segment_id,
             topics=self._settings.reply_topics,
             notices=self._notices,
             directory=self._directory,
@@ -232,13 +233,8 @@ class RoomSession:
         )
         self._ended.set()
 
-    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
-        """Releases the private conversation of someone who is gone."""
-        conversation = self._conversations.pop(participant.identity, None)
-        if conversation is not None:
-            task = asyncio.create_task(self._release(conversation), name="close conversation")
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    def _on_joined(self, _: rtc.RemoteParticipant) -> None:
+        self._conversations.resume_private()
 
-    async def _release(self, conversation: Conversation) -> None:
-        await conversation.aclose()
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._conversations.release(participant.identity)

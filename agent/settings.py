@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 _NAMES_IN_A_LIST = re.compile(r"[,\s]+")
+_DATABASE_SCHEME = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant in a LiveKit room. Answer in the language you are asked in, "
@@ -54,8 +55,15 @@ def _split_names(value: object) -> object:
     return value
 
 
+def _check_database_url(value: str) -> str:
+    if not _DATABASE_SCHEME.match(value):
+        raise ValueError("a URL that starts with sqlite:/// or postgresql://")
+    return value
+
+
 ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
 HttpUrl = Annotated[str, _url_of("http", "https")]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 ReplyPolicy = Literal["always", "mention", "auto"]
 
@@ -182,6 +190,13 @@ class Settings(BaseModel):
         description="RPC calls one participant may have under way",
     )
 
+    database_url: DatabaseUrl = Field(
+        "sqlite:///data/agent.db",
+        alias="DATABASE_URL",
+        repr=False,
+        description="what was said is kept here: sqlite:///path or postgresql://user:password@host/name",
+    )
+
     weather_geocoding_url: HttpUrl = Field(
         "https://geocoding-api.open-meteo.com/v1/search",
         alias="WEATHER_GEOCODING_URL",
@@ -258,7 +273,7 @@ class Settings(BaseModel):
 def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
     name = str(detail["loc"][0])
     message = str(detail["msg"]).removeprefix("Value error, ")
-    secret = "SECRET" in name or name.endswith("KEY")
+    secret = "SECRET" in name or name.endswith("KEY") or name == "DATABASE_URL"
     got = "" if secret else f", got {_shortened(detail['input'])}"
     return f"{name}: expected {_as_expectation(message)}{got}"
 

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from agent.history.errors import InvalidValueError
 from agent.hosting import RoomHost
 from agent.models.proxy import proxy_for
 from agent.settings import Settings, SettingsError
@@ -38,6 +39,15 @@ def load_settings() -> Settings:
     raise SystemExit(WRONG_SETTINGS)
 
 
-settings = load_settings()
-host = RoomHost(settings, TOOLS, model_proxy=proxy_for(settings.openai_base_url, os.environ))
+def open_host(settings: Settings) -> RoomHost:
+    """The host; a DATABASE_URL that names no database ends the process with status 2."""
+    try:
+        proxy = proxy_for(settings.openai_base_url, os.environ)
+        return RoomHost(settings, TOOLS, model_proxy=proxy)
+    except InvalidValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the person who starts it
+        raise SystemExit(WRONG_SETTINGS) from None
+
+
+host = open_host(load_settings())
 server = host.agent_server()

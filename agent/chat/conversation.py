@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,14 +14,15 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.chat.failure import sentence_for
+from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
 from agent.chat.reply_output import FinishReason
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.text_output import ReplyTextOutput
+from agent.chat.waiting import Waiting
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import FinishReasons
 from agent.wire.presence import Presence
-from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ class Conversation:
         *,
         open_assistant: Callable[[llm.ChatContext], Assistant],
         presence: Presence,
-        open_reply: Callable[[IncomingMessage], ReplyStream],
+        open_reply: Callable[[Question], ReplyStream],
+        memory: Memory,
         limits: ConversationLimits,
         interrupt_on_message: bool,
         on_crash: Callable[[], None],
@@ -66,13 +68,12 @@ class Conversation:
         self._open_assistant = open_assistant
         self._presence = presence
         self._open_reply = open_reply
+        self._memory = memory
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
         self._on_crash = on_crash
-        self._queue: deque[IncomingMessage] = deque()
+        self._waiting = Waiting(limits.pending)
         self._overheard: deque[IncomingMessage] = deque(maxlen=limits.pending)
-        self._pending: Counter[str] = Counter()
-        self._arrived = asyncio.Event()
         self._output = ReplyTextOutput()
         self._answering: IncomingMessage | None = None
         self._handle: SpeechHandle | None = None
@@ -85,27 +86,20 @@ class Conversation:
         return None if self._answering is None else self._answering.sender
 
     def submit(self, message: IncomingMessage) -> None:
-        """Accepts a message: it will have its answer.
+        """Accepts a message: it is stored, and will have its answer unless it had one before.
 
         Raises:
-            Refusal: (429) its sender has too many messages waiting already.
+            Refusal: (429) its sender has too many messages waiting already; (400) a bad id.
         """
         sender = message.sender.identity
-        if self._pending[sender] >= self._limits.pending:
-            raise Refusal(
-                429,
-                f"You have {self._limits.pending} messages waiting for an answer. "
-                "Please wait for some of them.",
-                retry_after=5.0,
-            )
-        self._pending[sender] += 1
-        self._queue.append(message)
-        self._arrived.set()
+        self._waiting.check(sender)
+        self._waiting.add(self._memory.keep(message))
         if self._interrupt_on_message and self.asker and self.asker.identity == sender:
             self.interrupt()
 
     def overhear(self, message: IncomingMessage) -> None:
         """Takes note of a message that is for others: the model is told of it with the next one."""
+        self._memory.note(message)
         self._overheard.append(message)
 
     def start(self) -> None:
@@ -128,7 +122,12 @@ class Conversation:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        return list(self._queue)
+        await self._memory.settled()
+        return self._waiting.messages
+
+    async def settled(self) -> None:
+        """Returns when what was said until now is stored, as far as it can be."""
+        await self._memory.settled()
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -136,9 +135,22 @@ class Conversation:
             self._on_crash()
 
     async def _answer_all(self) -> None:
-        context = llm.ChatContext.empty()
+        context = await self._remember()
         while True:
             context = await self._answer_some(context)
+
+    async def _remember(self) -> llm.ChatContext:
+        """The context of former times; what was left unanswered then comes first now."""
+        past = await self._memory.recall(self._limits.context_items * 3 // 4)
+        self._waiting.add_older(past.questions)
+        overheard = {message.key for message in self._overheard}
+        context = llm.ChatContext.empty()
+        for turn in past.turns:
+            if turn.message.key not in overheard:
+                context.add_message(role="user", content=self._as_read(turn.message))
+            if turn.answer:
+                context.add_message(role="assistant", content=turn.answer)
+        return context
 
     async def _answer_some(self, context: llm.ChatContext) -> llm.ChatContext:
         """Answers with one session until it is time for a fresh one; returns what that starts with.
@@ -171,20 +183,24 @@ class Conversation:
     def _fits(self, *contexts: llm.ChatContext) -> bool:
         return sum(len(context.items) for context in contexts) <= self._limits.context_items
 
-    async def _next(self) -> IncomingMessage:
-        while not self._queue:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._queue.popleft()
+    async def _next(self) -> Question:
+        while True:
+            waiting = await self._waiting.first()
+            question = await self._memory.begin(waiting)
+            self._waiting.take_first()
+            if question is not None:
+                return question
+            self._waiting.done(waiting)
 
-    async def _answer(self, session: AgentSession[None], message: IncomingMessage) -> None:
-        reply = self._open_reply(message)
+    async def _answer(self, session: AgentSession[None], question: Question) -> None:
+        message = question.message
+        reply = self._open_reply(question)
         self._answering = message
         self._output.begin(reply)
         self._presence.set(self, "thinking")
         reason: FinishReason = "interrupted"
         try:
-            reason = await self._generate(session, message, reply)
+            reason = await self._generate(session, question, reply)
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
@@ -196,18 +212,20 @@ class Conversation:
             self._output.end()
             self._handle = None
             self._answering = None
-            self._forget(message)
-            await reply.finish(reason)
+            self._waiting.done(question)
+            ending = reply.ending(reason)
+            self._memory.finish(question, ending)
+            await reply.finish(ending)
             self._presence.set(self, "listening")
 
     async def _generate(
-        self, session: AgentSession[None], message: IncomingMessage, reply: ReplyStream
+        self, session: AgentSession[None], question: Question, reply: ReplyStream
     ) -> FinishReason:
         await self._tell_overheard(session)
-        reply.on_first_text = lambda: self._presence.set(self, "speaking")
+        reply.on_first_text = lambda: self._on_first_text(question)
         with FinishReasons() as finish_reasons:
             self._handle = session.generate_reply(
-                user_input=llm.ChatMessage(role="user", content=[self._as_read(message)]),
+                user_input=llm.ChatMessage(role="user", content=[self._as_read(question.message)]),
                 input_modality="text",
             )
             await self._handle
@@ -219,6 +237,10 @@ class Conversation:
             self._apologise(reply, error)
             return "error"
         return "length" if finish_reasons.last == "length" else "stop"
+
+    def _on_first_text(self, question: Question) -> None:
+        self._presence.set(self, "speaking")
+        self._memory.begun(question)
 
     def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
         said = reply.started
@@ -239,9 +261,3 @@ class Conversation:
             message = self._overheard.popleft()
             context.add_message(role="user", content=self._as_read(message))
         await session.current_agent.update_chat_ctx(context)
-
-    def _forget(self, message: IncomingMessage) -> None:
-        sender = message.sender.identity
-        self._pending[sender] -= 1
-        if not self._pending[sender]:
-            del self._pending[sender]

@@ -51,3 +51,8 @@ class IncomingMessage:
     form: Form
     private: bool = False
     reply_to: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others: its sender's identity and its id."""
+        return self.sender.identity, self.id

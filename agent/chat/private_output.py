@@ -147,7 +147,6 @@ class SnapshotOutput(ReplyOutput):
             )
 
     async def _suits_the_asker(self) -> bool:
-        """Whether the SDK will put the text into the header: it must know the asker, too."""
         identity = self._message.sender.identity
         participant = self._room.remote_participants.get(identity)
         sid = None if participant is None else participant.sid
@@ -156,12 +155,22 @@ class SnapshotOutput(ReplyOutput):
             self._suits = False
         if self._suits is None:
             self._sid = sid
-            try:
-                info = await self._directory.get(identity)
-            except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
-                # Unknown counts as no: the packets reach everybody.
-                logger.info("no private streams: %s", type(error).__name__)
-                self._suits = False
-            else:
-                self._suits = info.client_protocol >= INLINE_PROTOCOL
+            self._suits = await reads_headers(self._room, self._directory, identity)
         return self._suits
+
+
+async def reads_headers(room: rtc.Room, directory: Directory, identity: str) -> bool:
+    """Whether the SDK will put a text for this participant into the header, which is addressed.
+
+    It must know them, and they must have a protocol that reads it there. Otherwise the text goes
+    to everybody in chunks, RPC answers as well.
+    """
+    if identity not in room.remote_participants:
+        return False
+    try:
+        info = await directory.get(identity)
+    except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+        # Unknown counts as no: the packets reach everybody.
+        logger.info("no private streams: %s", type(error).__name__)
+        return False
+    return info.client_protocol >= INLINE_PROTOCOL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import uuid
 from collections.abc import Callable
 
 from livekit import rtc
@@ -45,12 +44,13 @@ class ReplyStream:
         self,
         room: rtc.Room,
         message: IncomingMessage,
+        segment_id: str,
         *,
         topics: tuple[str, ...],
         notices: Notices,
         directory: Directory,
     ) -> None:
-        self.segment_id = f"SG_{uuid.uuid4().hex[:16]}"
+        self.segment_id = segment_id
         self._message = message
         self._notices = notices
         self.on_first_text: Callable[[], None] | None = None
@@ -75,8 +75,7 @@ class ReplyStream:
         """Takes the next piece of text."""
         if not text or self.full:
             return
-        if not self.started and self.on_first_text is not None:
-            self.on_first_text()
+        first = not self.started
         encoded = text.encode(errors="replace")
         if self._size + len(encoded) > MAX_REPLY_BYTES:
             encoded = encoded[: MAX_REPLY_BYTES - self._size]
@@ -88,17 +87,22 @@ class ReplyStream:
         self._parts.append(text)
         for output in self._outputs:
             output.push(text)
+        if first and self.on_first_text is not None:
+            self.on_first_text()
 
-    async def finish(self, reason: FinishReason) -> Ending:
-        """Ends the answer on every output and announces the end."""
+    def ending(self, reason: FinishReason) -> Ending:
+        """What has been said so far as the whole answer."""
         text = self.text
         data = text.encode()
-        ending = Ending(
+        return Ending(
             finish_reason="length" if self.full and reason == "stop" else reason,
             text=text,
             text_length=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
+
+    async def finish(self, ending: Ending) -> None:
+        """Ends the answer on every output and announces the end."""
         try:
             await asyncio.gather(*(output.finish(ending) for output in self._outputs))
         except asyncio.CancelledError:
@@ -113,7 +117,6 @@ class ReplyStream:
             inReplyTo=self._message.id,
             finishReason=ending.finish_reason,
         )
-        return ending
 
     def _outputs_for(
         self, room: rtc.Room, topics: tuple[str, ...], directory: Directory

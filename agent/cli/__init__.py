@@ -13,6 +13,7 @@ from agent.cli.chat import chat
 from agent.cli.dev import dev
 from agent.cli.doctor import doctor
 from agent.cli.join_token import token
+from agent.cli.migrate import migrate
 from agent.cli.start import start
 
 app = typer.Typer(
@@ -31,5 +32,5 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for command in (dev, start, chat, call, token, doctor):
+for command in (dev, start, chat, call, token, doctor, migrate):
     app.command()(command)

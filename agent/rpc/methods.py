@@ -1,4 +1,4 @@
-"""RpcMethods: the tools as RPC methods of the agent."""
+"""RpcMethods: tools as RPC methods of the agent, those of the model and the room's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable
 
 from livekit import rtc
 
@@ -36,20 +37,24 @@ class RpcMethods:
     a failure stays in the log.
     """
 
-    def __init__(self, room: rtc.Room, toolbox: Toolbox, *, max_calls: int) -> None:
+    def __init__(
+        self, room: rtc.Room, toolbox: Toolbox, own: Iterable[Tool] = (), *, max_calls: int
+    ) -> None:
+        """`own` are methods of the room's own, which the model does not have."""
         self._room = room
         self._toolbox = toolbox
+        self._methods = (*toolbox, *own)
         self._max_calls = max_calls
         self._under_way: Counter[str] = Counter()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The methods' names."""
-        return self._toolbox.names
+        return tuple(tool.name for tool in self._methods)
 
     def register(self) -> None:
         """Makes the methods callable; to be called at once after connecting."""
-        for tool in self._toolbox:
+        for tool in self._methods:
             self._register(tool)
 
     def _register(self, tool: Tool) -> None:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -56,18 +57,20 @@ async def model() -> AsyncGenerator[DemoModel]:
 
 @pytest.fixture
 async def start_worker(
-    room_server: RoomServerUnderTest, model: DemoModel
+    room_server: RoomServerUnderTest, model: DemoModel, tmp_path: Path
 ) -> AsyncGenerator[StartWorker]:
     async with AsyncExitStack() as stack:
 
         async def start(**environ: str) -> Worker:
+            number = next(_NUMBERS)
             settings = Settings.from_environment(
                 {
                     "LIVEKIT_URL": room_server.url,
                     "LIVEKIT_API_KEY": room_server.api_key,
                     "LIVEKIT_API_SECRET": room_server.api_secret,
                     "OPENAI_BASE_URL": model.base_url,
-                    "AGENT_NAME": f"worker-{next(_NUMBERS)}",
+                    "AGENT_NAME": f"worker-{number}",
+                    "DATABASE_URL": f"sqlite:///{tmp_path}/{number}.db",
                     "HTTP_PORT": "0",
                     **environ,
                 }

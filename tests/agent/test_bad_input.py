@@ -128,7 +128,7 @@ async def test_a_thousand_messages_in_a_second(
     assert refused().isdisjoint(answered())
     assert refused() | answered() == set(sent)
     assert len(answered()) >= 20
-    assert len(alice.notices("error")) < 500, "a flood is not answered by a flood"
+    assert len(alice.notices("error")) < len(refused()), "notices are put together in a flood"
     assert bob.notices("error") == []
     assert (await bob.ask("still there?")).finish_reason == "stop"
     asked = [each.chat.user_text for each in model.requests if "flood" in each.chat.user_text]

@@ -17,7 +17,7 @@ from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tools import TOOLS
 
-METHODS = [tool.name for tool in TOOLS]
+TOOL_NAMES = [tool.name for tool in TOOLS]
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ async def fails(client: ChatClient, method: str, payload: str) -> rtc.RpcError:
 async def test_the_agent_says_which_methods_it_has(enter: Enter) -> None:
     alice = await enter("alice")
     assert alice.agent is not None
-    assert alice.agent.attributes["agent.ready"].split(",") == METHODS
+    assert alice.agent.attributes["agent.ready"].split(",") == [*TOOL_NAMES, "getHistory"]
     tools = json.loads(await alice.call("describeTools"))["tools"]
-    assert [tool["name"] for tool in tools] == METHODS
+    assert [tool["name"] for tool in tools] == TOOL_NAMES
 
 
 async def test_ping_and_the_time_as_in_the_seeds(enter: Enter) -> None:

@@ -1,0 +1,112 @@
+"""Conversations: those of one room, the room's own and one for each who writes privately."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from itertools import chain
+
+from agent.chat.conversation import Conversation
+from agent.chat.memory import Memory
+from agent.chat.message import IncomingMessage, Sender
+from agent.history.errors import HistoryError, InvalidValueError
+from agent.history.history import History
+from agent.history.message import ThreadKey
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+
+class Conversations:
+    """Opens conversations when they are needed, and releases those of people who leave.
+
+    Args:
+        open_conversation: makes one that is not started, with its memory.
+        is_present: whether somebody is in the room.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        room: str,
+        agent: Sender,
+        *,
+        open_conversation: Callable[[Memory], Conversation],
+        is_present: Callable[[str], bool],
+    ) -> None:
+        self._history = history
+        self._room = room
+        self._agent = agent
+        self._open_conversation = open_conversation
+        self._is_present = is_present
+        self._conversations: dict[str | None, Conversation] = {}
+        self._started = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def of(self, message: IncomingMessage) -> Conversation:
+        """The conversation that a message belongs to; raises Refusal (400)."""
+        return self._of(message.sender.identity if message.private else None)
+
+    def start(self) -> None:
+        """Begins to answer, what was left unanswered in former times first."""
+        self._started = True
+        self._of(None)
+        for conversation in self._conversations.values():
+            conversation.start()
+        self.resume_private()
+
+    def resume_private(self) -> None:
+        """Opens the private conversations in which those who are here wait for an answer."""
+        if self._started:
+            self._run(self._resume_private(), "resume private conversations")
+
+    def release(self, identity: str) -> None:
+        """Ends the private conversation of someone who is gone."""
+        conversation = self._conversations.pop(identity, None)
+        if conversation is not None:
+            self._run(self._close(conversation), "close conversation")
+
+    async def settled(self) -> None:
+        """Returns when all that was said is stored, as far as it can be."""
+        await asyncio.gather(*(each.settled() for each in self._conversations.values()))
+
+    async def aclose(self) -> list[IncomingMessage]:
+        """Ends all of them; returns the messages that are left without an answer."""
+        self._started = False
+        unanswered = await asyncio.gather(
+            *(conversation.aclose() for conversation in self._conversations.values())
+        )
+        await asyncio.gather(*self._tasks)
+        return list(chain.from_iterable(unanswered))
+
+    def _of(self, owner: str | None) -> Conversation:
+        conversation = self._conversations.get(owner)
+        if conversation is None:
+            try:
+                thread = ThreadKey(self._room, owner)
+            except InvalidValueError as error:
+                raise Refusal(400, f"{error}.") from None
+            conversation = self._open_conversation(Memory(self._history, thread, self._agent))
+            self._conversations[owner] = conversation
+            if self._started:
+                conversation.start()
+        return conversation
+
+    async def _resume_private(self) -> None:
+        try:
+            waiting = await self._history.unanswered(self._room)
+        except HistoryError as error:
+            logger.warning("private conversations are not resumed: %s", error)
+            return
+        for owner in {each.message.thread.owner for each in waiting}:
+            if owner is not None and self._started and self._is_present(owner):
+                self._of(owner)
+
+    async def _close(self, conversation: Conversation) -> None:
+        await conversation.aclose()
+
+    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,238 @@
+"""Memory: what one conversation keeps in the history, and what it gets back from there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from agent.chat.message import Form, IncomingMessage, Sender
+from agent.chat.reply_output import Ending
+from agent.history.errors import HistoryError, InvalidValueError
+from agent.history.history import MAX_PAGE, History
+from agent.history.message import FinishReason, Message, ThreadKey
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+RECALL_TIMEOUT = 5.0
+"""Seconds after which a conversation begins without its past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message that is to be answered.
+
+    Attributes:
+        segment_id: id of its answer.
+        kept: says, once the message is stored, whether it is new; None: it is from the store.
+    """
+
+    message: IncomingMessage
+    segment_id: str
+    kept: asyncio.Task[bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of former times, with what it was answered, if anything."""
+
+    message: IncomingMessage
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a conversation was about, oldest first, and what was left unanswered."""
+
+    turns: tuple[Turn, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+
+class Memory:
+    """Keeps the messages and answers of one thread.
+
+    Only `begin` and `recall` wait for the store. Whatever is wrong with it, the conversation goes
+    on: a message that cannot be kept is answered all the same.
+    """
+
+    def __init__(self, history: History, thread: ThreadKey, agent: Sender) -> None:
+        self._history = history
+        self._thread = thread
+        self._agent = agent
+        self._writes: set[asyncio.Task[object]] = set()
+
+    def keep(self, message: IncomingMessage) -> Question:
+        """Begins to store a message that is to be answered.
+
+        Raises:
+            Refusal: (400) no message can have such an id.
+        """
+        return Question(message, new_segment_id(), self._add(message, awaits_answer=True))
+
+    def note(self, message: IncomingMessage) -> None:
+        """Begins to store a message that is for others. Raises Refusal as `keep` does."""
+        self._add(message, awaits_answer=False)
+
+    async def begin(self, question: Question) -> Question | None:
+        """The question, once it is stored and may be answered; None if that has been done.
+
+        Where another worker began to answer, the segment id is that of the answer it began.
+        """
+        if question.kept is None:
+            answer = self._answer(question)
+            standing = await _attempt(self._history.begin_answer(answer), answer)
+            if standing.finish_reason is not None:
+                return None
+            return replace(question, segment_id=standing.id)
+        # Not cancelled with the one who waits: it is to be stored in any case.
+        return question if await asyncio.shield(question.kept) else None
+
+    def begun(self, question: Question) -> None:
+        """Begins to note under which id an answer goes out, once there is text of it.
+
+        Not earlier: the first text does not wait for it, and nobody has seen the id.
+        """
+        if question.kept is not None:
+            begun = self._history.begin_answer(self._answer(question))
+            self._start(_attempt(begun, None))
+
+    def finish(self, question: Question, ending: Ending) -> None:
+        """Begins to store an answer that has ended."""
+        answer = self._answer(question, ending.text, ending.finish_reason)
+        self._start(_attempt(self._history.finish_answer(answer), None))
+
+    async def settled(self) -> None:
+        """Returns when everything is stored, or as good as that while the database is away."""
+        await asyncio.gather(*self._writes)
+
+    async def recall(self, max_items: int) -> Past:
+        """The last turns, of so many messages and answers at most, and what awaits an answer."""
+        try:
+            async with asyncio.timeout(RECALL_TIMEOUT):
+                # In this order: what is answered in between is a turn, and `begin` finds out.
+                questions = await self._unanswered()
+                return Past(await self._turns(max_items), questions)
+        except Exception as error:
+            # The boundary of the history: the conversation begins without its past.
+            _log(error, "a conversation begins without its past")
+            return Past()
+
+    async def _unanswered(self) -> tuple[Question, ...]:
+        found = await self._history.unanswered(self._thread.room)
+        return tuple(
+            Question(_incoming(each.message), each.segment_id or new_segment_id())
+            for each in found
+            if each.message.thread == self._thread
+        )
+
+    async def _turns(self, max_items: int) -> tuple[Turn, ...]:
+        """Each answer stands after its question here, whatever was said in between."""
+        newest_first: list[Turn] = []
+        answers: dict[tuple[str | None, str | None], Message] = {}
+        before: str | None = None
+        while True:
+            page = await self._history.page(
+                self._thread,
+                asker=self._thread.owner or self._agent.identity,
+                before=before,
+                limit=min(max_items, MAX_PAGE),
+            )
+            for message in reversed(page.messages):
+                if message.role == "assistant":
+                    answers[message.in_reply_to_sender, message.in_reply_to] = message
+                elif not message.awaits_answer:
+                    turn = _turn(message, answers.pop((message.sender_id, message.id), None))
+                    max_items -= 2 if turn.answer else 1
+                    if max_items < 0:
+                        return tuple(reversed(newest_first))
+                    newest_first.append(turn)
+            before = page.next_before
+            if before is None or not max_items:
+                return tuple(reversed(newest_first))
+
+    def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[bool]:
+        sender = message.sender
+        try:
+            kept = Message(
+                thread=self._thread,
+                sender_id=sender.identity,
+                id=message.id,
+                role="user",
+                text=message.text,
+                timestamp=message.timestamp,
+                sender_name=sender.name,
+                in_reply_to=message.reply_to,
+                form=message.form.value,
+                awaits_answer=awaits_answer,
+            )
+        except InvalidValueError as error:
+            raise Refusal(400, f"{error}.") from None
+        return self._start(_attempt(self._history.add_message(kept), True))
+
+    def _answer(
+        self, question: Question, text: str = "", finish_reason: FinishReason | None = None
+    ) -> Message:
+        return Message(
+            thread=self._thread,
+            sender_id=self._agent.identity,
+            id=question.segment_id,
+            role="assistant",
+            text=text,
+            timestamp=int(time.time() * 1000),
+            sender_name=self._agent.name,
+            in_reply_to=question.message.id,
+            in_reply_to_sender=question.message.sender.identity,
+            finish_reason=finish_reason,
+        )
+
+    def _start(self, write: Awaitable[Result]) -> asyncio.Task[Result]:
+        task = asyncio.ensure_future(write)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return task
+
+
+def new_segment_id() -> str:
+    """An id for an answer."""
+    return f"SG_{uuid.uuid4().hex[:16]}"
+
+
+async def _attempt(write: Awaitable[Result], otherwise: Result) -> Result:
+    try:
+        return await write
+    except Exception as error:
+        # The boundary of the history: whatever is wrong with it, the room goes on.
+        _log(error, "something said is not kept")
+        return otherwise
+
+
+def _log(error: Exception, what: str) -> None:
+    if isinstance(error, HistoryError | TimeoutError):
+        logger.warning("%s: %s", what, error or "it takes too long")
+    else:
+        logger.error("%s", what, exc_info=error)
+
+
+def _turn(message: Message, answer: Message | None) -> Turn:
+    if answer is None or answer.finish_reason == "error":
+        return Turn(_incoming(message))
+    return Turn(_incoming(message), answer.text)
+
+
+def _incoming(message: Message) -> IncomingMessage:
+    return IncomingMessage(
+        id=message.id,
+        sender=Sender(message.sender_id, message.sender_name),
+        text=message.text,
+        timestamp=message.timestamp,
+        form=Form(message.form),
+        private=message.thread.owner is not None,
+        reply_to=message.in_reply_to,
+    )

@@ -1,0 +1,137 @@
+"""getHistory: what was said, page by page, as an RPC method."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from agent.history.errors import (
+    HistoryError,
+    InvalidValueError,
+    NotAllowedError,
+    UnavailableError,
+)
+from agent.history.history import MAX_PAGE
+from agent.history.message import Message, Page, ThreadKey
+from agent.wire.envelope import MAX_PACKET_BYTES, encode, split_text
+from tools.context import ToolContext
+from tools.errors import InvalidArguments, NotAllowed, OperationFailed, ToolError, Unavailable
+from tools.tool import Tool, tool
+
+PAGE_BYTES = MAX_PACKET_BYTES - 256
+"""Of JSON in a page; the rest is for what a page in a packet has around it."""
+
+RETRY_AFTER = 5.0
+
+ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
+"""Reads a page: of a thread, on behalf of an identity, before a cursor, of so many messages."""
+
+
+class SendPage(Protocol):
+    """Sends a page that the answer to a call would show to others; returns the packet's id."""
+
+    async def __call__(self, identity: str, page: dict[str, object]) -> str: ...
+
+
+def get_history_tool(
+    room: str,
+    read: ReadPage,
+    *,
+    reads_alone: Callable[[str], Awaitable[bool]],
+    send: SendPage,
+) -> Tool:
+    """The method for one room.
+
+    Args:
+        reads_alone: whether the answer to a call of this identity reaches nobody else.
+    """
+
+    @tool
+    async def get_history(
+        context: ToolContext,
+        thread: Annotated[str, Field(description="room, or private: and your identity")] = "room",
+        before: Annotated[
+            str | None, Field(description="nextBefore of the page that follows", max_length=256)
+        ] = None,
+        limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
+    ) -> dict[str, object]:
+        """What was said in the room, or privately with the agent: the newest, oldest first."""
+        caller = context.caller.identity if context.caller else ""
+        try:
+            key = ThreadKey.from_id(room, thread)
+            key.check_visible(caller)
+        except HistoryError as error:
+            raise _refusal(error, "thread") from None
+        try:
+            page = fit(await read(key, caller, before, limit))
+        except HistoryError as error:
+            raise _refusal(error, "before") from None
+        if key.owner is None or await reads_alone(caller):
+            return page
+        return {"packet": await send(caller, page)}
+
+    return get_history
+
+
+def fit(page: Page) -> dict[str, object]:
+    """A page on the wire: as many of its newest messages as fit, but one at least.
+
+    A message that is too long for a page of its own is cut, and says so.
+    """
+    shown: deque[dict[str, object]] = deque()
+    size = 0
+    next_before = page.next_before
+    following: Message | None = None
+    for message in reversed(page.messages):
+        shape = as_shape(message)
+        width = len(encode(shape)) + 1
+        if size + width > PAGE_BYTES:
+            if following is not None:
+                next_before = following.cursor
+                break
+            shape, width = _cut(message), PAGE_BYTES
+        shown.appendleft(shape)
+        size += width
+        following = message
+    whole: dict[str, object] = {"messages": list(shown)}
+    return whole if next_before is None else whole | {"nextBefore": next_before}
+
+
+def as_shape(message: Message) -> dict[str, object]:
+    """A message on the wire; fields that do not apply are left out."""
+    fields: dict[str, object] = {
+        "id": message.id,
+        "thread": message.thread.id,
+        "role": message.role,
+        "senderId": message.sender_id,
+        "senderName": message.sender_name,
+        "text": message.text,
+        "timestamp": message.timestamp,
+        "inReplyTo": message.in_reply_to,
+        "finishReason": message.finish_reason,
+        "reactions": [
+            {"emoji": each.emoji, "identities": list(each.identities)} for each in message.reactions
+        ]
+        or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _cut(message: Message) -> dict[str, object]:
+    """The beginning of a message that is too long for a page of its own."""
+    about = {"truncated": True, "textLength": len(message.text.encode())}
+    rest = len(encode(as_shape(replace(message, text="")) | about)) + 1
+    return as_shape(message) | about | {"text": split_text(message.text, PAGE_BYTES - rest)[0]}
+
+
+def _refusal(error: HistoryError, argument: str) -> ToolError:
+    """What the caller is told of what the history says."""
+    if isinstance(error, InvalidValueError):
+        return InvalidArguments.of({argument: str(error)})
+    if isinstance(error, NotAllowedError):
+        return NotAllowed(str(error))
+    if isinstance(error, UnavailableError):
+        return Unavailable("The history is not available right now", retry_after=RETRY_AFTER)
+    return OperationFailed()
