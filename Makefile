@@ -6,6 +6,8 @@ BIN := .venv/bin
 STAMP := .venv/.requirements-dev
 ROOM_SERVER ?=
 TESTS ?= tests
+# As many processes as cores, each with a room server of its own; one where they share a running one.
+JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 
 # uv: the one on PATH, else one that pip puts into .venv, where requirements-dev.lock keeps it.
 UV = $(shell command -v uv || echo $(BIN)/uv)
@@ -31,7 +33,7 @@ dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is c
 	@exec $(BIN)/python -m agent dev
 
 test: $(STAMP) ## the tests; ROOM_SERVER=ws://... or a livekit-server binary for a real one
-	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(TESTS)
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 check: $(STAMP) ## lint, format, types, import direction
 	$(BIN)/ruff check .
