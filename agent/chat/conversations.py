@@ -42,7 +42,7 @@ class Conversations:
         self._is_present = is_present
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def of(self, message: IncomingMessage) -> Conversation:
         """The conversation that a message belongs to; raises Refusal (400)."""
@@ -65,7 +65,7 @@ class Conversations:
         """Ends the private conversation of someone who is gone."""
         conversation = self._conversations.pop(identity, None)
         if conversation is not None:
-            self._run(self._close(conversation), "close conversation")
+            self._run(conversation.aclose(), "close conversation")
 
     async def settled(self) -> None:
         """Returns when all that was said is stored, as far as it can be."""
@@ -103,10 +103,7 @@ class Conversations:
             if owner is not None and self._started and self._is_present(owner):
                 self._of(owner)
 
-    async def _close(self, conversation: Conversation) -> None:
-        await conversation.aclose()
-
-    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _run(self, work: Coroutine[object, object, object], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from livekit.plugins.openai import LLM
-    from openai import AsyncClient
+from livekit.agents.types import NOT_GIVEN
 
-    from agent.models.openai_client import OpenAIClient
-    from agent.models.timeouts import Timeouts
+# The plugin registers itself when it is imported, which only the main thread may do.
+from livekit.plugins.openai import LLM
+
+from agent.models.openai_client import OpenAIClient
+from agent.models.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from openai import AsyncClient
 
 
 def build_client(
@@ -20,8 +24,6 @@ def build_client(
     proxy: str | None = None,
 ) -> OpenAIClient:
     """Connections to a model service, to be shared by the conversations of an event loop."""
-    from agent.models.openai_client import OpenAIClient  # noqa: PLC0415 # the SDKs take a second to import
-
     return OpenAIClient(base_url=base_url, api_key=api_key, timeouts=timeouts, proxy=proxy)
 
 
@@ -36,9 +38,6 @@ def build_llm(
 
     Closing it leaves the client open. None leaves a choice to the model.
     """
-    from livekit.agents.types import NOT_GIVEN  # noqa: PLC0415 # takes a second to import
-    from livekit.plugins.openai import LLM  # noqa: PLC0415 # takes a second to import
-
     return LLM(
         model=model,
         # It has what the plugin uses of the official client; the contract test holds it to that.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-# Imported for what it does: a plugin registers itself, which only the main thread may do.
-import livekit.plugins.openai  # noqa: F401 # pyright: ignore[reportUnusedImport]
 from livekit.agents import llm
 
 from agent.models.llm import build_client, build_llm
