@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.cli.child_process import end_with_parent
+from agent.cli.process_end import run_and_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,4 +37,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_and_end(lambda: main(sys.argv[1:]))

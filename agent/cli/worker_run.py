@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ def run_worker(
     Returns:
         Whether it ran until it was told to end; False if it could not go on.
     """
+    # A native abort takes the process with it: the log then says at least where each thread was.
+    faulthandler.enable()
+
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
 
     failures: list[Exception] = []

@@ -49,7 +49,8 @@ async def worker(
     async with command_line.running("start") as started:
         await started.says("registered worker")
         yield started
-        assert await started.stop(signal.SIGINT) == 0
+        status = await started.stop(signal.SIGINT)
+        assert status == 0, started.output
         assert "KeyboardInterrupt" not in started.output
 
 
