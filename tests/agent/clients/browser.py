@@ -1,0 +1,109 @@
+"""livekit-client in a real browser: a page with a room, in which examples are run."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.agent.clients.example_client import Console
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+HERE = Path(__file__).parent
+LIVEKIT_CLIENT = HERE / "node_modules" / "livekit-client" / "dist"
+
+# What keeps Chromium from calling anybody, and gives it a microphone and a camera that hear and
+# see nothing real.
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+
+
+def browser_on_path() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class BrowserClient:
+    """A page whose examples are modules: they may import livekit-client."""
+
+    def __init__(self, page: Page, url: str, token: str) -> None:
+        self.console = Console()
+        self.errors: list[str] = []
+        """Exceptions that nobody caught."""
+        self._page = page
+        self._url = url
+        self._token = token
+        page.on("console", lambda message: self.console.write(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    async def connect(self) -> None:
+        await self._page.evaluate(
+            "([url, token]) => room.connect(url, token).then(agentIsReady)",
+            [self._url, self._token],
+        )
+
+    async def aclose(self) -> None:
+        await self._page.close()
+        assert self.errors == []
+
+    async def run(self, code: str) -> None:
+        await self._page.evaluate("code => runModule(code).then(() => undefined)", code)
+
+
+class Chromium:
+    """Chromium with the page that clients run in; both start when the first page is opened."""
+
+    def __init__(self, executable: str) -> None:
+        self._executable = executable
+        self._stack = contextlib.AsyncExitStack()
+        self._browser: Browser | None = None
+        self._page_url = ""
+
+    async def open_page(self) -> Page:
+        if self._browser is None:
+            self._page_url = await self._stack.enter_async_context(_page_server())
+            playwright = await self._stack.enter_async_context(async_playwright())
+            self._browser = await playwright.chromium.launch(
+                executable_path=self._executable, args=_ARGUMENTS
+            )
+            self._stack.push_async_callback(self._browser.close)
+        page = await self._browser.new_page()
+        await page.goto(self._page_url)
+        await page.wait_for_function("window.isLoaded")
+        return page
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _page_server() -> AsyncGenerator[str]:
+    """Serves the page and livekit-client on loopback; the value is the page's address."""
+
+    async def page(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(HERE / "page.html")
+
+    app = web.Application()
+    app.router.add_get("/", page)
+    app.router.add_static("/", LIVEKIT_CLIENT)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{host}:{port}/"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,83 @@
+"""The examples of docs/wire-contract.md do what stands beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from devserver.model import DemoModel, Reply
+from tests.agent.clients.conftest import Example, OpenClient
+from tests.agent.conftest import StartWorker
+
+DOCUMENT = "wire-contract.md"
+
+
+async def test_the_state_of_the_agent_is_told(
+    open_client: OpenClient, example: Example, model: DemoModel
+) -> None:
+    model.script(Reply("Noon."))
+    client = await open_client("ana")
+    await client.run(example("Who the agent is"))
+    await client.connect()
+    await client.run(example("Text streams"))
+    await client.console.says("thinking")
+    await client.console.says("speaking")
+
+
+@pytest.mark.parametrize("form", ["Text streams", "Data packets"])
+async def test_a_message_is_answered_in_a_stream(
+    open_client: OpenClient, example: Example, model: DemoModel, form: str
+) -> None:
+    model.script(Reply("It is noon."))
+    client = await open_client("ana")
+    await client.run(example("Streams to the room"))
+    await client.connect()
+    await client.run(example(form))
+    assert "room stop It is noon." in await client.console.says("It is noon.")
+
+
+async def test_a_private_question_is_answered_in_packets(
+    open_client: OpenClient, example: Example, model: DemoModel
+) -> None:
+    model.script(Reply("Between us, noon."))
+    client = await open_client("ana")
+    await client.connect()
+    await client.run(example("Asking"))
+    assert " 0 Between us, noon." in await client.console.says("Between us, noon.")
+
+
+async def test_what_is_not_accepted_is_told(
+    open_client: OpenClient, example: Example, start_worker: StartWorker
+) -> None:
+    client = await open_client("ana", worker=await start_worker(MAX_MESSAGE_BYTES="10"))
+    await client.run(example("System packets"))
+    await client.connect()
+    await client.run(example("Text streams"))
+    assert "413" in await client.console.says("A message may have 10 bytes.")
+
+
+async def test_a_method_is_called(open_client: OpenClient, example: Example) -> None:
+    client = await open_client("ana")
+    await client.connect()
+    await client.run(example("RPC methods"))
+    now = await client.console.says(f"{datetime.now(ZoneInfo('Europe/Paris')):%Y-%m-%dT}")
+    assert datetime.fromisoformat(now).tzinfo is not None
+
+
+async def test_the_history_is_read(
+    open_client: OpenClient, example: Example, model: DemoModel, language: str
+) -> None:
+    model.script(Reply("It is noon."))
+    client = await open_client("ana")
+    await client.run(example("Streams to the room"))
+    await client.connect()
+    await client.run(example("Text streams"))
+    await client.console.says("It is noon.")
+    show = {
+        "js": "console.log(page.messages.map(({ role }) => role).join())",
+        "python": "print(','.join(message['role'] for message in page['messages']))",
+    }
+    await client.run(example("The history") + show[language])
+    await client.console.says("user,assistant")
