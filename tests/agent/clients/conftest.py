@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from types import ModuleType
 from typing import Protocol, cast
 
 import pytest
@@ -41,7 +42,8 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def example(request: pytest.FixtureRequest, language: str) -> Example:
-    name = cast("str", getattr(request.module, "DOCUMENT"))  # noqa: B009 - a module's attribute
+    module = cast("ModuleType", request.module)  # pyright: ignore[reportUnknownMemberType] - not typed
+    name: str = module.DOCUMENT
 
     def find(heading: str, number: int = 0) -> str:
         return document.examples(name, language)[heading][number]
