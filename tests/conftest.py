@@ -1,19 +1,22 @@
-"""Fixtures for tests over a real room; see tests/room_server.py for which server that is."""
+"""Fixtures for all tests: a real room (tests/room_server.py says which), a private Postgres."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from livekit import rtc
 
+from tests.postgres import NoPostgresError, PostgresServer
 from tests.room_server import Grant, RoomServerUnderTest, running_room_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from livekit import api
 
@@ -44,6 +47,20 @@ async def room_server(
     directory = tmp_path_factory.mktemp("room_server")
     async with running_room_server(os.environ, directory) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """A running server for the whole session."""
+    # Not below pytest's directory: the server may run as somebody else, who has no way into it.
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory:
+        try:
+            server = PostgresServer(Path(directory))
+            server.start()
+        except NoPostgresError as error:
+            pytest.skip(str(error))
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
@@ -15,24 +14,10 @@ from agent.history.database_url import DatabaseUrl
 from agent.history.durable_history import DurableHistory
 from agent.history.history import History
 from agent.history.sql_history import SqlHistory
-from tests.history.postgres import NoPostgresError, PostgresServer
+from tests.postgres import PostgresServer
 
 NewHistory = Callable[[], History]
 """Makes another history on the test's database, as another worker has it; closed at the end."""
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Generator[PostgresServer]:
-    """A running server for the whole session."""
-    # Not below pytest's directory: the server may run as somebody else, who has no way into it.
-    with tempfile.TemporaryDirectory(prefix="pg-") as directory:
-        try:
-            server = PostgresServer(Path(directory))
-            server.start()
-        except NoPostgresError as error:
-            pytest.skip(str(error))
-        yield server
-        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -16,7 +16,7 @@ from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import SchemaError, UnavailableError
 from agent.history.migrate import Migration, migrate, migrate_database
-from tests.history.postgres import PostgresServer
+from tests.postgres import PostgresServer
 
 
 async def test_the_first_migration_makes_everything_and_the_next_nothing(

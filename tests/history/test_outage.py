@@ -17,8 +17,8 @@ from agent.history.errors import RejectedError, UnavailableError
 from agent.history.message import Message
 from agent.history.sql_history import SqlHistory
 from tests.history.cut_database import CutDatabase
-from tests.history.postgres import PostgresServer
 from tests.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
+from tests.postgres import PostgresServer
 
 
 @dataclass
