@@ -93,7 +93,7 @@ def test_the_methods_in_the_wire_contract_are_tools_with_these_arguments() -> No
     rows = re.findall(r"^\| `(\w+)` \| `\{(.*?)\}`.*$", WIRE_CONTRACT, re.M)
     documented = {method: set(re.findall(r'"(\w+)"\??:', payload)) for method, payload in rows}
 
-    arguments = {tool.name: set(tool.parameters.model_fields) for tool in TOOLS}
+    arguments = {tool.name: set(tool.parameters.names) for tool in TOOLS}
     assert documented.items() <= arguments.items()
     assert "getWeather" in documented
 

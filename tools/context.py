@@ -1,21 +1,53 @@
 """What a tool is given besides its arguments."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import aiohttp
 
     from tools.settings import ToolSettings
+    from tools.tool import Tool
     from tools.toolbox import Toolbox
+
+MAX_PROGRESS_TEXT = 200
+"""Characters of a progress report that go out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a tool runs for, in the room server's words, never in the caller's own."""
+    """Who a tool runs for, in the room server's words, never in the caller's own.
+
+    Attributes:
+        name: their display name; may be empty.
+        attributes: participant attributes.
+        metadata: participant metadata.
+        vouched: name, attributes and metadata are as the app's token (or its server) set them: the
+            participant may not change them (`canUpdateOwnMetadata`). The identity always is.
+    """
 
     identity: str
     name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    metadata: str = field(default="", compare=False, repr=False)
+    vouched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a call is: a fraction from 0 to 1, if that is known, and a few words."""
+
+    fraction: float | None
+    text: str
+
+
+Report = Callable[[Progress], None]
+"""Tells those who may know of it. Never waits, never fails; may be called in any thread."""
+
+Approve = Callable[["Tool", Mapping[str, object]], Awaitable[None]]
+"""Asks whoever has to agree to a call with these arguments; raises ToolError if they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +59,31 @@ class ToolContext:
         settings: what the tools were configured with.
         http: one session for all tools of the toolbox; the toolbox closes it.
         caller: who asked, or None where nobody in particular did.
+        call_id: of this call, unique; empty where nobody is told of it.
+        report: where progress goes, if anybody wants to know.
+        approve: asks for the consent that a tool needs, where there is somebody to ask.
     """
 
     toolbox: "Toolbox"
     settings: "ToolSettings"
     http: "aiohttp.ClientSession"
     caller: Caller | None = None
+    call_id: str = ""
+    report: Report | None = None
+    approve: Approve | None = None
+
+    def progress(self, fraction: float | None = None, text: str = "") -> None:
+        """Tells who asked how far the call is.
+
+        Costs next to nothing, never waits and never fails; may be called in any thread, and as
+        often as one likes: what is said too often goes out as its latest.
+
+        Args:
+            fraction: how much is done, from 0 to 1; None where nobody knows.
+            text: a few words; at most 200 characters of them go out.
+        """
+        if self.report is None:
+            return
+        if fraction is not None:
+            fraction = None if math.isnan(fraction) else min(max(float(fraction), 0.0), 1.0)
+        self.report(Progress(fraction, text[:MAX_PROGRESS_TEXT]))

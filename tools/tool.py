@@ -3,59 +3,73 @@
 import asyncio
 import inspect
 import logging
-import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast, get_type_hints, overload
+from typing import cast, get_type_hints, overload
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import GenerateJsonSchema
 
-from tools.context import ToolContext
-from tools.errors import InvalidArguments, OperationFailed, TimedOut, ToolError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from tools.context import Caller, ToolContext
+from tools.errors import InvalidArguments, NotAllowed, OperationFailed, TimedOut, ToolError
+from tools.parameters import Parameters, TypedParameters
+from tools.permission import Permission
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds that a tool may take unless it says otherwise."""
 
-MAX_REPORTED_FIELDS = 20
-MAX_FIELD_NAME = 64
-
 Function = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function with a name, a description and a model of its parameters.
+    """A function with a name, a description and a description of its parameters.
 
     Attributes:
         name: camelCase name on the wire.
         description: what it does, for the model and for people: the function's docstring.
-        parameters: the arguments as a pydantic model; wire names are camelCase aliases.
+        parameters: what it takes.
         function: the function itself, async or not.
-        timeout: seconds that a call may take.
+        timeout: seconds that a call may take, not counting what it waits for before it begins.
         text_argument: wire name of the argument that a payload of bare text is, if any.
+        needs_approval: the model may call it only after the person it answers has agreed.
+        allow: who may call it; everybody, unless given.
+        max_calls: calls that run at a time in all rooms of the process; any number, unless given.
+        rpc: clients may call it by RPC.
     """
 
     name: str
     description: str
-    parameters: type[BaseModel]
+    parameters: Parameters
     function: Function
     timeout: float = DEFAULT_TIMEOUT
     text_argument: str | None = None
     context_parameter: str | None = None
+    needs_approval: bool = False
+    allow: Permission | None = None
+    max_calls: int | None = None
+    rpc: bool = True
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
-        schema = self.parameters.model_json_schema(schema_generator=_UntitledJsonSchema)
-        del schema["title"]
-        return schema
+        return self.parameters.json_schema()
+
+    def allows(self, caller: Caller | None) -> bool:
+        """Whether somebody may call it; nobody in particular may not where it is not for all."""
+        if self.allow is None:
+            return True
+        if caller is None:
+            return False
+        try:
+            return bool(self.allow(caller))
+        except Exception:
+            # The boundary around a permission: one that fails allows nothing.
+            logger.exception("the permission of %s failed", self.name)
+            return False
 
     def parse_payload(self, payload: str) -> Mapping[str, object]:
         """Arguments out of an RPC payload or a shell word: a JSON object, or nothing for none.
@@ -82,7 +96,7 @@ class Tool:
         raise InvalidArguments("The payload must be a JSON object")
 
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
-        """The one way in: validates the arguments, runs the function, returns wire text.
+        """The one way in: permission, arguments, approval, a free slot, the function; wire text.
 
         Text comes back as it is, anything else as compact JSON. A call that was given up leaves a
         function that is not async running in its thread until it returns by itself.
@@ -91,42 +105,49 @@ class Tool:
             ToolError: the only errors that leave it, besides cancellation. Anything unforeseen is
                 logged here and becomes OperationFailed.
         """
-        values = self._validate(arguments)
-        if self.context_parameter is not None:
-            values[self.context_parameter] = context
-        deadline = asyncio.timeout(self.timeout)
         try:
-            async with deadline:
-                result = await self._run(values)
-            return result if isinstance(result, str) else _to_wire(result)
+            return await self._call(arguments, context)
         except ToolError as error:
             if error.__cause__ is not None:
                 logger.warning("%s failed: %s: %r", self.name, error, error.__cause__)
             raise
         except Exception as error:
-            if deadline.expired() and isinstance(error, TimeoutError):
-                raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
             # The boundary between tools and those who call them: whatever happens inside one
             # ends here, in the log.
             logger.exception("%s failed", self.name)
             raise OperationFailed from error
 
-    async def _run(self, values: dict[str, object]) -> object:
-        if inspect.iscoroutinefunction(self.function):
-            return await self.function(**values)
-        return await asyncio.to_thread(self.function, **values)
+    async def _call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
+        if not self.allows(context.caller):
+            raise NotAllowed(f"This caller may not use {self.name}")
+        values = self.parameters.validate(arguments)
+        if self.context_parameter is not None:
+            values[self.context_parameter] = context
+        if self.needs_approval:
+            if context.approve is None:
+                raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
+            await context.approve(self, arguments)
+        async with self._slot(context):
+            return await self._run(values)
 
-    def _validate(self, arguments: Mapping[str, object]) -> dict[str, object]:
+    def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
+        if self.max_calls is None:
+            return nullcontext()
+        return context.toolbox.slots(self.name, self.max_calls).hold(self.timeout)
+
+    async def _run(self, values: dict[str, object]) -> str:
+        deadline = asyncio.timeout(self.timeout)
         try:
-            # By way of JSON: strict, but a date or an enum can still be written as text.
-            payload = pydantic_core.to_json(dict(arguments))
-            model = self.parameters.model_validate_json(payload, strict=True)
-        except ValidationError as error:
-            fields = _explain(error.errors(include_url=False, include_input=False))
-            raise InvalidArguments.of(fields) from None
-        except (pydantic_core.PydanticSerializationError, UnicodeEncodeError) as error:
-            raise InvalidArguments("The arguments cannot be written as JSON") from error
-        return {name: cast("object", getattr(model, name)) for name in self.parameters.model_fields}
+            async with deadline:
+                if inspect.iscoroutinefunction(self.function):
+                    result = cast("object", await self.function(**values))
+                else:
+                    result = await asyncio.to_thread(self.function, **values)
+        except TimeoutError as error:
+            if deadline.expired():
+                raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
+            raise
+        return result if isinstance(result, str) else _to_wire(result)
 
 
 @overload
@@ -139,16 +160,24 @@ def tool(
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
+    needs_approval: bool = False,
+    allow: Permission | None = None,
+    max_calls: int | None = None,
+    rpc: bool = True,
 ) -> Callable[[Function], Tool]: ...
 
 
-def tool(
+def tool(  # noqa: PLR0913 - everything that one can say of a tool
     function: Function | None = None,
     /,
     *,
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
+    needs_approval: bool = False,
+    allow: Permission | None = None,
+    max_calls: int | None = None,
+    rpc: bool = True,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -160,6 +189,10 @@ def tool(
         name: the wire name, unless it is the function's own in camelCase.
         timeout: seconds that a call may take.
         text_argument: the parameter that a payload of bare text stands for.
+        needs_approval: ask the person whom the model answers before it runs.
+        allow: who may call it; see tools.permission.
+        max_calls: how many calls run at a time; others wait, within bounds.
+        rpc: whether clients may call it by RPC; False: the model alone has it.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -170,27 +203,24 @@ def tool(
         description = inspect.getdoc(function)
         if not description:
             raise TypeError(f"{function_name}: a tool needs a docstring, its description")
-        parameters, context_parameter = _model(function, function_name)
-        if text_argument is not None and text_argument not in parameters.model_fields:
+        model, context_parameter = _model(function, function_name)
+        if text_argument is not None and text_argument not in model.model_fields:
             raise TypeError(f"{function_name}: text_argument names no parameter: {text_argument}")
         return Tool(
             name=name or to_camel(function_name),
             description=description,
-            parameters=parameters,
+            parameters=TypedParameters(model),
             function=function,
             timeout=timeout,
             text_argument=to_camel(text_argument) if text_argument else None,
             context_parameter=context_parameter,
+            needs_approval=needs_approval,
+            allow=allow,
+            max_calls=max_calls,
+            rpc=rpc,
         )
 
     return make if function is None else make(function)
-
-
-class _UntitledJsonSchema(GenerateJsonSchema):
-    """Without pydantic's made-up titles, which cost the model tokens and say nothing new."""
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        return False
 
 
 def _model(function: Function, function_name: str) -> tuple[type[BaseModel], str | None]:
@@ -216,22 +246,6 @@ def _model(function: Function, function_name: str) -> tuple[type[BaseModel], str
     # create_model's own type cannot say "these fields" for names found at run time.
     make = cast("Callable[..., type[BaseModel]]", create_model)
     return make(to_camel(function_name), __config__=config, **fields), context_parameter
-
-
-def _explain(errors: "list[ErrorDetails]") -> dict[str, str]:
-    """What is wrong, by argument, in words that tell what is expected; never the value."""
-    fields: dict[str, str] = {}
-    for error in errors[:MAX_REPORTED_FIELDS]:
-        name = ".".join(str(part)[:MAX_FIELD_NAME] for part in error["loc"]) or "arguments"
-        match error["type"]:
-            case "missing":
-                what = "required"
-            case "extra_forbidden":
-                what = "unknown argument"
-            case _:
-                what = re.sub(r"^(Input|Value|String) should ", "should ", error["msg"])
-        fields.setdefault(name, what)
-    return fields
 
 
 def _to_wire(result: object) -> str:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Self, TypeVar, cast
 import aiohttp
 
 from tools.cache import Cache
+from tools.call_slots import CallSlots
 from tools.context import Caller, ToolContext
 from tools.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from tools.settings import ToolSettings
     from tools.tool import Tool
@@ -32,9 +33,12 @@ class Toolbox:
         tools: "Iterable[Tool]",
         settings: "ToolSettings",
         *,
+        more: "Callable[[], Iterable[Tool]] | None" = None,
         _shared: "_Shared | None" = None,
     ) -> None:
+        """`more` tells the tools that come and go; one named like another is not to be had."""
         self.settings = settings
+        self._more = more
         self._shared = _shared or _Shared()
         self._tools: dict[str, Tool] = {}
         for tool in tools:
@@ -49,27 +53,40 @@ class Toolbox:
         await self.aclose()
 
     def __iter__(self) -> "Iterator[Tool]":
-        return iter(self._tools.values())
+        return iter(self._by_name().values())
 
     def __len__(self) -> int:
-        return len(self._tools)
+        return len(self._by_name())
 
     @property
     def names(self) -> tuple[str, ...]:
         """The tools' wire names, in the order they were given."""
-        return tuple(self._tools)
+        return tuple(self._by_name())
 
     def only(self, names: "Collection[str]") -> "Toolbox":
         """The tools of these names, with the same session and caches; unknown names are ignored."""
-        tools = (tool for tool in self if tool.name in names)
-        return Toolbox(tools, self.settings, _shared=self._shared)
+        more = self._more
+        return Toolbox(
+            (tool for tool in self._tools.values() if tool.name in names),
+            self.settings,
+            more=more and (lambda: (tool for tool in more() if tool.name in names)),
+            _shared=self._shared,
+        )
 
     def get(self, name: str) -> "Tool":
         """The tool with this wire name; raises NotFound."""
         try:
-            return self._tools[name]
+            return self._by_name()[name]
         except KeyError:
             raise NotFound("No such tool") from None
+
+    def _by_name(self) -> "dict[str, Tool]":
+        if self._more is None:
+            return self._tools
+        tools = dict(self._tools)
+        for tool in self._more():
+            tools.setdefault(tool.name, tool)
+        return tools
 
     async def call(
         self, name: str, arguments: "Mapping[str, object]", caller: Caller | None = None
@@ -98,6 +115,13 @@ class Toolbox:
             cache = self._shared.caches[kind] = Cache[object](ttl=ttl, size=size)
         return cast("Cache[V]", cache)
 
+    def slots(self, name: str, limit: int) -> CallSlots:
+        """The places for calls of a tool, for all who share this toolbox's caches."""
+        slots = self._shared.slots.get(name)
+        if slots is None:
+            slots = self._shared.slots[name] = CallSlots(name, limit)
+        return slots
+
     async def aclose(self) -> None:
         """Ends look-ups under way and closes the HTTP session; calls after it are refused."""
         self._shared.closed = True
@@ -112,5 +136,6 @@ class _Shared:
     """What a toolbox and its selections have in common."""
 
     caches: dict[type, Cache[object]] = field(default_factory=dict[type, Cache[object]])
+    slots: dict[str, CallSlots] = field(default_factory=dict[str, CallSlots])
     http: aiohttp.ClientSession | None = None
     closed: bool = False

@@ -43,7 +43,7 @@ class RpcMethods:
         """`own` are methods of the room's own, which the model does not have."""
         self._room = room
         self._toolbox = toolbox
-        self._methods = (*toolbox, *own)
+        self._methods = tuple(tool for tool in (*toolbox, *own) if tool.rpc)
         self._max_calls = max_calls
         self._under_way: Counter[str] = Counter()
 

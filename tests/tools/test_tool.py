@@ -53,7 +53,7 @@ async def paint_wall(
         "corners": corner_points,
         "since": since,
         "opacity": opacity,
-        "by": context.caller,
+        "by": context.caller and context.caller.name,
     }
 
 
@@ -108,8 +108,7 @@ async def plain_text(text: str) -> str:
 async def test_result_is_compact_json(context: ToolContext) -> None:
     arguments = {"colour": "red", "cornerPoints": [{"x": 1}], "since": "2026-01-31"}
     assert await paint_wall.call(arguments, context) == (
-        '{"colour":"red","corners":[{"x":1}],"since":"2026-01-31","opacity":1.0,'
-        '"by":{"identity":"anna","name":"Anna"}}'
+        '{"colour":"red","corners":[{"x":1}],"since":"2026-01-31","opacity":1.0,"by":"Anna"}'
     )
 
 

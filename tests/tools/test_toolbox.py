@@ -1,12 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from tools import TOOLS, ping
+from tools import TOOLS, describe_tools, ping
 from tools.context import Caller, ToolContext
 from tools.errors import NotFound, Unavailable
 from tools.settings import ToolSettings
-from tools.tool import tool
+from tools.tool import Tool, tool
 from tools.toolbox import Toolbox
 
 
@@ -53,3 +54,42 @@ async def test_describe_tools(toolbox: Toolbox) -> None:
     for each in described["tools"]:
         assert each["description"]
         assert each["parameters"] == toolbox.get(each["name"]).json_schema()
+
+
+async def test_tools_that_come_and_go() -> None:
+    later: list[Tool] = []
+    async with Toolbox([ping], ToolSettings(), more=lambda: later) as toolbox:
+        chosen = toolbox.only(["ping", "whoAsks"])
+        assert toolbox.names == chosen.names == ("ping",)
+        later.append(who_asks)
+        assert toolbox.names == chosen.names == ("ping", "whoAsks")
+        assert toolbox.only(["ping"]).names == ("ping",)
+        assert await chosen.call("whoAsks", {}, Caller("anna", "Anna")) == "Anna"
+        later.clear()
+        with pytest.raises(NotFound):
+            await chosen.call("whoAsks", {})
+
+
+async def test_one_that_comes_takes_no_name_away() -> None:
+    impostor = replace(who_asks, name="ping")
+    async with Toolbox([ping], ToolSettings(), more=lambda: [impostor]) as toolbox:
+        assert toolbox.get("ping") is ping
+        assert len(toolbox) == 1
+
+
+async def test_describe_tools_leaves_out_what_the_caller_cannot_call() -> None:
+    @tool(rpc=False)
+    async def for_the_model() -> None:
+        """Do it."""
+
+    @tool(allow=lambda caller: caller.identity == "anna")
+    async def for_anna() -> None:
+        """Do it."""
+
+    async def names(caller: Caller | None) -> list[str]:
+        described = json.loads(await toolbox.call("describeTools", {}, caller))
+        return [each["name"] for each in described["tools"]]
+
+    async with Toolbox([for_the_model, for_anna, describe_tools], ToolSettings()) as toolbox:
+        assert await names(Caller("anna")) == ["forAnna", "describeTools"]
+        assert await names(Caller("bob")) == await names(None) == ["describeTools"]
