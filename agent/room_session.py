@@ -183,12 +183,11 @@ class RoomSession:
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
 
-        def open_assistant(context: llm.ChatContext) -> Assistant:
+        def open_assistant() -> Assistant:
             return Assistant(
                 instructions=self._profile.full_instructions(settings),
                 model=self._open_llm(),
                 tools=function_tools(self._toolbox, caller),
-                chat_ctx=context,
                 retries=settings.llm_retries,
             )
 

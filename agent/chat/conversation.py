@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from livekit.agents import AgentSession, APIConnectOptions, llm
+from livekit.agents import AgentSession, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
-from livekit.agents.voice.speech_handle import SpeechHandle
 
+from agent.chat.answering import Answering
+from agent.chat.context import Context
 from agent.chat.failure import sentence_for
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
-from agent.chat.reply_output import FinishReason
+from agent.chat.reply_output import Ending, FinishReason
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.text_output import ReplyTextOutput
 from agent.chat.waiting import Waiting
@@ -57,7 +57,7 @@ class Conversation:
     def __init__(
         self,
         *,
-        open_assistant: Callable[[llm.ChatContext], Assistant],
+        open_assistant: Callable[[], Assistant],
         presence: Presence,
         open_reply: Callable[[Question], ReplyStream],
         memory: Memory,
@@ -73,17 +73,15 @@ class Conversation:
         self._interrupt_on_message = interrupt_on_message
         self._on_crash = on_crash
         self._waiting = Waiting(limits.pending)
-        self._overheard: deque[IncomingMessage] = deque(maxlen=limits.pending)
+        self._context = Context(limits.context_items)
         self._output = ReplyTextOutput()
-        self._answering: IncomingMessage | None = None
-        self._handle: SpeechHandle | None = None
-        self._speakers: set[str] = set()
+        self._answering: Answering | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def asker(self) -> Sender | None:
         """Whose message is being answered."""
-        return None if self._answering is None else self._answering.sender
+        return None if self._answering is None else self._answering.question.message.sender
 
     def submit(self, message: IncomingMessage) -> None:
         """Accepts a message: it is stored, and will have its answer unless it had one before.
@@ -100,7 +98,7 @@ class Conversation:
     def overhear(self, message: IncomingMessage) -> None:
         """Takes note of a message that is for others: the model is told of it with the next one."""
         self._memory.note(message)
-        self._overheard.append(message)
+        self._context.note(message)
 
     def start(self) -> None:
         """Begins to answer; what was submitted before is answered first."""
@@ -114,8 +112,8 @@ class Conversation:
 
     def interrupt(self) -> None:
         """Ends the answer in progress, if there is one; it finishes as `interrupted`."""
-        if self._handle is not None and not self._handle.done():
-            self._handle.interrupt(force=True)
+        if self._answering is not None:
+            self._answering.stop("interrupted")
 
     async def aclose(self) -> list[IncomingMessage]:
         """Ends the answer in progress and the session; returns what is left without an answer."""
@@ -135,25 +133,14 @@ class Conversation:
             self._on_crash()
 
     async def _answer_all(self) -> None:
-        context = await self._remember()
-        while True:
-            context = await self._answer_some(context)
-
-    async def _remember(self) -> llm.ChatContext:
-        """The context of former times; what was left unanswered then comes first now."""
         past = await self._memory.recall(self._limits.context_items * 3 // 4)
         self._waiting.add_older(past.questions)
-        overheard = {message.key for message in self._overheard}
-        context = llm.ChatContext.empty()
-        for turn in past.turns:
-            if turn.message.key not in overheard:
-                context.add_message(role="user", content=self._as_read(turn.message))
-            if turn.answer:
-                context.add_message(role="assistant", content=turn.answer)
-        return context
+        self._context.restore(past.turns)
+        while True:
+            await self._answer_some()
 
-    async def _answer_some(self, context: llm.ChatContext) -> llm.ChatContext:
-        """Answers with one session until it is time for a fresh one; returns what that starts with.
+    async def _answer_some(self) -> None:
+        """Answers with one session until it is time for a fresh one.
 
         A session keeps every event and every item of its history for good, so a conversation
         that goes on for days needs a new one from time to time. Starting one takes about 2 ms.
@@ -168,39 +155,33 @@ class Conversation:
             ),
         )
         session.output.transcription = self._output
-        await session.start(self._open_assistant(context), record=False, session_host=False)
+        await session.start(self._open_assistant(), record=False, session_host=False)
         try:
-            answers = 0
-            while answers < RENEW_AFTER and self._fits(context, session.history):
+            for _ in range(RENEW_AFTER):
                 await self._answer(session, await self._next())
-                answers += 1
-            context = session.current_agent.chat_ctx.copy(exclude_instructions=True)
+                if len(session.history.items) > self._limits.context_items:
+                    break
         finally:
             await session.aclose()
-        # Cut back by a quarter, so that it need not be cut again with every message.
-        return context.truncate(max_items=self._limits.context_items * 3 // 4)
-
-    def _fits(self, *contexts: llm.ChatContext) -> bool:
-        return sum(len(context.items) for context in contexts) <= self._limits.context_items
 
     async def _next(self) -> Question:
         while True:
             waiting = await self._waiting.first()
             question = await self._memory.begin(waiting)
-            self._waiting.take_first()
+            if not self._waiting.take(waiting):
+                continue  # It was changed or withdrawn meanwhile.
             if question is not None:
                 return question
             self._waiting.done(waiting)
 
     async def _answer(self, session: AgentSession[None], question: Question) -> None:
-        message = question.message
         reply = self._open_reply(question)
-        self._answering = message
+        answering = self._answering = Answering(question)
         self._output.begin(reply)
         self._presence.set(self, "thinking")
-        reason: FinishReason = "interrupted"
+        reason: FinishReason | None = None
         try:
-            reason = await self._generate(session, question, reply)
+            reason = await self._generate(session, answering, reply)
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
@@ -208,30 +189,43 @@ class Conversation:
             self._apologise(reply, None)
             reason = "error"
         finally:
-            self.interrupt()
+            answering.stop("interrupted")
             self._output.end()
-            self._handle = None
             self._answering = None
-            self._waiting.done(question)
-            ending = reply.ending(reason)
-            self._memory.finish(question, ending)
+            ending = self._keep_ending(
+                question, reply, reason or answering.stopped or "interrupted"
+            )
+            answering.end(ending.finish_reason)
             await reply.finish(ending)
             self._presence.set(self, "listening")
 
+    def _keep_ending(self, question: Question, reply: ReplyStream, reason: FinishReason) -> Ending:
+        """Begins to store how an answer ended: as what has been said so far."""
+        ending = reply.ending(reason)
+        self._waiting.done(question)
+        self._memory.finish(question, ending)
+        return ending
+
     async def _generate(
-        self, session: AgentSession[None], question: Question, reply: ReplyStream
+        self, session: AgentSession[None], answering: Answering, reply: ReplyStream
     ) -> FinishReason:
-        await self._tell_overheard(session)
-        reply.on_first_text = lambda: self._on_first_text(question)
+        message = answering.question.message
+        agent = session.current_agent
+        before = self._context.before(message)
+        await agent.update_chat_ctx(before)
+        # Only now: the session puts items in order of their making, instructions as well.
+        read = self._context.note(message)
+        reply.on_first_text = lambda: self._on_first_text(answering.question)
         with FinishReasons() as finish_reasons:
-            self._handle = session.generate_reply(
-                user_input=llm.ChatMessage(role="user", content=[self._as_read(question.message)]),
-                input_modality="text",
-            )
-            await self._handle
-        if self._handle.interrupted:
-            return "interrupted"
-        error = self._handle.exception()
+            handle = session.generate_reply(user_input=read, input_modality="text")
+            answering.attach(handle)
+            await handle
+        known = {read.id, *(item.id for item in before.items)}
+        said = agent.chat_ctx.copy(exclude_instructions=True).items
+        self._context.end(message, [item for item in said if item.id not in known])
+        if handle.interrupted:
+            return answering.stopped or "interrupted"
+        error = handle.exception()
         if error is not None or not reply.started:
             logger.warning("the model failed: %s", type(error).__name__ if error else "no answer")
             self._apologise(reply, error)
@@ -245,19 +239,3 @@ class Conversation:
     def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
         said = reply.started
         reply.push(("\n\n" if said else "") + sentence_for(error, said=said))
-
-    def _as_read(self, message: IncomingMessage) -> str:
-        """The message as the model reads it: with its author once more than one person writes."""
-        self._speakers.add(message.sender.identity)
-        if len(self._speakers) == 1:
-            return message.text
-        return f"{message.sender.label}: {message.text}"
-
-    async def _tell_overheard(self, session: AgentSession[None]) -> None:
-        if not self._overheard:
-            return
-        context = session.current_agent.chat_ctx.copy()
-        while self._overheard:
-            message = self._overheard.popleft()
-            context.add_message(role="user", content=self._as_read(message))
-        await session.current_agent.update_chat_ctx(context)

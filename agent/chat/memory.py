@@ -10,11 +10,11 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from agent.chat.message import Form, IncomingMessage, Sender
+from agent.chat.message import Form, IncomingMessage, Key, Sender
 from agent.chat.reply_output import Ending
 from agent.history.errors import HistoryError, InvalidValueError
 from agent.history.history import MAX_PAGE, History
-from agent.history.message import FinishReason, Message, ThreadKey
+from agent.history.message import FinishReason, Message, MessageKey, ThreadKey, Unanswered
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,23 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A message that was opened for another answer.
+
+    Attributes:
+        answered: it had an answer before, whose segment id the question has.
+    """
+
+    question: Question
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """A message of former times, with what it was answered, if anything."""
+    """A message of former times, with what it was answered, if anything.
+
+    One that is to be answered anew stands in its place without an answer.
+    """
 
     message: IncomingMessage
     answer: str = ""
@@ -124,13 +139,37 @@ class Memory:
             _log(error, "a conversation begins without its past")
             return Past()
 
+    async def ask_again(self, message: Key, text: str | None, *, awaits_answer: bool) -> Again:
+        """Opens a message for another answer, with another text if one is given.
+
+        Raises:
+            HistoryError: there is no such message, or the store cannot be used.
+        """
+        asked = await self._history.ask_again(
+            MessageKey(self._thread, *message),
+            asker=self._asker,
+            text=text,
+            awaits_answer=awaits_answer,
+        )
+        return Again(_question(asked), asked.segment_id is not None)
+
+    async def delete(self, message: Key) -> tuple[Key, ...]:
+        """Erases a message and its answer, or an answer. Raises HistoryError as `ask_again`."""
+        key = MessageKey(self._thread, *message)
+        erased = await self._history.delete_message(key, asker=self._asker)
+        return tuple((each.sender_id, each.id) for each in erased)
+
+    async def delete_all(self) -> int:
+        """Erases the thread; returns of how many messages. Raises HistoryError."""
+        return await self._history.delete_thread(self._thread, asker=self._asker)
+
+    @property
+    def _asker(self) -> str:
+        return self._thread.owner or self._agent.identity
+
     async def _unanswered(self) -> tuple[Question, ...]:
         found = await self._history.unanswered(self._thread.room)
-        return tuple(
-            Question(_incoming(each.message), each.segment_id or new_segment_id())
-            for each in found
-            if each.message.thread == self._thread
-        )
+        return tuple(_question(each) for each in found if each.message.thread == self._thread)
 
     async def _turns(self, max_items: int) -> tuple[Turn, ...]:
         """Each answer stands after its question here, whatever was said in between."""
@@ -140,15 +179,17 @@ class Memory:
         while True:
             page = await self._history.page(
                 self._thread,
-                asker=self._thread.owner or self._agent.identity,
+                asker=self._asker,
                 before=before,
                 limit=min(max_items, MAX_PAGE),
             )
             for message in reversed(page.messages):
                 if message.role == "assistant":
                     answers[message.in_reply_to_sender, message.in_reply_to] = message
-                elif not message.awaits_answer:
-                    turn = _turn(message, answers.pop((message.sender_id, message.id), None))
+                    continue
+                answer = answers.pop((message.sender_id, message.id), None)
+                if not message.awaits_answer or answer is not None:
+                    turn = _turn(message, answer)
                     max_items -= 2 if turn.answer else 1
                     if max_items < 0:
                         return tuple(reversed(newest_first))
@@ -220,8 +261,12 @@ def _log(error: Exception, what: str) -> None:
         logger.error("%s", what, exc_info=error)
 
 
+def _question(unanswered: Unanswered) -> Question:
+    return Question(_incoming(unanswered.message), unanswered.segment_id or new_segment_id())
+
+
 def _turn(message: Message, answer: Message | None) -> Turn:
-    if answer is None or answer.finish_reason == "error":
+    if answer is None or answer.finish_reason == "error" or message.awaits_answer:
         return Turn(_incoming(message))
     return Turn(_incoming(message), answer.text)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+Key = tuple[str, str]
+"""What tells a message from all others of its conversation: its sender's identity and its id."""
+
 
 class Form(Enum):
     """How a message came in; it decides in which forms its answer goes out besides the streams."""
@@ -53,6 +56,5 @@ class IncomingMessage:
     reply_to: str | None = None
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What tells it from all others: its sender's identity and its id."""
+    def key(self) -> Key:
         return self.sender.identity, self.id

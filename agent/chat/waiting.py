@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 
 from agent.chat.memory import Question
-from agent.chat.message import IncomingMessage
+from agent.chat.message import IncomingMessage, Key
 from agent.wire.refusal import Refusal
 
 
@@ -18,7 +19,8 @@ class Waiting:
         self._limit = limit
         self._queue: deque[Question] = deque()
         self._pending: Counter[str] = Counter()
-        self._arrived = asyncio.Event()
+        self._held: frozenset[Key] = frozenset()
+        self._changed = asyncio.Event()
 
     @property
     def messages(self) -> list[IncomingMessage]:
@@ -34,31 +36,58 @@ class Waiting:
                 retry_after=5.0,
             )
 
+    def find(self, key: Key) -> Question | None:
+        """The question with this message, if it waits."""
+        return next((each for each in self._queue if each.message.key == key), None)
+
+    @contextmanager
+    def held(self, keys: Collection[Key]) -> Generator[None]:
+        """Keeps questions from being taken, and in their places, for as long as this lasts.
+
+        To be used by one at a time.
+        """
+        self._held = frozenset(keys)
+        try:
+            yield
+        finally:
+            self._held = frozenset()
+            self._changed.set()
+
     def add(self, question: Question) -> None:
         self._pending[question.message.sender.identity] += 1
         self._queue.append(question)
-        self._arrived.set()
+        self._changed.set()
+
+    def replace(self, question: Question, other: Question) -> None:
+        """Puts another form of the question in its place."""
+        self._queue[self._queue.index(question)] = other
+
+    def remove(self, question: Question) -> None:
+        """The question is not to be answered."""
+        self._queue.remove(question)
+        self.done(question)
 
     def add_older(self, questions: Collection[Question]) -> None:
         """Puts in front what waited before; what of it was sent again meanwhile is the same."""
-        keys = {question.message.key for question in questions}
-        for again in [each for each in self._queue if each.message.key in keys]:
-            self._queue.remove(again)
-            self.done(again)
-        for question in reversed(questions := list(questions)):
+        for again in [each for each in map(self.find, (q.message.key for q in questions)) if each]:
+            self.remove(again)
+        for question in reversed(list(questions)):
             self.add(question)
             self._queue.rotate(1)
 
     async def first(self) -> Question:
         """The first one, when there is one; it goes on waiting."""
-        while not self._queue:
-            self._arrived.clear()
-            await self._arrived.wait()
+        while not self._queue or self._queue[0].message.key in self._held:
+            self._changed.clear()
+            await self._changed.wait()
         return self._queue[0]
 
-    def take_first(self) -> None:
-        """The first one waits no longer."""
+    def take(self, question: Question) -> bool:
+        """The first one waits no longer; False if it is not the first, or is held."""
+        if not self._queue or self._queue[0] is not question or question.message.key in self._held:
+            return False
         self._queue.popleft()
+        return True
 
     def done(self, question: Question) -> None:
         """Its sender has one less."""

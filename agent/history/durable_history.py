@@ -146,8 +146,8 @@ class DurableHistory:
         asker: str,
         text: str | None = None,
         awaits_answer: bool = True,
-    ) -> None:
-        await self._pass_on(
+    ) -> Unanswered:
+        return await self._pass_on(
             lambda: self._store.ask_again(
                 question, asker=asker, text=text, awaits_answer=awaits_answer
             )

@@ -63,7 +63,8 @@ class History(Protocol):
 
         Returns the answer that stands: the one given, or one that was begun before, by a worker
         that was interrupted or for an earlier version of the question. The answer goes out under
-        the id of what is returned.
+        the id of what is returned, unless that has a finish reason: then the question has been
+        answered and awaits nothing more.
         """
         ...
 
@@ -113,11 +114,12 @@ class History(Protocol):
         asker: str,
         text: str | None = None,
         awaits_answer: bool = True,
-    ) -> None:
+    ) -> Unanswered:
         """Opens a participant's message for another answer, with another text if one is given.
 
-        Its former answer stays until the new one has ended. An answer in progress is to be
-        finished first.
+        Its former answer stays until the new one has ended, but what was thought of it is gone. An
+        answer in progress is to be finished first. Returns the message as it is now, and the
+        segment id of its answer, to be answered under it again.
 
         Raises:
             NotFoundError: there is no such message of a participant.

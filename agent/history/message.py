@@ -174,7 +174,7 @@ class Unanswered:
     """A message that waits for its answer.
 
     Attributes:
-        segment_id: that under which an answer was begun before, to go on under it.
+        segment_id: that of an answer that was begun or given before, to be answered under it.
     """
 
     message: Message

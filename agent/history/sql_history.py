@@ -90,12 +90,12 @@ class SqlHistory:
         asker: str,
         text: str | None = None,
         awaits_answer: bool = True,
-    ) -> None:
+    ) -> Unanswered:
         question.thread.check_visible(asker)
         work = partial(
             self._write.ask_again, question=question, text=text, awaits_answer=awaits_answer
         )
-        await self._commits.run(work)
+        return await self._commits.run(work)
 
     async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
         message.thread.check_visible(asker)

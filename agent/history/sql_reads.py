@@ -38,6 +38,18 @@ _SHOWN: Final = and_(
 _OF_USER: Final = and_(~messages.c.deleted, messages.c.role == "user")
 _COLUMNS: Final = (messages, threads.c.room, threads.c.owner)
 _WITH_THREAD: Final = select(*_COLUMNS).select_from(messages.join(threads))
+_answer: Final = messages.alias("answer")
+_WITH_ANSWER: Final = select(*_COLUMNS, _answer.c.message_id.label("segment_id")).select_from(
+    messages.join(threads).outerjoin(
+        _answer,
+        and_(
+            _answer.c.thread_id == messages.c.thread_id,
+            _answer.c.in_reply_to == messages.c.message_id,
+            _answer.c.in_reply_to_sender == messages.c.sender_id,
+            _answer.c.role == "assistant",
+        ),
+    )
+)
 
 
 async def read_page(
@@ -64,22 +76,16 @@ async def find_messages(
 
 async def read_unanswered(connection: AsyncConnection, room: str) -> tuple[Unanswered, ...]:
     """What waits for an answer in a room, with the segment id of an answer that was begun."""
-    answer = messages.alias("answer")
-    begun = and_(
-        answer.c.thread_id == messages.c.thread_id,
-        answer.c.in_reply_to == messages.c.message_id,
-        answer.c.in_reply_to_sender == messages.c.sender_id,
-        answer.c.role == "assistant",
-    )
-    wanted = (
-        select(*_COLUMNS, answer.c.message_id.label("segment_id"))
-        .select_from(messages.join(threads).outerjoin(answer, begun))
-        .where(threads.c.room == room, messages.c.awaits_answer, _OF_USER)
-        .order_by(messages.c.position)
-        .limit(MAX_UNANSWERED)
-    )
-    rows = await connection.execute(wanted)
+    wanted = _WITH_ANSWER.where(threads.c.room == room, messages.c.awaits_answer, _OF_USER)
+    rows = await connection.execute(wanted.order_by(messages.c.position).limit(MAX_UNANSWERED))
     return tuple(Unanswered(_message(row, ()), row.segment_id) for row in rows)
+
+
+async def read_question(connection: AsyncConnection, position: int) -> Unanswered:
+    """A participant's message, with the segment id of its answer, if it ever had one."""
+    rows = await connection.execute(_WITH_ANSWER.where(messages.c.position == position))
+    row = rows.one()
+    return Unanswered(_message(row, ()), row.segment_id)
 
 
 async def read_threads(connection: AsyncConnection, room: str, asker: str) -> tuple[Thread, ...]:

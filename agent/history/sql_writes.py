@@ -23,8 +23,16 @@ from sqlalchemy import (
 )
 
 from agent.history.errors import NotFoundError, RejectedError
-from agent.history.message import Feedback, Message, MessageKey, Summary, ThreadKey
+from agent.history.message import (
+    Feedback,
+    Message,
+    MessageKey,
+    Summary,
+    ThreadKey,
+    Unanswered,
+)
 from agent.history.schema import feedback, messages, reactions, threads
+from agent.history.sql_reads import read_question
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -89,12 +97,14 @@ class SqlWrites:
         row = former.one_or_none()
         if row is None:
             raise RejectedError("the segment id is that of another answer")
+        question = _is(values["thread_id"], answer.question.sender_id, answer.question.id)
+        awaited = await connection.scalar(select(messages.c.awaits_answer).where(question))
         return replace(
             answer,
             sender_id=row.sender_id,
             id=row.message_id,
             text=row.text,
-            finish_reason=row.finish_reason,
+            finish_reason=None if awaited else row.finish_reason,
         )
 
     async def finish_answer(self, connection: AsyncConnection, answer: Message) -> None:
@@ -124,7 +134,7 @@ class SqlWrites:
         text: str | None,
         *,
         awaits_answer: bool,
-    ) -> None:
+    ) -> Unanswered:
         values: dict[str, Any] = {"awaits_answer": awaits_answer}
         if text is not None:
             values |= {"text": text, "edited_at": int(time.time() * 1000)}
@@ -137,6 +147,9 @@ class SqlWrites:
         )
         if found is None:
             raise NotFoundError(_NO_SUCH_MESSAGE)
+        thread_id = await self._thread_id(connection, question.thread)
+        await connection.execute(_delete_of(feedback, _answers(thread_id, question)))
+        return await read_question(connection, position)
 
     async def delete_message(
         self, connection: AsyncConnection, message: MessageKey

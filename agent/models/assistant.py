@@ -33,10 +33,9 @@ class Assistant(Agent):
         instructions: str,
         model: llm.LLM[Any],
         tools: list[llm.Tool | llm.Toolset],
-        chat_ctx: llm.ChatContext,
         retries: int,
     ) -> None:
-        super().__init__(instructions=instructions, llm=model, tools=tools, chat_ctx=chat_ctx)
+        super().__init__(instructions=instructions, llm=model, tools=tools)
         self._retries = retries
 
     async def llm_node(

@@ -102,15 +102,18 @@ async def test_what_is_asked_again_keeps_its_answer_until_the_new_one_ends(
 ) -> None:
     question = asked("1")
     answer = await take_turn(history, question, "old")
-    await history.ask_again(question.key, asker="ann", text="How?")
+    again = await history.ask_again(question.key, asker="ann", text="How?")
     (waiting,) = await history.unanswered("kitchen")
+    assert again == waiting
     assert (waiting.message.text, waiting.segment_id) == ("How?", answer.id)
     assert waiting.message.edited_at is not None
     assert [m.text for m in await everything(history)] == ["How?", "old"]
 
     begun = await history.begin_answer(answer_to(question, "SG_new"))
-    assert (begun.id, begun.text, begun.finish_reason) == (answer.id, "old", "stop")
+    assert (begun.id, begun.finish_reason) == (answer.id, None)
     await history.finish_answer(ended(begun, "new"))
+    over = await history.begin_answer(answer_to(question, "SG_newer"))
+    assert (over.id, over.finish_reason) == (answer.id, "stop")
     assert [m.text for m in await everything(history)] == ["How?", "new"]
 
 

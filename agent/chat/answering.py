@@ -1,0 +1,46 @@
+"""Answering: the answer in progress of a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+from agent.chat.memory import Question
+from agent.chat.reply_output import FinishReason
+
+
+class Answering:
+    """One question that is being answered. It can be stopped from its first moment on."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._handle: SpeechHandle | None = None
+        self._stopped: FinishReason | None = None
+        self._ended: asyncio.Future[FinishReason] = asyncio.get_running_loop().create_future()
+
+    @property
+    def stopped(self) -> FinishReason | None:
+        """The reason for which it was to be stopped, the first one if there are several."""
+        return self._stopped
+
+    def attach(self, handle: SpeechHandle) -> None:
+        """The model is at work now."""
+        self._handle = handle
+        if self._stopped is not None:
+            handle.interrupt(force=True)
+
+    def stop(self, reason: FinishReason) -> None:
+        """Ends it with this finish reason, unless it ends by itself in this moment."""
+        if self._stopped is None:
+            self._stopped = reason
+        if self._handle is not None:
+            self._handle.interrupt(force=True)
+
+    def end(self, reason: FinishReason) -> None:
+        """It has ended, and begins to be stored."""
+        self._ended.set_result(reason)
+
+    async def ended(self) -> FinishReason:
+        """How it ended, once it has."""
+        return await asyncio.shield(self._ended)
