@@ -39,21 +39,16 @@ def browser_on_path() -> str | None:
 class BrowserClient:
     """A page whose examples are modules: they may import livekit-client."""
 
-    def __init__(self, page: Page, url: str, token: str) -> None:
+    def __init__(self, page: Page) -> None:
         self.console = Console()
         self.errors: list[str] = []
         """Exceptions that nobody caught."""
         self._page = page
-        self._url = url
-        self._token = token
         page.on("console", lambda message: self.console.write(message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     async def connect(self) -> None:
-        await self._page.evaluate(
-            "([url, token]) => room.connect(url, token).then(agentIsReady)",
-            [self._url, self._token],
-        )
+        await self._page.evaluate("room.connect(url, token).then(agentIsReady)")
 
     async def aclose(self) -> None:
         await self._page.close()
@@ -72,7 +67,8 @@ class Chromium:
         self._browser: Browser | None = None
         self._page_url = ""
 
-    async def open_page(self) -> Page:
+    async def open_page(self, url: str, token: str) -> BrowserClient:
+        """A page whose examples find `url` and `token` to connect with."""
         if self._browser is None:
             self._page_url = await self._stack.enter_async_context(_page_server())
             playwright = await self._stack.enter_async_context(async_playwright())
@@ -83,7 +79,10 @@ class Chromium:
         page = await self._browser.new_page()
         await page.goto(self._page_url)
         await page.wait_for_function("window.isLoaded")
-        return page
+        await page.evaluate(
+            "names => void Object.assign(window, names)", {"url": url, "token": token}
+        )
+        return BrowserClient(page)
 
     async def aclose(self) -> None:
         await self._stack.aclose()

@@ -71,7 +71,7 @@ async def open_page(
         async def open_for(token: str) -> BrowserClient:
             if chromium is None:
                 pytest.skip("no Chromium or no livekit-client: `make setup-clients` installs both")
-            client = BrowserClient(await chromium.open_page(), room_server.url, token)
+            client = await chromium.open_page(room_server.url, token)
             stack.push_async_callback(client.aclose)
             return client
 

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import json
+import uuid
 from types import FunctionType
 from typing import Any
 
@@ -26,8 +27,11 @@ class PythonClient:
             "asyncio": asyncio,
             "json": json,
             "rtc": rtc,
+            "uuid": uuid,
             "room": self.room,
             "agent": "agent",
+            "url": url,
+            "token": token,
             "print": self._print,
         }
 
@@ -48,7 +52,8 @@ class PythonClient:
             await body
 
     async def aclose(self) -> None:
-        await self.room.disconnect()
+        for room in (self.room, self._names["room"]):  # an example may have made its own
+            await room.disconnect()
 
     def _is_ready(self) -> bool:
         agent = self.room.remote_participants.get("agent")

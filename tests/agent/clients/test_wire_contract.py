@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from livekit import api
 
 from devserver.model import DemoModel, Reply
 from tests.agent.clients.conftest import Example, OpenClient
+from tests.agent.clients.node import run_node
+from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker
+from tests.room_server import RoomServerUnderTest
 
 DOCUMENT = "wire-contract.md"
 
@@ -81,3 +86,26 @@ async def test_the_history_is_read(
     }
     await client.run(example("The history") + show[language])
     await client.console.says("user,assistant")
+
+
+async def test_a_dispatch_may_have_metadata(
+    example: Example,
+    language: str,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if language == "js":
+        values = (room_server.http_url, room_server.api_key, room_server.api_secret)
+        names = f"const [host, apiKey, apiSecret] = {json.dumps(values)};"
+        await run_node(names + example("Metadata"))
+    else:
+        monkeypatch.setenv("LIVEKIT_URL", room_server.http_url)
+        monkeypatch.setenv("LIVEKIT_API_KEY", room_server.api_key)
+        monkeypatch.setenv("LIVEKIT_API_SECRET", room_server.api_secret)
+        await PythonClient("", "").run(example("Metadata"))
+    dispatches = await lk_api.agent_dispatch.list_dispatch("demo")
+    # The server may have dispatched agents without a name, too.
+    (dispatch,) = [each for each in dispatches if each.agent_name == "support"]
+    assert json.loads(dispatch.metadata)["language"] == "French"
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room="demo"))

@@ -1,0 +1,111 @@
+"""The examples of docs/clients.md do what stands beside them."""
+
+from __future__ import annotations
+
+import pytest
+from livekit import api
+
+from devserver.model import DemoModel, Reply
+from tests.agent.clients import document
+from tests.agent.clients.conftest import Example, OpenClient
+from tests.agent.clients.example_client import ExampleClient
+from tests.agent.clients.node import run_node
+from tests.agent.conftest import Enter, StartWorker
+from tests.room_server import RoomServerUnderTest
+
+DOCUMENT = "clients.md"
+
+
+@pytest.fixture
+async def client(open_client: OpenClient) -> ExampleClient:
+    return await open_client("ana", name="Ana A.")
+
+
+async def test_joining_ends_when_the_agent_is_ready(
+    client: ExampleClient, example: Example
+) -> None:
+    await client.run(example("Joining"))
+    assert "getWeather" in await client.console.says("the agent offers")
+
+
+@pytest.mark.parametrize("way", ["Asking, all at once", "Asking, piece by piece"])
+async def test_a_question_is_answered(
+    client: ExampleClient, example: Example, model: DemoModel, way: str
+) -> None:
+    model.script(Reply("It is noon."))
+    await client.run(example("Reading answers"))
+    await client.connect()
+    await client.run(example(way))
+    message_id = (await client.console.says("asked ")).removeprefix("asked ")
+    assert await client.console.says("answered") == f"agent answered {message_id} It is noon."
+    assert model.requests[0].chat.messages[-1].text == "What time is it in Paris?"
+
+
+@pytest.mark.parametrize("to", ["Writing to everybody", "Writing to some"])
+async def test_a_packet_is_answered_by_one(
+    client: ExampleClient, example: Example, model: DemoModel, to: str
+) -> None:
+    model.script(Reply("Hello, Ana."))
+    await client.run(example("Receiving them"))
+    await client.connect()
+    await client.run(example(to))
+    await client.console.says("agent wrote Hello, Ana.")
+
+
+async def test_a_packet_to_some_is_seen_by_nobody_else(
+    client: ExampleClient, example: Example, model: DemoModel, enter: Enter
+) -> None:
+    model.script(Reply("Yes, between us."), Reply("And to all."))
+    await client.run(example("Receiving them"))
+    await client.connect()
+    bob = await enter("bob")
+    await client.run(example("Writing to some"))
+    await client.console.says("between us")
+    await bob.ask("Anything?")
+    assert not bob.received("etween us")
+
+
+async def test_a_tool_is_called(client: ExampleClient, example: Example) -> None:
+    await client.connect()
+    await client.run(example("Calling a tool"))
+    assert "T" in await client.console.says("the time is ")
+
+
+async def test_a_failing_tool_tells_code_and_message(
+    client: ExampleClient, example: Example
+) -> None:
+    await client.connect()
+    await client.run(example("When it fails"))
+    await client.console.says("failed: 500 Operation failed")
+
+
+async def test_a_method_of_a_client_can_be_called(
+    client: ExampleClient, example: Example, enter: Enter
+) -> None:
+    await client.connect()
+    await client.run(example("Being called"))
+    bob = await enter("bob")
+    with pytest.raises(Exception, match="Only the agent may ask"):
+        await bob.me.perform_rpc(destination_identity="ana", method="getLocale", payload="")
+
+
+@pytest.mark.parametrize("language", ["js"])
+async def test_the_channel_class(client: ExampleClient, example: Example, model: DemoModel) -> None:
+    model.script(Reply("Hello, Ana."))
+    await client.connect()
+    await client.run(example("A channel class"))
+    await client.console.says("Agent wrote Hello, Ana.")
+    await client.console.says("pong at 1")
+
+
+async def test_in_node(
+    start_worker: StartWorker, model: DemoModel, room_server: RoomServerUnderTest, room_name: str
+) -> None:
+    model.script(Reply("It is noon."))
+    worker = await start_worker()
+    (program,) = document.examples(DOCUMENT, "mjs")["In Node"]
+    dispatch = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=worker.name)])
+    token = room_server.access_token("ana", room_name).with_room_config(dispatch)
+    output = await run_node(program, LIVEKIT_URL=room_server.url, LIVEKIT_TOKEN=token.to_jwt())
+    assert "answered It is noon." in output
+    assert "pong at 1" in output
