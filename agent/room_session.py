@@ -21,6 +21,11 @@ from agent.chat.people import Directory, People
 from agent.chat.private_output import reads_headers
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
+from agent.data.chat import CHAT
+from agent.data.data_channel import DataChannel
+from agent.data.room_topics import RoomTopics
+from agent.data.topic import TopicRoom
+from agent.data.topics import TOPICS
 from agent.history.history import History
 from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
@@ -48,8 +53,9 @@ _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 class RoomSession:
     """Joins a room, answers in it, and serves RPC until the room ends or `close` is called.
 
-    It owns the room connection, the inbox, the conversations (one for the room, one for each
-    participant who writes privately), the RPC methods, the notices and the presence.
+    It owns the room connection, the inbox, the data channel and its topics, the conversations (one
+    for the room, one for each participant who writes privately), the RPC methods, the notices and
+    the presence.
     """
 
     def __init__(
@@ -69,7 +75,6 @@ class RoomSession:
             ("room metadata", assignment.room_metadata),
             ("dispatch metadata", assignment.dispatch_metadata),
         )
-        self._toolbox = self._profile.choose_tools(toolbox)
         self._room = rtc.Room()
         self._directory = directory
         self._history = history
@@ -99,6 +104,11 @@ class RoomSession:
             open_conversation=self._open_conversation,
             is_present=self._people.is_known,
         )
+        self._channel = DataChannel(self._room, people=self._people, notices=self._notices)
+        self._topics = RoomTopics(
+            self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
+        )
+        self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
         self._own_segments: OrderedDict[str, None] = OrderedDict()
         self._ended = asyncio.Event()
 
@@ -129,6 +139,7 @@ class RoomSession:
 
     def _listen(self) -> None:
         self._inbox.open()
+        self._channel.open()
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._presence.repeat)
         self._room.on("participant_connected", self._on_joined)
@@ -138,7 +149,7 @@ class RoomSession:
         methods = RpcMethods(
             self._room,
             self._toolbox,
-            [self._get_history()],
+            [self._get_history(), *self._topics.methods()],
             max_calls=self._settings.max_rpc_calls,
         )
         methods.register()
@@ -147,6 +158,8 @@ class RoomSession:
         self._conversations.start()
 
     async def _leave(self) -> None:
+        await self._channel.aclose()
+        await self._topics.aclose()
         await self._inbox.aclose()
         await self._people.aclose()
         for message in await self._conversations.aclose():
@@ -156,6 +169,17 @@ class RoomSession:
         await self._notices.aclose()
         await self._presence.aclose()
         await self._room.disconnect()
+
+    def _topic_room(self) -> TopicRoom:
+        return TopicRoom(
+            name=self._assignment.room,
+            channel=self._channel,
+            notices=self._notices,
+            history=self._history,
+            take_message=self._inbox.take,
+            settled=self._conversations.settled,
+            tell_model=self._conversations.tell_model,
+        )
 
     def _get_history(self) -> Tool:
         async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
@@ -236,4 +260,5 @@ class RoomSession:
         self._conversations.resume_private()
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._topics.forget(participant.identity)
         self._conversations.release(participant.identity)

@@ -56,7 +56,7 @@ class TypedParameters:
             payload = to_json(arguments)
             values = self.model.model_validate_json(payload, strict=True)
         except ValidationError as error:
-            fields = _explain(error.errors(include_url=False, include_input=False))
+            fields = explain(error.errors(include_url=False, include_input=False))
             raise InvalidArguments.of(fields) from None
         return {name: cast("object", getattr(values, name)) for name in self.model.model_fields}
 
@@ -76,8 +76,8 @@ class _UntitledJsonSchema(GenerateJsonSchema):
         return False
 
 
-def _explain(errors: "list[ErrorDetails]") -> dict[str, str]:
-    """What is wrong, by argument, in words that tell what is expected; never the value."""
+def explain(errors: "list[ErrorDetails]") -> dict[str, str]:
+    """What is wrong with what, in words that tell what is expected; never the value."""
     fields: dict[str, str] = {}
     for error in errors[:MAX_REPORTED_FIELDS]:
         name = ".".join(str(part)[:MAX_FIELD_NAME] for part in error["loc"]) or "arguments"

@@ -73,6 +73,15 @@ class Toolbox:
             _shared=self._shared,
         )
 
+    def with_tools(self, tools: "Iterable[Tool]") -> "Toolbox":
+        """These tools besides its own, with the same session and caches: those of one room.
+
+        Raises:
+            ValueError: two tools have the same name.
+        """
+        both = (*self._tools.values(), *tools)
+        return Toolbox(both, self.settings, more=self._more, _shared=self._shared)
+
     def get(self, name: str) -> "Tool":
         """The tool with this wire name; raises NotFound."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import chain, takewhile
 
@@ -9,6 +10,9 @@ from livekit.agents import llm
 
 from agent.chat.memory import Turn
 from agent.chat.message import IncomingMessage, Key
+
+MAX_NOTES = 20
+"""Things that the model is told with the next message; beyond that, the oldest are left out."""
 
 
 class Context:
@@ -26,6 +30,7 @@ class Context:
         self._max_items = max_items
         self._turns: dict[Key, list[llm.ChatItem]] = {}
         self._speakers: set[str] = set()
+        self._notes: deque[str] = deque(maxlen=MAX_NOTES)
 
     def restore(self, turns: Iterable[Turn]) -> None:
         """Puts what was said in former times before everything else."""
@@ -51,8 +56,17 @@ class Context:
         self._cut()
         return read
 
+    def tell(self, text: str) -> None:
+        """Has the model told something, in brackets, with the next message that it answers."""
+        self._notes.append(f"[{text}]")
+
     def before(self, message: IncomingMessage) -> llm.ChatContext:
         """All turns before a message's own, or simply all."""
+        if self._notes:
+            told = llm.ChatMessage(role="user", content=["\n".join(self._notes)])
+            # In a turn of its own: nobody's, with an id that no other has.
+            self._turns["", told.id] = [told]
+            self._notes.clear()
         before = takewhile(lambda turn: turn[0] != message.key, self._turns.items())
         return llm.ChatContext(list(chain.from_iterable(items for _, items in before)))
 

@@ -100,6 +100,10 @@ class Conversation:
         self._memory.note(message)
         self._context.note(message)
 
+    def tell_model(self, text: str) -> None:
+        """Has the model told something with the next message that it answers."""
+        self._context.tell(text)
+
     def start(self) -> None:
         """Begins to answer; what was submitted before is answered first."""
         if self._task is not None:

@@ -67,6 +67,13 @@ class Conversations:
         if conversation is not None:
             self._run(conversation.aclose(), "close conversation")
 
+    def tell_model(self, owner: str | None, text: str) -> None:
+        """Has the model told something with the next message, in the room's conversation (None) or
+        somebody's private one, if it is open."""
+        conversation = self._conversations.get(owner)
+        if conversation is not None:
+            conversation.tell_model(text)
+
     async def settled(self) -> None:
         """Returns when all that was said is stored, as far as it can be."""
         await asyncio.gather(*(each.settled() for each in self._conversations.values()))

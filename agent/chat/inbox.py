@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from agent.chat.arrival_order import ArrivalOrder, Turn
-from agent.chat.message import Form, IncomingMessage, Sender
-from agent.chat.packets import MAX_ID_LENGTH, ChatPacket, parse_packet
+from agent.chat.message import Form, IncomingMessage
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
+from agent.history.message import MAX_ID_LENGTH
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -26,19 +26,8 @@ logger = logging.getLogger(__name__)
 MAX_SEEN = 10_000
 """Message ids that are remembered for a room, so that no message is answered twice."""
 
-MAX_TOPICS_TOLD = 1_000
-"""Pairs of sender and unknown topic that are remembered as told."""
-
 PATIENCE = 0.5
 """Seconds that a message waits for those that its sender began earlier."""
-
-_UNKNOWN = ""
-
-_WHOSE_PACKET = Refusal(
-    409,
-    "A packet came before its sender was announced. If it was yours, please send it again.",
-    retry_after=3.0,
-)
 
 PRIVATE = "private"
 
@@ -59,7 +48,7 @@ class InboxLimits:
 
 
 class Inbox:
-    """Reads text streams on the chat topics and chat packets, from everybody but agents.
+    """Reads text streams on the chat topics, and takes chat packets, from everybody but agents.
 
     What is malformed, too large or too much is refused: its sender gets a notice, nobody else
     notices. Every message is delivered once, in however many forms it came (useChat sends a
@@ -83,7 +72,6 @@ class Inbox:
         self._notices = notices
         self._deliver = deliver
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._topics_told: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._order = ArrivalOrder(PATIENCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -91,16 +79,22 @@ class Inbox:
         """Listens; to be called before connecting, since streams that nobody handles are lost."""
         for topic in self._topics:
             self._room.register_text_stream_handler(topic, self._on_stream)
-        self._room.on("data_received", self._on_packet)
 
     async def aclose(self) -> None:
         """Stops listening and gives up the streams that are being read."""
-        self._room.off("data_received", self._on_packet)
         for topic in self._topics:
             self._room.unregister_text_stream_handler(topic)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def take(self, message: IncomingMessage) -> None:
+        """Takes a message that came whole, in a packet. Raises Refusal."""
+        sender = message.sender.identity
+        if self._order.waiting(sender):
+            self._start(sender, lambda turn: self._take_in_turn(message, turn))
+        else:
+            self._accept(message)
 
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         try:
@@ -108,21 +102,6 @@ class Inbox:
         except Refusal as refusal:
             reader.close()
             self._notices.refuse(identity, refusal, reader.info.stream_id[:MAX_ID_LENGTH])
-
-    def _on_packet(self, packet: rtc.DataPacket) -> None:
-        participant = packet.participant
-        identity = participant.identity if participant is not None else _UNKNOWN
-        if participant is not None and not self._order.waiting(identity):
-            self._take_packet(packet, self._people.known(identity))
-            return
-        known = frozenset(self._room.remote_participants)
-        try:
-            self._start(identity, lambda turn: self._take_in_turn(packet, identity, turn, known))
-        except Refusal as refusal:
-            if participant is not None:
-                self._notices.refuse(identity, refusal)
-            else:
-                logger.warning("too many packets of unknown senders at once; one is dropped")
 
     def _start(self, identity: str, work: Callable[[Turn], Coroutine[Any, Any, None]]) -> None:
         """Runs what takes a while for one message, so many of one sender at a time."""
@@ -139,25 +118,14 @@ class Inbox:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("an incoming message could not be read", exc_info=error)
 
-    async def _take_in_turn(
-        self, packet: rtc.DataPacket, identity: str, turn: Turn, known: Set[str]
-    ) -> None:
-        """A packet that comes behind others, or whose sender the SDK cannot name.
-
-        The latter is a server API's, or a newcomer's if there is one who was not announced when
-        it came. With several of them it cannot be told whose it is; they are asked to send it
-        again.
-        """
-        if identity != _UNKNOWN:
-            senders = [self._people.known(identity)]
-        else:
-            senders = await self._people.unannounced(known)
-        await self._order.forerunners(identity, turn)
-        if len(senders) == 1:
-            self._take_packet(packet, senders[0])
-            return
-        for sender in senders:
-            self._notices.refuse(sender.identity, _WHOSE_PACKET)
+    async def _take_in_turn(self, message: IncomingMessage, turn: Turn) -> None:
+        """A message that came behind others of its sender's that are still being read."""
+        sender = message.sender.identity
+        await self._order.forerunners(sender, turn)
+        try:
+            self._accept(message)
+        except Refusal as refusal:
+            self._notices.refuse(sender, refusal, message.id)
 
     async def _read(self, reader: rtc.TextStreamReader, identity: str, turn: Turn) -> None:
         info = reader.info
@@ -204,30 +172,6 @@ class Inbox:
             if size > self._limits.message_bytes:
                 raise self._too_large()
 
-    def _take_packet(self, packet: rtc.DataPacket, sender: Sender) -> None:
-        if sender.is_agent:
-            return
-        message_id: str | None = None
-        try:
-            parsed = parse_packet(packet.data, packet.topic or "", self._topics)
-            if isinstance(parsed, ChatPacket):
-                message_id = parsed.id
-                self._accept(
-                    IncomingMessage(
-                        id=parsed.id,
-                        sender=sender,
-                        text=parsed.text,
-                        timestamp=parsed.timestamp,
-                        form=parsed.form,
-                        private=parsed.private,
-                        reply_to=parsed.reply_to,
-                    )
-                )
-            elif parsed is not None:
-                self._tell_unknown(sender.identity, parsed.topic)
-        except Refusal as refusal:
-            self._notices.refuse(sender.identity, refusal, message_id)
-
     def _accept(self, message: IncomingMessage) -> None:
         """Delivers a message that has not been seen before; raises Refusal."""
         if message.sender.is_agent:
@@ -244,16 +188,6 @@ class Inbox:
         self._seen[key] = None
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
-
-    def _tell_unknown(self, identity: str, topic: str) -> None:
-        """Says once to each sender that a topic is unknown; others in the room may well know it."""
-        key = (identity, topic[:MAX_ID_LENGTH])
-        if key in self._topics_told:
-            return
-        self._topics_told[key] = None
-        if len(self._topics_told) > MAX_TOPICS_TOLD:
-            self._topics_told.popitem(last=False)
-        self._notices.refuse(identity, Refusal(404, f"The agent has no topic {key[1]!r}."))
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A message may have {self._limits.message_bytes} bytes.")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
+"""Where livekit's components sent chat packets before text streams (components-core, chat.ts)."""
 
 Key = tuple[str, str]
 """What tells a message from all others of its conversation: its sender's identity and its id."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from livekit import rtc
 
-from agent.chat.message import Form, IncomingMessage
-from agent.chat.packets import LEGACY_CHAT_TOPIC
+from agent.chat.message import LEGACY_CHAT_TOPIC, Form, IncomingMessage
 from agent.chat.reply_output import Ending, ReplyOutput
-from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, encode, envelope, split_text
+from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, envelope, split_text
+from agent.wire.publish import publish
 
 
 class PacketOutput(ReplyOutput):
@@ -58,8 +58,9 @@ class PacketOutput(ReplyOutput):
                 "message": text,
                 "ignoreLegacy": True,
             }
-        await local.publish_data(
-            encode(message),
+        await publish(
+            self._room,
+            message,
             topic=topic,
-            destination_identities=[self._message.sender.identity] if self._message.private else [],
+            to=[self._message.sender.identity] if self._message.private else None,
         )

@@ -21,7 +21,8 @@ from agent.chat.reply_output import (
     Ending,
     ReplyOutput,
 )
-from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, encode, split_text
+from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
+from agent.wire.publish import publish
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +78,7 @@ class PrivatePacketOutput(ReplyOutput):
             **fields,
         }
         self._seq += 1
-        await self._room.local_participant.publish_data(
-            encode(delta),
-            topic=self._topic,
-            destination_identities=[self._message.sender.identity],
-        )
+        await publish(self._room, delta, topic=self._topic, to=[self._message.sender.identity])
 
 
 class SnapshotOutput(ReplyOutput):

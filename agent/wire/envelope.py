@@ -16,14 +16,14 @@ ENVELOPE_BYTES = 1_500
 
 def envelope(
     kind: str,
-    text: str,
+    content: object,
     *,
     sender_id: str,
     sender_name: str,
     message_id: str = "",
     fields: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """A message as packet clients read it; the text stands under both names that they use.
+    """A message as packet clients read it; text stands under both names that they use.
 
     Timestamps are ms since 1970. Fields that are None are left out.
     """
@@ -32,15 +32,15 @@ def envelope(
         "type": kind,
         "senderId": sender_id,
         "senderName": sender_name,
-        "content": text,
-        "text": text,
+        "content": content,
+        **({"text": content} if isinstance(content, str) else {}),
         "timestamp": int(time.time() * 1000),
     }
     message.update((name, value) for name, value in (fields or {}).items() if value is not None)
     return message
 
 
-def encode(message: dict[str, object]) -> bytes:
+def encode(message: Mapping[str, object]) -> bytes:
     """Compact UTF-8 JSON."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from livekit import rtc
 
-from agent.wire.envelope import encode, envelope
+from agent.wire.envelope import envelope
+from agent.wire.publish import publish
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -120,10 +121,11 @@ class Notices:
         )
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await local.publish_data(
-                    encode(message),
+                await publish(
+                    self._room,
+                    message,
                     topic=SYSTEM_TOPIC,
-                    destination_identities=[] if identity is None else [identity],
+                    to=None if identity is None else [identity],
                 )
         except (rtc.participant.PublishDataError, TimeoutError) as error:
             logger.warning("a notice could not be sent: %s", error)

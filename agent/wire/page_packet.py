@@ -6,7 +6,7 @@ import uuid
 
 from livekit import rtc
 
-from agent.wire.envelope import encode
+from agent.wire.publish import publish
 
 HISTORY_TOPIC = "history"
 
@@ -17,9 +17,6 @@ async def send_page(room: rtc.Room, identity: str, page: dict[str, object]) -> s
     A data packet on packet topic `history`: `{type: "history", id, messages, nextBefore?}`.
     """
     packet_id = f"page_{uuid.uuid4().hex[:16]}"
-    await room.local_participant.publish_data(
-        encode({"type": "history", "id": packet_id, **page}),
-        topic=HISTORY_TOPIC,
-        destination_identities=[identity],
-    )
+    packet = {"type": "history", "id": packet_id, **page}
+    await publish(room, packet, topic=HISTORY_TOPIC, to=[identity])
     return packet_id

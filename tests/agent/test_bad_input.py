@@ -28,9 +28,11 @@ from tests.agent.conftest import Enter, StartWorker
         ({"type": "chat", "text": "hello", "id": "i" * 10_000}, "", 400),
         ({"topic": "chat", "payload": 5}, "", 400),
         ({"topic": "chat", "payload": {}}, "", 400),
-        ("not JSON", "lk-chat-topic", 400),
+        ("{}", "lk-chat-topic", 400),
         ({"type": "no-such-type"}, "", 404),
         ({"topic": "no-such-topic", "payload": {}}, "", 404),
+        ({"type": "chat", "text": "hello"}, "no-such-topic", 404),
+        ({"type": "system", "event": "error", "senderId": "agent"}, "", 403),
     ],
 )
 async def test_a_bad_packet(

@@ -1,0 +1,70 @@
+"""chat: messages to the agent in data packets."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Final
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
+
+from agent.chat.message import LEGACY_CHAT_TOPIC, Form, IncomingMessage
+from agent.data.packet import Packet
+from agent.data.rate import Rate
+from agent.data.topic import Topic, TopicHandler
+from agent.history.message import MAX_ID_LENGTH
+
+
+def _id_or_none(value: object) -> object:
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH else None
+
+
+OptionalId = Annotated[str | None, BeforeValidator(_id_or_none)]
+OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+
+class ChatContent(BaseModel):
+    """A message.
+
+    Attributes:
+        id: the message's; for the packet's own, where both are there.
+        private: asks for an answer that only its sender gets.
+        reply_to: id of the message that it answers.
+        ignore_legacy: the packet is a copy of a text stream (livekit's useChat).
+    """
+
+    text: str = Field(validation_alias=AliasChoices("text", "message", "content"))
+    id: Annotated[str, BeforeValidator(str)] = Field("", max_length=MAX_ID_LENGTH)
+    private: OnlyTrue = False
+    reply_to: OptionalId = Field(None, validation_alias="replyTo")
+    ignore_legacy: OnlyTrue = Field(False, validation_alias="ignoreLegacy")
+
+
+class ChatHandler(TopicHandler[ChatContent]):
+    """Hands messages to the room's inbox."""
+
+    def take(self, packet: Packet[ChatContent]) -> None:
+        content = packet.content
+        legacy = packet.type == LEGACY_CHAT_TOPIC
+        if legacy and content.ignore_legacy:
+            return
+        self.room.take_message(
+            IncomingMessage(
+                id=content.id or f"msg_{uuid.uuid4().hex}",
+                sender=packet.sender,
+                text=content.text,
+                timestamp=packet.timestamp,
+                form=Form.LEGACY if legacy else Form.PACKET,
+                private=content.private,
+                reply_to=content.reply_to,
+            )
+        )
+
+
+CHAT: Final[Topic[Any]] = Topic(
+    "chat",
+    content=ChatContent,
+    handler=ChatHandler,
+    # The inbox and the conversations have bounds of their own: every message has its refusal.
+    rate=Rate(per_second=1_000, burst=2_000),
+    aliases=(LEGACY_CHAT_TOPIC,),
+)

@@ -1,0 +1,251 @@
+"""DataChannel: the room's data packets by type, in and out, and calls to those in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence, Set
+from functools import partial
+from typing import Any, Final, cast
+
+from livekit import rtc
+
+from agent.chat.arrival_order import ArrivalOrder, Turn
+from agent.chat.message import Sender
+from agent.chat.people import People
+from agent.data.lanes import Lanes
+from agent.data.packet import Packet, UnknownTopic, read_packet
+from agent.wire.envelope import encode, envelope
+from agent.wire.notices import Notices
+from agent.wire.publish import PacketTooLargeError, publish
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+MAX_STREAM_BYTES: Final = 1_048_576
+"""Of JSON that goes out as a text stream, since it does not fit into a packet."""
+
+MAX_WAITING: Final = 256
+"""Packets of one sender that wait for handlers that are async."""
+
+MAX_UNNAMED: Final = 50
+"""Packets whose sender is being looked up."""
+
+MAX_TOPICS_TOLD: Final = 1_000
+"""Pairs of sender and unknown topic that are remembered as told."""
+
+MAX_NAME_LENGTH: Final = 256
+
+PATIENCE: Final = 0.5
+"""Seconds that a packet waits for the look-ups of those before it."""
+
+_UNNAMED: Final = ""
+
+_WHOSE_PACKET: Final = Refusal(
+    409,
+    "A packet came before its sender was announced. If it was yours, please send it again.",
+    retry_after=3.0,
+)
+
+Handler = Callable[[Packet[Any]], Awaitable[object] | object]
+"""Takes a packet; async or not. A Refusal that it raises is told to the sender."""
+
+
+class DataChannel:
+    """Sends and receives `{id, type, senderId, senderName, content, timestamp}`.
+
+    In: everybody's packets but agents', by type; who sent one is always the server's word. What is
+    malformed is refused to its sender, and so is a type that nobody handles, once. Handlers of a
+    packet are called at once, in the order in which they were added; those that are async run one
+    after the other for each sender. Whatever one does harms no other.
+
+    Out: sizes are checked before anything is sent.
+    """
+
+    def __init__(self, room: rtc.Room, *, people: People, notices: Notices) -> None:
+        self._room = room
+        self._people = people
+        self._notices = notices
+        self._handlers: dict[str, list[Handler]] = {}
+        self._lanes = Lanes(MAX_WAITING)
+        self._unnamed = ArrivalOrder(PATIENCE)
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def open(self) -> None:
+        """Listens; to be called before connecting."""
+        self._room.on("data_received", self._on_packet)
+
+    async def aclose(self) -> None:
+        """Stops listening, and gives up what is under way."""
+        self._room.off("data_received", self._on_packet)
+        for task in self._lookups:
+            task.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+        await self._lanes.aclose()
+
+    def on(self, type: str, handler: Handler) -> None:  # noqa: A002 - the field's name on the wire
+        """Has packets of a type handled, also those on a packet topic of that name."""
+        self._handlers.setdefault(type, []).append(handler)
+
+    def off(self, type: str, handler: Handler | None = None) -> None:  # noqa: A002 - as in `on`
+        """Takes a handler away, or all of a type; one that was never added is no error."""
+        handlers = self._handlers.get(type, [])
+        remaining = [each for each in handlers if handler is not None and each != handler]
+        if remaining:
+            self._handlers[type] = remaining
+        else:
+            self._handlers.pop(type, None)
+
+    async def broadcast(self, type: str, content: object, reliable: bool = True) -> str:  # noqa: A002 - as clients' libraries have it
+        """Tells everybody; returns the packet's id.
+
+        It goes out as a data packet on a packet topic of the type's name. What is too large for a
+        reliable one goes out as a text stream on that topic, with the same JSON.
+
+        Raises:
+            PacketTooLargeError: over 1,300 bytes for a lossy packet, over 1 MiB for a stream.
+            rtc.participant.PublishDataError: the SDK could not send it.
+        """
+        message = self._envelope(type, content)
+        try:
+            await publish(self._room, message, topic=type, reliable=reliable)
+        except PacketTooLargeError as error:
+            if not reliable or error.size > MAX_STREAM_BYTES:
+                raise
+            await self._room.local_participant.send_text(encode(message).decode(), topic=type)
+        return str(message["id"])
+
+    async def send_to(self, identities: Sequence[str], type: str, content: object) -> str:  # noqa: A002 - as in `on`
+        """Tells these participants alone; returns the packet's id.
+
+        Raises:
+            PacketTooLargeError: over 15 KiB. A stream in its place would be sent to everybody:
+                the SDK addresses a stream's header only.
+            rtc.participant.PublishDataError: the SDK could not send it.
+        """
+        message = self._envelope(type, content)
+        await publish(self._room, message, topic=type, to=identities)
+        return str(message["id"])
+
+    async def call_rpc(
+        self,
+        identity: str,
+        method: str,
+        payload: object = None,
+        *,
+        response_timeout: float | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the other side answers
+        """Calls a method of a participant's with JSON; returns its answer.
+
+        Args:
+            payload: becomes JSON; None is the empty payload.
+            response_timeout: seconds; the SDK's own 15 unless given.
+
+        Returns:
+            The JSON value that came back, or the text if it is no JSON.
+
+        Raises:
+            rtc.RpcError: as the other side, or the SDK, says.
+        """
+        answer = await self._room.local_participant.perform_rpc(
+            destination_identity=identity,
+            method=method,
+            payload="" if payload is None else json.dumps(payload),
+            response_timeout=response_timeout,
+        )
+        try:
+            return cast("object", json.loads(answer))
+        except (ValueError, RecursionError):
+            return answer
+
+    def deliver(self, packet: Packet[Any], handler: Handler) -> None:
+        """Has one handler take a packet: the boundary that keeps its failures from all others."""
+        failed = partial(self._failed, packet)
+        try:
+            result = handler(packet)
+        except Exception as error:
+            failed(error)
+            return
+        if inspect.isawaitable(result) and not self._lanes.add(
+            packet.sender.identity, result, failed
+        ):
+            failed(Refusal(429, "Too many packets at once.", retry_after=1.0))
+
+    def _failed(self, packet: Packet[Any], error: Exception) -> None:
+        if not isinstance(error, Refusal):
+            logger.error("a handler of %.64r packets failed", packet.type, exc_info=error)
+            error = Refusal(500, "Something went wrong here with the packet.")
+        self._notices.refuse(packet.sender.identity, error, packet.id or None)
+
+    def _envelope(self, kind: str, content: object) -> dict[str, object]:
+        local = self._room.local_participant
+        return envelope(
+            kind,
+            content,
+            sender_id=local.identity,
+            sender_name=local.name,
+            message_id=str(uuid.uuid4()),
+        )
+
+    def _on_packet(self, packet: rtc.DataPacket) -> None:
+        if packet.participant is not None:
+            self._take(packet, self._people.known(packet.participant.identity))
+            return
+        if packet.kind == rtc.DataPacketKind.KIND_LOSSY:
+            # A newcomer's, who is announced soon. Each would cost a request to the server.
+            return
+        if self._unnamed.waiting(_UNNAMED) >= MAX_UNNAMED:
+            logger.warning("too many packets of unknown senders at once; one is dropped")
+            return
+        turn = self._unnamed.enter(_UNNAMED)
+        known = frozenset(self._room.remote_participants)
+        task = asyncio.create_task(self._take_unnamed(packet, turn, known), name="unnamed packet")
+        self._lookups.add(task)
+        task.add_done_callback(lambda task: self._looked_up(task, turn))
+
+    def _looked_up(self, task: asyncio.Task[None], turn: Turn) -> None:
+        self._lookups.discard(task)
+        self._unnamed.leave(_UNNAMED, turn)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a packet of an unknown sender could not be taken", exc_info=error)
+
+    async def _take_unnamed(self, packet: rtc.DataPacket, turn: Turn, known: Set[str]) -> None:
+        """A packet whose sender the SDK cannot name.
+
+        It is a server API's, or a newcomer's if there is one who was not announced when it came.
+        With several of them it cannot be told whose it is; they are asked to send it again.
+        """
+        senders = await self._people.unannounced(known)
+        await self._unnamed.forerunners(_UNNAMED, turn)
+        if len(senders) == 1:
+            self._take(packet, senders[0])
+            return
+        for sender in senders:
+            self._notices.refuse(sender.identity, _WHOSE_PACKET)
+
+    def _take(self, raw: rtc.DataPacket, sender: Sender) -> None:
+        if sender.is_agent:
+            return
+        try:
+            packet = read_packet(raw.data, raw.topic or "", sender, self._handlers)
+        except Refusal as refusal:
+            self._notices.refuse(sender.identity, refusal)
+        except UnknownTopic as unknown:
+            self._tell_unknown(sender.identity, unknown.name[:MAX_NAME_LENGTH])
+        else:
+            for handler in tuple(self._handlers[packet.type]):
+                self.deliver(packet, handler)
+
+    def _tell_unknown(self, identity: str, name: str) -> None:
+        """Says once to each sender that a topic is unknown; others in the room may well know it."""
+        if (identity, name) in self._told:
+            return
+        self._told[identity, name] = None
+        if len(self._told) > MAX_TOPICS_TOLD:
+            self._told.popitem(last=False)
+        self._notices.refuse(identity, Refusal(404, f"The agent has no topic {name!r}."))

@@ -1,0 +1,46 @@
+"""RoomTopics: the topics of one room, from joining to leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+from agent.data.topic import OpenTopic, Topic, TopicRoom
+from tools.tool import Tool
+
+
+class RoomTopics:
+    """Opens each topic in the room and has the channel hand it its packets."""
+
+    def __init__(
+        self,
+        room: TopicRoom,
+        topics: Iterable[Topic[Any]],
+        *,
+        aliases: Mapping[str, Iterable[str]],
+    ) -> None:
+        """`aliases` are further names of topics, as settings have them."""
+        self._topics = [OpenTopic(topic, room) for topic in topics]
+        for topic in self._topics:
+            name = topic.topic.name
+            for each in {name, *topic.topic.aliases, *aliases.get(name, ())}:
+                room.channel.on(each, topic.take)
+
+    def tools(self) -> list[Tool]:
+        """What the model, and callers by RPC, can do with the topics in this room."""
+        return list(chain.from_iterable(topic.handler.tools() for topic in self._topics))
+
+    def methods(self) -> list[Tool]:
+        """What only callers by RPC can do with them."""
+        return list(chain.from_iterable(topic.handler.methods() for topic in self._topics))
+
+    def forget(self, identity: str) -> None:
+        """Somebody has left."""
+        for topic in self._topics:
+            topic.forget(identity)
+
+    async def aclose(self) -> None:
+        """The agent leaves."""
+        await asyncio.gather(*(topic.aclose() for topic in self._topics))

@@ -1,0 +1,174 @@
+"""Topic: what the room's data packets may be about, and what takes them. docs/data.md."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from agent.data.rate import Rate, RateCounter
+from agent.wire.refusal import Refusal
+from tools.parameters import explain
+
+if TYPE_CHECKING:
+    from agent.chat.message import IncomingMessage
+    from agent.data.data_channel import DataChannel
+    from agent.data.packet import Packet
+    from agent.history.history import History
+    from agent.wire.notices import Notices
+    from tools.tool import Tool
+
+Content = TypeVar("Content", bound=BaseModel)
+
+MAX_SENTENCE: Final = 500
+"""Characters that a sender is told of what is wrong with a packet."""
+
+TELL_EVERY: Final = 10.0
+"""Seconds between two notices to a sender whose lossy packets are thinned out."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRoom:
+    """What a handler may use of its room.
+
+    Attributes:
+        name: the room's.
+        channel: to send packets.
+        notices: to tell somebody, or everybody, something in a `system` packet.
+        history: what was said.
+        take_message: takes a chat message; raises Refusal.
+        settled: returns when what was said until now is stored, as far as it can be.
+        tell_model: has the model told something with the next message of a conversation, the
+            room's (None) or somebody's private one.
+    """
+
+    name: str
+    channel: DataChannel
+    notices: Notices
+    history: History
+    take_message: Callable[[IncomingMessage], None]
+    settled: Callable[[], Awaitable[None]]
+    tell_model: Callable[[str | None, str], None]
+
+
+class TopicHandler(ABC, Generic[Content]):
+    """One topic in one room: it is made when the agent joins, and ended when it leaves."""
+
+    def __init__(self, room: TopicRoom) -> None:
+        self.room = room
+
+    @abstractmethod
+    def take(self, packet: Packet[Content]) -> Awaitable[None] | None:
+        """Takes a packet; may be async. Raises Refusal for what its sender is to be told."""
+
+    def tools(self) -> Iterable[Tool]:
+        """What the model, and callers by RPC, can do with it in this room."""
+        return ()
+
+    def methods(self) -> Iterable[Tool]:
+        """What only callers by RPC can do with it."""
+        return ()
+
+    def forget(self, identity: str) -> None:
+        """Somebody has left."""
+
+    async def aclose(self) -> None:
+        """The agent leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[Content]):
+    """A topic, for all rooms.
+
+    Attributes:
+        name: its name on the wire: `type` or `topic` in a packet's JSON, or the packet topic.
+        content: the model of what a packet says.
+        handler: takes its packets in one room.
+        reliable: how clients send it. Of a lossy topic, only the newest packet of a sender counts:
+            what comes faster than its rate is thinned out. Of a reliable one, it is refused.
+        sent_by: `agent` for what only the agent sends.
+        rate: what one person may send.
+        aliases: other names of it.
+    """
+
+    name: str
+    content: type[Content]
+    handler: Callable[[TopicRoom], TopicHandler[Content]]
+    reliable: bool = True
+    sent_by: Literal["people", "agent"] = "people"
+    rate: Rate = field(default=Rate(per_second=50, burst=200))
+    aliases: tuple[str, ...] = ()
+
+
+class OpenTopic(Generic[Content]):
+    """A topic in a room: who may send, how fast and what, and then its handler."""
+
+    def __init__(self, topic: Topic[Content], room: TopicRoom) -> None:
+        self.topic = topic
+        self.handler = topic.handler(room)
+        self._channel = room.channel
+        self._notices = room.notices
+        self._content = TypeAdapter(topic.content)
+        self._rate = RateCounter(topic.rate)
+        self._told = RateCounter(Rate(per_second=1 / TELL_EVERY, burst=1))
+        self._newest: dict[str, tuple[Packet[Any], asyncio.TimerHandle]] = {}
+
+    def take(self, packet: Packet[Any]) -> Awaitable[object] | object:
+        """A handler of the DataChannel's. Raises Refusal."""
+        if self.topic.sent_by == "agent":
+            raise Refusal(403, f"Only the agent sends {self.topic.name!r}.")
+        wait = self._rate.take(packet.sender.identity)
+        if not wait:
+            return self._take(packet)
+        if self.topic.reliable:
+            seconds = max(round(wait, 1), 0.1)
+            raise Refusal(429, f"Too many {self.topic.name!r} packets.", retry_after=seconds)
+        self._keep_newest(packet, wait)
+        return None
+
+    def forget(self, identity: str) -> None:
+        """Somebody has left."""
+        self._rate.forget(identity)
+        self._told.forget(identity)
+        newest = self._newest.pop(identity, None)
+        if newest is not None:
+            newest[1].cancel()
+        self.handler.forget(identity)
+
+    async def aclose(self) -> None:
+        for _, timer in self._newest.values():
+            timer.cancel()
+        await self.handler.aclose()
+
+    def _take(self, packet: Packet[Any]) -> Awaitable[object] | object:
+        try:
+            # By way of JSON: strict, and arrays can be tuples.
+            content = self._content.validate_json(json.dumps(packet.fields), strict=True)
+        except ValidationError as error:
+            wrong = explain(error.errors(include_url=False, include_input=False))
+            sentence = "; ".join(f"{name}: {what}" for name, what in wrong.items())
+            message = f"The {self.topic.name!r} packet is not valid: {sentence}"
+            raise Refusal(400, message[:MAX_SENTENCE]) from None
+        return self.handler.take(replace(packet, content=content))
+
+    def _keep_newest(self, packet: Packet[Any], wait: float) -> None:
+        identity = packet.sender.identity
+        if identity in self._newest:
+            self._newest[identity] = (packet, self._newest[identity][1])
+        else:
+            timer = asyncio.get_running_loop().call_later(wait, self._take_newest, identity)
+            self._newest[identity] = (packet, timer)
+        if not self._told.take(identity):
+            most = f"{self.topic.rate.per_second:g} a second"
+            sentence = f"Too many {self.topic.name!r} packets: all but {most} are left out."
+            self._notices.refuse(identity, Refusal(429, sentence))
+
+    def _take_newest(self, identity: str) -> None:
+        packet, _ = self._newest.pop(identity)
+        self._rate.take(identity)
+        self._channel.deliver(packet, self._take)

@@ -1,0 +1,11 @@
+"""TOPICS: what data packets in a room may be about. docs/data.md says how to add one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from agent.data.chat import CHAT
+from agent.data.system import SYSTEM
+from agent.data.topic import Topic
+
+TOPICS: Final[tuple[Topic[Any], ...]] = (CHAT, SYSTEM)

@@ -1,0 +1,50 @@
+"""The one way out for the agent's data packets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from livekit import rtc
+
+from agent.wire.envelope import encode
+
+MAX_RELIABLE_BYTES: Final = 15 * 1024
+"""Of a reliable packet's payload (LiveKit's documentation of data packets)."""
+
+MAX_LOSSY_BYTES: Final = 1_300
+"""Of a lossy packet's payload: what fits into one datagram. A part that is lost loses it all."""
+
+
+class PacketTooLargeError(ValueError):
+    """A packet that LiveKit may not deliver."""
+
+    def __init__(self, size: int, bound: int, kind: str) -> None:
+        super().__init__(f"a {kind} packet may have {bound} bytes, this one has {size}")
+        self.size = size
+
+
+async def publish(
+    room: rtc.Room,
+    body: Mapping[str, object],
+    *,
+    topic: str = "",
+    to: Sequence[str] | None = None,
+    reliable: bool = True,
+) -> None:
+    """Sends JSON as a data packet to these identities, or to everybody (None).
+
+    Raises:
+        PacketTooLargeError: nothing is sent.
+        rtc.participant.PublishDataError: the SDK could not send it.
+    """
+    data = encode(body)
+    bound, kind = (MAX_RELIABLE_BYTES, "reliable") if reliable else (MAX_LOSSY_BYTES, "lossy")
+    if len(data) > bound:
+        raise PacketTooLargeError(len(data), bound, kind)
+    if to is not None and not to:
+        # For the SDK, no addressee means everybody.
+        return
+    await room.local_participant.publish_data(
+        data, reliable=reliable, topic=topic, destination_identities=list(to or ())
+    )
