@@ -15,12 +15,14 @@ from livekit.agents import llm
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
 from agent.chat.inbox import Inbox, InboxLimits
+from agent.chat.late_joiners import LateJoiners
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
 from agent.chat.people import Directory, People
 from agent.chat.private_output import reads_headers
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
+from agent.chat.server_clock import ServerClock
 from agent.data.chat import CHAT
 from agent.data.data_channel import DataChannel
 from agent.data.room_topics import RoomTopics
@@ -109,6 +111,8 @@ class RoomSession:
             self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
         )
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
+        self._clock = ServerClock()
+        self._late_joiners = LateJoiners(self._clock)
         self._own_segments: OrderedDict[str, None] = OrderedDict()
         self._ended = asyncio.Event()
 
@@ -122,9 +126,11 @@ class RoomSession:
             rtc.ConnectError: the room could not be joined.
         """
         self._listen()
+        self._clock.connecting()
         await self._room.connect(
             self._assignment.url, self._assignment.token, rtc.RoomOptions(auto_subscribe=False)
         )
+        self._clock.connected(self._room.local_participant)
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
             self._serve()
@@ -143,6 +149,7 @@ class RoomSession:
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._presence.repeat)
         self._room.on("participant_connected", self._on_joined)
+        self._room.on("participant_active", self._late_joiners.joined)
         self._room.on("participant_disconnected", self._on_left)
 
     def _serve(self) -> None:
@@ -164,6 +171,7 @@ class RoomSession:
         await self._people.aclose()
         for message in await self._conversations.aclose():
             self._notices.refuse(message.sender.identity, _LEAVING, message.id)
+        await self._late_joiners.aclose()
         if self._room.isconnected():
             await self._notices.flush()
         await self._notices.aclose()
@@ -243,6 +251,7 @@ class RoomSession:
             notices=self._notices,
             directory=self._directory,
         )
+        self._late_joiners.watch(reply)
         self._own_segments[reply.segment_id] = None
         if len(self._own_segments) > MAX_OWN_SEGMENTS:
             self._own_segments.popitem(last=False)
@@ -261,4 +270,5 @@ class RoomSession:
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         self._topics.forget(participant.identity)
+        self._late_joiners.left(participant.identity)
         self._conversations.release(participant.identity)

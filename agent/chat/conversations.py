@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from itertools import chain
@@ -16,6 +17,10 @@ from agent.history.message import ThreadKey
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
+
+RETURN_WITHIN = 1.0
+"""Seconds for which a conversation goes on without its owner. A client that reconnects takes its
+own place: it leaves and joins at the same moment."""
 
 
 class Conversations:
@@ -42,6 +47,7 @@ class Conversations:
         self._is_present = is_present
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
+        self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def of(self, message: IncomingMessage) -> Conversation:
@@ -62,10 +68,9 @@ class Conversations:
             self._run(self._resume_private(), "resume private conversations")
 
     def release(self, identity: str) -> None:
-        """Ends the private conversation of someone who is gone."""
-        conversation = self._conversations.pop(identity, None)
-        if conversation is not None:
-            self._run(conversation.aclose(), "close conversation")
+        """Ends the private conversation of someone who is gone, unless they are back at once."""
+        if identity in self._conversations:
+            self._run(self._release(identity), "release a conversation")
 
     def tell_model(self, owner: str | None, text: str) -> None:
         """Has the model told something with the next message, in the room's conversation (None) or
@@ -81,6 +86,7 @@ class Conversations:
     async def aclose(self) -> list[IncomingMessage]:
         """Ends all of them; returns the messages that are left without an answer."""
         self._started = False
+        self._closing.set()
         unanswered = await asyncio.gather(
             *(conversation.aclose() for conversation in self._conversations.values())
         )
@@ -99,6 +105,15 @@ class Conversations:
             if self._started:
                 conversation.start()
         return conversation
+
+    async def _release(self, identity: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETURN_WITHIN):
+                await self._closing.wait()
+        if not self._is_present(identity):
+            conversation = self._conversations.pop(identity, None)
+            if conversation is not None:
+                await conversation.aclose()
 
     async def _resume_private(self) -> None:
         try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from livekit import rtc
 
+from agent.chat.answer_copy import AnswerCopy
 from agent.chat.message import Form, IncomingMessage
 from agent.chat.packet_output import PacketOutput
 from agent.chat.people import Directory
@@ -38,6 +39,13 @@ class ReplyStream:
     """Writes one answer to the reply topics (or privately), then says that it has ended.
 
     `push` takes text and never waits; `finish` returns when everything is out.
+
+    Attributes:
+        asker: identity of the one whose message it answers.
+        private: whether it goes to the asker alone.
+        opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was opened; of the first
+            text and of the end, once there.
+        ended: set at the end.
     """
 
     def __init__(
@@ -51,12 +59,23 @@ class ReplyStream:
         directory: Directory,
     ) -> None:
         self.segment_id = segment_id
+        self._room = room
+        self._topics = topics
         self._message = message
         self._notices = notices
+        self._directory = directory
         self.on_first_text: Callable[[], None] | None = None
+        self.asker = message.sender.identity
+        self.private = message.private
+        self.opened_at = asyncio.get_running_loop().time()
+        self.began_at: float | None = None
+        self.ended_at: float | None = None
+        self.ended = asyncio.Event()
+        self._ending: Ending | None = None
         self._parts: list[str] = []
         self._size = 0
-        self._outputs = self._outputs_for(room, topics, directory)
+        self._outputs = self._open_outputs()
+        self._copies: list[AnswerCopy] = []
 
     @property
     def text(self) -> str:
@@ -76,6 +95,8 @@ class ReplyStream:
         if not text or self.full:
             return
         first = not self.started
+        if first:
+            self.began_at = asyncio.get_running_loop().time()
         encoded = text.encode(errors="replace")
         if self._size + len(encoded) > MAX_REPLY_BYTES:
             encoded = encoded[: MAX_REPLY_BYTES - self._size]
@@ -85,7 +106,7 @@ class ReplyStream:
             self._size += len(encoded)
         text = encoded.decode(errors="ignore")
         self._parts.append(text)
-        for output in self._outputs:
+        for output in (*self._outputs, *self._copies):
             output.push(text)
         if first and self.on_first_text is not None:
             self.on_first_text()
@@ -103,14 +124,70 @@ class ReplyStream:
 
     async def finish(self, ending: Ending) -> None:
         """Ends the answer on every output and announces the end."""
+        self._ending = ending
+        self.ended_at = asyncio.get_running_loop().time()
+        self.ended.set()
+        outputs = (*self._outputs, *self._copies)
         try:
-            await asyncio.gather(*(output.finish(ending) for output in self._outputs))
+            await asyncio.gather(*(output.finish(ending) for output in outputs))
         except asyncio.CancelledError:
-            for output in self._outputs:
+            for output in outputs:
                 output.cancel()
             raise
+        self._copies.clear()
+        self._tell_end(self.asker if self.private else None, ending)
+
+    @property
+    def copies(self) -> int:
+        """Copies that are being sent beside the answer."""
+        return len(self._copies)
+
+    async def repeat(self, listeners: Collection[str]) -> None:
+        """Sends an answer to the room once more, from its beginning, to some who are new there.
+
+        Returns at once, or, of an answer that has ended, when all of it is out.
+        """
+        copy = AnswerCopy(self._room, self._topics, self._attributes, listeners)
+        copy.push(self.text)
+        if self._ending is None:
+            self._copies.append(copy)
+            return
+        try:
+            await copy.finish(self._ending)
+        finally:
+            copy.cancel()
+        for identity in listeners:
+            self._tell_end(identity, self._ending)
+
+    def begin_again(self) -> None:
+        """Sends a private answer from its beginning to its asker, who is back with a new client."""
+        for output in self._outputs:
+            output.cancel()
+        self._outputs = self._open_outputs()
+        for output in self._outputs:
+            output.push(self.text)
+
+    def forget_listener(self, identity: str) -> None:
+        """Gives up the copies that only somebody who has left was to read."""
+        for copy in list(self._copies):
+            copy.listeners.discard(identity)
+            if not copy.listeners:
+                self._copies.remove(copy)
+                copy.cancel()
+
+    @property
+    def _attributes(self) -> dict[str, str]:
+        """Of the header of a stream to the room."""
+        return {
+            "in_reply_to": self._message.id,
+            SCOPE: "room",
+            SEGMENT_ID: self.segment_id,
+            TRANSCRIPTION_FINAL: "false",
+        }
+
+    def _tell_end(self, identity: str | None, ending: Ending) -> None:
         self._notices.tell(
-            self._message.sender.identity if self._message.private else None,
+            identity,
             "answer.finished",
             "",
             segmentId=self.segment_id,
@@ -118,24 +195,16 @@ class ReplyStream:
             finishReason=ending.finish_reason,
         )
 
-    def _outputs_for(
-        self, room: rtc.Room, topics: tuple[str, ...], directory: Directory
-    ) -> list[ReplyOutput]:
-        message = self._message
+    def _open_outputs(self) -> list[ReplyOutput]:
+        room, topics, message = self._room, self._topics, self._message
         outputs: list[ReplyOutput] = []
-        if message.private:
+        if self.private:
             outputs.append(PrivatePacketOutput(room, topics[0], message, self.segment_id))
-            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, directory))
+            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, self._directory))
         else:
-            attributes = {
-                "in_reply_to": message.id,
-                SCOPE: "room",
-                SEGMENT_ID: self.segment_id,
-                TRANSCRIPTION_FINAL: "false",
-            }
             for index, topic in enumerate(topics):
                 window = MIRROR_WINDOW if index else 0.0
-                outputs.append(TopicOutput(room, topic, attributes, window=window))
+                outputs.append(TopicOutput(room, topic, self._attributes, window=window))
         if message.form is not Form.STREAM:
             outputs.append(PacketOutput(room, message, self.segment_id))
         return outputs

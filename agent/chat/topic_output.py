@@ -1,6 +1,8 @@
-"""An answer as a text stream to the whole room."""
+"""An answer as a text stream, to the whole room or to those who came late."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from livekit import rtc
 from livekit.rtc.data_stream import TextStreamWriter
@@ -9,20 +11,30 @@ from agent.chat.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
 
 
 class TopicOutput(ReplyOutput):
-    """A text stream to the whole room on one topic, opened with the first text.
+    """A text stream on one topic, opened with the first text.
+
+    With listeners, its header goes to them alone. The content goes to everybody all the same
+    (livekit-rtc), and clients drop what belongs to a stream whose header they have not seen.
 
     Header attributes: `in_reply_to`, `scope`, `lk.segment_id`, `lk.transcription_final=false`;
     trailer: `lk.transcription_final=true`, `finish_reason`, `text_length`, `sha256`.
     """
 
     def __init__(
-        self, room: rtc.Room, topic: str, attributes: dict[str, str], *, window: float = 0.0
+        self,
+        room: rtc.Room,
+        topic: str,
+        attributes: dict[str, str],
+        *,
+        window: float = 0.0,
+        listeners: Sequence[str] = (),
     ) -> None:
         super().__init__(topic)
         self.window = window
         self._room = room
         self._topic = topic
         self._attributes = attributes
+        self._listeners = list(listeners)
         self._writer: TextStreamWriter | None = None
 
     async def write(self, text: str) -> None:
@@ -42,6 +54,8 @@ class TopicOutput(ReplyOutput):
     async def _opened(self) -> TextStreamWriter:
         if self._writer is None:
             self._writer = await self._room.local_participant.stream_text(
-                topic=self._topic, attributes=self._attributes
+                topic=self._topic,
+                attributes=self._attributes,
+                destination_identities=self._listeners,
             )
         return self._writer

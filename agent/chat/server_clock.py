@@ -1,0 +1,43 @@
+"""The room server's clock, as far as it can be told from here."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+
+from livekit import rtc
+
+
+class ServerClock:
+    """Turns moments of this process (`loop.time()`, s) into the server's time (s since 1970).
+
+    The server says when the agent joined. That was at some moment of connecting, so each moment has
+    an earliest and a latest time. Neither clock needs to be right. Where the server does not say,
+    nothing can be told: earliest and latest are as far apart as they can be.
+    """
+
+    def __init__(self) -> None:
+        self._connecting = self._connected = 0.0
+        self._joined: float | None = None
+
+    def connecting(self) -> None:
+        """To be called just before the room is joined."""
+        self._connecting = asyncio.get_running_loop().time()
+
+    def connected(self, agent: rtc.LocalParticipant) -> None:
+        """To be called just after it."""
+        self._connected = asyncio.get_running_loop().time()
+        self._joined = joined_at(agent)
+
+    def earliest(self, moment: float) -> float:
+        """The server's time was at least this."""
+        return -inf if self._joined is None else self._joined + moment - self._connected
+
+    def latest(self, moment: float) -> float:
+        """The server's time was at most this."""
+        return inf if self._joined is None else self._joined + moment - self._connecting
+
+
+def joined_at(participant: rtc.Participant) -> float | None:
+    """When somebody joined, s since 1970 by the server's clock; None where it does not say."""
+    return None if participant.joined_at is None else participant.joined_at.timestamp()
