@@ -27,6 +27,7 @@ MAX_KEPT = 64
 @dataclass(slots=True, eq=False)
 class _Answer:
     reply: ReplyStream
+    left: set[str] = field(default_factory=set[str])
     waiting: dict[str, None] = field(default_factory=dict[str, None])
     serving: asyncio.Task[None] | None = None
 
@@ -57,7 +58,7 @@ class LateJoiners:
             return
         self._forget()
         for answer in self._answers:
-            if not self._missed(answer.reply, participant):
+            if not self._missed(answer, participant):
                 continue
             if answer.reply.private:
                 answer.reply.begin_again()
@@ -68,6 +69,8 @@ class LateJoiners:
     def left(self, identity: str) -> None:
         """To be called when somebody is gone."""
         for answer in self._answers:
+            if answer.reply.ended_at is None:
+                answer.left.add(identity)
             answer.waiting.pop(identity, None)
             answer.reply.forget_listener(identity)
 
@@ -77,17 +80,17 @@ class LateJoiners:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _missed(self, reply: ReplyStream, participant: rtc.RemoteParticipant) -> bool:
+    def _missed(self, answer: _Answer, participant: rtc.RemoteParticipant) -> bool:
         """Whether somebody joined between the beginning and the end of an answer."""
-        if reply.began_at is None:
-            return False
-        if reply.private and (participant.identity != reply.asker or reply.ended_at is not None):
+        reply = answer.reply
+        is_asker = participant.identity == reply.asker
+        if reply.began_at is None or (reply.private and (not is_asker or reply.ended_at)):
             return False
         joined = joined_at(participant)
-        if joined is None:
+        if joined is None or participant.identity in answer.left:
             return True
-        if participant.identity == reply.asker and joined < self._clock.latest(reply.opened_at):
-            return False  # They asked, so they were there, however late they are announced.
+        if is_asker and joined < self._clock.latest(reply.opened_at):
+            return False  # They were there to ask, however late they are announced.
         if reply.ended_at is not None and joined > self._clock.latest(reply.ended_at):
             return False
         return joined > self._clock.earliest(reply.began_at)
