@@ -29,10 +29,12 @@ RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nolog
 # Owned by root: the worker cannot change its own code.
 COPY --from=build /app /app
 WORKDIR /app
-# The history of a worker without a DATABASE_URL of its own; mount a volume there to keep it.
+# The history of a worker without a DATABASE_URL of its own, and the files that people send; mount
+# a volume there to keep them.
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    DATABASE_URL=sqlite:////data/agent.db
+    DATABASE_URL=sqlite:////data/agent.db \
+    ATTACHMENTS_DIR=/data/attachments
 VOLUME /data
 USER 10001
 EXPOSE 8081

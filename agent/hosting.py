@@ -19,6 +19,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
 from agent.chat.people import Directory
+from agent.files.store import FileStore
 from agent.history.errors import HistoryError
 from agent.history.opening import open_history
 from agent.models.service import ModelService
@@ -80,6 +81,7 @@ class RoomHost:
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
+        self._files = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
         self._opening: asyncio.Task[None] | None = None
 
     def agent_server(self) -> AgentServer:
@@ -201,12 +203,13 @@ class RoomHost:
             self._sessions.pop(job_id, None)
 
     async def _opened(self) -> None:
-        """Returns when the history is open, or takes too long."""
+        """Returns when history and files are open, or take too long."""
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open_history(), name="open the history")
+            self._opening = asyncio.create_task(self._open_stores(), name="open the stores")
         await asyncio.wait((self._opening,), timeout=HISTORY_PATIENCE)
 
-    async def _open_history(self) -> None:
+    async def _open_stores(self) -> None:
+        await self._files.open()
         try:
             await self._history.migrate()
         except HistoryError as error:
@@ -228,6 +231,7 @@ class RoomHost:
             open_llm=self._models.open_llm,
             directory=Directory(self._api, assignment.room),
             history=self._history,
+            files=self._files,
         )
 
     async def _leave(self, job_id: str) -> None:
@@ -248,6 +252,7 @@ class RoomHost:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._history.aclose()
+        await self._files.aclose()
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

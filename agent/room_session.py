@@ -11,6 +11,7 @@ from typing import Any
 
 from livekit import rtc
 from livekit.agents import llm
+from livekit.rtc.room import DataStreamOptions
 
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
@@ -28,6 +29,8 @@ from agent.data.data_channel import DataChannel
 from agent.data.room_topics import RoomTopics
 from agent.data.topic import TopicRoom
 from agent.data.topics import TOPICS
+from agent.files.file_inbox import FileInbox, FileLimits
+from agent.files.store import FileStore
 from agent.history.history import History
 from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
@@ -49,6 +52,9 @@ logger = logging.getLogger(__name__)
 MAX_OWN_SEGMENTS = 1_000
 """Ids of the agent's answers that are remembered to recognise replies to them."""
 
+PAYLOAD_MARGIN = 65_536
+"""Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
+
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
 
@@ -69,6 +75,7 @@ class RoomSession:
         open_llm: Callable[[], llm.LLM[Any]],
         directory: Directory,
         history: History,
+        files: FileStore,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
@@ -83,6 +90,20 @@ class RoomSession:
         self._people = People(self._room, directory)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
+        self._file_inbox = FileInbox(
+            self._room,
+            store=files,
+            people=self._people,
+            chat_topics=settings.chat_topics,
+            limits=FileLimits(
+                file_bytes=settings.max_file_bytes,
+                files=settings.max_files,
+                types=settings.file_types,
+                silence=settings.stream_timeout,
+            ),
+            notices=self._notices,
+            deliver=self._take_note,
+        )
         self._inbox = Inbox(
             self._room,
             people=self._people,
@@ -93,6 +114,7 @@ class RoomSession:
                 silence=settings.stream_timeout,
             ),
             notices=self._notices,
+            attached=self._file_inbox.attached,
             deliver=self._deliver,
         )
         self._is_for_agent = ReplyTest(
@@ -127,9 +149,7 @@ class RoomSession:
         """
         self._listen()
         self._clock.connecting()
-        await self._room.connect(
-            self._assignment.url, self._assignment.token, rtc.RoomOptions(auto_subscribe=False)
-        )
+        await self._room.connect(self._assignment.url, self._assignment.token, self._room_options())
         self._clock.connected(self._room.local_participant)
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
@@ -143,9 +163,18 @@ class RoomSession:
         """Ends the stay; `run` returns when everything is wound up."""
         self._ended.set()
 
+    def _room_options(self) -> rtc.RoomOptions:
+        # Compressed streams are unpacked by the SDK: a small one may be a large file.
+        longest = max(self._settings.max_file_bytes, self._settings.max_message_bytes)
+        return rtc.RoomOptions(
+            auto_subscribe=False,
+            data_stream=DataStreamOptions(max_payload_byte_length=longest + PAYLOAD_MARGIN),
+        )
+
     def _listen(self) -> None:
         self._inbox.open()
         self._channel.open()
+        self._file_inbox.open()
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._presence.repeat)
         self._room.on("participant_connected", self._on_joined)
@@ -168,6 +197,7 @@ class RoomSession:
         await self._channel.aclose()
         await self._topics.aclose()
         await self._inbox.aclose()
+        await self._file_inbox.aclose()
         await self._people.aclose()
         for message in await self._conversations.aclose():
             self._notices.refuse(message.sender.identity, _LEAVING, message.id)
@@ -211,6 +241,10 @@ class RoomSession:
             conversation.submit(message)
         else:
             conversation.overhear(message)
+
+    def _take_note(self, message: IncomingMessage) -> None:
+        """Hands on a message that is not to be answered, such as a file; raises Refusal."""
+        self._conversations.of(message).overhear(message)
 
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings

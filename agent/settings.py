@@ -190,6 +190,37 @@ class Settings(BaseModel):
         description="RPC calls one participant may have under way",
     )
 
+    attachments_dir: Path = Field(
+        Path("data/attachments"),
+        alias="ATTACHMENTS_DIR",
+        description="files that people send are kept here",
+    )
+    max_file_bytes: int = Field(
+        104_857_600,
+        alias="MAX_FILE_BYTES",
+        ge=0,
+        le=1_073_741_824,
+        description="largest file, in bytes",
+    )
+    max_files: int = Field(
+        10,
+        alias="MAX_FILES",
+        ge=1,
+        le=100,
+        description="files one participant may be sending at once, and of one message",
+    )
+    file_types: Names = Field(
+        ("*/*",),
+        alias="FILE_TYPES",
+        description="types of files that are taken, as image/* or application/pdf",
+    )
+    max_stored_bytes: int = Field(
+        10_737_418_240,
+        alias="MAX_STORED_BYTES",
+        ge=0,
+        description="of all files in ATTACHMENTS_DIR together",
+    )
+
     database_url: DatabaseUrl = Field(
         "sqlite:///data/agent.db",
         alias="DATABASE_URL",

@@ -8,6 +8,7 @@ from itertools import chain, takewhile
 
 from livekit.agents import llm
 
+from agent.chat.attached import user_message
 from agent.chat.memory import Turn
 from agent.chat.message import IncomingMessage, Key
 
@@ -51,7 +52,7 @@ class Context:
         text = message.text
         if len(self._speakers) > 1:
             text = f"{message.sender.label}: {text}"
-        read = llm.ChatMessage(role="user", content=[text])
+        read = user_message(text, message.attachments)
         self._turns[message.key] = [read]
         self._cut()
         return read

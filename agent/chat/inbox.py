@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livekit import rtc
@@ -17,7 +17,7 @@ from agent.chat.arrival_order import ArrivalOrder, Turn
 from agent.chat.message import Form, IncomingMessage
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
-from agent.history.message import MAX_ID_LENGTH
+from agent.history.message import MAX_ID_LENGTH, Attachment
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -30,6 +30,14 @@ PATIENCE = 0.5
 """Seconds that a message waits for those that its sender began earlier."""
 
 PRIVATE = "private"
+
+ATTACHMENTS = "attachments"
+"""Attribute of a text stream: ids of byte streams, separated by commas. Not every SDK can set the
+header's own `attached_stream_ids`."""
+
+AttachedFiles = Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]]
+"""The files of a sender's identity by the ids of their streams, when they are there; may raise
+Refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ class Inbox:
         topics: tuple[str, ...],
         limits: InboxLimits,
         notices: Notices,
+        attached: AttachedFiles,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._room = room
@@ -70,6 +79,7 @@ class Inbox:
         self._topics = topics
         self._limits = limits
         self._notices = notices
+        self._attached = attached
         self._deliver = deliver
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._order = ArrivalOrder(PATIENCE)
@@ -88,11 +98,11 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, message: IncomingMessage) -> None:
-        """Takes a message that came whole, in a packet. Raises Refusal."""
+    def take(self, message: IncomingMessage, attached_streams: Sequence[str] = ()) -> None:
+        """Takes a message that came whole, in a packet, with its files. Raises Refusal."""
         sender = message.sender.identity
-        if self._order.waiting(sender):
-            self._start(sender, lambda turn: self._take_in_turn(message, turn))
+        if attached_streams or self._order.waiting(sender):
+            self._start(sender, lambda turn: self._take_in_turn(message, attached_streams, turn))
         else:
             self._accept(message)
 
@@ -118,12 +128,14 @@ class Inbox:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("an incoming message could not be read", exc_info=error)
 
-    async def _take_in_turn(self, message: IncomingMessage, turn: Turn) -> None:
+    async def _take_in_turn(
+        self, message: IncomingMessage, attached_streams: Sequence[str], turn: Turn
+    ) -> None:
         """A message that came behind others of its sender's that are still being read."""
         sender = message.sender.identity
         await self._order.forerunners(sender, turn)
         try:
-            self._accept(message)
+            await self._accept_with_files(message, attached_streams)
         except Refusal as refusal:
             self._notices.refuse(sender, refusal, message.id)
 
@@ -134,17 +146,16 @@ class Inbox:
             sender = await self._people.find(identity)
             await self._order.forerunners(identity, turn)
             attributes = info.attributes or {}
-            self._accept(
-                IncomingMessage(
-                    id=info.stream_id,
-                    sender=sender,
-                    text=text,
-                    timestamp=info.timestamp or int(time.time() * 1000),
-                    form=Form.STREAM,
-                    private=attributes.get(SCOPE) == PRIVATE,
-                    reply_to=_id(attributes.get("in_reply_to")),
-                )
+            message = IncomingMessage(
+                id=info.stream_id,
+                sender=sender,
+                text=text,
+                timestamp=info.timestamp or int(time.time() * 1000),
+                form=Form.STREAM,
+                private=attributes.get(SCOPE) == PRIVATE,
+                reply_to=_id(attributes.get("in_reply_to")),
             )
+            await self._accept_with_files(message, _attached_streams(info))
         except Refusal as refusal:
             self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         except StreamError as error:
@@ -172,11 +183,18 @@ class Inbox:
             if size > self._limits.message_bytes:
                 raise self._too_large()
 
+    async def _accept_with_files(self, message: IncomingMessage, stream_ids: Sequence[str]) -> None:
+        """Accepts a message when its files are there; raises Refusal."""
+        if stream_ids and not message.sender.is_agent:
+            attachments = await self._attached(message.sender.identity, stream_ids)
+            message = replace(message, attachments=attachments)
+        self._accept(message)
+
     def _accept(self, message: IncomingMessage) -> None:
         """Delivers a message that has not been seen before; raises Refusal."""
         if message.sender.is_agent:
             return
-        if not message.text.strip():
+        if not message.text.strip() and not message.attachments:
             raise Refusal(400, "The message is empty.")
         if len(message.text.encode(errors="replace")) > self._limits.message_bytes:
             raise self._too_large()
@@ -191,6 +209,11 @@ class Inbox:
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A message may have {self._limits.message_bytes} bytes.")
+
+
+def _attached_streams(info: rtc.TextStreamInfo) -> list[str]:
+    named = (info.attributes or {}).get(ATTACHMENTS, "").split(",")
+    return [each for each in (*info.attachments, *(name.strip() for name in named)) if each]
 
 
 def _id(value: str | None) -> str | None:

@@ -212,6 +212,7 @@ class Memory:
                 in_reply_to=message.reply_to,
                 form=message.form.value,
                 awaits_answer=awaits_answer,
+                attachments=message.attachments,
             )
         except InvalidValueError as error:
             raise Refusal(400, f"{error}.") from None
@@ -280,4 +281,5 @@ def _incoming(message: Message) -> IncomingMessage:
         form=Form(message.form),
         private=message.thread.owner is not None,
         reply_to=message.in_reply_to,
+        attachments=message.attachments,
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from agent.history.message import Attachment
+
 LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
 """Where livekit's components sent chat packets before text streams (components-core, chat.ts)."""
 
@@ -22,6 +24,8 @@ class Form(Enum):
     """A data packet with JSON; its sender reads nothing but such packets."""
     LEGACY = "legacy"
     """A packet on `lk-chat-topic`, as clients before text streams send it."""
+    FILE = "file"
+    """A byte stream that belongs to no message: it is one of its own, without text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class IncomingMessage:
         timestamp: when it was sent, ms since 1970 (the sender's clock).
         private: whether its sender asked for an answer that only they get.
         reply_to: id of the message that it answers, if it says so.
+        attachments: files that belong to it.
     """
 
     id: str
@@ -58,6 +63,7 @@ class IncomingMessage:
     form: Form
     private: bool = False
     reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -19,7 +19,11 @@ def _id_or_none(value: object) -> object:
 
 
 OptionalId = Annotated[str | None, BeforeValidator(_id_or_none)]
+StreamId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+MAX_ATTACHMENTS: Final = 100
+"""Ids of files in one packet; MAX_FILES may allow fewer."""
 
 
 class ChatContent(BaseModel):
@@ -29,6 +33,7 @@ class ChatContent(BaseModel):
         id: the message's; for the packet's own, where both are there.
         private: asks for an answer that only its sender gets.
         reply_to: id of the message that it answers.
+        attachments: ids of the byte streams of its files.
         ignore_legacy: the packet is a copy of a text stream (livekit's useChat).
     """
 
@@ -36,6 +41,7 @@ class ChatContent(BaseModel):
     id: Annotated[str, BeforeValidator(str)] = Field("", max_length=MAX_ID_LENGTH)
     private: OnlyTrue = False
     reply_to: OptionalId = Field(None, validation_alias="replyTo")
+    attachments: Annotated[tuple[StreamId, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
     ignore_legacy: OnlyTrue = Field(False, validation_alias="ignoreLegacy")
 
 
@@ -56,7 +62,8 @@ class ChatHandler(TopicHandler[ChatContent]):
                 form=Form.LEGACY if legacy else Form.PACKET,
                 private=content.private,
                 reply_to=content.reply_to,
-            )
+            ),
+            content.attachments,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
@@ -41,7 +41,8 @@ class TopicRoom:
         channel: to send packets.
         notices: to tell somebody, or everybody, something in a `system` packet.
         history: what was said.
-        take_message: takes a chat message; raises Refusal.
+        take_message: takes a chat message, and the ids of the byte streams of its files; raises
+            Refusal.
         settled: returns when what was said until now is stored, as far as it can be.
         tell_model: has the model told something with the next message of a conversation, the
             room's (None) or somebody's private one.
@@ -51,7 +52,7 @@ class TopicRoom:
     channel: DataChannel
     notices: Notices
     history: History
-    take_message: Callable[[IncomingMessage], None]
+    take_message: Callable[[IncomingMessage, Sequence[str]], None]
     settled: Callable[[], Awaitable[None]]
     tell_model: Callable[[str | None, str], None]
 

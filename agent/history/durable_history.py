@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar, cast
 
 from agent.history.backlog import Backlog, Write
 from agent.history.errors import HistoryError, UnavailableError
 from agent.history.history import History
 from agent.history.message import (
+    Attachment,
     Feedback,
     Message,
     MessageKey,
@@ -132,6 +133,14 @@ class DurableHistory:
 
     async def find(self, room: str, message_id: str, *, asker: str) -> tuple[Message, ...]:
         return await self._pass_on(lambda: self._store.find(room, message_id, asker=asker))
+
+    async def find_attachment(
+        self, room: str, file_id: str, *, asker: str
+    ) -> tuple[Attachment, ThreadKey] | None:
+        return await self._pass_on(lambda: self._store.find_attachment(room, file_id, asker=asker))
+
+    async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
+        return await self._pass_on(lambda: self._store.attached_content(hashes))
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         return await self._pass_on(lambda: self._store.unanswered(room))

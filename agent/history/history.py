@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from agent.history.message import (
+    Attachment,
     Feedback,
     Message,
     MessageKey,
@@ -94,6 +96,16 @@ class History(Protocol):
 
         There may be several, since an id is unique for its sender only.
         """
+        ...
+
+    async def find_attachment(
+        self, room: str, file_id: str, *, asker: str
+    ) -> tuple[Attachment, ThreadKey] | None:
+        """A file of a message that the asker may see, with the thread of that message; or None."""
+        ...
+
+    async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
+        """Those of the SHA-256 hashes (at most 500) that are of files of messages."""
         ...
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:

@@ -101,6 +101,28 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to a message. What is in it is kept elsewhere, under its hash.
+
+    Attributes:
+        id: the agent's id for it, unlike all others.
+        name: for people; safe to show and to save under.
+        type: its MIME type.
+        size: in bytes.
+        sha256: of what is in it, in hex.
+    """
+
+    id: str
+    name: str = field(repr=False)
+    type: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_id("The id of a file", self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What a participant wrote (role `user`) or the agent answered (role `assistant`).
 
@@ -115,6 +137,7 @@ class Message:
             it can be answered in kind after a restart.
         awaits_answer: it is to be answered and has not been.
         edited_at: ms since 1970, if it was edited.
+        attachments: the files that came with it, in its sender's order.
         cursor: given by the store: what `before` must be to read on before this message.
     """
 
@@ -132,6 +155,7 @@ class Message:
     awaits_answer: bool = False
     edited_at: int | None = None
     reactions: tuple[Reaction, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     cursor: str = ""
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -124,3 +124,24 @@ feedback: Final = Table(
     Column("value", Text, nullable=False),
     Column("comment", ExactText, nullable=False),
 )
+
+attachments: Final = Table(
+    "history_attachment",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column(
+        "position",
+        BigInteger,
+        ForeignKey("history_message.position", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("file_id", ExactText, nullable=False),
+    Column("name", ExactText, nullable=False),
+    Column("type", ExactText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    UniqueConstraint("position", "file_id", name="history_attachment_key"),
+)
+
+Index("history_attachment_file", attachments.c.file_id)
+Index("history_attachment_content", attachments.c.sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
 from agent.history.message import (
+    Attachment,
     Feedback,
     Message,
     MessageKey,
@@ -74,6 +76,16 @@ class SqlHistory:
         check_id("The id of a message", message_id)
         async with self._database.read() as connection:
             return await sql_reads.find_messages(connection, room, message_id, asker)
+
+    async def find_attachment(
+        self, room: str, file_id: str, *, asker: str
+    ) -> tuple[Attachment, ThreadKey] | None:
+        async with self._database.read() as connection:
+            return await sql_reads.find_attachment(connection, room, file_id, asker)
+
+    async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
+        async with self._database.read() as connection:
+            return await sql_reads.attached_content(connection, hashes)
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         async with self._database.read() as connection:

@@ -11,6 +11,7 @@ from agent.history.cursor import encode_cursor
 from agent.history.exact_text import ExactText
 from agent.history.history import MAX_PAGE, MAX_UNANSWERED
 from agent.history.message import (
+    Attachment,
     Message,
     MessageKey,
     Page,
@@ -20,7 +21,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
-from agent.history.schema import messages, reactions, threads
+from agent.history.schema import attachments, messages, reactions, threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +62,7 @@ async def read_page(
         wanted = wanted.where(messages.c.position < before)
     newest_first = wanted.order_by(messages.c.position.desc()).limit(limit + 1)
     rows = (await connection.execute(newest_first)).all()
-    found = await _with_reactions(connection, rows[:limit][::-1])
+    found = await _whole(connection, rows[:limit][::-1])
     return Page(found, found[0].cursor if len(rows) > limit else None)
 
 
@@ -71,21 +72,47 @@ async def find_messages(
     """The messages with an id in the room's thread and the asker's own."""
     wanted = _WITH_THREAD.where(_visible(room, asker), messages.c.message_id == message_id, _SHOWN)
     rows = await connection.execute(wanted.order_by(messages.c.position).limit(MAX_PAGE))
-    return await _with_reactions(connection, rows.all())
+    return await _whole(connection, rows.all())
 
 
 async def read_unanswered(connection: AsyncConnection, room: str) -> tuple[Unanswered, ...]:
     """What waits for an answer in a room, with the segment id of an answer that was begun."""
     wanted = _WITH_ANSWER.where(threads.c.room == room, messages.c.awaits_answer, _OF_USER)
-    rows = await connection.execute(wanted.order_by(messages.c.position).limit(MAX_UNANSWERED))
-    return tuple(Unanswered(_message(row, ()), row.segment_id) for row in rows)
+    wanted = wanted.order_by(messages.c.position).limit(MAX_UNANSWERED)
+    rows = (await connection.execute(wanted)).all()
+    found = await _whole(connection, rows)
+    return tuple(
+        Unanswered(message, row.segment_id) for message, row in zip(found, rows, strict=True)
+    )
+
+
+async def find_attachment(
+    connection: AsyncConnection, room: str, file_id: str, asker: str
+) -> tuple[Attachment, ThreadKey] | None:
+    """A file that came with a message in the room's thread or the asker's own, and which."""
+    wanted = (
+        select(attachments, threads.c.owner)
+        .select_from(attachments.join(messages).join(threads))
+        .where(_visible(room, asker), attachments.c.file_id == file_id, ~messages.c.deleted)
+        .order_by(threads.c.owner, attachments.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(wanted)).one_or_none()
+    return None if row is None else (_attachment(row), ThreadKey(room, row.owner or None))
+
+
+async def attached_content(connection: AsyncConnection, hashes: Sequence[str]) -> frozenset[str]:
+    """Those of the hashes that are of files of messages."""
+    wanted = select(attachments.c.sha256).where(attachments.c.sha256.in_(hashes)).distinct()
+    return frozenset(await connection.scalars(wanted))
 
 
 async def read_question(connection: AsyncConnection, position: int) -> Unanswered:
     """A participant's message, with the segment id of its answer, if it ever had one."""
     rows = await connection.execute(_WITH_ANSWER.where(messages.c.position == position))
     row = rows.one()
-    return Unanswered(_message(row, ()), row.segment_id)
+    (message,) = await _whole(connection, [row])
+    return Unanswered(message, row.segment_id)
 
 
 async def read_threads(connection: AsyncConnection, room: str, asker: str) -> tuple[Thread, ...]:
@@ -120,17 +147,26 @@ def _visible(room: str, asker: str) -> ColumnElement[bool]:
     return and_(threads.c.room == room, threads.c.owner.in_(("", asker)))
 
 
-async def _with_reactions(
-    connection: AsyncConnection, rows: Sequence[Row[Any]]
-) -> tuple[Message, ...]:
-    wanted = select(reactions).where(reactions.c.position.in_([row.position for row in rows]))
+async def _whole(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
+    """The messages of rows with their reactions and attachments."""
+    if not rows:
+        return ()
+    positions = [row.position for row in rows]
     by_message: defaultdict[int, defaultdict[str, list[str]]]
     by_message = defaultdict(lambda: defaultdict(list))
-    if rows:
-        for row in await connection.execute(wanted.order_by(reactions.c.id)):
-            by_message[row.position][row.emoji].append(row.identity)
+    wanted = select(reactions).where(reactions.c.position.in_(positions))
+    for row in await connection.execute(wanted.order_by(reactions.c.id)):
+        by_message[row.position][row.emoji].append(row.identity)
+    files: defaultdict[int, list[Attachment]] = defaultdict(list)
+    wanted = select(attachments).where(attachments.c.position.in_(positions))
+    for row in await connection.execute(wanted.order_by(attachments.c.id)):
+        files[row.position].append(_attachment(row))
     return tuple(
-        _message(row, (Reaction(*item) for item in _items(by_message[row.position])))
+        _message(
+            row,
+            (Reaction(*item) for item in _items(by_message[row.position])),
+            files[row.position],
+        )
         for row in rows
     )
 
@@ -139,7 +175,15 @@ def _items(by_emoji: dict[str, list[str]]) -> Iterable[tuple[str, tuple[str, ...
     return ((emoji, tuple(identities)) for emoji, identities in by_emoji.items())
 
 
-def _message(row: Row[Any], its_reactions: Iterable[Reaction]) -> Message:
+def _attachment(row: Row[Any]) -> Attachment:
+    return Attachment(
+        id=row.file_id, name=row.name, type=row.type, size=row.size, sha256=row.sha256
+    )
+
+
+def _message(
+    row: Row[Any], its_reactions: Iterable[Reaction], its_files: Iterable[Attachment]
+) -> Message:
     thread = ThreadKey(row.room, row.owner or None)
     return Message(
         thread=thread,
@@ -156,6 +200,7 @@ def _message(row: Row[Any], its_reactions: Iterable[Reaction]) -> Message:
         awaits_answer=row.awaits_answer,
         edited_at=row.edited_at,
         reactions=tuple(its_reactions),
+        attachments=tuple(its_files),
         cursor=encode_cursor(thread, row.position),
     )
 

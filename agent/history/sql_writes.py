@@ -31,7 +31,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
-from agent.history.schema import feedback, messages, reactions, threads
+from agent.history.schema import attachments, feedback, messages, reactions, threads
 from agent.history.sql_reads import read_question
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def _insert_new(table: Table, returned: str, given: tuple[str, ...] = ()) -> Tex
 _ADD_THREAD: Final = _insert_new(threads, "id", ("room", "owner"))
 _ADD_MESSAGE: Final = _insert_new(messages, "position")
 _ADD_REACTION: Final = _insert_new(reactions, "id")
+_ADD_ATTACHMENT: Final = _insert_new(attachments, "id")
 
 
 class SqlWrites:
@@ -80,7 +81,11 @@ class SqlWrites:
 
     async def add_message(self, connection: AsyncConnection, message: Message) -> bool:
         values = await self._values(connection, message)
-        return await connection.scalar(_ADD_MESSAGE, values) is not None
+        position: int | None = await connection.scalar(_ADD_MESSAGE, values)
+        if position is None:
+            return False
+        await _attach(connection, position, message)
+        return True
 
     async def begin_answer(self, connection: AsyncConnection, answer: Message) -> Message:
         values = await self._values(connection, answer)
@@ -125,7 +130,12 @@ class SqlWrites:
             .returning(messages.c.position)
         )
         if updated is None:
-            await connection.execute(insert(messages).values(values))
+            updated = await connection.scalar(
+                insert(messages).values(values).returning(messages.c.position)
+            )
+        await connection.execute(delete(attachments).where(attachments.c.position == updated))
+        if updated is not None and not deleted:
+            await _attach(connection, updated, answer)
 
     async def ask_again(
         self,
@@ -228,7 +238,7 @@ class SqlWrites:
 
     async def _erase(self, connection: AsyncConnection, which: ColumnElement[bool]) -> list[Any]:
         """Leaves of messages only that their ids were used; returns those that were there."""
-        for table in (reactions, feedback):
+        for table in (reactions, feedback, attachments):
             await connection.execute(_delete_of(table, which))
         erased = await connection.execute(
             update(messages)
@@ -296,6 +306,19 @@ class SqlWrites:
             )
         )
         return found
+
+
+async def _attach(connection: AsyncConnection, position: int, message: Message) -> None:
+    for each in message.attachments:
+        values: dict[str, Any] = {
+            "position": position,
+            "file_id": each.id,
+            "name": each.name,
+            "type": each.type,
+            "size": each.size,
+            "sha256": each.sha256,
+        }
+        await connection.execute(_ADD_ATTACHMENT, values)
 
 
 def _is(thread_id: int, sender_id: str, message_id: str) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from agent.history.errors import (
     UnavailableError,
 )
 from agent.history.history import MAX_PAGE
-from agent.history.message import Message, Page, ThreadKey
+from agent.history.message import Attachment, Message, Page, ThreadKey
 from agent.wire.envelope import MAX_PACKET_BYTES, encode, split_text
 from tools.context import ToolContext
 from tools.errors import InvalidArguments, NotAllowed, OperationFailed, ToolError, Unavailable
@@ -115,8 +115,20 @@ def as_shape(message: Message) -> dict[str, object]:
             {"emoji": each.emoji, "identities": list(each.identities)} for each in message.reactions
         ]
         or None,
+        "attachments": [attachment_shape(each) for each in message.attachments] or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def attachment_shape(attachment: Attachment) -> dict[str, object]:
+    """A file on the wire, without what is in it."""
+    return {
+        "id": attachment.id,
+        "name": attachment.name,
+        "type": attachment.type,
+        "size": attachment.size,
+        "sha256": attachment.sha256,
+    }
 
 
 def _cut(message: Message) -> dict[str, object]:

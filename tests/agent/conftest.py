@@ -71,6 +71,7 @@ async def start_worker(
                     "OPENAI_BASE_URL": model.base_url,
                     "AGENT_NAME": f"worker-{number}",
                     "DATABASE_URL": f"sqlite:///{tmp_path}/{number}.db",
+                    "ATTACHMENTS_DIR": str(tmp_path / "attachments"),
                     "HTTP_PORT": "0",
                     **environ,
                 }

@@ -1,0 +1,256 @@
+"""FileInbox: byte streams that people send become files, each once, stored or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from livekit import rtc
+from livekit.rtc.data_stream import StreamError
+
+from agent.chat.inbox import PRIVATE
+from agent.chat.message import Form, IncomingMessage, Sender
+from agent.chat.people import People
+from agent.chat.reply_output import SCOPE
+from agent.files.arrivals import Arrival, Arrivals
+from agent.files.content_type import HEAD_BYTES, content_type, is_accepted
+from agent.files.file_notices import FileNotices
+from agent.files.safe_name import safe_name
+from agent.files.store import FileStore, IncomingFile
+from agent.history.message import Attachment
+from agent.wire.notices import Notices
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+FILES_TOPIC: Final = "files"
+NO_TOPIC: Final = ""
+
+CLAIM_PATIENCE: Final = 2.0
+"""Seconds that a file on a chat topic waits for the message that it belongs to. livekit-client
+sends the message first (sendText), so that it is there already."""
+
+LONGEST: Final = 3_600.0
+"""Seconds that a file may take in all, however steadily it trickles."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """Bounds of what is taken.
+
+    Attributes:
+        file_bytes: of one file.
+        files: of one participant at once, and of one message.
+        types: patterns of MIME types.
+        silence: seconds without a chunk after which a stream is given up, and those that a message
+            waits for a file of its own to begin.
+    """
+
+    file_bytes: int
+    files: int
+    types: tuple[str, ...]
+    silence: float
+
+
+class FileInbox:
+    """Receives byte streams on topic `files`, without a topic and on the chat topics.
+
+    A file that a message names belongs to that message. Any other is a message of its own,
+    without text, which is not answered: the model is told of it with the next one that is.
+
+    Args:
+        deliver: takes a file that is a message of its own; may raise Refusal.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        store: FileStore,
+        people: People,
+        chat_topics: tuple[str, ...],
+        limits: FileLimits,
+        notices: Notices,
+        deliver: Callable[[IncomingMessage], None],
+    ) -> None:
+        self._room = room
+        self._store = store
+        self._people = people
+        self._chat_topics = chat_topics
+        self._limits = limits
+        self._notices = notices
+        self._deliver = deliver
+        self._arrivals = Arrivals()
+        self._open: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Listens; to be called before connecting, since streams that nobody handles are lost."""
+        for topic in self._topics():
+            self._room.register_byte_stream_handler(topic, self._on_stream)
+
+    async def aclose(self) -> None:
+        """Stops listening and gives up the files that are on their way."""
+        for topic in self._topics():
+            self._room.unregister_byte_stream_handler(topic)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def attached(self, identity: str, stream_ids: Sequence[str]) -> tuple[Attachment, ...]:
+        """The files that a message names, once they are here; without those that are refused or
+        do not begin in time.
+
+        Raises:
+            Refusal: (413) too many.
+        """
+        if len(stream_ids) > self._limits.files:
+            raise Refusal(413, f"A message may have {self._limits.files} files.")
+        arrivals = [self._arrivals.of(identity, each) for each in dict.fromkeys(stream_ids)]
+        for arrival in arrivals:
+            arrival.claim()
+        found = await asyncio.gather(*(each.wait(self._limits.silence) for each in arrivals))
+        return tuple(each for each in found if each is not None)
+
+    def _topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((NO_TOPIC, FILES_TOPIC, *self._chat_topics)))
+
+    def _on_stream(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        if self._people.is_known(identity) and self._people.known(identity).is_agent:
+            reader.close()
+            return
+        info = reader.info
+        arrival = self._arrivals.of(identity, info.stream_id)
+        arrival.begin()
+        told = FileNotices(self._notices, identity, info.stream_id, safe_name(info.name))
+        if self._open[identity] >= self._limits.files:
+            reader.close()
+            arrival.end(None)
+            told.refused(Refusal(429, "Too many files at once.", retry_after=1.0))
+            return
+        self._open[identity] += 1
+        task = asyncio.create_task(
+            self._receive(reader, identity, arrival, told), name="incoming file"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._done(task, identity, reader, arrival))
+
+    def _done(
+        self,
+        task: asyncio.Task[None],
+        identity: str,
+        reader: rtc.ByteStreamReader,
+        arrival: Arrival,
+    ) -> None:
+        reader.close()
+        arrival.end(None)
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a file could not be received", exc_info=error)
+
+    async def _receive(
+        self, reader: rtc.ByteStreamReader, identity: str, arrival: Arrival, told: FileNotices
+    ) -> None:
+        try:
+            try:
+                attachment = await self._stored(reader, told)
+            finally:
+                self._free(identity)
+            sender = await self._people.find(identity)
+            if sender.is_agent:
+                return
+            told.received(attachment)
+            arrival.end(attachment)
+            patience = CLAIM_PATIENCE if reader.info.topic in self._chat_topics else 0.0
+            if not await arrival.is_claimed(patience):
+                self._deliver(_message(reader.info, sender, attachment))
+        except Refusal as refusal:
+            told.refused(refusal)
+        except StreamError as error:
+            # Its sender gave it up or is gone, or said another size than it had (livekit-ffi).
+            logger.info("an incoming file ended early: %s", error)
+            told.refused(Refusal(400, "The file did not arrive whole, or not with its size."))
+
+    def _free(self, identity: str) -> None:
+        self._open[identity] -= 1
+        if not self._open[identity]:
+            del self._open[identity]
+
+    async def _stored(self, reader: rtc.ByteStreamReader, told: FileNotices) -> Attachment:
+        info = reader.info
+        if info.size is not None and info.size > self._limits.file_bytes:
+            raise self._too_large()
+        file = self._store.receive()
+        try:
+            try:
+                async with asyncio.timeout(LONGEST):
+                    mime_type = await self._read(reader, file, told)
+            except TimeoutError:
+                raise Refusal(408, f"A file may take {LONGEST:g} s.") from None
+            size = file.size
+            sha256 = await file.keep()
+        finally:
+            await file.discard()
+        return Attachment(
+            id=f"file_{uuid.uuid4().hex}",
+            name=safe_name(info.name),
+            type=mime_type,
+            size=size,
+            sha256=sha256,
+        )
+
+    async def _read(
+        self, reader: rtc.ByteStreamReader, file: IncomingFile, told: FileNotices
+    ) -> str:
+        """Reads to the end; returns the file's type."""
+        head = b""
+        mime_type: str | None = None
+        while (chunk := await self._next(reader)) is not None:
+            if file.size + len(chunk) > self._limits.file_bytes:
+                raise self._too_large()
+            file.write(chunk)
+            if mime_type is None:
+                head += chunk[: HEAD_BYTES - len(head)]
+                if len(head) == HEAD_BYTES:
+                    mime_type = self._accepted_type(head, reader.info.name)
+            # 0 stands for an unknown size, too (livekit rtc SDK, data_stream.py).
+            told.progress(file.size, reader.info.size or None)
+        return mime_type or self._accepted_type(head, reader.info.name)
+
+    async def _next(self, reader: rtc.ByteStreamReader) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._limits.silence):
+                return await anext(reader, None)
+        except TimeoutError:
+            seconds = f"{self._limits.silence:g}"
+            raise Refusal(
+                408, f"The file was not finished: nothing came for {seconds} s."
+            ) from None
+
+    def _accepted_type(self, head: bytes, name: str) -> str:
+        mime_type = content_type(head, name)
+        if not is_accepted(mime_type, self._limits.types):
+            raise Refusal(415, f"Files of type {mime_type} are not taken.")
+        return mime_type
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"A file may have {self._limits.file_bytes} bytes.")
+
+
+def _message(info: rtc.ByteStreamInfo, sender: Sender, attachment: Attachment) -> IncomingMessage:
+    """A file that belongs to no message, as a message of its own."""
+    return IncomingMessage(
+        id=info.stream_id,
+        sender=sender,
+        text="",
+        timestamp=info.timestamp or int(time.time() * 1000),
+        form=Form.FILE,
+        private=(info.attributes or {}).get(SCOPE) == PRIVATE,
+        attachments=(attachment,),
+    )
