@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from agent.data.chat import CHAT
+from agent.data.cursor import CURSOR
+from agent.data.reactions import REACTIONS
 from agent.data.system import SYSTEM
 from agent.data.topic import Topic
 
-TOPICS: Final[tuple[Topic[Any], ...]] = (CHAT, SYSTEM)
+TOPICS: Final[tuple[Topic[Any], ...]] = (CHAT, REACTIONS, CURSOR, SYSTEM)

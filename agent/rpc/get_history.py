@@ -23,6 +23,9 @@ from tools.tool import Tool, tool
 PAGE_BYTES = MAX_PACKET_BYTES - 256
 """Of JSON in a page; the rest is for what a page in a packet has around it."""
 
+REACTION_BYTES = 2_000
+"""Of identities in the reactions to one message."""
+
 RETRY_AFTER = 5.0
 
 ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
@@ -111,10 +114,7 @@ def as_shape(message: Message) -> dict[str, object]:
         "timestamp": message.timestamp,
         "inReplyTo": message.in_reply_to,
         "finishReason": message.finish_reason,
-        "reactions": [
-            {"emoji": each.emoji, "identities": list(each.identities)} for each in message.reactions
-        ]
-        or None,
+        "reactions": _reactions(message) or None,
         "attachments": [attachment_shape(each) for each in message.attachments] or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
@@ -129,6 +129,23 @@ def attachment_shape(attachment: Attachment) -> dict[str, object]:
         "size": attachment.size,
         "sha256": attachment.sha256,
     }
+
+
+def _reactions(message: Message) -> list[dict[str, object]]:
+    """Each with its count, and as many identities as there is room for."""
+    left = REACTION_BYTES
+    shapes: list[dict[str, object]] = []
+    for reaction in message.reactions:
+        shown: list[str] = []
+        for identity in reaction.identities:
+            left -= len(identity.encode()) + len('"",')
+            if left < 0:
+                break
+            shown.append(identity)
+        shapes.append(
+            {"emoji": reaction.emoji, "count": len(reaction.identities), "identities": shown}
+        )
+    return shapes
 
 
 def _cut(message: Message) -> dict[str, object]:

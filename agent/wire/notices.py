@@ -26,7 +26,7 @@ FLUSH_TIMEOUT = 3.0
 class _Notice:
     event: str
     text: str
-    fields: dict[str, str | float | None]
+    fields: dict[str, object]
     message_ids: list[str] = field(default_factory=list[str])
 
 
@@ -65,9 +65,9 @@ class Notices:
         text: str,
         *,
         message_id: str | None = None,
-        **fields: str | float | None,
+        **fields: object,
     ) -> None:
-        """Queues a notice for one participant, or for everybody (None)."""
+        """Queues a notice for one participant, or for everybody (None); fields as JSON has them."""
         key = (identity, event, text, *sorted((k, str(v)) for k, v in fields.items()))
         entry = self._waiting.get(key)
         if entry is None or len(entry[1].message_ids) >= MAX_IDS:

@@ -18,6 +18,8 @@ from tests.agent.conftest import Enter, StartWorker, Worker
 from tools import TOOLS
 
 TOOL_NAMES = [tool.name for tool in TOOLS]
+ROOM_TOOLS = ["getCursors"]
+"""Those of the topics; see agent/data."""
 
 
 @pytest.fixture
@@ -67,9 +69,10 @@ async def fails(client: ChatClient, method: str, payload: str) -> rtc.RpcError:
 async def test_the_agent_says_which_methods_it_has(enter: Enter) -> None:
     alice = await enter("alice")
     assert alice.agent is not None
-    assert alice.agent.attributes["agent.ready"].split(",") == [*TOOL_NAMES, "getHistory"]
+    ready = alice.agent.attributes["agent.ready"].split(",")
+    assert ready == [*TOOL_NAMES, *ROOM_TOOLS, "getHistory"]
     tools = json.loads(await alice.call("describeTools"))["tools"]
-    assert [tool["name"] for tool in tools] == TOOL_NAMES
+    assert [tool["name"] for tool in tools] == [*TOOL_NAMES, *ROOM_TOOLS]
 
 
 async def test_ping_and_the_time_as_in_the_seeds(enter: Enter) -> None:

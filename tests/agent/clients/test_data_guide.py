@@ -1,0 +1,63 @@
+"""The examples of docs/data.md do what stands beside them."""
+
+from __future__ import annotations
+
+from tests.agent.clients.conftest import Example, OpenClient
+
+DOCUMENT = "data.md"
+
+FINISHED = {
+    "js": """
+        room.on('dataReceived', (payload, participant, kind, topic) => {
+          if (topic !== 'system') return;
+          const notice = JSON.parse(new TextDecoder().decode(payload));
+          if (notice.event === 'answer.finished') console.log('finished', notice.segmentId);
+        });
+    """,
+    "python": """
+def on_finished(packet):
+    if packet.topic == "system" and json.loads(packet.data)["event"] == "answer.finished":
+        print("finished", json.loads(packet.data)["segmentId"])
+room.on("data_received", on_finished)
+""",
+}
+ASK = {
+    "js": "await room.localParticipant.sendText('Hello', { topic: 'lk.chat' });",
+    "python": "await room.local_participant.send_text('Hello', topic='lk.chat')",
+}
+CALL = {
+    "js": """
+        const answer = await room.localParticipant.performRpc({
+          destinationIdentity: agent, method: 'getCursors', payload: '',
+        });
+        console.log(answer);
+    """,
+    "python": """
+print(await room.local_participant.perform_rpc(
+    destination_identity=agent, method="getCursors", payload=""
+))
+""",
+}
+
+
+async def test_a_reaction_is_counted(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    client = await open_client("ana")
+    await client.run(FINISHED[language])
+    await client.connect()
+    await client.run(ASK[language])
+    segment = (await client.console.says("finished")).removeprefix("finished ")
+    await client.run(f"{example('Reactions')}\nawait react('{segment}', '👍')")
+    assert await client.console.says("👍") == f"{segment} 👍 1"
+
+
+async def test_a_cursor_is_seen(open_client: OpenClient, example: Example, language: str) -> None:
+    client = await open_client("ana")
+    await client.connect()
+    # Lossy packets of somebody who is not announced yet are left aside; this one has written.
+    await client.run(FINISHED[language] + ASK[language])
+    await client.console.says("finished")
+    await client.run(example("Cursors"))
+    await client.run(CALL[language])
+    assert '"label":"the pricing table"' in await client.console.says("cursors")
