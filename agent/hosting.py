@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -71,6 +71,8 @@ class RoomHost:
         self._settings = settings
         self._tools = tools
         self._model_proxy = model_proxy
+        self.on_rooms_changed: Callable[[int], None] = _nobody_asks
+        """Called with the number of rooms held or being joined, from any thread."""
         self._jobs: set[str] = set()
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
@@ -126,6 +128,7 @@ class RoomHost:
             full = len(self._jobs) >= self._settings.agent_max_rooms
             if not full:
                 self._jobs.add(request.id)
+                self.on_rooms_changed(len(self._jobs))
         if full:
             await request.reject(terminate=False)
             return
@@ -136,8 +139,7 @@ class RoomHost:
                 attributes={STATE: "initializing"},
             )
         except BaseException:
-            with self._lock:
-                self._jobs.discard(request.id)
+            self._forget(request.id)
             raise
 
     async def entrypoint(self, job: JobContext) -> None:
@@ -154,7 +156,7 @@ class RoomHost:
         def ended(_: Future[None]) -> None:
             with self._lock:
                 self._stays.pop(job.job.id, None)
-                self._jobs.discard(job.job.id)
+            self._forget(job.job.id)
             # A loop that is closed already belongs to a job that has ended.
             if not job_loop.is_closed():
                 job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
@@ -178,6 +180,11 @@ class RoomHost:
             await asyncio.to_thread(self._thread.join)
         self._loop.close()
         self._loop = None
+
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._jobs.discard(job_id)
+            self.on_rooms_changed(len(self._jobs))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs something on the rooms' loop, which is started when it is first needed."""
@@ -253,6 +260,9 @@ class RoomHost:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._history.aclose()
         await self._files.aclose()
+
+
+def _nobody_asks(_: int) -> None: ...
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

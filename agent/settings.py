@@ -108,7 +108,24 @@ class Settings(BaseModel):
         description="system prompt; a room may have its own in its metadata",
     )
     agent_max_rooms: int = Field(
-        25, alias="AGENT_MAX_ROOMS", ge=1, le=1000, description="rooms held at once, then refuse"
+        25,
+        alias="AGENT_MAX_ROOMS",
+        ge=1,
+        le=1000,
+        description="rooms that a process holds at once, then refuses",
+    )
+    processes: int = Field(
+        0,
+        alias="PROCESSES",
+        ge=0,
+        le=256,
+        description="worker processes that `start` runs; 0: one a core",
+    )
+    memory_limit: int = Field(
+        0,
+        alias="MEMORY_LIMIT",
+        ge=0,
+        description="MB above which one of several processes is drained and replaced; 0: no limit",
     )
 
     openai_api_key: SecretStr | None = Field(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from agent.cli.child_process import running
 from agent.cli.command import WRONG_SETTINGS, CommandError
 from agent.cli.dev_record import DevRecord, DevRecordFile
 from agent.cli.dev_worker import REGISTERED
 from agent.cli.room_servers import RunningServer, started_server
 from agent.cli.target import read_settings, reply_topic, target_of
+from agent.processes.child_process import running
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -6,8 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from agent.cli.child_process import end_with_parent
 from agent.cli.process_end import run_and_end
+from agent.processes.child_process import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     parent, descriptor, log_level = int(arguments[0]), int(arguments[1]), arguments[2]
     end_with_parent(parent)
-    from agent.cli.worker_run import run_worker  # noqa: PLC0415 - takes seconds; be bound first
+    from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds; be bound first
 
     told = False
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from agent.cli.child_process import bound, running
 from agent.cli.command import CommandError
+from agent.processes.child_process import bound, running
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

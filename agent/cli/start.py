@@ -1,20 +1,47 @@
 """`start`: the worker alone, as in production."""
 
 import os
+from typing import Annotated
 
 import typer
 
 from agent.cli.command import FAILED, WRONG_SETTINGS, CommandError, reporting
 from agent.cli.target import read_settings
+from agent.settings import Settings
+
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=256, help="Worker processes; 0: one a core. Else PROCESSES counts."),
+]
 
 
-def start() -> None:
+def start(processes: ProcessesOption = None) -> None:
     """Run the worker alone, for the room server and the model that the settings name."""
     with reporting():
         settings = read_settings(os.environ)
         if problems := settings.missing():
             raise CommandError("\n".join(problems), WRONG_SETTINGS)
-    from agent.cli.worker_run import run_worker  # noqa: PLC0415 - see agent/cli/__init__.py
+        wanted = settings.processes if processes is None else processes
+        count = wanted or _cores()
+        if count > 1:
+            raise typer.Exit(_supervise(settings, count))
+    from agent.processes.worker_run import run_worker  # noqa: PLC0415 - see agent/cli/__init__.py
 
     if not run_worker(settings.log_level):
         raise typer.Exit(FAILED)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _supervise(settings: Settings, count: int) -> int:
+    from agent.processes.supervision import supervise  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    try:
+        return supervise(settings, count)
+    except OSError as error:
+        raise CommandError(f"HTTP_PORT={settings.http_port}: {error.strerror}") from error

@@ -35,11 +35,16 @@ class RunningCommand:
         """Waits until the command has written this; returns all it has written."""
         async with asyncio.timeout(WITHIN):
             while text not in self.output:
-                assert self.process.stdout is not None
-                part = await self.process.stdout.read(4096)
-                assert part, f"the command ended without {text!r}:\n{self.output}"
-                self.output += part.decode()
+                await self.reads()
         return self.output
+
+    async def reads(self) -> None:
+        """Waits for more output; its end is a failure."""
+        async with asyncio.timeout(WITHIN):
+            assert self.process.stdout is not None
+            part = await self.process.stdout.read(4096)
+        assert part, f"the command has ended:\n{self.output}"
+        self.output += part.decode()
 
     async def ends(self) -> int:
         """Waits for its end and returns its exit status."""
@@ -57,7 +62,8 @@ class RunningCommand:
 class CommandLine:
     """Runs commands with an environment of the tests' own, and nothing of the machine's."""
 
-    def __init__(self, directory: Path, **environ: str) -> None:
+    def __init__(self, directory: Path, *, module: str = "agent", **environ: str) -> None:
+        self.module = module
         self.directory = directory
         self.environ = {
             # No livekit-server: tests that want one put it there.
@@ -93,7 +99,7 @@ class CommandLine:
         self, arguments: tuple[str, ...], environ: dict[str, str], stderr: int
     ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agent", *arguments),
+            *(sys.executable, "-m", self.module, *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

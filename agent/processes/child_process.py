@@ -85,7 +85,7 @@ def end_with_parent(parent: int) -> None:
 
 def bound(command: Sequence[str]) -> list[str]:
     """A command that runs another program so that it ends with this process."""
-    return [sys.executable, "-m", "agent.cli.child_process", str(os.getpid()), *command]
+    return [sys.executable, "-m", "agent.processes.child_process", str(os.getpid()), *command]
 
 
 def main(arguments: list[str]) -> None:

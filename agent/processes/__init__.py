@@ -1,0 +1,1 @@
+"""The worker as processes of the operating system: started, watched, replaced, ended."""
