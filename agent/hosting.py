@@ -19,7 +19,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
 from agent.chat.people import Directory
-from agent.files.store import FileStore
+from agent.files.files import Files
 from agent.history.errors import HistoryError
 from agent.history.opening import open_history
 from agent.models.service import ModelService
@@ -83,7 +83,7 @@ class RoomHost:
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
-        self._files = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
+        self._files = Files.of(settings)
         self._opening: asyncio.Task[None] | None = None
 
     def agent_server(self) -> AgentServer:
@@ -216,7 +216,7 @@ class RoomHost:
         await asyncio.wait((self._opening,), timeout=HISTORY_PATIENCE)
 
     async def _open_stores(self) -> None:
-        await self._files.open()
+        await self._files.store.open()
         try:
             await self._history.migrate()
         except HistoryError as error:
@@ -259,7 +259,7 @@ class RoomHost:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._history.aclose()
-        await self._files.aclose()
+        await self._files.store.aclose()
 
 
 def _nobody_asks(_: int) -> None: ...

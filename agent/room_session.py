@@ -30,7 +30,7 @@ from agent.data.room_topics import RoomTopics
 from agent.data.topic import TopicRoom
 from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
-from agent.files.store import FileStore
+from agent.files.files import Files
 from agent.history.history import History
 from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
@@ -75,7 +75,7 @@ class RoomSession:
         open_llm: Callable[[], llm.LLM[Any]],
         directory: Directory,
         history: History,
-        files: FileStore,
+        files: Files,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
@@ -87,12 +87,13 @@ class RoomSession:
         self._room = rtc.Room()
         self._directory = directory
         self._history = history
+        self._files = files
         self._people = People(self._room, directory)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
         self._file_inbox = FileInbox(
             self._room,
-            store=files,
+            store=files.store,
             people=self._people,
             chat_topics=settings.chat_topics,
             limits=FileLimits(
@@ -255,6 +256,7 @@ class RoomSession:
                 model=self._open_llm(),
                 tools=function_tools(self._toolbox, caller),
                 retries=settings.llm_retries,
+                show_files=self._files.model_view.show,
             )
 
         def caller() -> Caller | None:

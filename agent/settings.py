@@ -153,6 +153,10 @@ class Settings(BaseModel):
         1, alias="LLM_RETRIES", ge=0, le=5, description="retries before the first token"
     )
 
+    llm_vision: bool = Field(
+        True, alias="LLM_VISION", description="the model can see: it is given pictures"
+    )
+
     chat_topics: Names = Field(
         ("lk.chat", "chat"), alias="CHAT_TOPICS", description="topics people write on"
     )
@@ -230,6 +234,13 @@ class Settings(BaseModel):
         ("*/*",),
         alias="FILE_TYPES",
         description="types of files that are taken, as image/* or application/pdf",
+    )
+    max_file_characters: int = Field(
+        50_000,
+        alias="MAX_FILE_CHARACTERS",
+        ge=0,
+        le=10_000_000,
+        description="of the text of files that the model is given with one request",
     )
     max_stored_bytes: int = Field(
         10_737_418_240,

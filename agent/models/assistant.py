@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from livekit.agents import Agent, APIError, APITimeoutError, ModelSettings, llm
@@ -15,6 +15,9 @@ from tools.tool import Tool
 from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
+
+ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
+"""The context of one request: with what is in the files that the conversation's has by name."""
 
 RETRY_DELAY = 0.5
 """Seconds between two attempts at an answer of which nothing has been said yet."""
@@ -34,9 +37,11 @@ class Assistant(Agent):
         model: llm.LLM[Any],
         tools: list[llm.Tool | llm.Toolset],
         retries: int,
+        show_files: ShowFiles,
     ) -> None:
         super().__init__(instructions=instructions, llm=model, tools=tools)
         self._retries = retries
+        self._show_files = show_files
 
     async def llm_node(
         self,
@@ -44,7 +49,8 @@ class Assistant(Agent):
         tools: list[llm.Tool],
         model_settings: ModelSettings,
     ) -> AsyncIterable[llm.ChatChunk]:
-        """The framework's own node, with retries of ours."""
+        """The framework's own node, with what is in files, and with retries of ours."""
+        chat_ctx = await self._show_files(chat_ctx)
         for attempt in range(self._retries + 1):
             said = False
             try:

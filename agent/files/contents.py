@@ -1,0 +1,145 @@
+"""Contents: files as a model can take them, text or a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+import agent
+from agent.files.content_type import PDF, is_image, is_text
+from agent.files.store import FileStore
+from agent.history.message import Attachment
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SIDE: Final = 1_024
+"""Pixels of the longer side of a picture as the model gets it."""
+
+MAX_OUTPUT_BYTES: Final = 8 * 2**20
+TIMEOUT: Final = 20.0
+"""Seconds that a PDF or a picture may take."""
+
+AT_ONCE: Final = 2
+"""Processes that take out what is in files, of all rooms."""
+
+CACHE_BYTES: Final = 32 * 2**20
+_ROOT: Final = Path(agent.__file__).parent.parent
+
+
+class UnreadableError(Exception):
+    """There is nothing in a file that the model could be given."""
+
+
+class Contents:
+    """What is in files, for all rooms of a process; what was asked for lately is remembered.
+
+    Args:
+        max_characters: of a text.
+        vision: whether the model can see.
+    """
+
+    def __init__(self, store: FileStore, *, max_characters: int, vision: bool) -> None:
+        self._store = store
+        self._max_characters = max_characters
+        self._vision = vision
+        self._cache: OrderedDict[str, str | None] = OrderedDict()
+        self._cached_bytes = 0
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    def has_text(self, attachment: Attachment) -> bool:
+        """Whether there may be text in a file of its type."""
+        return attachment.type == PDF or is_text(attachment.type)
+
+    def has_image(self, attachment: Attachment) -> bool:
+        """Whether it is a picture that the model could see."""
+        return self._vision and is_image(attachment.type)
+
+    async def text(self, attachment: Attachment) -> str:
+        """The beginning of its text, one character more than `max_characters` if there is more.
+
+        Raises:
+            UnreadableError: it is damaged, takes too long, or is gone.
+        """
+        return await self._remembered(attachment, "text")
+
+    async def image(self, attachment: Attachment) -> str:
+        """The picture as a data URL of a JPEG. Raises UnreadableError as `text` does."""
+        return await self._remembered(attachment, "image")
+
+    async def _remembered(self, attachment: Attachment, kind: str) -> str:
+        # What a PDF is and what a text is depends on its type, too.
+        key = f"{kind} {attachment.type} {attachment.sha256}"
+        if key not in self._cache:
+            self._remember(key, await self._read(attachment, kind))
+        self._cache.move_to_end(key)
+        found = self._cache[key]
+        if found is None:
+            raise UnreadableError
+        return found
+
+    def _remember(self, key: str, found: str | None) -> None:
+        if key in self._cache:
+            self._cached_bytes -= _size(self._cache[key])
+        self._cache[key] = found
+        self._cached_bytes += _size(found)
+        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+            self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
+
+    async def _read(self, attachment: Attachment, kind: str) -> str | None:
+        try:
+            if kind == "image":
+                jpeg = await self._extract("image", attachment.sha256, IMAGE_SIDE)
+                return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+            if attachment.type == PDF:
+                found = await self._extract("pdf", attachment.sha256, self._max_characters)
+            else:
+                # Four bytes are the longest character.
+                found = await self._store.read(attachment.sha256, 4 * self._max_characters + 4)
+        except (OSError, UnreadableError) as error:
+            logger.info("a file cannot be read: %s", str(error) or type(error).__name__)
+            return None
+        return found.decode("utf-8-sig", errors="replace")[: self._max_characters + 1]
+
+    async def _extract(self, kind: str, sha256: str, bound: int) -> bytes:
+        path = self._store.path(sha256).absolute()
+        async with self._at_once:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "agent.files.extraction", kind, str(path), str(bound)),
+                cwd=_ROOT,
+                env={},  # none of the worker's secrets
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    return await _output(process)
+            except TimeoutError:
+                raise UnreadableError(f"it took longer than {TIMEOUT:g} s") from None
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+
+async def _output(process: asyncio.subprocess.Process) -> bytes:
+    if process.stdout is None:
+        raise UnreadableError("no output")
+    found = bytearray()
+    while piece := await process.stdout.read(2**16):
+        found += piece
+        if len(found) > MAX_OUTPUT_BYTES:
+            raise UnreadableError("too much in it")
+    if await process.wait():
+        raise UnreadableError("it is damaged, or too large when unpacked")
+    return bytes(found)
+
+
+def _size(found: str | None) -> int:
+    return len(found or "") + 100

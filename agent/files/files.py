@@ -1,0 +1,27 @@
+"""Files: what all rooms of a process share of the files that people send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from agent.files.contents import Contents
+from agent.files.model_view import ModelView
+from agent.files.store import FileStore
+from agent.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where they are kept, and what the model is shown of them."""
+
+    store: FileStore
+    model_view: ModelView
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings have it; `store.open` comes next."""
+        store = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
+        characters = settings.max_file_characters
+        contents = Contents(store, max_characters=characters, vision=settings.llm_vision)
+        return cls(store, ModelView(contents, max_characters=characters))
