@@ -36,8 +36,12 @@ from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
+from agent.rpc.answers import answer_methods
 from agent.rpc.get_history import get_history_tool
+from agent.rpc.messages import message_methods
 from agent.rpc.methods import RpcMethods
+from agent.rpc.room_control import RoomControl
+from agent.rpc.threads import thread_methods
 from agent.settings import Settings
 from agent.wire.notices import Notices
 from agent.wire.page_packet import send_page
@@ -186,7 +190,7 @@ class RoomSession:
         methods = RpcMethods(
             self._room,
             self._toolbox,
-            [self._get_history(), *self._topics.methods()],
+            [*self._own_methods(), *self._topics.methods()],
             max_calls=self._settings.max_rpc_calls,
         )
         methods.register()
@@ -220,25 +224,36 @@ class RoomSession:
             tell_model=self._conversations.tell_model,
         )
 
-    def _get_history(self) -> Tool:
+    def _own_methods(self) -> list[Tool]:
+        reads_alone = partial(reads_headers, self._room, self._directory)
+        send = partial(send_page, self._room)
+        control = RoomControl(
+            self._assignment.room,
+            self._settings.agent_identity,
+            self._history,
+            self._conversations,
+            self._notices,
+            is_for_agent=self._is_to_be_answered,
+            max_message_bytes=self._settings.max_message_bytes,
+            reads_alone=reads_alone,
+            send=send,
+        )
+
         async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
             await self._conversations.settled()
             return await self._history.page(thread, asker=asker, before=before, limit=limit)
 
-        return get_history_tool(
-            self._assignment.room,
-            read,
-            reads_alone=partial(reads_headers, self._room, self._directory),
-            send=partial(send_page, self._room),
-        )
+        return [
+            get_history_tool(self._assignment.room, read, reads_alone=reads_alone, send=send),
+            *answer_methods(control),
+            *message_methods(control),
+            *thread_methods(control),
+        ]
 
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
         conversation = self._conversations.of(message)
-        replied_to_agent = message.reply_to in self._own_segments
-        if self._is_for_agent(
-            message, people=self._people.count, replied_to_agent=replied_to_agent
-        ):
+        if self._is_to_be_answered(message):
             conversation.submit(message)
         else:
             conversation.overhear(message)
@@ -246,6 +261,12 @@ class RoomSession:
     def _take_note(self, message: IncomingMessage) -> None:
         """Hands on a message that is not to be answered, such as a file; raises Refusal."""
         self._conversations.of(message).overhear(message)
+
+    def _is_to_be_answered(self, message: IncomingMessage) -> bool:
+        replied_to_agent = message.reply_to in self._own_segments
+        return self._is_for_agent(
+            message, people=self._people.count, replied_to_agent=replied_to_agent
+        )
 
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings

@@ -78,8 +78,13 @@ class Context:
             turn[1:] = said
             self._cut()
 
+    def revise(self, message: IncomingMessage) -> None:
+        """Gives a message another text; what it was answered is dropped."""
+        if message.key in self._turns:
+            self.note(message)
+
     def remove(self, key: Key) -> None:
-        """Drops a message and what it was answered."""
+        """Drops a message with what it was answered."""
         self._turns.pop(key, None)
 
     def remove_answer(self, key: Key) -> None:
@@ -88,7 +93,9 @@ class Context:
             del self._turns[key][1:]
 
     def clear(self) -> None:
+        """Drops everything."""
         self._turns.clear()
+        self._notes.clear()
 
     def _cut(self) -> None:
         size = sum(map(len, self._turns.values()))

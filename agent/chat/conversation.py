@@ -12,6 +12,7 @@ from livekit.agents import AgentSession, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agent.chat.answering import Answering
+from agent.chat.changes import Changes
 from agent.chat.context import Context
 from agent.chat.failure import sentence_for
 from agent.chat.memory import Memory, Question
@@ -76,12 +77,31 @@ class Conversation:
         self._context = Context(limits.context_items)
         self._output = ReplyTextOutput()
         self._answering: Answering | None = None
+        self._remembered = asyncio.Event()
+        self.changes = Changes(
+            memory=memory,
+            waiting=self._waiting,
+            context=self._context,
+            answering=lambda: self._answering,
+            withdraw=self._withdraw,
+            ready=self._remembered,
+        )
         self._task: asyncio.Task[None] | None = None
 
     @property
     def asker(self) -> Sender | None:
         """Whose message is being answered."""
         return None if self._answering is None else self._answering.question.message.sender
+
+    @property
+    def answering(self) -> Question | None:
+        """What is being answered."""
+        return None if self._answering is None else self._answering.question
+
+    @property
+    def waiting(self) -> list[Question]:
+        """What is to be answered after that."""
+        return self._waiting.questions
 
     def submit(self, message: IncomingMessage) -> None:
         """Accepts a message: it is stored, and will have its answer unless it had one before.
@@ -124,8 +144,9 @@ class Conversation:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._remembered.set()
         await self._memory.settled()
-        return self._waiting.messages
+        return [question.message for question in self._waiting.questions]
 
     async def settled(self) -> None:
         """Returns when what was said until now is stored, as far as it can be."""
@@ -140,6 +161,7 @@ class Conversation:
         past = await self._memory.recall(self._limits.context_items * 3 // 4)
         self._waiting.add_older(past.questions)
         self._context.restore(past.turns)
+        self._remembered.set()
         while True:
             await self._answer_some()
 
@@ -193,15 +215,27 @@ class Conversation:
             self._apologise(reply, None)
             reason = "error"
         finally:
-            answering.stop("interrupted")
+            reason = reason or answering.stopped or "interrupted"
+            answering.stop(reason)
             self._output.end()
             self._answering = None
-            ending = self._keep_ending(
-                question, reply, reason or answering.stopped or "interrupted"
-            )
-            answering.end(ending.finish_reason)
+            try:
+                ending = self._keep_ending(question, reply, reason)
+            finally:
+                answering.end(reason)
             await reply.finish(ending)
             self._presence.set(self, "listening")
+
+    async def _withdraw(self, question: Question) -> bool:
+        """Ends a question before its answer begins; False if it had been answered before."""
+        begun = await self._memory.begin(question)
+        if begun is None:
+            self._waiting.done(question)
+            return False
+        self._context.note(begun.message)
+        reply = self._open_reply(begun)
+        await reply.finish(self._keep_ending(begun, reply, "cancelled"))
+        return True
 
     def _keep_ending(self, question: Question, reply: ReplyStream, reason: FinishReason) -> Ending:
         """Begins to store how an answer ended: as what has been said so far."""

@@ -7,16 +7,20 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from itertools import chain
+from typing import Any, TypeVar
 
+from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
-from agent.chat.memory import Memory
+from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
-from agent.history.errors import HistoryError, InvalidValueError
+from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
 from agent.history.message import ThreadKey
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 RETURN_WITHIN = 1.0
 """Seconds for which a conversation goes on without its owner. A client that reconnects takes its
@@ -48,7 +52,7 @@ class Conversations:
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
         self._closing = asyncio.Event()
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def of(self, message: IncomingMessage) -> Conversation:
         """The conversation that a message belongs to; raises Refusal (400)."""
@@ -66,6 +70,31 @@ class Conversations:
         """Opens the private conversations in which those who are here wait for an answer."""
         if self._started:
             self._run(self._resume_private(), "resume private conversations")
+
+    def under_way(self, owner: str | None) -> list[Question]:
+        """What is being answered or waits, in the room's conversation or a private one."""
+        conversation = self._conversations.get(owner)
+        if conversation is None:
+            return []
+        answering = conversation.answering
+        return [*([] if answering is None else [answering]), *conversation.waiting]
+
+    def answering(self, owner: str | None) -> Question | None:
+        """What is being answered there."""
+        conversation = self._conversations.get(owner)
+        return None if conversation is None else conversation.answering
+
+    async def change(
+        self, owner: str | None, work: Callable[[Changes], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        """Changes a conversation. The change is made to its end, whoever waits for it.
+
+        Raises:
+            HistoryError, Refusal: see Changes; UnavailableError once the agent leaves.
+        """
+        if not self._started:
+            raise UnavailableError("The agent is leaving.")
+        return await asyncio.shield(self._run(work(self._of(owner).changes), "change"))
 
     def release(self, identity: str) -> None:
         """Ends the private conversation of someone who is gone, unless they are back at once."""
@@ -90,7 +119,7 @@ class Conversations:
         unanswered = await asyncio.gather(
             *(conversation.aclose() for conversation in self._conversations.values())
         )
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         return list(chain.from_iterable(unanswered))
 
     def _of(self, owner: str | None) -> Conversation:
@@ -125,7 +154,8 @@ class Conversations:
             if owner is not None and self._started and self._is_present(owner):
                 self._of(owner)
 
-    def _run(self, work: Coroutine[object, object, object], name: str) -> None:
+    def _run(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

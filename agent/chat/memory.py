@@ -139,7 +139,9 @@ class Memory:
             _log(error, "a conversation begins without its past")
             return Past()
 
-    async def ask_again(self, message: Key, text: str | None, *, awaits_answer: bool) -> Again:
+    async def ask_again(
+        self, message: Key, text: str | None = None, *, awaits_answer: bool = True
+    ) -> Again:
         """Opens a message for another answer, with another text if one is given.
 
         Raises:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 from agent.chat.memory import Question
-from agent.chat.message import IncomingMessage, Key
+from agent.chat.message import Key
 from agent.wire.refusal import Refusal
 
 
@@ -23,8 +23,8 @@ class Waiting:
         self._changed = asyncio.Event()
 
     @property
-    def messages(self) -> list[IncomingMessage]:
-        return [question.message for question in self._queue]
+    def questions(self) -> list[Question]:
+        return list(self._queue)
 
     def check(self, sender: str) -> None:
         """Raises Refusal (429) if the sender has too many messages waiting already."""
@@ -62,15 +62,15 @@ class Waiting:
         """Puts another form of the question in its place."""
         self._queue[self._queue.index(question)] = other
 
-    def remove(self, question: Question) -> None:
-        """The question is not to be answered."""
+    def take_out(self, question: Question) -> None:
+        """The question waits no longer, wherever it stood."""
         self._queue.remove(question)
-        self.done(question)
 
     def add_older(self, questions: Collection[Question]) -> None:
         """Puts in front what waited before; what of it was sent again meanwhile is the same."""
         for again in [each for each in map(self.find, (q.message.key for q in questions)) if each]:
-            self.remove(again)
+            self.take_out(again)
+            self.done(again)
         for question in reversed(list(questions)):
             self.add(question)
             self._queue.rotate(1)

@@ -18,6 +18,9 @@ FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
 MAX_ID_LENGTH: Final = 256
 """Characters in an id, an identity or the name of a room."""
 
+MAX_COMMENT_LENGTH: Final = 4_000
+"""Characters in a comment on a message."""
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER: Final = 2**63 - 1
 _PRIVATE_PREFIX: Final = "private:"

@@ -14,6 +14,7 @@ from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
 from agent.history.message import (
+    MAX_COMMENT_LENGTH,
     Attachment,
     Feedback,
     Message,
@@ -28,7 +29,6 @@ from agent.history.message import (
 from agent.history.sql_writes import SqlWrites
 
 MAX_EMOJI_LENGTH: Final = 64
-MAX_COMMENT_LENGTH: Final = 4_000
 
 
 class SqlHistory:

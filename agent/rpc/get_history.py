@@ -7,17 +7,12 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from agent.history.errors import (
-    HistoryError,
-    InvalidValueError,
-    NotAllowedError,
-    UnavailableError,
-)
 from agent.history.history import MAX_PAGE
 from agent.history.message import Attachment, Message, Page, ThreadKey
+from agent.rpc.arguments import caller_of, thread_of
+from agent.rpc.history_errors import told_to_caller
 from agent.wire.envelope import MAX_PACKET_BYTES, encode, split_text
 from tools.context import ToolContext
-from tools.errors import InvalidArguments, NotAllowed, OperationFailed, ToolError, Unavailable
 from tools.tool import Tool, tool
 
 PAGE_BYTES = MAX_PACKET_BYTES - 256
@@ -25,8 +20,6 @@ PAGE_BYTES = MAX_PACKET_BYTES - 256
 
 REACTION_BYTES = 2_000
 """Of identities in the reactions to one message."""
-
-RETRY_AFTER = 5.0
 
 ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
 """Reads a page: of a thread, on behalf of an identity, before a cursor, of so many messages."""
@@ -61,19 +54,13 @@ def get_history_tool(
         limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
     ) -> dict[str, object]:
         """What was said in the room, or privately with the agent: the newest, oldest first."""
-        caller = context.caller.identity if context.caller else ""
-        try:
-            key = ThreadKey.from_id(room, thread)
-            key.check_visible(caller)
-        except HistoryError as error:
-            raise _refusal(error, "thread") from None
-        try:
-            page = fit(await read(key, caller, before, limit))
-        except HistoryError as error:
-            raise _refusal(error, "before") from None
-        if key.owner is None or await reads_alone(caller):
+        caller = caller_of(context)
+        key = thread_of("getHistory", room, thread, caller)
+        with told_to_caller("before"):
+            page = fit(await read(key, caller.identity, before, limit))
+        if key.owner is None or await reads_alone(caller.identity):
             return page
-        return {"packet": await send(caller, page)}
+        return {"packet": await send(caller.identity, page)}
 
     return get_history
 
@@ -112,6 +99,7 @@ def as_shape(message: Message) -> dict[str, object]:
         "senderName": message.sender_name,
         "text": message.text,
         "timestamp": message.timestamp,
+        "editedAt": message.edited_at,
         "inReplyTo": message.in_reply_to,
         "finishReason": message.finish_reason,
         "reactions": _reactions(message) or None,
@@ -153,14 +141,3 @@ def _cut(message: Message) -> dict[str, object]:
     about = {"truncated": True, "textLength": len(message.text.encode())}
     rest = len(encode(as_shape(replace(message, text="")) | about)) + 1
     return as_shape(message) | about | {"text": split_text(message.text, PAGE_BYTES - rest)[0]}
-
-
-def _refusal(error: HistoryError, argument: str) -> ToolError:
-    """What the caller is told of what the history says."""
-    if isinstance(error, InvalidValueError):
-        return InvalidArguments.of({argument: str(error)})
-    if isinstance(error, NotAllowedError):
-        return NotAllowed(str(error))
-    if isinstance(error, UnavailableError):
-        return Unavailable("The history is not available right now", retry_after=RETRY_AFTER)
-    return OperationFailed()

@@ -18,6 +18,16 @@ from tests.agent.conftest import Enter, StartWorker, Worker
 from tools import TOOLS
 
 TOOL_NAMES = [tool.name for tool in TOOLS]
+ROOM_METHODS = [
+    "getHistory",
+    "stopResponse",
+    "regenerate",
+    "editMessage",
+    "deleteMessage",
+    "sendFeedback",
+    "listThreads",
+    "deleteThread",
+]
 ROOM_TOOLS = ["getCursors"]
 """Those of the topics; see agent/data."""
 
@@ -70,7 +80,7 @@ async def test_the_agent_says_which_methods_it_has(enter: Enter) -> None:
     alice = await enter("alice")
     assert alice.agent is not None
     ready = alice.agent.attributes["agent.ready"].split(",")
-    assert ready == [*TOOL_NAMES, *ROOM_TOOLS, "getHistory"]
+    assert ready == [*TOOL_NAMES, *ROOM_TOOLS, *ROOM_METHODS]
     tools = json.loads(await alice.call("describeTools"))["tools"]
     assert [tool["name"] for tool in tools] == [*TOOL_NAMES, *ROOM_TOOLS]
 

@@ -88,6 +88,31 @@ async def test_the_history_is_read(
     await client.console.says("user,assistant")
 
 
+async def test_a_message_is_edited_and_deleted(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    client = await open_client("ana")
+    await client.run(example("Streams to the room"))
+    await client.connect()
+    await client.run(example("Text streams"))
+    await client.console.says("room stop")
+    change = {
+        "js": """
+            const [{ id }] = (await call('getHistory')).messages;
+            await call('editMessage', { messageId: id, text: 'In Oslo?' });
+            await call('deleteMessage', { messageId: id });
+        """,
+        "python": """
+message = (await call("getHistory"))["messages"][0]["id"]
+await call("editMessage", messageId=message, text="In Oslo?")
+await call("deleteMessage", messageId=message)
+""",
+    }
+    await client.run(example("Changing what was said") + change[language])
+    assert "edited ana" in await client.console.says("In Oslo?")
+    await client.console.says("deleted ana")
+
+
 async def test_a_dispatch_may_have_metadata(
     example: Example,
     language: str,

@@ -1,0 +1,159 @@
+"""Changes: what people stop, ask again, edit and delete in one conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from agent.chat.answering import Answering
+from agent.chat.context import Context
+from agent.chat.memory import Memory, Question
+from agent.chat.message import IncomingMessage, Key
+from agent.chat.waiting import Waiting
+
+
+class Changes:
+    """Changes the store, the queue and what the model reads alike, one change at a time.
+
+    A message that is being changed is not taken out of the queue meanwhile, and an answer to it
+    that is in progress is stopped first. The store comes first: what it refuses is not done.
+
+    Each method but `stop` raises HistoryError: there is no such message, or the store cannot be
+    used. None is to be cancelled half-way.
+
+    Args:
+        answering: the answer in progress, if any.
+        withdraw: ends a question that has been taken out of the queue; False: it was none.
+        ready: set once the conversation has got back what was said in former times.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        waiting: Waiting,
+        context: Context,
+        answering: Callable[[], Answering | None],
+        withdraw: Callable[[Question], Awaitable[bool]],
+        ready: asyncio.Event,
+    ) -> None:
+        self._memory = memory
+        self._waiting = waiting
+        self._context = context
+        self._answering = answering
+        self._withdraw = withdraw
+        self._ready = ready
+        self._one_at_a_time = asyncio.Lock()
+
+    async def stop(self, message: Key) -> bool:
+        """Ends a message's answer as `cancelled`, with what has been said, or before it begins.
+
+        Returns False if there is nothing to stop: it has ended, or ends in this moment.
+        """
+        answering = self._answer_to(message)
+        if answering is None:
+            async with self._one_at_a_time:
+                waiting = self._waiting.find(message)
+                if waiting is not None:
+                    self._waiting.take_out(waiting)
+                    return await self._withdraw(waiting)
+            answering = self._answer_to(message)
+        if answering is None:
+            return False
+        answering.stop("cancelled")
+        return await answering.ended() == "cancelled"
+
+    async def regenerate(self, message: Key) -> None:
+        """Answers a message anew; one that waits or is being answered has its answer coming.
+
+        Raises:
+            Refusal: (429) its author has too many messages waiting.
+        """
+        await self._ready.wait()
+        async with self._one_at_a_time:
+            answering = self._answer_to(message)
+            if answering is not None:
+                if answering.stopped is None:
+                    return
+                await answering.ended()
+            if self._waiting.find(message) is None:
+                self._waiting.check(message[0])
+                await self._memory.settled()
+                again = await self._memory.ask_again(message)
+                self._waiting.add(again.question)
+
+    async def edit(
+        self, message: Key, text: str, is_for_agent: Callable[[IncomingMessage], bool]
+    ) -> None:
+        """Gives a message another text and answers it anew.
+
+        One that was for others, and still is, has no answer: the model is told of its new text.
+
+        Raises:
+            Refusal: (429) its author has too many messages waiting.
+        """
+        await self._ready.wait()
+        async with self._one_at_a_time:
+            with self._waiting.held((message,)):
+                if self._waiting.find(message) is None:
+                    self._waiting.check(message[0])
+                await self._stop_answering(message)
+                again = await self._memory.ask_again(message, text)
+                question = again.question
+                self._context.revise(question.message)
+                waiting = self._waiting.find(message)
+                if waiting is not None:
+                    self._waiting.replace(waiting, question)
+                elif again.answered or is_for_agent(question.message):
+                    self._waiting.add(question)
+                else:
+                    await self._memory.ask_again(message, awaits_answer=False)
+
+    async def delete(self, message: Key, question: Key) -> tuple[Key, ...]:
+        """Erases a message with its answer, or the answer to a question; returns what is gone."""
+        await self._ready.wait()
+        async with self._one_at_a_time:
+            with self._waiting.held((question,)):
+                await self._stop_answering(question)
+                erased = await self._memory.delete(message)
+                if message == question:
+                    self._forget(question)
+                else:
+                    self._context.remove_answer(question)
+                return erased
+
+    async def delete_all(self) -> int:
+        """Erases the thread; returns how many messages are gone."""
+        await self._ready.wait()
+        async with self._one_at_a_time:
+            waiting = [question.message.key for question in self._waiting.questions]
+            with self._waiting.held(waiting):
+                answering = self._answering()
+                if answering is not None:
+                    await self._stop_answering(answering.question.message.key)
+                count = await self._memory.delete_all()
+                for message in waiting:
+                    self._forget(message)
+                self._context.clear()
+                return count
+
+    def _answer_to(self, message: Key) -> Answering | None:
+        answering = self._answering()
+        if answering is not None and answering.question.message.key == message:
+            return answering
+        return None
+
+    async def _stop_answering(self, message: Key) -> None:
+        """Returns when the message is not being answered, and all that was said is stored."""
+        answering = self._answer_to(message)
+        if answering is not None:
+            answering.stop("cancelled")
+            await answering.ended()
+        await self._memory.settled()
+
+    def _forget(self, message: Key) -> None:
+        waiting = self._waiting.find(message)
+        if waiting is not None:
+            self._waiting.take_out(waiting)
+            self._waiting.done(waiting)
+        self._context.remove(message)

@@ -1,0 +1,36 @@
+"""What the room's own methods are given: who calls, messages, threads."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from agent.history.message import MAX_ID_LENGTH, ThreadKey
+from agent.rpc.history_errors import told_to_caller
+from agent.rpc.permissions import check_thread
+from tools.context import Caller, ToolContext
+from tools.errors import NotAllowed
+
+MessageId = Annotated[
+    str,
+    Field(
+        description="id of a message, or of an answer (its lk.segment_id)",
+        min_length=1,
+        max_length=MAX_ID_LENGTH,
+    ),
+]
+ThreadId = Annotated[str, Field(description="room, or private: and your identity")]
+
+
+def caller_of(context: ToolContext) -> Caller:
+    """Who calls; raises NotAllowed for nobody in particular."""
+    if context.caller is None:
+        raise NotAllowed("Only participants may do this")
+    return context.caller
+
+
+def thread_of(method: str, room: str, thread: str, caller: Caller) -> ThreadKey:
+    """The thread that is named, if the caller may do this to it; raises ToolError."""
+    with told_to_caller("thread"):
+        key = ThreadKey.from_id(room, thread)
+    check_thread(method, key, caller)
+    return key

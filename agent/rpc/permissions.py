@@ -1,0 +1,91 @@
+"""Who may do what to whose message, and to which thread: all of it is decided here.
+
+People are known by the identity that the server gives. `roomAdmin` does not count: it stands in a
+participant's token, and the server tells nobody of it. Who looks after a room is known by the role
+`moderator`, as tools know roles (tools.permission).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from agent.history.message import MessageKey, ThreadKey
+from tools.context import Caller
+from tools.errors import NotAllowed, NotFound
+from tools.permission import Permission, role
+
+Everybody: Final[Permission] = lambda _: True  # noqa: E731 - a word in the tables
+Moderators: Final[Permission] = role("moderator")
+Nobody: Final[Permission] = lambda _: False  # noqa: E731
+
+# What is private to somebody else does not exist for a caller (404), so that nothing is revealed.
+# fmt: off
+MESSAGES: Final[Mapping[str, tuple[Permission, Permission, Permission, Permission]]] = {
+    #                 one's own   the answer  the answer   another's
+    #                 message     to it       to another's  message
+    "stopResponse":  (Everybody,  Everybody,  Moderators,  Moderators),
+    "regenerate":    (Everybody,  Everybody,  Nobody,      Nobody),
+    "editMessage":   (Everybody,  Nobody,     Nobody,      Nobody),
+    "deleteMessage": (Everybody,  Everybody,  Moderators,  Moderators),
+    "sendFeedback":  (Nobody,     Everybody,  Everybody,   Nobody),
+}
+THREADS: Final[Mapping[str, tuple[Permission, Permission]]] = {
+    #                 the room's  one's own private one
+    "getHistory":    (Everybody,  Everybody),
+    "getSummary":    (Everybody,  Everybody),
+    "deleteThread":  (Moderators, Everybody),
+}
+# fmt: on
+
+
+class Whose(IntEnum):
+    """The columns of MESSAGES: whose a message is, seen from a caller."""
+
+    OWN_MESSAGE = 0
+    ANSWER_TO_OWN = 1
+    ANSWER_TO_ANOTHER = 2
+    ANOTHERS_MESSAGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an id names: a participant's message, which is its own `question`, or an answer."""
+
+    key: MessageKey
+    question: MessageKey
+
+    def whose(self, caller: Caller) -> Whose:
+        own = self.question.sender_id == caller.identity
+        if self.key == self.question:
+            return Whose.OWN_MESSAGE if own else Whose.ANOTHERS_MESSAGE
+        return Whose.ANSWER_TO_OWN if own else Whose.ANSWER_TO_ANOTHER
+
+
+def choose(method: str, candidates: Iterable[Named], caller: Caller) -> Named:
+    """Of the messages with an id, oldest first, the one that is meant.
+
+    An id is unique for its sender only: where the caller may do this to several, their own comes
+    first, and the newest of them.
+
+    Raises:
+        NotFound: there is none that the caller can see.
+        NotAllowed: there is, but the caller may not.
+    """
+    visible = [each for each in candidates if each.key.thread.owner in {None, caller.identity}]
+    if not visible:
+        raise NotFound("No such message")
+    allowed = [each for each in visible if MESSAGES[method][each.whose(caller)](caller)]
+    if not allowed:
+        raise NotAllowed("This message is not the caller's to change")
+    return min(reversed(allowed), key=lambda each: each.whose(caller))
+
+
+def check_thread(method: str, thread: ThreadKey, caller: Caller) -> None:
+    """Raises NotFound for what is private to others, NotAllowed for what the caller may not."""
+    if thread.owner not in {None, caller.identity}:
+        raise NotFound("No such thread")
+    if not THREADS[method][thread.owner is not None](caller):
+        raise NotAllowed("The room's thread is not the caller's to change")

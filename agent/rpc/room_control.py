@@ -1,0 +1,97 @@
+"""RoomControl: what the methods that change a room's messages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from agent.chat.changes import Changes
+from agent.chat.conversations import Conversations
+from agent.chat.memory import Question
+from agent.chat.message import IncomingMessage
+from agent.history.history import History
+from agent.history.message import MessageKey, ThreadKey
+from agent.rpc.history_errors import told_to_caller
+from agent.rpc.permissions import Named, choose
+from agent.wire.notices import Notices
+from tools.context import Caller
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class RoomControl:
+    """Finds what ids name in one room, changes it, and tells those who may see it.
+
+    Attributes:
+        agent: the agent's identity.
+        is_for_agent: whether a message is to be answered.
+        max_message_bytes: of UTF-8 in a message.
+        reads_alone: whether the answer to a call of this identity reaches nobody else.
+        send: sends an answer that would, and returns the packet's id.
+    """
+
+    room: str
+    agent: str
+    history: History
+    conversations: Conversations
+    notices: Notices
+    is_for_agent: Callable[[IncomingMessage], bool]
+    max_message_bytes: int
+    reads_alone: Callable[[str], Awaitable[bool]]
+    send: Callable[[str, dict[str, object]], Awaitable[str]]
+
+    async def find(self, method: str, message_id: str, caller: Caller) -> Named:
+        """What an id names, if the caller may do this to it; raises ToolError."""
+        under_way = self.under_way(message_id, caller)
+        with told_to_caller("messageId"):
+            await self.conversations.settled()
+            stored = await self.history.find(self.room, message_id, asker=caller.identity)
+        candidates = [
+            Named(each.key, each.key if each.role == "user" else each.question) for each in stored
+        ]
+        candidates += [each for each in under_way if each not in candidates]
+        return choose(method, candidates, caller)
+
+    def under_way(self, message_id: str, caller: Caller) -> list[Named]:
+        """What of this id waits or is being answered, as far as the caller can see it."""
+        found: list[Named] = []
+        for owner in (None, caller.identity):
+            for question in self.conversations.under_way(owner):
+                key = self.key(owner, question)
+                if question.message.id == message_id:
+                    found.append(Named(key, key))
+                elif question.segment_id == message_id:
+                    found.append(Named(MessageKey(key.thread, self.agent, message_id), key))
+        return found
+
+    def answering(self, caller: Caller) -> list[MessageKey]:
+        """The caller's messages that are being answered."""
+        questions = [
+            (owner, self.conversations.answering(owner)) for owner in (None, caller.identity)
+        ]
+        keys = [self.key(owner, question) for owner, question in questions if question is not None]
+        return [key for key in keys if key.sender_id == caller.identity]
+
+    def key(self, owner: str | None, question: Question) -> MessageKey:
+        """What tells a question of a thread from all other messages."""
+        return MessageKey(ThreadKey(self.room, owner), *question.message.key)
+
+    async def change(
+        self, thread: ThreadKey, work: Callable[[Changes], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        """Changes a conversation, also if the caller does not wait for it; raises ToolError."""
+        with told_to_caller("messageId"):
+            return await self.conversations.change(thread.owner, work)
+
+    def tell(self, event: str, what: MessageKey | ThreadKey, **fields: str | float) -> None:
+        """Tells those who see a message, or a thread, what became of it."""
+        message_id: str | None = None
+        if isinstance(what, MessageKey):
+            message_id = what.id
+            fields["authorId"] = what.sender_id
+        thread = what.thread if isinstance(what, MessageKey) else what
+        self.notices.tell(
+            thread.owner, event, "", message_id=message_id, thread=thread.id, **fields
+        )
