@@ -13,7 +13,7 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres dev test check format lock clean
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-voice check format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,11 +40,19 @@ setup-postgres: ## install Debian's postgresql, of which the tests start a serve
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 		.ci/debian postgresql
 
+setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
+	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg
+
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured
 	@exec $(BIN)/python -m agent dev
 
-test: $(STAMP) ## the tests; ROOM_SERVER=ws://... or a livekit-server binary for a real one
-	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+test: $(STAMP) ## the tests but those with sound; ROOM_SERVER=ws://... or a livekit-server binary for a real one
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) \
+		--ignore tests/agent/voice
+
+# One after another: sound is played and heard in real time.
+test-voice: $(STAMP) setup-voice ## the tests with sound
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/agent/voice
 
 check: $(STAMP) ## lint, format, types, import direction
 	$(BIN)/ruff check .

@@ -235,7 +235,7 @@ class RoomHost:
             assignment,
             settings=settings,
             toolbox=self._toolbox,
-            open_llm=self._models.open_llm,
+            models=self._models,
             directory=Directory(self._api, assignment.room),
             history=self._history,
             files=self._files,

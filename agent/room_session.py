@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import llm
 from livekit.rtc.room import DataStreamOptions
 
 from agent.chat.conversation import Conversation, ConversationLimits
@@ -24,6 +23,7 @@ from agent.chat.private_output import reads_headers
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.server_clock import ServerClock
+from agent.chat.voice import Voice
 from agent.data.chat import CHAT
 from agent.data.data_channel import DataChannel
 from agent.data.room_topics import RoomTopics
@@ -34,6 +34,7 @@ from agent.files.files import Files
 from agent.history.history import History
 from agent.history.message import Page, ThreadKey
 from agent.models.assistant import Assistant, function_tools
+from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
 from agent.rpc.answers import answer_methods
@@ -41,8 +42,10 @@ from agent.rpc.get_history import get_history_tool
 from agent.rpc.messages import message_methods
 from agent.rpc.methods import RpcMethods
 from agent.rpc.room_control import RoomControl
+from agent.rpc.set_listening import set_listening_tool
 from agent.rpc.threads import thread_methods
 from agent.settings import Settings
+from agent.voice_switch import VOICE_FAILED, VoiceSwitch
 from agent.wire.notices import Notices
 from agent.wire.page_packet import send_page
 from agent.wire.presence import Presence
@@ -58,6 +61,10 @@ MAX_OWN_SEGMENTS = 1_000
 
 PAYLOAD_MARGIN = 65_536
 """Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
+_VOICE_FAILURES = {
+    "stt": "What was said could not be understood right now. Please say it again, or write.",
+    "tts": "The agent cannot speak right now; its answer is in writing.",
+}
 
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
@@ -76,14 +83,14 @@ class RoomSession:
         *,
         settings: Settings,
         toolbox: Toolbox,
-        open_llm: Callable[[], llm.LLM[Any]],
+        models: ModelService,
         directory: Directory,
         history: History,
         files: Files,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
-        self._open_llm = open_llm
+        self._models = models
         self._profile = RoomProfile.from_metadata(
             ("room metadata", assignment.room_metadata),
             ("dispatch metadata", assignment.dispatch_metadata),
@@ -140,6 +147,13 @@ class RoomSession:
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
         self._clock = ServerClock()
         self._late_joiners = LateJoiners(self._clock)
+        self._voice = VoiceSwitch(
+            self._room,
+            settings.voice,
+            self._notices,
+            open_voice=self._open_voice,
+            close_voice=self._close_voice,
+        )
         self._own_segments: OrderedDict[str, None] = OrderedDict()
         self._ended = asyncio.Event()
 
@@ -197,6 +211,7 @@ class RoomSession:
         self._notices.start()
         self._presence.start(methods.names)
         self._conversations.start()
+        self._voice.start()
 
     async def _leave(self) -> None:
         await self._channel.aclose()
@@ -207,6 +222,7 @@ class RoomSession:
         for message in await self._conversations.aclose():
             self._notices.refuse(message.sender.identity, _LEAVING, message.id)
         await self._late_joiners.aclose()
+        await self._voice.aclose()
         if self._room.isconnected():
             await self._notices.flush()
         await self._notices.aclose()
@@ -243,12 +259,15 @@ class RoomSession:
             await self._conversations.settled()
             return await self._history.page(thread, asker=asker, before=before, limit=limit)
 
-        return [
+        methods = [
             get_history_tool(self._assignment.room, read, reads_alone=reads_alone, send=send),
             *answer_methods(control),
             *message_methods(control),
             *thread_methods(control),
         ]
+        if not self._voice.is_off:
+            methods.append(set_listening_tool(self._people.is_known, self._voice.listen_to))
+        return methods
 
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
@@ -271,14 +290,17 @@ class RoomSession:
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
 
-        def open_assistant() -> Assistant:
-            return Assistant(
-                instructions=self._profile.full_instructions(settings),
-                model=self._open_llm(),
-                tools=function_tools(self._toolbox, caller),
-                retries=settings.llm_retries,
-                show_files=self._files.model_view.show,
-            )
+        def open_assistant(
+            speaking: Callable[[Mapping[str, Any]], Assistant] | None,
+        ) -> Assistant:
+            options: dict[str, Any] = {
+                "instructions": self._profile.full_instructions(settings),
+                "model": self._models.open_llm(),
+                "tools": function_tools(self._toolbox, caller),
+                "retries": settings.llm_retries,
+                "show_files": self._files.model_view.show,
+            }
+            return speaking(options) if speaking else Assistant(**options)
 
         def caller() -> Caller | None:
             asker = conversation.asker
@@ -307,12 +329,52 @@ class RoomSession:
             topics=self._settings.reply_topics,
             notices=self._notices,
             directory=self._directory,
+            track_sid=self._voice.track_sid,
         )
         self._late_joiners.watch(reply)
         self._own_segments[reply.segment_id] = None
         if len(self._own_segments) > MAX_OWN_SEGMENTS:
             self._own_segments.popitem(last=False)
         return reply
+
+    async def _open_voice(self) -> Voice:
+        """Raises rtc.PublishTrackError, and what loading the models does."""
+        # Only here: a room without a microphone does without it.
+        from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
+
+        speech = await self._models.load_speech()
+        events = VoiceEvents(
+            on_message=self._on_spoken,
+            on_failure=self._on_voice_failure,
+            sender=self._people.known,
+        )
+        voice = RoomVoice(
+            self._room,
+            speech,
+            events,
+            tts_voice=self._profile.voice,
+            text=self._settings.voice_text,
+        )
+        try:
+            await voice.open()
+            await self._conversations.set_voice(voice)
+        except BaseException:
+            await voice.aclose()
+            raise
+        return voice
+
+    async def _close_voice(self, voice: Voice) -> None:
+        await self._conversations.set_voice(None)
+        await voice.aclose()
+
+    def _on_spoken(self, message: IncomingMessage) -> None:
+        try:
+            self._deliver(message)
+        except Refusal as refusal:
+            self._notices.refuse(message.sender.identity, refusal, message.id)
+
+    def _on_voice_failure(self, part: str) -> None:
+        self._notices.tell(None, VOICE_FAILED, _VOICE_FAILURES[part], part=part)
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         logger.info(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.chat.memory import Question
@@ -23,6 +24,13 @@ class Answering:
     def stopped(self) -> FinishReason | None:
         """The reason for which it was to be stopped, the first one if there are several."""
         return self._stopped
+
+    @property
+    def said(self) -> str:
+        """What the session keeps of it: of an interrupted answer that was spoken what was heard."""
+        items = self._handle.chat_items if self._handle else []
+        texts = (item.text_content for item in items if isinstance(item, llm.ChatMessage))
+        return "\n\n".join(text for text in texts if text)
 
     def attach(self, handle: SpeechHandle) -> None:
         """The model is at work now."""

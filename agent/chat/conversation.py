@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from livekit.agents import AgentSession, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
@@ -20,12 +21,20 @@ from agent.chat.message import IncomingMessage, Sender
 from agent.chat.reply_output import Ending, FinishReason
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.text_output import ReplyTextOutput
+from agent.chat.voice import SessionVoice, Voice
 from agent.chat.waiting import Waiting
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import FinishReasons
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)
+
+OpenAssistant = Callable[[Callable[[Mapping[str, Any]], Assistant] | None], Assistant]
+"""Makes the Assistant of a session; of one that hears and speaks by what makes such an Assistant
+of the options of Assistant."""
+
+WITHOUT_VOICE: Mapping[str, Any] = {"vad": None, "turn_handling": {"turn_detection": None}}
+"""Options of a session that neither hears nor speaks."""
 
 NEVER = 2**31
 """Failed answers after which the session gives up (its own default is three)."""
@@ -52,13 +61,14 @@ class ConversationLimits:
 class Conversation:
     """Answers messages one after the other, each exactly once, in the order they came.
 
-    The session runs headless: no RoomIO, no voice; it is what tools, MCP and telemetry hang on.
+    The session runs headless, without RoomIO; it is what tools, MCP and telemetry hang on. It
+    hears and speaks as long as the conversation has a voice.
     """
 
     def __init__(
         self,
         *,
-        open_assistant: Callable[[], Assistant],
+        open_assistant: OpenAssistant,
         presence: Presence,
         open_reply: Callable[[Question], ReplyStream],
         memory: Memory,
@@ -86,6 +96,9 @@ class Conversation:
             withdraw=self._withdraw,
             ready=self._remembered,
         )
+        self._voice: Voice | None = None
+        self._session_voice: SessionVoice | None = None
+        self._voice_set = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -123,6 +136,16 @@ class Conversation:
     def tell_model(self, text: str) -> None:
         """Has the model told something with the next message that it answers."""
         self._context.tell(text)
+
+    async def set_voice(self, voice: Voice | None) -> None:
+        """Hears and speaks from now on, or stops that; returns when an answer in progress is over.
+
+        The conversation goes on with a fresh session, so that nothing is said with half a voice.
+        """
+        self._voice = voice
+        self._voice_set.clear()
+        self._waiting.wake()
+        await self._voice_set.wait()
 
     def start(self) -> None:
         """Begins to answer; what was submitted before is answered first."""
@@ -169,30 +192,48 @@ class Conversation:
         """Answers with one session until it is time for a fresh one.
 
         A session keeps every event and every item of its history for good, so a conversation
-        that goes on for days needs a new one from time to time. Starting one takes about 2 ms.
+        that goes on for days needs a new one from time to time; and it has a voice for all of
+        its life or not at all. Starting one takes about 2 ms.
         """
+        voice = self._voice
+        parts = self._session_voice = voice.open_session(self._output) if voice else None
         session = AgentSession[None](
-            vad=None,
-            turn_handling={"turn_detection": None},
+            **(parts.options if parts else WITHOUT_VOICE),
             user_away_timeout=None,
             conn_options=SessionConnectOptions(
                 llm_conn_options=APIConnectOptions(max_retry=0, timeout=self._limits.timeout),
+                tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0),
                 max_unrecoverable_errors=NEVER,
             ),
         )
         session.output.transcription = self._output
-        await session.start(self._open_assistant(), record=False, session_host=False)
+        if parts is not None:
+            parts.attach(session)
+        assistant = self._open_assistant(parts.assistant if parts else None)
+        await session.start(assistant, record=False, session_host=False)
+        if voice is self._voice:
+            self._voice_set.set()
         try:
-            for _ in range(RENEW_AFTER):
-                await self._answer(session, await self._next())
-                if len(session.history.items) > self._limits.context_items:
-                    break
+            answers = 0
+            while voice is self._voice and (
+                (voice is not None and voice.is_listening)
+                or (
+                    answers < RENEW_AFTER
+                    and len(session.history.items) <= self._limits.context_items
+                )
+            ):
+                if (question := await self._next()) is not None:
+                    await self._answer(session, question)
+                    answers += 1
         finally:
-            await session.aclose()
+            await _to_the_end(_close(session, parts))
 
-    async def _next(self) -> Question:
+    async def _next(self) -> Question | None:
+        """The next one to answer; None if there is something else to look after."""
         while True:
             waiting = await self._waiting.first()
+            if waiting is None:
+                return None
             question = await self._memory.begin(waiting)
             if not self._waiting.take(waiting):
                 continue  # It was changed or withdrawn meanwhile.
@@ -204,6 +245,8 @@ class Conversation:
         reply = self._open_reply(question)
         answering = self._answering = Answering(question)
         self._output.begin(reply)
+        if self._session_voice is not None:
+            self._session_voice.begin()
         self._presence.set(self, "thinking")
         reason: FinishReason | None = None
         try:
@@ -220,7 +263,7 @@ class Conversation:
             self._output.end()
             self._answering = None
             try:
-                ending = self._keep_ending(question, reply, reason)
+                ending = self._keep_ending(question, reply, reason, self._heard(answering))
             finally:
                 answering.end(reason)
             await reply.finish(ending)
@@ -237,9 +280,21 @@ class Conversation:
         await reply.finish(self._keep_ending(begun, reply, "cancelled"))
         return True
 
-    def _keep_ending(self, question: Question, reply: ReplyStream, reason: FinishReason) -> Ending:
-        """Begins to store how an answer ended: as what has been said so far."""
-        ending = reply.ending(reason)
+    def _heard(self, answering: Answering) -> str | None:
+        """Of an answer that was stopped while it was spoken: what had been said by then."""
+        if self._session_voice is None or answering.stopped not in {"interrupted", "cancelled"}:
+            return None
+        return answering.said
+
+    def _keep_ending(
+        self,
+        question: Question,
+        reply: ReplyStream,
+        reason: FinishReason,
+        heard: str | None = None,
+    ) -> Ending:
+        """Begins to store how an answer ended: as what has been said so far, or heard of it."""
+        ending = reply.ending(reason, heard)
         self._waiting.done(question)
         self._memory.finish(question, ending)
         return ending
@@ -258,6 +313,8 @@ class Conversation:
             handle = session.generate_reply(user_input=read, input_modality="text")
             answering.attach(handle)
             await handle
+        if self._session_voice is not None and not handle.interrupted:
+            self._session_voice.end()
         known = {read.id, *(item.id for item in before.items)}
         said = agent.chat_ctx.copy(exclude_instructions=True).items
         self._context.end(message, [item for item in said if item.id not in known])
@@ -277,3 +334,19 @@ class Conversation:
     def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
         said = reply.started
         reply.push(("\n\n" if said else "") + sentence_for(error, said=said))
+
+
+async def _close(session: AgentSession[None], voice: SessionVoice | None) -> None:
+    await session.aclose()
+    if voice is not None:
+        await voice.aclose()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Does something that must not be left half done, also when it is to be cancelled meanwhile."""
+    task = asyncio.create_task(work, name="close session")
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

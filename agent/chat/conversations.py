@@ -13,6 +13,7 @@ from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
+from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
 from agent.history.message import ThreadKey
@@ -57,6 +58,10 @@ class Conversations:
     def of(self, message: IncomingMessage) -> Conversation:
         """The conversation that a message belongs to; raises Refusal (400)."""
         return self._of(message.sender.identity if message.private else None)
+
+    async def set_voice(self, voice: Voice | None) -> None:
+        """Has the room's own conversation hear and speak, or stop that; private ones never do."""
+        await self._of(None).set_voice(voice)
 
     def start(self) -> None:
         """Begins to answer, what was left unanswered in former times first."""

@@ -120,7 +120,7 @@ class Memory:
 
     def finish(self, question: Question, ending: Ending) -> None:
         """Begins to store an answer that has ended."""
-        answer = self._answer(question, ending.text, ending.finish_reason)
+        answer = self._answer(question, ending.kept, ending.finish_reason)
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:

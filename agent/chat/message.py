@@ -26,6 +26,8 @@ class Form(Enum):
     """A packet on `lk-chat-topic`, as clients before text streams send it."""
     FILE = "file"
     """A byte stream that belongs to no message: it is one of its own, without text."""
+    SPEECH = "speech"
+    """Said into a microphone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class PacketOutput(ReplyOutput):
 
     async def close(self, ending: Ending) -> None:
         # The text stands under two names in a packet, so a part may take half of it.
-        parts = split_text(ending.text, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // 2)
+        parts = split_text(ending.kept, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // 2)
         for number, part in enumerate(parts, start=1):
             await self._send(part, number, len(parts), ending)
 

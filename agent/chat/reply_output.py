@@ -22,6 +22,7 @@ WRITE_TIMEOUT = 10.0
 SCOPE = "scope"
 TRANSCRIPTION_FINAL = "lk.transcription_final"
 SEGMENT_ID = "lk.segment_id"
+TRANSCRIBED_TRACK = "lk.transcribed_track_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,19 @@ class Ending:
         text: all of it.
         text_length: its length in bytes of UTF-8.
         sha256: of those bytes, in hex.
+        heard: of an answer that was interrupted while it was spoken: what had been said by then.
     """
 
     finish_reason: FinishReason
     text: str
     text_length: int
     sha256: str
+    heard: str | None = None
+
+    @property
+    def kept(self) -> str:
+        """What counts as said."""
+        return self.text if self.heard is None else self.heard
 
 
 class ReplyOutput(ABC):

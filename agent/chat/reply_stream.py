@@ -17,6 +17,7 @@ from agent.chat.private_output import PrivatePacketOutput, SnapshotOutput
 from agent.chat.reply_output import (
     SCOPE,
     SEGMENT_ID,
+    TRANSCRIBED_TRACK,
     TRANSCRIPTION_FINAL,
     Ending,
     FinishReason,
@@ -57,11 +58,14 @@ class ReplyStream:
         topics: tuple[str, ...],
         notices: Notices,
         directory: Directory,
+        track_sid: str | None = None,
     ) -> None:
+        """`track_sid`: the track on which the answer is spoken besides, if it is."""
         self.segment_id = segment_id
         self._room = room
         self._topics = topics
         self._message = message
+        self._track_sid = track_sid
         self._notices = notices
         self._directory = directory
         self.on_first_text: Callable[[], None] | None = None
@@ -111,8 +115,8 @@ class ReplyStream:
         if first and self.on_first_text is not None:
             self.on_first_text()
 
-    def ending(self, reason: FinishReason) -> Ending:
-        """What has been said so far as the whole answer."""
+    def ending(self, reason: FinishReason, heard: str | None = None) -> Ending:
+        """What has been said so far as the whole answer; `heard`: how much of it aloud."""
         text = self.text
         data = text.encode()
         return Ending(
@@ -120,6 +124,7 @@ class ReplyStream:
             text=text,
             text_length=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
+            heard=heard,
         )
 
     async def finish(self, ending: Ending) -> None:
@@ -178,12 +183,15 @@ class ReplyStream:
     @property
     def _attributes(self) -> dict[str, str]:
         """Of the header of a stream to the room."""
-        return {
+        attributes = {
             "in_reply_to": self._message.id,
             SCOPE: "room",
             SEGMENT_ID: self.segment_id,
             TRANSCRIPTION_FINAL: "false",
         }
+        if self._track_sid is not None:
+            attributes[TRANSCRIBED_TRACK] = self._track_sid
+        return attributes
 
     def _tell_end(self, identity: str | None, ending: Ending) -> None:
         self._notices.tell(
@@ -205,6 +213,6 @@ class ReplyStream:
             for index, topic in enumerate(topics):
                 window = MIRROR_WINDOW if index else 0.0
                 outputs.append(TopicOutput(room, topic, self._attributes, window=window))
-        if message.form is not Form.STREAM:
+        if message.form not in {Form.STREAM, Form.SPEECH}:
             outputs.append(PacketOutput(room, message, self.segment_id))
         return outputs

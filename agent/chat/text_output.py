@@ -21,6 +21,10 @@ class ReplyTextOutput(TextOutput):
 
     async def capture_text(self, text: str) -> None:
         """Called by the session for each piece of text; never waits."""
+        self.push(text)
+
+    def push(self, text: str) -> None:
+        """Takes the next piece of text."""
         if self.reply is None:
             return
         if self._step_ended and text and self.reply.started:

@@ -17,7 +17,8 @@ class TopicOutput(ReplyOutput):
     (livekit-rtc), and clients drop what belongs to a stream whose header they have not seen.
 
     Header attributes: `in_reply_to`, `scope`, `lk.segment_id`, `lk.transcription_final=false`;
-    trailer: `lk.transcription_final=true`, `finish_reason`, `text_length`, `sha256`.
+    trailer: `lk.transcription_final=true`, `finish_reason`, `text_length`, `sha256`, and
+    `heard_length` of an answer that was interrupted while it was spoken.
     """
 
     def __init__(
@@ -42,14 +43,15 @@ class TopicOutput(ReplyOutput):
 
     async def close(self, ending: Ending) -> None:
         writer = await self._opened()
-        await writer.aclose(
-            attributes={
-                TRANSCRIPTION_FINAL: "true",
-                "finish_reason": ending.finish_reason,
-                "text_length": str(ending.text_length),
-                "sha256": ending.sha256,
-            }
-        )
+        attributes = {
+            TRANSCRIPTION_FINAL: "true",
+            "finish_reason": ending.finish_reason,
+            "text_length": str(ending.text_length),
+            "sha256": ending.sha256,
+        }
+        if ending.heard is not None:
+            attributes["heard_length"] = str(len(ending.heard.encode()))
+        await writer.aclose(attributes=attributes)
 
     async def _opened(self) -> TextStreamWriter:
         if self._writer is None:

@@ -21,6 +21,7 @@ class Waiting:
         self._pending: Counter[str] = Counter()
         self._held: frozenset[Key] = frozenset()
         self._changed = asyncio.Event()
+        self._woken = False
 
     @property
     def questions(self) -> list[Question]:
@@ -75,12 +76,20 @@ class Waiting:
             self.add(question)
             self._queue.rotate(1)
 
-    async def first(self) -> Question:
-        """The first one, when there is one; it goes on waiting."""
-        while not self._queue or self._queue[0].message.key in self._held:
+    async def first(self) -> Question | None:
+        """The first one, when there is one; it goes on waiting. None after a `wake`."""
+        while not self._woken and (not self._queue or self._queue[0].message.key in self._held):
             self._changed.clear()
             await self._changed.wait()
+        if self._woken:
+            self._woken = False
+            return None
         return self._queue[0]
+
+    def wake(self) -> None:
+        """Has whoever waits for the first one look around."""
+        self._woken = True
+        self._changed.set()
 
     def take(self, question: Question) -> bool:
         """The first one waits no longer; False if it is not the first, or is held."""

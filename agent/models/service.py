@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livekit.agents import llm
 
 from agent.models.llm import build_client, build_llm
 from agent.models.timeouts import Timeouts
 from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.models.speech import SpeechService
 
 
 class ModelService:
@@ -21,6 +24,7 @@ class ModelService:
         key = settings.openai_api_key
         silence = settings.llm_timeout
         self._settings = settings
+        self._speech: SpeechService | None = None
         self._client = build_client(
             base_url=settings.openai_base_url,
             api_key=key.get_secret_value() if key else None,
@@ -36,6 +40,18 @@ class ModelService:
             temperature=self._settings.llm_temperature,
         )
 
+    async def load_speech(self) -> SpeechService:
+        """What hears and speaks; its models are loaded when the first room asks for it."""
+        if self._speech is None:
+            # Only here: a worker whose rooms have no microphones does without it.
+            from agent.models.speech import SpeechService  # noqa: PLC0415
+
+            self._speech = SpeechService(self._settings)
+        await self._speech.load()
+        return self._speech
+
     async def aclose(self) -> None:
         """Closes all connections."""
+        if self._speech is not None:
+            await self._speech.aclose()
         await self._client.close()

@@ -24,6 +24,7 @@ class Answer:
     topic: str
     stream_id: str
     attributes: dict[str, str]
+    sender: str = AGENT
     chunks: list[str] = field(default_factory=list[str])
     trailer: dict[str, str] | None = None
 
@@ -46,6 +47,8 @@ class ChatClient:
     def __init__(self) -> None:
         self.room = rtc.Room()
         self.answers: list[Answer] = []
+        self.transcripts: list[Answer] = []
+        """What the agent says that people have said."""
         self.packets: list[tuple[str, dict[str, Any]]] = []
         self.states: list[str] = []
         self._changed = asyncio.Event()
@@ -91,6 +94,10 @@ class ChatClient:
         """The finished answer to a message."""
         return (await self.until(lambda: self.finished(message_id, topic)))[0]
 
+    async def heard(self, number: int = 0) -> Answer:
+        """What the agent has understood, as its transcript says."""
+        return (await self.until(lambda: self._finished_transcripts()[number:]))[0]
+
     async def begun_answer_to(self, message_id: str) -> Answer:
         """The answer to a message as soon as there is text of it."""
         return (
@@ -98,6 +105,9 @@ class ChatClient:
                 lambda: [a for a in self.answers_to(message_id, REPLY_TOPICS[0]) if a.chunks]
             )
         )[0]
+
+    def _finished_transcripts(self) -> list[Answer]:
+        return [each for each in self.transcripts if each.trailer is not None]
 
     def answers_to(self, message_id: str, topic: str) -> list[Answer]:
         return [a for a in self.answers if a.in_reply_to == message_id and a.topic == topic]
@@ -140,8 +150,8 @@ class ChatClient:
 
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         info = reader.info
-        answer = Answer(info.topic, info.stream_id, dict(info.attributes or {}))
-        self.answers.append(answer)
+        answer = Answer(info.topic, info.stream_id, dict(info.attributes or {}), identity)
+        (self.answers if "in_reply_to" in answer.attributes else self.transcripts).append(answer)
         task = asyncio.create_task(self._read(reader, answer))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)

@@ -45,7 +45,13 @@ class Enter(Protocol):
     usual settings unless another is given."""
 
     async def __call__(
-        self, identity: str, *, worker: Worker | None = None, metadata: str = "", name: str = ""
+        self,
+        identity: str,
+        *,
+        worker: Worker | None = None,
+        metadata: str = "",
+        name: str = "",
+        client: ChatClient | None = None,
     ) -> ChatClient: ...
 
 
@@ -103,7 +109,12 @@ async def enter(
     workers: list[Worker] = []
 
     async def join(
-        identity: str, *, worker: Worker | None = None, metadata: str = "", name: str = ""
+        identity: str,
+        *,
+        worker: Worker | None = None,
+        metadata: str = "",
+        name: str = "",
+        client: ChatClient | None = None,
     ) -> ChatClient:
         if worker is None and not workers:
             workers.append(await start_worker())
@@ -112,7 +123,7 @@ async def enter(
         token = room_server.access_token(identity, room_name).with_name(name)
         dispatch = api.RoomAgentDispatch(agent_name=workers[-1].name, metadata=metadata)
         token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
-        client = ChatClient()
+        client = client or ChatClient()
         clients.append(client)
         await client.room.connect(room_server.url, token.to_jwt())
         await client.until_ready()

@@ -78,7 +78,7 @@ async def test_dispatch_metadata_changes_this_room(enter: Enter, model: DemoMode
     assert "French" in instructions
     assert model.requests[-1].chat.offered_tools == {"ping"}
     assert alice.agent is not None
-    assert alice.agent.attributes["agent.ready"] == "ping,getHistory"
+    assert alice.agent.attributes["agent.ready"] == "ping,getHistory,setListening"
 
 
 async def test_dispatch_metadata_outweighs_room_metadata(

@@ -27,6 +27,7 @@ ROOM_METHODS = [
     "sendFeedback",
     "listThreads",
     "deleteThread",
+    "setListening",
 ]
 ROOM_TOOLS = ["getCursors"]
 """Those of the topics; see agent/data."""

@@ -1,0 +1,105 @@
+"""SpeechService: what hears and speaks, for all rooms of a process.
+
+Not imported by a worker that has no room with a microphone. Everything runs here or at the
+configured services: the framework's own defaults for the detection of turns and interruptions
+would call LiveKit's cloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+from livekit import local_inference
+from livekit.agents import inference, stt, tts, vad
+from livekit.agents.voice.turn import TurnHandlingOptions
+from livekit.plugins.openai import STT, TTS
+from pydantic import SecretStr
+
+from agent.settings import Settings
+
+NO_KEY = "none"
+"""For services that need no key; the client insists on one."""
+
+VAD_THREADS = 2
+
+
+class SpeechService:
+    """Makes STT, TTS and VAD for conversations; they share connections and models.
+
+    Each session has its own of each, because it listens to their errors.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stt_client = _client(
+            settings.stt_base_url or settings.openai_base_url,
+            settings.stt_api_key if settings.stt_base_url else settings.openai_api_key,
+        )
+        self._tts_client = _client(
+            settings.tts_base_url or settings.openai_base_url,
+            settings.tts_api_key if settings.tts_base_url else settings.openai_api_key,
+        )
+        self._executor = ThreadPoolExecutor(VAD_THREADS, thread_name_prefix="vad")
+
+    async def load(self) -> None:
+        """Loads the models that run in this process, off the event loop; quick if done before.
+
+        About 250 MB, once for a process, nearly all of it for the end-of-turn model.
+        """
+        await asyncio.to_thread(_load)
+
+    def open_stt(self) -> stt.STT[Any]:
+        """Speech recognition: one request for each utterance."""
+        language = self._settings.stt_language
+        return STT(
+            client=self._stt_client,
+            model=self._settings.stt_model,
+            language=language,
+            detect_language=not language,
+            use_realtime=False,
+        )
+
+    def open_tts(self, voice: str | None) -> tts.TTS[Any]:
+        """Speech synthesis, in the voice of the room if it has one of its own."""
+        return TTS(
+            client=self._tts_client,
+            model=self._settings.tts_model,
+            voice=voice or self._settings.tts_voice,
+            # Neither encoded there nor decoded here: the first sound comes earliest.
+            response_format="pcm",
+        )
+
+    def open_vad(self) -> vad.VAD:
+        """Silero VAD, as it comes with livekit-agents."""
+        return inference.VAD(model="silero", executor=self._executor)
+
+    def turn_handling(self) -> TurnHandlingOptions:
+        """How a session tells the end of a turn, and an interruption: both on this machine."""
+        return {
+            "turn_detection": inference.TurnDetector(version="v1-mini"),
+            "interruption": {"mode": "vad"},
+            # A turn is stored, and waits for its place among the messages, before it is answered.
+            "preemptive_generation": {"enabled": False},
+        }
+
+    async def aclose(self) -> None:
+        """Closes connections and threads; the models stay with the process."""
+        await self._stt_client.close()
+        await self._tts_client.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _client(base_url: str, api_key: SecretStr | None) -> openai.AsyncClient:
+    return openai.AsyncClient(
+        base_url=base_url,
+        api_key=api_key.get_secret_value() if api_key else NO_KEY,
+        max_retries=0,
+    )
+
+
+def _load() -> None:
+    local_inference.init_vad()
+    local_inference.init_eot()

@@ -1,0 +1,31 @@
+"""setListening: to whom the agent listens, as an RPC method."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.context import ToolContext
+from tools.errors import NotFound
+from tools.tool import Tool, tool
+
+
+def set_listening_tool(
+    is_present: Callable[[str], bool], listen_to: Callable[[str | None], None]
+) -> Tool:
+    """The method for one room."""
+
+    @tool
+    async def set_listening(
+        context: ToolContext,
+        identity: Annotated[
+            str | None, Field(description="whom to listen to; null: whoever speaks")
+        ],
+    ) -> dict[str, object]:
+        """Listen to one person only, until they leave, or again to whoever speaks."""
+        if identity is not None and not is_present(identity):
+            raise NotFound("There is nobody of that identity")
+        listen_to(identity)
+        return {"listening": identity}
+
+    return set_listening

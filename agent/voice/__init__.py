@@ -1,0 +1,1 @@
+"""What only a spoken conversation needs; imported when a room first has a microphone."""

@@ -1,0 +1,170 @@
+"""Floor: of all microphones, the one that is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from livekit import rtc
+from livekit.agents.voice.io import AudioInput
+
+from agent.voice.microphone import FRAME_SECONDS, RATE, Microphone
+
+logger = logging.getLogger(__name__)
+
+QUIET = 1.0
+"""Seconds of silence after which the floor is free, if nothing was understood."""
+TURN_PATIENCE = 10.0
+"""Seconds that what was understood may take to become a turn."""
+STARVED_AFTER = 4 * FRAME_SECONDS
+MAX_QUEUED_FRAMES = 2_000
+"""Frames (a minute) that the session has not taken yet: it takes none while it is renewed."""
+
+_SILENCE = rtc.AudioFrame(bytes(2 * int(RATE * FRAME_SECONDS)), RATE, 1, int(RATE * FRAME_SECONDS))
+
+
+class Floor(AudioInput):
+    """The session's audio input: whoever speaks first has the floor until their turn is over.
+
+    Whoever speaks meanwhile is kept waiting, in the order in which they began, and then heard from
+    the beginning: turns are never mixed, and nothing is lost but what goes beyond 30 s. While
+    nobody speaks, the session gets no audio at all. When the microphone of the one who has the
+    floor is muted, unpublished or lost, silence takes its place: the turn ends as others do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(label="floor")
+        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue(MAX_QUEUED_FRAMES)
+        self._microphones: dict[str, Microphone] = {}
+        self._only: str | None = None
+        self._holder: Microphone | None = None
+        self._last: Microphone | None = None
+        self._given_at = 0.0
+        self._pushed_at = 0.0
+        self._recognizing = 0
+        self._understood_at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def speaker(self) -> Microphone | None:
+        """Who has the floor, or had it last."""
+        return self._holder or self._last
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody is being listened to, or waits to be."""
+        return self._holder is not None or self._next() is not None
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        return await self._frames.get()
+
+    def add(self, microphone: Microphone) -> None:
+        """A microphone that can be listened to."""
+        self._microphones[microphone.track_sid] = microphone
+
+    def remove(self, microphone: Microphone) -> None:
+        """A microphone that is gone; what was said into it is still heard."""
+        microphone.gone = True
+        microphone.fall_silent()
+        if microphone.waiting_since is None:
+            self._microphones.pop(microphone.track_sid, None)
+
+    def listen_to(self, identity: str | None) -> None:
+        """Listens to one person only, whatever others say; None: to whoever speaks."""
+        self._only = identity
+        for microphone in self._microphones.values():
+            if not self._may_speak(microphone):
+                microphone.take()
+        self._decide()
+
+    def take(self, microphone: Microphone, frame: rtc.AudioFrame) -> None:
+        """The next frame of a microphone."""
+        microphone.hear(frame)
+        if microphone is self._holder and self._may_speak(microphone):
+            self._push(frame)
+        else:
+            microphone.keep(frame)
+            if not self._may_speak(microphone):
+                microphone.waiting_since = None
+        self._decide()
+
+    def recognizing(self) -> None:
+        """An utterance is being recognised."""
+        self._recognizing += 1
+
+    def recognized(self, text: str) -> None:
+        """It was, or could not be, or there was nothing to understand."""
+        self._recognizing -= 1
+        if text:
+            self._understood_at = time.monotonic()
+
+    def turn_over(self) -> None:
+        """What was said has become a turn; the floor is free unless its holder goes on."""
+        self._understood_at = None
+        if self._holder is not None and not self._holder.speaking:
+            self._release()
+        self._decide()
+
+    def close(self) -> None:
+        """No more audio."""
+        self._release()
+        self._microphones.clear()
+
+    def _may_speak(self, microphone: Microphone) -> bool:
+        return self._only is None or microphone.identity == self._only
+
+    def _next(self) -> Microphone | None:
+        waiting = [
+            (each.waiting_since, each)
+            for each in self._microphones.values()
+            if each.waiting_since is not None and self._may_speak(each)
+        ]
+        return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
+
+    def _decide(self) -> None:
+        if self._holder is not None and self._is_over(self._holder):
+            self._release()
+        if self._holder is None and (following := self._next()) is not None:
+            self._give(following)
+
+    def _is_over(self, holder: Microphone) -> bool:
+        now = time.monotonic()
+        if holder.speaking and self._may_speak(holder):
+            return False
+        if now - max(holder.quiet_since, self._given_at) < QUIET or self._recognizing:
+            return False
+        return self._understood_at is None or now - self._understood_at > TURN_PATIENCE
+
+    def _give(self, microphone: Microphone) -> None:
+        self._holder = self._last = microphone
+        self._given_at = time.monotonic()
+        self._understood_at = None
+        for frame in microphone.take():
+            self._push(frame)
+
+    def _release(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._holder is not None and self._holder.gone:
+            self._microphones.pop(self._holder.track_sid, None)
+        self._holder = None
+
+    def _push(self, frame: rtc.AudioFrame) -> None:
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+        self._pushed_at = time.monotonic()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(STARVED_AFTER, self._pad)
+
+    def _pad(self) -> None:
+        """Nothing came from the one who has the floor: that is silence."""
+        if self._holder is None:
+            return
+        self._holder.fall_silent()
+        for _ in range(int((time.monotonic() - self._pushed_at) / FRAME_SECONDS)):
+            self._push(_SILENCE)
+        self._decide()

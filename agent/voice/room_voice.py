@@ -1,0 +1,196 @@
+"""RoomVoice: one room's ears and voice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.rtc.data_stream import StreamError
+
+from agent.chat.message import Form, IncomingMessage, Sender
+from agent.chat.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
+from agent.chat.text_output import ReplyTextOutput
+from agent.models.speech import SpeechService
+from agent.settings import VoiceText
+from agent.voice.floor import Floor
+from agent.voice.loudspeaker import Loudspeaker
+from agent.voice.microphone import Microphone
+from agent.voice.microphones import Microphones
+from agent.voice.speaking_assistant import SpeakingAssistant
+from agent.voice.spoken_text import SpokenText
+from agent.voice.tolerant_stt import TolerantSTT
+
+logger = logging.getLogger(__name__)
+
+TRANSCRIPTION_TOPIC = "lk.transcription"
+SEND_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEvents:
+    """Whom a voice tells what.
+
+    Attributes:
+        on_message: somebody said something; it is delivered like a written message.
+        on_failure: speech was not recognised (`stt`), or an answer not spoken (`tts`).
+        sender: a participant by identity.
+    """
+
+    on_message: Callable[[IncomingMessage], None]
+    on_failure: Callable[[str], None]
+    sender: Callable[[str], Sender]
+
+
+class RoomVoice:
+    """Listens to the room's microphones and speaks on a track of its own."""
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        speech: SpeechService,
+        events: VoiceEvents,
+        *,
+        tts_voice: str | None,
+        text: VoiceText,
+    ) -> None:
+        self._room = room
+        self._speech = speech
+        self._events = events
+        self._tts_voice = tts_voice
+        self._text: VoiceText = text
+        self._floor = Floor()
+        self._microphones = Microphones(room, self._floor)
+        self._loudspeaker = Loudspeaker(room)
+        self._transcripts: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_listening(self) -> bool:
+        return self._floor.taken
+
+    @property
+    def track_sid(self) -> str | None:
+        return self._loudspeaker.track_sid
+
+    async def open(self) -> None:
+        """Publishes the track and begins to listen. Raises rtc.PublishTrackError."""
+        await self._loudspeaker.open()
+        self._microphones.open()
+
+    def open_session(self, reply: ReplyTextOutput) -> SessionParts:
+        """What one session hears and speaks with."""
+        return SessionParts(
+            self._speech,
+            self._floor,
+            SpokenText(reply, self._loudspeaker.output(), in_step=self._text == "synced"),
+            tts_voice=self._tts_voice,
+            on_turn=self._on_turn,
+            on_failure=self._events.on_failure,
+        )
+
+    def listen_to(self, identity: str | None) -> None:
+        """Listens to one person only; None: to whoever speaks."""
+        self._floor.listen_to(identity)
+
+    async def aclose(self) -> None:
+        """Stops listening and takes the track back; no session uses the voice any more."""
+        await self._microphones.aclose()
+        self._floor.close()
+        for task in self._transcripts:
+            task.cancel()
+        await asyncio.gather(*self._transcripts, return_exceptions=True)
+        await self._loudspeaker.aclose()
+
+    def _on_turn(self, text: str) -> None:
+        """Somebody has finished. The one who has the floor said it."""
+        microphone = self._floor.speaker
+        self._floor.turn_over()
+        if microphone is None or not text.strip():
+            return
+        message = IncomingMessage(
+            id=f"SP_{uuid.uuid4().hex[:16]}",
+            sender=self._events.sender(microphone.identity),
+            text=text,
+            timestamp=int(time.time() * 1000),
+            form=Form.SPEECH,
+        )
+        task = asyncio.create_task(self._transcribe(message, microphone), name="transcript")
+        self._transcripts.add(task)
+        task.add_done_callback(self._transcripts.discard)
+        self._events.on_message(message)
+
+    async def _transcribe(self, message: IncomingMessage, microphone: Microphone) -> None:
+        """Writes what was understood, in the name of the one who said it."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                writer = await self._room.local_participant.stream_text(
+                    topic=TRANSCRIPTION_TOPIC,
+                    attributes={
+                        SEGMENT_ID: message.id,
+                        TRANSCRIBED_TRACK: microphone.track_sid,
+                        TRANSCRIPTION_FINAL: "true",
+                    },
+                    sender_identity=microphone.identity,
+                )
+                await writer.write(message.text)
+                await writer.aclose()
+        except (StreamError, TimeoutError) as error:
+            logger.warning("a transcript could not be sent: %s", error)
+
+
+class SessionParts:
+    """Hearing and speaking of one AgentSession; see agent.chat.voice.SessionVoice."""
+
+    def __init__(
+        self,
+        speech: SpeechService,
+        floor: Floor,
+        text: SpokenText,
+        *,
+        tts_voice: str | None,
+        on_turn: Callable[[str], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self._floor = floor
+        self._text = text
+        self._on_turn = on_turn
+        self._on_failure = on_failure
+        self._tts = speech.open_tts(tts_voice)
+        self.options: Mapping[str, Any] = {
+            "vad": speech.open_vad(),
+            "stt": TolerantSTT(speech.open_stt(), floor, lambda: on_failure("stt")),
+            "tts": self._tts,
+            "turn_handling": speech.turn_handling(),
+            # A session is closed while nobody is listened to, or when the room is left.
+            "session_close_transcript_timeout": 0.0,
+        }
+
+    def assistant(self, options: Mapping[str, Any]) -> SpeakingAssistant:
+        return SpeakingAssistant(
+            on_turn=self._on_turn, on_voice_failure=self._on_voice_failure, **options
+        )
+
+    def attach(self, session: AgentSession[None]) -> None:
+        session.input.audio = self._floor
+        session.output.audio = self._text.audio
+        session.output.transcription = self._text
+
+    def begin(self) -> None:
+        self._text.begin()
+
+    def end(self) -> None:
+        self._text.catch_up()
+
+    async def aclose(self) -> None:
+        await self._text.aclose()
+        await self._tts.aclose()
+
+    def _on_voice_failure(self) -> None:
+        self._text.catch_up()
+        self._on_failure("tts")

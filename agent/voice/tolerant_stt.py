@@ -1,0 +1,59 @@
+"""An STT whose failures cost one utterance, not the conversation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from livekit.agents import APIConnectOptions, APIError, stt
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
+from livekit.agents.utils import AudioBuffer
+
+from agent.voice.floor import Floor
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
+
+
+class TolerantSTT(stt.STT[Any]):
+    """Recognises with another STT, and takes a failure for an utterance without words.
+
+    A session ends its recognition for good at an error that is not caught here. The floor learns
+    that an utterance is being recognised: until that is done, it is not free.
+    """
+
+    def __init__(self, wrapped: stt.STT[Any], floor: Floor, on_failure: Callable[[], None]) -> None:
+        super().__init__(capabilities=wrapped.capabilities)
+        self._wrapped = wrapped
+        self._floor = floor
+        self._on_failure = on_failure
+
+    @property
+    def model(self) -> str:
+        return self._wrapped.model
+
+    @property
+    def provider(self) -> str:
+        return self._wrapped.provider
+
+    async def _recognize_impl(
+        self,
+        buffer: AudioBuffer,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> stt.SpeechEvent:
+        text = ""
+        self._floor.recognizing()
+        try:
+            event = await self._wrapped.recognize(buffer, language=language, conn_options=ATTEMPTS)
+            text = event.alternatives[0].text if event.alternatives else ""
+        except APIError as error:
+            logger.warning("speech was not recognised: %s", type(error).__name__)
+            self._on_failure()
+            return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[])
+        finally:
+            self._floor.recognized(text)
+        return event

@@ -1,0 +1,69 @@
+"""Fixtures for tests with real sound: a speech service, and people with microphones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+import pytest
+
+from tests.agent.chat_client import ChatClient
+from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.agent.voice.person import Ears, Microphone
+from tests.agent.voice.speech import missing
+from tests.agent.voice.speech_server import SpeechServer
+
+
+class Person(ChatClient):
+    """What a person's app does in a room in which one speaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ears = Ears(self)
+        self.microphone = Microphone(self.room)
+
+
+class Meet(Protocol):
+    """Lets somebody with ears join the test's room, and with a microphone unless told otherwise."""
+
+    async def __call__(
+        self, identity: str, *, microphone: bool = True, metadata: str = "", name: str = ""
+    ) -> Person: ...
+
+
+@pytest.fixture(autouse=True)
+def sound() -> None:
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+async def speech() -> AsyncGenerator[SpeechServer]:
+    async with SpeechServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def worker(start_worker: StartWorker, speech: SpeechServer) -> Worker:
+    """A worker with the usual settings and the speech service."""
+    return await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+
+
+@pytest.fixture
+async def meet(enter: Enter, worker: Worker) -> AsyncGenerator[Meet]:
+    people: list[Person] = []
+
+    async def join(
+        identity: str, *, microphone: bool = True, metadata: str = "", name: str = ""
+    ) -> Person:
+        person = Person()
+        people.append(person)
+        await enter(identity, worker=worker, metadata=metadata, name=name, client=person)
+        if microphone:
+            await person.microphone.publish()
+        return person
+
+    yield join
+    for person in people:
+        await person.microphone.aclose()
+        await person.ears.aclose()

@@ -1,0 +1,77 @@
+"""Speech for tests, on this machine: ffmpeg's flite says it, pocketsphinx understands it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.util
+import re
+import shutil
+import subprocess
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.int16]
+
+RATE: Final = 16_000
+SAY_WITHIN: Final = 30
+
+_recognizing = asyncio.Lock()
+
+
+@functools.cache
+def missing() -> str | None:
+    """What this machine lacks for tests with sound, in one sentence, or None."""
+    if (ffmpeg := shutil.which("ffmpeg")) is None:
+        return "ffmpeg is not installed (Debian: apt-get install ffmpeg, or make setup-voice)"
+    filters = subprocess.run(  # noqa: S603 - a fixed command
+        [ffmpeg, "-hide_banner", "-filters"], capture_output=True, text=True, check=False
+    )
+    if " flite " not in filters.stdout:
+        return "this ffmpeg was built without flite (Debian's has it)"
+    if importlib.util.find_spec("pocketsphinx") is None:
+        return "pocketsphinx is not installed (make setup)"
+    return None
+
+
+async def say(text: str, rate: int = RATE, voice: str = "slt") -> Samples:
+    """What somebody sounds like who says this."""
+    return await asyncio.to_thread(_say, text, rate, voice)
+
+
+async def understand(samples: Samples) -> str:
+    """What is said in 16 kHz audio, in lower case; one at a time: the decoder is not reentrant."""
+    async with _recognizing:
+        return await asyncio.to_thread(_understand, samples)
+
+
+@functools.lru_cache(maxsize=256)
+def _say(text: str, rate: int, voice: str) -> Samples:
+    # What is left is no syntax of ffmpeg's filters.
+    plain = re.sub(r"[^\w\s.?!-]", "", text).strip() or "."
+    done = subprocess.run(  # noqa: S603 - see above
+        [
+            *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"flite=text='{plain}':voice={voice}"),
+            *("-ar", str(rate), "-ac", "1", "-f", "s16le", "-"),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=SAY_WITHIN,
+    )
+    return np.frombuffer(done.stdout, np.int16)
+
+
+@functools.cache
+def _decoder() -> Any:  # noqa: ANN401 - pocketsphinx has no types
+    return importlib.import_module("pocketsphinx").Decoder(samprate=RATE, loglevel="FATAL")
+
+
+def _understand(samples: Samples) -> str:
+    decoder = _decoder()
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), full_utt=True)
+    decoder.end_utt()
+    found = decoder.hyp()
+    return found.hypstr if found else ""

@@ -1,0 +1,93 @@
+"""A loopback server with the audio half of OpenAI's API, for tests with real sound."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import numpy as np
+from aiohttp import web
+
+from tests.agent.voice.speech import RATE, Samples, say, understand
+
+SPEECH_RATE: Final = 24_000
+_CHUNK: Final = 4096
+
+
+@dataclass
+class SpeechServer:
+    """`/v1/audio/speech` and `/v1/audio/transcriptions`; an async context manager.
+
+    Attributes:
+        spoken: what was to be said, request by request.
+        understood: what was understood, request by request.
+        stt_status, tts_status: with which status to fail; 200: not at all.
+    """
+
+    spoken: list[str] = field(default_factory=list[str])
+    voices: list[str] = field(default_factory=list[str])
+    understood: list[str] = field(default_factory=list[str])
+    stt_status: int = 200
+    tts_status: int = 200
+    _runner: web.AppRunner | None = None
+    _port: int = 0
+
+    @property
+    def base_url(self) -> str:
+        """What STT_BASE_URL and TTS_BASE_URL are set to."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_post("/v1/audio/speech", self._speech)
+        app.router.add_post("/v1/audio/transcriptions", self._transcriptions)
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, access_log=None, shutdown_timeout=1
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _speech(self, request: web.Request) -> web.StreamResponse:
+        body: dict[str, Any] = await request.json()
+        if self.tts_status != 200:
+            return web.json_response({"error": {"message": "no"}}, status=self.tts_status)
+        self.spoken.append(body["input"])
+        self.voices.append(body["voice"])
+        assert body["response_format"] == "pcm"
+        audio = (await say(body["input"], SPEECH_RATE)).tobytes()
+        response = web.StreamResponse(headers={"content-type": "audio/pcm"})
+        await response.prepare(request)
+        try:
+            for start in range(0, len(audio), _CHUNK):
+                await response.write(audio[start : start + _CHUNK])
+            await response.write_eof()
+        except ConnectionResetError:
+            pass  # The answer was interrupted.
+        return response
+
+    async def _transcriptions(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        if self.stt_status != 200:
+            return web.json_response({"error": {"message": "no"}}, status=self.stt_status)
+        uploaded = form["file"]
+        assert isinstance(uploaded, web.FileField)
+        samples = await asyncio.to_thread(_read_wav, uploaded.file.read())
+        text = await understand(samples)
+        self.understood.append(text)
+        return web.json_response({"text": text})
+
+
+def _read_wav(data: bytes) -> Samples:
+    with wave.open(io.BytesIO(data)) as file:
+        assert file.getframerate() == RATE
+        assert file.getnchannels() == 1
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
