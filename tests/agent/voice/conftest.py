@@ -10,7 +10,7 @@ import pytest
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.voice.person import Ears, Microphone
-from tests.agent.voice.speech import missing
+from tests.agent.voice.speech import close, get_ready, missing
 from tests.agent.voice.speech_server import SpeechServer
 
 
@@ -31,10 +31,13 @@ class Meet(Protocol):
     ) -> Person: ...
 
 
-@pytest.fixture(autouse=True)
-def sound() -> None:
+@pytest.fixture(scope="session", autouse=True)
+async def sound() -> AsyncGenerator[None]:
     if (reason := missing()) is not None:
         pytest.skip(reason)
+    await get_ready()
+    yield
+    close()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Microphone:
     def __init__(self, room: rtc.Room, *, noise: float = 5.0) -> None:
         self._room = room
         self._noise = noise
-        self._source = rtc.AudioSource(RATE, 1, queue_size_ms=100)
+        self._source = rtc.AudioSource(RATE, 1, queue_size_ms=200)
         self._said: deque[tuple[Samples, asyncio.Event]] = deque()
         self._task: asyncio.Task[None] | None = None
         self.track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.util
+import multiprocessing
 import re
 import shutil
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +19,6 @@ Samples = npt.NDArray[np.int16]
 
 RATE: Final = 16_000
 SAY_WITHIN: Final = 30
-
-_recognizing = asyncio.Lock()
 
 
 @functools.cache
@@ -42,9 +42,29 @@ async def say(text: str, rate: int = RATE, voice: str = "slt") -> Samples:
 
 
 async def understand(samples: Samples) -> str:
-    """What is said in 16 kHz audio, in lower case; one at a time: the decoder is not reentrant."""
-    async with _recognizing:
-        return await asyncio.to_thread(_understand, samples)
+    """What is said in 16 kHz audio, in lower case.
+
+    In a process of its own, since pocketsphinx keeps Python's lock while it works: nobody could
+    send or hear anything meanwhile.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_recognizer(), _understand, samples)
+
+
+async def get_ready() -> None:
+    """Starts the recogniser; the first recognition need not wait for that."""
+    await understand(np.zeros(RATE, np.int16))
+
+
+def close() -> None:
+    """Ends the recogniser."""
+    if _recognizer.cache_info().currsize:
+        _recognizer().shutdown()
+        _recognizer.cache_clear()
+
+
+@functools.cache
+def _recognizer() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
 @functools.lru_cache(maxsize=256)
