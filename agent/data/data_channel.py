@@ -76,6 +76,11 @@ class DataChannel:
         self._lookups: set[asyncio.Task[None]] = set()
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
 
+    @property
+    def identity(self) -> str:
+        """The agent's own; to be asked for once connected."""
+        return self._room.local_participant.identity
+
     def open(self) -> None:
         """Listens; to be called before connecting."""
         self._room.on("data_received", self._on_packet)

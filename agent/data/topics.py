@@ -9,5 +9,6 @@ from agent.data.cursor import CURSOR
 from agent.data.reactions import REACTIONS
 from agent.data.system import SYSTEM
 from agent.data.topic import Topic
+from agent.data.whiteboard import WHITEBOARD
 
-TOPICS: Final[tuple[Topic[Any], ...]] = (CHAT, REACTIONS, CURSOR, SYSTEM)
+TOPICS: Final[tuple[Topic[Any], ...]] = (CHAT, REACTIONS, CURSOR, WHITEBOARD, SYSTEM)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar, cast
 
 from agent.history.backlog import Backlog, Write
+from agent.history.boards import Boards
 from agent.history.errors import HistoryError, UnavailableError
 from agent.history.history import History
 from agent.history.message import (
@@ -71,6 +72,11 @@ class DurableHistory:
         self._task: asyncio.Task[None] | None = None
         self.given_up = 0
         """Writes of turns that were lost because too many waited."""
+
+    @property
+    def boards(self) -> Boards:
+        """Not kept while the database is away: whoever has a board open has all of it."""
+        return self._store.boards
 
     @property
     def healthy(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from agent.history.boards import Boards
 from agent.history.message import (
     Attachment,
     Feedback,
@@ -34,6 +35,11 @@ class History(Protocol):
 
     Any method may raise UnavailableError: the database cannot be used now.
     """
+
+    @property
+    def boards(self) -> Boards:
+        """The whiteboards, which are kept beside the messages."""
+        ...
 
     @property
     def healthy(self) -> bool:

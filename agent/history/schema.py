@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -145,3 +145,20 @@ attachments: Final = Table(
 
 Index("history_attachment_file", attachments.c.file_id)
 Index("history_attachment_content", attachments.c.sha256)
+
+boards: Final = Table(
+    "board",
+    metadata,
+    Column("room", ExactText, primary_key=True),
+    # Of the last operation that the snapshot has in it.
+    Column("sequence", BigInteger, nullable=False),
+    Column("snapshot", ExactText, nullable=False),
+)
+
+board_operations: Final = Table(
+    "board_operation",
+    metadata,
+    Column("room", ExactText, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("operation", ExactText, nullable=False),
+)

@@ -26,6 +26,7 @@ from agent.history.message import (
     Unanswered,
     check_id,
 )
+from agent.history.sql_boards import SqlBoards
 from agent.history.sql_writes import SqlWrites
 
 MAX_EMOJI_LENGTH: Final = 64
@@ -38,6 +39,7 @@ class SqlHistory:
         self._database = database
         self._write = SqlWrites()
         self._commits = GroupCommit(self._database, on_rollback=self._write.forget_threads)
+        self.boards = SqlBoards(database, self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

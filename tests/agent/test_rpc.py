@@ -28,8 +28,9 @@ ROOM_METHODS = [
     "listThreads",
     "deleteThread",
     "setListening",
+    "getWhiteboard",
 ]
-ROOM_TOOLS = ["getCursors"]
+ROOM_TOOLS = ["getCursors", "readWhiteboard", "drawOnWhiteboard"]
 """Those of the topics; see agent/data."""
 
 

@@ -61,3 +61,34 @@ async def test_a_cursor_is_seen(open_client: OpenClient, example: Example, langu
     await client.run(example("Cursors"))
     await client.run(CALL[language])
     assert '"label":"the pricing table"' in await client.console.says("cursors")
+
+
+async def test_a_whiteboard_is_shared(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    show = {
+        "js": "console.log('board', elements.size, elements.get('s1').points[1][0])",
+        "python": "print('board', len(elements), int(elements['s1']['points'][1][0]))",
+    }[language]
+    # A call may overtake packets.
+    kept = {
+        "js": "while ((await getWhiteboard({})).sequence < 3);",
+        "python": "while (await get_whiteboard())['sequence'] < 3: pass",
+    }[language]
+    client = await open_client("ana")
+    await client.connect()
+    # The agent knows by now who it is that draws.
+    await client.run(FINISHED[language] + ASK[language])
+    await client.console.says("finished")
+    await client.run(
+        example("Reading it")
+        + "await draw({'op': 'stroke', 'id': 's1', 'points': [[1, 2], [3, 4]]})\n"
+        + "await draw({'op': 'move', 'id': 's1', 'x': 10, 'y': 10})\n"
+        + f"{show}\n{kept}"
+    )
+    assert await client.console.says("board") == "board 2 12"
+    late = await open_client("ben")
+    await late.connect()
+    # Reads what is there, and draws the same note as ana, or one more.
+    await late.run(example("Reading it") + show)
+    assert (await late.console.says("board")).endswith(" 12")

@@ -1,0 +1,162 @@
+"""Board: a whiteboard as it is now, and what was done to it of late."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, cast
+
+from agent.data.board_operation import Clear, Erase, Move, Operation, Stroke, Text
+from agent.wire.envelope import encode
+from agent.wire.refusal import Refusal
+
+MAX_ELEMENTS: Final = 10_000
+MAX_CHARACTERS: Final = 2 * 1024 * 1024
+"""Of JSON in all elements together."""
+
+MAX_ELEMENT_BYTES: Final = 12_000
+"""Of JSON in one element, so that a page has room for it."""
+
+LOG_LENGTH: Final = 200
+"""Operations that a client can ask for after having been away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An operation that was done, with its number; as JSON, with who did it and when."""
+
+    sequence: int
+    json: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """Its place from below is the number of the operation that first drew it."""
+
+    order: int
+    json: str
+
+
+class Board:
+    """Elements by id, in the order in which they were first drawn, and the newest operations.
+
+    Elements are kept as JSON: `{op, id, …, order, senderId, timestamp}`. That is what they are read
+    as, and takes a tenth of the memory of what it stands for.
+    """
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self._elements: dict[str, _Element] = {}
+        self._characters = 0
+        self._log: deque[Logged] = deque(maxlen=LOG_LENGTH)
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The elements from the newest to the oldest."""
+        return (json.loads(each.json) for each in reversed(self._elements.values()))
+
+    def do(self, operation: Operation, sender: str, timestamp: int) -> Logged | None:
+        """Does it; None if that changes nothing.
+
+        Raises:
+            Refusal: (404) there is no such element, (413) it is too large, or the board is full.
+        """
+        match operation.root:
+            case Clear():
+                if not self._elements:
+                    return None
+                self._elements.clear()
+                self._characters = 0
+            case Erase(id=key):
+                if key not in self._elements:
+                    return None
+                self._characters -= len(self._elements.pop(key).json)
+            case Move(id=key, x=x, y=y):
+                self._put(key, self._moved(key, x, y))
+            case Stroke() | Text() as drawn:
+                shape = drawn.model_dump(exclude_none=True)
+                self._put(drawn.id, shape | {"senderId": sender, "timestamp": timestamp})
+        return self._note(operation, sender, timestamp)
+
+    def page(self, after: int, max_bytes: int) -> tuple[list[str], int | None]:
+        """Elements from below as JSON, and what `after` is for the next ones, if there are any."""
+        above = (each for each in self._elements.values() if each.order > after)
+        page: list[_Element] = []
+        for element in above:
+            max_bytes -= len(element.json.encode()) + 1
+            if max_bytes < 0:
+                return [each.json for each in page], page[-1].order
+            page.append(element)
+        return [each.json for each in page], None
+
+    def since(self, sequence: int, max_bytes: int) -> tuple[list[str], int | None] | None:
+        """Operations after a number as JSON, and after which the next ones are, if there are any.
+
+        None where the log does not go back that far.
+        """
+        missed = self.sequence - sequence
+        if not 0 <= missed <= len(self._log):
+            return None
+        page: list[Logged] = []
+        for logged in islice(self._log, len(self._log) - missed, None):
+            max_bytes -= len(logged.json.encode()) + 1
+            if max_bytes < 0:
+                return [each.json for each in page], page[-1].sequence
+            page.append(logged)
+        return [each.json for each in page], None
+
+    def snapshot(self) -> str:
+        """All elements, a line each; `restore` reads it."""
+        return "\n".join(element.json for element in self._elements.values())
+
+    def restore(self, sequence: int, snapshot: str, operations: Iterable[str]) -> None:
+        """Becomes what was kept: a snapshot, and the operations that came after it."""
+        self.sequence = sequence
+        # Not splitlines: JSON leaves other line breaks than this one as they are.
+        for line in filter(None, snapshot.split("\n")):
+            shape = cast("dict[str, Any]", json.loads(line))
+            self._elements[shape["id"]] = _Element(shape["order"], line)
+            self._characters += len(line)
+        for line in operations:
+            kept = cast("dict[str, Any]", json.loads(line))
+            self.sequence = kept["sequence"] - 1
+            self.do(Operation.model_validate(kept), kept["senderId"], kept["timestamp"])
+
+    def _put(self, key: str, shape: dict[str, Any]) -> None:
+        former = self._elements.get(key)
+        order = self.sequence + 1 if former is None else former.order
+        text = encode(shape | {"order": order}).decode()
+        size = self._characters + len(text) - (0 if former is None else len(former.json))
+        if len(text.encode()) > MAX_ELEMENT_BYTES:
+            most = f"{MAX_ELEMENT_BYTES} bytes"
+            raise Refusal(413, f"An element of the whiteboard may have {most}: make it several.")
+        if size > MAX_CHARACTERS or (former is None and len(self._elements) >= MAX_ELEMENTS):
+            most = f"{MAX_ELEMENTS} elements and {MAX_CHARACTERS} characters of JSON"
+            raise Refusal(413, f"The whiteboard is full: it may have {most}.")
+        self._elements[key] = _Element(order, text)
+        self._characters = size
+
+    def _moved(self, key: str, x: float, y: float) -> dict[str, Any]:
+        element = self._elements.get(key)
+        if element is None:
+            raise Refusal(404, "There is no such element on the whiteboard.")
+        shape = cast("dict[str, Any]", json.loads(element.json))
+        if "points" not in shape:
+            return shape | {"x": x, "y": y}
+        points = cast("list[tuple[float, float]]", shape["points"])
+        dx, dy = x - points[0][0], y - points[0][1]
+        moved = [(round(px + dx, 6), round(py + dy, 6)) for px, py in points]
+        return shape | {"points": moved}
+
+    def _note(self, operation: Operation, sender: str, timestamp: int) -> Logged:
+        self.sequence += 1
+        shape = operation.root.model_dump(exclude_none=True)
+        shape |= {"sequence": self.sequence, "senderId": sender, "timestamp": timestamp}
+        logged = Logged(self.sequence, encode(shape).decode())
+        self._log.append(logged)
+        return logged

@@ -1,0 +1,112 @@
+"""BoardKeeper: a room's whiteboard in the database, written behind what is done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from agent.data.board import Board, Logged
+from agent.history.boards import Boards
+from agent.history.errors import HistoryError
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_EVERY: Final = 500
+"""Operations after which a snapshot takes their place."""
+
+MAX_WAITING: Final = 1_000
+"""Operations that wait to be written; beyond that a snapshot is written instead."""
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts while the database is away; the pause doubles."""
+
+CLOSE_TIMEOUT: Final = 3.0
+
+
+class BoardKeeper:
+    """Loads a board, once, and writes what is done to it, in order.
+
+    Nobody waits for a write. After one that failed, a snapshot of the whole board is written when
+    the database is back: the board itself is all that is remembered meanwhile.
+    """
+
+    def __init__(self, boards: Boards, room: str, board: Board) -> None:
+        self._boards = boards
+        self._room = room
+        self._board = board
+        self._loading = asyncio.Lock()
+        self._loaded = False
+        self._waiting: list[Logged] = []
+        self._snapshot_due = False
+        self._since_snapshot = 0
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def loaded(self) -> None:
+        """Returns when the board has what was kept of it. Raises UnavailableError."""
+        if self._loaded:
+            return
+        async with self._loading:
+            if not self._loaded:
+                kept = await self._boards.load(self._room)
+                # In a thread: it may be megabytes of JSON, and other rooms go on meanwhile.
+                await asyncio.to_thread(
+                    self._board.restore, kept.sequence, kept.snapshot, kept.operations
+                )
+                self._since_snapshot = len(kept.operations)
+                self._loaded = True
+
+    def keep(self, logged: Logged) -> None:
+        """Begins to write what was done."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._snapshot_due = True
+        if not self._snapshot_due:
+            self._waiting.append(logged)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_all(), name="whiteboard")
+
+    async def aclose(self) -> None:
+        """Tries for CLOSE_TIMEOUT seconds to write what is left."""
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write_all(self) -> None:
+        pause = FIRST_PAUSE
+        while self._waiting or self._snapshot_due:
+            try:
+                await self._write()
+                pause = FIRST_PAUSE
+                continue
+            except HistoryError as error:
+                logger.warning("a whiteboard cannot be kept for now: %s", error)
+            except Exception:
+                # The boundary of the store: whatever is wrong with it, the board goes on without.
+                logger.exception("a whiteboard cannot be kept")
+            self._snapshot_due = True
+            if self._closing.is_set():
+                return
+            await self._pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _write(self) -> None:
+        if self._snapshot_due or self._since_snapshot >= SNAPSHOT_EVERY:
+            self._waiting.clear()
+            self._snapshot_due = False
+            self._since_snapshot = 0
+            await self._boards.replace(self._room, self._board.sequence, self._board.snapshot())
+            return
+        batch, self._waiting = self._waiting, []
+        self._since_snapshot += len(batch)
+        await self._boards.append(self._room, [(each.sequence, each.json) for each in batch])
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,38 @@
+"""Boards: the whiteboards of all rooms, each kept as a snapshot and the operations since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBoard:
+    """A whiteboard as it is kept; texts are the board's own, whatever they say.
+
+    Attributes:
+        sequence: number of the last operation that the snapshot has in it.
+        snapshot: what there was then.
+        operations: what came after it, in order.
+    """
+
+    sequence: int = 0
+    snapshot: str = field(default="", repr=False)
+    operations: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Boards(Protocol):
+    """Keeps whiteboards. Any method may raise UnavailableError: the database cannot be used now."""
+
+    async def load(self, room: str) -> StoredBoard:
+        """What is kept of a room's board; an empty one where there is nothing."""
+        ...
+
+    async def append(self, room: str, operations: Sequence[tuple[int, str]]) -> None:
+        """Keeps operations with their numbers; those whose number is there already are left out."""
+        ...
+
+    async def replace(self, room: str, sequence: int, snapshot: str) -> None:
+        """Keeps a snapshot in place of the operations that it has in it."""
+        ...
