@@ -266,6 +266,8 @@ class Conversation:
                 ending = self._keep_ending(question, reply, reason, self._heard(answering))
             finally:
                 answering.end(reason)
+            # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
+            await self._memory.settled()
             await reply.finish(ending)
             self._presence.set(self, "listening")
 

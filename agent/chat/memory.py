@@ -125,7 +125,9 @@ class Memory:
 
     async def settled(self) -> None:
         """Returns when everything is stored, or as good as that while the database is away."""
-        await asyncio.gather(*self._writes)
+        if self._writes:
+            # Not gathered: they are not cancelled with the one who waits.
+            await asyncio.wait(self._writes)
 
     async def recall(self, max_items: int) -> Past:
         """The last turns, of so many messages and answers at most, and what awaits an answer."""

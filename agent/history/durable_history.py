@@ -66,6 +66,8 @@ class DurableHistory:
         self._patience = patience
         self._first_pause = first_pause
         self._away = False
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self._migrated = False
         self._closing = asyncio.Event()
         self._writing: list[Write] = []
@@ -80,7 +82,7 @@ class DurableHistory:
 
     @property
     def healthy(self) -> bool:
-        return not self._away
+        return not self._away and self._caught_up.is_set()
 
     @property
     def waiting(self) -> int:
@@ -107,6 +109,7 @@ class DurableHistory:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._caught_up.set()
         if self.waiting:
             logger.error("%s writes of the history are lost: no database", self.waiting)
         await self._store.aclose()
@@ -188,6 +191,7 @@ class DurableHistory:
         await self._pass_on(lambda: self._store.set_summary(thread, summary))
 
     async def _pass_on(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        await self._caught_up.wait()
         if self._away:
             raise UnavailableError("The history is not available right now.")
         try:
@@ -230,6 +234,8 @@ class DurableHistory:
             self._task = asyncio.create_task(self._write_all(), name="history backlog")
 
     def _went_away(self, error: Exception) -> None:
+        # Whoever waits for the rest to be written waits in vain.
+        self._caught_up.set()
         if not self._away:
             self._away = True
             reason = error if isinstance(error, HistoryError) else type(error).__name__
@@ -238,9 +244,11 @@ class DurableHistory:
             self._wake()
 
     def _came_back(self) -> None:
-        if self._away:
-            self._away = False
-            logger.info("the history is back, and has all that was kept")
+        """Nothing more is presumed; what still waits is written by the next batch."""
+        self._away = False
+        if self._backlog:
+            self._caught_up.clear()
+        logger.info("the history is back")
 
     async def _write_all(self) -> None:
         """Writes until there is nothing left and the database is there."""
@@ -267,7 +275,9 @@ class DurableHistory:
             await self._store.migrate()
             self._migrated = True
         await self._write_batch()
-        if len(self._backlog) <= BATCH:
+        if not self._away:
+            self._caught_up.set()
+        elif len(self._backlog) <= BATCH:
             self._came_back()
 
     async def _write_batch(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from agent.history.backlog import Backlog
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
-from agent.history.durable_history import DurableHistory
+from agent.history.durable_history import BATCH, DurableHistory
 from agent.history.errors import RejectedError, UnavailableError
 from agent.history.message import Message
 from agent.history.sql_history import SqlHistory
@@ -66,6 +67,24 @@ async def test_turns_are_kept_and_written_in_order(kept: Kept) -> None:
     await take_turn(kept.history, asked("4"))
     assert await kept.ids() == ["1", "SG_1", "2", "SG_2", "3", "SG_3", "4", "SG_4"]
     assert await kept.history.unanswered("kitchen") == ()
+
+
+async def test_what_can_be_read_after_an_outage_is_whole(tmp_path: Path) -> None:
+    database = CutDatabase(tmp_path / "agent.db")
+    history = DurableHistory(SqlHistory(database), first_pause=0.01)
+    await history.migrate()
+    database.away = True
+    for number in range(2 * BATCH - 1):
+        await history.add_message(asked(str(number)))
+    database.away = False
+    found: tuple[Message, ...] = ()
+    async with asyncio.timeout(20):
+        while not found:
+            with contextlib.suppress(UnavailableError):
+                found = (await history.page(ROOM, asker="ann", limit=200)).messages
+            await asyncio.sleep(0)  # A call that fails at once lets nothing else run.
+    assert len(found) == 2 * BATCH - 1
+    await history.aclose()
 
 
 async def test_what_is_kept_is_not_new_again(kept: Kept) -> None:

@@ -1,0 +1,56 @@
+"""Databases that a test takes away from a worker and gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import Protocol
+
+from tests.postgres import PostgresServer
+
+
+class Outage(Protocol):
+    """A database, and how to take it away.
+
+    Attributes:
+        url: its DATABASE_URL.
+    """
+
+    url: str
+
+    async def begin(self) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+class LockedSqlite:
+    """Somebody else writes to the file, and does not finish."""
+
+    def __init__(self, file: Path) -> None:
+        self.url = f"sqlite:///{file}"
+        self._connection = sqlite3.connect(file, isolation_level=None)
+
+    async def begin(self) -> None:
+        self._connection.execute("BEGIN EXCLUSIVE")
+
+    async def end(self) -> None:
+        self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class StoppedPostgres:
+    """The server is stopped, and started again on its port."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.url = server.create_database(f"test_{uuid.uuid4().hex[:12]}")
+        self._server = server
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self._server.stop)
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._server.start)
