@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
+from agent import native_events
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.history.errors import HistoryError
@@ -115,6 +116,7 @@ class RoomHost:
 
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
+        native_events.install()
         self._run(self._opened())
 
     def load(self) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from livekit import rtc
 from livekit.rtc.room import DataStreamOptions
 
+from agent import native_events
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
 from agent.chat.inbox import Inbox, InboxLimits
@@ -170,6 +171,7 @@ class RoomSession:
         self._clock.connecting()
         await self._room.connect(self._assignment.url, self._assignment.token, self._room_options())
         self._clock.connected(self._room.local_participant)
+        native_events.claim(self._room)
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
             self._serve()

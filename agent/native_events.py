@@ -1,0 +1,210 @@
+"""EventRouter: the native SDK's events, each given to those it is for.
+
+The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process to everybody who
+waits for one: to each room and each call under way, waking each of them by a write to its loop's
+pipe. That is for a process with one room; with N busy ones the cost of each grows with N. Here an
+event wakes the loop once for all that came meanwhile, a room gets its own events only, and calls
+under way get no events of rooms and streams.
+
+All that leans on the SDK's private parts for this stands in this file. tests/agent/
+test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from livekit.rtc._ffi_client import FfiClient, FfiQueue
+from livekit.rtc._proto.ffi_pb2 import FfiEvent
+from livekit.rtc._utils import Queue
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+logger = logging.getLogger(__name__)
+
+Filter: TypeAlias = Callable[[FfiEvent], bool]
+
+OF_ROOMS_AND_STREAMS: Final = frozenset(
+    {
+        "room_event",
+        "rpc_method_invocation",
+        "text_stream_reader_event",
+        "byte_stream_reader_event",
+        "audio_stream_event",
+        "video_stream_event",
+    }
+)
+"""Kinds of events that no call under way waits for: calls are told by events of their own."""
+
+PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
+"""Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""
+
+
+class EventRouter:
+    """Takes the place of the SDK's FfiQueue, whose interface it has."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
+
+    def put(self, item: FfiEvent) -> None:
+        """Called by the native library's threads."""
+        with self._lock:
+            subscriptions = list(self._loops.values())
+        for each in subscriptions:
+            each.put(item)
+
+    def subscribe(
+        self, loop: asyncio.AbstractEventLoop | None = None, filter_fn: Filter | None = None
+    ) -> Queue[FfiEvent]:
+        """A queue of the events to come, of those that pass the filter."""
+        queue = Queue[FfiEvent]()
+        self.take_over(queue, loop or asyncio.get_event_loop(), filter_fn)
+        return queue
+
+    def unsubscribe(self, queue: Queue[FfiEvent]) -> None:
+        with self._lock:
+            for loop, subscriptions in self._loops.items():
+                if subscriptions.remove(queue):
+                    if subscriptions.are_none():
+                        del self._loops[loop]
+                    return
+
+    def take_over(
+        self,
+        queue: Queue[FfiEvent],
+        loop: asyncio.AbstractEventLoop,
+        filter_fn: Filter | None,
+    ) -> None:
+        """Goes on with a queue that somebody has already."""
+        with self._lock:
+            subscriptions = self._loops.get(loop)
+            if subscriptions is None:
+                subscriptions = self._loops[loop] = _Subscriptions(loop)
+            subscriptions.add(queue, filter_fn)
+
+    def claim(self, room: rtc.Room) -> None:
+        """Gives a connected room its own events only, until it disconnects. To be called on its
+        loop."""
+        queue: Queue[FfiEvent] = room._ffi_queue  # pyright: ignore[reportPrivateUsage]
+        handle = room._ffi_handle  # pyright: ignore[reportPrivateUsage]
+        participant = room.local_participant._ffi_handle  # pyright: ignore[reportPrivateUsage]
+        with self._lock:
+            for subscriptions in self._loops.values():
+                if handle is not None and subscriptions.has(queue):
+                    subscriptions.claim(queue, handle.handle, participant.handle)
+
+
+class _Subscriptions:
+    """Those who wait for events on one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._events: deque[FfiEvent] = deque()
+        self._woken = False
+        self._lock = threading.Lock()
+        self._calls: dict[int, Queue[FfiEvent]] = {}
+        """Without a filter: calls under way, each waiting for an event with its id."""
+        self._listeners: dict[int, tuple[Queue[FfiEvent], Filter]] = {}
+        """Streams' readers, and rooms that are not claimed."""
+        self._rooms: dict[int, Queue[FfiEvent]] = {}
+        """Claimed, by the handle of the room and by that of its local participant."""
+
+    def are_none(self) -> bool:
+        return not (self._calls or self._listeners or self._rooms)
+
+    def has(self, queue: Queue[FfiEvent]) -> bool:
+        return id(queue) in self._listeners
+
+    def add(self, queue: Queue[FfiEvent], filter_fn: Filter | None) -> None:
+        if filter_fn is None:
+            self._calls[id(queue)] = queue
+        else:
+            self._listeners[id(queue)] = queue, filter_fn
+
+    def claim(self, queue: Queue[FfiEvent], *handles: int) -> None:
+        del self._listeners[id(queue)]
+        self._rooms |= dict.fromkeys(handles, queue)
+
+    def remove(self, queue: Queue[FfiEvent]) -> bool:
+        """Whether it was one of them."""
+        if self._calls.pop(id(queue), None) or self._listeners.pop(id(queue), None):
+            return True
+        claimed = [handle for handle, each in self._rooms.items() if each is queue]
+        for handle in claimed:
+            del self._rooms[handle]
+        return bool(claimed)
+
+    def put(self, event: FfiEvent) -> None:
+        with self._lock:
+            self._events.append(event)
+            if self._woken:
+                return
+            self._woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._deliver_all)
+        except RuntimeError:
+            # The loop was closed by somebody who still waits on it: nobody can hear of this.
+            self._events.clear()
+
+    def _deliver_all(self) -> None:
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+            self._woken = False
+        for event in events:
+            self._deliver(event)
+
+    def _deliver(self, event: FfiEvent) -> None:
+        kind = event.WhichOneof("message")
+        if kind == "room_event":
+            room = self._rooms.get(event.room_event.room_handle)
+        elif kind == "rpc_method_invocation":
+            room = self._rooms.get(event.rpc_method_invocation.local_participant_handle)
+        else:
+            room = None
+        if room is not None:
+            room.put_nowait(event)
+            return
+        if kind not in OF_ROOMS_AND_STREAMS:
+            for queue in list(self._calls.values()):
+                queue.put_nowait(event)
+        if kind in PASSED_ON_BY_ROOMS:
+            for queue in {id(room): room for room in self._rooms.values()}.values():
+                queue.put_nowait(event)
+        for queue, passes in list(self._listeners.values()):
+            if passes(event):
+                queue.put_nowait(event)
+
+
+def install() -> None:
+    """Has the SDK use an EventRouter from now on, and starts its native library.
+
+    Where the SDK is not the one that this was made for, it is left as it is, and the log says so.
+    """
+    client = FfiClient.instance
+    queue: FfiQueue[FfiEvent] | EventRouter = client.queue
+    if isinstance(queue, EventRouter):
+        return
+    methods = {name for name in dir(queue) if not name.startswith("_")}
+    if type(queue) is not FfiQueue or methods != {"put", "subscribe", "unsubscribe"}:
+        logger.warning("an unknown version of the livekit SDK: its events are not routed")
+        return
+    router = EventRouter()
+    with queue._lock:  # pyright: ignore[reportPrivateUsage]
+        for subscriber in queue._subscribers:  # pyright: ignore[reportPrivateUsage]
+            router.take_over(*subscriber)
+        client._queue = router  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+def claim(room: rtc.Room) -> None:
+    """Gives a connected room its own events only, if events are routed."""
+    queue: object = FfiClient.instance.queue
+    if isinstance(queue, EventRouter):
+        queue.claim(room)

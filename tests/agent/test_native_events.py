@@ -1,0 +1,136 @@
+"""Native events go to those they are for; and the SDK is the one that the router was made for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient, FfiQueue
+from livekit.rtc._proto.ffi_pb2 import FfiEvent
+
+from agent.native_events import EventRouter, claim, install
+from tests.agent.conftest import Enter
+from tests.conftest import Join
+
+
+def room_event(handle: int) -> FfiEvent:
+    event = FfiEvent()
+    event.room_event.room_handle = handle
+    event.room_event.disconnected.SetInParent()
+    return event
+
+
+def completion(async_id: int) -> FfiEvent:
+    event = FfiEvent()
+    event.publish_data.async_id = async_id
+    return event
+
+
+def test_the_sdk_is_the_one_that_the_router_was_made_for() -> None:
+    public = {name for name in dir(FfiQueue[FfiEvent]()) if not name.startswith("_")}
+    assert public == {"put", "subscribe", "unsubscribe"}
+    assert public <= set(dir(EventRouter))
+    kinds = {field.name for field in FfiEvent.DESCRIPTOR.oneofs_by_name["message"].fields}
+    assert {"room_event", "rpc_method_invocation", "text_stream_reader_event"} <= kinds
+    assert {"byte_stream_reader_event", "publish_track", "unpublish_track"} <= kinds
+
+
+async def test_calls_hear_of_ends_of_calls_only() -> None:
+    router = EventRouter()
+    call = router.subscribe()
+    router.put(room_event(7))
+    router.put(completion(3))
+    assert await call.get() == completion(3)
+    assert call.empty()
+
+
+async def test_who_has_a_filter_hears_what_passes_it() -> None:
+    router = EventRouter()
+    reader = router.subscribe(filter_fn=lambda event: event.room_event.room_handle == 7)
+    for handle in (6, 7, 8):
+        router.put(room_event(handle))
+    assert await reader.get() == room_event(7)
+    assert reader.empty()
+
+
+async def test_who_has_left_hears_nothing() -> None:
+    router = EventRouter()
+    gone, here = router.subscribe(), router.subscribe()
+    router.put(completion(1))
+    router.unsubscribe(gone)
+    assert await here.get() == completion(1)
+    assert gone.empty()
+
+
+def test_events_for_a_loop_that_was_closed_disturb_nobody() -> None:
+    router = EventRouter()
+    closed = asyncio.new_event_loop()
+    lost = router.subscribe(closed)
+    closed.close()
+
+    async def hear() -> FfiEvent:
+        here = router.subscribe()
+        router.put(completion(1))
+        return await here.get()
+
+    assert asyncio.run(hear()) == completion(1)
+    assert lost.empty()
+
+
+async def test_events_come_in_order_from_another_thread() -> None:
+    router = EventRouter()
+    call = router.subscribe()
+
+    def put_all() -> None:
+        for number in range(1_000):
+            router.put(completion(number))
+
+    await asyncio.to_thread(put_all)
+    assert [(await call.get()).publish_data.async_id for _ in range(1_000)] == list(range(1_000))
+
+
+async def test_a_claimed_room_works_and_hears_of_itself_alone(join: Join) -> None:
+    """Packets, attributes, calls and tracks of a claimed room; and nothing of another one."""
+    install()
+    router = FfiClient.instance.queue
+    assert isinstance(router, EventRouter)
+    room, other = await join("ana"), await join("bob", room="elsewhere")
+    claim(room)
+    heard: list[FfiEvent] = []
+    queue = room._ffi_queue  # pyright: ignore[reportPrivateUsage]
+    put = queue.put_nowait
+
+    def put_and_tell(item: FfiEvent) -> None:
+        heard.append(item)
+        put(item)
+
+    queue.put_nowait = put_and_tell
+
+    await other.local_participant.set_attributes({"a": "b"})
+    await other.local_participant.publish_data(b"for nobody")
+    assert heard == []
+
+    source = rtc.AudioSource(48_000, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("voice", source)
+    async with asyncio.timeout(20):
+        publication = await room.local_participant.publish_track(track)
+        await room.local_participant.unpublish_track(publication.sid)
+    await source.aclose()
+    assert heard
+
+    ended = asyncio.Event()
+    room.on("disconnected", lambda _: ended.set())  # pyright: ignore[reportUnknownLambdaType]
+    async with asyncio.timeout(20):
+        await room.disconnect()
+        await ended.wait()
+
+
+async def test_the_rooms_of_a_worker_are_claimed(enter: Enter) -> None:
+    ana = await enter("ana")
+    router = FfiClient.instance.queue
+    assert isinstance(router, EventRouter)
+    with pytest.raises(rtc.RpcError) as refused:
+        await ana.me.perform_rpc(destination_identity="agent", method="nothing", payload="")
+    assert refused.value.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD
+    assert (await ana.ask("Hello?")).finish_reason == "stop"
