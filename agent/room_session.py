@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from livekit import rtc
@@ -20,7 +19,6 @@ from agent.chat.late_joiners import LateJoiners
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
 from agent.chat.people import Directory, People
-from agent.chat.private_output import reads_headers
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.server_clock import ServerClock
@@ -42,13 +40,14 @@ from agent.rpc.answers import answer_methods
 from agent.rpc.get_history import get_history_tool
 from agent.rpc.messages import message_methods
 from agent.rpc.methods import RpcMethods
+from agent.rpc.private_answers import PrivateAnswers
 from agent.rpc.room_control import RoomControl
 from agent.rpc.set_listening import set_listening_tool
 from agent.rpc.threads import thread_methods
 from agent.settings import Settings
 from agent.voice_switch import VOICE_FAILED, VoiceSwitch
+from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
-from agent.wire.page_packet import send_page
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
 from tools.context import Caller
@@ -97,10 +96,10 @@ class RoomSession:
             ("dispatch metadata", assignment.dispatch_metadata),
         )
         self._room = rtc.Room()
-        self._directory = directory
         self._history = history
         self._files = files
         self._people = People(self._room, directory)
+        self._protocols = ClientProtocols(self._room, directory.get)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
         self._file_inbox = FileInbox(
@@ -207,6 +206,7 @@ class RoomSession:
             self._room,
             self._toolbox,
             [*self._own_methods(), *self._topics.methods()],
+            answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
             max_calls=self._settings.max_rpc_calls,
         )
         methods.register()
@@ -243,8 +243,6 @@ class RoomSession:
         )
 
     def _own_methods(self) -> list[Tool]:
-        reads_alone = partial(reads_headers, self._room, self._directory)
-        send = partial(send_page, self._room)
         control = RoomControl(
             self._assignment.room,
             self._settings.agent_identity,
@@ -253,8 +251,6 @@ class RoomSession:
             self._notices,
             is_for_agent=self._is_to_be_answered,
             max_message_bytes=self._settings.max_message_bytes,
-            reads_alone=reads_alone,
-            send=send,
         )
 
         async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
@@ -262,7 +258,7 @@ class RoomSession:
             return await self._history.page(thread, asker=asker, before=before, limit=limit)
 
         methods = [
-            get_history_tool(self._assignment.room, read, reads_alone=reads_alone, send=send),
+            get_history_tool(self._assignment.room, read),
             *answer_methods(control),
             *message_methods(control),
             *thread_methods(control),
@@ -330,7 +326,7 @@ class RoomSession:
             question.segment_id,
             topics=self._settings.reply_topics,
             notices=self._notices,
-            directory=self._directory,
+            protocols=self._protocols,
             track_sid=self._voice.track_sid,
         )
         self._late_joiners.watch(reply)

@@ -83,6 +83,26 @@ class People:
             lookup.add_done_callback(lambda _: self._lookups.pop(identity, None))
         return await asyncio.shield(lookup)
 
+    async def announced(self, identity: str) -> bool:
+        """Returns when the room knows a participant (True), or would have to know them."""
+        if self.is_known(identity):
+            return True
+        announced = asyncio.Event()
+
+        def on_connected(participant: rtc.RemoteParticipant) -> None:
+            if participant.identity == identity:
+                announced.set()
+
+        self._room.on("participant_connected", on_connected)
+        try:
+            async with asyncio.timeout(ANNOUNCED_WITHIN):
+                await announced.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._room.off("participant_connected", on_connected)
+        return True
+
     async def aclose(self) -> None:
         for lookup in self._lookups.values():
             lookup.cancel()
@@ -110,25 +130,10 @@ class People:
             info = await self._directory.get(identity)
         except _UNAVAILABLE as error:
             logger.info("a participant could not be looked up: %s", type(error).__name__)
-            return await self._announced(identity)
+            if not await self.announced(identity):
+                logger.warning("a participant who wrote was never announced")
+            return self.known(identity)
         return Sender(identity, info.name, is_agent=_is_agent(info.kind))
-
-    async def _announced(self, identity: str) -> Sender:
-        announced = asyncio.Event()
-
-        def on_connected(participant: rtc.RemoteParticipant) -> None:
-            if participant.identity == identity:
-                announced.set()
-
-        self._room.on("participant_connected", on_connected)
-        try:
-            async with asyncio.timeout(ANNOUNCED_WITHIN):
-                await announced.wait()
-        except TimeoutError:
-            logger.warning("a participant who wrote was never announced")
-        finally:
-            self._room.off("participant_connected", on_connected)
-        return self.known(identity)
 
 
 def _is_agent(kind: int) -> bool:

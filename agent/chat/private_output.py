@@ -7,13 +7,9 @@ whole is a data packet, and a text so short that it travels inside its stream's 
 
 from __future__ import annotations
 
-import logging
-
-import aiohttp
-from livekit import api, rtc
+from livekit import rtc
 
 from agent.chat.message import IncomingMessage
-from agent.chat.people import Directory
 from agent.chat.reply_output import (
     SCOPE,
     SEGMENT_ID,
@@ -21,14 +17,9 @@ from agent.chat.reply_output import (
     Ending,
     ReplyOutput,
 )
+from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 from agent.wire.publish import publish
-
-logger = logging.getLogger(__name__)
-
-INLINE_PROTOCOL = 2
-"""client_protocol from which on a client takes a text inside its stream's header
-(livekit-client 2.21; below it, text goes to the whole room in chunks, at any size)."""
 
 MAX_INLINE_BYTES = 10_000
 """Of text in a header. 14,000 bytes with few attributes were measured to fit."""
@@ -97,14 +88,14 @@ class SnapshotOutput(ReplyOutput):
         topics: tuple[str, ...],
         message: IncomingMessage,
         segment_id: str,
-        directory: Directory,
+        protocols: ClientProtocols,
     ) -> None:
         super().__init__("private snapshots")
         self._room = room
         self._topics = topics
         self._message = message
         self._segment_id = segment_id
-        self._directory = directory
+        self._protocols = protocols
         self._suits: bool | None = None
         self._sid: str | None = None
         self._text = ""
@@ -152,22 +143,5 @@ class SnapshotOutput(ReplyOutput):
             self._suits = False
         if self._suits is None:
             self._sid = sid
-            self._suits = await reads_headers(self._room, self._directory, identity)
+            self._suits = await self._protocols.reads_headers(identity)
         return self._suits
-
-
-async def reads_headers(room: rtc.Room, directory: Directory, identity: str) -> bool:
-    """Whether the SDK will put a text for this participant into the header, which is addressed.
-
-    It must know them, and they must have a protocol that reads it there. Otherwise the text goes
-    to everybody in chunks, RPC answers as well.
-    """
-    if identity not in room.remote_participants:
-        return False
-    try:
-        info = await directory.get(identity)
-    except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
-        # Unknown counts as no: the packets reach everybody.
-        logger.info("no private streams: %s", type(error).__name__)
-        return False
-    return info.client_protocol >= INLINE_PROTOCOL

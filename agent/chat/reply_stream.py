@@ -12,7 +12,6 @@ from livekit import rtc
 from agent.chat.answer_copy import AnswerCopy
 from agent.chat.message import Form, IncomingMessage
 from agent.chat.packet_output import PacketOutput
-from agent.chat.people import Directory
 from agent.chat.private_output import PrivatePacketOutput, SnapshotOutput
 from agent.chat.reply_output import (
     SCOPE,
@@ -24,6 +23,7 @@ from agent.chat.reply_output import (
     ReplyOutput,
 )
 from agent.chat.topic_output import TopicOutput
+from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class ReplyStream:
         *,
         topics: tuple[str, ...],
         notices: Notices,
-        directory: Directory,
+        protocols: ClientProtocols,
         track_sid: str | None = None,
     ) -> None:
         """`track_sid`: the track on which the answer is spoken besides, if it is."""
@@ -67,7 +67,7 @@ class ReplyStream:
         self._message = message
         self._track_sid = track_sid
         self._notices = notices
-        self._directory = directory
+        self._protocols = protocols
         self.on_first_text: Callable[[], None] | None = None
         self.asker = message.sender.identity
         self.private = message.private
@@ -208,7 +208,7 @@ class ReplyStream:
         outputs: list[ReplyOutput] = []
         if self.private:
             outputs.append(PrivatePacketOutput(room, topics[0], message, self.segment_id))
-            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, self._directory))
+            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, self._protocols))
         else:
             for index, topic in enumerate(topics):
                 window = MIRROR_WINDOW if index else 0.0

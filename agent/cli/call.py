@@ -33,18 +33,16 @@ def call(
 async def _call(method: str, payload: str, room: str, identity: str, patience: float) -> None:
     from livekit import rtc  # noqa: PLC0415 - see agent/cli/__init__.py
 
+    from agent.cli.method_call import MethodCall  # noqa: PLC0415 - as above
     from agent.cli.room_client import joined  # noqa: PLC0415 - as above
 
     target = find_target(os.environ)
     async with joined(target, room, identity, patience) as client:
         try:
-            answer = await client.room.local_participant.perform_rpc(
-                destination_identity=client.agent,
-                method=method,
-                payload=payload,
-                response_timeout=patience,
-            )
+            answer = await MethodCall(client).perform(method, payload, patience)
         except rtc.RpcError as error:
             data = f"\n{error.data}" if error.data else ""
             raise CommandError(f"{error.code} {error.message}{data}") from error
+        except TimeoutError:
+            raise CommandError(f"the answer was not whole after {patience:g} s") from None
     show(answer)

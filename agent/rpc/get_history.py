@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import Field
 
@@ -11,12 +11,13 @@ from agent.history.history import MAX_PAGE
 from agent.history.message import Attachment, Message, Page, ThreadKey
 from agent.rpc.arguments import caller_of, thread_of
 from agent.rpc.history_errors import told_to_caller
-from agent.wire.envelope import MAX_PACKET_BYTES, encode, split_text
+from agent.rpc.private_answers import MAX_RESPONSE_BYTES
+from agent.wire.envelope import encode, split_text
 from tools.context import ToolContext
 from tools.tool import Tool, tool
 
-PAGE_BYTES = MAX_PACKET_BYTES - 256
-"""Of JSON in a page; the rest is for what a page in a packet has around it."""
+PAGE_BYTES = MAX_RESPONSE_BYTES - 256
+"""Of JSON in the messages of a page; the rest is for what the page has around them."""
 
 REACTION_BYTES = 2_000
 """Of identities in the reactions to one message."""
@@ -25,24 +26,8 @@ ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
 """Reads a page: of a thread, on behalf of an identity, before a cursor, of so many messages."""
 
 
-class SendPage(Protocol):
-    """Sends a page that the answer to a call would show to others; returns the packet's id."""
-
-    async def __call__(self, identity: str, page: dict[str, object]) -> str: ...
-
-
-def get_history_tool(
-    room: str,
-    read: ReadPage,
-    *,
-    reads_alone: Callable[[str], Awaitable[bool]],
-    send: SendPage,
-) -> Tool:
-    """The method for one room.
-
-    Args:
-        reads_alone: whether the answer to a call of this identity reaches nobody else.
-    """
+def get_history_tool(room: str, read: ReadPage) -> Tool:
+    """The method for one room."""
 
     @tool
     async def get_history(
@@ -57,10 +42,7 @@ def get_history_tool(
         caller = caller_of(context)
         key = thread_of("getHistory", room, thread, caller)
         with told_to_caller("before"):
-            page = fit(await read(key, caller.identity, before, limit))
-        if key.owner is None or await reads_alone(caller.identity):
-            return page
-        return {"packet": await send(caller.identity, page)}
+            return fit(await read(key, caller.identity, before, limit))
 
     return get_history
 

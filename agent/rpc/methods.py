@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from livekit import rtc
 
+from agent.rpc.private_answers import PrivateAnswers
 from tools.context import Caller
 from tools.errors import RateLimited, TimedOut, TooLarge, ToolError
 from tools.tool import Tool
@@ -18,8 +19,6 @@ from tools.toolbox import Toolbox
 logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 65_536
-MAX_ANSWER_BYTES = 14_000
-"""Answers above about 14 kB would leave the addressed response for a stream that all can read."""
 
 MAX_MESSAGE_BYTES = 256
 MAX_DATA_BYTES = 15_360
@@ -38,12 +37,19 @@ class RpcMethods:
     """
 
     def __init__(
-        self, room: rtc.Room, toolbox: Toolbox, own: Iterable[Tool] = (), *, max_calls: int
+        self,
+        room: rtc.Room,
+        toolbox: Toolbox,
+        own: Iterable[Tool] = (),
+        *,
+        answers: PrivateAnswers,
+        max_calls: int,
     ) -> None:
         """`own` are methods of the room's own, which the model does not have."""
         self._room = room
         self._toolbox = toolbox
         self._methods = tuple(tool for tool in (*toolbox, *own) if tool.rpc)
+        self._answers = answers
         self._max_calls = max_calls
         self._under_way: Counter[str] = Counter()
 
@@ -89,11 +95,9 @@ class RpcMethods:
         try:
             async with asyncio.timeout(max(invocation.response_timeout - MARGIN, MARGIN)):
                 answer = await tool.call(arguments, self._toolbox.context(caller))
+                return await self._answers.deliver(caller.identity, tool.name, answer)
         except TimeoutError:
             raise TimedOut(f"{tool.name} took longer than the call may") from None
-        if len(answer.encode()) > MAX_ANSWER_BYTES:
-            raise TooLarge(f"The answer is longer than {MAX_ANSWER_BYTES} bytes")
-        return answer
 
 
 def to_rpc_error(error: ToolError) -> rtc.RpcError:

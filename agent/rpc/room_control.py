@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,8 +28,6 @@ class RoomControl:
         agent: the agent's identity.
         is_for_agent: whether a message is to be answered.
         max_message_bytes: of UTF-8 in a message.
-        reads_alone: whether the answer to a call of this identity reaches nobody else.
-        send: sends an answer that would, and returns the packet's id.
     """
 
     room: str
@@ -39,8 +37,6 @@ class RoomControl:
     notices: Notices
     is_for_agent: Callable[[IncomingMessage], bool]
     max_message_bytes: int
-    reads_alone: Callable[[str], Awaitable[bool]]
-    send: Callable[[str, dict[str, object]], Awaitable[str]]
 
     async def find(self, method: str, message_id: str, caller: Caller) -> Named:
         """What an id names, if the caller may do this to it; raises ToolError."""

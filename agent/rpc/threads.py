@@ -18,11 +18,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         await control.conversations.settled()
         with told_to_caller("thread"):
             threads = await control.history.threads(control.room, asker=caller)
-        answer: dict[str, object] = {"threads": [_as_shape(each) for each in threads]}
-        is_private = any(each.key.owner is not None for each in threads)
-        if is_private and not await control.reads_alone(caller):
-            return {"packet": await control.send(caller, answer)}
-        return answer
+        return {"threads": [_as_shape(each) for each in threads]}
 
     @tool
     async def delete_thread(context: ToolContext, thread: ThreadId) -> dict[str, object]:

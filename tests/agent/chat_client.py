@@ -143,6 +143,19 @@ class ChatClient:
             and all(body.get(key) == value for key, value in expected.items())
         ]
 
+    async def ask_method(self, method: str, payload: str = "") -> str:
+        """Calls a method; returns its answer, wherever that came."""
+        response = await self.call(method, payload)
+        if not response.startswith('{"packet":'):
+            return response
+        where = json.loads(response)
+
+        def parts() -> list[dict[str, Any]]:
+            found = [b for t, b in self.packets if t == "rpc" and b["id"] == where["packet"]]
+            return found if len(found) == where["parts"] else []
+
+        return "".join(part["text"] for part in await self.until(parts))
+
     async def call(self, method: str, payload: str = "", *, timeout: float = 10.0) -> str:  # noqa: ASYNC109 - the SDK's own parameter
         return await self.me.perform_rpc(
             destination_identity=AGENT, method=method, payload=payload, response_timeout=timeout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
 from tests.room_server import RoomServerUnderTest
 from tools import TOOLS
+from tools.tool import Tool
 
 _NUMBERS = itertools.count(1)
 
@@ -37,7 +38,7 @@ class Worker:
 class StartWorker(Protocol):
     """Starts a worker with settings besides the usual ones, by their environment variables."""
 
-    async def __call__(self, **environ: str) -> Worker: ...
+    async def __call__(self, *, tools: Sequence[Tool] = TOOLS, **environ: str) -> Worker: ...
 
 
 class Enter(Protocol):
@@ -67,7 +68,7 @@ async def start_worker(
 ) -> AsyncGenerator[StartWorker]:
     async with AsyncExitStack() as stack:
 
-        async def start(**environ: str) -> Worker:
+        async def start(*, tools: Sequence[Tool] = TOOLS, **environ: str) -> Worker:
             number = next(_NUMBERS)
             settings = Settings.from_environment(
                 {
@@ -82,7 +83,7 @@ async def start_worker(
                     **environ,
                 }
             )
-            host = RoomHost(settings, TOOLS)
+            host = RoomHost(settings, tools)
             server = host.agent_server()
             registered = asyncio.Event()
             server.once("worker_registered", lambda _id, _info: registered.set())  # pyright: ignore[reportUnknownLambdaType]

@@ -43,7 +43,7 @@ async def replace(
 
 
 async def get_history(client: ChatClient, **arguments: object) -> dict[str, Any]:
-    return json.loads(await client.call("getHistory", json.dumps(arguments)))
+    return json.loads(await client.ask_method("getHistory", json.dumps(arguments)))
 
 
 async def until_stored(client: ChatClient, message: str, **arguments: object) -> None:
@@ -327,10 +327,6 @@ async def test_a_private_page_reaches_its_owner_alone(
     model.script(Reply(text=f"{MARK} " * 2_000))
     await private_answer(alice, await alice.say("between us", scope="private"))
     page = await get_history(alice, thread="private:alice")
-    if client_protocol < 2:
-        packets = await alice.until(lambda: [b for t, b in alice.packets if t == "history"])
-        assert packets[0]["id"] == page["packet"]
-        page = packets[0]
     assert [each["role"] for each in page["messages"]] == ["user", "assistant"]
     assert page["messages"][1]["text"].startswith(MARK)
     assert (await get_history(bob))["messages"][0]["text"] == "hello everybody"

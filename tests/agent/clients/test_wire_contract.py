@@ -71,6 +71,21 @@ async def test_a_method_is_called(open_client: OpenClient, example: Example) -> 
     assert datetime.fromisoformat(now).tzinfo is not None
 
 
+async def test_a_long_answer_is_put_together(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    client = await open_client("ana")
+    await client.connect()
+    call = {
+        "js": "console.log((await callMethod('riskyOperation', "
+        "{data: 'x'.repeat(40_000)})).length)",
+        "python": "print(len(await call_method('riskyOperation', {'data': 'x' * 40_000})))",
+    }
+    await client.run(example("Answers in packets") + call[language])
+    await client.console.says("pong")
+    await client.console.says(str(len('{"success":true,"result":""}') + 40_000))
+
+
 async def test_the_history_is_read(
     open_client: OpenClient, example: Example, model: DemoModel, language: str
 ) -> None:

@@ -1,0 +1,64 @@
+"""ClientProtocols: what the clients in the room can read, by the server's word."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from livekit import api, rtc
+from livekit.protocol.models import ParticipantInfo
+
+logger = logging.getLogger(__name__)
+
+INLINE_PROTOCOL = 2
+"""client_protocol from which on a client takes a text inside its stream's header
+(livekit-client 2.21; below it, text goes to the whole room in chunks, at any size)."""
+
+MAX_KNOWN = 1_000
+"""Sessions whose protocol is remembered."""
+
+
+class ClientProtocols:
+    """The `client_protocol` of those in the room, which the SDK does not show.
+
+    It is that of a session, so the server is asked once for each.
+
+    Args:
+        look_up: asks the server for a participant of the room, by identity.
+    """
+
+    def __init__(
+        self, room: rtc.Room, look_up: Callable[[str], Awaitable[ParticipantInfo]]
+    ) -> None:
+        self._room = room
+        self._look_up = look_up
+        self._known: OrderedDict[str, int] = OrderedDict()
+
+    async def of(self, identity: str) -> int | None:
+        """Somebody's protocol; None if it cannot be found out."""
+        participant = self._room.remote_participants.get(identity)
+        if participant is not None and participant.sid in self._known:
+            return self._known[participant.sid]
+        try:
+            info = await self._look_up(identity)
+        except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+            logger.info("a client's protocol is not known: %s", type(error).__name__)
+            return None
+        self._known[info.sid] = info.client_protocol
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+        return info.client_protocol
+
+    async def reads_headers(self, identity: str) -> bool:
+        """Whether the SDK will put a short text for this participant into the stream's header,
+        which is addressed.
+
+        It must know them, and they must have a protocol that reads it there. Otherwise the text
+        goes to everybody in chunks.
+        """
+        if identity not in self._room.remote_participants:
+            return False
+        protocol = await self.of(identity)
+        return protocol is not None and protocol >= INLINE_PROTOCOL
