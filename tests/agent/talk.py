@@ -60,7 +60,7 @@ class Talk:
         return str(packets[0]["id"])
 
     async def call(self, method: str, **arguments: object) -> dict[str, Any]:
-        return json.loads(await self.client.call(method, json.dumps(arguments)))
+        return json.loads(await self.client.ask_method(method, json.dumps(arguments)))
 
     async def refused(self, method: str, **arguments: object) -> rtc.RpcError:
         """The error that a call is answered with."""
