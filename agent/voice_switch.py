@@ -92,8 +92,11 @@ class VoiceSwitch:
                     self._voice = await self._open_voice()
                     self._voice.listen_to(self._only)
                 elif not wanted and self._voice is not None:
-                    await self._close_voice(self._voice)
-                    self._voice = None
+                    # Whoever went in mid-sentence has been heard all the same.
+                    await self._voice.until_free()
+                    if not self._has_microphone():
+                        await self._close_voice(self._voice)
+                        self._voice = None
             except Exception:
                 # The boundary around one room's voice: the room goes on in writing, and the next
                 # microphone tries again.

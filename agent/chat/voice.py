@@ -61,6 +61,10 @@ class Voice(Protocol):
         """Listens to one person only; None: to whoever speaks."""
         ...
 
+    async def until_free(self) -> None:
+        """Returns when nobody is being listened to."""
+        ...
+
     async def aclose(self) -> None:
         """Ends it; no session uses it any more."""
         ...

@@ -45,6 +45,8 @@ class Floor(AudioInput):
         self._recognizing = 0
         self._understood_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._free = asyncio.Event()
+        self._free.set()
 
     @property
     def speaker(self) -> Microphone | None:
@@ -55,6 +57,10 @@ class Floor(AudioInput):
     def taken(self) -> bool:
         """Whether somebody is being listened to, or waits to be."""
         return self._holder is not None or self._next() is not None
+
+    async def until_free(self) -> None:
+        """Returns when nobody is being listened to."""
+        await self._free.wait()
 
     async def __anext__(self) -> rtc.AudioFrame:
         return await self._frames.get()
@@ -110,6 +116,7 @@ class Floor(AudioInput):
         """No more audio."""
         self._release()
         self._microphones.clear()
+        self._free.set()
 
     def _may_speak(self, microphone: Microphone) -> bool:
         return self._only is None or microphone.identity == self._only
@@ -127,6 +134,10 @@ class Floor(AudioInput):
             self._release()
         if self._holder is None and (following := self._next()) is not None:
             self._give(following)
+        if self._holder is None:
+            self._free.set()
+        else:
+            self._free.clear()
 
     def _is_over(self, holder: Microphone) -> bool:
         now = time.monotonic()

@@ -98,6 +98,10 @@ class RoomVoice:
         """Listens to one person only; None: to whoever speaks."""
         self._floor.listen_to(identity)
 
+    async def until_free(self) -> None:
+        """Returns when nobody is being listened to."""
+        await self._floor.until_free()
+
     async def aclose(self) -> None:
         """Stops listening and takes the track back; no session uses the voice any more."""
         await self._microphones.aclose()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import pytest
+from livekit import rtc
 
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
@@ -21,13 +22,26 @@ class Person(ChatClient):
         super().__init__()
         self.ears = Ears(self)
         self.microphone = Microphone(self.room)
+        self.room.on("track_published", self._on_published)
+        self.room.on("track_unpublished", self._on_published)
+
+    def _on_published(
+        self, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant
+    ) -> None:
+        self._on_change(publication)
 
 
 class Meet(Protocol):
     """Lets somebody with ears join the test's room, and with a microphone unless told otherwise."""
 
     async def __call__(
-        self, identity: str, *, microphone: bool = True, metadata: str = "", name: str = ""
+        self,
+        identity: str,
+        *,
+        microphone: bool = True,
+        metadata: str = "",
+        name: str = "",
+        worker: Worker | None = None,
     ) -> Person: ...
 
 
@@ -47,18 +61,25 @@ async def speech() -> AsyncGenerator[SpeechServer]:
 
 
 @pytest.fixture
-async def worker(start_worker: StartWorker, speech: SpeechServer) -> Worker:
-    """A worker with the usual settings and the speech service."""
-    return await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
-
-
-@pytest.fixture
-async def meet(enter: Enter, worker: Worker) -> AsyncGenerator[Meet]:
+async def meet(
+    enter: Enter, start_worker: StartWorker, speech: SpeechServer
+) -> AsyncGenerator[Meet]:
     people: list[Person] = []
+    workers: list[Worker] = []
 
     async def join(
-        identity: str, *, microphone: bool = True, metadata: str = "", name: str = ""
+        identity: str,
+        *,
+        microphone: bool = True,
+        metadata: str = "",
+        name: str = "",
+        worker: Worker | None = None,
     ) -> Person:
+        if worker is None and not workers:
+            workers.append(
+                await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+            )
+        worker = worker or workers[0]
         person = Person()
         people.append(person)
         await enter(identity, worker=worker, metadata=metadata, name=name, client=person)

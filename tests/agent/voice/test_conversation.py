@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet
+from tests.agent.voice.speech import RATE, say
 from tests.agent.voice.speech_server import SpeechServer
 
 SUNNY = "The weather in Paris is sunny today."
+STORY = (
+    "Once upon a time there was a small village by the sea. In the village lived an old sailor. "
+    "Every evening the sailor walked to the harbour and looked at the water. "
+    "One day he saw a strange ship with a golden sail, and he wondered who was on board."
+)
 
 
 async def test_a_question_is_answered_aloud_and_in_writing(
     meet: Meet, model: DemoModel, speech: SpeechServer
 ) -> None:
-    model.when("paris", Reply(text=SUNNY))
-    alice = await meet("alice")
+    model.script(Reply(text=SUNNY), Reply(text="You are welcome."))
+    alice = await meet("alice", metadata='{"voice": "sage"}')
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
     assert {"weather", "paris"} <= set(asked.text.split())
     assert asked.sender == "alice"
     assert asked.attributes["lk.transcribed_track_id"] == alice.microphone.sid
     assert asked.attributes["lk.transcription_final"] == "true"
-    answer = await alice.answer_to(asked.attributes["lk.segment_id"])
+    message = asked.attributes["lk.segment_id"]
+    answer = await alice.answer_to(message)
     assert answer.text == SUNNY
     assert answer.finish_reason == "stop"
     assert alice.agent is not None
@@ -29,3 +40,85 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     assert "weather" in heard
     assert "sunny" in heard
     assert speech.spoken == [SUNNY]
+    assert speech.voices == ["sage"]
+    # What is written goes on in the same conversation, and is answered aloud as well.
+    written = await alice.ask("Thank you.")
+    assert written.text == speech.spoken[-1] == "You are welcome."
+    roles = [(each.role, each.text) for each in model.requests[-1].chat.messages[1:]]
+    assert roles == [("user", asked.text), ("assistant", SUNNY), ("user", "Thank you.")]
+    history = json.loads(await alice.call("getHistory"))["messages"]
+    assert [(each["id"], each["text"]) for each in history[:2]] == [
+        (message, asked.text),
+        (answer.attributes["lk.segment_id"], SUNNY),
+    ]
+    assert history[0]["senderId"] == "alice"
+
+
+async def test_who_speaks_interrupts_the_agent_and_only_what_was_heard_is_kept(
+    meet: Meet, model: DemoModel
+) -> None:
+    model.script(Reply(text=STORY), Reply(text=SUNNY))
+    alice = await meet("alice")
+    await alice.microphone.say("please tell me a story")
+    message = (await alice.heard()).attributes["lk.segment_id"]
+    # In its first three seconds it cannot be interrupted: clients learn to cancel the echo.
+    await alice.ears.until_audible(4.5)
+    await alice.microphone.say("what is the weather in Paris")
+    story = await alice.answer_to(message)
+    assert story.finish_reason == "interrupted"
+    assert story.text == STORY  # It was written at once.
+    assert story.trailer is not None
+    kept = STORY.encode()[: int(story.trailer["heard_length"])].decode().strip()
+    assert kept.startswith("Once upon a time")
+    assert "golden sail" not in kept
+    answer = await alice.answer_to((await alice.heard(1)).attributes["lk.segment_id"])
+    assert answer.finish_reason == "stop"
+    context = [each.text for each in model.requests[-1].chat.messages]
+    assert context[2].strip() == kept
+    history = json.loads(await alice.call("getHistory"))["messages"]
+    answers = [each for each in history if each["role"] == "assistant"]
+    assert [each["finishReason"] for each in answers] == ["interrupted", "stop"]
+    assert answers[0]["text"].strip() == kept
+
+
+async def test_of_two_who_speak_at_once_both_are_heard_one_after_the_other(
+    meet: Meet, model: DemoModel
+) -> None:
+    model.when("weather", Reply(text="It is warm."))
+    alice = await meet("alice")
+    bob = await meet("bob", name="Bob B.")
+    first = alice.microphone.begin("what is the weather in Paris")
+    later = np.concatenate([np.zeros(RATE // 2, np.int16), await say("the weather in London")])
+    await bob.microphone.say(later)
+    await first
+    asked = [await alice.heard(), await alice.heard(1)]
+    assert [each.sender for each in asked] == ["alice", "bob"]
+    assert "paris" in asked[0].text
+    assert "london" in asked[1].text
+    assert asked[1].attributes["lk.transcribed_track_id"] == bob.microphone.sid
+    answer = await alice.answer_to(asked[1].attributes["lk.segment_id"])
+    assert answer.text == "It is warm."
+    questions = [each.text for each in model.requests[-1].chat.messages if each.role == "user"]
+    assert questions[-1] == f"Bob B. (bob): {asked[1].text}"
+
+
+async def test_neither_noise_nor_silence_is_a_turn(
+    meet: Meet, model: DemoModel, speech: SpeechServer
+) -> None:
+    model.script(Reply(text="Yes."))
+    alice = await meet("alice")
+    random = np.random.default_rng(2)
+    time = np.arange(RATE) / RATE
+    noise = np.concatenate(
+        [
+            random.normal(0, 2_000, RATE),  # a fan
+            8_000 * np.sin(2 * np.pi * 440 * time),  # a tone
+            np.where(random.random(RATE // 2) > 0.999, 20_000, 0),  # clicks
+            np.zeros(RATE // 2),
+        ]
+    )
+    await alice.microphone.say(noise.astype(np.int16))
+    assert (await alice.ask("Are you there?")).finish_reason == "stop"
+    assert alice.transcripts == []
+    assert speech.understood == []
+    assert len(model.requests) == 1

@@ -1,0 +1,50 @@
+"""Speech recognition or synthesis is away: the room is told, and goes on in writing."""
+
+from __future__ import annotations
+
+from devserver.model import DemoModel, Reply
+from tests.agent.conftest import StartWorker
+from tests.agent.voice.conftest import Meet
+from tests.agent.voice.speech_server import SpeechServer
+
+SUNNY = "The weather in Paris is sunny today. It will be warm in the evening, too."
+
+
+async def test_without_recognition_the_room_is_told_and_the_next_turn_tries_again(
+    meet: Meet, model: DemoModel, speech: SpeechServer
+) -> None:
+    model.script(Reply(text="Hello."))
+    alice = await meet("alice")
+    speech.stt_status = 500
+    await alice.microphone.say("what is the weather in Paris")
+    await alice.notice("voice.failed", part="stt")
+    speech.stt_status = 200
+    await alice.microphone.say("what is the weather in Paris")
+    asked = await alice.heard()
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "Hello."
+    assert len(alice.notices("voice.failed")) == 1
+
+
+async def test_without_synthesis_the_answer_is_written_and_the_next_one_spoken(
+    meet: Meet, start_worker: StartWorker, model: DemoModel, speech: SpeechServer
+) -> None:
+    synced = await start_worker(
+        VOICE_TEXT="synced", STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url
+    )
+    model.script(Reply(text=SUNNY), Reply(text=SUNNY))
+    alice = await meet("alice", worker=synced)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    speech.tts_status = 500
+    written = await alice.ask("What is the weather?")
+    assert written.text == SUNNY
+    assert written.finish_reason == "stop"
+    await alice.notice("voice.failed", part="tts")
+    assert alice.ears.loud_seconds == 0
+    speech.tts_status = 200
+    message = await alice.say("What is the weather?")
+    begun = await alice.begun_answer_to(message)
+    assert begun.text != SUNNY  # It goes out word by word, as it is spoken.
+    assert (await alice.answer_to(message)).text == SUNNY
+    heard = await alice.ears.understood()
+    assert "sunny" in heard
+    assert "evening" in heard

@@ -1,0 +1,86 @@
+"""Microphones come and go, and who is listened to can be chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from livekit import rtc
+
+from devserver.model import DemoModel, Reply
+from tests.agent.conftest import StartWorker
+from tests.agent.voice.conftest import Meet
+from tests.agent.voice.speech import RATE, say
+from tests.agent.voice.speech_server import SpeechServer
+
+
+async def test_a_microphone_that_goes_in_mid_sentence_ends_the_turn(
+    meet: Meet, model: DemoModel
+) -> None:
+    model.script(Reply(text="First."), Reply(text="Second."))
+    alice = await meet("alice")
+    question = await say("what is the weather in Paris")
+    await alice.microphone.say(question[: int(1.5 * RATE)])
+    alice.microphone.track.mute()
+    muted = await alice.heard()
+    assert "weather" in muted.text
+    assert (await alice.answer_to(muted.attributes["lk.segment_id"])).text == "First."
+    alice.microphone.track.unmute()
+    await alice.microphone.say(question[: int(1.5 * RATE)])
+    await alice.microphone.unpublish()
+    unpublished = await alice.heard(1)
+    assert "weather" in unpublished.text
+    assert (await alice.answer_to(unpublished.attributes["lk.segment_id"])).text == "Second."
+    # With the last microphone the voice ends, and the conversation goes on in writing.
+    await alice.until(lambda: alice.agent is not None and not alice.agent.track_publications)
+    written = await alice.ask("And now?")
+    assert "lk.transcribed_track_id" not in written.attributes
+
+
+async def test_the_agent_listens_to_whom_it_is_told(meet: Meet, model: DemoModel) -> None:
+    model.when("", Reply(text="Yes."))
+    alice = await meet("alice")
+    bob = await meet("bob")
+    with pytest.raises(rtc.RpcError, match="nobody") as refused:
+        await bob.call("setListening", '{"identity": "carol"}')
+    assert refused.value.code == 404
+    answer = await bob.call("setListening", '{"identity": "bob"}')
+    assert json.loads(answer) == {"listening": "bob"}
+    await asyncio.gather(
+        alice.microphone.say("what is the weather in Paris"),
+        bob.microphone.say("what is the weather in London"),
+    )
+    assert (await alice.heard()).sender == "bob"
+    await bob.call("setListening", '{"identity": null}')
+    await alice.microphone.say("what is the weather in Paris")
+    asked = await alice.heard(1)
+    assert asked.sender == "alice"
+    assert "london" not in asked.text
+
+
+async def test_voice_can_be_off_or_always_on(
+    meet: Meet, start_worker: StartWorker, speech: SpeechServer, model: DemoModel
+) -> None:
+    model.when("", Reply(text="Yes."))
+    off = await start_worker(VOICE="off")
+    alice = await meet("alice", worker=off)
+    assert alice.agent is not None
+    assert "setListening" not in alice.agent.attributes["agent.ready"]
+    await alice.microphone.say("what is the weather in Paris")
+    answer = await alice.ask("Can you hear me?")
+    assert "lk.transcribed_track_id" not in answer.attributes
+    assert not alice.agent.track_publications
+    assert alice.transcripts == []
+
+
+async def test_a_voice_that_is_always_on_speaks_to_who_only_writes(
+    meet: Meet, start_worker: StartWorker, speech: SpeechServer, model: DemoModel
+) -> None:
+    model.script(Reply(text="The weather is sunny."))
+    on = await start_worker(VOICE="on", TTS_BASE_URL=speech.base_url)
+    alice = await meet("alice", worker=on, microphone=False)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    answer = await alice.ask("Good morning.")
+    assert "lk.transcribed_track_id" in answer.attributes
+    assert "sunny" in await alice.ears.understood()
