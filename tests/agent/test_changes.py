@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import Enter, StartWorker
@@ -224,6 +225,43 @@ async def test_many_changes_at_once_leave_one_answer(
     assert kept[0][1] == "the last edit"
     assert len(kept) == 4
     assert {each["segmentId"] for each in alice.endings(question)} == {answer}
+
+
+async def change_something(talk: Talk, said: list[str], chance: random.Random) -> None:
+    """Does one of the things that people do, whether or not it can be done now."""
+    method = chance.choice(["say", "stopResponse", "regenerate", "editMessage", "deleteMessage"])
+    if method == "say" or not said:
+        said.append(await talk.say(f"question {chance.random()}"))
+        return
+    arguments = {"text": f"edited {chance.random()}"} if method == "editMessage" else {}
+    try:
+        await talk.call(method, messageId=chance.choice(said), **arguments)
+    except rtc.RpcError as error:
+        # Deleted, or not there yet; or there is too much to do for the machine.
+        if error.code not in {404, 503, 504}:
+            raise
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_people_do_at_once_each_message_that_is_left_has_one_answer(
+    enter: Enter, scope: Scope, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - it is to be the same each time
+    alice, bob = Talk(await enter("alice"), scope), Talk(await enter("bob"))
+
+    async def live(talk: Talk) -> None:
+        said: list[str] = []
+        for _ in range(12):
+            await change_something(talk, said, chance)
+
+    async with asyncio.timeout(50):
+        await asyncio.gather(*(live(talk) for talk in (alice, alice, bob, bob)))
+    for talk in (alice, bob):
+        await talk.ask("the last question")
+        kept = await talk.history()
+        questions = [each["id"] for each in kept if each["role"] == "user"]
+        answers = [each["inReplyTo"] for each in kept if each["role"] == "assistant"]
+        assert sorted(answers) == sorted(questions)
 
 
 @pytest.mark.parametrize("change", ["editMessage", "regenerate"])

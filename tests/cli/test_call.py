@@ -15,6 +15,11 @@ async def test_answer_is_printed(agent: CommandLine, room_name: str) -> None:
     assert datetime.fromisoformat(finished.stdout.strip()).tzinfo is not None
 
 
+async def test_the_rooms_own_methods_can_be_called(agent: CommandLine, room_name: str) -> None:
+    finished = await agent.run("call", "stopResponse", "--room", room_name)
+    assert (finished.status, finished.stdout) == (0, '{"stopped":[]}\n')
+
+
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
@@ -26,6 +31,7 @@ async def test_answer_is_printed(agent: CommandLine, room_name: str) -> None:
             ],
         ),
         (("riskyOperation", "data"), ["500 Operation failed"]),
+        (("regenerate", '{"messageId": "unknown"}'), ["404 No such message"]),
         (("nothing",), ["1400 Method not supported at destination"]),
     ],
 )
