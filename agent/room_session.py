@@ -12,6 +12,7 @@ from livekit import rtc
 from livekit.rtc.room import DataStreamOptions
 
 from agent import native_events
+from agent.calls.room_calls import RoomCalls
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
 from agent.chat.inbox import Inbox, InboxLimits
@@ -32,7 +33,7 @@ from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
 from agent.history.history import History
 from agent.history.message import Page, ThreadKey
-from agent.models.assistant import Assistant, function_tools
+from agent.models.assistant import Assistant
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
@@ -50,7 +51,6 @@ from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
-from tools.context import Caller
 from tools.tool import Tool
 from tools.toolbox import Toolbox
 
@@ -145,6 +145,13 @@ class RoomSession:
             self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
         )
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
+        self._calls = RoomCalls(
+            self._room,
+            self._toolbox,
+            notices=self._notices,
+            look_up=directory.get,
+            approval_timeout=settings.approval_timeout,
+        )
         self._clock = ServerClock()
         self._late_joiners = LateJoiners(self._clock)
         self._voice = VoiceSwitch(
@@ -207,6 +214,7 @@ class RoomSession:
             self._toolbox,
             [*self._own_methods(), *self._topics.methods()],
             answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
+            calls=self._calls.calls,
             max_calls=self._settings.max_rpc_calls,
         )
         methods.register()
@@ -288,27 +296,26 @@ class RoomSession:
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
 
+        tools = self._calls.for_conversation()
+
         def open_assistant(
             speaking: Callable[[Mapping[str, Any]], Assistant] | None,
         ) -> Assistant:
             options: dict[str, Any] = {
                 "instructions": self._profile.full_instructions(settings),
                 "model": self._models.open_llm(),
-                "tools": function_tools(self._toolbox, caller),
+                "tools": tools.offered,
                 "retries": settings.llm_retries,
                 "show_files": self._files.model_view.show,
             }
             return speaking(options) if speaking else Assistant(**options)
 
-        def caller() -> Caller | None:
-            asker = conversation.asker
-            return None if asker is None else Caller(asker.identity, asker.name)
-
-        conversation = Conversation(
+        return Conversation(
             open_assistant=open_assistant,
             presence=self._presence,
             open_reply=self._open_reply,
             memory=memory,
+            tools=tools,
             limits=ConversationLimits(
                 pending=settings.max_pending_messages,
                 context_items=settings.max_context_messages,
@@ -317,7 +324,6 @@ class RoomSession:
             interrupt_on_message=settings.interrupt_on_message,
             on_crash=self.close,
         )
-        return conversation
 
     def _open_reply(self, question: Question) -> ReplyStream:
         reply = ReplyStream(

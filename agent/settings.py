@@ -213,6 +213,14 @@ class Settings(BaseModel):
         description="RPC calls one participant may have under way",
     )
 
+    approval_timeout: float = Field(
+        60.0,
+        alias="APPROVAL_TIMEOUT",
+        gt=0,
+        le=600,
+        description="seconds that somebody has to approve a tool",
+    )
+
     attachments_dir: Path = Field(
         Path("data/attachments"),
         alias="ATTACHMENTS_DIR",

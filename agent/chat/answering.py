@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
@@ -14,8 +15,10 @@ from agent.chat.reply_output import FinishReason
 class Answering:
     """One question that is being answered. It can be stopped from its first moment on."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, *, on_stop: Callable[[], None]) -> None:
+        """`on_stop` is called when it is stopped, and at its end."""
         self.question = question
+        self._on_stop = on_stop
         self._handle: SpeechHandle | None = None
         self._stopped: FinishReason | None = None
         self._ended: asyncio.Future[FinishReason] = asyncio.get_running_loop().create_future()
@@ -42,6 +45,7 @@ class Answering:
         """Ends it with this finish reason, unless it ends by itself in this moment."""
         if self._stopped is None:
             self._stopped = reason
+        self._on_stop()
         if self._handle is not None:
             self._handle.interrupt(force=True)
 

@@ -12,6 +12,7 @@ from typing import Any
 from livekit.agents import AgentSession, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
+from agent.calls.conversation_tools import ConversationTools
 from agent.chat.answering import Answering
 from agent.chat.changes import Changes
 from agent.chat.context import Context
@@ -65,13 +66,14 @@ class Conversation:
     hears and speaks as long as the conversation has a voice.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a conversation
         self,
         *,
         open_assistant: OpenAssistant,
         presence: Presence,
         open_reply: Callable[[Question], ReplyStream],
         memory: Memory,
+        tools: ConversationTools,
         limits: ConversationLimits,
         interrupt_on_message: bool,
         on_crash: Callable[[], None],
@@ -80,12 +82,14 @@ class Conversation:
         self._presence = presence
         self._open_reply = open_reply
         self._memory = memory
+        self._tools = tools
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
         self._on_crash = on_crash
         self._waiting = Waiting(limits.pending)
         self._context = Context(limits.context_items)
         self._output = ReplyTextOutput()
+        self._output.on_step = self._on_text
         self._answering: Answering | None = None
         self._remembered = asyncio.Event()
         self.changes = Changes(
@@ -243,7 +247,7 @@ class Conversation:
 
     async def _answer(self, session: AgentSession[None], question: Question) -> None:
         reply = self._open_reply(question)
-        answering = self._answering = Answering(question)
+        answering = self._answering = Answering(question, on_stop=self._tools.cancel)
         self._output.begin(reply)
         if self._session_voice is not None:
             self._session_voice.begin()
@@ -305,6 +309,7 @@ class Conversation:
         self, session: AgentSession[None], answering: Answering, reply: ReplyStream
     ) -> FinishReason:
         message = answering.question.message
+        await self._offer_tools(message)
         agent = session.current_agent
         before = self._context.before(message)
         await agent.update_chat_ctx(before)
@@ -329,8 +334,22 @@ class Conversation:
             return "error"
         return "length" if finish_reasons.last == "length" else "stop"
 
+    async def _offer_tools(self, message: IncomingMessage) -> None:
+        await self._tools.begin_turn(
+            message.sender.identity,
+            message.sender.name,
+            message_id=message.id,
+            private=message.private,
+            on_call=lambda: self._presence.set(self, "thinking"),
+        )
+
+    def _on_text(self) -> None:
+        # Text that was said before a call may be captured after the call has begun.
+        if not self._tools.busy:
+            self._presence.set(self, "speaking")
+
     def _on_first_text(self, question: Question) -> None:
-        self._presence.set(self, "speaking")
+        self._on_text()
         self._memory.begun(question)
 
     def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from livekit.agents.voice.io import TextOutput
 
 from agent.chat.reply_stream import ReplyStream
 
 
 class ReplyTextOutput(TextOutput):
-    """AgentSession's output for text. `reply` is the answer that the text belongs to.
+    """AgentSession's output for text. `reply` is the answer that the text belongs to, `on_step` is
+    told of the first text of each further step.
 
     The session flushes after each step of an answer with tool calls; the steps are one answer to
     the reader, with a blank line between them.
@@ -17,6 +20,7 @@ class ReplyTextOutput(TextOutput):
     def __init__(self) -> None:
         super().__init__(label="reply stream", next_in_chain=None)
         self.reply: ReplyStream | None = None
+        self.on_step: Callable[[], None] | None = None
         self._step_ended = False
 
     async def capture_text(self, text: str) -> None:
@@ -27,8 +31,11 @@ class ReplyTextOutput(TextOutput):
         """Takes the next piece of text."""
         if self.reply is None:
             return
-        if self._step_ended and text and self.reply.started:
-            self.reply.push("\n\n")
+        if self._step_ended and text:
+            if self.reply.started:
+                self.reply.push("\n\n")
+            if self.on_step is not None:
+                self.on_step()
         self._step_ended = False
         self.reply.push(text)
 

@@ -9,11 +9,6 @@ from typing import Any
 
 from livekit.agents import Agent, APIError, APITimeoutError, ModelSettings, llm
 
-from tools.context import Caller
-from tools.errors import ToolError
-from tools.tool import Tool
-from tools.toolbox import Toolbox
-
 logger = logging.getLogger(__name__)
 
 ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
@@ -35,11 +30,11 @@ class Assistant(Agent):
         *,
         instructions: str,
         model: llm.LLM[Any],
-        tools: list[llm.Tool | llm.Toolset],
+        tools: llm.Toolset,
         retries: int,
         show_files: ShowFiles,
     ) -> None:
-        super().__init__(instructions=instructions, llm=model, tools=tools)
+        super().__init__(instructions=instructions, llm=model, tools=[tools])
         self._retries = retries
         self._show_files = show_files
 
@@ -66,29 +61,3 @@ class Assistant(Agent):
                 await asyncio.sleep(RETRY_DELAY)
             else:
                 return
-
-
-def function_tools(
-    toolbox: Toolbox, caller: Callable[[], Caller | None]
-) -> list[llm.Tool | llm.Toolset]:
-    """The model's door to the tools; RPC is the other (agent.rpc).
-
-    `caller` tells for whom the model works at that moment. What a tool may not tell anyone it
-    does not tell the model either: see tools.errors.
-    """
-    return [_function_tool(tool, toolbox, caller) for tool in toolbox]
-
-
-def _function_tool(tool: Tool, toolbox: Toolbox, caller: Callable[[], Caller | None]) -> llm.Tool:
-    async def call(raw_arguments: dict[str, object]) -> str:
-        try:
-            return await tool.call(raw_arguments, toolbox.context(caller()))
-        except ToolError as error:
-            raise llm.ToolError(str(error)) from error
-
-    schema: dict[str, Any] = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.json_schema(),
-    }
-    return llm.function_tool(call, raw_schema=schema)

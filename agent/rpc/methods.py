@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from livekit import rtc
 
+from agent.calls.tool_calls import ToolCalls
 from agent.rpc.private_answers import PrivateAnswers
-from tools.context import Caller
 from tools.errors import RateLimited, TimedOut, TooLarge, ToolError
 from tools.tool import Tool
 from tools.toolbox import Toolbox
@@ -42,12 +42,13 @@ class RpcMethods:
         toolbox: Toolbox,
         own: Iterable[Tool] = (),
         *,
+        calls: ToolCalls,
         answers: PrivateAnswers,
         max_calls: int,
     ) -> None:
         """`own` are methods of the room's own, which the model does not have."""
         self._room = room
-        self._toolbox = toolbox
+        self._calls = calls
         self._methods = tuple(tool for tool in (*toolbox, *own) if tool.rpc)
         self._answers = answers
         self._max_calls = max_calls
@@ -90,12 +91,11 @@ class RpcMethods:
 
     async def _answer(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
         arguments = tool.parse_payload(invocation.payload)
-        participant = self._room.remote_participants.get(invocation.caller_identity)
-        caller = Caller(invocation.caller_identity, participant.name if participant else "")
         try:
             async with asyncio.timeout(max(invocation.response_timeout - MARGIN, MARGIN)):
-                answer = await tool.call(arguments, self._toolbox.context(caller))
-                return await self._answers.deliver(caller.identity, tool.name, answer)
+                caller = invocation.caller_identity
+                answer = await self._calls.by_rpc(tool, arguments, caller)
+                return await self._answers.deliver(caller, tool.name, answer)
         except TimeoutError:
             raise TimedOut(f"{tool.name} took longer than the call may") from None
 

@@ -18,7 +18,7 @@ from agent.hosting import RoomHost
 from agent.settings import Settings
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
-from tests.room_server import RoomServerUnderTest
+from tests.room_server import Grant, RoomServerUnderTest
 from tools import TOOLS
 from tools.tool import Tool
 
@@ -53,6 +53,8 @@ class Enter(Protocol):
         metadata: str = "",
         name: str = "",
         client: ChatClient | None = None,
+        attributes: dict[str, str] | None = None,
+        **grants: Grant,
     ) -> ChatClient: ...
 
 
@@ -116,12 +118,15 @@ async def enter(
         metadata: str = "",
         name: str = "",
         client: ChatClient | None = None,
+        attributes: dict[str, str] | None = None,
+        **grants: Grant,
     ) -> ChatClient:
         if worker is None and not workers:
             workers.append(await start_worker())
         elif worker is not None and worker not in workers:
             workers.append(worker)
-        token = room_server.access_token(identity, room_name).with_name(name)
+        token = room_server.access_token(identity, room_name, **grants).with_name(name)
+        token = token.with_attributes(attributes or {})
         dispatch = api.RoomAgentDispatch(agent_name=workers[-1].name, metadata=metadata)
         token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
         client = client or ChatClient()

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from livekit import api
 
-from devserver.model import DemoModel, Reply
+from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.node import run_node
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker
 from tests.room_server import RoomServerUnderTest
+from tools.tool import tool
 
 DOCUMENT = "wire-contract.md"
 
@@ -149,3 +150,32 @@ async def test_a_dispatch_may_have_metadata(
     (dispatch,) = [each for each in dispatches if each.agent_name == "support"]
     assert json.loads(dispatch.metadata)["language"] == "French"
     await lk_api.room.delete_room(api.DeleteRoomRequest(room="demo"))
+
+
+async def test_a_tool_is_approved(
+    open_client: OpenClient,
+    example: Example,
+    start_worker: StartWorker,
+    model: DemoModel,
+    language: str,
+) -> None:
+    @tool(needs_approval=True)
+    async def send_mail(to: str) -> str:
+        """Send a mail."""
+        return f"sent to {to}"
+
+    client = await open_client("ana", worker=await start_worker(tools=[send_mail]))
+    yes = {
+        "js": "window.confirm = (question) => { console.log(question); return true; };",
+        "python": "def input(question):\n    print(question)\n    return 'y'",
+    }
+    await client.connect()
+    await client.run(yes[language])
+    await client.run(example("Approving tools"))
+    model.script(Reply(tool_calls=[tool_call("sendMail", '{"to":"bob"}')]), Reply("Sent."))
+    await client.run(example("Streams to the room"))
+    await client.run(example("Text streams"))
+    assert "bob" in await client.console.says("sendMail")
+    await client.console.says("Sent.")
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told == "sent to bob"

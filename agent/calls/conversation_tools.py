@@ -1,0 +1,73 @@
+"""ConversationTools: what the model may use in one conversation, turn by turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from agent.calls.callers import Callers
+from agent.calls.tool_calls import ToolCalls
+from agent.calls.turn import Turn
+from agent.models.offered_tools import OfferedTools
+from tools.errors import Unavailable
+from tools.tool import Tool
+from tools.toolbox import Toolbox
+
+
+class ConversationTools:
+    """Offers the model those of the room's tools that whom it answers may use.
+
+    What changes meanwhile takes effect with the next turn.
+    """
+
+    def __init__(self, toolbox: Toolbox, calls: ToolCalls, callers: Callers) -> None:
+        self.offered = OfferedTools()
+        self._toolbox = toolbox
+        self._calls = calls
+        self._callers = callers
+        self._under_way: set[asyncio.Task[str]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call of the model's is under way."""
+        return bool(self._under_way)
+
+    def cancel(self) -> None:
+        """Gives up the calls that are under way: the session would wait for them."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def begin_turn(
+        self,
+        identity: str,
+        name: str,
+        *,
+        message_id: str,
+        private: bool,
+        on_call: Callable[[], None],
+    ) -> None:
+        """Gets the tools ready for the answer to a message.
+
+        Args:
+            identity: whose message it is.
+            on_call: told whenever the model calls a tool.
+        """
+        turn = Turn(await self._callers.find(identity, name), message_id, private)
+
+        async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
+            task = asyncio.create_task(
+                self._calls.by_model(tool, arguments, turn), name=f"tool {tool.name}"
+            )
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            on_call()
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+            if task.cancelled():
+                raise Unavailable("The call was cancelled")
+            return task.result()
+
+        self.offered.offer((tool for tool in self._toolbox if tool.allows(turn.caller)), call)
