@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from livekit import rtc
@@ -19,6 +19,7 @@ from agent.chat.inbox import Inbox, InboxLimits
 from agent.chat.late_joiners import LateJoiners
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
+from agent.chat.own_answers import OwnAnswers
 from agent.chat.people import Directory, People
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
@@ -55,9 +56,6 @@ from tools.tool import Tool
 from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
-
-MAX_OWN_SEGMENTS = 1_000
-"""Ids of the agent's answers that are remembered to recognise replies to them."""
 
 PAYLOAD_MARGIN = 65_536
 """Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
@@ -116,6 +114,7 @@ class RoomSession:
             notices=self._notices,
             deliver=self._take_note,
         )
+        self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
         self._inbox = Inbox(
             self._room,
             people=self._people,
@@ -126,18 +125,21 @@ class RoomSession:
                 silence=settings.stream_timeout,
             ),
             notices=self._notices,
-            attached=self._file_inbox.attached,
+            complete=self._complete,
             deliver=self._deliver,
         )
         self._is_for_agent = ReplyTest(
             self._profile.reply_policy or settings.reply_policy,
             (settings.agent_display_name, settings.agent_identity, settings.agent_name),
+            self._people,
+            self._own_answers,
         )
         self._conversations = Conversations(
             history,
             assignment.room,
             Sender(settings.agent_identity, settings.agent_display_name, is_agent=True),
             open_conversation=self._open_conversation,
+            refuse=self._refuse,
             is_present=self._people.is_known,
         )
         self._channel = DataChannel(self._room, people=self._people, notices=self._notices)
@@ -161,7 +163,6 @@ class RoomSession:
             open_voice=self._open_voice,
             close_voice=self._close_voice,
         )
-        self._own_segments: OrderedDict[str, None] = OrderedDict()
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -230,7 +231,7 @@ class RoomSession:
         await self._file_inbox.aclose()
         await self._people.aclose()
         for message in await self._conversations.aclose():
-            self._notices.refuse(message.sender.identity, _LEAVING, message.id)
+            self._refuse(message, _LEAVING)
         await self._late_joiners.aclose()
         await self._voice.aclose()
         if self._room.isconnected():
@@ -257,7 +258,7 @@ class RoomSession:
             self._history,
             self._conversations,
             self._notices,
-            is_for_agent=self._is_to_be_answered,
+            is_for_agent=self._is_for_agent,
             max_message_bytes=self._settings.max_message_bytes,
         )
 
@@ -275,10 +276,22 @@ class RoomSession:
             methods.append(set_listening_tool(self._people.is_known, self._voice.listen_to))
         return methods
 
+    async def _complete(
+        self, message: IncomingMessage, attached_streams: Sequence[str]
+    ) -> IncomingMessage:
+        """A message with its files, and known for a reply if it is one; raises Refusal."""
+        if not self._is_for_agent(message):
+            await self._own_answers.look_up(message)
+        if not attached_streams:
+            return message
+        sender = message.sender.identity
+        attachments = await self._file_inbox.attached(sender, attached_streams)
+        return replace(message, attachments=attachments)
+
     def _deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
         conversation = self._conversations.of(message)
-        if self._is_to_be_answered(message):
+        if self._is_for_agent(message):
             conversation.submit(message)
         else:
             conversation.overhear(message)
@@ -286,12 +299,6 @@ class RoomSession:
     def _take_note(self, message: IncomingMessage) -> None:
         """Hands on a message that is not to be answered, such as a file; raises Refusal."""
         self._conversations.of(message).overhear(message)
-
-    def _is_to_be_answered(self, message: IncomingMessage) -> bool:
-        replied_to_agent = message.reply_to in self._own_segments
-        return self._is_for_agent(
-            message, people=self._people.count, replied_to_agent=replied_to_agent
-        )
 
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
@@ -336,9 +343,7 @@ class RoomSession:
             track_sid=self._voice.track_sid,
         )
         self._late_joiners.watch(reply)
-        self._own_segments[reply.segment_id] = None
-        if len(self._own_segments) > MAX_OWN_SEGMENTS:
-            self._own_segments.popitem(last=False)
+        self._own_answers.add(reply.segment_id)
         return reply
 
     async def _open_voice(self) -> Voice:
@@ -375,7 +380,10 @@ class RoomSession:
         try:
             self._deliver(message)
         except Refusal as refusal:
-            self._notices.refuse(message.sender.identity, refusal, message.id)
+            self._refuse(message, refusal)
+
+    def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
+        self._notices.refuse(message.sender.identity, refusal, message.id)
 
     def _on_voice_failure(self, part: str) -> None:
         self._notices.tell(None, VOICE_FAILED, _VOICE_FAILURES[part], part=part)

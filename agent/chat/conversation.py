@@ -92,6 +92,7 @@ class Conversation:
         self._output.on_step = self._on_text
         self._answering: Answering | None = None
         self._remembered = asyncio.Event()
+        self._recalling: asyncio.Task[None] | None = None
         self.changes = Changes(
             memory=memory,
             waiting=self._waiting,
@@ -185,12 +186,25 @@ class Conversation:
             self._on_crash()
 
     async def _answer_all(self) -> None:
+        await self._remember()
+        try:
+            while True:
+                await self._answer_some()
+        finally:
+            if self._recalling is not None:
+                self._recalling.cancel()
+
+    async def _remember(self) -> None:
+        """Gets back what was said in former times; later, if the store is away now."""
         past = await self._memory.recall(self._limits.context_items * 3 // 4)
-        self._waiting.add_older(past.questions)
-        self._context.restore(past.turns)
+        if past is None:
+            self._recalling = asyncio.create_task(self._memory.recallable(), name="recall")
+            self._recalling.add_done_callback(lambda _: self._waiting.wake())
+        else:
+            self._recalling = None
+            self._waiting.add_older(past.questions)
+            self._context.restore(past.turns)
         self._remembered.set()
-        while True:
-            await self._answer_some()
 
     async def _answer_some(self) -> None:
         """Answers with one session until it is time for a fresh one.
@@ -226,6 +240,8 @@ class Conversation:
                     and len(session.history.items) <= self._limits.context_items
                 )
             ):
+                if self._recalling is not None and self._recalling.done():
+                    await self._remember()
                 if (question := await self._next()) is not None:
                     await self._answer(session, question)
                     answers += 1
@@ -239,6 +255,8 @@ class Conversation:
             if waiting is None:
                 return None
             question = await self._memory.begin(waiting)
+            if self._recalling is not None and self._recalling.done():
+                return None
             if not self._waiting.take(waiting):
                 continue  # It was changed or withdrawn meanwhile.
             if question is not None:
@@ -283,7 +301,9 @@ class Conversation:
             return False
         self._context.note(begun.message)
         reply = self._open_reply(begun)
-        await reply.finish(self._keep_ending(begun, reply, "cancelled"))
+        ending = self._keep_ending(begun, reply, "cancelled")
+        await self._memory.settled()
+        await reply.finish(ending)
         return True
 
     def _heard(self, answering: Answering) -> str | None:

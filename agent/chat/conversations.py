@@ -16,7 +16,7 @@ from agent.chat.message import IncomingMessage, Sender
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
-from agent.history.message import ThreadKey
+from agent.history.message import ThreadKey, Unanswered
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class Conversations:
 
     Args:
         open_conversation: makes one that is not started, with its memory.
+        refuse: tells the sender of a message why it is not accepted.
         is_present: whether somebody is in the room.
     """
 
@@ -43,17 +44,20 @@ class Conversations:
         agent: Sender,
         *,
         open_conversation: Callable[[Memory], Conversation],
+        refuse: Callable[[IncomingMessage, Refusal], None],
         is_present: Callable[[str], bool],
     ) -> None:
         self._history = history
         self._room = room
         self._agent = agent
         self._open_conversation = open_conversation
+        self._refuse = refuse
         self._is_present = is_present
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._resuming: asyncio.Task[None] | None = None
 
     def of(self, message: IncomingMessage) -> Conversation:
         """The conversation that a message belongs to; raises Refusal (400)."""
@@ -73,8 +77,8 @@ class Conversations:
 
     def resume_private(self) -> None:
         """Opens the private conversations in which those who are here wait for an answer."""
-        if self._started:
-            self._run(self._resume_private(), "resume private conversations")
+        if self._started and (self._resuming is None or self._resuming.done()):
+            self._resuming = self._run(self._resume_private(), "resume private conversations")
 
     def under_way(self, owner: str | None) -> list[Question]:
         """What is being answered or waits, in the room's conversation or a private one."""
@@ -121,6 +125,8 @@ class Conversations:
         """Ends all of them; returns the messages that are left without an answer."""
         self._started = False
         self._closing.set()
+        if self._resuming is not None:
+            self._resuming.cancel()
         unanswered = await asyncio.gather(
             *(conversation.aclose() for conversation in self._conversations.values())
         )
@@ -134,7 +140,8 @@ class Conversations:
                 thread = ThreadKey(self._room, owner)
             except InvalidValueError as error:
                 raise Refusal(400, f"{error}.") from None
-            conversation = self._open_conversation(Memory(self._history, thread, self._agent))
+            memory = Memory(self._history, thread, self._agent, refuse=self._refuse)
+            conversation = self._open_conversation(memory)
             self._conversations[owner] = conversation
             if self._started:
                 conversation.start()
@@ -150,11 +157,16 @@ class Conversations:
                 await conversation.aclose()
 
     async def _resume_private(self) -> None:
-        try:
-            waiting = await self._history.unanswered(self._room)
-        except HistoryError as error:
-            logger.warning("private conversations are not resumed: %s", error)
-            return
+        waiting: tuple[Unanswered, ...] | None = None
+        while waiting is None:
+            await self._history.available()
+            try:
+                waiting = await self._history.unanswered(self._room)
+            except UnavailableError as error:
+                logger.warning("private conversations are resumed later: %s", error)
+            except HistoryError as error:
+                logger.warning("private conversations are not resumed: %s", error)
+                return
         for owner in {each.message.thread.owner for each in waiting}:
             if owner is not None and self._started and self._is_present(owner):
                 self._of(owner)

@@ -7,17 +7,17 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from agent.chat.arrival_order import ArrivalOrder, Turn
-from agent.chat.message import Form, IncomingMessage
+from agent.chat.message import Form, IncomingMessage, id_was_used
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
-from agent.history.message import MAX_ID_LENGTH, Attachment
+from agent.history.message import MAX_ID_LENGTH
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -35,9 +35,9 @@ ATTACHMENTS = "attachments"
 """Attribute of a text stream: ids of byte streams, separated by commas. Not every SDK can set the
 header's own `attached_stream_ids`."""
 
-AttachedFiles = Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]]
-"""The files of a sender's identity by the ids of their streams, when they are there; may raise
-Refusal."""
+Complete = Callable[[IncomingMessage, Sequence[str]], Awaitable[IncomingMessage]]
+"""Finds out what else belongs to a message: whether it replies to the agent, and its files, by the
+ids of their streams, when they are there. May raise Refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Inbox:
         topics: tuple[str, ...],
         limits: InboxLimits,
         notices: Notices,
-        attached: AttachedFiles,
+        complete: Complete,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._room = room
@@ -79,9 +79,9 @@ class Inbox:
         self._topics = topics
         self._limits = limits
         self._notices = notices
-        self._attached = attached
+        self._complete = complete
         self._deliver = deliver
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._order = ArrivalOrder(PATIENCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,7 +101,7 @@ class Inbox:
     def take(self, message: IncomingMessage, attached_streams: Sequence[str] = ()) -> None:
         """Takes a message that came whole, in a packet, with its files. Raises Refusal."""
         sender = message.sender.identity
-        if attached_streams or self._order.waiting(sender):
+        if attached_streams or message.reply_to or self._order.waiting(sender):
             self._start(sender, lambda turn: self._take_in_turn(message, attached_streams, turn))
         else:
             self._accept(message)
@@ -131,11 +131,11 @@ class Inbox:
     async def _take_in_turn(
         self, message: IncomingMessage, attached_streams: Sequence[str], turn: Turn
     ) -> None:
-        """A message that came behind others of its sender's that are still being read."""
+        """A message with more than its text, or behind others of its sender's."""
         sender = message.sender.identity
         await self._order.forerunners(sender, turn)
         try:
-            await self._accept_with_files(message, attached_streams)
+            await self._accept_completed(message, attached_streams)
         except Refusal as refusal:
             self._notices.refuse(sender, refusal, message.id)
 
@@ -155,7 +155,7 @@ class Inbox:
                 private=attributes.get(SCOPE) == PRIVATE,
                 reply_to=_id(attributes.get("in_reply_to")),
             )
-            await self._accept_with_files(message, _attached_streams(info))
+            await self._accept_completed(message, _attached_streams(info))
         except Refusal as refusal:
             self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         except StreamError as error:
@@ -183,15 +183,17 @@ class Inbox:
             if size > self._limits.message_bytes:
                 raise self._too_large()
 
-    async def _accept_with_files(self, message: IncomingMessage, stream_ids: Sequence[str]) -> None:
-        """Accepts a message when its files are there; raises Refusal."""
-        if stream_ids and not message.sender.is_agent:
-            attachments = await self._attached(message.sender.identity, stream_ids)
-            message = replace(message, attachments=attachments)
-        self._accept(message)
+    async def _accept_completed(self, message: IncomingMessage, stream_ids: Sequence[str]) -> None:
+        """Accepts a message when all that belongs to it is there; raises Refusal."""
+        if not message.sender.is_agent:
+            self._accept(await self._complete(message, stream_ids))
 
     def _accept(self, message: IncomingMessage) -> None:
-        """Delivers a message that has not been seen before; raises Refusal."""
+        """Delivers a message that has not been seen before; raises Refusal.
+
+        A repetition is what came again with its text: the copy of another form, or a client's
+        second attempt. Another text under an id that was used is none, and would be lost.
+        """
         if message.sender.is_agent:
             return
         if not message.text.strip() and not message.attachments:
@@ -199,11 +201,14 @@ class Inbox:
         if len(message.text.encode(errors="replace")) > self._limits.message_bytes:
             raise self._too_large()
         key = (message.sender.identity, message.id)
+        content = hash((message.text, message.private))
         if key in self._seen:
+            if self._seen[key] != content:
+                raise id_was_used()
             return
         self._deliver(message)
         # Only now: a message that was refused may be sent again under its id.
-        self._seen[key] = None
+        self._seen[key] = content
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
 

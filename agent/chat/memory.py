@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from agent.chat.message import Form, IncomingMessage, Key, Sender
+from agent.chat.message import Form, IncomingMessage, Key, Sender, id_was_used
 from agent.chat.reply_output import Ending
-from agent.history.errors import HistoryError, InvalidValueError
+from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import FinishReason, Message, MessageKey, ThreadKey, Unanswered
 from agent.wire.refusal import Refusal
@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 RECALL_TIMEOUT = 5.0
-"""Seconds after which a conversation begins without its past."""
+"""Seconds after which a conversation begins without its past, for the moment."""
+
+RECALL_PAUSE = 30.0
+"""Seconds after which a slow store is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,20 @@ class Memory:
     on: a message that cannot be kept is answered all the same.
     """
 
-    def __init__(self, history: History, thread: ThreadKey, agent: Sender) -> None:
+    def __init__(
+        self,
+        history: History,
+        thread: ThreadKey,
+        agent: Sender,
+        *,
+        refuse: Callable[[IncomingMessage, Refusal], None],
+    ) -> None:
+        """`refuse` tells the sender of a message why it is not accepted."""
         self._history = history
         self._thread = thread
         self._agent = agent
+        self._refuse = refuse
+        self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
 
     def keep(self, message: IncomingMessage) -> Question:
@@ -129,17 +142,29 @@ class Memory:
             # Not gathered: they are not cancelled with the one who waits.
             await asyncio.wait(self._writes)
 
-    async def recall(self, max_items: int) -> Past:
-        """The last turns, of so many messages and answers at most, and what awaits an answer."""
+    async def recall(self, max_items: int) -> Past | None:
+        """The last turns, of so many messages and answers at most, and what awaits an answer.
+
+        None if the store does not say now: `recallable` tells when to ask it again.
+        """
         try:
             async with asyncio.timeout(RECALL_TIMEOUT):
                 # In this order: what is answered in between is a turn, and `begin` finds out.
                 questions = await self._unanswered()
                 return Past(await self._turns(max_items), questions)
+        except (UnavailableError, TimeoutError) as error:
+            _log(error, "a conversation goes on without its past for the moment")
+            self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
+            return None
         except Exception as error:
             # The boundary of the history: the conversation begins without its past.
             _log(error, "a conversation begins without its past")
             return Past()
+
+    async def recallable(self) -> None:
+        """Returns when it is worth while to ask for the past again."""
+        await asyncio.sleep(self._recall_pause)
+        await self._history.available()
 
     async def ask_again(
         self, message: Key, text: str | None = None, *, awaits_answer: bool = True
@@ -220,7 +245,22 @@ class Memory:
             )
         except InvalidValueError as error:
             raise Refusal(400, f"{error}.") from None
-        return self._start(_attempt(self._history.add_message(kept), True))
+        return self._start(self._add_new(message, kept))
+
+    async def _add_new(self, message: IncomingMessage, kept: Message) -> bool:
+        """Stores a message; False if it is a repetition, or another one has its id.
+
+        Of the latter its sender is told: it has no answer. What was edited since cannot be told
+        from a repetition.
+        """
+        is_new = await _attempt(self._history.add_message(kept), True)
+        if not is_new:
+            find = self._history.find(kept.thread.room, kept.id, asker=kept.sender_id)
+            for former in await _attempt(find, ()):
+                is_other = former.text != kept.text and former.edited_at is None
+                if former.key == kept.key and is_other:
+                    self._refuse(message, id_was_used())
+        return is_new
 
     def _answer(
         self, question: Question, text: str = "", finish_reason: FinishReason | None = None

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from agent.history.message import Attachment
+from agent.wire.refusal import Refusal
 
 LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
 """Where livekit's components sent chat packets before text streams (components-core, chat.ts)."""
@@ -70,3 +71,12 @@ class IncomingMessage:
     @property
     def key(self) -> Key:
         return self.sender.identity, self.id
+
+
+def id_was_used() -> Refusal:
+    """What the sender is told of a message under the id of another one of theirs."""
+    return Refusal(
+        409,
+        "Another message of yours has this id. Send it under a new one; editMessage changes the "
+        "text of one that was sent.",
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from agent.chat.message import IncomingMessage
+from agent.chat.own_answers import OwnAnswers
+from agent.chat.people import People
 from agent.settings import ReplyPolicy
 
 
@@ -15,14 +17,24 @@ class ReplyTest:
     Private messages are always for the agent. A name counts as a word of its own, in any case.
     """
 
-    def __init__(self, policy: ReplyPolicy, names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        policy: ReplyPolicy,
+        names: tuple[str, ...],
+        people: People,
+        own_answers: OwnAnswers,
+    ) -> None:
         self._policy = policy
+        self._people = people
+        self._own_answers = own_answers
         words = "|".join(re.escape(name) for name in names if name)
         self._named = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
-    def __call__(self, message: IncomingMessage, *, people: int, replied_to_agent: bool) -> bool:
+    def __call__(self, message: IncomingMessage) -> bool:
         if message.private or self._policy == "always":
             return True
-        if self._policy == "auto" and people <= 1:
+        if self._policy == "auto" and self._people.count <= 1:
             return True
-        return replied_to_agent or self._named.search(message.text) is not None
+        if message.reply_to in self._own_answers:
+            return True
+        return self._named.search(message.text) is not None

@@ -66,6 +66,9 @@ class DurableHistory:
         self._patience = patience
         self._first_pause = first_pause
         self._away = False
+        self._available = asyncio.Event()
+        self._available.set()
+        # Cleared while the last of what was kept is being written.
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self._migrated = False
@@ -82,12 +85,15 @@ class DurableHistory:
 
     @property
     def healthy(self) -> bool:
-        return not self._away and self._caught_up.is_set()
+        return self._available.is_set()
 
     @property
     def waiting(self) -> int:
         """Writes that are not in the database yet."""
         return len(self._backlog) + len(self._writing)
+
+    async def available(self) -> None:
+        await self._available.wait()
 
     async def written(self) -> None:
         """Returns when the database has all that was kept, however long it is away."""
@@ -234,6 +240,7 @@ class DurableHistory:
             self._task = asyncio.create_task(self._write_all(), name="history backlog")
 
     def _went_away(self, error: Exception) -> None:
+        self._available.clear()
         # Whoever waits for the rest to be written waits in vain.
         self._caught_up.set()
         if not self._away:
@@ -248,6 +255,8 @@ class DurableHistory:
         self._away = False
         if self._backlog:
             self._caught_up.clear()
+        else:
+            self._available.set()
         logger.info("the history is back")
 
     async def _write_all(self) -> None:
@@ -277,6 +286,7 @@ class DurableHistory:
         await self._write_batch()
         if not self._away:
             self._caught_up.set()
+            self._available.set()
         elif len(self._backlog) <= BATCH:
             self._came_back()
 

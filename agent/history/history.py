@@ -46,6 +46,10 @@ class History(Protocol):
         """Whether the database worked when it was last used, and nothing waits for it."""
         ...
 
+    async def available(self) -> None:
+        """Returns when the database can be used, as far as is known."""
+        ...
+
     async def migrate(self) -> None:
         """Brings the database's schema up to date; several workers may do so at once.
 

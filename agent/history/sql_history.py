@@ -48,6 +48,9 @@ class SqlHistory:
     def healthy(self) -> bool:
         return self._database.worked
 
+    async def available(self) -> None:
+        """Returns at once: only its use shows whether the database is there."""
+
     async def migrate(self) -> None:
         await migrate.migrate(self._database)
 

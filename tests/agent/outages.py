@@ -42,6 +42,23 @@ class LockedSqlite:
         self._connection.close()
 
 
+class MissingSqlite:
+    """The folder of the file is not to be had; for workers that have not opened it yet."""
+
+    def __init__(self, directory: Path) -> None:
+        self.url = f"sqlite:///{directory / 'data' / 'agent.db'}"
+        self._directory = directory / "data"
+        self._elsewhere = directory / "elsewhere"
+
+    async def begin(self) -> None:
+        self._directory.rename(self._elsewhere)
+        self._directory.touch()
+
+    async def end(self) -> None:
+        self._directory.unlink()
+        self._elsewhere.rename(self._directory)
+
+
 class StoppedPostgres:
     """The server is stopped, and started again on its port."""
 
