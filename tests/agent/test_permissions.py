@@ -326,3 +326,26 @@ async def test_without_the_database_answers_can_be_stopped_and_nothing_be_change
     assert (await alice.refused("listThreads")).code == 503
     assert (await alice.refused("deleteThread", thread="private:alice")).code == 503
     assert (await alice.ask("and now?"))["finishReason"] == "stop"
+
+
+async def test_a_moderator_stops_and_deletes_what_is_said_in_the_room(
+    enter: Enter, model: DemoModel
+) -> None:
+    alice = Talk(await enter("alice"))
+    mary = Talk(await enter("mary", attributes={"role": "moderator"}))
+    private = Talk(alice.client, "private")
+    secret = await private.say("between us")
+    await private.answered(secret)
+    model.script(Reply(tokens=["once ", "more"], after=1, pause=asyncio.Event()))
+    message = await alice.say("tell me a story")
+    answer = await alice.begun(message)
+    assert await mary.call("stopResponse") == {"stopped": []}
+    assert await mary.call("stopResponse", messageId=answer) == {"stopped": [message]}
+    assert (await mary.refused("editMessage", **arguments("editMessage", message))).code == 403
+    assert await mary.call("deleteMessage", messageId=message) == {"deleted": [message, answer]}
+    await alice.client.notice("message.deleted", messageIds=[message])
+    await alice.ask("and now?")
+    assert (await mary.call("deleteThread", thread="room"))["messages"] == 2
+    assert (await mary.refused("deleteMessage", messageId=secret)).code == 404
+    assert (await mary.refused("deleteThread", thread="private:alice")).code == 404
+    assert len(await private.stored()) == 2
