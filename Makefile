@@ -13,7 +13,8 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-voice check format lock clean
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-voice check bench bench-quick
+.PHONY: format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,12 @@ check: $(STAMP) ## lint, format, types, import direction
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+bench: $(STAMP) ## the worker against its peers, in 10 minutes; ROOM_SERVER, LIVEKIT_URL as above
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m bench
+
+bench-quick: $(STAMP) ## the same in less than one
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m bench --quick
 
 format: $(STAMP) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

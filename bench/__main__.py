@@ -1,0 +1,123 @@
+"""`python -m bench [compare | curves | growth | admission]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import admission, curves, growth, plot, report, room_server, run, stage
+from bench.figures import medians
+from bench.measure import QUICK, Plan
+from bench.peers import PEERS
+from bench.programs import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bench.peers import Peer
+    from bench.stage import Stage
+
+SUBJECT = "agent"
+COMPARED = ("floor", "starter", "openrtc", SUBJECT)
+QUICKLY_COMPARED = ("floor", "starter", SUBJECT)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line's arguments; ends the process with status 2 if they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", default="compare", choices=["compare", "curves", "growth", "admission"]
+    )
+    parser.add_argument("--peers", help="of " + ", ".join(PEERS))
+    parser.add_argument("--quick", action="store_true", help="once, with few rooms")
+    parser.add_argument("--rounds", type=int, help="of all peers in turns (default 3)")
+    parser.add_argument("--rooms", type=int, default=500, help="that come and go (growth)")
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder")
+    parser.add_argument(
+        "--server",
+        default=os.environ.get("ROOM_SERVER") or "embedded",
+        help="`embedded` or a livekit-server program; LIVEKIT_URL comes first",
+    )
+    args = parser.parse_args()
+    args.peers = args.peers or ",".join(QUICKLY_COMPARED if args.quick else COMPARED)
+    if unknown := [name for name in args.peers.split(",") if name not in PEERS]:
+        parser.error(f"no such peers: {', '.join(unknown)}")
+    return args
+
+
+async def main(args: argparse.Namespace) -> None:
+    args.out.mkdir(parents=True, exist_ok=True)
+    match args.what:
+        case "compare":
+            await _compare(args)
+        case "curves":
+            await _curves(args)
+        case "growth":
+            async with _staged(growth.PEER, args.server) as staged:
+                _say("growth", await growth.growth(staged, args.rooms), args.out)
+        case _:
+            async with _staged(admission.PEER, args.server) as staged:
+                _say("admission", await admission.admission(staged), args.out)
+
+
+async def _compare(args: argparse.Namespace) -> None:
+    plan = QUICK if args.quick else Plan()
+    if args.rounds:
+        plan = plan.with_rounds(args.rounds)
+    done = await run.run([PEERS[name] for name in args.peers.split(",")], plan, args.server)
+    figures = medians(done.rounds)
+    subject = SUBJECT if SUBJECT in figures else next(reversed(figures))
+    report.write(done, subject, args.out / "bench.json")
+    plot.comparison(figures, subject, args.out / "bench.svg")
+    _print(f"{done.server}, {len(done.rounds)} rounds, {done.seconds:.0f} s\n")
+    _print(report.table(figures, subject))
+    _print(f"\n{report.held(done.rounds, subject)}\n\n{args.out}/bench.json, bench.svg")
+
+
+async def _curves(args: argparse.Namespace) -> None:
+    async with _staged(curves.PEER, args.server) as staged:
+        rooms = await curves.over_rooms(staged)
+        _say("rooms", rooms, args.out)
+    async with _staged(curves.PEER, args.server) as staged:
+        messages = await curves.over_messages(staged)
+        _say("messages", messages, args.out)
+    lines = {key: [(p["rooms"], p[key]) for p in rooms] for key in ("overheadP50", "tokenLagP99")}
+    plot.curves(lines, "rooms of one process, 20 tokens/s each", "ms", args.out / "rooms.svg")
+    lines = {key: [(p["messages"], p[key]) for p in messages] for key in ("overheadP50", "chatCpu")}
+    plot.curves(lines, "messages of history", "ms", args.out / "messages.svg")
+
+
+@contextlib.asynccontextmanager
+async def _staged(peer: Peer, server: str) -> AsyncGenerator[Stage]:
+    logs = Path(tempfile.mkdtemp(prefix="bench-"))
+    async with (
+        room_server.opened(server, logs) as rooms,
+        stage.model(logs) as model_url,
+        stage.set_up(peer, rooms, model_url, logs) as staged,
+    ):
+        yield staged
+
+
+def _say(name: str, result: list[dict[str, Any]] | dict[str, Any], out: Path) -> None:
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    _print(name)
+    for line in result if isinstance(result, list) else [result]:
+        _print("  " + json.dumps(line, default=str))
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - for who asked
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(arguments()))
+    except BenchError as error:
+        sys.exit(str(error))

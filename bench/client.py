@@ -1,0 +1,175 @@
+"""People in rooms with an agent, for the benchmark: `python -m bench.client TOPIC`.
+
+Commands come as lines of JSON on standard input, `{"call": number, "do": name, …}`; each is
+answered with a line on standard output, `{"call": number, "result": …}` or
+`{"call": number, "error": text}`. Several may be under way at once. Answers are read on TOPIC.
+Times are in milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from livekit import rtc
+
+from bench import stamps
+from bench.pipes import lines_of_stdin
+
+STATE = "lk.agent.state"
+READY = ("listening", "idle")
+WITHIN = 60.0
+"""Seconds after which something that did not happen is an error."""
+
+
+@dataclass
+class Answer:
+    """How one answer came in.
+
+    Attributes:
+        overhead: from the question to the first token, without the model's part of it.
+        whole: from the question to the end.
+        lags: of each token, from its making to its arrival.
+    """
+
+    overhead: float = 0.0
+    whole: float = 0.0
+    lags: list[float] = field(default_factory=list[float])
+
+
+class Person:
+    """Somebody in a room with an agent."""
+
+    def __init__(self, topic: str) -> None:
+        self._room = rtc.Room()
+        self._agent = ""
+        self._changed = asyncio.Event()
+        self._readers: asyncio.Queue[rtc.TextStreamReader] = asyncio.Queue()
+        self._room.register_text_stream_handler(topic, self._on_stream)
+        self._room.on("participant_connected", self._on_participant)
+        self._room.on("participant_attributes_changed", self._on_attributes)
+
+    async def join(self, url: str, token: str, *, within: float) -> float | None:
+        """Returns how long it took until an agent was ready; None if none was, `within` seconds."""
+        begun = time.perf_counter()
+        await self._room.connect(url, token)
+        try:
+            async with asyncio.timeout(within):
+                while not (agent := self._find_agent()):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        self._agent = agent
+        return _since(begun)
+
+    async def ask(self, tokens: int, delay: float) -> Answer:
+        asked = stamps.now()
+        await self._room.local_participant.send_text(
+            stamps.question(tokens, delay), topic="lk.chat"
+        )
+        async with asyncio.timeout(WITHIN):
+            answer = await _read(await self._readers.get(), asked)
+        if len(answer.lags) != tokens:
+            raise ValueError(f"{len(answer.lags)} of {tokens} tokens arrived")
+        return answer
+
+    async def ping(self, times: int) -> list[float]:
+        """The durations of so many calls, one after the other."""
+        durations: list[float] = []
+        for _ in range(times):
+            begun = time.perf_counter()
+            await self._room.local_participant.perform_rpc(
+                destination_identity=self._agent, method="ping", payload="{}"
+            )
+            durations.append(_since(begun))
+        return durations
+
+    async def leave(self) -> None:
+        await self._room.disconnect()
+
+    def _find_agent(self) -> str | None:
+        """The identity of one who is ready."""
+        for participant in self._room.remote_participants.values():
+            if participant.attributes.get(STATE) in READY:
+                return participant.identity
+        return None
+
+    def _on_stream(self, reader: rtc.TextStreamReader, _: str) -> None:
+        self._readers.put_nowait(reader)
+
+    def _on_participant(self, _: rtc.RemoteParticipant) -> None:
+        self._changed.set()
+
+    def _on_attributes(self, _: dict[str, str], __: rtc.Participant) -> None:
+        self._changed.set()
+
+
+async def _read(reader: rtc.TextStreamReader, asked: int) -> Answer:
+    answer, rest = Answer(), ""
+    async for chunk in reader:
+        came = stamps.now()
+        *tokens, rest = (rest + chunk).split(" ")
+        for token in tokens:
+            arrived, made = stamps.read_token(token)
+            if arrived is not None:
+                answer.overhead = (came - asked - (made - arrived)) / 1000
+            answer.lags.append((came - made) / 1000)
+    answer.whole = (stamps.now() - asked) / 1000
+    return answer
+
+
+def _since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1000
+
+
+class People:
+    """The people of this process, by the name of their room."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._people: dict[str, Person] = {}
+
+    async def do(self, command: dict[str, Any]) -> object:
+        """Carries out one command."""
+        room = command["room"]
+        match command["do"]:
+            case "join":
+                person = self._people[room] = Person(self._topic)
+                return await person.join(command["url"], command["token"], within=command["within"])
+            case "ask":
+                answer = await self._people[room].ask(command["tokens"], command["delay"])
+                return asdict(answer)
+            case "ping":
+                return await self._people[room].ping(command["times"])
+            case "leave":
+                return await self._people.pop(room).leave()
+            case other:
+                raise ValueError(f"no such command: {other}")
+
+
+async def main(topic: str) -> None:
+    people, tasks = People(topic), set[asyncio.Task[None]]()
+    async for line in lines_of_stdin():
+        task = asyncio.create_task(_answer(people, json.loads(line)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+async def _answer(people: People, command: dict[str, Any]) -> None:
+    said: dict[str, object] = {"call": command["call"]}
+    try:
+        said["result"] = await people.do(command)
+    except Exception as error:
+        # The boundary of a command: whoever gave it is told.
+        said["error"] = f"{type(error).__name__}: {error}"
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

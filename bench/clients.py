@@ -1,0 +1,102 @@
+"""Clients: the people who measure, spread over processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.client import Answer
+from bench.programs import BenchError, Program, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+PROCESSES: Final = 4
+"""A client must not be what is measured: the SDK's cost grows with the rooms of a process."""
+AGENT_WITHIN: Final = 60.0
+
+
+class ClientProcess:
+    """One process with people in rooms."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._numbers = itertools.count()
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+
+    async def call(self, do: str, room: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+        """Has a command carried out, and returns its result.
+
+        Raises:
+            BenchError: it failed.
+        """
+        number = next(self._numbers)
+        self._calls[number] = asyncio.get_running_loop().create_future()
+        self._program.tell(json.dumps({"call": number, "do": do, "room": room, **arguments}))
+        return await self._calls[number]
+
+    async def listen(self) -> None:
+        """Takes the results of calls in, until the process ends."""
+        try:
+            while True:
+                said = json.loads(await self._program.line(bool, within=3600))
+                call = self._calls.pop(said["call"])
+                if "error" in said:
+                    call.set_exception(BenchError(f"{self._program.name}: {said['error']}"))
+                else:
+                    call.set_result(said["result"])
+        except BenchError as error:
+            for call in self._calls.values():
+                call.set_exception(error)
+
+
+class Clients:
+    """People, each in a room of their own. Use `opened`."""
+
+    def __init__(self, processes: list[ClientProcess]) -> None:
+        self._free = itertools.cycle(processes)
+        self._rooms: dict[str, ClientProcess] = {}
+
+    async def join(
+        self, room: str, url: str, token: str, *, within: float = AGENT_WITHIN
+    ) -> float | None:
+        """Returns the ms until an agent was ready there; None if there was none in time."""
+        process = self._rooms[room] = next(self._free)
+        return await process.call("join", room, url=url, token=token, within=within)
+
+    async def ask(self, room: str, tokens: int, delay: float) -> Answer:
+        """Has a question answered with so many tokens, `delay` seconds apart."""
+        return Answer(**await self._rooms[room].call("ask", room, tokens=tokens, delay=delay))
+
+    async def ping(self, room: str, times: int) -> list[float]:
+        """The ms that each of so many RPC calls took."""
+        return await self._rooms[room].call("ping", room, times=times)
+
+    async def leave(self, room: str) -> None:
+        await self._rooms.pop(room).call("leave", room)
+
+    async def leave_all(self) -> None:
+        for room in list(self._rooms):
+            await self.leave(room)
+
+
+@contextlib.asynccontextmanager
+async def opened(topic: str, logs: Path, processes: int = PROCESSES) -> AsyncGenerator[Clients]:
+    """Clients that read answers on `topic`."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients: list[ClientProcess] = []
+        for number in range(processes):
+            command = [sys.executable, "-m", "bench.client", topic]
+            program = await stack.enter_async_context(
+                running(f"client-{number}", command, logs=logs)
+            )
+            client = ClientProcess(program)
+            listening = asyncio.create_task(client.listen(), name=f"client {number}")
+            stack.callback(listening.cancel)
+            clients.append(client)
+        yield Clients(clients)

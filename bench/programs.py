@@ -1,0 +1,162 @@
+"""Program: a process that the benchmark runs, with what it says, needs and leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from agent.processes.child_process import bound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+ROOT: Final = Path(__file__).parent.parent
+ENDING_TAKES: Final = 12.0
+MAX_LINE: Final = 2**20
+QUIET: Final = 0.05
+"""Cores that a program which has settled uses at most."""
+SETTLING_TAKES: Final = 10.0
+
+
+class BenchError(Exception):
+    """Something did not happen that had to; the message says what, and where its log is."""
+
+
+class Program:
+    """A process with all that it starts. Use `running`."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+        self.started_at = time.perf_counter()
+
+    async def line(self, matches: Callable[[bytes], bool], *, within: float) -> bytes:
+        """The next line on its standard output that matches.
+
+        Raises:
+            BenchError: it ended, or said nothing like it in so many seconds.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - `running` asks for it
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                async for line in self._process.stdout:
+                    self._keep(line)
+                    if matches(line):
+                        return line
+        raise BenchError(f"{self.name} does not go on; see {self._log}")
+
+    async def keep_log(self) -> None:
+        """Reads on, for the log, until it ends."""
+        assert self._process.stdout is not None  # noqa: S101 - `running` asks for it
+        async for line in self._process.stdout:
+            self._keep(line)
+
+    def tell(self, line: str) -> None:
+        """Writes a line to its standard input."""
+        assert self._process.stdin is not None  # noqa: S101 - `running` asks for it
+        self._process.stdin.write(line.encode() + b"\n")
+
+    def memory(self) -> float:
+        """MB of the program and of all that it started; shared pages count in shares (PSS)."""
+        return sum(_memory(process) for process in self._family()) / 2**20
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used so far, with all that it started."""
+        return sum(_cpu(process) for process in self._family())
+
+    async def settle(self) -> None:
+        """Returns when it has nothing more to do, or does not come to an end of it."""
+        give_up = time.perf_counter() + SETTLING_TAKES
+        while time.perf_counter() < give_up:
+            before, at = self.cpu(), time.perf_counter()
+            await asyncio.sleep(0.5)
+            if self.cpu() - before < QUIET * (time.perf_counter() - at):
+                return
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            first = psutil.Process(self._process.pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.Error as error:
+            raise BenchError(f"{self.name} has ended; see {self._log}") from error
+
+    def _keep(self, line: bytes) -> None:
+        with self._log.open("ab") as log:
+            log.write(line)
+
+    async def end(self) -> None:
+        """Ends it as SIGTERM does, and then all that is left of it."""
+        family = psutil.Process(self._process.pid) if self._process.returncode is None else None
+        others = family.children(recursive=True) if family else []
+        if self._process.returncode is None:
+            self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ENDING_TAKES):
+                    await self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for process in others:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()  # psutil knows a process that only has the number of another
+        await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    name: str,
+    command: Sequence[str],
+    *,
+    logs: Path,
+    environ: Mapping[str, str] | None = None,
+    merged: bool = False,
+) -> AsyncGenerator[Program]:
+    """A program that runs in `logs`, where its log is kept, and ends with the benchmark.
+
+    With `merged`, its standard error counts as standard output; otherwise it goes to the log.
+    """
+    path = logs / f"{name}.log"
+    with path.open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *bound(command),
+            cwd=logs,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path()), **(environ or {})},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if merged else log,
+            limit=MAX_LINE,
+            start_new_session=True,
+        )
+    program = Program(name, process, path)
+    try:
+        yield program
+    finally:
+        await program.end()
+
+
+def _python_path() -> list[str]:
+    inherited = os.environ.get("PYTHONPATH")
+    return [str(ROOT), inherited] if inherited else [str(ROOT)]
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        used = process.memory_full_info()
+    except psutil.Error:
+        return 0  # It has ended meanwhile.
+    return getattr(used, "pss", used.uss)
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return used.user + used.system

@@ -1,0 +1,130 @@
+"""The room server of a run: embedded, a livekit-server program, or one that runs already."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from livekit import api
+
+from bench.programs import BenchError, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+LOOPBACK: Final = "127.0.0.1"
+KEY: Final = "devkey"
+SECRET: Final = "a secret of the benchmark, of thirty-two characters"  # noqa: S105 - signs nothing else
+STARTING_TAKES: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoomServer:
+    """A running room server; `what` is its name in reports."""
+
+    what: str
+    url: str
+    api_key: str
+    api_secret: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a worker is told of it."""
+        return {
+            "LIVEKIT_URL": self.url,
+            "LIVEKIT_API_KEY": self.api_key,
+            "LIVEKIT_API_SECRET": self.api_secret,
+        }
+
+    def token(self, identity: str, room: str, agent_name: str = "") -> str:
+        """To join a room, which has that agent dispatched when it begins."""
+        token = api.AccessToken(self.api_key, self.api_secret).with_identity(identity)
+        token = token.with_grants(
+            api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
+        )
+        if agent_name:
+            dispatch = api.RoomAgentDispatch(agent_name=agent_name)
+            token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
+        return token.to_jwt()
+
+
+@contextlib.asynccontextmanager
+async def opened(choice: str, logs: Path) -> AsyncGenerator[RoomServer]:
+    """A room server: LIVEKIT_URL's with its keys, else the one of `choice`.
+
+    Args:
+        choice: `embedded`, or the name or path of a livekit-server program.
+        logs: the folder for its log.
+    """
+    if url := os.environ.get("LIVEKIT_URL"):
+        secret = os.environ.get("LIVEKIT_API_SECRET", "secret")
+        yield RoomServer(url, url, os.environ.get("LIVEKIT_API_KEY", KEY), secret)
+    elif choice == "embedded":
+        command = [sys.executable, "-m", "devserver", "--port", "0", "--key", KEY]
+        command += ["--secret", SECRET]
+        async with running("room-server", command, logs=logs) as program:
+            line = await program.line(lambda said: b"listening on" in said, within=STARTING_TAKES)
+            url = line.decode().split("listening on ")[1].split(",")[0]
+            yield RoomServer("embedded", url, KEY, SECRET)
+    else:
+        async with _livekit_server(choice, logs) as server:
+            yield server
+
+
+@contextlib.asynccontextmanager
+async def _livekit_server(choice: str, logs: Path) -> AsyncGenerator[RoomServer]:
+    path = shutil.which(choice)
+    if path is None:
+        raise BenchError(f"no such program: {choice}")
+    port = free_port(socket.SOCK_STREAM)
+    command = [path, "--dev", "--config-body", json.dumps(_configuration(port))]
+    async with running("room-server", command, logs=logs, merged=True) as program:
+        reading = asyncio.create_task(program.keep_log(), name="log of the room server")
+        try:
+            await _answering(f"http://{LOOPBACK}:{port}")
+            yield RoomServer("livekit-server", f"ws://{LOOPBACK}:{port}", KEY, SECRET)
+        finally:
+            reading.cancel()
+
+
+def _configuration(port: int) -> dict[str, Any]:
+    return {
+        "port": port,
+        "bind_addresses": [LOOPBACK],
+        "keys": {KEY: SECRET},
+        "rtc": {
+            "udp_port": free_port(socket.SOCK_DGRAM),
+            "tcp_port": free_port(socket.SOCK_STREAM),
+            "use_external_ip": False,
+        },
+    }
+
+
+async def _answering(url: str) -> None:
+    try:
+        async with asyncio.timeout(STARTING_TAKES), aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with session.get(url) as response:
+                        if response.status == 200:
+                            return
+                # Nothing tells when another program listens: ask again.
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise BenchError(f"the room server does not answer at {url}") from None
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port on loopback that nothing listens on at the moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
