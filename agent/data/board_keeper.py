@@ -12,7 +12,7 @@ from agent.history.errors import HistoryError
 
 logger = logging.getLogger(__name__)
 
-SNAPSHOT_EVERY: Final = 500
+SNAPSHOT_EVERY: Final = 200
 """Operations after which a snapshot takes their place."""
 
 MAX_WAITING: Final = 1_000

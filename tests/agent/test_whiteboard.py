@@ -115,10 +115,10 @@ async def test_the_board_outlives_the_worker(
     alice = await enter("alice", worker=first)
     await alice.ask("hello")
     # More than one snapshot's worth.
-    for number in range(600):
-        await draw(alice, op="note", id=f"n{number % 300}", x=number, y=0, text="a\u2028b")
+    for number in range(300):
+        await draw(alice, op="note", id=f"n{number % 150}", x=number, y=0, text="a\u2028b")
     await draw(alice, op="erase", id="n0")
-    await until_drawn(alice, 601)
+    await until_drawn(alice, 301)
     before = await board(alice)
     await first.server.aclose()
     await alice.until(lambda: alice.agent is None)
@@ -128,9 +128,9 @@ async def test_the_board_outlives_the_worker(
     await lk_api.agent_dispatch.create_dispatch(request)
     await alice.until_ready()
     assert await board(alice) == before
-    assert len(before) == 299
+    assert len(before) == 149
     await draw(alice, **NOTE)
-    assert (await until_drawn(alice, 602))["sequence"] == 602
+    assert (await until_drawn(alice, 302))["sequence"] == 302
 
 
 async def test_the_model_reads_it_and_draws_on_it(
