@@ -123,7 +123,12 @@ class OpenTopic(Generic[Content]):
         """A handler of the DataChannel's. Raises Refusal."""
         if self.topic.sent_by == "agent":
             raise Refusal(403, f"Only the agent sends {self.topic.name!r}.")
-        wait = self._rate.take(packet.sender.identity)
+        identity = packet.sender.identity
+        if identity in self._newest:
+            # Not taken before the one that waits, even if it could be by now: that one is older.
+            self._newest[identity] = (packet, self._newest[identity][1])
+            return None
+        wait = self._rate.take(identity)
         if not wait:
             return self._take(packet)
         if self.topic.reliable:
@@ -159,11 +164,8 @@ class OpenTopic(Generic[Content]):
 
     def _keep_newest(self, packet: Packet[Any], wait: float) -> None:
         identity = packet.sender.identity
-        if identity in self._newest:
-            self._newest[identity] = (packet, self._newest[identity][1])
-        else:
-            timer = asyncio.get_running_loop().call_later(wait, self._take_newest, identity)
-            self._newest[identity] = (packet, timer)
+        timer = asyncio.get_running_loop().call_later(wait, self._take_newest, identity)
+        self._newest[identity] = (packet, timer)
         if not self._told.take(identity):
             most = f"{self.topic.rate.per_second:g} a second"
             sentence = f"Too many {self.topic.name!r} packets: all but {most} are left out."
