@@ -48,7 +48,7 @@ async def test_a_reaction_is_counted(
     await client.connect()
     await client.run(ASK[language])
     segment = (await client.console.says("finished")).removeprefix("finished ")
-    await client.run(f"{example('Reactions')}\nawait react('{segment}', '👍')")
+    await client.run(example("Reactions") + f"await react('{segment}', '👍')")
     assert await client.console.says("👍") == f"{segment} 👍 1"
 
 
