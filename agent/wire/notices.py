@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -20,10 +21,15 @@ MAX_WAITING = 256
 MAX_IDS = 200
 SEND_TIMEOUT = 10.0
 FLUSH_TIMEOUT = 3.0
+PAUSE = 0.5
+"""Seconds between two packets that tell somebody the same error."""
 
 
 @dataclass(slots=True)
 class _Notice:
+    about: tuple[object, ...]
+    identity: str | None
+    due: float
     event: str
     text: str
     fields: dict[str, object]
@@ -35,13 +41,16 @@ class Notices:
 
     A packet is `{id, type: "system", senderId, senderName, content, text, timestamp, event, …}` on
     packet topic `system`. Notices for the same participant that say the same thing while an
-    earlier one is still on its way go out as one packet with all their `messageIds`, so that a
-    flood of bad messages is not answered by another flood.
+    earlier one is still on its way go out as one packet with all their `messageIds`. The first
+    error leaves at once; the same error again waits for others like it, so that a flood of bad
+    messages is answered by a few packets.
     """
 
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
-        self._waiting: OrderedDict[tuple[object, ...], tuple[str | None, _Notice]] = OrderedDict()
+        self._waiting: OrderedDict[tuple[object, ...], _Notice] = OrderedDict()
+        self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
+        self._in_haste = False
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -68,22 +77,26 @@ class Notices:
         **fields: object,
     ) -> None:
         """Queues a notice for one participant, or for everybody (None); fields as JSON has them."""
-        key = (identity, event, text, *sorted((k, str(v)) for k, v in fields.items()))
-        entry = self._waiting.get(key)
-        if entry is None or len(entry[1].message_ids) >= MAX_IDS:
-            if entry is not None:
+        about = (identity, event, text, *sorted((k, str(v)) for k, v in fields.items()))
+        key = about
+        notice = self._waiting.get(key)
+        if notice is None or len(notice.message_ids) >= MAX_IDS:
+            if notice is not None:
                 key = (*key, object())
             if len(self._waiting) >= MAX_WAITING:
                 logger.warning("too many notices are waiting; the oldest is dropped")
                 self._waiting.popitem(last=False)
-            entry = self._waiting[key] = (identity, _Notice(event, text, fields))
+            due = self._told.get(about, -PAUSE) + PAUSE
+            notice = _Notice(about, identity, due, event, text, fields)
+            self._waiting[key] = notice
         if message_id is not None:
-            entry[1].message_ids.append(message_id)
+            notice.message_ids.append(message_id)
         self._something.set()
 
     async def flush(self) -> None:
         """Returns when everything that waits now is sent, or could not be in time."""
         self._idle.clear()
+        self._in_haste = True
         self._something.set()
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
@@ -99,14 +112,36 @@ class Notices:
 
     async def _send_all(self) -> None:
         while True:
-            await self._something.wait()
-            while self._waiting:
-                _, (identity, notice) = self._waiting.popitem(last=False)
-                await self._send(identity, notice)
             self._something.clear()
-            self._idle.set()
+            now = asyncio.get_running_loop().time()
+            for key, notice in self._waiting.items():
+                if notice.due <= now or self._in_haste:
+                    del self._waiting[key]
+                    self._note(notice, now)
+                    await self._send(notice)
+                    break
+            else:
+                await self._until_due(now)
 
-    async def _send(self, identity: str | None, notice: _Notice) -> None:
+    async def _until_due(self, now: float) -> None:
+        """Returns when there may be something to send."""
+        if not self._waiting:
+            self._in_haste = False
+            self._idle.set()
+        due = min((notice.due for notice in self._waiting.values()), default=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else due - now):
+                await self._something.wait()
+
+    def _note(self, notice: _Notice, now: float) -> None:
+        """Has the same error wait for a while."""
+        if notice.event == "error":
+            self._told[notice.about] = now
+            self._told.move_to_end(notice.about)
+            if len(self._told) > MAX_WAITING:
+                self._told.popitem(last=False)
+
+    async def _send(self, notice: _Notice) -> None:
         local = self._room.local_participant
         message = envelope(
             "system",
@@ -125,7 +160,7 @@ class Notices:
                     self._room,
                     message,
                     topic=SYSTEM_TOPIC,
-                    to=None if identity is None else [identity],
+                    to=None if notice.identity is None else [notice.identity],
                 )
         except (rtc.participant.PublishDataError, TimeoutError) as error:
             logger.warning("a notice could not be sent: %s", error)
