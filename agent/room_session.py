@@ -33,13 +33,14 @@ from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
 from agent.history.history import History
-from agent.history.message import Page, ThreadKey
+from agent.history.message import Message, Page, ThreadKey
 from agent.models.assistant import Assistant
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
 from agent.rpc.answers import answer_methods
 from agent.rpc.get_history import get_history_tool
+from agent.rpc.get_message import get_message_tool
 from agent.rpc.messages import message_methods
 from agent.rpc.methods import RpcMethods
 from agent.rpc.private_answers import PrivateAnswers
@@ -266,8 +267,13 @@ class RoomSession:
             await self._conversations.settled()
             return await self._history.page(thread, asker=asker, before=before, limit=limit)
 
+        async def find(message_id: str, asker: str) -> tuple[Message, ...]:
+            await self._conversations.settled()
+            return await self._history.find(self._assignment.room, message_id, asker=asker)
+
         methods = [
             get_history_tool(self._assignment.room, read),
+            get_message_tool(self._assignment.room, find),
             *answer_methods(control),
             *message_methods(control),
             *thread_methods(control),

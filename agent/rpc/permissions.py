@@ -35,6 +35,7 @@ MESSAGES: Final[Mapping[str, tuple[Permission, Permission, Permission, Permissio
 THREADS: Final[Mapping[str, tuple[Permission, Permission]]] = {
     #                 the room's  one's own private one
     "getHistory":    (Everybody,  Everybody),
+    "getMessage":    (Everybody,  Everybody),
     "getSummary":    (Everybody,  Everybody),
     "deleteThread":  (Moderators, Everybody),
 }

@@ -78,17 +78,18 @@ class Notices:
     ) -> None:
         """Queues a notice for one participant, or for everybody (None); fields as JSON has them."""
         about = (identity, event, text, *sorted((k, str(v)) for k, v in fields.items()))
-        key = about
-        notice = self._waiting.get(key)
-        if notice is None or len(notice.message_ids) >= MAX_IDS:
-            if notice is not None:
-                key = (*key, object())
+        notice = self._waiting.get(about)
+        if notice is not None and len(notice.message_ids) >= MAX_IDS:
+            self._waiting[*about, object()] = self._waiting.pop(about)
+            notice.due = 0.0
+            notice = None
+        if notice is None:
             if len(self._waiting) >= MAX_WAITING:
                 logger.warning("too many notices are waiting; the oldest is dropped")
                 self._waiting.popitem(last=False)
             due = self._told.get(about, -PAUSE) + PAUSE
             notice = _Notice(about, identity, due, event, text, fields)
-            self._waiting[key] = notice
+            self._waiting[about] = notice
         if message_id is not None:
             notice.message_ids.append(message_id)
         self._something.set()

@@ -130,7 +130,7 @@ async def test_a_thousand_messages_in_a_second(
     assert refused().isdisjoint(answered())
     assert refused() | answered() == set(sent)
     assert len(answered()) >= 20
-    assert len(alice.notices("error")) * 10 < len(refused()), "a flood is answered by a few packets"
+    assert len(alice.notices("error")) * 20 < len(refused()), "a flood is answered by a few packets"
     assert bob.notices("error") == []
     assert (await bob.ask("still there?")).finish_reason == "stop"
     asked = [each.chat.user_text for each in model.requests if "flood" in each.chat.user_text]

@@ -289,6 +289,74 @@ async def test_long_messages_make_short_pages(enter: Enter) -> None:
     assert questions[2]["textLength"] == 60_000
 
 
+async def get_whole(client: ChatClient, part: dict[str, Any]) -> str:
+    """The whole text of a message, from its beginning on a page."""
+    text = part["text"]
+    while "nextOffset" in part:
+        arguments = {
+            "messageId": part["id"],
+            "thread": part["thread"],
+            "senderId": part["senderId"],
+            "offset": part["nextOffset"],
+        }
+        part = json.loads(await client.call("getMessage", json.dumps(arguments)))
+        assert len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode()) <= 14_000
+        assert part["offset"] == arguments["offset"]
+        text += part["text"]
+    assert len(text.encode()) == part.get("textLength", len(text.encode()))
+    return text
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_what_is_too_long_for_a_page_is_read_in_parts(
+    enter: Enter, model: DemoModel, scope: str
+) -> None:
+    alice = await enter("alice")
+    question = '\u202e👩‍👩‍👧 \x00\\" é' * 2_300
+    answer = "".join(f"{number} é😀\n" for number in range(9_000))
+    model.script(Reply(tokens=[answer[i : i + 997] for i in range(0, len(answer), 997)]))
+    message = await alice.say(question, scope=scope)
+    await alice.notice("answer.finished", inReplyTo=message)
+    thread = "room" if scope == "room" else "private:alice"
+    page = await get_history(alice, thread=thread)
+    (cut_answer,) = page["messages"]
+    assert await get_whole(alice, cut_answer) == answer
+    earlier = await get_history(alice, thread=thread, before=page["nextBefore"])
+    assert await get_whole(alice, earlier["messages"][0]) == question
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"messageId": "p-1"}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": 1}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": 3}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": -1}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": "1"}, 400),
+        ({"messageId": "p-1", "senderId": "carol"}, 404),
+        ({"messageId": "'; DROP TABLE history_message; --"}, 404),
+        ({"messageId": "x" * 10_000}, 400),
+        ({"messageId": "p-1", "thread": "private:bob"}, 404),
+        ({"messageId": "p-2"}, 404),
+    ],
+)
+async def test_bad_and_forbidden_messages(
+    enter: Enter, arguments: dict[str, object], code: int
+) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    packet = {"type": "chat", "id": "p-1", "text": "é"}
+    for client in (alice, bob):
+        await client.send_packet(packet)
+    await bob.send_packet({"type": "chat", "id": "p-2", "text": "psst", "private": True})
+    await bob.notice("answer.finished", inReplyTo="p-2")
+    await bob.until(lambda: len(bob.notices("answer.finished", inReplyTo="p-1")) == 2)
+    with pytest.raises(rtc.RpcError) as caught:
+        await alice.call("getMessage", json.dumps(arguments))
+    assert caught.value.code == code
+    good = {"messageId": "p-1", "senderId": "alice"}
+    assert json.loads(await alice.call("getMessage", json.dumps(good)))["text"] == "é"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

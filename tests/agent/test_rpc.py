@@ -20,6 +20,7 @@ from tools import TOOLS
 TOOL_NAMES = [tool.name for tool in TOOLS]
 ROOM_METHODS = [
     "getHistory",
+    "getMessage",
     "stopResponse",
     "regenerate",
     "editMessage",

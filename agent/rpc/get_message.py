@@ -1,0 +1,54 @@
+"""getMessage: one message, and in parts what is too long for a page of the history."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from agent.history.message import MAX_ID_LENGTH, Message
+from agent.rpc.arguments import MessageId, ThreadId, caller_of, thread_of
+from agent.rpc.history_errors import told_to_caller
+from agent.rpc.message_shape import as_part
+from tools.context import ToolContext
+from tools.errors import InvalidArguments, NotFound
+from tools.tool import Tool, tool
+
+FindMessages = Callable[[str, str], Awaitable[tuple[Message, ...]]]
+"""Finds the messages of an id that an identity may see, the oldest first."""
+
+SenderId = Annotated[
+    str | None,
+    Field(description="who wrote it, where several have its id", max_length=MAX_ID_LENGTH),
+]
+
+
+def get_message_tool(room: str, find: FindMessages) -> Tool:
+    """The method for one room."""
+
+    @tool
+    async def get_message(
+        context: ToolContext,
+        message_id: MessageId,
+        thread: ThreadId = "room",
+        sender_id: SenderId = None,
+        offset: Annotated[int, Field(description="nextOffset of the part before", ge=0)] = 0,
+    ) -> dict[str, object]:
+        """One message of the history; of a long one a part, from an offset on."""
+        caller = caller_of(context)
+        key = thread_of("getMessage", room, thread, caller)
+        with told_to_caller("messageId"):
+            found = [
+                each
+                for each in await find(message_id, caller.identity)
+                if each.thread == key and sender_id in {None, each.sender_id}
+            ]
+        if not found:
+            raise NotFound("No such message")
+        if len(found) > 1:
+            raise InvalidArguments.of({"senderId": "required: several people used this id"})
+        try:
+            return as_part(found[0], offset)
+        except ValueError as error:
+            raise InvalidArguments.of({"offset": str(error)}) from None
+
+    return get_message

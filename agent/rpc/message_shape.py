@@ -1,0 +1,95 @@
+"""Messages of the history as callers get them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.history.message import Attachment, Message
+from agent.rpc.private_answers import MAX_RESPONSE_BYTES
+from agent.wire.envelope import encode, split_text
+
+PAGE_BYTES = MAX_RESPONSE_BYTES - 256
+"""Of JSON in the messages of a page; the rest is for what the page has around them."""
+
+REACTION_BYTES = 2_000
+"""Of identities in the reactions to one message."""
+
+
+def as_shape(message: Message) -> dict[str, object]:
+    """A message on the wire; fields that do not apply are left out."""
+    fields: dict[str, object] = {
+        "id": message.id,
+        "thread": message.thread.id,
+        "role": message.role,
+        "senderId": message.sender_id,
+        "senderName": message.sender_name,
+        "text": message.text,
+        "timestamp": message.timestamp,
+        "editedAt": message.edited_at,
+        "inReplyTo": message.in_reply_to,
+        "finishReason": message.finish_reason,
+        "reactions": _reactions(message) or None,
+        "attachments": [attachment_shape(each) for each in message.attachments] or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def attachment_shape(attachment: Attachment) -> dict[str, object]:
+    """A file on the wire, without what is in it."""
+    return {
+        "id": attachment.id,
+        "name": attachment.name,
+        "type": attachment.type,
+        "size": attachment.size,
+        "sha256": attachment.sha256,
+    }
+
+
+def _reactions(message: Message) -> list[dict[str, object]]:
+    """Each with its count, and as many identities as there is room for."""
+    left = REACTION_BYTES
+    shapes: list[dict[str, object]] = []
+    for reaction in message.reactions:
+        shown: list[str] = []
+        for identity in reaction.identities:
+            left -= len(identity.encode()) + len('"",')
+            if left < 0:
+                break
+            shown.append(identity)
+        shapes.append(
+            {"emoji": reaction.emoji, "count": len(reaction.identities), "identities": shown}
+        )
+    return shapes
+
+
+def as_part(message: Message, offset: int = 0) -> dict[str, object]:
+    """A message with as much of its text as fits into a page, from an offset on.
+
+    Offsets and `textLength` are bytes of UTF-8. `nextOffset` is where the text goes on; without it,
+    this is the end. What is cut says so with `truncated`.
+
+    Raises:
+        ValueError: the offset is not one at which a part begins.
+    """
+    data = message.text.encode()
+    if offset > len(data):
+        raise ValueError("behind the end of the text")
+    try:
+        rest = data[offset:].decode()
+    except UnicodeDecodeError:
+        raise ValueError("within a character") from None
+    about: dict[str, object] = {
+        "truncated": True,
+        "textLength": len(data),
+        "offset": offset,
+        "nextOffset": len(data),
+    }
+    room = PAGE_BYTES - len(encode(as_shape(replace(message, text="")) | about)) - 1
+    # No character takes less than a byte: what is behind cannot be in this part.
+    text = split_text(rest[:room], room)[0]
+    about["nextOffset"] = offset + len(text.encode())
+    if about["nextOffset"] == len(data):
+        del about["nextOffset"]
+        if offset == 0:
+            del about["truncated"]
+    return as_shape(message) | about | {"text": text}
