@@ -12,6 +12,7 @@ from livekit import rtc
 from livekit.rtc.room import DataStreamOptions
 
 from agent import native_events
+from agent.calls.client_rpc import ClientRpc
 from agent.calls.room_calls import RoomCalls
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
@@ -153,7 +154,8 @@ class RoomSession:
             self._toolbox,
             notices=self._notices,
             look_up=directory.get,
-            approval_timeout=settings.approval_timeout,
+            rpc=ClientRpc(self._room, self._protocols, self._people.announced),
+            settings=settings,
         )
         self._clock = ServerClock()
         self._late_joiners = LateJoiners(self._clock)

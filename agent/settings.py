@@ -220,6 +220,20 @@ class Settings(BaseModel):
         le=600,
         description="seconds that somebody has to approve a tool",
     )
+    max_client_methods: int = Field(
+        16,
+        alias="MAX_CLIENT_METHODS",
+        ge=0,
+        le=64,
+        description="methods that one client may offer to the model; 0: none are used",
+    )
+    client_method_timeout: float = Field(
+        15.0,
+        alias="CLIENT_METHOD_TIMEOUT",
+        gt=0,
+        le=300,
+        description="seconds that a client has to answer a call of the model's",
+    )
 
     attachments_dir: Path = Field(
         Path("data/attachments"),

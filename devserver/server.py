@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from devserver.rooms.listeners import RoomListener
 
+_HEADER_BYTES = 1_048_576
+"""Of a request's line or one of its headers, as Go's server takes them: a token may carry 64 KiB of
+attributes and as much metadata."""
 _SHUTDOWN_SECONDS = 2.0
 
 VERSION = "1.13.3"
@@ -133,7 +136,13 @@ class RoomServer:
         for service in self._services:
             app.add_routes(service.routes())
         app.add_routes([web.route("*", "/{path:.*}", _not_found)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()

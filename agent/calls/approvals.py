@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
 
-from livekit import rtc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.calls.callers import Callers
 from agent.calls.client_rpc import (
     MAX_REQUEST_BYTES,
     AppError,
     ClientCallError,
+    ClientRpc,
     NoAnswerError,
     NoSuchMethodError,
-    call_client,
 )
 from agent.calls.turn import Turn
 from agent.wire.envelope import encode
@@ -49,9 +47,8 @@ class Approvals:
         timeout: seconds that somebody has to decide.
     """
 
-    def __init__(self, room: rtc.Room, callers: Callers, *, timeout: float) -> None:
-        self._room = room
-        self._callers = callers
+    def __init__(self, rpc: ClientRpc, *, timeout: float) -> None:
+        self._rpc = rpc
         self._timeout = timeout
         self._asked: Counter[str] = Counter()
 
@@ -92,11 +89,11 @@ class Approvals:
         if len(question) > MAX_REQUEST_BYTES:
             raise TooLarge(f"The arguments of {tool.name} are too long to be shown for approval")
         identity = turn.caller.identity
-        if turn.private and not await self._callers.can_be_called_privately(identity):
+        if turn.private and not await self._rpc.is_private(identity):
             raise _refused(tool, "the participant's app cannot be asked privately")
         try:
-            answer = await call_client(
-                self._room, identity, METHOD, question.decode(), timeout=self._timeout
+            answer = await self._rpc.call(
+                identity, METHOD, question.decode(), seconds=self._timeout
             )
         except NoSuchMethodError:
             raise _refused(tool, "the participant's app cannot ask for approval") from None

@@ -13,9 +13,6 @@ from tools.context import Caller
 
 logger = logging.getLogger(__name__)
 
-STREAMED_RPC_PROTOCOL = 1
-"""client_protocol of clients to which an RPC request travels in chunks that all can read."""
-
 LookUp = Callable[[str], Awaitable[ParticipantInfo]]
 """Asks the server for a participant; raises api.TwirpError, aiohttp.ClientError, TimeoutError."""
 
@@ -27,13 +24,9 @@ class Callers:
         self._room = room
         self._look_up = look_up
 
-    def known(self, identity: str) -> rtc.RemoteParticipant | None:
-        """The participant, if the room knows them."""
-        return self._room.remote_participants.get(identity)
-
     async def find(self, identity: str, name: str = "") -> Caller:
         """The caller with this identity; the name is that of one who cannot be found."""
-        participant = self.known(identity)
+        participant = self._room.remote_participants.get(identity)
         if participant is not None:
             permissions = participant.permissions
             return Caller(
@@ -54,15 +47,6 @@ class Callers:
             metadata=info.metadata,
             vouched=info.HasField("permission") and not info.permission.can_update_metadata,
         )
-
-    async def can_be_called_privately(self, identity: str) -> bool:
-        """Whether a short RPC request to them reaches nobody else.
-
-        To protocol 0 it goes in an addressed packet, from 2 on inside an addressed header; in
-        between in chunks that the server sends to everybody. Unknown counts as no.
-        """
-        info = await self._info(identity)
-        return info is not None and info.client_protocol != STREAMED_RPC_PROTOCOL
 
     async def _info(self, identity: str) -> ParticipantInfo | None:
         try:

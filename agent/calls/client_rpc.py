@@ -1,25 +1,26 @@
-"""RPC from the agent to a client: what can go wrong, as errors of ours."""
+"""ClientRpc: RPC from the agent to a client, and what can go wrong with it."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from livekit import rtc
 
-logger = logging.getLogger(__name__)
+from agent.wire.client_protocols import ClientProtocols
 
-ANNOUNCED_WITHIN = 5.0
-"""Seconds within which the server announces everybody who is in the room: somebody without tracks
-up to 3 s late (livekit-server, room.go, subscriberUpdateInterval)."""
+logger = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 12_000
 """Of a payload: as much as travels inside the addressed header of a request."""
 
-MAX_ANSWER_BYTES = 14_000
-
 ROUND_TRIP = 7.0
 """Seconds of a call's time that the SDKs keep for the way (livekit rtc SDK, rpc.py)."""
+
+STREAMED_PROTOCOL = 1
+"""client_protocol of clients to which a request travels in chunks that all can read."""
+
+_CODES = rtc.RpcError.ErrorCode
 
 
 class ClientCallError(Exception):
@@ -38,58 +39,54 @@ class AppError(ClientCallError):
     """The client's own code failed or refused; the message is its."""
 
 
-_CODES = rtc.RpcError.ErrorCode
-
-
-async def call_client(
-    room: rtc.Room,
-    identity: str,
-    method: str,
-    payload: str,
-    *,
-    timeout: float,  # noqa: ASYNC109 - the SDK's own, and told to the client
-) -> str:
-    """Calls a method of a client. Cancelling it leaves nothing behind but a call nobody waits for.
+class ClientRpc:
+    """Calls methods of the clients in one room.
 
     Args:
-        timeout: seconds that the client has for its answer.
-
-    Raises:
-        ClientCallError: one of the above, or there is no connection to the client.
+        announced: waits until the room knows a participant; returns whether it does.
     """
-    if not await _is_announced(room, identity):
-        raise ClientCallError("is not in the room")
-    try:
-        # The SDK ends the call by itself, also when the client leaves.
-        return await room.local_participant.perform_rpc(
-            destination_identity=identity,
-            method=method,
-            payload=payload,
-            response_timeout=timeout + ROUND_TRIP,
-            max_round_trip_latency=ROUND_TRIP,
-        )
-    except rtc.RpcError as error:
-        raise _translated(error) from error
 
+    def __init__(
+        self,
+        room: rtc.Room,
+        protocols: ClientProtocols,
+        announced: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        self._room = room
+        self._protocols = protocols
+        self._announced = announced
 
-async def _is_announced(room: rtc.Room, identity: str) -> bool:
-    """Whether the server has announced somebody; waits for it, a while, since it may come late."""
-    announced = asyncio.Event()
+    async def is_private(self, identity: str) -> bool:
+        """Whether a request of so many bytes at most to somebody reaches nobody else.
 
-    def on_connected(participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == identity:
-            announced.set()
+        To protocol 0 it goes in an addressed packet, from 2 on inside an addressed header; in
+        between in chunks that the server sends to everybody. Unknown counts as no.
+        """
+        protocol = await self._protocols.of(identity)
+        return protocol is not None and protocol != STREAMED_PROTOCOL
 
-    room.on("participant_connected", on_connected)
-    try:
-        async with asyncio.timeout(ANNOUNCED_WITHIN):
-            if identity not in room.remote_participants:
-                await announced.wait()
-    except TimeoutError:
-        return False
-    finally:
-        room.off("participant_connected", on_connected)
-    return True
+    async def call(self, identity: str, method: str, payload: str, *, seconds: float) -> str:
+        """Calls a method. Cancelling it leaves nothing behind but a call nobody waits for.
+
+        Args:
+            seconds: how long the client has for its answer.
+
+        Raises:
+            ClientCallError: one of the above, or there is no connection to the client.
+        """
+        if not await self._announced(identity):
+            raise ClientCallError("is not in the room")
+        try:
+            # The SDK ends the call by itself, also when the client leaves.
+            return await self._room.local_participant.perform_rpc(
+                destination_identity=identity,
+                method=method,
+                payload=payload,
+                response_timeout=seconds + ROUND_TRIP,
+                max_round_trip_latency=ROUND_TRIP,
+            )
+        except rtc.RpcError as error:
+            raise _translated(error) from error
 
 
 def _translated(error: rtc.RpcError) -> ClientCallError:

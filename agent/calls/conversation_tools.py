@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.calls.callers import Callers
+from agent.calls.client_methods import ClientMethods
 from agent.calls.tool_calls import ToolCalls
 from agent.calls.turn import Turn
 from agent.models.offered_tools import OfferedTools
@@ -15,16 +16,24 @@ from tools.toolbox import Toolbox
 
 
 class ConversationTools:
-    """Offers the model those of the room's tools that whom it answers may use.
+    """Offers the model those of the room's tools that whom it answers may use, and theirs.
 
     What changes meanwhile takes effect with the next turn.
     """
 
-    def __init__(self, toolbox: Toolbox, calls: ToolCalls, callers: Callers) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        calls: ToolCalls,
+        *,
+        callers: Callers,
+        client_methods: ClientMethods,
+    ) -> None:
         self.offered = OfferedTools()
         self._toolbox = toolbox
         self._calls = calls
         self._callers = callers
+        self._client_methods = client_methods
         self._under_way: set[asyncio.Task[str]] = set()
 
     @property
@@ -70,4 +79,7 @@ class ConversationTools:
                 raise Unavailable("The call was cancelled")
             return task.result()
 
-        self.offered.offer((tool for tool in self._toolbox if tool.allows(turn.caller)), call)
+        own = list(self._toolbox)
+        theirs = await self._client_methods.tools(turn, [tool.name for tool in own])
+        allowed = [tool for tool in own if tool.allows(turn.caller)]
+        self.offered.offer([*allowed, *theirs], call)

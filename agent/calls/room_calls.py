@@ -6,8 +6,11 @@ from livekit import rtc
 
 from agent.calls.approvals import Approvals
 from agent.calls.callers import Callers, LookUp
+from agent.calls.client_methods import ClientMethods
+from agent.calls.client_rpc import ClientRpc
 from agent.calls.conversation_tools import ConversationTools
 from agent.calls.tool_calls import ToolCalls
+from agent.settings import Settings
 from agent.wire.notices import Notices
 from tools.toolbox import Toolbox
 
@@ -17,7 +20,6 @@ class RoomCalls:
 
     Args:
         look_up: asks the server for a participant.
-        approval_timeout: seconds that somebody has to approve a call.
 
     Attributes:
         calls: the way to call a tool.
@@ -30,17 +32,23 @@ class RoomCalls:
         *,
         notices: Notices,
         look_up: LookUp,
-        approval_timeout: float,
+        rpc: ClientRpc,
+        settings: Settings,
     ) -> None:
         self._toolbox = toolbox
         self._callers = Callers(room, look_up)
+        self._client_methods = ClientMethods(
+            rpc, notices, timeout=settings.client_method_timeout, limit=settings.max_client_methods
+        )
         self.calls = ToolCalls(
             toolbox,
             notices=notices,
             callers=self._callers,
-            approvals=Approvals(room, self._callers, timeout=approval_timeout),
+            approvals=Approvals(rpc, timeout=settings.approval_timeout),
         )
 
     def for_conversation(self) -> ConversationTools:
         """The tools of a conversation of the model's."""
-        return ConversationTools(self._toolbox, self.calls, self._callers)
+        return ConversationTools(
+            self._toolbox, self.calls, callers=self._callers, client_methods=self._client_methods
+        )

@@ -15,7 +15,7 @@ from tests.agent.clients.browser import LIVEKIT_CLIENT, BrowserClient, Chromium,
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker, Worker
-from tests.room_server import RoomServerUnderTest
+from tests.room_server import Grant, RoomServerUnderTest
 
 
 class OpenClient(Protocol):
@@ -24,7 +24,7 @@ class OpenClient(Protocol):
     another is given."""
 
     async def __call__(
-        self, identity: str, *, name: str = "", worker: Worker | None = None
+        self, identity: str, *, name: str = "", worker: Worker | None = None, **grants: Grant
     ) -> ExampleClient: ...
 
 
@@ -105,12 +105,12 @@ def open_client(
     workers: list[Worker] = []
 
     async def open_for(
-        identity: str, *, name: str = "", worker: Worker | None = None
+        identity: str, *, name: str = "", worker: Worker | None = None, **grants: Grant
     ) -> ExampleClient:
         if not workers:
             workers.append(worker or await start_worker())
         dispatch = api.RoomAgentDispatch(agent_name=workers[0].name)
-        token = room_server.access_token(identity, room_name).with_name(name)
+        token = room_server.access_token(identity, room_name, **grants).with_name(name)
         token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
         return await open_with(token.to_jwt())
 

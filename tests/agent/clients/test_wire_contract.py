@@ -179,3 +179,17 @@ async def test_a_tool_is_approved(
     await client.console.says("Sent.")
     ((_, told),) = model.requests[-1].chat.tool_results
     assert told == "sent to bob"
+
+
+async def test_a_method_of_the_client_is_called(
+    open_client: OpenClient, example: Example, model: DemoModel
+) -> None:
+    client = await open_client("ana", can_update_own_metadata=True)
+    await client.run(example("Streams to the room"))
+    await client.connect()
+    await client.run(example("Methods of clients"))
+    model.script(Reply(tool_calls=[tool_call("getLocation", "{}")]), Reply("In Paris."))
+    await client.run(example("Text streams"))
+    await client.console.says("In Paris.")
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told.endswith('"Paris"}')

@@ -1,0 +1,90 @@
+"""SchemaParameters: what a tool takes that comes with a JSON schema, not with a typed function."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, Self, cast
+
+import jsonschema
+from referencing import Registry
+from referencing.jsonschema import Schema
+
+from tools.errors import InvalidArguments
+from tools.parameters import MAX_FIELD_NAME, MAX_REPORTED_FIELDS, to_json
+
+MAX_EXPECTATION = 200
+"""Characters of what is expected of one argument."""
+
+
+class _Validator(Protocol):
+    def iter_errors(self, instance: object) -> "Iterable[jsonschema.ValidationError]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaParameters:
+    """The function is given all of them as one dict, as its keyword argument `arguments`."""
+
+    schema: Mapping[str, object]
+    validator: _Validator
+
+    @classmethod
+    def of(cls, schema: Mapping[str, object]) -> Self:
+        """Raises ValueError if this is no JSON schema of an object."""
+        if schema.get("type") != "object":
+            raise ValueError("the schema's type must be object")
+        kind = jsonschema.Draft202012Validator
+        try:
+            kind.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"no JSON schema: {error.message[:MAX_EXPECTATION]}") from None
+        # A registry of its own: what a schema refers to elsewhere is never fetched.
+        registry: Registry[Schema] = Registry()
+        return cls(schema, cast("_Validator", kind(schema, registry=registry)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(cast("Mapping[str, object]", self.schema.get("properties", {})))
+
+    def json_schema(self) -> dict[str, object]:
+        return dict(self.schema)
+
+    def validate(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        to_json(arguments)
+        fields: dict[str, str] = {}
+        for error in islice(self.validator.iter_errors(dict(arguments)), MAX_REPORTED_FIELDS):
+            for name, what in _explain(error):
+                fields.setdefault(name, what)
+        if fields:
+            raise InvalidArguments.of(dict(islice(fields.items(), MAX_REPORTED_FIELDS)))
+        return {"arguments": dict(arguments)}
+
+
+def _explain(error: "jsonschema.ValidationError") -> "Iterable[tuple[str, str]]":
+    """What is wrong, by argument, in words that tell what is expected; never the value."""
+    path = [str(part) for part in error.absolute_path]
+    expected = cast("object", error.validator_value)
+    match error.validator:
+        case "required":
+            given = cast("Mapping[str, object]", error.instance)
+            for name in cast("list[str]", expected):
+                if name not in given:
+                    yield _name([*path, name]), "required"
+        case "additionalProperties" if expected is False:
+            known = cast("Mapping[str, object]", error.schema).get("properties", {})
+            for name in cast("Mapping[str, object]", error.instance):
+                if name not in cast("Mapping[str, object]", known):
+                    yield _name([*path, name]), "unknown argument"
+        case "type":
+            yield _name(path), f"should be of type {_short(expected)}"
+        case keyword:
+            yield _name(path), f"should have {keyword}: {_short(expected)}"
+
+
+def _name(path: list[str]) -> str:
+    return ".".join(part[:MAX_FIELD_NAME] for part in path) or "arguments"
+
+
+def _short(expected: object) -> str:
+    text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
+    return text if len(text) <= MAX_EXPECTATION else f"{text[:MAX_EXPECTATION]}…"
