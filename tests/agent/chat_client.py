@@ -69,6 +69,12 @@ class ChatClient:
     def agent(self) -> rtc.RemoteParticipant | None:
         return self.room.remote_participants.get(AGENT)
 
+    @property
+    def agent_sid(self) -> str:
+        """Of the agent that is here."""
+        assert self.agent is not None
+        return self.agent.sid
+
     async def until(self, condition: Callable[[], T]) -> T:
         """What the condition says once it says something true."""
         async with asyncio.timeout(WITHIN):
@@ -80,6 +86,11 @@ class ChatClient:
     async def until_ready(self) -> None:
         """The agent is here and its methods can be called."""
         await self.until(lambda: self.agent is not None and "agent.ready" in self.agent.attributes)
+
+    async def until_ready_again(self, former: str) -> None:
+        """As `until_ready`, for another agent than that of a session id."""
+        await self.until(lambda: self.agent is not None and self.agent.sid != former)
+        await self.until_ready()
 
     async def say(self, text: str, *, topic: str = "lk.chat", **attributes: str) -> str:
         """Writes a message; returns its id."""

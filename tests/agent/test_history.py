@@ -152,9 +152,9 @@ async def test_what_the_store_knows_is_not_answered_again(
     packet = {"type": "chat", "id": "p-1", "text": "once only"}
     await alice.send_packet(packet)
     await alice.answer_to("p-1")
+    former = alice.agent_sid
     await replace(first, start_worker, room_name, lk_api)
-    await alice.until(lambda: alice.agent is None)
-    await alice.until_ready()
+    await alice.until_ready_again(former)
     await alice.send_packet(packet)
     await alice.ask("and now?")
     assert len(model.requests) == 2
@@ -205,11 +205,11 @@ async def test_the_context_is_cut_between_turns(
     alice = await enter("alice", worker=first)
     for number in range(4):
         await alice.ask(f"question {number}")
+    former = alice.agent_sid
     await first.server.aclose()
     other = await start_worker(DATABASE_URL=first.settings.database_url, MAX_CONTEXT_MESSAGES="7")
     await send_for(other.name, room_name, lk_api)
-    await alice.until(lambda: alice.agent is None)
-    await alice.until_ready()
+    await alice.until_ready_again(former)
     await alice.ask("and now?")
     asked = [m.text for m in model.requests[-1].chat.messages if m.role == "user"]
     # Five items are restored at most: two whole turns.

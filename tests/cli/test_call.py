@@ -41,3 +41,11 @@ async def test_error_is_printed(
     finished = await agent.run("call", *arguments, "--room", room_name)
     assert (finished.status, finished.stdout) == (1, "")
     assert finished.stderr.splitlines() == lines
+
+
+async def test_long_answer_is_put_together(agent: CommandLine, room_name: str) -> None:
+    long = "x" * 40_000
+    payload = f'{{"data": "{long}"}}'
+    finished = await agent.run("call", "riskyOperation", payload, "--room", room_name)
+    assert (finished.status, finished.stderr) == (0, "")
+    assert long in finished.stdout
