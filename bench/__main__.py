@@ -113,7 +113,7 @@ def _say(name: str, result: list[dict[str, Any]] | dict[str, Any], out: Path) ->
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - for who asked
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

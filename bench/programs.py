@@ -44,7 +44,7 @@ class Program:
         Raises:
             BenchError: it ended, or said nothing like it in so many seconds.
         """
-        assert self._process.stdout is not None  # noqa: S101 - `running` asks for it
+        assert self._process.stdout is not None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 async for line in self._process.stdout:
@@ -55,13 +55,13 @@ class Program:
 
     async def keep_log(self) -> None:
         """Reads on, for the log, until it ends."""
-        assert self._process.stdout is not None  # noqa: S101 - `running` asks for it
+        assert self._process.stdout is not None
         async for line in self._process.stdout:
             self._keep(line)
 
     def tell(self, line: str) -> None:
         """Writes a line to its standard input."""
-        assert self._process.stdin is not None  # noqa: S101 - `running` asks for it
+        assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
 
     def memory(self) -> float:

@@ -63,4 +63,4 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
 
 
 def _progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for who waits
+    print(text, file=sys.stderr, flush=True)

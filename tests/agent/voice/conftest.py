@@ -20,7 +20,7 @@ class Person(ChatClient):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ears = Ears(self)
+        self.ears = Ears(self.room)
         self.microphone = Microphone(self.room)
         self.room.on("track_published", self._on_published)
         self.room.on("track_unpublished", self._on_published)

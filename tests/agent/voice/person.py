@@ -8,7 +8,6 @@ from collections import deque
 import numpy as np
 from livekit import rtc
 
-from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.voice.speech import RATE, Samples, say, understand
 
 FRAME = RATE // 100
@@ -80,13 +79,12 @@ class Microphone:
 class Ears:
     """Listens to the agent from its first track on, and to each that follows."""
 
-    def __init__(self, client: ChatClient) -> None:
-        self._client = client
+    def __init__(self, room: rtc.Room) -> None:
         self._heard: list[Samples] = []
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.audible_at: list[float] = []
-        client.room.on("track_subscribed", self._on_track)
+        room.on("track_subscribed", self._on_track)
 
     @property
     def loud_seconds(self) -> float:
@@ -132,7 +130,7 @@ class Ears:
     def _on_track(
         self, track: rtc.Track, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        if participant.identity == AGENT:
+        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
             task = asyncio.create_task(self._listen(track))
             self._tasks.add(task)
 

@@ -24,12 +24,14 @@ class SpeechServer:
     Attributes:
         spoken: what was to be said, request by request.
         understood: what was understood, request by request.
+        scripted: what is understood instead of what was said, after so many seconds.
         stt_status, tts_status: with which status to fail; 200: not at all.
     """
 
     spoken: list[str] = field(default_factory=list[str])
     voices: list[str] = field(default_factory=list[str])
     understood: list[str] = field(default_factory=list[str])
+    scripted: tuple[str, float] | None = None
     stt_status: int = 200
     tts_status: int = 200
     _runner: web.AppRunner | None = None
@@ -78,6 +80,10 @@ class SpeechServer:
         form = await request.post()
         if self.stt_status != 200:
             return web.json_response({"error": {"message": "no"}}, status=self.stt_status)
+        if self.scripted is not None:
+            text, seconds = self.scripted
+            await asyncio.sleep(seconds)
+            return web.json_response({"text": text})
         uploaded = form["file"]
         assert isinstance(uploaded, web.FileField)
         samples = await asyncio.to_thread(_read_wav, uploaded.file.read())
