@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from livekit import rtc
-from livekit.rtc.room import DataStreamOptions
 
 from agent import native_events
 from agent.calls.client_rpc import ClientRpc
@@ -33,6 +32,7 @@ from agent.data.topic import TopicRoom
 from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
+from agent.files.room_files import RoomFiles
 from agent.history.history import History
 from agent.history.message import Message, Page, ThreadKey
 from agent.models.assistant import Assistant
@@ -59,8 +59,6 @@ from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
-PAYLOAD_MARGIN = 65_536
-"""Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
 _VOICE_FAILURES = {
     "stt": "What was said could not be understood right now. Please say it again, or write.",
     "tts": "The agent cannot speak right now; its answer is in writing.",
@@ -107,14 +105,9 @@ class RoomSession:
             store=files.store,
             people=self._people,
             chat_topics=settings.chat_topics,
-            limits=FileLimits(
-                file_bytes=settings.max_file_bytes,
-                files=settings.max_files,
-                types=settings.file_types,
-                silence=settings.stream_timeout,
-            ),
+            limits=FileLimits.of(settings),
             notices=self._notices,
-            deliver=self._take_note,
+            deliver=lambda message: self._conversations.of(message).overhear(message),
         )
         self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
         self._inbox = Inbox(
@@ -144,6 +137,14 @@ class RoomSession:
             refuse=self._refuse,
             is_present=self._people.is_known,
         )
+        self._room_files = RoomFiles(
+            self._room,
+            assignment.room,
+            files=files,
+            history=history,
+            settled=self._conversations.settled,
+            reads_alone=self._protocols.reads_headers,
+        )
         self._channel = DataChannel(self._room, people=self._people, notices=self._notices)
         self._topics = RoomTopics(
             self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
@@ -155,6 +156,7 @@ class RoomSession:
             notices=self._notices,
             look_up=directory.get,
             rpc=ClientRpc(self._room, self._protocols, self._people.announced),
+            files=self._room_files,
             settings=settings,
         )
         self._clock = ServerClock()
@@ -179,7 +181,8 @@ class RoomSession:
         """
         self._listen()
         self._clock.connecting()
-        await self._room.connect(self._assignment.url, self._assignment.token, self._room_options())
+        options = self._assignment.room_options(self._settings)
+        await self._room.connect(self._assignment.url, self._assignment.token, options)
         self._clock.connected(self._room.local_participant)
         native_events.claim(self._room)
         logger.info("joined the room", extra={"room": self._assignment.room})
@@ -193,14 +196,6 @@ class RoomSession:
     def close(self) -> None:
         """Ends the stay; `run` returns when everything is wound up."""
         self._ended.set()
-
-    def _room_options(self) -> rtc.RoomOptions:
-        # Compressed streams are unpacked by the SDK: a small one may be a large file.
-        longest = max(self._settings.max_file_bytes, self._settings.max_message_bytes)
-        return rtc.RoomOptions(
-            auto_subscribe=False,
-            data_stream=DataStreamOptions(max_payload_byte_length=longest + PAYLOAD_MARGIN),
-        )
 
     def _listen(self) -> None:
         self._inbox.open()
@@ -216,7 +211,7 @@ class RoomSession:
         methods = RpcMethods(
             self._room,
             self._toolbox,
-            [*self._own_methods(), *self._topics.methods()],
+            [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
             answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
             calls=self._calls.calls,
             max_calls=self._settings.max_rpc_calls,
@@ -235,6 +230,7 @@ class RoomSession:
         await self._people.aclose()
         for message in await self._conversations.aclose():
             self._refuse(message, _LEAVING)
+        await self._room_files.aclose()
         await self._late_joiners.aclose()
         await self._voice.aclose()
         if self._room.isconnected():
@@ -303,10 +299,6 @@ class RoomSession:
             conversation.submit(message)
         else:
             conversation.overhear(message)
-
-    def _take_note(self, message: IncomingMessage) -> None:
-        """Hands on a message that is not to be answered, such as a file; raises Refusal."""
-        self._conversations.of(message).overhear(message)
 
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings

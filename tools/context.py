@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tools.file import SendFile
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -62,6 +64,8 @@ class ToolContext:
         call_id: of this call, unique; empty where nobody is told of it.
         report: where progress goes, if anybody wants to know.
         approve: asks for the consent that a tool needs, where there is somebody to ask.
+        send_file: sends a file to whoever asked, where that can be; what a tool returns that is a
+            `File` goes that way by itself.
     """
 
     toolbox: "Toolbox"
@@ -71,6 +75,7 @@ class ToolContext:
     call_id: str = ""
     report: Report | None = None
     approve: Approve | None = None
+    send_file: SendFile | None = None
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Tells who asked how far the call is.

@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.alias_generators import to_camel
 
 from tools.context import Caller, ToolContext
-from tools.errors import InvalidArguments, NotAllowed, OperationFailed, TimedOut, ToolError
+from tools.errors import (
+    InvalidArguments,
+    NotAllowed,
+    OperationFailed,
+    TimedOut,
+    ToolError,
+    Unavailable,
+)
+from tools.file import File
 from tools.parameters import Parameters, TypedParameters
 from tools.permission import Permission
 
@@ -98,8 +106,9 @@ class Tool:
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
         """The one way in: permission, arguments, approval, a free slot, the function; wire text.
 
-        Text comes back as it is, anything else as compact JSON. A call that was given up leaves a
-        function that is not async running in its thread until it returns by itself.
+        Text comes back as it is, anything else as compact JSON; a File is sent to whoever asked,
+        and the text says what it is. A call that was given up leaves a function that is not async
+        running in its thread until it returns by itself.
 
         Raises:
             ToolError: the only errors that leave it, besides cancellation. Anything unforeseen is
@@ -128,26 +137,29 @@ class Tool:
                 raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
             await context.approve(self, arguments)
         async with self._slot(context):
-            return await self._run(values)
+            result = await self._run(values)
+        if isinstance(result, File):
+            if context.send_file is None:
+                raise Unavailable("There is nobody here that a file could be sent to")
+            result = await context.send_file(result)
+        return result if isinstance(result, str) else _to_wire(result)
 
     def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
         if self.max_calls is None:
             return nullcontext()
         return context.toolbox.slots(self.name, self.max_calls).hold(self.timeout)
 
-    async def _run(self, values: dict[str, object]) -> str:
+    async def _run(self, values: dict[str, object]) -> object:
         deadline = asyncio.timeout(self.timeout)
         try:
             async with deadline:
                 if inspect.iscoroutinefunction(self.function):
-                    result = cast("object", await self.function(**values))
-                else:
-                    result = await asyncio.to_thread(self.function, **values)
+                    return cast("object", await self.function(**values))
+                return await asyncio.to_thread(self.function, **values)
         except TimeoutError as error:
             if deadline.expired():
                 raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
             raise
-        return result if isinstance(result, str) else _to_wire(result)
 
 
 @overload

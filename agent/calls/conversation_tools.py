@@ -9,6 +9,7 @@ from agent.calls.callers import Callers
 from agent.calls.client_methods import ClientMethods
 from agent.calls.tool_calls import ToolCalls
 from agent.calls.turn import Turn
+from agent.history.message import Attachment
 from agent.models.offered_tools import OfferedTools
 from tools.errors import Unavailable
 from tools.tool import Tool
@@ -54,14 +55,16 @@ class ConversationTools:
         message_id: str,
         private: bool,
         on_call: Callable[[], None],
+        on_file: Callable[[Attachment], None],
     ) -> None:
         """Gets the tools ready for the answer to a message.
 
         Args:
             identity: whose message it is.
             on_call: told whenever the model calls a tool.
+            on_file: told of each file that becomes part of the answer.
         """
-        turn = Turn(await self._callers.find(identity, name), message_id, private)
+        turn = Turn(await self._callers.find(identity, name), message_id, private, on_file)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
             task = asyncio.create_task(

@@ -9,7 +9,7 @@ from agent.calls.callers import Callers, LookUp
 from agent.calls.client_methods import ClientMethods
 from agent.calls.client_rpc import ClientRpc
 from agent.calls.conversation_tools import ConversationTools
-from agent.calls.tool_calls import ToolCalls
+from agent.calls.tool_calls import FileSender, ToolCalls
 from agent.settings import Settings
 from agent.wire.notices import Notices
 from tools.toolbox import Toolbox
@@ -20,6 +20,7 @@ class RoomCalls:
 
     Args:
         look_up: asks the server for a participant.
+        files: sends what tools make.
 
     Attributes:
         calls: the way to call a tool.
@@ -33,6 +34,7 @@ class RoomCalls:
         notices: Notices,
         look_up: LookUp,
         rpc: ClientRpc,
+        files: FileSender,
         settings: Settings,
     ) -> None:
         self._toolbox = toolbox
@@ -45,6 +47,7 @@ class RoomCalls:
             notices=notices,
             callers=self._callers,
             approvals=Approvals(rpc, timeout=settings.approval_timeout),
+            files=files,
         )
 
     def for_conversation(self) -> ConversationTools:

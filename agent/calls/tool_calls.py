@@ -6,28 +6,46 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from agent.calls.approvals import Approvals
 from agent.calls.call_notices import CallNotices
 from agent.calls.callers import Callers
 from agent.calls.turn import Turn
 from agent.wire.notices import Notices
-from tools.context import Approve, Caller
+from tools.context import ToolContext
 from tools.errors import ToolError
+from tools.file import File
 from tools.tool import Tool
 from tools.toolbox import Toolbox
 
 
+class FileSender(Protocol):
+    """Sends what tools make; its methods raise ToolError."""
+
+    async def to_caller(self, identity: str, file: File) -> dict[str, object]: ...
+
+    async def in_answer(self, turn: Turn, file: File) -> dict[str, object]: ...
+
+
 class ToolCalls:
-    """Calls tools with what belongs to a call in a room: its caller, its notices, its approval."""
+    """Calls tools with what belongs to a call in a room: its caller, its notices, its approval, and
+    where files go."""
 
     def __init__(
-        self, toolbox: Toolbox, *, notices: Notices, callers: Callers, approvals: Approvals
+        self,
+        toolbox: Toolbox,
+        *,
+        notices: Notices,
+        callers: Callers,
+        approvals: Approvals,
+        files: FileSender,
     ) -> None:
         self._toolbox = toolbox
         self._notices = notices
         self._callers = callers
         self._approvals = approvals
+        self._files = files
 
     async def by_rpc(self, tool: Tool, arguments: Mapping[str, object], identity: str) -> str:
         """Calls a tool for a participant who calls it. Raises ToolError.
@@ -36,7 +54,9 @@ class ToolCalls:
         """
         caller = await self._callers.find(identity)
         notices = CallNotices(self._notices, tool.name, to=identity)
-        return await self._call(tool, arguments, caller, notices, _consented)
+        send_file = partial(self._files.to_caller, identity)
+        context = replace(self._toolbox.context(caller), approve=_consented, send_file=send_file)
+        return await self._call(tool, arguments, context, notices)
 
     async def by_model(self, tool: Tool, arguments: Mapping[str, object], turn: Turn) -> str:
         """Calls a tool for the one whom the model answers. Raises ToolError.
@@ -51,24 +71,22 @@ class ToolCalls:
             in_reply_to=turn.message_id,
         )
         notices.begin()
-        approve = partial(self._approvals.ask, turn, notices.call_id)
-        return await self._call(tool, arguments, turn.caller, notices, approve)
+        context = replace(
+            self._toolbox.context(turn.caller),
+            approve=partial(self._approvals.ask, turn, notices.call_id),
+            send_file=partial(self._files.in_answer, turn),
+        )
+        return await self._call(tool, arguments, context, notices)
 
     async def _call(
         self,
         tool: Tool,
         arguments: Mapping[str, object],
-        caller: Caller,
+        context: ToolContext,
         notices: CallNotices,
-        approve: Approve,
     ) -> str:
+        context = replace(context, call_id=notices.call_id, report=notices.report)
         try:
-            context = replace(
-                self._toolbox.context(caller),
-                call_id=notices.call_id,
-                report=notices.report,
-                approve=approve,
-            )
             answer = await tool.call(arguments, context)
         except ToolError as error:
             notices.finish("error", error)

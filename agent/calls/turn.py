@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.history.message import Attachment
 from tools.context import Caller
 
 
@@ -13,8 +15,10 @@ class Turn:
     caller: who wrote the message; tools run for them.
     message_id: of the message.
     private: nobody else may learn of it.
+    attach: told of a file that becomes part of the answer.
     """
 
     caller: Caller
     message_id: str
     private: bool
+    attach: Callable[[Attachment], None]

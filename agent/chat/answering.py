@@ -10,6 +10,7 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.chat.memory import Question
 from agent.chat.reply_output import FinishReason
+from agent.history.message import Attachment
 
 
 class Answering:
@@ -18,6 +19,7 @@ class Answering:
     def __init__(self, question: Question, *, on_stop: Callable[[], None]) -> None:
         """`on_stop` is called when it is stopped, and at its end."""
         self.question = question
+        self.attachments: list[Attachment] = []
         self._on_stop = on_stop
         self._handle: SpeechHandle | None = None
         self._stopped: FinishReason | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from agent.chat.reply_stream import ReplyStream
 from agent.chat.text_output import ReplyTextOutput
 from agent.chat.voice import SessionVoice, Voice
 from agent.chat.waiting import Waiting
+from agent.history.message import Attachment
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import FinishReasons
 from agent.wire.presence import Presence
@@ -285,7 +286,8 @@ class Conversation:
             self._output.end()
             self._answering = None
             try:
-                ending = self._keep_ending(question, reply, reason, self._heard(answering))
+                heard = self._heard(answering)
+                ending = self._keep_ending(question, reply, reason, heard, answering.attachments)
             finally:
                 answering.end(reason)
             # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
@@ -318,18 +320,19 @@ class Conversation:
         reply: ReplyStream,
         reason: FinishReason,
         heard: str | None = None,
+        attachments: Sequence[Attachment] = (),
     ) -> Ending:
         """Begins to store how an answer ended: as what has been said so far, or heard of it."""
         ending = reply.ending(reason, heard)
         self._waiting.done(question)
-        self._memory.finish(question, ending)
+        self._memory.finish(question, ending, attachments)
         return ending
 
     async def _generate(
         self, session: AgentSession[None], answering: Answering, reply: ReplyStream
     ) -> FinishReason:
         message = answering.question.message
-        await self._offer_tools(message)
+        await self._offer_tools(answering)
         agent = session.current_agent
         before = self._context.before(message)
         await agent.update_chat_ctx(before)
@@ -354,13 +357,15 @@ class Conversation:
             return "error"
         return "length" if finish_reasons.last == "length" else "stop"
 
-    async def _offer_tools(self, message: IncomingMessage) -> None:
+    async def _offer_tools(self, answering: Answering) -> None:
+        message = answering.question.message
         await self._tools.begin_turn(
             message.sender.identity,
             message.sender.name,
             message_id=message.id,
             private=message.private,
             on_call=lambda: self._presence.set(self, "thinking"),
+            on_file=answering.attachments.append,
         )
 
     def _on_text(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,7 +14,14 @@ from agent.chat.message import Form, IncomingMessage, Key, Sender, id_was_used
 from agent.chat.reply_output import Ending
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
-from agent.history.message import FinishReason, Message, MessageKey, ThreadKey, Unanswered
+from agent.history.message import (
+    Attachment,
+    FinishReason,
+    Message,
+    MessageKey,
+    ThreadKey,
+    Unanswered,
+)
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -131,9 +138,12 @@ class Memory:
             begun = self._history.begin_answer(self._answer(question))
             self._start(_attempt(begun, None))
 
-    def finish(self, question: Question, ending: Ending) -> None:
-        """Begins to store an answer that has ended."""
+    def finish(
+        self, question: Question, ending: Ending, attachments: Sequence[Attachment] = ()
+    ) -> None:
+        """Begins to store an answer that has ended, with its files."""
         answer = self._answer(question, ending.kept, ending.finish_reason)
+        answer = replace(answer, attachments=tuple(attachments))
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:

@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
@@ -24,6 +24,7 @@ from agent.files.file_notices import FileNotices
 from agent.files.safe_name import safe_name
 from agent.files.store import FileStore, IncomingFile
 from agent.history.message import Attachment
+from agent.settings import Settings
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -56,6 +57,16 @@ class FileLimits:
     files: int
     types: tuple[str, ...]
     silence: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings have them."""
+        return cls(
+            file_bytes=settings.max_file_bytes,
+            files=settings.max_files,
+            types=settings.file_types,
+            silence=settings.stream_timeout,
+        )
 
 
 class FileInbox:

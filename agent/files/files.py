@@ -13,10 +13,11 @@ from agent.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where they are kept, and what the model is shown of them."""
+    """Where they are kept, what the model is shown of them, and how large one may be, in bytes."""
 
     store: FileStore
     model_view: ModelView
+    max_bytes: int
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -24,4 +25,4 @@ class Files:
         store = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
         characters = settings.max_file_characters
         contents = Contents(store, max_characters=characters, vision=settings.llm_vision)
-        return cls(store, ModelView(contents, max_characters=characters))
+        return cls(store, ModelView(contents, max_characters=characters), settings.max_file_bytes)

@@ -136,7 +136,7 @@ class IncomingFile:
 
     def __init__(self, store: FileStore, path: Path) -> None:
         self._store = store
-        self._path = path
+        self.path = path
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
         self._waiting: list[bytes] = []
@@ -161,8 +161,13 @@ class IncomingFile:
         if self._waiting_bytes >= BLOCK_BYTES and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write_waiting(), name="write a file")
 
-    async def keep(self) -> str:
-        """Puts the file in its place, safely on disk; returns its SHA-256 in hex.
+    async def drain(self) -> None:
+        """Returns when a block or less waits to be written: for what need not come faster."""
+        if self._writing is not None and self._waiting_bytes >= BLOCK_BYTES:
+            await self._writing
+
+    async def finish(self) -> str:
+        """Writes what is left, to `path`; returns the SHA-256 in hex. The file goes by `discard`.
 
         Raises:
             Refusal: as `write` does.
@@ -170,9 +175,21 @@ class IncomingFile:
         if self._writing is not None:
             await self._writing
         await self._write_waiting()
+        try:
+            await self._store.run(self._flush)
+        except OSError as error:
+            self._fail(error)
         if self._failed:
             raise _UNUSABLE
-        sha256 = self._hash.hexdigest()
+        return self._hash.hexdigest()
+
+    async def keep(self) -> str:
+        """Puts the file in its place, safely on disk; returns its SHA-256 in hex.
+
+        Raises:
+            Refusal: as `write` does.
+        """
+        sha256 = await self.finish()
         try:
             is_new = await self._store.run(lambda: self._put(self._store.path(sha256)))
         except OSError as error:
@@ -220,21 +237,23 @@ class IncomingFile:
     def _open(self) -> BinaryIO:
         if self._file is None:
             # For the worker's user alone: there are private ones among them.
-            self._file = open(self._path, "xb", opener=_open_for_owner)  # noqa: SIM115
+            self._file = open(self.path, "xb", opener=_open_for_owner)  # noqa: SIM115
         return self._file
+
+    def _flush(self) -> None:
+        self._open().flush()
 
     def _put(self, target: Path) -> bool:
         """Whether the content is new."""
         file = self._open()
-        file.flush()
         os.fsync(file.fileno())
         file.close()
         if target.exists():
             os.utime(target)
-            self._path.unlink()
+            self.path.unlink()
             return False
         target.parent.mkdir(exist_ok=True)
-        self._path.replace(target)
+        self.path.replace(target)
         _sync_directory(target.parent)
         return True
 
@@ -242,7 +261,7 @@ class IncomingFile:
         if self._file is not None:
             self._file.close()
         with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 def _open_for_owner(path: str, flags: int) -> int:

@@ -36,6 +36,7 @@ THREADS: Final[Mapping[str, tuple[Permission, Permission]]] = {
     #                 the room's  one's own private one
     "getHistory":    (Everybody,  Everybody),
     "getMessage":    (Everybody,  Everybody),
+    "exportTranscript": (Everybody,  Everybody),
     "getSummary":    (Everybody,  Everybody),
     "deleteThread":  (Moderators, Everybody),
 }

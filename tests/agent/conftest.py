@@ -36,7 +36,8 @@ class Worker:
 
 
 class StartWorker(Protocol):
-    """Starts a worker with settings besides the usual ones, by their environment variables."""
+    """Starts a worker with settings besides the usual ones, by their environment variables, and
+    with the tools given."""
 
     async def __call__(self, *, tools: Sequence[Tool] = TOOLS, **environ: str) -> Worker: ...
 

@@ -28,7 +28,9 @@ def half_written(worker: Worker) -> list[Path]:
 
 
 async def history(client: ChatClient, thread: str = "room") -> list[dict[str, Any]]:
-    return json.loads(await client.call("getHistory", json.dumps({"thread": thread})))["messages"]
+    return json.loads(await client.ask_method("getHistory", json.dumps({"thread": thread})))[
+        "messages"
+    ]
 
 
 async def send(

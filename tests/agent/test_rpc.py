@@ -30,6 +30,8 @@ ROOM_METHODS = [
     "deleteThread",
     "setListening",
     "getWhiteboard",
+    "sendFile",
+    "exportTranscript",
 ]
 ROOM_TOOLS = ["getCursors", "readWhiteboard", "drawOnWhiteboard"]
 """Those of the topics; see agent/data."""

@@ -7,6 +7,9 @@ import hashlib
 
 from devserver.model import DemoModel
 from tests.agent.clients.conftest import Example, OpenClient
+from tests.agent.conftest import StartWorker
+from tools.file import File
+from tools.tool import tool
 
 DOCUMENT = "files.md"
 
@@ -33,3 +36,32 @@ async def test_a_message_has_its_file(
     asked = model.requests[-1].chat.messages[-1].text
     assert asked.startswith("What is this?")
     assert "note.txt" in asked
+
+
+async def test_a_transcript_comes_as_a_stream(open_client: OpenClient, example: Example) -> None:
+    client = await open_client("ana")
+    await client.run(example("What the agent sends"))
+    await client.connect()
+    await client.run(example("sendFile and exportTranscript"))
+    await client.console.says("sent transcript.html")
+    assert "transcript.html" in await client.console.says("stream file_")
+
+
+async def test_a_private_file_comes_in_packets(
+    open_client: OpenClient, example: Example, start_worker: StartWorker
+) -> None:
+    @tool
+    async def make_file(format: str) -> File:  # noqa: A002 - the example's argument
+        """Make a file of several packets."""
+        del format
+        return File("made.bin", b"\0" * 100_000)
+
+    client = await open_client("ana", worker=await start_worker(tools=(make_file,)))
+    await client.run(example("Private files"))
+    await client.connect()
+    await client.run(
+        example("sendFile and exportTranscript").replace("exportTranscript", "makeFile")
+    )
+    said = await client.console.says("packets file_")
+    assert "made.bin 100000" in said
+    assert said.lower().endswith(" true")

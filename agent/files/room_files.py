@@ -1,0 +1,145 @@
+"""RoomFiles: the files that the agent sends in one room, and the RPC methods for them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from livekit import rtc
+from pydantic import Field
+
+from agent.calls.turn import Turn
+from agent.files.delivery import FileDelivery
+from agent.files.files import Files
+from agent.files.outgoing import FileMaker, Outgoing
+from agent.files.transcript import MIME_TYPES, Format, transcript
+from agent.history.history import History
+from agent.history.message import Page
+from agent.rpc.arguments import caller_of, thread_of
+from agent.rpc.history_errors import told_to_caller
+from tools.context import ToolContext
+from tools.errors import NotFound
+from tools.file import File
+from tools.tool import Tool, tool
+
+TRANSCRIPT_SECONDS = 60.0
+
+
+class RoomFiles:
+    """Sends files to those who asked: privately, unless everybody in the room may have them.
+
+    Args:
+        name: the room's.
+        settled: returns when all that was said is stored.
+        reads_alone: whether a short stream to an identity reaches nobody else.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        name: str,
+        *,
+        files: Files,
+        history: History,
+        settled: Callable[[], Awaitable[None]],
+        reads_alone: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        self._name = name
+        self._store = files.store
+        self._history = history
+        self._settled = settled
+        self._maker = FileMaker(files.store, max_bytes=files.max_bytes)
+        self._delivery = FileDelivery(room, files.store, reads_alone=reads_alone)
+
+    def methods(self) -> tuple[Tool, ...]:
+        """What clients may call."""
+        return self._send_file_tool(), self._export_transcript_tool()
+
+    async def to_caller(self, identity: str, file: File) -> dict[str, object]:
+        """Sends a tool's file to who called it by RPC. Raises ToolError."""
+        made = await self._maker.make(file)
+        return await self._send(made, to=identity, private=not file.public)
+
+    async def in_answer(self, turn: Turn, file: File) -> dict[str, object]:
+        """Sends a tool's file as part of an answer: to those whom the answer goes to.
+
+        Raises ToolError.
+        """
+        kept = await self._maker.keep(file)
+        sent = await self._send(
+            kept,
+            to=turn.caller.identity if turn.private else None,
+            private=turn.private and not file.public,
+            in_reply_to=turn.message_id,
+        )
+        turn.attach(kept.attachment)
+        return sent
+
+    async def aclose(self) -> None:
+        """Gives up what is under way."""
+        await self._delivery.aclose()
+
+    async def _send(
+        self, file: Outgoing, *, to: str | None, private: bool, in_reply_to: str = ""
+    ) -> dict[str, object]:
+        try:
+            self._delivery.send(file, to=to, private=private, in_reply_to=in_reply_to)
+        except BaseException:
+            await file.discard()
+            raise
+        about = file.attachment
+        return {
+            "fileId": about.id,
+            "name": about.name,
+            "mimeType": about.type,
+            "size": about.size,
+            "sha256": about.sha256,
+        }
+
+    def _send_file_tool(self) -> Tool:
+        @tool
+        async def send_file(
+            context: ToolContext,
+            file_id: Annotated[str, Field(description="of a file in the history", max_length=256)],
+        ) -> dict[str, object]:
+            """Send me a file that came with a message that I may see."""
+            caller = caller_of(context).identity
+            await self._settled()
+            with told_to_caller("fileId"):
+                found = await self._history.find_attachment(self._name, file_id, asker=caller)
+            if found is None:
+                raise NotFound("There is no such file")
+            attachment, thread = found
+            path = self._store.path(attachment.sha256)
+            if not await self._store.run(path.is_file):
+                raise NotFound("The file is gone")
+            return await self._send(
+                Outgoing(attachment, path), to=caller, private=thread.owner is not None
+            )
+
+        return send_file
+
+    def _export_transcript_tool(self) -> Tool:
+        @tool(timeout=TRANSCRIPT_SECONDS)
+        async def export_transcript(
+            context: ToolContext,
+            thread: Annotated[
+                str, Field(description="room, or private: and your identity")
+            ] = "room",
+            format: Annotated[Format, Field(description="of the file")] = "md",  # noqa: A002 - the wire name
+        ) -> dict[str, object]:
+            """Send me all that was said in the room, or privately with the agent, as a file."""
+            caller = caller_of(context).identity
+            key = thread_of("exportTranscript", self._name, thread, caller_of(context))
+            await self._settled()
+
+            async def read(before: str | None, limit: int) -> Page:
+                return await self._history.page(key, asker=caller, before=before, limit=limit)
+
+            title = self._name if key.owner is None else f"{self._name}, private"
+            about = File(f"transcript.{format}", b"", MIME_TYPES[format])
+            with told_to_caller("thread"):
+                made = await self._maker.write(about, transcript(read, title, format))
+            return await self._send(made, to=caller, private=key.owner is not None)
+
+        return export_transcript

@@ -1,0 +1,28 @@
+"""File: what a tool returns that makes a file."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file for whoever asked; the call is answered with what it is, not with what is in it.
+
+    Attributes:
+        name: with its suffix.
+        content: what is in it; text becomes UTF-8, a path is read.
+        mime_type: found out from the content where it is empty.
+        public: everybody in the room may have it. Larger files than fit into packets for one
+            person alone go out in a way that all can read: see docs/files.md.
+    """
+
+    name: str
+    content: bytes | str | Path = field(repr=False)
+    mime_type: str = ""
+    public: bool = False
+
+
+SendFile = Callable[[File], Awaitable[dict[str, object]]]
+"""Sends a file to whoever asked; returns `{"fileId", "name", "mimeType", "size", "sha256"}` as soon
+as it is on its way. Raises ToolError."""
