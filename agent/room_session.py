@@ -24,6 +24,7 @@ from agent.chat.people import Directory, People
 from agent.chat.reply_policy import ReplyTest
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.server_clock import ServerClock
+from agent.chat.summaries import Summaries
 from agent.chat.voice import Voice
 from agent.data.chat import CHAT
 from agent.data.data_channel import DataChannel
@@ -34,20 +35,15 @@ from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
 from agent.files.room_files import RoomFiles
 from agent.history.history import History
-from agent.history.message import Message, Page, ThreadKey
 from agent.models.assistant import Assistant
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
-from agent.rpc.answers import answer_methods
-from agent.rpc.get_history import get_history_tool
-from agent.rpc.get_message import get_message_tool
-from agent.rpc.messages import message_methods
 from agent.rpc.methods import RpcMethods
 from agent.rpc.private_answers import PrivateAnswers
 from agent.rpc.room_control import RoomControl
+from agent.rpc.room_methods import room_methods
 from agent.rpc.set_listening import set_listening_tool
-from agent.rpc.threads import thread_methods
 from agent.settings import Settings
 from agent.voice_switch import VOICE_FAILED, VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
@@ -114,11 +110,7 @@ class RoomSession:
             self._room,
             people=self._people,
             topics=settings.chat_topics,
-            limits=InboxLimits(
-                message_bytes=settings.max_message_bytes,
-                open_messages=settings.max_pending_messages,
-                silence=settings.stream_timeout,
-            ),
+            limits=InboxLimits.of(settings),
             notices=self._notices,
             complete=self._complete,
             deliver=self._deliver,
@@ -129,13 +121,15 @@ class RoomSession:
             self._people,
             self._own_answers,
         )
+        me = Sender(settings.agent_identity, settings.agent_display_name, is_agent=True)
         self._conversations = Conversations(
             history,
             assignment.room,
-            Sender(settings.agent_identity, settings.agent_display_name, is_agent=True),
+            me,
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self._people.is_known,
+            summaries=Summaries(history, models.summariser(), me),
         )
         self._room_files = RoomFiles(
             self._room,
@@ -260,22 +254,7 @@ class RoomSession:
             is_for_agent=self._is_for_agent,
             max_message_bytes=self._settings.max_message_bytes,
         )
-
-        async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
-            await self._conversations.settled()
-            return await self._history.page(thread, asker=asker, before=before, limit=limit)
-
-        async def find(message_id: str, asker: str) -> tuple[Message, ...]:
-            await self._conversations.settled()
-            return await self._history.find(self._assignment.room, message_id, asker=asker)
-
-        methods = [
-            get_history_tool(self._assignment.room, read),
-            get_message_tool(self._assignment.room, find),
-            *answer_methods(control),
-            *message_methods(control),
-            *thread_methods(control),
-        ]
+        methods = room_methods(control)
         if not self._voice.is_off:
             methods.append(set_listening_tool(self._people.is_known, self._voice.listen_to))
         return methods
@@ -323,11 +302,7 @@ class RoomSession:
             open_reply=self._open_reply,
             memory=memory,
             tools=tools,
-            limits=ConversationLimits(
-                pending=settings.max_pending_messages,
-                context_items=settings.max_context_messages,
-                timeout=settings.llm_timeout,
-            ),
+            limits=ConversationLimits.of(settings),
             interrupt_on_message=settings.interrupt_on_message,
             on_crash=self.close,
         )

@@ -198,6 +198,13 @@ class Settings(BaseModel):
         le=10_000,
         description="messages of a conversation that the model is given",
     )
+    max_context_tokens: int = Field(
+        32_000,
+        alias="MAX_CONTEXT_TOKENS",
+        ge=2_000,
+        le=10_000_000,
+        description="tokens of a conversation that the model is given, estimated",
+    )
     stream_timeout: float = Field(
         30.0,
         alias="STREAM_TIMEOUT",

@@ -80,6 +80,7 @@ class Changes:
                 self._waiting.check(message[0])
                 await self._memory.settled()
                 again = await self._memory.ask_again(message)
+                self._context.forget_summary()
                 self._waiting.add(again.question)
 
     async def edit(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from livekit.agents import llm
@@ -12,8 +14,37 @@ from agent.chat.attached import user_message
 from agent.chat.memory import Turn
 from agent.chat.message import IncomingMessage, Key
 
+CUT_TO = 0.75
+SUMMARISED_AT = 0.875
+"""Shares of the limits."""
+
+BYTES_PER_TOKEN = 4
+"""Of UTF-8, about: rather too few for English, about right for scripts of other kinds."""
+
+TOKENS_PER_ITEM = 4
+
+SUMMARY = "[What was said before, in a summary of yours:]"
+
 MAX_NOTES = 20
 """Things that the model is told with the next message; beyond that, the oldest are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLimits:
+    """What the model is given of a conversation, at most.
+
+    Attributes:
+        items: messages, answers, tool calls and their results.
+        tokens: in all of them, estimated.
+    """
+
+    items: int
+    tokens: int
+
+    @property
+    def restored(self) -> int:
+        """Items of former times: there is to be room for new ones."""
+        return int(self.items * CUT_TO)
 
 
 class Context:
@@ -23,18 +54,43 @@ class Context:
     after it. Messages name their author once more than one person has written.
 
     Args:
-        max_items: of messages, answers and tool calls. Beyond it, the oldest turns are dropped,
-            to three quarters of it, so that it need not be done with every message.
+        limits: beyond them, the oldest turns are dropped, to three quarters of them, so that it
+            need not be done with every message. A summary stands in their place.
     """
 
-    def __init__(self, max_items: int) -> None:
-        self._max_items = max_items
+    def __init__(self, limits: ContextLimits) -> None:
+        self.limits = limits
         self._turns: dict[Key, list[llm.ChatItem]] = {}
+        self._summary = ""
+        self._is_cut = False
+        self._told = 0
         self._speakers: set[str] = set()
         self._notes: deque[str] = deque(maxlen=MAX_NOTES)
 
-    def restore(self, turns: Iterable[Turn]) -> None:
+    @property
+    def wants_summary(self) -> bool:
+        """Whether turns that no summary tells have been dropped, or soon will be."""
+        if not self._told and self._is_cut:
+            return True
+        return 2 * self._told < len(self._turns) and self._fill(*self._size()) >= SUMMARISED_AT
+
+    def summarising(self) -> None:
+        """A summary is being made of all turns there are."""
+        self._told = max(len(self._turns), 1)
+
+    def summarise(self, summary: str) -> None:
+        """Tells the model what was said, also before the oldest turn."""
+        self._summary = summary
+
+    def forget_summary(self) -> None:
+        """It may tell of something that is not there any more."""
+        self._summary = ""
+        self._told = 0
+
+    def restore(self, turns: Iterable[Turn], *, is_whole: bool, summary: str = "") -> None:
         """Puts what was said in former times before everything else."""
+        self._is_cut = not is_whole
+        self._summary = summary
         later, self._turns = self._turns, {}
         for turn in turns:
             self.note(turn.message)
@@ -69,7 +125,14 @@ class Context:
             self._turns["", told.id] = [told]
             self._notes.clear()
         before = takewhile(lambda turn: turn[0] != message.key, self._turns.items())
-        return llm.ChatContext(list(chain.from_iterable(items for _, items in before)))
+        items = list(chain.from_iterable(items for _, items in before))
+        if self._is_cut and self._summary:
+            text = f"{SUMMARY}\n{self._summary}"
+            first = min((item.created_at for item in items), default=time.time())
+            # In the order of their making, which the session puts items into.
+            summary = llm.ChatMessage(role="user", content=[text], created_at=first - 1)
+            items.insert(0, summary)
+        return llm.ChatContext(items)
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
         """Adds what the model said and did; nothing if the message was removed meanwhile."""
@@ -80,15 +143,18 @@ class Context:
 
     def revise(self, message: IncomingMessage) -> None:
         """Gives a message another text; what it was answered is dropped."""
+        self.forget_summary()
         if message.key in self._turns:
             self.note(message)
 
     def remove(self, key: Key) -> None:
         """Drops a message with what it was answered."""
+        self.forget_summary()
         self._turns.pop(key, None)
 
     def remove_answer(self, key: Key) -> None:
         """Drops what a message was answered."""
+        self.forget_summary()
         if key in self._turns:
             del self._turns[key][1:]
 
@@ -96,12 +162,44 @@ class Context:
         """Drops everything."""
         self._turns.clear()
         self._notes.clear()
+        self.forget_summary()
+        self._is_cut = False
 
     def _cut(self) -> None:
-        size = sum(map(len, self._turns.values()))
-        if size <= self._max_items:
+        items, tokens = self._size()
+        if self._fill(items, tokens) <= 1:
             return
         for key in list(self._turns)[:-1]:
-            size -= len(self._turns.pop(key))
-            if size <= self._max_items * 3 // 4:
+            dropped = self._turns.pop(key)
+            self._is_cut = True
+            self._told = max(self._told - 1, 0)
+            items -= len(dropped)
+            tokens -= sum(map(tokens_of, dropped))
+            if self._fill(items, tokens) <= CUT_TO:
                 return
+
+    def _size(self) -> tuple[int, int]:
+        """Items and, about, tokens."""
+        items = list(chain.from_iterable(self._turns.values()))
+        return len(items), sum(map(tokens_of, items)) + _tokens(self._summary)
+
+    def _fill(self, items: int, tokens: int) -> float:
+        """How much of what there may be this is."""
+        return max(items / self.limits.items, tokens / self.limits.tokens)
+
+
+def tokens_of(item: llm.ChatItem) -> int:
+    """About how many tokens an item is to the model; files that go along are not counted."""
+    if isinstance(item, llm.ChatMessage):
+        texts = [each for each in item.content if isinstance(each, str)]
+    elif isinstance(item, llm.FunctionCall):
+        texts = [item.name, item.arguments]
+    elif isinstance(item, llm.FunctionCallOutput):
+        texts = [item.name, item.output]
+    else:
+        texts = []
+    return TOKENS_PER_ITEM + sum(map(_tokens, texts))
+
+
+def _tokens(text: str) -> int:
+    return len(text.encode(errors="replace")) // BYTES_PER_TOKEN

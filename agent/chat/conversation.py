@@ -15,10 +15,11 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from agent.calls.conversation_tools import ConversationTools
 from agent.chat.answering import Answering
 from agent.chat.changes import Changes
-from agent.chat.context import Context
+from agent.chat.context import Context, ContextLimits
 from agent.chat.failure import sentence_for
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
+from agent.chat.recollection import Recollection
 from agent.chat.reply_output import Ending, FinishReason
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.text_output import ReplyTextOutput
@@ -27,6 +28,7 @@ from agent.chat.waiting import Waiting
 from agent.history.message import Attachment
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import FinishReasons
+from agent.settings import Settings
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -51,13 +53,21 @@ class ConversationLimits:
 
     Attributes:
         pending: messages that one person may have waiting.
-        context_items: items of the chat context that are kept.
+        context: what the model is given.
         timeout: seconds of silence from the model after which an answer has failed.
     """
 
     pending: int
-    context_items: int
+    context: ContextLimits
     timeout: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> ConversationLimits:
+        return cls(
+            pending=settings.max_pending_messages,
+            context=ContextLimits(settings.max_context_messages, settings.max_context_tokens),
+            timeout=settings.llm_timeout,
+        )
 
 
 class Conversation:
@@ -88,19 +98,18 @@ class Conversation:
         self._interrupt_on_message = interrupt_on_message
         self._on_crash = on_crash
         self._waiting = Waiting(limits.pending)
-        self._context = Context(limits.context_items)
+        self._context = Context(limits.context)
+        self._recollection = Recollection(memory, self._context, self._waiting)
         self._output = ReplyTextOutput()
         self._output.on_step = self._on_text
         self._answering: Answering | None = None
-        self._remembered = asyncio.Event()
-        self._recalling: asyncio.Task[None] | None = None
         self.changes = Changes(
             memory=memory,
             waiting=self._waiting,
             context=self._context,
             answering=lambda: self._answering,
             withdraw=self._withdraw,
-            ready=self._remembered,
+            ready=self._recollection.ready,
         )
         self._voice: Voice | None = None
         self._session_voice: SessionVoice | None = None
@@ -173,7 +182,7 @@ class Conversation:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._remembered.set()
+        self._recollection.ready.set()
         await self._memory.settled()
         return [question.message for question in self._waiting.questions]
 
@@ -187,25 +196,12 @@ class Conversation:
             self._on_crash()
 
     async def _answer_all(self) -> None:
-        await self._remember()
         try:
+            await self._recollection.recall()
             while True:
                 await self._answer_some()
         finally:
-            if self._recalling is not None:
-                self._recalling.cancel()
-
-    async def _remember(self) -> None:
-        """Gets back what was said in former times; later, if the store is away now."""
-        past = await self._memory.recall(self._limits.context_items * 3 // 4)
-        if past is None:
-            self._recalling = asyncio.create_task(self._memory.recallable(), name="recall")
-            self._recalling.add_done_callback(lambda _: self._waiting.wake())
-        else:
-            self._recalling = None
-            self._waiting.add_older(past.questions)
-            self._context.restore(past.turns)
-        self._remembered.set()
+            await self._recollection.aclose()
 
     async def _answer_some(self) -> None:
         """Answers with one session until it is time for a fresh one.
@@ -238,13 +234,14 @@ class Conversation:
                 (voice is not None and voice.is_listening)
                 or (
                     answers < RENEW_AFTER
-                    and len(session.history.items) <= self._limits.context_items
+                    and len(session.history.items) <= self._limits.context.items
                 )
             ):
-                if self._recalling is not None and self._recalling.done():
-                    await self._remember()
+                if self._recollection.is_due:
+                    await self._recollection.recall()
                 if (question := await self._next()) is not None:
                     await self._answer(session, question)
+                    self._recollection.summarise()
                     answers += 1
         finally:
             await _to_the_end(_close(session, parts))
@@ -256,7 +253,7 @@ class Conversation:
             if waiting is None:
                 return None
             question = await self._memory.begin(waiting)
-            if self._recalling is not None and self._recalling.done():
+            if self._recollection.is_due:
                 return None
             if not self._waiting.take(waiting):
                 continue  # It was changed or withdrawn meanwhile.

@@ -13,10 +13,11 @@ from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
 from agent.chat.memory import Memory, Question
 from agent.chat.message import IncomingMessage, Sender
+from agent.chat.summaries import Summaries
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
-from agent.history.message import ThreadKey, Unanswered
+from agent.history.message import Summary, ThreadKey, Unanswered
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Conversations:
     Args:
         open_conversation: makes one that is not started, with its memory.
         refuse: tells the sender of a message why it is not accepted.
+        summaries: of the room's threads; closed with the conversations.
         is_present: whether somebody is in the room.
     """
 
@@ -46,12 +48,14 @@ class Conversations:
         open_conversation: Callable[[Memory], Conversation],
         refuse: Callable[[IncomingMessage, Refusal], None],
         is_present: Callable[[str], bool],
+        summaries: Summaries,
     ) -> None:
         self._history = history
         self._room = room
         self._agent = agent
         self._open_conversation = open_conversation
         self._refuse = refuse
+        self._summaries = summaries
         self._is_present = is_present
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
@@ -105,6 +109,15 @@ class Conversations:
             raise UnavailableError("The agent is leaving.")
         return await asyncio.shield(self._run(work(self._of(owner).changes), "change"))
 
+    async def summary(self, thread: ThreadKey) -> Summary | None:
+        """What a thread was about until now; None if nothing was said and answered.
+
+        Raises:
+            HistoryError, SummaryError: see Summaries.
+        """
+        await self.settled()
+        return await self._summaries.up_to_date(thread)
+
     def release(self, identity: str) -> None:
         """Ends the private conversation of someone who is gone, unless they are back at once."""
         if identity in self._conversations:
@@ -130,6 +143,7 @@ class Conversations:
         unanswered = await asyncio.gather(
             *(conversation.aclose() for conversation in self._conversations.values())
         )
+        await self._summaries.aclose()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         return list(chain.from_iterable(unanswered))
 
@@ -140,7 +154,13 @@ class Conversations:
                 thread = ThreadKey(self._room, owner)
             except InvalidValueError as error:
                 raise Refusal(400, f"{error}.") from None
-            memory = Memory(self._history, thread, self._agent, refuse=self._refuse)
+            memory = Memory(
+                self._history,
+                thread,
+                self._agent,
+                summaries=self._summaries,
+                refuse=self._refuse,
+            )
             conversation = self._open_conversation(memory)
             self._conversations[owner] = conversation
             if self._started:

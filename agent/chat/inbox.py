@@ -18,6 +18,7 @@ from agent.chat.message import Form, IncomingMessage, id_was_used
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
 from agent.history.message import MAX_ID_LENGTH
+from agent.settings import Settings
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -53,6 +54,14 @@ class InboxLimits:
     message_bytes: int
     open_messages: int
     silence: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> InboxLimits:
+        return cls(
+            message_bytes=settings.max_message_bytes,
+            open_messages=settings.max_pending_messages,
+            silence=settings.stream_timeout,
+        )
 
 
 class Inbox:

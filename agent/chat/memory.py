@@ -6,12 +6,14 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agent.chat.message import Form, IncomingMessage, Key, Sender, id_was_used
 from agent.chat.reply_output import Ending
+from agent.chat.summaries import Summaries
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import (
@@ -22,6 +24,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.models.summariser import SummaryError
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -74,9 +77,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a conversation was about, oldest first, and what was left unanswered."""
+    """What a conversation was about.
+
+    Attributes:
+        turns: the last ones, oldest first.
+        is_whole: whether these are all there are.
+        summary: of what was said before, and perhaps of some turns; may be empty.
+        questions: what was left unanswered.
+    """
 
     turns: tuple[Turn, ...] = ()
+    is_whole: bool = True
+    summary: str = ""
     questions: tuple[Question, ...] = ()
 
 
@@ -93,12 +105,14 @@ class Memory:
         thread: ThreadKey,
         agent: Sender,
         *,
+        summaries: Summaries,
         refuse: Callable[[IncomingMessage, Refusal], None],
     ) -> None:
         """`refuse` tells the sender of a message why it is not accepted."""
         self._history = history
         self._thread = thread
         self._agent = agent
+        self._summaries = summaries
         self._refuse = refuse
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
@@ -161,7 +175,9 @@ class Memory:
             async with asyncio.timeout(RECALL_TIMEOUT):
                 # In this order: what is answered in between is a turn, and `begin` finds out.
                 questions = await self._unanswered()
-                return Past(await self._turns(max_items), questions)
+                turns, is_whole = await self._turns(max_items)
+                summary = await self._summaries.stored(self._thread)
+                return Past(turns, is_whole, summary.text if summary else "", questions)
         except (UnavailableError, TimeoutError) as error:
             _log(error, "a conversation goes on without its past for the moment")
             self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
@@ -176,6 +192,19 @@ class Memory:
         await asyncio.sleep(self._recall_pause)
         await self._history.available()
 
+    async def summarise(self) -> str | None:
+        """A summary of all that was said and answered; None if there is none to be had now."""
+        try:
+            summary = await self._summaries.up_to_date(self._thread)
+        except (SummaryError, HistoryError) as error:
+            logger.warning("a conversation is not summarised: %s", error)
+        except Exception:
+            # The boundary of something that the conversation can do without.
+            logger.exception("a conversation cannot be summarised")
+        else:
+            return None if summary is None else summary.text
+        return None
+
     async def ask_again(
         self, message: Key, text: str | None = None, *, awaits_answer: bool = True
     ) -> Again:
@@ -184,23 +213,35 @@ class Memory:
         Raises:
             HistoryError: there is no such message, or the store cannot be used.
         """
-        asked = await self._history.ask_again(
-            MessageKey(self._thread, *message),
-            asker=self._asker,
-            text=text,
-            awaits_answer=awaits_answer,
-        )
+        with self._changing():
+            asked = await self._history.ask_again(
+                MessageKey(self._thread, *message),
+                asker=self._asker,
+                text=text,
+                awaits_answer=awaits_answer,
+            )
         return Again(_question(asked), asked.segment_id is not None)
 
     async def delete(self, message: Key) -> tuple[Key, ...]:
         """Erases a message and its answer, or an answer. Raises HistoryError as `ask_again`."""
         key = MessageKey(self._thread, *message)
-        erased = await self._history.delete_message(key, asker=self._asker)
+        with self._changing():
+            erased = await self._history.delete_message(key, asker=self._asker)
         return tuple((each.sender_id, each.id) for each in erased)
 
     async def delete_all(self) -> int:
         """Erases the thread; returns of how many messages. Raises HistoryError."""
-        return await self._history.delete_thread(self._thread, asker=self._asker)
+        with self._changing():
+            return await self._history.delete_thread(self._thread, asker=self._asker)
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """What is changed meanwhile must not be told by a summary."""
+        self._summaries.changed(self._thread)
+        try:
+            yield
+        finally:
+            self._summaries.changed(self._thread)
 
     @property
     def _asker(self) -> str:
@@ -210,8 +251,11 @@ class Memory:
         found = await self._history.unanswered(self._thread.room)
         return tuple(_question(each) for each in found if each.message.thread == self._thread)
 
-    async def _turns(self, max_items: int) -> tuple[Turn, ...]:
-        """Each answer stands after its question here, whatever was said in between."""
+    async def _turns(self, max_items: int) -> tuple[tuple[Turn, ...], bool]:
+        """The last turns, and whether there are no others.
+
+        Each answer stands after its question here, whatever was said in between.
+        """
         newest_first: list[Turn] = []
         answers: dict[tuple[str | None, str | None], Message] = {}
         before: str | None = None
@@ -231,11 +275,11 @@ class Memory:
                     turn = _turn(message, answer)
                     max_items -= 2 if turn.answer else 1
                     if max_items < 0:
-                        return tuple(reversed(newest_first))
+                        return tuple(reversed(newest_first)), False
                     newest_first.append(turn)
             before = page.next_before
             if before is None or not max_items:
-                return tuple(reversed(newest_first))
+                return tuple(reversed(newest_first)), before is None
 
     def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[bool]:
         sender = message.sender

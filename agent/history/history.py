@@ -187,6 +187,8 @@ class History(Protocol):
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
         """Keeps the summary of a thread's earlier part, in place of the one before.
 
+        It is dropped when a message in that part is edited, opened for another answer or deleted.
+
         Raises:
             NotFoundError: the message that it goes up to does not exist.
         """

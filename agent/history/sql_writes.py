@@ -41,6 +41,12 @@ MAX_KNOWN_THREADS: Final = 10_000
 
 _NO_SUCH_MESSAGE: Final = "There is no such message."
 
+_NO_SUMMARY: Final[dict[str, Any]] = {
+    "summary": None,
+    "summary_sender_id": None,
+    "summary_message_id": None,
+}
+
 _ERASED: Final[dict[str, Any]] = {
     "text": "",
     "sender_name": "",
@@ -159,13 +165,15 @@ class SqlWrites:
             raise NotFoundError(_NO_SUCH_MESSAGE)
         thread_id = await self._thread_id(connection, question.thread)
         await connection.execute(_delete_of(feedback, _answers(thread_id, question)))
+        await _drop_summary(connection, thread_id, position)
         return await read_question(connection, position)
 
     async def delete_message(
         self, connection: AsyncConnection, message: MessageKey
     ) -> tuple[MessageKey, ...]:
-        await self._position(connection, message)
+        position = await self._position(connection, message)
         thread_id = await self._thread_id(connection, message.thread)
+        await _drop_summary(connection, thread_id, position)
         these = or_(_is(thread_id, message.sender_id, message.id), _answers(thread_id, message))
         rows = await self._erase(connection, these)
         return tuple(
@@ -178,9 +186,7 @@ class SqlWrites:
         if thread_id is None:
             return 0
         await connection.execute(
-            update(threads)
-            .where(threads.c.id == thread_id)
-            .values(summary=None, summary_sender_id=None, summary_message_id=None)
+            update(threads).where(threads.c.id == thread_id).values(_NO_SUMMARY)
         )
         return len(await self._erase(connection, messages.c.thread_id == thread_id))
 
@@ -335,6 +341,20 @@ def _answers(thread_id: int, question: MessageKey) -> ColumnElement[bool]:
         messages.c.in_reply_to == question.id,
         messages.c.in_reply_to_sender == question.sender_id,
         messages.c.role == "assistant",
+    )
+
+
+async def _drop_summary(connection: AsyncConnection, thread_id: int, position: int) -> None:
+    """Drops the summary of a thread if it may tell of the message at a position."""
+    told = select(messages.c.position).where(
+        messages.c.thread_id == thread_id,
+        messages.c.sender_id == threads.c.summary_sender_id,
+        messages.c.message_id == threads.c.summary_message_id,
+    )
+    await connection.execute(
+        update(threads)
+        .where(threads.c.id == thread_id, told.scalar_subquery() >= position)
+        .values(_NO_SUMMARY)
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.agents import llm
 
 from agent.models.llm import build_client, build_llm
+from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 from agent.settings import Settings
 
@@ -39,6 +40,10 @@ class ModelService:
             model=self._settings.llm_model,
             temperature=self._settings.llm_temperature,
         )
+
+    def summariser(self) -> Summariser:
+        """What puts conversations into a few words."""
+        return Summariser(self.open_llm, timeout=self._settings.llm_timeout)
 
     async def load_speech(self) -> SpeechService:
         """What hears and speaks; its models are loaded when the first room asks for it."""

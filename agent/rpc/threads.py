@@ -1,11 +1,16 @@
-"""listThreads and deleteThread: the conversations of a room."""
+"""listThreads, deleteThread and getSummary: the conversations of a room."""
 
 from agent.history.message import Thread
+from agent.models.summariser import SummaryError
 from agent.rpc.arguments import ThreadId, caller_of, thread_of
-from agent.rpc.history_errors import told_to_caller
+from agent.rpc.history_errors import RETRY_AFTER, told_to_caller
 from agent.rpc.room_control import RoomControl
 from tools.context import ToolContext
+from tools.errors import Unavailable
 from tools.tool import Tool, tool
+
+SUMMARY_TIMEOUT = 60.0
+"""Seconds that the model may take; where a caller does not wait so long, the next one has it."""
 
 
 def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
@@ -28,7 +33,25 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         control.tell("thread.deleted", key)
         return {"thread": key.id, "messages": count}
 
-    return list_threads, delete_thread
+    @tool(timeout=SUMMARY_TIMEOUT)
+    async def get_summary(context: ToolContext, thread: ThreadId = "room") -> dict[str, object]:
+        """What was said in the room, or privately with the agent, in a few words."""
+        key = thread_of("getSummary", control.room, thread, caller_of(context))
+        try:
+            with told_to_caller("thread"):
+                summary = await control.conversations.summary(key)
+        except SummaryError:
+            raise Unavailable("There is no summary right now", retry_after=RETRY_AFTER) from None
+        if summary is None:
+            return {"thread": key.id, "summary": ""}
+        return {
+            "thread": key.id,
+            "summary": summary.text,
+            "upTo": summary.through.id,
+            "upToSenderId": summary.through.sender_id,
+        }
+
+    return list_threads, delete_thread, get_summary
 
 
 def _as_shape(thread: Thread) -> dict[str, object]:

@@ -194,28 +194,6 @@ async def test_private_conversations_are_restored_in_private(
     assert told(room_server.embedded, room_name, MARK) == {"alice"}
 
 
-async def test_the_context_is_cut_between_turns(
-    start_worker: StartWorker,
-    enter: Enter,
-    model: DemoModel,
-    lk_api: api.LiveKitAPI,
-    room_name: str,
-) -> None:
-    first = await start_worker()
-    alice = await enter("alice", worker=first)
-    for number in range(4):
-        await alice.ask(f"question {number}")
-    former = alice.agent_sid
-    await first.server.aclose()
-    other = await start_worker(DATABASE_URL=first.settings.database_url, MAX_CONTEXT_MESSAGES="7")
-    await send_for(other.name, room_name, lk_api)
-    await alice.until_ready_again(former)
-    await alice.ask("and now?")
-    asked = [m.text for m in model.requests[-1].chat.messages if m.role == "user"]
-    # Five items are restored at most: two whole turns.
-    assert asked == ["question 2", "question 3", "and now?"]
-
-
 async def test_rooms_go_on_without_a_database_and_it_catches_up(
     start_worker: StartWorker, enter: Enter, tmp_path: Path
 ) -> None:

@@ -8,21 +8,19 @@ from pathlib import Path
 from livekit import api
 
 from devserver.model import DemoModel, Reply
-from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.outages import MissingSqlite
 from tests.agent.test_history import replace, send_for, until_stored
 from tests.agent.test_private import private_answer
 
-
-async def until_another_is_ready(client: ChatClient) -> None:
-    await client.until(lambda: client.agent is None)
-    await client.until_ready()
+RECORD = "The record:\n"
+"""Stands before what a summary is asked of, and nowhere else."""
 
 
 def asked(model: DemoModel) -> list[str]:
-    """What people said, as the model was told with the last question."""
-    return [each.text for each in model.requests[-1].chat.messages if each.role == "user"]
+    """What people said, as the model was told with the last question that was not its own."""
+    chats = [each.chat for each in model.requests if RECORD not in each.chat.user_text]
+    return [each.text for each in chats[-1].messages if each.role == "user"]
 
 
 async def test_a_reply_to_an_answer_of_an_earlier_stay_is_for_the_agent(
@@ -33,10 +31,11 @@ async def test_a_reply_to_an_answer_of_an_earlier_stay_is_for_the_agent(
     earlier = await alice.ask("agent, what is up?")
     overheard = await bob.say("nothing much")
     await until_stored(bob, overheard)
+    former = alice.agent_sid
     await first.server.aclose()
     other = await start_worker(DATABASE_URL=first.settings.database_url, REPLY_POLICY="mention")
     await send_for(other.name, room_name, lk_api)
-    await until_another_is_ready(alice)
+    await alice.until_ready_again(former)
 
     not_for_it = await alice.say("you are right", in_reply_to=overheard)
     made_up = await alice.say("who said that?", in_reply_to="SG_0123456789abcdef")
@@ -64,8 +63,9 @@ async def test_another_text_under_an_id_that_was_used_is_refused(
     await alice.send_packet(packet)
     await alice.send_packet(packet | {"text": "second"})
     await alice.notice("error", code=409, messageIds=["1"])
+    former = alice.agent_sid
     await replace(first, start_worker, room_name, lk_api)
-    await until_another_is_ready(alice)
+    await alice.until_ready_again(former)
 
     alice.packets.clear()
     await alice.send_packet(packet)
@@ -97,11 +97,12 @@ async def test_a_conversation_gets_its_past_when_the_database_is_back(
     left_in_private = await alice.say("and another?", scope="private")
     await until_stored(alice, left)
     await until_stored(alice, left_in_private, thread="private:alice")
+    former = alice.agent_sid
     await first.server.aclose()
     await database.begin()
     other = await start_worker(DATABASE_URL=database.url)
     await send_for(other.name, room_name, lk_api)
-    await until_another_is_ready(alice)
+    await alice.until_ready_again(former)
     assert (await alice.ask("hello?")).finish_reason == "stop"
     assert asked(model) == ["hello?"]
 

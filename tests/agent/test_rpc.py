@@ -28,6 +28,7 @@ ROOM_METHODS = [
     "sendFeedback",
     "listThreads",
     "deleteThread",
+    "getSummary",
     "setListening",
     "getWhiteboard",
     "sendFile",

@@ -13,7 +13,7 @@ from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import InvalidValueError, NotAllowedError, NotFoundError
 from agent.history.history import History
-from agent.history.message import Feedback, MessageKey, Reaction, Summary, ThreadKey
+from agent.history.message import Feedback, Message, MessageKey, Reaction, Summary, ThreadKey
 from agent.history.schema import feedback
 from tests.history.conftest import NewHistory
 from tests.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
@@ -293,6 +293,30 @@ async def test_a_summary_says_how_far_it_goes(history: History) -> None:
     await history.set_summary(ROOM, Summary("then", answer.key))
     (thread,) = await history.threads("kitchen", asker="ann")
     assert thread.summary == Summary("then", answer.key)
+
+
+@pytest.mark.parametrize("change", ["edit", "delete", "delete the answer"])
+async def test_a_summary_goes_with_what_it_tells(history: History, change: str) -> None:
+    first, second, third = asked("1"), asked("2"), asked("3")
+    await take_turn(history, first)
+    answer = await take_turn(history, second)
+    await take_turn(history, third)
+
+    async def do(question: Message, its_answer: Message) -> None:
+        if change == "edit":
+            await history.ask_again(question.key, asker="ann", text="And why?")
+        else:
+            message = question if change == "delete" else its_answer
+            await history.delete_message(message.key, asker="ann")
+
+    async def told() -> bool:
+        return (await history.threads("kitchen", asker="ann"))[0].summary is not None
+
+    await history.set_summary(ROOM, Summary("about whys", answer.key))
+    await do(third, answer_to(third))
+    assert await told()
+    await do(second, answer)
+    assert not await told()
 
 
 async def test_what_does_not_exist_is_not_found(history: History, ids: Callable[[], str]) -> None:

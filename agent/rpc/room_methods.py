@@ -1,0 +1,32 @@
+"""The methods about what was said in a room: to read it, and to change it."""
+
+from __future__ import annotations
+
+from agent.history.message import Message, Page, ThreadKey
+from agent.rpc.answers import answer_methods
+from agent.rpc.get_history import get_history_tool
+from agent.rpc.get_message import get_message_tool
+from agent.rpc.messages import message_methods
+from agent.rpc.room_control import RoomControl
+from agent.rpc.threads import thread_methods
+from tools.tool import Tool
+
+
+def room_methods(control: RoomControl) -> list[Tool]:
+    """The methods for one room. What was said until the call is stored before they look at it."""
+
+    async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
+        await control.conversations.settled()
+        return await control.history.page(thread, asker=asker, before=before, limit=limit)
+
+    async def find(message_id: str, asker: str) -> tuple[Message, ...]:
+        await control.conversations.settled()
+        return await control.history.find(control.room, message_id, asker=asker)
+
+    return [
+        get_history_tool(control.room, read),
+        get_message_tool(control.room, find),
+        *answer_methods(control),
+        *message_methods(control),
+        *thread_methods(control),
+    ]
