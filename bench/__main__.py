@@ -119,5 +119,7 @@ def _print(text: str) -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(main(arguments()))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BenchError as error:
         sys.exit(str(error))

@@ -21,6 +21,8 @@ PEER = agent("agent", 1, AGENT_MAX_ROOMS="50", MAX_CONTEXT_MESSAGES="1000")
 """One process, which takes as many rooms and messages as the curves need."""
 TOKENS = 40
 REPEATS = 10
+IDLE = 5.0
+"""Seconds in which the cost of silent rooms is measured."""
 
 
 async def over_rooms(stage: Stage, counts: Sequence[int] = ROOMS) -> list[dict[str, Any]]:
@@ -33,7 +35,8 @@ async def over_rooms(stage: Stage, counts: Sequence[int] = ROOMS) -> list[dict[s
             await stage.join(rooms[-1])
             await stage.clients.ask(rooms[-1], *SHORT)
         await stage.worker.settle()
-        memory, used = stage.worker.memory(), stage.worker.cpu()
+        memory, idle = stage.worker.memory(), await _idle(stage)
+        used = stage.worker.cpu()
         answers = await _talk(stage, rooms)
         lags = [lag for answer in answers for lag in answer.lags]
         points.append(
@@ -44,6 +47,7 @@ async def over_rooms(stage: Stage, counts: Sequence[int] = ROOMS) -> list[dict[s
                 "tokenLagP50": percentile(lags, 50),
                 "tokenLagP99": percentile(lags, 99),
                 "tokenCpu": (stage.worker.cpu() - used) / len(lags) * 1000,
+                "idleCpu": idle,
                 "memory": memory,
             }
         )
@@ -71,6 +75,13 @@ async def over_messages(stage: Stage, counts: Sequence[int] = MESSAGES) -> list[
             }
         )
     return points
+
+
+async def _idle(stage: Stage) -> float:
+    """ms of processor time in a second in which nobody says anything."""
+    used = stage.worker.cpu()
+    await asyncio.sleep(IDLE)
+    return (stage.worker.cpu() - used) / IDLE * 1000
 
 
 async def _talk(stage: Stage, rooms: Sequence[str]) -> list[Answer]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bench.client import Answer
     from bench.stage import Stage
 
-SHORT = (5, 0.02)
-"""Tokens of a short answer, and the seconds between them."""
+SHORT = (5, 0)
+"""Tokens of a short answer, and the seconds between them; paced tokens have rows of their own."""
 PACE = 0.05
 """Seconds between tokens where many rooms are answered at once."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ def run_worker(
     faulthandler.enable()
 
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
+
+    # What is loaded stays: a full collection would look at all of it, and hold up every room.
+    gc.freeze()
 
     failures: list[Exception] = []
     run = server.run
