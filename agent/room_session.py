@@ -45,7 +45,7 @@ from agent.rpc.room_control import RoomControl
 from agent.rpc.room_methods import room_methods
 from agent.rpc.set_listening import set_listening_tool
 from agent.settings import Settings
-from agent.voice_switch import VOICE_FAILED, VoiceSwitch
+from agent.voice_switch import VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
@@ -55,10 +55,6 @@ from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
-_VOICE_FAILURES = {
-    "stt": "What was said could not be understood right now. Please say it again, or write.",
-    "tts": "The agent cannot speak right now; its answer is in writing.",
-}
 
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
@@ -160,7 +156,7 @@ class RoomSession:
             settings.voice,
             self._notices,
             open_voice=self._open_voice,
-            close_voice=self._close_voice,
+            set_voice=self._conversations.set_voice,
         )
         self._ended = asyncio.Event()
 
@@ -321,35 +317,18 @@ class RoomSession:
         self._own_answers.add(reply.segment_id)
         return reply
 
-    async def _open_voice(self) -> Voice:
-        """Raises rtc.PublishTrackError, and what loading the models does."""
+    async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
+        """Raises what loading the models does."""
         # Only here: a room without a microphone does without it.
         from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
 
-        speech = await self._models.load_speech()
-        events = VoiceEvents(
-            on_message=self._on_spoken,
-            on_failure=self._on_voice_failure,
-            sender=self._people.known,
-        )
-        voice = RoomVoice(
+        return RoomVoice(
             self._room,
-            speech,
-            events,
+            await self._models.load_speech(),
+            VoiceEvents(self._on_spoken, on_failure, self._people.known),
             tts_voice=self._profile.voice,
             text=self._settings.voice_text,
         )
-        try:
-            await voice.open()
-            await self._conversations.set_voice(voice)
-        except BaseException:
-            await voice.aclose()
-            raise
-        return voice
-
-    async def _close_voice(self, voice: Voice) -> None:
-        await self._conversations.set_voice(None)
-        await voice.aclose()
 
     def _on_spoken(self, message: IncomingMessage) -> None:
         try:
@@ -359,9 +338,6 @@ class RoomSession:
 
     def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
         self._notices.refuse(message.sender.identity, refusal, message.id)
-
-    def _on_voice_failure(self, part: str) -> None:
-        self._notices.tell(None, VOICE_FAILED, _VOICE_FAILURES[part], part=part)
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         logger.info(

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 VOICE_FAILED = "voice.failed"
 """Event of the notices about hearing and speaking."""
 
+_FAILURES = {
+    "stt": "What was said could not be understood right now. Please say it again, or write.",
+    "tts": "The agent cannot speak right now; its answer is in writing.",
+}
 _NOT_STARTED = "The agent can neither hear nor speak right now. Please write to it."
 
 
@@ -24,8 +28,8 @@ class VoiceSwitch:
     """Opens the room's voice with the first microphone of a person and closes it with the last.
 
     Args:
-        open_voice: opens it, and has the conversation use it.
-        close_voice: has the conversation do without it, and closes it.
+        open_voice: makes a voice that is not open, which says what fails: `stt` or `tts`.
+        set_voice: has the conversation use it, or do without.
     """
 
     def __init__(
@@ -34,14 +38,14 @@ class VoiceSwitch:
         policy: VoicePolicy,
         notices: Notices,
         *,
-        open_voice: Callable[[], Awaitable[Voice]],
-        close_voice: Callable[[Voice], Awaitable[None]],
+        open_voice: Callable[[Callable[[str], None]], Awaitable[Voice]],
+        set_voice: Callable[[Voice | None], Awaitable[None]],
     ) -> None:
         self._room = room
         self._policy = policy
         self._notices = notices
         self._open_voice = open_voice
-        self._close_voice = close_voice
+        self._set_voice = set_voice
         self._voice: Voice | None = None
         self._only: str | None = None
         self._changed = asyncio.Event()
@@ -89,19 +93,33 @@ class VoiceSwitch:
             wanted = self._policy == "on" or self._has_microphone()
             try:
                 if wanted and self._voice is None:
-                    self._voice = await self._open_voice()
-                    self._voice.listen_to(self._only)
+                    self._voice = await self._opened()
                 elif not wanted and self._voice is not None:
                     # Whoever went in mid-sentence has been heard all the same.
                     await self._voice.until_free()
                     if not self._has_microphone():
-                        await self._close_voice(self._voice)
+                        await self._set_voice(None)
+                        await self._voice.aclose()
                         self._voice = None
             except Exception:
                 # The boundary around one room's voice: the room goes on in writing, and the next
                 # microphone tries again.
                 logger.exception("the voice of a room does not work")
                 self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
+
+    async def _opened(self) -> Voice:
+        voice = await self._open_voice(self._on_failure)
+        try:
+            await voice.open()
+            voice.listen_to(self._only)
+            await self._set_voice(voice)
+        except BaseException:
+            await voice.aclose()
+            raise
+        return voice
+
+    def _on_failure(self, part: str) -> None:
+        self._notices.tell(None, VOICE_FAILED, _FAILURES[part], part=part)
 
     def _has_microphone(self) -> bool:
         return any(

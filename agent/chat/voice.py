@@ -57,6 +57,10 @@ class Voice(Protocol):
         """The agent's audio track."""
         ...
 
+    async def open(self) -> None:
+        """Begins to listen. Raises rtc.PublishTrackError."""
+        ...
+
     def listen_to(self, identity: str | None) -> None:
         """Listens to one person only; None: to whoever speaks."""
         ...
