@@ -21,8 +21,9 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from agent import native_events
 from agent.chat.people import Directory
 from agent.files.files import Files
+from agent.files.sweep import Sweep
 from agent.history.errors import HistoryError
-from agent.history.opening import open_history
+from agent.history.opening import database_name, open_history
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_session import RoomSession
@@ -85,6 +86,9 @@ class RoomHost:
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
         self._files = Files.of(settings)
+        self._sweep = Sweep(
+            self._files.store, self._history.attached_content, database_name(settings.database_url)
+        )
         self._opening: asyncio.Task[None] | None = None
 
     def agent_server(self) -> AgentServer:
@@ -223,6 +227,8 @@ class RoomHost:
             await self._history.migrate()
         except HistoryError as error:
             logger.error("the database cannot be used, rooms go on without it: %s", error)
+        else:
+            self._sweep.start()
         logger.info("history: %s", "healthy" if self._history.healthy else "away")
 
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
@@ -260,6 +266,7 @@ class RoomHost:
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
+        await self._sweep.aclose()
         await self._history.aclose()
         await self._files.store.aclose()
 

@@ -118,9 +118,10 @@ class FileStore:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > STALE_AFTER:
                     left.unlink()
-        return sum(size for _, size in self._kept())
+        return sum(size for _, size in self.kept())
 
-    def _kept(self) -> list[tuple[Path, int]]:
+    def kept(self) -> list[tuple[Path, int]]:
+        """The files with their sizes; to be called in one of the store's threads."""
         found: list[tuple[Path, int]] = []
         for path in self.directory.glob("[0-9a-f][0-9a-f]/*"):
             with contextlib.suppress(FileNotFoundError):

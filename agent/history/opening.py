@@ -22,3 +22,10 @@ def open_history(url: str = DEFAULT_URL) -> DurableHistory:
     from agent.history.sql_history import SqlHistory  # noqa: PLC0415
 
     return DurableHistory(SqlHistory(Database(DatabaseUrl.parse(url))))
+
+
+def database_name(url: str) -> str:
+    """The URL without its password, as it may be shown; raises InvalidValueError."""
+    from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
+
+    return str(DatabaseUrl.parse(url))

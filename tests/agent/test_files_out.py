@@ -19,7 +19,7 @@ from devserver import RoomServer
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.test_files_in import history, send
+from tests.agent.test_files_in import half_written, history, send, stored
 from tests.agent.test_private import private_answer
 from tests.room_server import RoomServerUnderTest
 from tools import TOOLS
@@ -262,8 +262,9 @@ async def test_what_is_sent_to_callers_leaves_nothing_on_disk(
     sent = await call(alice.client, "makeFile", size=5)
     await alice.stream(sent["fileId"])
     async with asyncio.timeout(20):
-        while [each for each in worker.settings.attachments_dir.rglob("*") if each.is_file()]:
+        while half_written(worker):
             await alice.client.ask("still there?")
+    assert stored(worker) == {}
 
 
 async def test_a_tool_may_send_a_file_by_its_path_and_fail(

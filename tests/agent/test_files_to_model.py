@@ -17,7 +17,7 @@ from devserver.model.record import RecordedRequest
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.test_files_in import send
-from tests.agent.test_history import replace
+from tests.agent.test_history import send_for
 
 
 def pdf(*texts: str, content: bytes | None = None) -> bytes:
@@ -177,8 +177,10 @@ async def test_the_next_worker_gives_the_model_the_files_of_former_times(
     first = await start_worker()
     alice = await enter("alice", worker=first)
     await ask_about(alice, b"the word is XYZZY", "word.txt")
-    await replace(first, start_worker, room_name, lk_api)
-    await alice.until(lambda: alice.agent is not None)
+    await first.server.aclose()
+    await alice.until(lambda: alice.agent is None)
+    second = await start_worker(DATABASE_URL=first.settings.database_url)
+    await send_for(second.name, room_name, lk_api)
     await alice.until_ready()
     await alice.ask("what was the word?")
     assert "the word is XYZZY" in given(model.requests[-1])
