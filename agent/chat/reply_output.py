@@ -109,8 +109,11 @@ class ReplyOutput(ABC):
                     self._changed.set()
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await self.close(self._ending)
-        except (StreamError, PublishDataError, TimeoutError) as error:
-            logger.warning("an answer could not be sent on %s: %s", self._name, error)
+        except (StreamError, PublishDataError, TimeoutError, AssertionError) as error:
+            # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it
+            # does not any more when the connection is lost for good.
+            reason = str(error) or type(error).__name__
+            logger.warning("an answer could not be sent on %s: %s", self._name, reason)
 
     async def _gather(self) -> None:
         if self.window and self._ending is None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
-from livekit import api
+import pytest
+from livekit import api, rtc
 
 from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.outages import MissingSqlite
 from tests.agent.test_history import replace, send_for, until_stored
@@ -15,6 +18,14 @@ from tests.agent.test_private import private_answer
 
 RECORD = "The record:\n"
 """Stands before what a summary is asked of, and nowhere else."""
+
+
+async def until_the_database_is_back(client: ChatClient) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(rtc.RpcError):
+                await client.call("getHistory")
+                return
 
 
 def asked(model: DemoModel) -> list[str]:
@@ -77,6 +88,7 @@ async def test_another_text_under_an_id_that_was_used_is_refused(
     assert len(alice.finished("1")) == 1
 
 
+@pytest.mark.timeout(120)  # The longer it is away, the longer it may take to be noticed.
 async def test_a_conversation_gets_its_past_when_the_database_is_back(
     start_worker: StartWorker,
     enter: Enter,
@@ -107,6 +119,7 @@ async def test_a_conversation_gets_its_past_when_the_database_is_back(
     assert asked(model) == ["hello?"]
 
     await database.end()
+    await until_the_database_is_back(alice)
     await alice.answer_to(left)
     await private_answer(alice, left_in_private)
     await alice.ask("what is my name?")
