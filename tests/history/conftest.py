@@ -37,7 +37,7 @@ async def new_history(
 
     def make() -> History:
         store = SqlHistory(Database(DatabaseUrl.parse(database_url)))
-        made.append(DurableHistory(store) if request.param == "durable" else store)
+        made.append(DurableHistory(store, patience=20) if request.param == "durable" else store)
         return made[-1]
 
     yield make
