@@ -23,6 +23,7 @@ LIVEKIT_CLIENT = HERE / "node_modules" / "livekit-client" / "dist"
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers give little of it
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
