@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
@@ -33,6 +33,9 @@ from tools.settings import ToolSettings
 from tools.tool import Tool
 from tools.toolbox import Toolbox
 
+if TYPE_CHECKING:
+    from agent.mcp.servers import McpServers
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -42,8 +45,9 @@ LOAD_BELOW_FULL = 0.65
 """Highest load that is reported while there is room: the server sends no jobs above 0.7."""
 
 
-HISTORY_PATIENCE = 5.0
-"""Seconds that a room waits for the history to be opened; then it does without, for the moment."""
+PATIENCE = 5.0
+"""Seconds that a room waits for the history and the MCP servers; then it does without, for the
+moment."""
 
 
 class HostedServer(AgentServer):
@@ -82,6 +86,7 @@ class RoomHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._toolbox: Toolbox | None = None
+        self._mcp = _mcp_servers(settings, self._on_tools_changed)
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
@@ -216,10 +221,21 @@ class RoomHost:
             self._sessions.pop(job_id, None)
 
     async def _opened(self) -> None:
-        """Returns when history and files are open, or take too long."""
+        """Returns when what all rooms share is open, or takes too long."""
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open_stores(), name="open the stores")
-        await asyncio.wait((self._opening,), timeout=HISTORY_PATIENCE)
+            self._opening = asyncio.create_task(self._open_shared(), name="open what rooms share")
+        await asyncio.wait((self._opening,), timeout=PATIENCE)
+
+    async def _open_shared(self) -> None:
+        if self._mcp is not None:
+            self._mcp.start()
+        await self._open_stores()
+        if self._mcp is not None:
+            await self._mcp.tried(PATIENCE)
+
+    def _on_tools_changed(self) -> None:
+        if self._toolbox is not None:
+            self._toolbox.tell_watchers()
 
     async def _open_stores(self) -> None:
         await self._files.store.open()
@@ -234,7 +250,7 @@ class RoomHost:
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings
         if self._toolbox is None:
-            self._toolbox = Toolbox(self._tools, _tool_settings(settings))
+            self._toolbox = Toolbox(self._tools, _tool_settings(settings), more=self._mcp_tools)
         if self._models is None:
             self._models = ModelService(settings, self._model_proxy)
         if self._api is None:
@@ -249,6 +265,9 @@ class RoomHost:
             files=self._files,
         )
 
+    def _mcp_tools(self) -> list[Tool]:
+        return [] if self._mcp is None else self._mcp.tools()
+
     async def _leave(self, job_id: str) -> None:
         if session := self._sessions.get(job_id):
             session.close()
@@ -257,15 +276,17 @@ class RoomHost:
         for session in self._sessions.values():
             session.close()
         await self.until_left()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._mcp is not None:
+            await self._mcp.aclose()
         if self._models is not None:
             await self._models.aclose()
         if self._toolbox is not None:
             await self._toolbox.aclose()
         if self._api is not None:
             await self._api.aclose()
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
         await self._sweep.aclose()
         await self._history.aclose()
         await self._files.store.aclose()
@@ -299,16 +320,32 @@ def _tool_settings(settings: Settings) -> ToolSettings:
     )
 
 
+def _mcp_servers(settings: Settings, on_change: Callable[[], None]) -> McpServers | None:
+    if not settings.mcp_servers:
+        return None
+    # Only then: it costs half a second and 21 MB.
+    from agent.mcp.servers import McpServers  # noqa: PLC0415
+
+    return McpServers(settings.mcp_servers, on_change=on_change)
+
+
+_NOT_LOGGED = (
+    "The job task completed without establishing a connection",
+    "MCP client connection failed",
+)
+
+
 def _quiet_the_framework(*, log_content: bool) -> None:
     """Keeps out of the log what does not belong there.
 
     The framework warns of a job that returns without having connected *its* room; ours are
-    connected elsewhere. At level DEBUG it logs what people and the model say, in fields that it
+    connected elsewhere. What an MCP connection failed with may have secrets in it; agent.mcp logs
+    that it failed. At level DEBUG it logs what people and the model say, in fields that it
     marks `lk.pii`.
     """
 
     def keep(record: logging.LogRecord) -> bool:
-        if str(record.msg).startswith("The job task completed without establishing a connection"):
+        if str(record.msg).startswith(_NOT_LOGGED):
             return False
         if not log_content:
             for name in [name for name in vars(record) if name.startswith("lk.pii")]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.settings import ReplyPolicy, Settings
+from agent.setting_types import ReplyPolicy
+from agent.settings import Settings
 from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)

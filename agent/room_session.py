@@ -158,6 +158,14 @@ class RoomSession:
             open_voice=self._open_voice,
             set_voice=self._conversations.set_voice,
         )
+        self._methods = RpcMethods(
+            self._room,
+            self._toolbox,
+            [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
+            answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
+            calls=self._calls.calls,
+            max_calls=self._settings.max_rpc_calls,
+        )
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -198,21 +206,14 @@ class RoomSession:
         self._room.on("participant_disconnected", self._on_left)
 
     def _serve(self) -> None:
-        methods = RpcMethods(
-            self._room,
-            self._toolbox,
-            [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
-            answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
-            calls=self._calls.calls,
-            max_calls=self._settings.max_rpc_calls,
-        )
-        methods.register()
+        self._methods.open(on_change=self._presence.set_methods)
         self._notices.start()
-        self._presence.start(methods.names)
+        self._presence.start(self._methods.names)
         self._conversations.start()
         self._voice.start()
 
     async def _leave(self) -> None:
+        self._methods.close()
         await self._channel.aclose()
         await self._topics.aclose()
         await self._inbox.aclose()

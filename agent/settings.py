@@ -2,72 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
 )
 
-_NAMES_IN_A_LIST = re.compile(r"[,\s]+")
-_DATABASE_SCHEME = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
+from agent.mcp.server_settings import McpServerSettings
+from agent.setting_types import (
+    DatabaseUrl,
+    HttpUrl,
+    Names,
+    ReplyPolicy,
+    ServerUrl,
+    VoicePolicy,
+    VoiceText,
+)
+from agent.settings_error import SettingsError
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant in a LiveKit room. Answer in the language you are asked in, "
     "briefly and honestly. Use your tools when they help; if a tool fails, say so. When several "
     "people write, their messages start with who wrote them: answer the one who asked."
 )
-
-
-class SettingsError(ValueError):
-    """One or more settings are missing or wrong. `problems` names each with what is expected."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-def _url_of(*schemes: str) -> AfterValidator:
-    expected = " or ".join(f"{scheme}://" for scheme in schemes)
-
-    def check(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.netloc:
-            raise ValueError(f"a URL that starts with {expected}")
-        return value.rstrip("/")
-
-    return AfterValidator(check)
-
-
-def _split_names(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(name for name in _NAMES_IN_A_LIST.split(value) if name)
-    return value
-
-
-def _check_database_url(value: str) -> str:
-    if not _DATABASE_SCHEME.match(value):
-        raise ValueError("a URL that starts with sqlite:/// or postgresql://")
-    return value
-
-
-ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
-HttpUrl = Annotated[str, _url_of("http", "https")]
-DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
-ReplyPolicy = Literal["always", "mention", "auto"]
-VoicePolicy = Literal["auto", "on", "off"]
-VoiceText = Literal["immediate", "synced"]
 
 
 class Settings(BaseModel):
@@ -227,6 +191,12 @@ class Settings(BaseModel):
         le=600,
         description="seconds that somebody has to approve a tool",
     )
+    mcp_servers: McpServerSettings = Field(
+        {},
+        alias="MCP_SERVERS",
+        repr=False,
+        description="MCP servers whose tools the model has, as JSON; see docs/tools.md",
+    )
     max_client_methods: int = Field(
         16,
         alias="MAX_CLIENT_METHODS",
@@ -381,7 +351,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise SettingsError([_problem(detail) for detail in error.errors()]) from None
+            raise SettingsError.of(error) from None
 
     def missing(self, *, server: bool = True) -> list[str]:
         """What must still be set before the worker can run, one sentence each.
@@ -402,25 +372,3 @@ class Settings(BaseModel):
                 "service that needs none"
             )
         return problems
-
-
-def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
-    name = str(detail["loc"][0])
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    secret = "SECRET" in name or name.endswith("KEY") or name == "DATABASE_URL"
-    got = "" if secret else f", got {_shortened(detail['input'])}"
-    return f"{name}: expected {_as_expectation(message)}{got}"
-
-
-def _as_expectation(message: str) -> str:
-    """Pydantic's sentence about a wrong value, as what was expected instead."""
-    if "at least 1 item" in message:
-        return "one or more names, separated by commas"
-    message = re.sub(r", unable to .*", "", message)
-    message = re.sub(r"^(Input|String|Value) should (be|have) ", "", message)
-    return message.replace("a valid integer", "a whole number").replace("a valid ", "a ")
-
-
-def _shortened(value: object, length: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= length else f"{text[:length]}…"

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from livekit import rtc
 
 from agent.chat.voice import Voice
-from agent.settings import VoicePolicy
+from agent.setting_types import VoicePolicy
 from agent.wire.notices import Notices
 
 logger = logging.getLogger(__name__)

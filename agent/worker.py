@@ -12,7 +12,8 @@ from pathlib import Path
 from agent.history.errors import InvalidValueError
 from agent.hosting import RoomHost
 from agent.models.proxy import proxy_for
-from agent.settings import Settings, SettingsError
+from agent.settings import Settings
+from agent.settings_error import SettingsError
 from tools import TOOLS
 
 WRONG_SETTINGS = 2

@@ -1,5 +1,6 @@
 """The tools of a worker, and what they share."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from tools.settings import ToolSettings
     from tools.tool import Tool
+
+logger = logging.getLogger(__name__)
 
 V = TypeVar("V")
 
@@ -131,6 +134,21 @@ class Toolbox:
             slots = self._shared.slots[name] = CallSlots(name, limit)
         return slots
 
+    def watch(self, changed: "Callable[[], None]") -> "Callable[[], None]":
+        """Has it called when tools have come or gone; what is returned ends that."""
+        watchers = self._shared.watchers
+        watchers.append(changed)
+        return lambda: watchers.remove(changed)
+
+    def tell_watchers(self) -> None:
+        """To be called when tools have come or gone."""
+        for changed in tuple(self._shared.watchers):
+            try:
+                changed()
+            except Exception:
+                # The boundary around one room: the others are to know, too.
+                logger.exception("a room did not take the tools that there are now")
+
     async def aclose(self) -> None:
         """Ends look-ups under way and closes the HTTP session; calls after it are refused."""
         self._shared.closed = True
@@ -146,5 +164,6 @@ class _Shared:
 
     caches: dict[type, Cache[object]] = field(default_factory=dict[type, Cache[object]])
     slots: dict[str, CallSlots] = field(default_factory=dict[str, CallSlots])
+    watchers: "list[Callable[[], None]]" = field(default_factory=list["Callable[[], None]"])
     http: aiohttp.ClientSession | None = None
     closed: bool = False

@@ -7,7 +7,7 @@ import re
 from agent.chat.message import IncomingMessage
 from agent.chat.own_answers import OwnAnswers
 from agent.chat.people import People
-from agent.settings import ReplyPolicy
+from agent.setting_types import ReplyPolicy
 
 
 class ReplyTest:

@@ -15,7 +15,8 @@ from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecordFile
 from agent.cli.room_api import FAILURES, TIMEOUT, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
-from agent.settings import Settings, SettingsError
+from agent.settings import Settings
+from agent.settings_error import SettingsError
 from tools import get_weather
 from tools.errors import ToolError
 from tools.settings import ToolSettings

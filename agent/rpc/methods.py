@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from livekit import rtc
 
@@ -48,8 +48,11 @@ class RpcMethods:
     ) -> None:
         """`own` are methods of the room's own, which the model does not have."""
         self._room = room
+        self._toolbox = toolbox
+        self._own = tuple(own)
         self._calls = calls
-        self._methods = tuple(tool for tool in (*toolbox, *own) if tool.rpc)
+        self._methods: dict[str, Tool] = {}
+        self._unwatch: Callable[[], None] | None = None
         self._answers = answers
         self._max_calls = max_calls
         self._under_way: Counter[str] = Counter()
@@ -57,12 +60,35 @@ class RpcMethods:
     @property
     def names(self) -> tuple[str, ...]:
         """The methods' names."""
-        return tuple(tool.name for tool in self._methods)
+        return tuple(self._methods)
 
-    def register(self) -> None:
-        """Makes the methods callable; to be called at once after connecting."""
-        for tool in self._methods:
-            self._register(tool)
+    def open(self, *, on_change: Callable[[tuple[str, ...]], None]) -> None:
+        """Makes the methods callable; to be called at once after connecting.
+
+        Tools may come and go later: `on_change` is told the names that there are then.
+        """
+        self._register_all()
+
+        def changed() -> None:
+            self._register_all()
+            on_change(self.names)
+
+        self._unwatch = self._toolbox.watch(changed)
+
+    def close(self) -> None:
+        """No methods come or go any longer."""
+        if self._unwatch is not None:
+            self._unwatch()
+
+    def _register_all(self) -> None:
+        before = self._methods
+        self._methods = {t.name: t for t in (*self._toolbox, *self._own) if t.rpc}
+        for name, tool in before.items():
+            if self._methods.get(name) is not tool:
+                self._room.local_participant.unregister_rpc_method(name)
+        for name, tool in self._methods.items():
+            if before.get(name) is not tool:
+                self._register(tool)
 
     def _register(self, tool: Tool) -> None:
         async def handle(invocation: rtc.RpcInvocationData) -> str:

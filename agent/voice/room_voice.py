@@ -18,7 +18,7 @@ from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
 from agent.chat.text_output import ReplyTextOutput
 from agent.models.speech import SpeechService
-from agent.settings import VoiceText
+from agent.setting_types import VoiceText
 from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone

@@ -53,6 +53,11 @@ class Presence:
         self._changed.set()
         self._task = asyncio.create_task(self._write_all(), name="presence")
 
+    def set_methods(self, methods: tuple[str, ...]) -> None:
+        """Says which RPC methods can be called from now on."""
+        self._methods = methods
+        self._changed.set()
+
     def set(self, who: object, state: AgentState) -> None:
         """Notes what one conversation is doing; `listening` means nothing."""
         if state == "listening":

@@ -43,8 +43,8 @@ class StartWorker(Protocol):
 
 
 class Enter(Protocol):
-    """Lets somebody join the test's room. The first one to join brings the worker, one with the
-    usual settings unless another is given."""
+    """Lets somebody join the test's room, or another. The first one to join brings the worker, one
+    with the usual settings unless another is given."""
 
     async def __call__(
         self,
@@ -53,6 +53,7 @@ class Enter(Protocol):
         worker: Worker | None = None,
         metadata: str = "",
         name: str = "",
+        room: str = "",
         client: ChatClient | None = None,
         attributes: dict[str, str] | None = None,
         **grants: Grant,
@@ -118,6 +119,7 @@ async def enter(
         worker: Worker | None = None,
         metadata: str = "",
         name: str = "",
+        room: str = "",
         client: ChatClient | None = None,
         attributes: dict[str, str] | None = None,
         **grants: Grant,
@@ -126,7 +128,7 @@ async def enter(
             workers.append(await start_worker())
         elif worker is not None and worker not in workers:
             workers.append(worker)
-        token = room_server.access_token(identity, room_name, **grants).with_name(name)
+        token = room_server.access_token(identity, room or room_name, **grants).with_name(name)
         token = token.with_attributes(attributes or {})
         dispatch = api.RoomAgentDispatch(agent_name=workers[-1].name, metadata=metadata)
         token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))

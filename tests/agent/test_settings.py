@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
-from agent.settings import Settings, SettingsError
+from agent.mcp.server_settings import HttpServer, StdioServer
+from agent.settings import Settings
+from agent.settings_error import SettingsError
 
 WHOLE = {
     "LIVEKIT_URL": "wss://example.livekit.cloud/",
@@ -86,3 +90,71 @@ def test_the_environment_outweighs_the_file(tmp_path: Path) -> None:
     assert settings.llm_model == "from-environment"
     assert settings.agent_name == "from-file"
     assert settings.agent_identity == "agent"
+
+
+def test_mcp_servers_are_read_from_json() -> None:
+    servers = """{
+            "docs": {"url": "https://example.org/mcp", "headers": {"Authorization": "hidden"},
+                     "tools": ["search"], "rpc": true, "roles": ["host"], "maxCalls": 2},
+            "files": {"type": "stdio", "command": "serve", "args": ["--key", "hidden"],
+                      "env": {"TOKEN": "hidden"}, "approval": ["delete"], "timeout": 5}
+        }"""
+    settings = Settings.from_environment({**WHOLE, "MCP_SERVERS": servers})
+    docs, files = settings.mcp_servers["docs"], settings.mcp_servers["files"]
+    assert isinstance(docs, HttpServer)
+    assert docs.headers["Authorization"].get_secret_value() == "hidden"
+    assert docs.tools == {"search"}
+    assert docs.allows_rpc("search")
+    assert (docs.roles, docs.max_calls) == ({"host"}, 2)
+    assert (files.roles, files.max_calls, files.timeout) == (None, 16, 5)
+    assert isinstance(files, StdioServer)
+    assert files.args == ("--key", "hidden")
+    assert not files.allows_rpc("delete")
+    assert files.needs_approval("delete")
+    assert not files.needs_approval("read")
+    assert "hidden" not in repr(settings)
+    assert "hidden" not in repr((docs, files))
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("hidden", "MCP_SERVERS: expected JSON: "),
+        ('{"hidden": ', "MCP_SERVERS: expected JSON: "),
+        ("[]", "MCP_SERVERS: expected a dictionary"),
+        ('{"docs": {}}', "MCP_SERVERS: docs: command: expected Field required"),
+        ('{"docs": {"url": "hidden"}}', "MCP_SERVERS: docs: url: expected a URL that starts with"),
+        (
+            '{"docs": {"url": "https://me:hidden@example.org"}}',
+            "MCP_SERVERS: docs: url: expected a URL without password and query",
+        ),
+        (
+            '{"docs": {"url": "https://example.org?key=hidden"}}',
+            "MCP_SERVERS: docs: url: expected a URL without password and query",
+        ),
+        ('{"docs": {"command": "x", "hidden": 1}}', "MCP_SERVERS: docs: "),
+        ('{"docs": {"command": "x", "timeout": 0}}', "MCP_SERVERS: docs: timeout: expected"),
+        ('{"docs": {"command": "x", "maxCalls": 0}}', "MCP_SERVERS: docs: maxCalls: expected"),
+        ('{"docs": {"command": "x", "roles": []}}', "MCP_SERVERS: docs: roles: expected"),
+        ('{"a b": {"command": "x"}}', "MCP_SERVERS: a b"),
+        ('{"docs": {"command": "x", "timeout": "hidden"}}', "MCP_SERVERS: docs: timeout: expected"),
+    ],
+)
+def test_what_is_wrong_with_mcp_servers_is_said_without_their_secrets(
+    value: str, problem: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({**WHOLE, "MCP_SERVERS": value})
+    (said,) = caught.value.problems
+    assert said.startswith(problem)
+    assert "hidden" not in said.replace(": hidden: ", "")
+
+
+def test_the_guides_example_of_mcp_servers_can_be_copied_into_dotenv() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
+    example = guide[guide.index("MCP_SERVERS='") :].partition("```")[0]
+    settings = Settings.from_environment(
+        {**WHOLE, **{k: v or "" for k, v in dotenv_values(stream=io.StringIO(example)).items()}}
+    )
+    assert isinstance(settings.mcp_servers["docs"], HttpServer)
+    assert isinstance(settings.mcp_servers["files"], StdioServer)

@@ -1,0 +1,105 @@
+"""The setting MCP_SERVERS: which servers there are, and what may be done with their tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    Tag,
+)
+from pydantic_core import from_json
+
+
+def _check_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("a URL that starts with http:// or https://")
+    if "@" in parts.netloc or parts.query:
+        raise ValueError("a URL without password and query: secrets go into headers")
+    return value
+
+
+class _ServerSettings(BaseModel):
+    """What every server may say.
+
+    Attributes:
+        tools: names of the tools to use, as the server has them; all, unless given.
+        rpc: which of them clients may call by RPC: all (true), none (false), or these.
+        approval: which of them need the participant's approval when the model calls them.
+        roles: participants with one of these may call them, and have the model call them;
+            everybody, unless given.
+        timeout: seconds that a call may take.
+        max_calls: calls of one tool that run at a time in a worker process.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tools: frozenset[str] | None = None
+    rpc: bool | frozenset[str] = False
+    approval: bool | frozenset[str] = False
+    roles: Annotated[frozenset[str], Field(min_length=1)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+    max_calls: Annotated[int, Field(ge=1, le=1_000, alias="maxCalls")] = 16
+
+    def allows_rpc(self, tool: str) -> bool:
+        return self.rpc if isinstance(self.rpc, bool) else tool in self.rpc
+
+    def needs_approval(self, tool: str) -> bool:
+        return self.approval if isinstance(self.approval, bool) else tool in self.approval
+
+
+class StdioServer(_ServerSettings):
+    """A program that is started, and spoken to over its standard input and output.
+
+    It gets the variables in `env` and a few harmless ones (PATH, HOME, …), none of the worker's.
+    """
+
+    type: Literal["stdio"] = "stdio"
+    command: Annotated[str, Field(min_length=1)]
+    args: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    env: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+    cwd: str | None = None
+
+
+class HttpServer(_ServerSettings):
+    """A server behind a URL, by streamable HTTP, or by the older server-sent events."""
+
+    type: Literal["http", "sse"] = "http"
+    url: Annotated[str, AfterValidator(_check_url)]
+    headers: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+
+
+def _kind(value: object) -> str:
+    is_http = isinstance(value, HttpServer) or (isinstance(value, dict) and "url" in value)
+    return "http" if is_http else "stdio"
+
+
+def _parse(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return cast("object", from_json(value))
+    except ValueError as error:
+        # Not the error's own words: they may quote what is secret.
+        raise ValueError('JSON: {"name": {"command": …} or {"url": …}}') from error
+
+
+ServerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
+McpServer = Annotated[
+    Annotated[StdioServer, Tag("stdio")] | Annotated[HttpServer, Tag("http")],
+    Discriminator(_kind),
+]
+McpServerSettings = Annotated[dict[ServerName, McpServer], BeforeValidator(_parse)]
+"""`{name: {"command", "args"?, "env"?, "cwd"?} | {"url", "headers"?, "type"?: "sse"}}`, each with
+`tools`, `rpc`, `approval`, `roles`, `timeout` and `maxCalls`; the form that MCP clients share,
+without its outer key."""

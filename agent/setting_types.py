@@ -1,0 +1,45 @@
+"""Types of settings, with what is expected of their values."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_NAMES_IN_A_LIST = re.compile(r"[,\s]+")
+_DATABASE_SCHEME = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    expected = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise ValueError(f"a URL that starts with {expected}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _split_names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(name for name in _NAMES_IN_A_LIST.split(value) if name)
+    return value
+
+
+def _check_database_url(value: str) -> str:
+    if not _DATABASE_SCHEME.match(value):
+        raise ValueError("a URL that starts with sqlite:/// or postgresql://")
+    return value
+
+
+ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
+HttpUrl = Annotated[str, _url_of("http", "https")]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
+ReplyPolicy = Literal["always", "mention", "auto"]
+VoicePolicy = Literal["auto", "on", "off"]
+VoiceText = Literal["immediate", "synced"]

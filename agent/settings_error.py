@@ -1,0 +1,48 @@
+"""SettingsError: which settings are wrong, and what is expected of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+_SECRET_SETTINGS = ("DATABASE_URL", "MCP_SERVERS")
+
+
+class SettingsError(ValueError):
+    """One or more settings are missing or wrong. `problems` names each with what is expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+    @classmethod
+    def of(cls, error: ValidationError) -> Self:
+        """What pydantic says, by setting; of secret ones without their values."""
+        return cls([_problem(detail) for detail in error.errors()])
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
+    name = str(detail["loc"][0])
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if name == "MCP_SERVERS":
+        # Which of them, and what of it; without the kind of server that pydantic puts in between.
+        name = ": ".join((name, *(str(part) for part in detail["loc"][1:2] + detail["loc"][3:])))
+    secret = "SECRET" in name or name.endswith("KEY") or name.startswith(_SECRET_SETTINGS)
+    got = "" if secret else f", got {_shortened(detail['input'])}"
+    return f"{name}: expected {_as_expectation(message)}{got}"
+
+
+def _as_expectation(message: str) -> str:
+    """Pydantic's sentence about a wrong value, as what was expected instead."""
+    if "at least 1 item" in message:
+        return "one or more names, separated by commas"
+    message = re.sub(r", unable to .*", "", message)
+    message = re.sub(r"^(Input|String|Value) should (be|have) ", "", message)
+    return message.replace("a valid integer", "a whole number").replace("a valid ", "a ")
+
+
+def _shortened(value: object, length: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
