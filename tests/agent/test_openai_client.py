@@ -1,11 +1,7 @@
 """The lean client against the official one, behind livekit-plugins-openai: same in, same out."""
 
 import asyncio
-import traceback
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import openai
@@ -13,21 +9,16 @@ import pytest
 from livekit.agents import (
     APIConnectionError,
     APIConnectOptions,
-    APIError,
     APIStatusError,
     APITimeoutError,
     llm,
 )
-from livekit.plugins import openai as plugin
 
-from agent.models.llm import build_client, build_llm
+from agent.models.llm import build_client
 from agent.models.openai_client import OpenAIClient
 from agent.models.timeouts import Timeouts
 from devserver.model import DemoModel, Fault, Reply, tool_call
-
-KEY = "sk-secret-of-the-test"
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
-CLIENTS = ("lean", "official")
+from tests.agent.openai_clients import CLIENTS, KEY, ONCE, Outcome, opened, outcome_of
 
 SCHEMA: dict[str, Any] = {
     "name": "getWeather",
@@ -42,95 +33,6 @@ async def _never_called(raw_arguments: dict[str, object]) -> str:
 
 def weather_tool() -> llm.Tool:
     return llm.function_tool(_never_called, raw_schema=SCHEMA)
-
-
-@dataclass
-class Outcome:
-    """All that came of one request: the plugin's chunks, and the error that ended it."""
-
-    chunks: list[dict[str, object]]
-    error: APIError | None
-
-    @property
-    def text(self) -> str:
-        deltas: list[Any] = [chunk["delta"] for chunk in self.chunks if chunk["delta"]]
-        return "".join(delta["content"] or "" for delta in deltas)
-
-    @property
-    def tool_calls(self) -> list[Any]:
-        deltas: list[Any] = [chunk["delta"] for chunk in self.chunks if chunk["delta"]]
-        return [call for delta in deltas for call in delta["tool_calls"]]
-
-    @property
-    def joined(self) -> list[dict[str, Any]]:
-        """The chunks, with text that follows on text in one: how it is cut may differ."""
-        joined: list[dict[str, Any]] = []
-        for chunk in self.chunks:
-            if joined and _is_text(joined[-1]) and _is_text(chunk):
-                text: Any = chunk["delta"]
-                joined[-1]["delta"]["content"] += text["content"]
-            else:
-                joined.append(deepcopy(chunk))
-        return joined
-
-    def described_error(self) -> tuple[object, ...] | None:
-        """What of the error someone can tell apart."""
-        match self.error:
-            case None:
-                return None
-            case APIStatusError() as error:
-                kind = (error.status_code, error.request_id, error.body)
-                return (type(error), error.message, error.retryable, *kind)
-            case error:
-                return (type(error), error.message, error.retryable)
-
-
-def _is_text(chunk: dict[str, Any]) -> bool:
-    delta = chunk["delta"]
-    return bool(delta and delta["content"] and not delta["tool_calls"] and not chunk["usage"])
-
-
-@asynccontextmanager
-async def opened(
-    kind: str, base_url: str, *, timeouts: Timeouts | None = None
-) -> AsyncGenerator[llm.LLM[Any]]:
-    model: llm.LLM[Any]
-    if kind == "official":
-        official = openai.AsyncOpenAI(base_url=base_url, api_key=KEY, max_retries=0)
-        model = plugin.LLM(model="demo", client=official)
-        async with official, model:
-            yield model
-    else:
-        client = build_client(base_url=base_url, api_key=KEY, timeouts=timeouts)
-        try:
-            model = build_llm(client, model="demo")
-            async with model:
-                yield model
-        finally:
-            await client.close()
-
-
-async def outcome_of(
-    model: llm.LLM[Any],
-    text: str = "hello",
-    *,
-    tools: Sequence[llm.Tool] = (),
-    options: APIConnectOptions = ONCE,
-) -> Outcome:
-    context = llm.ChatContext.empty()
-    context.add_message(role="system", content="Be brief.")
-    context.add_message(role="user", content=text)
-    chunks: list[dict[str, object]] = []
-    error: APIError | None = None
-    async with asyncio.timeout(10):
-        stream = model.chat(chat_ctx=context, tools=list(tools), conn_options=options)
-        try:
-            async with stream:
-                async for chunk in stream:
-                    chunks.append(chunk.model_dump())  # kept if it fails halfway
-        except APIError as failure:
-            error = failure
-    return Outcome(chunks, error)
 
 
 async def both(
@@ -392,204 +294,6 @@ def test_a_base_url_that_cannot_work_is_refused(url: str) -> None:
 def test_timeouts_are_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         Timeouts(silence=0)
-
-
-Answer = Callable[[int], list[bytes]]
-
-
-@dataclass
-class RawServer:
-    """A server that answers each request with scripted bytes, and counts its connections."""
-
-    base_url: str = ""
-    connections: int = 0
-    requests: int = 0
-
-
-@asynccontextmanager
-async def raw_server(answer: Answer) -> AsyncGenerator[RawServer]:
-    counted = RawServer()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        counted.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-                await reader.readexactly(int(length or 0))
-                counted.requests += 1
-                for piece in answer(counted.requests):
-                    writer.write(piece)
-                    await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    counted.base_url = f"http://{host}:{port}/v1"
-    async with server:
-        yield counted
-
-
-def http(body: bytes, *, status: str = "200 OK", kind: str = "text/event-stream") -> list[bytes]:
-    """A whole answer, cut into pieces that split lines and characters."""
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return [head.encode(), *(body[start : start + 5] for start in range(0, len(body), 5))]
-
-
-def event(content: str, finish_reason: str = "null") -> bytes:
-    choice = f'{{"index":0,"delta":{{"content":"{content}"}},"finish_reason":{finish_reason}}}'
-    return f'data: {{"id":"c","choices":[{choice}]}}\n\n'.encode()
-
-
-async def texts_of(answer: Answer, *, requests: int = 1) -> tuple[list[Outcome], RawServer]:
-    async with raw_server(answer) as server, opened("lean", server.base_url) as model:
-        outcomes = [await outcome_of(model) for _ in range(requests)]
-    return outcomes, server
-
-
-@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-async def test_streams_as_other_servers_write_them(line_end: bytes) -> None:
-    body = (
-        b": OPENROUTER PROCESSING\n\ndata:\n\n"
-        + event("héllo ")
-        + b'event: completion\ndata: {"id":"c",\ndata: "choices":[]}\n\n'
-        + event("🦉", '"stop"')
-        + b"data: [DONE]\n\n"
-    ).replace(b"\n", line_end)
-
-    (outcome,), _ = await texts_of(lambda _: http(body))
-
-    assert outcome.text == "héllo 🦉"
-    assert outcome.error is None
-
-
-async def test_no_done_and_no_usage_are_forgiven() -> None:
-    (outcome,), _ = await texts_of(lambda _: http(event("a") + event("b", '"stop"').rstrip()))
-
-    assert outcome.text == "ab"
-    assert outcome.error is None
-    assert all(chunk["usage"] is None for chunk in outcome.chunks)
-
-
-async def test_done_without_a_finish_reason_is_forgiven() -> None:
-    (outcome,), _ = await texts_of(lambda _: http(event("a") + b"data: [DONE]\n\n"))
-
-    assert (outcome.text, outcome.error) == ("a", None)
-
-
-async def test_connections_are_kept_and_used_again() -> None:
-    body = event("a", '"stop"') + b"data: [DONE]\n\n"
-
-    outcomes, server = await texts_of(lambda _: http(body), requests=5)
-
-    assert [outcome.text for outcome in outcomes] == ["a"] * 5
-    assert (server.requests, server.connections) == (5, 1)
-
-
-async def test_a_server_without_stream_options_is_asked_without() -> None:
-    refusal = b'{"error": {"message": "Unknown field: stream_options", "code": 400}}'
-    body = event("a", '"stop"') + b"data: [DONE]\n\n"
-
-    def answer(request: int) -> list[bytes]:
-        if request == 1:
-            return http(refusal, status="400 Bad Request", kind="application/json")
-        return http(body)
-
-    outcomes, server = await texts_of(answer, requests=2)
-
-    assert [outcome.text for outcome in outcomes] == ["a", "a"]
-    assert server.requests == 3, "it is refused once and not tried again"
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (b"data: " + b"x" * (2**20 + 1), "malformed"),
-        (event("a") + b"data: {}{}\n\n", "malformed"),
-        (b'data: {"choices": 5}\n\n', "malformed"),
-        (b'data: "\xff"\n\n', "malformed"),
-        (b"<html>Welcome to the wifi</html>", "ended before"),
-        (b"", "ended before"),
-    ],
-    ids=["too large", "not JSON", "wrong type", "not UTF-8", "not a stream", "empty"],
-)
-async def test_what_is_no_answer_is_an_error(body: bytes, expected: str) -> None:
-    def answer(_: int) -> list[bytes]:
-        head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
-        return [head.encode(), body]
-
-    (outcome,), _ = await texts_of(answer)
-
-    assert isinstance(outcome.error, APIConnectionError)
-    assert expected in str(outcome.error.__cause__)
-
-
-@pytest.mark.parametrize(
-    ("body", "message", "data"),
-    [
-        (b'{"error": "no such model"}', "Error code: 502", "no such model"),
-        (b'{"detail": "Bad Gateway"}', "Error code: 502", "{'detail': 'Bad Gateway'}"),
-        (b"<html>" + b"x" * 200_000, "Error code: 502", "<html>" + "x" * 494 + "…"),
-        (b"", "Error code: 502", ""),
-        (b"\xff\xfe", "Error code: 502", "��"),
-        (b'{"error": {"message": ["odd"]}}', "Error code: 502", "{'message': ['odd']}"),
-    ],
-    ids=["text", "other JSON", "huge", "empty", "not UTF-8", "odd"],
-)
-async def test_error_bodies_of_any_kind_are_kept_short(
-    body: bytes, message: str, data: object
-) -> None:
-    (outcome,), _ = await texts_of(
-        lambda _: [
-            f"HTTP/1.1 502 Bad Gateway\r\ncontent-length: {len(body)}\r\n\r\n".encode(),
-            body,
-        ]
-    )
-
-    assert isinstance(outcome.error, APIStatusError)
-    assert (outcome.error.message, outcome.error.body) == (message, data)
-
-
-async def test_an_error_whose_body_never_comes_is_still_an_error() -> None:
-    pieces = [b"HTTP/1.1 500 Oops\r\ncontent-length: 100\r\n\r\n", b"half"]
-    async with (
-        raw_server(lambda _: pieces) as server,
-        opened("lean", server.base_url, timeouts=Timeouts(silence=0.3)) as model,
-    ):
-        outcome = await outcome_of(model)
-
-    assert isinstance(outcome.error, APIStatusError)
-    assert (outcome.error.status_code, outcome.error.body) == (500, "half")
-
-
-async def test_a_proxy_is_asked_where_one_is_given() -> None:
-    body = event("a", '"stop"') + b"data: [DONE]\n\n"
-    async with raw_server(lambda _: http(body)) as proxy:
-        client = build_client(base_url="http://model.test/v1", proxy=proxy.base_url)
-        outcome = await outcome_of(build_llm(client, model="demo"))
-        await client.close()
-
-    assert (outcome.text, proxy.requests) == ("a", 1)
-
-
-async def test_a_proxy_that_refuses_does_not_have_its_password_told() -> None:
-    def refusal(_: int) -> list[bytes]:
-        return [b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"]
-
-    async with raw_server(refusal) as proxy:
-        url = proxy.base_url.replace("http://", "http://user:pa55word@")
-        client = build_client(base_url="https://model.test/v1", proxy=url)
-        outcome = await outcome_of(build_llm(client, model="demo"))
-        await client.close()
-
-    assert proxy.requests == 1
-    assert isinstance(outcome.error, APIConnectionError)
-    assert "The proxy refused" in str(outcome.error)
-    told = "".join(traceback.format_exception(outcome.error))
-    assert "pa55word" not in told
 
 
 async def test_closing_the_client_ends_answers_in_progress() -> None:
