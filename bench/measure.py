@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.figures import Key, percentile
+from bench.programs import BenchError
 
 if TYPE_CHECKING:
     from bench.client import Answer
@@ -88,7 +89,7 @@ async def _join(stage: Stage, rooms: list[str], joins: list[float], first: list[
     room = stage.new_room()
     took = await stage.join(room)
     if took is None:
-        raise TimeoutError(f"{stage.peer.name} did not join {room}")
+        raise BenchError(f"{stage.peer.name} did not join {room}")
     rooms.append(room)
     joins.append(took)
     first.append(await stage.clients.ask(room, *SHORT))

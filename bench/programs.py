@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent
 ENDING_TAKES: Final = 12.0
 MAX_LINE: Final = 2**20
-QUIET: Final = 0.05
-"""Cores that a program which has settled uses at most."""
+QUIET: Final = 0.25
+"""Cores that a program which has settled uses at most: rooms in which nobody speaks use some."""
 SETTLING_TAKES: Final = 10.0
 
 
