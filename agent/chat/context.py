@@ -6,22 +6,17 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain, takewhile
 
 from livekit.agents import llm
 
 from agent.chat.attached import user_message
 from agent.chat.memory import Turn
 from agent.chat.message import IncomingMessage, Key
+from agent.chat.turns import Turns, tokens_in
 
 CUT_TO = 0.75
 SUMMARISED_AT = 0.875
 """Shares of the limits."""
-
-BYTES_PER_TOKEN = 4
-"""Of UTF-8, about: rather too few for English, about right for scripts of other kinds."""
-
-TOKENS_PER_ITEM = 4
 
 SUMMARY = "[What was said before, in a summary of yours:]"
 
@@ -60,8 +55,9 @@ class Context:
 
     def __init__(self, limits: ContextLimits) -> None:
         self.limits = limits
-        self._turns: dict[Key, list[llm.ChatItem]] = {}
+        self._turns = Turns()
         self._summary = ""
+        self._summary_tokens = 0
         self._is_cut = False
         self._told = 0
         self._speakers: set[str] = set()
@@ -72,7 +68,7 @@ class Context:
         """Whether turns that no summary tells have been dropped, or soon will be."""
         if not self._told and self._is_cut:
             return True
-        return 2 * self._told < len(self._turns) and self._fill(*self._size()) >= SUMMARISED_AT
+        return 2 * self._told < len(self._turns) and self._fill >= SUMMARISED_AT
 
     def summarising(self) -> None:
         """A summary is being made of all turns there are."""
@@ -81,35 +77,31 @@ class Context:
     def summarise(self, summary: str) -> None:
         """Tells the model what was said, also before the oldest turn."""
         self._summary = summary
+        self._summary_tokens = tokens_in(summary)
 
     def forget_summary(self) -> None:
         """It may tell of something that is not there any more."""
-        self._summary = ""
+        self.summarise("")
         self._told = 0
 
     def restore(self, turns: Iterable[Turn], *, is_whole: bool, summary: str = "") -> None:
         """Puts what was said in former times before everything else."""
         self._is_cut = not is_whole
-        self._summary = summary
-        later, self._turns = self._turns, {}
+        self.summarise(summary)
+        later, self._turns = self._turns, Turns()
         for turn in turns:
-            self.note(turn.message)
-            if turn.answer:
-                answer = llm.ChatMessage(role="assistant", content=[turn.answer])
-                self._turns[turn.message.key].append(answer)
-        for key, items in later.items():
-            self._turns.pop(key, None)
-            self._turns[key] = items
+            read = self._read(turn.message)
+            answer = [llm.ChatMessage(role="assistant", content=[turn.answer])]
+            self._turns.put(turn.message.key, [read, *(answer if turn.answer else ())])
+        for key in later:
+            self._turns.drop(key)
+            self._turns.put(key, later[key])
         self._cut()
 
     def note(self, message: IncomingMessage) -> llm.ChatMessage:
         """Adds a message without an answer, or puts it anew in its own place; as it is read."""
-        self._speakers.add(message.sender.identity)
-        text = message.text
-        if len(self._speakers) > 1:
-            text = f"{message.sender.label}: {text}"
-        read = user_message(text, message.attachments)
-        self._turns[message.key] = [read]
+        read = self._read(message)
+        self._turns.put(message.key, [read])
         self._cut()
         return read
 
@@ -122,10 +114,9 @@ class Context:
         if self._notes:
             told = llm.ChatMessage(role="user", content=["\n".join(self._notes)])
             # In a turn of its own: nobody's, with an id that no other has.
-            self._turns["", told.id] = [told]
+            self._turns.put(("", told.id), [told])
             self._notes.clear()
-        before = takewhile(lambda turn: turn[0] != message.key, self._turns.items())
-        items = list(chain.from_iterable(items for _, items in before))
+        items = self._turns.before(message.key)
         if self._is_cut and self._summary:
             text = f"{SUMMARY}\n{self._summary}"
             first = min((item.created_at for item in items), default=time.time())
@@ -136,9 +127,8 @@ class Context:
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
         """Adds what the model said and did; nothing if the message was removed meanwhile."""
-        turn = self._turns.get(message.key)
-        if turn is not None:
-            turn[1:] = said
+        if message.key in self._turns:
+            self._turns.put(message.key, [self._turns[message.key][0], *said])
             self._cut()
 
     def revise(self, message: IncomingMessage) -> None:
@@ -150,56 +140,40 @@ class Context:
     def remove(self, key: Key) -> None:
         """Drops a message with what it was answered."""
         self.forget_summary()
-        self._turns.pop(key, None)
+        self._turns.drop(key)
 
     def remove_answer(self, key: Key) -> None:
         """Drops what a message was answered."""
         self.forget_summary()
         if key in self._turns:
-            del self._turns[key][1:]
+            self._turns.put(key, self._turns[key][:1])
 
     def clear(self) -> None:
         """Drops everything."""
-        self._turns.clear()
+        self._turns = Turns()
         self._notes.clear()
         self.forget_summary()
         self._is_cut = False
 
+    def _read(self, message: IncomingMessage) -> llm.ChatMessage:
+        self._speakers.add(message.sender.identity)
+        text = message.text
+        if len(self._speakers) > 1:
+            text = f"{message.sender.label}: {text}"
+        return user_message(text, message.attachments)
+
     def _cut(self) -> None:
-        items, tokens = self._size()
-        if self._fill(items, tokens) <= 1:
+        if self._fill <= 1:
             return
         for key in list(self._turns)[:-1]:
-            dropped = self._turns.pop(key)
+            self._turns.drop(key)
             self._is_cut = True
             self._told = max(self._told - 1, 0)
-            items -= len(dropped)
-            tokens -= sum(map(tokens_of, dropped))
-            if self._fill(items, tokens) <= CUT_TO:
+            if self._fill <= CUT_TO:
                 return
 
-    def _size(self) -> tuple[int, int]:
-        """Items and, about, tokens."""
-        items = list(chain.from_iterable(self._turns.values()))
-        return len(items), sum(map(tokens_of, items)) + _tokens(self._summary)
-
-    def _fill(self, items: int, tokens: int) -> float:
+    @property
+    def _fill(self) -> float:
         """How much of what there may be this is."""
-        return max(items / self.limits.items, tokens / self.limits.tokens)
-
-
-def tokens_of(item: llm.ChatItem) -> int:
-    """About how many tokens an item is to the model; files that go along are not counted."""
-    if isinstance(item, llm.ChatMessage):
-        texts = [each for each in item.content if isinstance(each, str)]
-    elif isinstance(item, llm.FunctionCall):
-        texts = [item.name, item.arguments]
-    elif isinstance(item, llm.FunctionCallOutput):
-        texts = [item.name, item.output]
-    else:
-        texts = []
-    return TOKENS_PER_ITEM + sum(map(_tokens, texts))
-
-
-def _tokens(text: str) -> int:
-    return len(text.encode(errors="replace")) // BYTES_PER_TOKEN
+        tokens = self._turns.tokens + self._summary_tokens
+        return max(self._turns.items / self.limits.items, tokens / self.limits.tokens)

@@ -28,7 +28,7 @@ from agent.wire.notices import Notices
 
 logger = logging.getLogger(__name__)
 
-MIRROR_WINDOW = 0.05
+MIRROR_WINDOW = 0.2
 """Seconds between two writes on the second and further reply topics: each write costs a round
 trip into the native library, and whoever reads a mirror reads no slower for it."""
 

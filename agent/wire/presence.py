@@ -15,6 +15,9 @@ STATE = "lk.agent.state"
 READY = "agent.ready"
 """Comma-separated names of the RPC methods, set once they can be called."""
 SEND_TIMEOUT = 10.0
+SETTLING = 0.05
+"""Seconds that a state must last to be told. Nobody can see one that does not, and telling of it
+costs the server a message to everybody in the room."""
 
 AgentState = Literal["initializing", "listening", "thinking", "speaking"]
 _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
@@ -23,9 +26,8 @@ _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
 class Presence:
     """The one writer of the agent's attributes.
 
-    Several conversations may be busy at once; the room is told of the busiest. Writes never wait
-    for each other: what changes while a write is under way goes out as one more write with the
-    latest state.
+    Several conversations may be busy at once; the room is told of the busiest. What changes within
+    SETTLING seconds, or while a write is under way, goes out as one write with the latest state.
     """
 
     def __init__(self, room: rtc.Room) -> None:
@@ -79,6 +81,8 @@ class Presence:
     async def _write_all(self) -> None:
         while True:
             await self._changed.wait()
+            if self._written:
+                await asyncio.sleep(SETTLING)
             self._changed.clear()
             wanted = {STATE: self.state, READY: ",".join(self._methods or ())}
             changes = {k: v for k, v in wanted.items() if self._written.get(k) != v}

@@ -52,18 +52,24 @@ async def test_the_agent_is_an_agent_with_the_identity_that_clients_expect(enter
 
 
 async def test_the_agent_says_what_it_is_doing(enter: Enter, model: DemoModel) -> None:
-    gates = asyncio.Event(), asyncio.Event()
-    model.script(lambda _: Reply(tokens=["one ", "two"], after=0, pause=gates[0]))
+    thinking, speaking = asyncio.Event(), asyncio.Event()
+    model.script(
+        Reply(tokens=["one ", "two"], after=0, pause=thinking),
+        Reply(tokens=["one ", "two"], after=1, pause=speaking),
+    )
     alice = await enter("alice")
 
     def state() -> str:
         return alice.agent.attributes["lk.agent.state"] if alice.agent else ""
 
     assert state() == "listening"
-    message = await alice.say("hello")
+    first, second = await alice.say("hello"), await alice.say("hello again")
     await alice.until(lambda: state() == "thinking")
-    gates[0].set()
-    await alice.answer_to(message)
+    thinking.set()
+    await alice.answer_to(first)
+    await alice.until(lambda: state() == "speaking")
+    speaking.set()
+    await alice.answer_to(second)
     await alice.until(lambda: state() == "listening")
     assert alice.states[-3:] == ["thinking", "speaking", "listening"]
 
