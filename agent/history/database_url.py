@@ -15,7 +15,7 @@ from agent.history.errors import InvalidValueError
 _EXPECTED: Final = (
     "DATABASE_URL: expected sqlite:///path/to/file.db or postgresql://user:password@host/database"
 )
-_SQLITE: Final = "sqlite+aiosqlite"
+_SQLITE: Final = "sqlite+pysqlite"
 _POSTGRES: Final = "postgresql+psycopg"
 _DRIVERS: Final = {"sqlite": _SQLITE, "postgresql": _POSTGRES, "postgres": _POSTGRES}
 
@@ -25,7 +25,7 @@ class DatabaseUrl:
     """Where the history is kept. Its password is in no representation of it.
 
     Attributes:
-        url: for SQLAlchemy, with the drivers that the project has (aiosqlite, psycopg 3).
+        url: for SQLAlchemy, with the drivers that the project has (Python's sqlite3, psycopg 3).
     """
 
     url: URL = field(repr=False)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError
 
 from agent.history.errors import HistoryError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import Connection
 
-    from agent.history.database import Database
+    from agent.history.database import Database, Work
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Work = Callable[["AsyncConnection"], Awaitable[Result]]
 
 MAX_BATCH: Final = 256
 """Writes in a transaction."""
@@ -46,9 +45,8 @@ class GroupCommit:
     for the only lock there is.
     """
 
-    def __init__(self, database: Database, *, on_rollback: Callable[[], None]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._on_rollback = on_rollback
         self._waiting: deque[_Write] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -87,7 +85,6 @@ class GroupCommit:
         try:
             outcomes = await self._transact(batch)
         except (DataError, IntegrityError) as error:
-            self._on_rollback()
             await self._commit_each(batch, error)
             return
         except asyncio.CancelledError:
@@ -96,7 +93,6 @@ class GroupCommit:
             raise
         except Exception as error:
             # The boundary of a transaction: its writers are told, the next ones get their turn.
-            self._on_rollback()
             if not isinstance(error, HistoryError):
                 logger.exception("a write of the history is faulty")
             outcomes = [error] * len(batch)
@@ -109,23 +105,25 @@ class GroupCommit:
             try:
                 (outcome,) = await self._transact([write])
             except (DataError, IntegrityError):
-                self._on_rollback()
                 outcome = RejectedError(f"refused by the database: {type(error.orig).__name__}")
             except HistoryError as failure:
-                self._on_rollback()
                 outcome = failure
             _settle(write.outcome, outcome)
 
     async def _transact(self, batch: list[_Write]) -> list[object]:
         """What each write returns, or the HistoryError that it raises."""
-        outcomes: list[object] = []
-        async with self._database.write() as connection:
-            for write in batch:
-                try:
-                    outcomes.append(cast("object", await write.work(connection)))
-                except HistoryError as error:
-                    outcomes.append(error)
-        return outcomes
+        works = [write.work for write in batch]
+        return await self._database.write(partial(_do_all, works=works))
+
+
+def _do_all(connection: Connection, works: list[Work[Any]]) -> list[object]:
+    outcomes: list[object] = []
+    for work in works:
+        try:
+            outcomes.append(work(connection))
+        except HistoryError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 def _settle(future: asyncio.Future[Any], outcome: object) -> None:

@@ -15,7 +15,6 @@ from agent.history.schema import REVISION, VERSION_TABLE, versions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
 MIGRATION_TIMEOUT: Final = 300.0
 LOCK_TIMEOUT: Final = "60s"
@@ -49,28 +48,26 @@ async def migrate_database(url: str) -> Migration:
 
 async def migrate(database: Database) -> Migration:
     """Brings a database up to date; raises as `migrate_database` does."""
-    async with database.read() as connection:
-        before = await connection.run_sync(_revision)
+    before = await database.read(_revision)
     if before != REVISION:
-        async with database.write(MIGRATION_TIMEOUT) as connection:
-            before = await _upgrade(connection)
+        before = await database.write(_upgrade, MIGRATION_TIMEOUT)
     return Migration(str(database.url), before, REVISION)
 
 
-async def _upgrade(connection: AsyncConnection) -> str | None:
+def _upgrade(connection: Connection) -> str | None:
     """Under a lock of the whole database (SQLite: that of every write): one worker does it."""
     if connection.dialect.name == "postgresql":
-        await _check_encoding(connection)
-        await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    before = await connection.run_sync(_revision)
+        _check_encoding(connection)
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+    before = _revision(connection)
     if before != REVISION:
-        await connection.run_sync(_run_alembic)
+        _run_alembic(connection)
     return before
 
 
-async def _check_encoding(connection: AsyncConnection) -> None:
-    encoding: str | None = await connection.scalar(text("SHOW server_encoding"))
+def _check_encoding(connection: Connection) -> None:
+    encoding: str | None = connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
         raise SchemaError(f"the database must have the encoding UTF8, it has {encoding}")
 

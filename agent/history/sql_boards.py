@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import BindParameter, bindparam, delete, insert, select
 
 from agent.history.boards import StoredBoard
 from agent.history.schema import board_operations, boards
+from agent.history.sql_insert import insert_new
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import Connection
 
     from agent.history.database import Database
     from agent.history.group_commit import GroupCommit
 
-_ADD: Final = text(
-    "INSERT INTO board_operation (room, sequence, operation) "
-    "VALUES (:room, :sequence, :operation) ON CONFLICT DO NOTHING"
-).bindparams(*(bindparam(column.name, type_=column.type) for column in board_operations.columns))
+_KEY: Final[BindParameter[str]] = bindparam("key_room")
+_UP_TO: Final[BindParameter[int]] = bindparam("up_to")
+
+_SNAPSHOT: Final = select(boards).where(boards.c.room == _KEY)
+_LATER: Final = (
+    select(board_operations.c.operation)
+    .where(board_operations.c.room == _KEY, board_operations.c.sequence > _UP_TO)
+    .order_by(board_operations.c.sequence)
+)
+_ADD: Final = insert_new(board_operations, "room", "sequence", "operation")
+_REMOVE_SNAPSHOT: Final = delete(boards).where(boards.c.room == _KEY)
+_REMOVE_EARLIER: Final = delete(board_operations).where(
+    board_operations.c.room == _KEY, board_operations.c.sequence <= _UP_TO
+)
 
 
 class SqlBoards:
@@ -31,38 +42,32 @@ class SqlBoards:
         self._commits = commits
 
     async def load(self, room: str) -> StoredBoard:
-        async with self._database.read() as connection:
-            found = await connection.execute(select(boards).where(boards.c.room == room))
-            row = found.one_or_none()
-            sequence, snapshot = (0, "") if row is None else (row.sequence, row.snapshot)
-            later = await connection.execute(
-                select(board_operations.c.operation)
-                .where(board_operations.c.room == room, board_operations.c.sequence > sequence)
-                .order_by(board_operations.c.sequence)
-            )
-            return StoredBoard(sequence, snapshot, tuple(later.scalars()))
+        return await self._database.read(partial(_load, room=room))
 
     async def append(self, room: str, operations: Sequence[tuple[int, str]]) -> None:
-        rows: list[dict[str, object]] = [
+        rows = [
             {"room": room, "sequence": sequence, "operation": operation}
             for sequence, operation in operations
         ]
         await self._commits.run(partial(_append, rows=rows))
 
     async def replace(self, room: str, sequence: int, snapshot: str) -> None:
-        row: dict[str, object] = {"room": room, "sequence": sequence, "snapshot": snapshot}
+        row = {"room": room, "sequence": sequence, "snapshot": snapshot}
         await self._commits.run(partial(_replace, row=row))
 
 
-async def _append(connection: AsyncConnection, rows: list[dict[str, object]]) -> None:
-    await connection.execute(_ADD, rows)
+def _load(connection: Connection, room: str) -> StoredBoard:
+    row = connection.execute(_SNAPSHOT, {"key_room": room}).one_or_none()
+    sequence, snapshot = (0, "") if row is None else (row.sequence, row.snapshot)
+    later = connection.scalars(_LATER, {"key_room": room, "up_to": sequence})
+    return StoredBoard(sequence, snapshot, tuple(later))
 
 
-async def _replace(connection: AsyncConnection, row: dict[str, object]) -> None:
-    await connection.execute(delete(boards).where(boards.c.room == row["room"]))
-    await connection.execute(insert(boards).values(row))
-    await connection.execute(
-        delete(board_operations).where(
-            board_operations.c.room == row["room"], board_operations.c.sequence <= row["sequence"]
-        )
-    )
+def _append(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    connection.execute(_ADD, rows)
+
+
+def _replace(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_REMOVE_SNAPSHOT, {"key_room": row["room"]})
+    connection.execute(insert(boards), row)
+    connection.execute(_REMOVE_EARLIER, {"key_room": row["room"], "up_to": row["sequence"]})

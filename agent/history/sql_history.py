@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from agent.history import migrate, sql_reads
+from agent.history import migrate, sql_changes, sql_reads, sql_turns
 from agent.history.cursor import decode_cursor
 from agent.history.database import Database
 from agent.history.errors import InvalidValueError
@@ -27,7 +27,6 @@ from agent.history.message import (
     check_id,
 )
 from agent.history.sql_boards import SqlBoards
-from agent.history.sql_writes import SqlWrites
 
 MAX_EMOJI_LENGTH: Final = 64
 
@@ -37,8 +36,7 @@ class SqlHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._write = SqlWrites()
-        self._commits = GroupCommit(self._database, on_rollback=self._write.forget_threads)
+        self._commits = GroupCommit(database)
         self.boards = SqlBoards(database, self._commits)
 
     def __str__(self) -> str:
@@ -59,13 +57,13 @@ class SqlHistory:
         await self._database.aclose()
 
     async def add_message(self, message: Message) -> bool:
-        return await self._commits.run(partial(self._write.add_message, message=message))
+        return await self._commits.run(partial(sql_turns.add_message, message=message))
 
     async def begin_answer(self, answer: Message) -> Message:
-        return await self._commits.run(partial(self._write.begin_answer, answer=answer))
+        return await self._commits.run(partial(sql_turns.begin_answer, answer=answer))
 
     async def finish_answer(self, answer: Message) -> None:
-        await self._commits.run(partial(self._write.finish_answer, answer=answer))
+        await self._commits.run(partial(sql_turns.finish_answer, answer=answer))
 
     async def page(
         self, thread: ThreadKey, *, asker: str, before: str | None = None, limit: int = 50
@@ -74,31 +72,30 @@ class SqlHistory:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidValueError(f"The limit of a page is 1 to {MAX_PAGE}.")
         position = None if before is None else decode_cursor(thread, before)
-        async with self._database.read() as connection:
-            return await sql_reads.read_page(connection, thread, position, limit)
+        return await self._database.read(lambda c: sql_reads.read_page(c, thread, position, limit))
 
     async def find(self, room: str, message_id: str, *, asker: str) -> tuple[Message, ...]:
         check_id("The id of a message", message_id)
-        async with self._database.read() as connection:
-            return await sql_reads.find_messages(connection, room, message_id, asker)
+        return await self._database.read(
+            lambda c: sql_reads.find_messages(c, room, message_id, asker)
+        )
 
     async def find_attachment(
         self, room: str, file_id: str, *, asker: str
     ) -> tuple[Attachment, ThreadKey] | None:
-        async with self._database.read() as connection:
-            return await sql_reads.find_attachment(connection, room, file_id, asker)
+        return await self._database.read(
+            lambda c: sql_reads.find_attachment(c, room, file_id, asker)
+        )
 
     async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
-        async with self._database.read() as connection:
-            return await sql_reads.attached_content(connection, hashes)
+        wanted = tuple(hashes)
+        return await self._database.read(lambda c: sql_reads.attached_content(c, wanted))
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
-        async with self._database.read() as connection:
-            return await sql_reads.read_unanswered(connection, room)
+        return await self._database.read(lambda c: sql_reads.read_unanswered(c, room))
 
     async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
-        async with self._database.read() as connection:
-            return await sql_reads.read_threads(connection, room, asker)
+        return await self._database.read(lambda c: sql_reads.read_threads(c, room, asker))
 
     async def ask_again(
         self,
@@ -110,17 +107,17 @@ class SqlHistory:
     ) -> Unanswered:
         question.thread.check_visible(asker)
         work = partial(
-            self._write.ask_again, question=question, text=text, awaits_answer=awaits_answer
+            sql_changes.ask_again, question=question, text=text, awaits_answer=awaits_answer
         )
         return await self._commits.run(work)
 
     async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
         message.thread.check_visible(asker)
-        return await self._commits.run(partial(self._write.delete_message, message=message))
+        return await self._commits.run(partial(sql_changes.delete_message, message=message))
 
     async def delete_thread(self, thread: ThreadKey, *, asker: str) -> int:
         thread.check_visible(asker)
-        return await self._commits.run(partial(self._write.delete_thread, thread=thread))
+        return await self._commits.run(partial(sql_changes.delete_thread, thread=thread))
 
     async def set_reaction(
         self, message: MessageKey, emoji: str, *, asker: str, present: bool = True
@@ -129,17 +126,17 @@ class SqlHistory:
         if not 0 < len(emoji) <= MAX_EMOJI_LENGTH:
             raise InvalidValueError(f"An emoji has 1 to {MAX_EMOJI_LENGTH} characters.")
         work = partial(
-            self._write.set_reaction, message=message, emoji=emoji, asker=asker, present=present
+            sql_changes.set_reaction, message=message, emoji=emoji, asker=asker, present=present
         )
         await self._commits.run(work)
 
     async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
         message.thread.check_visible(feedback.identity)
         _check_feedback(feedback)
-        await self._commits.run(partial(self._write.set_feedback, message=message, given=feedback))
+        await self._commits.run(partial(sql_changes.set_feedback, message=message, given=feedback))
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
-        await self._commits.run(partial(self._write.set_summary, thread=thread, summary=summary))
+        await self._commits.run(partial(sql_changes.set_summary, thread=thread, summary=summary))
 
 
 def _check_feedback(feedback: Feedback) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
 
 from agent.history.cursor import encode_cursor
 from agent.history.exact_text import ExactText
@@ -22,21 +22,26 @@ from agent.history.message import (
     Unanswered,
 )
 from agent.history.schema import attachments, messages, reactions, threads
+from agent.history.sql_keys import ANSWER_ROLE, IS_THREAD, thread_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Row
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import Connection, Row
 
 TITLE_LENGTH: Final = 80
 _TITLE_READ: Final = 400
+_NEWEST: Final = 2**63 - 1
 
 _SHOWN: Final = and_(
     ~messages.c.deleted,
     or_(messages.c.role == "user", messages.c.finish_reason.is_not(None)),
 )
 _OF_USER: Final = and_(~messages.c.deleted, messages.c.role == "user")
+_VISIBLE: Final = and_(
+    threads.c.room == bindparam("key_room"),
+    or_(threads.c.owner == "", threads.c.owner == bindparam("asker")),
+)
 _COLUMNS: Final = (messages, threads.c.room, threads.c.owner)
 _WITH_THREAD: Final = select(*_COLUMNS).select_from(messages.join(threads))
 _answer: Final = messages.alias("answer")
@@ -47,81 +52,62 @@ _WITH_ANSWER: Final = select(*_COLUMNS, _answer.c.message_id.label("segment_id")
             _answer.c.thread_id == messages.c.thread_id,
             _answer.c.in_reply_to == messages.c.message_id,
             _answer.c.in_reply_to_sender == messages.c.sender_id,
-            _answer.c.role == "assistant",
+            _answer.c.role == ANSWER_ROLE,
         ),
     )
 )
 
-
-async def read_page(
-    connection: AsyncConnection, thread: ThreadKey, before: int | None, limit: int
-) -> Page:
-    """The newest messages of a thread, those before a position if one is given."""
-    wanted = _WITH_THREAD.where(_in_thread(thread), _SHOWN)
-    if before is not None:
-        wanted = wanted.where(messages.c.position < before)
-    newest_first = wanted.order_by(messages.c.position.desc()).limit(limit + 1)
-    rows = (await connection.execute(newest_first)).all()
-    found = await _whole(connection, rows[:limit][::-1])
-    return Page(found, found[0].cursor if len(rows) > limit else None)
-
-
-async def find_messages(
-    connection: AsyncConnection, room: str, message_id: str, asker: str
-) -> tuple[Message, ...]:
-    """The messages with an id in the room's thread and the asker's own."""
-    wanted = _WITH_THREAD.where(_visible(room, asker), messages.c.message_id == message_id, _SHOWN)
-    rows = await connection.execute(wanted.order_by(messages.c.position).limit(MAX_PAGE))
-    return await _whole(connection, rows.all())
-
-
-async def read_unanswered(connection: AsyncConnection, room: str) -> tuple[Unanswered, ...]:
-    """What waits for an answer in a room, with the segment id of an answer that was begun."""
-    wanted = _WITH_ANSWER.where(threads.c.room == room, messages.c.awaits_answer, _OF_USER)
-    wanted = wanted.order_by(messages.c.position).limit(MAX_UNANSWERED)
-    rows = (await connection.execute(wanted)).all()
-    found = await _whole(connection, rows)
-    return tuple(
-        Unanswered(message, row.segment_id) for message, row in zip(found, rows, strict=True)
+_PAGE: Final = (
+    _WITH_THREAD.where(IS_THREAD, messages.c.position < bindparam("before"), _SHOWN)
+    .order_by(messages.c.position.desc())
+    .limit(bindparam("at_most"))
+)
+_FOUND: Final = (
+    _WITH_THREAD.where(_VISIBLE, messages.c.message_id == bindparam("key_id"), _SHOWN)
+    .order_by(messages.c.position)
+    .limit(MAX_PAGE)
+)
+_UNANSWERED: Final = (
+    _WITH_ANSWER.where(
+        threads.c.room == bindparam("key_room"),
+        # As in the index of what is unanswered, else all messages of the room are looked through.
+        literal_column("history_message.awaits_answer"),
+        _OF_USER,
     )
+    .order_by(messages.c.position)
+    .limit(MAX_UNANSWERED)
+)
+_QUESTION: Final = _WITH_ANSWER.where(messages.c.position == bindparam("of_position"))
+_REACTIONS: Final = (
+    select(reactions)
+    .where(reactions.c.position.in_(bindparam("positions", expanding=True)))
+    .order_by(reactions.c.id)
+)
+_ATTACHMENTS: Final = (
+    select(attachments)
+    .where(attachments.c.position.in_(bindparam("positions", expanding=True)))
+    .order_by(attachments.c.id)
+)
+_FOUND_ATTACHMENT: Final = (
+    select(attachments, threads.c.owner)
+    .select_from(attachments.join(messages).join(threads))
+    .where(_VISIBLE, attachments.c.file_id == bindparam("key_id"), ~messages.c.deleted)
+    .order_by(threads.c.owner, attachments.c.id)
+    .limit(1)
+)
+_ATTACHED_CONTENT: Final = (
+    select(attachments.c.sha256)
+    .where(attachments.c.sha256.in_(bindparam("hashes", expanding=True)))
+    .distinct()
+)
 
 
-async def find_attachment(
-    connection: AsyncConnection, room: str, file_id: str, asker: str
-) -> tuple[Attachment, ThreadKey] | None:
-    """A file that came with a message in the room's thread or the asker's own, and which."""
-    wanted = (
-        select(attachments, threads.c.owner)
-        .select_from(attachments.join(messages).join(threads))
-        .where(_visible(room, asker), attachments.c.file_id == file_id, ~messages.c.deleted)
-        .order_by(threads.c.owner, attachments.c.id)
-        .limit(1)
-    )
-    row = (await connection.execute(wanted)).one_or_none()
-    return None if row is None else (_attachment(row), ThreadKey(room, row.owner or None))
-
-
-async def attached_content(connection: AsyncConnection, hashes: Sequence[str]) -> frozenset[str]:
-    """Those of the hashes that are of files of messages."""
-    wanted = select(attachments.c.sha256).where(attachments.c.sha256.in_(hashes)).distinct()
-    return frozenset(await connection.scalars(wanted))
-
-
-async def read_question(connection: AsyncConnection, position: int) -> Unanswered:
-    """A participant's message, with the segment id of its answer, if it ever had one."""
-    rows = await connection.execute(_WITH_ANSWER.where(messages.c.position == position))
-    row = rows.one()
-    (message,) = await _whole(connection, [row])
-    return Unanswered(message, row.segment_id)
-
-
-async def read_threads(connection: AsyncConnection, room: str, asker: str) -> tuple[Thread, ...]:
-    """The room's thread and the asker's own, as far as there is something in them."""
+def _threads() -> Select[Any]:
     in_it = messages.c.thread_id == threads.c.id
     count = select(func.count()).select_from(messages).where(in_it, _SHOWN)
     last = select(messages.c.timestamp).where(in_it, _SHOWN)
     first = select(func.substr(messages.c.text, 1, _TITLE_READ, type_=ExactText))
-    wanted = (
+    return (
         select(
             threads,
             count.scalar_subquery().label("messages"),
@@ -132,34 +118,78 @@ async def read_threads(connection: AsyncConnection, room: str, asker: str) -> tu
             .scalar_subquery()
             .label("first"),
         )
-        .where(_visible(room, asker))
+        .where(_VISIBLE)
         .order_by(threads.c.owner)
     )
-    rows = await connection.execute(wanted)
+
+
+_THREADS: Final = _threads()
+
+
+def read_page(connection: Connection, thread: ThreadKey, before: int | None, limit: int) -> Page:
+    """The newest messages of a thread, those before a position if one is given."""
+    # One more than asked for tells whether there are more.
+    values = {"before": _NEWEST if before is None else before, "at_most": limit + 1}
+    rows = connection.execute(_PAGE, values | thread_values(thread)).all()
+    found = _whole(connection, rows[:limit][::-1])
+    return Page(found, found[0].cursor if len(rows) > limit else None)
+
+
+def find_messages(
+    connection: Connection, room: str, message_id: str, asker: str
+) -> tuple[Message, ...]:
+    """The messages with an id in the room's thread and the asker's own."""
+    values = {"key_room": room, "key_id": message_id, "asker": asker}
+    return _whole(connection, connection.execute(_FOUND, values).all())
+
+
+def read_unanswered(connection: Connection, room: str) -> tuple[Unanswered, ...]:
+    """What waits for an answer in a room, with the segment id of an answer that was begun."""
+    rows = connection.execute(_UNANSWERED, {"key_room": room}).all()
+    found = _whole(connection, rows)
+    return tuple(
+        Unanswered(message, row.segment_id) for message, row in zip(found, rows, strict=True)
+    )
+
+
+def find_attachment(
+    connection: Connection, room: str, file_id: str, asker: str
+) -> tuple[Attachment, ThreadKey] | None:
+    """A file that came with a message in the room's thread or the asker's own, and which."""
+    values = {"key_room": room, "key_id": file_id, "asker": asker}
+    row = connection.execute(_FOUND_ATTACHMENT, values).one_or_none()
+    return None if row is None else (_attachment(row), ThreadKey(room, row.owner or None))
+
+
+def attached_content(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
+    """Those of the hashes that are of files of messages."""
+    return frozenset(connection.scalars(_ATTACHED_CONTENT, {"hashes": hashes}))
+
+
+def read_question(connection: Connection, position: int) -> Unanswered:
+    """A participant's message, with the segment id of its answer, if it ever had one."""
+    row = connection.execute(_QUESTION, {"of_position": position}).one()
+    (message,) = _whole(connection, [row])
+    return Unanswered(message, row.segment_id)
+
+
+def read_threads(connection: Connection, room: str, asker: str) -> tuple[Thread, ...]:
+    """The room's thread and the asker's own, as far as there is something in them."""
+    rows = connection.execute(_THREADS, {"key_room": room, "asker": asker})
     return tuple(_thread(row) for row in rows if row.messages)
 
 
-def _in_thread(thread: ThreadKey) -> ColumnElement[bool]:
-    return and_(threads.c.room == thread.room, threads.c.owner == (thread.owner or ""))
-
-
-def _visible(room: str, asker: str) -> ColumnElement[bool]:
-    return and_(threads.c.room == room, threads.c.owner.in_(("", asker)))
-
-
-async def _whole(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
+def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
     """The messages of rows with their reactions and attachments."""
     if not rows:
         return ()
-    positions = [row.position for row in rows]
+    positions = {"positions": [row.position for row in rows]}
     by_message: defaultdict[int, defaultdict[str, list[str]]]
     by_message = defaultdict(lambda: defaultdict(list))
-    wanted = select(reactions).where(reactions.c.position.in_(positions))
-    for row in await connection.execute(wanted.order_by(reactions.c.id)):
+    for row in connection.execute(_REACTIONS, positions):
         by_message[row.position][row.emoji].append(row.identity)
     files: defaultdict[int, list[Attachment]] = defaultdict(list)
-    wanted = select(attachments).where(attachments.c.position.in_(positions))
-    for row in await connection.execute(wanted.order_by(attachments.c.id)):
+    for row in connection.execute(_ATTACHMENTS, positions):
         files[row.position].append(_attachment(row))
     return tuple(
         _message(

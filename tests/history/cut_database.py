@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from agent.history.database import USE_TIMEOUT, Database
+from agent.history.database import USE_TIMEOUT, Database, Result, Work
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import UnavailableError
 
@@ -34,22 +30,19 @@ class CutDatabase(Database):
         self.asked = asyncio.Event()
         self.writes = 0
 
-    @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncConnection]:
+    async def read(self, work: Work[Result]) -> Result:
         self._check()
-        async with super().read() as connection:
-            yield connection
+        return await super().read(work)
 
-    @asynccontextmanager
-    async def write(self, timeout: float = USE_TIMEOUT) -> AsyncGenerator[AsyncConnection]:  # noqa: ASYNC109 - as in Database
+    async def write(self, work: Work[Result], timeout: float = USE_TIMEOUT) -> Result:  # noqa: ASYNC109 - as in Database
         self._check()
         self.asked.set()
         await self.open.wait()
         self.writes += 1
-        async with super().write(timeout) as connection:
-            yield connection
+        result = await super().write(work, timeout)
         if not self.confirms:
             raise UnavailableError("the line broke")
+        return result
 
     def _check(self) -> None:
         if self.away:

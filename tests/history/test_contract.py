@@ -280,8 +280,7 @@ async def test_the_last_feedback_of_each_is_kept(history: History, database_url:
     with pytest.raises(InvalidValueError):
         await history.set_feedback(answer.key, Feedback("bob", "up", "x" * 4_001))
     database = Database(DatabaseUrl.parse(database_url))
-    async with database.read() as connection:
-        rows = (await connection.execute(select(feedback))).all()
+    rows = await database.read(lambda connection: connection.execute(select(feedback)).all())
     await database.aclose()
     assert [(row.identity, row.value, row.comment) for row in rows] == [("bob", "-0.5", "fine\0")]
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
@@ -61,7 +62,7 @@ def test_postgres(text: str, shown: str) -> None:
 )
 def test_sqlite(text: str, file: Path | None) -> None:
     url = DatabaseUrl.parse(text)
-    assert url.url.drivername == "sqlite+aiosqlite"
+    assert url.url.drivername == "sqlite+pysqlite"
     assert url.file == file
 
 
@@ -91,8 +92,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_password() -> Non
         url = f"postgres://me:{PASSWORD}@127.0.0.1:{port}/chat"
         database = Database(DatabaseUrl.parse(url))
         with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}/chat") as failed:
-            async with database.read():
-                pass
+            await database.read(lambda connection: connection.scalar(text("SELECT 1")))
         await database.aclose()
     assert "s3cr" not in str(failed.value)
     assert failed.value.__suppress_context__

@@ -57,8 +57,8 @@ async def test_threads_that_somebody_pruned_are_made_again(
     history: SqlHistory, database: CutDatabase
 ) -> None:
     await history.add_message(asked("1"))
-    async with database.write() as connection:
-        await connection.execute(text("DELETE FROM history_thread"))
+    pruning = text("DELETE FROM history_thread")
+    await database.write(lambda connection: connection.execute(pruning))
     await history.add_message(asked("2"))
     assert [m.id for m in await everything(history)] == ["2"]
 

@@ -42,8 +42,7 @@ async def test_the_tables_are_those_that_the_code_knows(database_url: str) -> No
 
     await migrate_database(database_url)
     database = Database(DatabaseUrl.parse(database_url))
-    async with database.read() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await database.read(differences) == []
     await database.aclose()
 
 
@@ -55,12 +54,12 @@ def test_the_revision_in_the_code_is_the_newest_migration() -> None:
 async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
     await migrate_database(database_url)
     database = Database(DatabaseUrl.parse(database_url))
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE history_version SET version_num = '9999'"))
+    newer = text("UPDATE history_version SET version_num = '9999'")
+    await database.write(lambda connection: connection.execute(newer))
     with pytest.raises(SchemaError):
         await migrate(database)
-    async with database.read() as connection:
-        assert await connection.scalar(text("SELECT version_num FROM history_version")) == "9999"
+    found = text("SELECT version_num FROM history_version")
+    assert await database.read(lambda connection: connection.scalar(found)) == "9999"
     await database.aclose()
 
 

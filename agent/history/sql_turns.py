@@ -1,0 +1,156 @@
+"""The statements that keep questions and answers. Each function is one write in a transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import TextClause, bindparam, delete, exists, select, update
+
+from agent.history.errors import RejectedError
+from agent.history.message import Message, ThreadKey
+from agent.history.schema import attachments, messages, threads
+from agent.history.sql_insert import insert_new, places, typed
+from agent.history.sql_keys import IS_ANSWER, IS_MESSAGE, message_values, thread_values
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+ERASED: Final[dict[str, Any]] = {
+    "text": "",
+    "sender_name": "",
+    "deleted": True,
+    "awaits_answer": False,
+}
+"""What a deleted message has in place of what it had."""
+
+
+def _insert_message(on_conflict: str = "") -> TextClause:
+    """Adds a message to the thread of `thread_values`; adds nothing where there is no thread."""
+    given = {c.name: c for c in messages.columns if c.name not in {"position", "thread_id"}}
+    return typed(
+        f"INSERT INTO {messages.name} (thread_id, {', '.join(given)}) "  # noqa: S608 - names of ours
+        f"SELECT id, {places(given)} FROM {threads.name} "
+        f"WHERE room = :key_room AND owner = :key_owner {on_conflict} RETURNING position",
+        {**given, "key_room": threads.c.room, "key_owner": threads.c.owner},
+    )
+
+
+_ADD_THREAD: Final = insert_new(threads, "room", "owner")
+_ADD_MESSAGE: Final = _insert_message("ON CONFLICT DO NOTHING")
+_PUT_MESSAGE: Final = _insert_message()
+_ADD_ATTACHMENTS: Final = insert_new(
+    attachments, "position", "file_id", "name", "type", "size", "sha256"
+)
+_REMOVE_ATTACHMENTS: Final = delete(attachments).where(
+    attachments.c.position == bindparam("of_position")
+)
+_END_WAIT: Final = (
+    update(messages).where(IS_MESSAGE).values(awaits_answer=False).returning(messages.c.deleted)
+)
+_AWAITS_ANSWER: Final = select(messages.c.awaits_answer).where(IS_MESSAGE)
+_REPLACE_ANSWER: Final = (
+    update(messages)
+    .where(IS_ANSWER)
+    .returning(
+        messages.c.position,
+        exists()
+        .where(attachments.c.position == messages.c.position)
+        .correlate(messages)
+        .label("has_files"),
+    )
+)
+_FORMER_ANSWER: Final = select(
+    messages.c.sender_id, messages.c.message_id, messages.c.text, messages.c.finish_reason
+).where(IS_ANSWER)
+
+
+def add_message(connection: Connection, message: Message) -> bool:
+    position = _add(connection, _ADD_MESSAGE, message.thread, _values(message))
+    if position is None:
+        return False
+    _attach(connection, position, message)
+    return True
+
+
+def begin_answer(connection: Connection, answer: Message) -> Message:
+    if _add(connection, _ADD_MESSAGE, answer.thread, _values(answer)) is not None:
+        return answer
+    question = message_values(answer.question)
+    former = connection.execute(_FORMER_ANSWER, question).one_or_none()
+    if former is None:
+        raise RejectedError("the segment id is that of another answer")
+    awaited = connection.scalar(_AWAITS_ANSWER, question)
+    return replace(
+        answer,
+        sender_id=former.sender_id,
+        id=former.message_id,
+        text=former.text,
+        finish_reason=None if awaited else former.finish_reason,
+    )
+
+
+def finish_answer(connection: Connection, answer: Message) -> None:
+    values = _values(answer)
+    question = message_values(answer.question)
+    deleted = connection.scalar(_END_WAIT, question)
+    if deleted:
+        values |= ERASED
+    begun = connection.execute(_REPLACE_ANSWER, values | question).one_or_none()
+    if begun is None:
+        position = _add(connection, _PUT_MESSAGE, answer.thread, values)
+    else:
+        position = begun.position
+        if begun.has_files:
+            connection.execute(_REMOVE_ATTACHMENTS, {"of_position": position})
+    if position is not None and not deleted:
+        _attach(connection, position, answer)
+
+
+def _add(
+    connection: Connection, statement: TextClause, thread: ThreadKey, values: dict[str, Any]
+) -> int | None:
+    """The position of a new message; None: there is one with its key. Makes its thread."""
+    values = values | thread_values(thread)
+    position: int | None = connection.scalar(statement, values)
+    if position is None:
+        # Also where the thread was there: another worker may have made it in this moment.
+        connection.execute(_ADD_THREAD, {"room": thread.room, "owner": thread.owner or ""})
+        position = connection.scalar(statement, values)
+    return position
+
+
+def _attach(connection: Connection, position: int, message: Message) -> None:
+    if message.attachments:
+        connection.execute(
+            _ADD_ATTACHMENTS,
+            [
+                {
+                    "position": position,
+                    "file_id": each.id,
+                    "name": each.name,
+                    "type": each.type,
+                    "size": each.size,
+                    "sha256": each.sha256,
+                }
+                for each in message.attachments
+            ],
+        )
+
+
+def _values(message: Message) -> dict[str, Any]:
+    return {
+        "message_id": message.id,
+        "sender_id": message.sender_id,
+        "sender_name": message.sender_name,
+        "role": message.role,
+        "text": message.text,
+        "timestamp": message.timestamp,
+        "form": message.form,
+        "in_reply_to": message.in_reply_to,
+        "in_reply_to_sender": message.in_reply_to_sender,
+        "finish_reason": message.finish_reason,
+        "awaits_answer": message.awaits_answer,
+        "edited_at": message.edited_at,
+        "deleted": False,
+    }

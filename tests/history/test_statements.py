@@ -1,0 +1,112 @@
+"""What is needed for every message is few statements, and none of them looks through a room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from agent.history import sql_reads, sql_turns
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.message import Attachment
+from agent.history.migrate import migrate
+from tests.history.turns import ROOM, answer_to, asked, ended
+
+Statements = list[tuple[str, Any]]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncGenerator[Database]:
+    database = Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db"))
+    await migrate(database)
+    yield database
+    await database.aclose()
+
+
+def statements(connection: Connection, work: Callable[[Connection], object]) -> Statements:
+    """What the work executes, with its parameters."""
+    said: Statements = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        said.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        work(connection)
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return said
+
+
+async def test_a_turn_in_a_known_thread_is_four_statements(database: Database) -> None:
+    question = asked("1")
+    answer = answer_to(question)
+
+    def count(connection: Connection) -> list[int]:
+        sql_turns.add_message(connection, asked("0"))
+        return [
+            len(statements(connection, lambda c: sql_turns.add_message(c, question))),
+            len(statements(connection, lambda c: sql_turns.begin_answer(c, answer))),
+            len(statements(connection, lambda c: sql_turns.finish_answer(c, ended(answer)))),
+        ]
+
+    assert await database.write(count) == [1, 1, 2]
+
+
+async def test_files_of_an_answer_are_removed_only_if_there_are_some(database: Database) -> None:
+    answer = ended(answer_to(asked("1")))
+    file = Attachment("file", "a.txt", "text/plain", 1, "0" * 64)
+    with_file = replace(answer, attachments=(file,))
+
+    def finish(connection: Connection) -> list[bool]:
+        return [
+            any(
+                statement.startswith("DELETE")
+                for statement, _ in statements(
+                    connection, lambda c, version=version: sql_turns.finish_answer(c, version)
+                )
+            )
+            for version in (answer, answer, with_file, answer, answer)
+        ]
+
+    assert await database.write(finish) == [False, False, False, True, False]
+
+
+def unanswered(connection: Connection) -> None:
+    sql_reads.read_unanswered(connection, "kitchen")
+
+
+def finish(connection: Connection) -> None:
+    sql_turns.finish_answer(connection, ended(answer_to(asked("1"))))
+
+
+def page(connection: Connection) -> None:
+    sql_reads.read_page(connection, ROOM, None, 50)
+
+
+@pytest.mark.parametrize(
+    ("work", "index"),
+    [
+        (unanswered, "history_message_unanswered"),
+        (finish, "history_message_answer"),
+        (page, "history_message_order"),
+    ],
+)
+async def test_an_index_is_used(
+    database: Database, work: Callable[[Connection], None], index: str
+) -> None:
+    def plans(connection: Connection) -> str:
+        return "\n".join(
+            str(row[3])
+            for statement, parameters in statements(connection, work)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        )
+
+    plan = await database.write(plans)
+    assert f"USING INDEX {index}" in plan
+    assert "SCAN history_message" not in plan
