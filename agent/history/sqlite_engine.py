@@ -28,8 +28,8 @@ BUSY_TIMEOUT: Final = 5.0
 """Seconds that SQLite waits for another process to finish its write."""
 
 STEPS: Final = 10_000
-"""Of SQLite's virtual machine, about a millisecond's: so often a long statement is asked whether
-anybody still waits for it."""
+"""Of SQLite's virtual machine, less than a millisecond's: so often it asks, in a long statement,
+whether anybody still waits."""
 
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds that closing waits for transactions that are under way."""
@@ -73,7 +73,7 @@ class SqliteEngine:
             raise
 
     async def aclose(self) -> None:
-        """Closes all connections; waits CLOSE_TIMEOUT seconds for what is under way."""
+        """Waits CLOSE_TIMEOUT seconds for what is under way; what has not begun is cancelled."""
         under_way = [asyncio.wrap_future(future) for future in tuple(self._under_way)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
