@@ -59,6 +59,10 @@ class Program:
         async for line in self._process.stdout:
             self._keep(line)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
     def tell(self, line: str) -> None:
         """Writes a line to its standard input."""
         assert self._process.stdin is not None

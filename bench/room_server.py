@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from bench.programs import Program
+
 LOOPBACK: Final = "127.0.0.1"
 KEY: Final = "devkey"
 SECRET: Final = "a secret of the benchmark, of thirty-two characters"  # noqa: S105 - signs nothing else
 STARTING_TAKES: Final = 15.0
+ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +89,20 @@ async def _livekit_server(choice: str, logs: Path) -> AsyncGenerator[RoomServer]
     path = shutil.which(choice)
     if path is None:
         raise BenchError(f"no such program: {choice}")
-    port = free_port(socket.SOCK_STREAM)
-    command = [path, "--dev", "--config-body", json.dumps(_configuration(port))]
-    async with running("room-server", command, logs=logs, merged=True) as program:
-        reading = asyncio.create_task(program.keep_log(), name="log of the room server")
-        try:
-            await _answering(f"http://{LOOPBACK}:{port}")
-            yield RoomServer("livekit-server", f"ws://{LOOPBACK}:{port}", KEY, SECRET)
-        finally:
-            reading.cancel()
+    async with contextlib.AsyncExitStack() as stack:
+        for attempt in range(ATTEMPTS):
+            # Somebody else may have the port by the time that the server wants it.
+            port = free_port(socket.SOCK_STREAM)
+            command = [path, "--dev", "--config-body", json.dumps(_configuration(port))]
+            program = await stack.enter_async_context(
+                running(f"room-server-{attempt}", command, logs=logs, merged=True)
+            )
+            reading = asyncio.create_task(program.keep_log(), name="log of the room server")
+            stack.callback(reading.cancel)
+            if await _answers(f"http://{LOOPBACK}:{port}", program):
+                yield RoomServer("livekit-server", f"ws://{LOOPBACK}:{port}", KEY, SECRET)
+                return
+    raise BenchError(f"the room server does not start; see {logs}")
 
 
 def _configuration(port: int) -> dict[str, Any]:
@@ -109,18 +118,18 @@ def _configuration(port: int) -> dict[str, Any]:
     }
 
 
-async def _answering(url: str) -> None:
-    try:
-        async with asyncio.timeout(STARTING_TAKES), aiohttp.ClientSession() as session:
-            while True:
-                with contextlib.suppress(aiohttp.ClientConnectionError):
-                    async with session.get(url) as response:
-                        if response.status == 200:
-                            return
-                # Nothing tells when another program listens: ask again.
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise BenchError(f"the room server does not answer at {url}") from None
+async def _answers(url: str, server: Program) -> bool:
+    """Whether a server that was started answers before it ends, or is given up."""
+    give_up = time.perf_counter() + STARTING_TAKES
+    async with aiohttp.ClientSession() as session:
+        while server.is_running and time.perf_counter() < give_up:
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                async with session.get(url) as response:
+                    if response.status == 200:
+                        return True
+            # Nothing tells when another program listens: ask again.
+            await asyncio.sleep(0.05)
+    return False
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

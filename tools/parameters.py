@@ -1,8 +1,10 @@
 """Parameters: what a tool takes, described for others and checked before a call."""
 
+import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pydantic_core
@@ -35,7 +37,7 @@ class Parameters(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TypedParameters:
     """The parameters of a function, as a pydantic model; names on the wire are its aliases."""
 
@@ -46,6 +48,10 @@ class TypedParameters:
         return tuple(field.alias or name for name, field in self.model.model_fields.items())
 
     def json_schema(self) -> dict[str, object]:
+        return copy.deepcopy(self._schema)
+
+    @cached_property
+    def _schema(self) -> dict[str, object]:
         schema = self.model.model_json_schema(schema_generator=_UntitledJsonSchema)
         del schema["title"]
         return schema

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import cast, get_type_hints, overload
+from typing import cast, overload
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.alias_generators import to_camel
 
 from tools.context import Caller, ToolContext
@@ -22,15 +21,14 @@ from tools.errors import (
     Unavailable,
 )
 from tools.file import File
-from tools.parameters import Parameters, TypedParameters
+from tools.parameters import Parameters
 from tools.permission import Permission
+from tools.signature import Function, signature_of
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds that a tool may take unless it says otherwise."""
-
-Function = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +213,18 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         description = inspect.getdoc(function)
         if not description:
             raise TypeError(f"{function_name}: a tool needs a docstring, its description")
-        model, context_parameter = _model(function, function_name)
-        if text_argument is not None and text_argument not in model.model_fields:
+        signature = signature_of(function)
+        parameters = signature.parameters
+        if text_argument is not None and text_argument not in parameters.model.model_fields:
             raise TypeError(f"{function_name}: text_argument names no parameter: {text_argument}")
         return Tool(
             name=name or to_camel(function_name),
             description=description,
-            parameters=TypedParameters(model),
+            parameters=parameters,
             function=function,
             timeout=timeout,
             text_argument=to_camel(text_argument) if text_argument else None,
-            context_parameter=context_parameter,
+            context_parameter=signature.context_parameter,
             needs_approval=needs_approval,
             allow=allow,
             max_calls=max_calls,
@@ -233,31 +232,6 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         )
 
     return make if function is None else make(function)
-
-
-def _model(function: Function, function_name: str) -> tuple[type[BaseModel], str | None]:
-    """The model of a function's parameters, and the name of the one that takes the context."""
-    hints = cast("dict[str, object]", get_type_hints(function, include_extras=True))
-    fields: dict[str, tuple[object, object]] = {}
-    context_parameter: str | None = None
-    for parameter in inspect.signature(function).parameters.values():
-        annotation = hints.get(parameter.name)
-        if annotation is None or parameter.kind not in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        ):
-            raise TypeError(
-                f"{function_name}: parameter {parameter.name} needs a name and an annotation"
-            )
-        if annotation is ToolContext:
-            context_parameter = parameter.name
-            continue
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (annotation, default)
-    config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True, allow_inf_nan=False)
-    # create_model's own type cannot say "these fields" for names found at run time.
-    make = cast("Callable[..., type[BaseModel]]", create_model)
-    return make(to_camel(function_name), __config__=config, **fields), context_parameter
 
 
 def _to_wire(result: object) -> str:

@@ -7,7 +7,7 @@ import importlib
 import logging
 import os
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.processes.supervisor import Supervisor
 from agent.processes.worker_run import run_worker
@@ -15,6 +15,16 @@ from agent.processes.worker_run import run_worker
 if TYPE_CHECKING:
     from agent.processes.worker_process import Report
     from agent.settings import Settings
+
+SHARED: Final = (
+    "agent.worker",
+    "livekit.agents.__main__",
+    "alembic.command",
+    "sqlite3",
+    # What each worker would load with its first job, made to be loaded before a fork: see there.
+    "livekit.agents.ipc._preload",
+)
+"""What all workers use, in this order: the first says which models the last one leaves out."""
 
 
 def supervise(settings: Settings, processes: int) -> int:
@@ -41,7 +51,7 @@ def _load(log_level: str) -> None:
     """Imports what a worker needs, for all of them at once, and sets up the log."""
     from livekit.agents.cli.log import setup_logging  # noqa: PLC0415 - takes seconds to import
 
-    for module in ("agent.worker", "livekit.agents.__main__", "alembic.command"):
+    for module in SHARED:
         importlib.import_module(module)
     setup_logging(log_level, devmode=False, console=False)
     gc.collect()

@@ -1,10 +1,11 @@
 import asyncio
 import datetime
 import enum
+import functools
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import FrozenInstanceError
 from typing import Annotated, cast
 
@@ -279,3 +280,68 @@ def test_bare_text_is_the_text_argument(payload: str, text: str) -> None:
     assert texts.parse_payload(payload) == {"text": text}
     assert texts.parse_payload('{"text": "x"}') == {"text": "x"}
     assert texts.parse_payload("") == {}
+
+
+def test_functions_of_one_definition_share_their_parameters() -> None:
+    def made(number: int) -> Tool:
+        @tool
+        def add(to: int) -> int:
+            """Add."""
+            return to + number
+
+        return add
+
+    assert made(1).parameters is made(2).parameters
+
+
+def test_functions_of_one_definition_differ_where_their_parameters_do() -> None:
+    def made(most: int, default: int) -> Tool:
+        def add(to: int = default) -> int:
+            """Add."""
+            return to
+
+        add.__annotations__["to"] = Annotated[int, Field(le=most)]
+        return tool(add)
+
+    def properties(of: Tool) -> object:
+        return of.json_schema()["properties"]
+
+    assert properties(made(1, 0)) == {"to": {"default": 0, "maximum": 1, "type": "integer"}}
+    assert properties(made(2, 0)) == {"to": {"default": 0, "maximum": 2, "type": "integer"}}
+    assert properties(made(2, 1)) == {"to": {"default": 1, "maximum": 2, "type": "integer"}}
+
+
+def test_a_wrapped_function_has_the_parameters_of_what_it_wraps() -> None:
+    def logged(function: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(function)
+        def call(*args: object, **kwargs: object) -> object:
+            return function(*args, **kwargs)
+
+        return call
+
+    @tool
+    @logged
+    def one(number: int = 1) -> int:
+        """One."""
+        return number
+
+    @tool
+    @logged
+    def two(number: int = 2) -> int:
+        """Two."""
+        return number
+
+    assert [each.json_schema()["properties"] for each in (one, two)] == [
+        {"number": {"default": 1, "type": "integer"}},
+        {"number": {"default": 2, "type": "integer"}},
+    ]
+
+
+def test_a_schema_that_was_given_out_can_be_changed_without_harm() -> None:
+    @tool
+    def add(to: int) -> int:
+        """Add."""
+        return to
+
+    add.json_schema().clear()
+    assert add.json_schema()["required"] == ["to"]
