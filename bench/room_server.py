@@ -114,6 +114,8 @@ def _configuration(port: int) -> dict[str, Any]:
             "udp_port": free_port(socket.SOCK_DGRAM),
             "tcp_port": free_port(socket.SOCK_STREAM),
             "use_external_ip": False,
+            # The default is public servers, whose names every client would look up.
+            "stun_servers": [f"{LOOPBACK}:{port}"],
         },
     }
 

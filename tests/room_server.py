@@ -134,6 +134,8 @@ def _configuration(port: int, webhook_url: str) -> dict[str, Any]:
             "udp_port": _free_port(socket.SOCK_DGRAM),
             "tcp_port": _free_port(socket.SOCK_STREAM),
             "use_external_ip": False,
+            # The default is public servers, whose names every client would look up.
+            "stun_servers": [f"127.0.0.1:{port}"],
         },
         "webhook": {"api_key": API_KEY, "urls": [webhook_url]},
     }
