@@ -15,6 +15,8 @@ class PacketOutput(ReplyOutput):
 
     `{id, type: "chat", senderId, senderName, content, text, timestamp, inReplyTo, finishReason}`,
     in parts of at most 14,000 bytes; several parts share an id and say `part` and `parts`, from 1.
+    To a question that had its text as `message`, the answer has it there, too. One to a question
+    `{topic, payload}` has these two besides; `payload` is text where the question's was.
     On `lk-chat-topic` the form is `{id, timestamp, message, ignoreLegacy: true}`, which clients
     that read streams leave aside.
     """
@@ -29,8 +31,9 @@ class PacketOutput(ReplyOutput):
         """Nothing: packets carry the whole answer, at its end."""
 
     async def close(self, ending: Ending) -> None:
-        # The text stands under two names in a packet, so a part may take half of it.
-        parts = split_text(ending.kept, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // 2)
+        # The text stands under two names in a packet, or three: a part has its share of it.
+        copies = 2 if self._message.form is Form.PACKET else 3
+        parts = split_text(ending.kept, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // copies)
         for number, part in enumerate(parts, start=1):
             await self._send(part, number, len(parts), ending)
 
@@ -47,6 +50,7 @@ class PacketOutput(ReplyOutput):
                 "finishReason": ending.finish_reason,
                 "part": part if parts > 1 else None,
                 "parts": parts if parts > 1 else None,
+                **self._in_the_questions_form(text),
             },
         )
         topic = ""
@@ -64,3 +68,15 @@ class PacketOutput(ReplyOutput):
             topic=topic,
             to=[self._message.sender.identity] if self._message.private else None,
         )
+
+    def _in_the_questions_form(self, text: str) -> dict[str, object]:
+        """What an app finds that looks where it writes."""
+        match self._message.form:
+            case Form.MESSAGE_PACKET:
+                return {"message": text}
+            case Form.TOPIC_TEXT_PACKET:
+                return {"topic": "chat", "payload": text}
+            case Form.TOPIC_PACKET:
+                return {"topic": "chat", "payload": {"id": self._segment_id, "text": text}}
+            case _:
+                return {}

@@ -45,6 +45,16 @@ class ChatContent(BaseModel):
     ignore_legacy: OnlyTrue = Field(False, validation_alias="ignoreLegacy")
 
 
+def _form(packet: Packet[ChatContent]) -> Form:
+    """Where its sender keeps a message's text is where they look for the answer's."""
+    body = packet.body
+    if "topic" in body:
+        is_text = isinstance(body.get("payload", body.get("content")), str)
+        return Form.TOPIC_TEXT_PACKET if is_text else Form.TOPIC_PACKET
+    has_message = "message" in packet.fields and "text" not in packet.fields
+    return Form.MESSAGE_PACKET if has_message else Form.PACKET
+
+
 class ChatHandler(TopicHandler[ChatContent]):
     """Hands messages to the room's inbox."""
 
@@ -59,7 +69,7 @@ class ChatHandler(TopicHandler[ChatContent]):
                 sender=packet.sender,
                 text=content.text,
                 timestamp=packet.timestamp,
-                form=Form.LEGACY if legacy else Form.PACKET,
+                form=Form.LEGACY if legacy else _form(packet),
                 private=content.private,
                 reply_to=content.reply_to,
             ),

@@ -42,6 +42,7 @@ class Packet(Generic[Content]):
         id: the sender's id for it; empty if it has none.
         content: what it says: a topic's model, or the JSON value as it came.
         fields: the content's fields together with those beside it, the content's first.
+        body: all of its JSON, as it came.
         timestamp: ms since 1970, of its sender's clock; of ours, if it says nothing sensible.
     """
 
@@ -51,6 +52,7 @@ class Packet(Generic[Content]):
     content: Content = field(repr=False)
     fields: Mapping[str, Any] = field(repr=False)
     timestamp: int
+    body: Mapping[str, Any] = field(repr=False)
 
 
 def read_packet(
@@ -80,6 +82,7 @@ def read_packet(
         content=content,
         fields=fields,
         timestamp=_timestamp(fields.get("timestamp")),
+        body=body,
     )
 
 

@@ -75,6 +75,14 @@ async def test_a_chat_packet_is_answered_by_one_that_its_app_can_read(
     assert answer["text"] == answer["content"] != ""
     assert answer["id"]
     assert answer["timestamp"] > 1_700_000_000_000
+    # Where an app keeps its text is where it looks for that of others.
+    if "message" in packet:
+        assert answer["message"] == answer["text"]
+    assert answer.get("topic") == packet.get("topic")
+    if isinstance(packet.get("payload"), dict):
+        assert answer["payload"] == {"id": answer["id"], "text": answer["text"]}
+    elif "payload" in packet:
+        assert answer["payload"] == answer["text"]
 
 
 async def test_a_channel_manager_talks_with_the_agent(

@@ -199,11 +199,21 @@ async def test_packets_are_answered_by_streams_and_by_packets(
     assert body["timestamp"] > 1_700_000_000_000
 
 
-async def test_a_long_answer_to_a_packet_comes_in_parts(enter: Enter, model: DemoModel) -> None:
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"type": "chat", "id": "m1", "text": "long"},
+        {"type": "chat", "id": "m1", "message": "long"},
+        {"topic": "chat", "payload": {"id": "m1", "text": "long"}},
+    ],
+)
+async def test_a_long_answer_to_a_packet_comes_in_parts(
+    enter: Enter, model: DemoModel, question: dict[str, object]
+) -> None:
     text = 'é"\n' * 10_000
     model.script(Reply(tokens=[text]))
     alice = await enter("alice")
-    await alice.send_packet({"type": "chat", "id": "m1", "text": "long"})
+    await alice.send_packet(question)
     parts = await alice.until(lambda: _all_parts([b for _, b in alice.packets]))
     assert "".join(part["text"] for part in parts) == text
     assert len({part["id"] for part in parts}) == 1

@@ -91,7 +91,7 @@ async def test_the_agent_says_which_methods_it_has(enter: Enter) -> None:
     assert [tool["name"] for tool in tools] == [*TOOL_NAMES, *ROOM_TOOLS]
 
 
-async def test_ping_and_the_time_as_in_the_seeds(enter: Enter) -> None:
+async def test_ping_and_the_time(enter: Enter) -> None:
     alice = await enter("alice")
     assert json.loads(await alice.call("ping"))["pong"] > 1_700_000_000_000
     assert json.loads(await alice.call("ping", "{}"))["pong"] > 1_700_000_000_000

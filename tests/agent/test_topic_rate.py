@@ -33,7 +33,9 @@ class Recorder(TopicHandler[Cursor]):
 
 def cursor(x: float) -> Packet[Any]:
     fields = {"x": x, "y": 0.0}
-    return Packet("cursor", Sender("bob"), id="", content=fields, fields=fields, timestamp=1)
+    return Packet(
+        "cursor", Sender("bob"), id="", content=fields, fields=fields, timestamp=1, body=fields
+    )
 
 
 async def test_a_packet_is_never_taken_before_an_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
