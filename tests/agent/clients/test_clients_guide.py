@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from livekit import api
 
-from devserver.model import DemoModel, Reply
+from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.clients import document
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.node import run_node
 from tests.agent.conftest import Enter, StartWorker
 from tests.room_server import RoomServerUnderTest
+from tools.tool import tool
 
 DOCUMENT = "clients.md"
 
@@ -109,3 +112,43 @@ async def test_in_node(
     output = await run_node(program, LIVEKIT_URL=room_server.url, LIVEKIT_TOKEN=token.to_jwt())
     assert "answered It is noon." in output
     assert "pong at 1" in output
+
+
+async def test_packets_files_and_methods_in_node(
+    start_worker: StartWorker,
+    model: DemoModel,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    tmp_path: Path,
+) -> None:
+    @tool(needs_approval=True)
+    async def send_mail(to: str) -> str:
+        """Send a mail."""
+        return f"sent to {to}"
+
+    model.script(
+        Reply(tool_calls=[tool_call("getLocation", "{}")]),
+        Reply(tool_calls=[tool_call("sendMail", '{"to":"bob"}')]),
+        Reply("Sent."),
+    )
+    worker = await start_worker(tools=[send_mail])
+    (program,) = document.examples(DOCUMENT, "mjs")["Packets, files and methods in Node"]
+    dispatch = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=worker.name)])
+    token = room_server.access_token("ana", room_name, can_update_own_metadata=True)
+    token = token.with_room_config(dispatch)
+    notes = tmp_path / "notes"
+    notes.write_text("some notes")
+    output = await run_node(
+        program, str(notes), LIVEKIT_URL=room_server.url, LIVEKIT_TOKEN=token.to_jwt()
+    )
+    said = [line for line in output.splitlines() if not line.startswith("{")]  # the SDK's log
+    assert said == [
+        "reaction 1",
+        "file notes.txt: some notes",
+        "board 1",
+        "cursor here",
+        "history Where am I? Mail it to Bob.",
+    ]
+    (_, place), (_, mail) = model.requests[-1].chat.tool_results
+    assert place.endswith('"Paris"}')
+    assert mail == "sent to bob"
