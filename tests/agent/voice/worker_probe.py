@@ -1,7 +1,8 @@
 """Runs the worker and, for each line on its standard input, says what it has loaded and reached.
 
 A line of JSON: `rss` (kB), `modules` (names of the modules that are loaded), `reached` (addresses
-and names outside loopback that it connected to, tried to, or looked up, by Python or natively).
+and names outside loopback that it connected to, tried to, or looked up, by Python or natively;
+as root also those that it sent anything else to, datagrams to name servers and STUN among it).
 The first line comes by itself, once it is registered.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import os
 import sys
 import threading
 from pathlib import Path
 from typing import cast
+
+from tests.agent.voice.departures import departures, own_sockets
 
 POLL = 0.1
 
@@ -41,23 +43,15 @@ def on_audit(event: str, arguments: tuple[object, ...]) -> None:
 
 def native_peers() -> set[str]:
     """The other ends of this process's TCP connections; what Linux writes as hexadecimal words."""
-    inodes: set[str] = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            inodes.add(os.readlink(descriptor).removeprefix("socket:[").removesuffix("]"))
-        except OSError:
-            continue
     peers: set[str] = set()
-    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
-        for line in Path(table).read_text().splitlines()[1:]:
-            fields = line.split()
-            address = bytes.fromhex(fields[2].split(":")[0])
-            words = (address[at : at + 4][::-1] for at in range(0, len(address), 4))
-            peer = ipaddress.ip_address(b"".join(words))
-            if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
-                peer = peer.ipv4_mapped
-            if fields[9] in inodes and not (peer.is_loopback or peer.is_unspecified):
-                peers.add(str(peer))
+    for fields in own_sockets("tcp"):
+        address = bytes.fromhex(fields[2].split(":")[0])
+        words = (address[at : at + 4][::-1] for at in range(0, len(address), 4))
+        peer = ipaddress.ip_address(b"".join(words))
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        if not (peer.is_loopback or peer.is_unspecified):
+            peers.add(str(peer))
     return peers
 
 
@@ -65,6 +59,11 @@ def watch() -> None:
     while True:
         reached.update(native_peers())
         threading.Event().wait(POLL)
+
+
+def watch_packets() -> None:
+    for destination in departures() or ():
+        reached.add(str(destination))
 
 
 def say() -> None:
@@ -81,7 +80,7 @@ def answer() -> None:
 
 if __name__ == "__main__":
     sys.addaudithook(on_audit)
-    for work in (watch, answer):
+    for work in (watch, watch_packets, answer):
         threading.Thread(target=work, daemon=True).start()
     from agent.worker import server
 
