@@ -321,14 +321,13 @@ class RoomSession:
     async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
         """Raises what loading the models does."""
         # Only here: a room without a microphone does without it.
-        from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
+        from agent.voice.room_voice import Manner, RoomVoice, VoiceEvents  # noqa: PLC0415
 
         return RoomVoice(
             self._room,
             await self._models.load_speech(),
             VoiceEvents(self._on_spoken, on_failure, self._people.known),
-            tts_voice=self._profile.voice,
-            text=self._settings.voice_text,
+            Manner(self._profile.voice, self._profile.language, self._settings.voice_text),
         )
 
     def _on_spoken(self, message: IncomingMessage) -> None:

@@ -270,7 +270,8 @@ class Settings(BaseModel):
         "",
         alias="STT_LANGUAGE",
         max_length=16,
-        description="language spoken to the agent, such as en; empty: found out each time",
+        description="language spoken to the agent, such as en; empty: found out each time; "
+        "a room may have its own in its metadata",
     )
     stt_base_url: HttpUrl | None = Field(
         None, alias="STT_BASE_URL", description="service for speech recognition, if another one"

@@ -13,7 +13,7 @@ from typing import Any
 
 import openai
 from livekit import local_inference
-from livekit.agents import inference, stt, tts, vad
+from livekit.agents import LanguageCode, inference, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 from livekit.plugins.openai import STT, TTS
 from pydantic import SecretStr
@@ -51,9 +51,14 @@ class SpeechService:
         """
         await asyncio.to_thread(_load)
 
-    def open_stt(self) -> stt.STT[Any]:
-        """Speech recognition: one request for each utterance."""
-        language = self._settings.stt_language
+    def open_stt(self, language: str | None) -> stt.STT[Any]:
+        """Speech recognition: one request for each utterance.
+
+        Args:
+            language: the room's, if it has one of its own: a tag, or a name in English. One that
+                livekit-agents does not know is left to be found out.
+        """
+        language = _code(language) if language else self._settings.stt_language
         return STT(
             client=self._stt_client,
             model=self._settings.stt_model,
@@ -90,6 +95,12 @@ class SpeechService:
         await self._stt_client.close()
         await self._tts_client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _code(language: str) -> str:
+    """The two letters (ISO 639-1) of a language; empty if it is not known."""
+    code = LanguageCode(language)
+    return code.language if code.to_language_name() else ""
 
 
 def _client(base_url: str, api_key: SecretStr | None) -> openai.AsyncClient:

@@ -48,6 +48,21 @@ class VoiceEvents:
     sender: Callable[[str], Sender]
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a room is spoken in.
+
+    Attributes:
+        voice: the room's own, to speak with.
+        language: the room's own, that is spoken to the agent: a tag, or a name in English.
+        text: when the text of an answer goes out.
+    """
+
+    voice: str | None
+    language: str | None
+    text: VoiceText
+
+
 class RoomVoice:
     """Listens to the room's microphones and speaks on a track of its own."""
 
@@ -56,15 +71,13 @@ class RoomVoice:
         room: rtc.Room,
         speech: SpeechService,
         events: VoiceEvents,
-        *,
-        tts_voice: str | None,
-        text: VoiceText,
+        manner: Manner,
     ) -> None:
         self._room = room
         self._speech = speech
         self._events = events
-        self._tts_voice = tts_voice
-        self._text: VoiceText = text
+        self._manner = manner
+        self._has_had_session = False
         self._floor = Floor()
         self._microphones = Microphones(room, self._floor)
         self._loudspeaker = Loudspeaker(room)
@@ -85,11 +98,13 @@ class RoomVoice:
 
     def open_session(self, reply: ReplyTextOutput) -> SessionParts:
         """What one session hears and speaks with."""
+        goes_on, self._has_had_session = self._has_had_session, True
         return SessionParts(
             self._speech,
             self._floor,
-            SpokenText(reply, self._loudspeaker.output(), in_step=self._text == "synced"),
-            tts_voice=self._tts_voice,
+            SpokenText(reply, self._loudspeaker.output(), in_step=self._manner.text == "synced"),
+            manner=self._manner,
+            echo_is_known=goes_on,
             on_turn=self._on_turn,
             on_failure=self._events.on_failure,
         )
@@ -157,23 +172,27 @@ class SessionParts:
         floor: Floor,
         text: SpokenText,
         *,
-        tts_voice: str | None,
+        manner: Manner,
+        echo_is_known: bool,
         on_turn: Callable[[str], None],
         on_failure: Callable[[str], None],
     ) -> None:
+        """`echo_is_known`: clients have heard the track before, and cancel its echo."""
         self._floor = floor
         self._text = text
         self._on_turn = on_turn
         self._on_failure = on_failure
-        self._tts = speech.open_tts(tts_voice)
-        self.options: Mapping[str, Any] = {
+        self._tts = speech.open_tts(manner.voice)
+        self.options: dict[str, Any] = {
             "vad": speech.open_vad(),
-            "stt": TolerantSTT(speech.open_stt(), floor, lambda: on_failure("stt")),
+            "stt": TolerantSTT(speech.open_stt(manner.language), floor, lambda: on_failure("stt")),
             "tts": self._tts,
             "turn_handling": speech.turn_handling(),
             # A session is closed while nobody is listened to, or when the room is left.
             "session_close_transcript_timeout": 0.0,
         }
+        if echo_is_known:
+            self.options["aec_warmup_duration"] = None
 
     def assistant(self, options: Mapping[str, Any]) -> SpeakingAssistant:
         return SpeakingAssistant(

@@ -23,7 +23,9 @@ class SpeechServer:
 
     Attributes:
         spoken: what was to be said, request by request.
+        voices: in which voice, request by request.
         understood: what was understood, request by request.
+        languages: which language it was said to be in, request by request; None: to be found out.
         scripted: what is understood instead of what was said, after so many seconds.
         stt_status, tts_status: with which status to fail; 200: not at all.
     """
@@ -31,6 +33,7 @@ class SpeechServer:
     spoken: list[str] = field(default_factory=list[str])
     voices: list[str] = field(default_factory=list[str])
     understood: list[str] = field(default_factory=list[str])
+    languages: list[object] = field(default_factory=list[object])
     scripted: tuple[str, float] | None = None
     stt_status: int = 200
     tts_status: int = 200
@@ -78,6 +81,7 @@ class SpeechServer:
 
     async def _transcriptions(self, request: web.Request) -> web.Response:
         form = await request.post()
+        self.languages.append(form.get("language"))
         if self.stt_status != 200:
             return web.json_response({"error": {"message": "no"}}, status=self.stt_status)
         if self.scripted is not None:

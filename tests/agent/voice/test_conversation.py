@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet
@@ -23,7 +24,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     meet: Meet, model: DemoModel, speech: SpeechServer
 ) -> None:
     model.script(Reply(text=SUNNY), Reply(text="You are welcome."))
-    alice = await meet("alice", metadata='{"voice": "sage"}')
+    alice = await meet("alice", metadata='{"voice": "sage", "language": "en-GB"}')
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
     assert {"weather", "paris"} <= set(asked.text.split())
@@ -41,6 +42,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     assert "sunny" in heard
     assert speech.spoken == [SUNNY]
     assert speech.voices == ["sage"]
+    assert speech.languages == ["en"]
     # What is written goes on in the same conversation, and is answered aloud as well.
     written = await alice.ask("Thank you.")
     assert written.text == speech.spoken[-1] == "You are welcome."
@@ -79,6 +81,25 @@ async def test_who_speaks_interrupts_the_agent_and_only_what_was_heard_is_kept(
     answers = [each for each in history if each["role"] == "assistant"]
     assert [each["finishReason"] for each in answers] == ["interrupted", "stop"]
     assert answers[0]["text"].strip() == kept
+
+
+async def test_a_renewed_session_can_be_interrupted_from_its_first_word(
+    meet: Meet, model: DemoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.chat.conversation.RENEW_AFTER", 1)
+    model.script(Reply(text="Yes."), Reply(text=STORY), Reply(text=SUNNY))
+    alice = await meet("alice")
+    await alice.microphone.say("what is the weather in Paris")
+    first = (await alice.heard()).attributes["lk.segment_id"]
+    assert (await alice.answer_to(first)).text == "Yes."
+    alice.ears.forget()
+    story = await alice.say("Please tell me a story.")
+    await alice.ears.until_audible()
+    await alice.microphone.say("what is the weather in Paris")
+    assert (await alice.answer_to(story)).finish_reason == "interrupted"
+    asked = await alice.heard(1)
+    assert "paris" in asked.text
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == SUNNY
 
 
 async def test_of_two_who_speak_at_once_both_are_heard_one_after_the_other(
