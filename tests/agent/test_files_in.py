@@ -135,6 +135,26 @@ async def test_files_belong_to_the_message_that_names_them(
     assert [each["name"] for each in messages[0]["attachments"]] == ["one.txt", "two.txt"]
 
 
+async def test_attachments_of_every_size_arrive_whole(
+    start_worker: StartWorker, enter: Enter
+) -> None:
+    """What fits into no chunk, into one with room to spare, exactly, and not quite."""
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    contents = [os.urandom(size) for size in (0, 1, 15_000, 15_001)]
+    streams = [
+        await send(alice, content, name=f"{len(content)}.bin", topic="lk.chat")
+        for content in contents
+    ]
+    await alice.ask("what are these?", attachments=",".join(streams))
+    hashes = [hashlib.sha256(content).hexdigest() for content in contents]
+    assert stored(worker) == dict(zip(hashes, contents, strict=True))
+    attached = (await history(alice))[0]["attachments"]
+    assert [(each["size"], each["sha256"]) for each in attached] == [
+        (len(content), sha256) for content, sha256 in zip(contents, hashes, strict=True)
+    ]
+
+
 async def test_the_model_knows_of_a_file_that_came_by_itself(
     enter: Enter, model: DemoModel
 ) -> None:

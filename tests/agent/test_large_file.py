@@ -87,6 +87,9 @@ async def test_100_mb_are_stored_with_bounded_memory(
         async with asyncio.timeout(40):
             notice = await client.notice("file.received", streamId=info.stream_id)
         assert (notice["size"], notice["sha256"]) == (SIZE, sha256)
+        answer = await client.ask("What is in it?", attachments=info.stream_id)
+        assert answer.finish_reason == "stop"
+        assert "large.txt" in model.requests[-1].chat.messages[-1].text
         assert memory.peak - before < ALLOWED_GROWTH
         kept = tmp_path / "data" / "attachments" / sha256[:2] / sha256
         assert kept.stat().st_size == SIZE
