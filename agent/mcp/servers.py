@@ -26,7 +26,9 @@ class McpServers:
     ) -> None:
         # Their logs have URLs, session ids and what servers say in them; ours say what happens.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
-        logging.getLogger("mcp").setLevel(logging.CRITICAL)
+        # mcp.client by itself, since livekit-agents sets a level of its own (cli/log.py).
+        for name in ("mcp", "mcp.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.connections = [
             McpConnection(name, settings, on_change=on_change) for name, settings in servers.items()
         ]

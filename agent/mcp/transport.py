@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from livekit.agents.llm.mcp import (
     MCPServer,
-    MCPServerHTTP,
     MCPServerStdio,
     MCPToolResultResolver,
 )
 
+from agent.mcp.bounded_http import BoundedHttpServer
 from agent.mcp.server_settings import HttpServer, StdioServer
 
 CONNECT_TIMEOUT = 30.0
@@ -30,10 +30,10 @@ def open_server(settings: StdioServer | HttpServer, resolve: MCPToolResultResolv
             client_session_timeout_seconds=patience,
             tool_result_resolver=resolve,
         )
-    return MCPServerHTTP(
+    return BoundedHttpServer(
         settings.url,
-        transport_type="sse" if settings.type == "sse" else "streamable_http",
+        by_events=settings.type == "sse",
         headers={name: value.get_secret_value() for name, value in settings.headers.items()},
-        client_session_timeout_seconds=patience,
-        tool_result_resolver=resolve,
+        patience=patience,
+        resolve=resolve,
     )

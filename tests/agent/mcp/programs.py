@@ -40,10 +40,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def served(port: int) -> AsyncGenerator[None]:
-    """The server by streamable HTTP; killed at the end."""
+async def served(port: int, transport: str = "streamable-http") -> AsyncGenerator[None]:
+    """The server over HTTP; killed at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, SERVER, str(port), stderr=asyncio.subprocess.DEVNULL
+        *(sys.executable, SERVER, str(port), transport), stderr=asyncio.subprocess.DEVNULL
     )
     try:
         yield

@@ -1,7 +1,7 @@
 """An MCP server that goes wrong when it is told to; started by the tests as a program.
 
 `python server.py` speaks over standard input and output, `python server.py PORT` by streamable HTTP
-on loopback.
+on loopback, `python server.py PORT sse` by server-sent events.
 """
 
 from __future__ import annotations
@@ -68,6 +68,6 @@ def fail() -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        server.run("streamable-http", port=int(sys.argv[1]))
+        server.run("sse" if sys.argv[2:] == ["sse"] else "streamable-http", port=int(sys.argv[1]))
     else:
         server.run("stdio")

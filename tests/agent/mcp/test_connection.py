@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from agent.mcp import connection
 from agent.mcp.connection import McpConnection
 from agent.mcp.server_settings import HttpServer, StdioServer
+from agent.mcp.servers import McpServers
 from tests.agent.mcp.programs import DEAF, DEAF_UNTIL, SERVER, free_port, is_running, served
 from tools.errors import (
     InvalidArguments,
@@ -264,6 +266,53 @@ async def test_over_http_it_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> N
         async with served(port):
             await calc.until(lambda: calc.connection.is_up)
             assert await calc.call("add", a=2, b=2) == "4"
+
+
+async def test_the_library_logs_nothing_of_what_servers_say() -> None:
+    library = logging.getLogger("mcp.client")
+    library.setLevel(logging.WARNING)  # as livekit-agents sets it (cli/log.py)
+    McpServers({}, on_change=lambda: None)
+    assert not library.getChild("streamable_http").isEnabledFor(logging.ERROR)
+
+
+async def test_a_server_of_the_older_form() -> None:
+    port = free_port()
+    settings = HttpServer.model_validate({"url": f"http://127.0.0.1:{port}/sse", "type": "sse"})
+    async with served(port, "sse"), kept(settings) as calc:
+        await calc.until(lambda: calc.connection.is_up)
+        assert await calc.call("add", a=1, b=2) == "3"
+
+
+@pytest.mark.parametrize(
+    ("headers", "chunk", "said"),
+    [
+        (b"Content-Type: application/json", b" " * 100_000, "ReadError"),
+        (b"Content-Type: text/event-stream", b"data: " + b"x" * 100_000, "MCPError"),
+        (
+            b"Content-Type: application/json\r\nContent-Encoding: gzip",
+            gzip.compress(b" " * 100_000_000),
+            "DecodingError",
+        ),
+    ],
+)
+async def test_an_answer_without_end_is_given_up(
+    caplog: pytest.LogCaptureFixture, headers: bytes, chunk: bytes, said: str
+) -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(pour, "127.0.0.1", 0) as endless:
+        port = endless.sockets[0].getsockname()[1]
+        async with kept(HttpServer(url=f"http://127.0.0.1:{port}/mcp")) as calc:
+            async with asyncio.timeout(WITHIN):
+                await calc.connection.tried()
+            await calc.until(lambda: f"MCP server calc is away: {said}" in caplog.text)
 
 
 async def test_an_http_server_that_never_answers(
