@@ -1,4 +1,4 @@
-"""`python -m bench [compare | curves | growth | admission]`."""
+"""`python -m bench [compare | curves | growth | churn | admission]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import admission, curves, growth, plot, report, room_server, run, stage
+from bench import admission, churn, curves, growth, plot, report, room_server, run, stage
 from bench.figures import medians
 from bench.measure import QUICK, Plan
 from bench.peers import PEERS
@@ -33,12 +33,17 @@ def arguments() -> argparse.Namespace:
     """The command line's arguments; ends the process with status 2 if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", default="compare", choices=["compare", "curves", "growth", "admission"]
+        "what",
+        nargs="?",
+        default="compare",
+        choices=["compare", "curves", "growth", "churn", "admission"],
     )
     parser.add_argument("--peers", help="of " + ", ".join(PEERS))
     parser.add_argument("--quick", action="store_true", help="once, with few rooms")
     parser.add_argument("--rounds", type=int, help="of all peers in turns (default 3)")
-    parser.add_argument("--rooms", type=int, default=500, help="that come and go (growth)")
+    parser.add_argument(
+        "--rooms", type=int, default=500, help="that come and go (growth; churn: twice as many)"
+    )
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder")
     parser.add_argument(
         "--server",
@@ -61,7 +66,10 @@ async def main(args: argparse.Namespace) -> None:
             await _curves(args)
         case "growth":
             async with _staged(growth.PEER, args.server) as staged:
-                _say("growth", await growth.growth(staged, args.rooms), args.out)
+                _say("growth", await growth.growth(staged, args.rooms or 500), args.out)
+        case "churn":
+            async with _staged(churn.PEER, args.server) as staged:
+                _say("churn", await churn.churn(staged, args.rooms or 1_000), args.out)
         case _:
             async with _staged(admission.PEER, args.server) as staged:
                 _say("admission", await admission.admission(staged), args.out)

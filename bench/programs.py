@@ -68,6 +68,10 @@ class Program:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
 
+    def processes(self) -> set[int]:
+        """Its process id, and those of all that it started."""
+        return {process.pid for process in self._family()}
+
     def memory(self) -> float:
         """MB of the program and of all that it started; shared pages count in shares (PSS)."""
         return sum(_memory(process) for process in self._family()) / 2**20
