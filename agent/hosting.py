@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
+from livekit.agents.telemetry import loop_monitor
+from livekit.agents.telemetry.loop_monitor import LoopMonitorThresholds
 
-from agent import native_events
+from agent import native_events, native_log
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -44,6 +46,9 @@ FULL_LOAD = 1.0
 LOAD_BELOW_FULL = 0.65
 """Highest load that is reported while there is room: the server sends no jobs above 0.7."""
 
+
+LOOP_BLOCK = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
+"""livekit-agents' own: milliseconds that a loop may be blocked unreported; 0: for ever."""
 
 PATIENCE = 5.0
 """Seconds that a room waits for the history and the MCP servers; then it does without, for the
@@ -95,11 +100,15 @@ class RoomHost:
             self._files.store, self._history.attached_content, database_name(settings.database_url)
         )
         self._opening: asyncio.Task[None] | None = None
+        self._reported_blocks = LoopMonitorThresholds.from_env()
 
     def agent_server(self) -> AgentServer:
         """The AgentServer that takes jobs for this host."""
         # The framework would load its speech models into the process: 244 MB for nobody.
         os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+        # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
+        os.environ.setdefault(LOOP_BLOCK, "0")
+        native_log.keep_native()
         _quiet_the_framework(log_content=self._settings.log_content)
         settings = self._settings
         secret = settings.livekit_api_secret
@@ -227,6 +236,14 @@ class RoomHost:
         await asyncio.wait((self._opening,), timeout=PATIENCE)
 
     async def _open_shared(self) -> None:
+        if self._reported_blocks is not None:
+            # A tool that blocks this loop stops every room: the log then says where it stands.
+            loop_monitor.start_monitoring(
+                asyncio.get_running_loop(),
+                thresholds=self._reported_blocks,
+                name="rooms",
+                emit_spans=False,
+            )
         if self._mcp is not None:
             self._mcp.start()
         await self._open_stores()
@@ -290,6 +307,7 @@ class RoomHost:
         await self._sweep.aclose()
         await self._history.aclose()
         await self._files.store.aclose()
+        loop_monitor.stop_monitoring(asyncio.get_running_loop())
 
 
 def _nobody_asks(_: int) -> None: ...

@@ -41,6 +41,7 @@ async def churn(stage: Stage, rooms: int) -> dict[str, Any]:
                 answers.append(await stage.clients.ask(name, *SHORT))
             left_early += took is None
             await stage.clients.leave(name)
+            await stage.server.close(name)
 
     await asyncio.gather(*(come_and_go() for _ in range(AT_ONCE)))
     await stage.worker.settle()

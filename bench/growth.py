@@ -34,3 +34,4 @@ async def _stay(stage: Stage, room: str) -> None:
     await stage.join(room)
     await stage.clients.ask(room, *SHORT)
     await stage.clients.leave(room)
+    await stage.server.close(room)

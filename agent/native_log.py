@@ -1,0 +1,57 @@
+"""The native SDK's own log, kept out of Python.
+
+The SDK has its native half hand over every record down to TRACE (livekit/rtc/_ffi_client.py,
+`livekit_ffi_initialize` with `capture_logs`), and drops nearly all of them in Python: about 5,000
+while a room is joined, and some with every packet. Here the native half keeps them. It writes those
+that count to standard error by itself, as `RUST_LOG` says (Rust's env_logger; livekit-ffi,
+server/logger.rs).
+
+All that leans on the SDK's private parts for this stands in this file; tests/agent/
+test_native_log.py holds the SDK to it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Final
+
+from livekit.rtc import _ffi_client
+
+DEBUG: Final = "LIVEKIT_RTC_DEBUG"
+"""The SDK's own setting: with it, all is as the SDK has it."""
+
+LEVELS: Final = "warn,livekit::rtc_engine::rtc_session=off"
+"""What is written unless RUST_LOG says otherwise. The module that is left out reports three errors
+whenever a room is left: each of its data channels has been closed."""
+
+
+def keep_native() -> None:
+    """Has the native library keep its records; to be called before anything of it is used."""
+    if os.environ.get(DEBUG, "").strip().lower() in {"1", "true"}:
+        return
+    os.environ.setdefault("RUST_LOG", LEVELS)
+    load = _ffi_client.get_ffi_lib
+    if getattr(load, "keeps_its_log", False):
+        return
+
+    def load_quietly() -> ctypes.CDLL:
+        library = load()
+        quiet = _Initialize(library.livekit_ffi_initialize)
+        setattr(library, "livekit_ffi_initialize", quiet)  # noqa: B010 - one of its functions
+        return library
+
+    setattr(load_quietly, "keeps_its_log", True)  # noqa: B010 - functions have no such attribute
+    _ffi_client.get_ffi_lib = load_quietly
+
+
+class _Initialize:
+    """The native function, called without `capture_logs`."""
+
+    def __init__(self, function: Any) -> None:  # noqa: ANN401 - of ctypes
+        self.argtypes: list[object] = []
+        self._function = function
+
+    def __call__(self, callback: object, _: bool, sdk: bytes, version: bytes) -> None:
+        self._function.argtypes = self.argtypes
+        self._function(callback, False, sdk, version)
