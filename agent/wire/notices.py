@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from livekit import rtc
@@ -51,6 +51,7 @@ class Notices:
         self._waiting: OrderedDict[tuple[object, ...], _Notice] = OrderedDict()
         self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
         self._in_haste = False
+        self._is_dropping = False
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -85,14 +86,22 @@ class Notices:
             notice = None
         if notice is None:
             if len(self._waiting) >= MAX_WAITING:
-                logger.warning("too many notices are waiting; the oldest is dropped")
-                self._waiting.popitem(last=False)
+                self._drop_one()
             due = self._told.get(about, -PAUSE) + PAUSE
             notice = _Notice(about, identity, due, event, text, fields)
             self._waiting[about] = notice
         if message_id is not None:
             notice.message_ids.append(message_id)
         self._something.set()
+
+    def _drop_one(self) -> None:
+        """Drops the oldest for whoever has most waiting: what somebody floods us with must not
+        cost the others what they are to be told."""
+        if not self._is_dropping:
+            logger.warning("too many notices are waiting; some are dropped")
+        self._is_dropping = True
+        ((most, _),) = Counter(each.identity for each in self._waiting.values()).most_common(1)
+        del self._waiting[next(k for k, each in self._waiting.items() if each.identity == most)]
 
     async def flush(self) -> None:
         """Returns when everything that waits now is sent, or could not be in time."""
@@ -127,7 +136,7 @@ class Notices:
     async def _until_due(self, now: float) -> None:
         """Returns when there may be something to send."""
         if not self._waiting:
-            self._in_haste = False
+            self._in_haste = self._is_dropping = False
             self._idle.set()
         due = min((notice.due for notice in self._waiting.values()), default=None)
         with contextlib.suppress(TimeoutError):
