@@ -9,6 +9,16 @@ from pydantic import ValidationError
 
 _SECRET_SETTINGS = ("DATABASE_URL", "MCP_SERVERS")
 
+_PLAIN = {
+    "a valid integer": "a whole number",
+    "a valid ": "a ",
+    "a tuple": "a list",
+    "a dictionary": "an object",
+    "Field required": "a value",
+    "Extra inputs are not permitted": "no such key",
+}
+"""Pydantic's words, and those of people who write settings."""
+
 
 class SettingsError(ValueError):
     """One or more settings are missing or wrong. `problems` names each with what is expected."""
@@ -40,7 +50,9 @@ def _as_expectation(message: str) -> str:
         return "one or more names, separated by commas"
     message = re.sub(r", unable to .*", "", message)
     message = re.sub(r"^(Input|String|Value) should (be|have) ", "", message)
-    return message.replace("a valid integer", "a whole number").replace("a valid ", "a ")
+    for of_pydantic, plain in _PLAIN.items():
+        message = message.replace(of_pydantic, plain)
+    return message
 
 
 def _shortened(value: object, length: int = 60) -> str:

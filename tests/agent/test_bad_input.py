@@ -133,5 +133,6 @@ async def test_a_thousand_messages_in_a_second(
     assert len(alice.notices("error")) * 20 < len(refused()), "a flood is answered by a few packets"
     assert bob.notices("error") == []
     assert (await bob.ask("still there?")).finish_reason == "stop"
-    asked = [each.chat.user_text for each in model.requests if "flood" in each.chat.user_text]
+    # Not the request for a summary, which the conversation may be long enough for.
+    asked = [t for each in model.requests if (t := each.chat.user_text).startswith("alice: flood")]
     assert len(asked) == len(answered()), "each accepted message is answered exactly once"

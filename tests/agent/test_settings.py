@@ -121,8 +121,8 @@ def test_mcp_servers_are_read_from_json() -> None:
     [
         ("hidden", "MCP_SERVERS: expected JSON: "),
         ('{"hidden": ', "MCP_SERVERS: expected JSON: "),
-        ("[]", "MCP_SERVERS: expected a dictionary"),
-        ('{"docs": {}}', "MCP_SERVERS: docs: command: expected Field required"),
+        ("[]", "MCP_SERVERS: expected an object"),
+        ('{"docs": {}}', "MCP_SERVERS: docs: command: expected a value"),
         ('{"docs": {"url": "hidden"}}', "MCP_SERVERS: docs: url: expected a URL that starts with"),
         (
             '{"docs": {"url": "https://me:hidden@example.org"}}',
@@ -132,7 +132,14 @@ def test_mcp_servers_are_read_from_json() -> None:
             '{"docs": {"url": "https://example.org?key=hidden"}}',
             "MCP_SERVERS: docs: url: expected a URL without password and query",
         ),
-        ('{"docs": {"command": "x", "hidden": 1}}', "MCP_SERVERS: docs: "),
+        (
+            '{"docs": {"command": "x", "args": "hidden"}}',
+            "MCP_SERVERS: docs: args: expected a list",
+        ),
+        (
+            '{"docs": {"command": "x", "hidden": 1}}',
+            "MCP_SERVERS: docs: hidden: expected no such key",
+        ),
         ('{"docs": {"command": "x", "timeout": 0}}', "MCP_SERVERS: docs: timeout: expected"),
         ('{"docs": {"command": "x", "maxCalls": 0}}', "MCP_SERVERS: docs: maxCalls: expected"),
         ('{"docs": {"command": "x", "roles": []}}', "MCP_SERVERS: docs: roles: expected"),
