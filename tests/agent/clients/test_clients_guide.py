@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from livekit import api
 
+from agent.data.topics import TOPICS
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.clients import document
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.node import run_node
 from tests.agent.conftest import Enter, StartWorker
+from tests.agent.test_rpc import ROOM_METHODS, ROOM_TOOLS
 from tests.room_server import RoomServerUnderTest
 from tools.tool import tool
 
@@ -152,3 +154,10 @@ async def test_packets_files_and_methods_in_node(
     (_, place), (_, mail) = model.requests[-1].chat.tool_results
     assert place.endswith('"Paris"}')
     assert mail == "sent to bob"
+
+
+def test_other_sdks_are_told_of_every_topic_and_method() -> None:
+    guide = (document.DOCS / DOCUMENT).read_text()
+    section = guide[guide.index("## Other SDKs") :]
+    names = [*ROOM_TOOLS, *ROOM_METHODS, *(topic.name for topic in TOPICS)]
+    assert [name for name in names if f"`{name}`" not in section] == []
