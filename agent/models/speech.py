@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai
 from livekit import local_inference
@@ -20,10 +20,16 @@ from pydantic import SecretStr
 
 from agent.settings import Settings
 
+if TYPE_CHECKING:
+    import httpx2
+
 NO_KEY = "none"
 """For services that need no key; the client insists on one."""
 
 VAD_THREADS = 2
+
+SILENCE = 10.0
+"""Seconds without a byte after which synthesis has failed; the plugin would wait for 30."""
 
 
 class SpeechService:
@@ -41,6 +47,7 @@ class SpeechService:
         self._tts_client = _client(
             settings.tts_base_url or settings.openai_base_url,
             settings.tts_api_key if settings.tts_base_url else settings.openai_api_key,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [_limit_silence]}),
         )
         self._executor = ThreadPoolExecutor(VAD_THREADS, thread_name_prefix="vad")
 
@@ -103,11 +110,20 @@ def _code(language: str) -> str:
     return code.language if code.to_language_name() else ""
 
 
-def _client(base_url: str, api_key: SecretStr | None) -> openai.AsyncClient:
+async def _limit_silence(request: httpx2.Request) -> None:
+    request.extensions["timeout"] = {**request.extensions.get("timeout", {}), "read": SILENCE}
+
+
+def _client(
+    base_url: str,
+    api_key: SecretStr | None,
+    http_client: openai.DefaultAsyncHttpxClient | None = None,
+) -> openai.AsyncClient:
     return openai.AsyncClient(
         base_url=base_url,
         api_key=api_key.get_secret_value() if api_key else NO_KEY,
         max_retries=0,
+        http_client=http_client,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from agent.voice.floor import Floor
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
+PATIENCE = 30.0
+"""Seconds that all of them may take: until then nobody else is listened to."""
 
 
 class TolerantSTT(stt.STT[Any]):
@@ -48,9 +51,12 @@ class TolerantSTT(stt.STT[Any]):
         text = ""
         self._floor.recognizing()
         try:
-            event = await self._wrapped.recognize(buffer, language=language, conn_options=ATTEMPTS)
+            async with asyncio.timeout(PATIENCE):
+                event = await self._wrapped.recognize(
+                    buffer, language=language, conn_options=ATTEMPTS
+                )
             text = event.alternatives[0].text if event.alternatives else ""
-        except APIError as error:
+        except (APIError, TimeoutError) as error:
             logger.warning("speech was not recognised: %s", type(error).__name__)
             self._on_failure()
             return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[])

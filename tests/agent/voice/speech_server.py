@@ -27,6 +27,7 @@ class SpeechServer:
         understood: what was understood, request by request.
         languages: which language it was said to be in, request by request; None: to be found out.
         scripted: what is understood instead of what was said, after so many seconds.
+        hangs: whether it takes requests and says nothing.
         stt_status, tts_status: with which status to fail; 200: not at all.
     """
 
@@ -35,6 +36,7 @@ class SpeechServer:
     understood: list[str] = field(default_factory=list[str])
     languages: list[object] = field(default_factory=list[object])
     scripted: tuple[str, float] | None = None
+    hangs: bool = False
     stt_status: int = 200
     tts_status: int = 200
     _runner: web.AppRunner | None = None
@@ -63,6 +65,7 @@ class SpeechServer:
 
     async def _speech(self, request: web.Request) -> web.StreamResponse:
         body: dict[str, Any] = await request.json()
+        await self._hang()
         if self.tts_status != 200:
             return web.json_response({"error": {"message": "no"}}, status=self.tts_status)
         self.spoken.append(body["input"])
@@ -80,6 +83,7 @@ class SpeechServer:
         return response
 
     async def _transcriptions(self, request: web.Request) -> web.Response:
+        await self._hang()
         form = await request.post()
         self.languages.append(form.get("language"))
         if self.stt_status != 200:
@@ -94,6 +98,10 @@ class SpeechServer:
         text = await understand(samples)
         self.understood.append(text)
         return web.json_response({"text": text})
+
+    async def _hang(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
 
 
 def _read_wav(data: bytes) -> Samples:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from devserver import RoomServer
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import StartWorker
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.speech_server import SpeechServer
+from tests.room_server import API_KEY, API_SECRET, RoomServerUnderTest
 
 SUNNY = "The weather in Paris is sunny today. Tomorrow there will be a thunderstorm."
 
@@ -48,3 +55,63 @@ async def test_without_synthesis_the_answer_is_written_and_the_next_one_spoken(
     heard = await alice.ears.understood()
     assert "sunny" in heard
     assert "thunderstorm" in heard
+
+
+async def test_services_that_say_nothing_have_failed(
+    meet: Meet,
+    start_worker: StartWorker,
+    model: DemoModel,
+    speech: SpeechServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.models.speech.SILENCE", 0.5)
+    monkeypatch.setattr("agent.voice.tolerant_stt.PATIENCE", 1.0)
+    synced = await start_worker(
+        VOICE_TEXT="synced", STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url
+    )
+    model.when("", Reply(text=SUNNY))
+    alice = await meet("alice", worker=synced)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    speech.hangs = True
+    assert (await alice.ask("What is the weather?")).text == SUNNY
+    await alice.notice("voice.failed", part="tts")
+    await alice.microphone.say("what is the weather in Paris")
+    await alice.notice("voice.failed", part="stt")
+    speech.hangs = False
+    await alice.microphone.say("what is the weather in Paris")
+    asked = await alice.heard()
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == SUNNY
+    assert "thunderstorm" in await alice.ears.understood()
+
+
+class TestTheRoomServerCrashes:
+    """A server of their own."""
+
+    @pytest.fixture
+    async def room_server(self) -> AsyncGenerator[RoomServerUnderTest]:
+        async with RoomServer(api_key=API_KEY, api_secret=API_SECRET) as server:
+            yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server)
+
+    async def test_everybody_is_heard_again(
+        self, meet: Meet, model: DemoModel, room_server: RoomServerUnderTest
+    ) -> None:
+        assert room_server.embedded is not None
+        model.when("", Reply(text=SUNNY))
+        alice = await meet("alice")
+        await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+        back = asyncio.Event()
+        alice.room.on("reconnected", back.set)
+        await room_server.embedded.restart(announced=False)
+        async with asyncio.timeout(20):
+            await back.wait()
+        await alice.until_ready()
+        await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+        await alice.microphone.say("what is the weather in Paris")
+        asked = await alice.heard()
+        assert "paris" in asked.text
+        answer = await alice.answer_to(asked.attributes["lk.segment_id"])
+        assert alice.agent is not None
+        assert list(alice.agent.track_publications) == [
+            answer.attributes["lk.transcribed_track_id"]
+        ]
+        assert "thunderstorm" in await alice.ears.understood()
