@@ -54,13 +54,13 @@ class Loudspeaker:
         if self._subscribed is not None:
             self._subscribed.cancel()
             await asyncio.gather(self._subscribed, return_exceptions=True)
-        if self._publication is not None and self._room.isconnected():
+        publication, self._publication = self._publication, None
+        if publication is not None and self._room.isconnected():
             try:
                 async with asyncio.timeout(UNPUBLISH_TIMEOUT):
-                    await self._room.local_participant.unpublish_track(self._publication.sid)
+                    await self._room.local_participant.unpublish_track(publication.sid)
             except (rtc.participant.UnpublishTrackError, TimeoutError) as error:
                 logger.warning("the agent's track could not be unpublished: %s", error)
-        self._publication = None
         await self._source.aclose()
 
     async def _audible(self) -> None:
