@@ -328,6 +328,7 @@ def _assignment(job: JobContext) -> RoomAssignment:
         token=token.to_jwt(),
         dispatch_metadata=job.job.metadata,
         room_metadata=job.job.room.metadata,
+        sid=job.job.room.sid,
     )
 
 

@@ -185,6 +185,9 @@ class RoomSession:
         native_events.claim(self._room)
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
+            if await self._assignment.is_lost(self._room):
+                logger.info("the room is gone", extra={"room": self._assignment.room})
+                return
             self._serve()
             await self._ended.wait()
         finally:

@@ -7,7 +7,9 @@ import json
 
 import pytest
 from livekit import api, rtc
+from livekit.agents import JobRequest
 
+from agent.hosting import RoomHost
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
@@ -222,3 +224,32 @@ async def test_describe_tools_tells_of_the_rooms_tools_only(enter: Enter) -> Non
     alice = await enter("alice", metadata='{"tools": ["ping", "describeTools"]}')
     described = json.loads(await alice.call("describeTools"))["tools"]
     assert [tool["name"] for tool in described] == ["ping", "describeTools"]
+
+
+async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_request = RoomHost.on_request
+
+    async def close_room(host: RoomHost, request: JobRequest) -> None:
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        await on_request(host, request)
+
+    monkeypatch.setattr(RoomHost, "on_request", close_room)
+    worker = await start_worker()
+    rooms: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def changed(held: int) -> None:
+        loop.call_soon_threadsafe(rooms.put_nowait, held)
+
+    worker.host.on_rooms_changed = changed
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
+    )
+    async with asyncio.timeout(30):
+        assert await rooms.get() == 1
+        assert await rooms.get() == 0
