@@ -47,17 +47,21 @@ PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 
 
 class EventRouter:
-    """Takes the place of the SDK's FfiQueue, whose interface it has."""
+    """Takes the place of the SDK's FfiQueue, whose interface it has.
+
+    A room that is garbage unsubscribes (Room.__del__), and garbage is collected wherever something
+    is allocated: in any thread, in the middle of any method here. So giving out events takes no
+    lock, the lock lets its holder in again, and what is iterated over is a copy that was made
+    without allocating anything on the way, as list() of a dict or of its values is.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
 
     def put(self, item: FfiEvent) -> None:
         """Called by the native library's threads."""
-        with self._lock:
-            subscriptions = list(self._loops.values())
-        for each in subscriptions:
+        for each in list(self._loops.values()):
             each.put(item)
 
     def subscribe(
@@ -70,10 +74,10 @@ class EventRouter:
 
     def unsubscribe(self, queue: Queue[FfiEvent]) -> None:
         with self._lock:
-            for loop, subscriptions in self._loops.items():
+            for subscriptions in list(self._loops.values()):
                 if subscriptions.remove(queue):
                     if subscriptions.are_none():
-                        del self._loops[loop]
+                        self._loops.pop(subscriptions.loop, None)
                     return
 
     def take_over(
@@ -84,10 +88,10 @@ class EventRouter:
     ) -> None:
         """Goes on with a queue that somebody has already."""
         with self._lock:
-            subscriptions = self._loops.get(loop)
-            if subscriptions is None:
-                subscriptions = self._loops[loop] = _Subscriptions(loop)
+            subscriptions = self._loops.get(loop) or _Subscriptions(loop)
             subscriptions.add(queue, filter_fn)
+            # In any case: others may have been the last ones, and gone, meanwhile.
+            self._loops[loop] = subscriptions
 
     def claim(self, room: rtc.Room) -> None:
         """Gives a connected room its own events only, until it disconnects. To be called on its
@@ -96,7 +100,7 @@ class EventRouter:
         handle = room._ffi_handle  # pyright: ignore[reportPrivateUsage]
         participant = room.local_participant._ffi_handle  # pyright: ignore[reportPrivateUsage]
         with self._lock:
-            for subscriptions in self._loops.values():
+            for subscriptions in list(self._loops.values()):
                 if handle is not None and subscriptions.has(queue):
                     subscriptions.claim(queue, handle.handle, participant.handle)
 
@@ -105,10 +109,9 @@ class _Subscriptions:
     """Those who wait for events on one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._events: deque[FfiEvent] = deque()
         self._woken = False
-        self._lock = threading.Lock()
         self._calls: dict[int, Queue[FfiEvent]] = {}
         """Without a filter: calls under way, each waiting for an event with its id."""
         self._listeners: dict[int, tuple[Queue[FfiEvent], Filter]] = {}
@@ -129,37 +132,36 @@ class _Subscriptions:
             self._listeners[id(queue)] = queue, filter_fn
 
     def claim(self, queue: Queue[FfiEvent], *handles: int) -> None:
-        del self._listeners[id(queue)]
         self._rooms |= dict.fromkeys(handles, queue)
+        del self._listeners[id(queue)]
 
     def remove(self, queue: Queue[FfiEvent]) -> bool:
         """Whether it was one of them."""
         if self._calls.pop(id(queue), None) or self._listeners.pop(id(queue), None):
             return True
-        claimed = [handle for handle, each in self._rooms.items() if each is queue]
-        for handle in claimed:
-            del self._rooms[handle]
-        return bool(claimed)
+        claimed = False
+        for handle in list(self._rooms):
+            if self._rooms.get(handle) is queue:
+                self._rooms.pop(handle, None)
+                claimed = True
+        return claimed
 
     def put(self, event: FfiEvent) -> None:
-        with self._lock:
-            self._events.append(event)
-            if self._woken:
-                return
-            self._woken = True
+        self._events.append(event)
+        if self._woken:
+            return
+        self._woken = True
         try:
-            self._loop.call_soon_threadsafe(self._deliver_all)
+            self.loop.call_soon_threadsafe(self._deliver_all)
         except RuntimeError:
             # The loop was closed by somebody who still waits on it: nobody can hear of this.
             self._events.clear()
 
     def _deliver_all(self) -> None:
-        with self._lock:
-            events = list(self._events)
-            self._events.clear()
-            self._woken = False
-        for event in events:
-            self._deliver(event)
+        # First, so that what comes from now on wakes the loop again.
+        self._woken = False
+        for _ in range(len(self._events)):
+            self._deliver(self._events.popleft())
 
     def _deliver(self, event: FfiEvent) -> None:
         kind = event.WhichOneof("message")
@@ -176,7 +178,7 @@ class _Subscriptions:
             for queue in list(self._calls.values()):
                 queue.put_nowait(event)
         if kind in PASSED_ON_BY_ROOMS:
-            for queue in {id(room): room for room in self._rooms.values()}.values():
+            for queue in {id(room): room for room in list(self._rooms.values())}.values():
                 queue.put_nowait(event)
         for queue, passes in list(self._listeners.values()):
             if passes(event):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 
 import pytest
 from livekit import rtc
@@ -132,3 +134,43 @@ async def test_the_rooms_of_a_worker_are_claimed(enter: Enter) -> None:
         await ana.me.perform_rpc(destination_identity="agent", method="nothing", payload="")
     assert refused.value.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD
     assert (await ana.ask("Hello?")).finish_reason == "stop"
+
+
+class Garbage:
+    """Unsubscribes when it is collected, as the SDK's rooms do."""
+
+    def __init__(self, router: EventRouter, loop: asyncio.AbstractEventLoop) -> None:
+        self._router = router
+        self._queue = router.subscribe(loop)
+        self._cycle = self  # so that it waits for the collector
+
+    def __del__(self) -> None:
+        self._router.unsubscribe(self._queue)
+
+
+def test_garbage_may_unsubscribe_in_the_middle_of_anything() -> None:
+    router = EventRouter()
+    loop = asyncio.new_event_loop()
+    kept = router.subscribe(loop, lambda _: True)
+
+    def churn() -> None:
+        event = completion(1)
+        for _ in range(2_000):
+            Garbage(router, loop)
+            router.put(event)
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)  # at nearly every allocation
+    threads = [threading.Thread(target=churn, daemon=True) for _ in range(2)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=20)
+        assert not any(thread.is_alive() for thread in threads), "they wait for each other"
+    finally:
+        gc.set_threshold(*thresholds)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert kept.qsize() == 4_000
