@@ -88,7 +88,7 @@ class Settings(BaseModel):
         description="worker processes that `start` runs; 0: one a core",
     )
     memory_limit: int = Field(
-        0,
+        2048,
         alias="MEMORY_LIMIT",
         ge=0,
         description="MB above which one of several processes is drained and replaced; 0: no limit",

@@ -1,4 +1,4 @@
-"""`python -m bench [compare | curves | growth | churn | admission]`."""
+"""`python -m bench [compare | curves | growth | native | churn | admission]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import admission, churn, curves, growth, plot, report, room_server, run, stage
+from bench import (
+    admission,
+    churn,
+    curves,
+    growth,
+    native_growth,
+    plot,
+    report,
+    room_server,
+    run,
+    stage,
+)
 from bench.figures import medians
 from bench.measure import QUICK, Plan
 from bench.peers import PEERS
@@ -36,7 +47,7 @@ def arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="compare",
-        choices=["compare", "curves", "growth", "churn", "admission"],
+        choices=["compare", "curves", "growth", "native", "churn", "admission"],
     )
     parser.add_argument("--peers", help="of " + ", ".join(PEERS))
     parser.add_argument("--quick", action="store_true", help="once, with few rooms")
@@ -67,6 +78,11 @@ async def main(args: argparse.Namespace) -> None:
         case "growth":
             async with _staged(growth.PEER, args.server) as staged:
                 _say("growth", await growth.growth(staged, args.rooms or 500), args.out)
+        case "native":
+            logs = Path(tempfile.mkdtemp(prefix="bench-"))
+            async with room_server.opened(args.server, logs) as rooms:
+                points = await native_growth.native_growth(rooms, args.rooms or 100)
+            _say("native", points, args.out)
         case "churn":
             async with _staged(churn.PEER, args.server) as staged:
                 _say("churn", await churn.churn(staged, args.rooms or 1_000), args.out)
