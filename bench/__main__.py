@@ -52,9 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", help="of " + ", ".join(PEERS))
     parser.add_argument("--quick", action="store_true", help="once, with few rooms")
     parser.add_argument("--rounds", type=int, help="of all peers in turns (default 3)")
-    parser.add_argument(
-        "--rooms", type=int, default=500, help="that come and go (growth; churn: twice as many)"
-    )
+    parser.add_argument("--rooms", type=int, help="of growth, churn and native")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder")
     parser.add_argument(
         "--server",
