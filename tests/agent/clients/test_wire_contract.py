@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -23,13 +24,16 @@ DOCUMENT = "wire-contract.md"
 async def test_the_state_of_the_agent_is_told(
     open_client: OpenClient, example: Example, model: DemoModel
 ) -> None:
-    model.script(Reply("Noon."))
+    told = asyncio.Event()
+    # Each state lasts: one that is over at once is not told.
+    model.script(Reply(tokens=["It is ", "noon."], first_token_delay=1.0, after=1, pause=told))
     client = await open_client("ana")
     await client.run(example("Who the agent is"))
     await client.connect()
     await client.run(example("Text streams"))
     await client.console.says("thinking")
     await client.console.says("speaking")
+    told.set()
 
 
 @pytest.mark.parametrize("form", ["Text streams", "Data packets"])
