@@ -61,7 +61,7 @@ async def test_a_stream_cut_in_the_middle(enter: Enter, model: DemoModel) -> Non
 async def test_a_silent_model_is_given_up(
     start_worker: StartWorker, enter: Enter, model: DemoModel, fault: Fault
 ) -> None:
-    worker = await start_worker(LLM_TIMEOUT="0.5")
+    worker = await start_worker(LLM_TIMEOUT="3")
     model.script(Reply(fault=fault))
     alice = await enter("alice", worker=worker)
     failed = await alice.ask("hello")
