@@ -21,7 +21,14 @@ from livekit.rtc import _ffi_client
 DEBUG: Final = "LIVEKIT_RTC_DEBUG"
 """The SDK's own setting: with it, all is as the SDK has it."""
 
-LEVELS: Final = "warn,livekit::rtc_engine=off,livekit_signaling=error"
+LEVELS: Final = ",".join(
+    (
+        "warn",
+        "livekit::rtc_engine::rtc_session=off",
+        "livekit::rtc_engine::peer_transport=error",
+        "livekit_signaling=error",
+    )
+)
 """What is written unless RUST_LOG says otherwise. What is left out reports, whenever a room is
 left, that its data channels are closed, and that there is nothing to negotiate or to signal."""
 

@@ -45,7 +45,8 @@ class RoomAssignment:
         Joining it then made another room of its name, where the agent would be alone for as long as
         the server keeps a room that nobody has come to (`empty_timeout`, 5 minutes).
         """
-        if not self.sid:
+        if not self.sid or room.remote_participants:
+            # Who is not alone does not wait: a server may be slow to say the id.
             return False
         try:
             async with asyncio.timeout(SID_TAKES):
