@@ -12,6 +12,7 @@ from livekit import rtc
 from agent.calls.approvals import MAX_ASKED, METHOD
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
+from tests.agent.client_protocol import lie_about_protocol
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.test_private import told as recipients
 from tests.room_server import RoomServerUnderTest
@@ -206,10 +207,7 @@ async def test_a_private_approval_is_for_nobody_else(
     bob = await enter("bob")
     await bob.ask("hello everybody")  # All of them know each other by now.
     if client_protocol < 2:
-        if room_server.embedded is None:
-            pytest.skip("the SDK's clients all say client_protocol 2; only the embedded can lie")
-        rooms = room_server.embedded.rooms
-        rooms[room_name].participants["alice"].info.client_protocol = client_protocol
+        lie_about_protocol(room_server, room_name, "alice", client_protocol)
     person = Person(alice, '{"approved": true}')
     secret = "SECRET" * 1_500
     mail_and_then(model, json.dumps({"to": secret}))

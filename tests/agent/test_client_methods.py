@@ -13,6 +13,7 @@ from agent.calls.client_methods import AS_DATA
 from agent.calls.method_list import ATTRIBUTE, MAX_BYTES, MethodListError, parse
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
+from tests.agent.client_protocol import lie_about_protocol
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.test_private import told as recipients
 from tests.room_server import RoomServerUnderTest
@@ -223,10 +224,7 @@ async def test_arguments_of_a_private_conversation_reach_nobody_else(
     bob = await enter("bob")
     await bob.ask("hello everybody")  # All of them know each other by now.
     if client_protocol < 2:
-        if room_server.embedded is None:
-            pytest.skip("the SDK's clients all say client_protocol 2; only the embedded can lie")
-        rooms = room_server.embedded.rooms
-        rooms[room_name].participants["alice"].info.client_protocol = client_protocol
+        lie_about_protocol(room_server, room_name, "alice", client_protocol)
     phone = Phone(alice, "here")
     call_and_then(model, json.dumps({"near": secret}))
     await alice.send_packet({"type": "chat", "id": "m-1", "text": "Where?", "private": True})

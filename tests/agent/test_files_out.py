@@ -18,6 +18,7 @@ from livekit import rtc
 from devserver import RoomServer
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.client_protocol import lie_about_protocol
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.test_files_in import half_written, history, send, stored
 from tests.agent.test_private import private_answer
@@ -125,12 +126,6 @@ def receivers_of_mark(server: RoomServer, room: str) -> set[str]:
         and packet.sender == AGENT
         and any(mark in packet.packet.SerializeToString() for mark in marks)
     }
-
-
-def lie_about_protocol(server: RoomServerUnderTest, room: str, identity: str, value: int) -> None:
-    if server.embedded is None:
-        pytest.skip("the SDK's clients all say client_protocol 2; only the embedded can lie")
-    server.embedded.rooms[room].participants[identity].info.client_protocol = value
 
 
 @pytest.mark.parametrize("size", [0, 10, 10_000, 100_000])

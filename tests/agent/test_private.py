@@ -10,6 +10,7 @@ import pytest
 from devserver import RoomServer
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import AGENT, Answer, ChatClient
+from tests.agent.client_protocol import lie_about_protocol
 from tests.agent.conftest import Enter
 from tests.room_server import RoomServerUnderTest
 
@@ -65,10 +66,7 @@ async def test_nobody_else_gets_a_byte_of_it(
     bob = await enter("bob")
     await bob.ask("hello everybody")  # All of them know each other by now.
     if client_protocol < 2:
-        if room_server.embedded is None:
-            pytest.skip("the SDK's clients all say client_protocol 2; only the embedded can lie")
-        rooms = room_server.embedded.rooms
-        rooms[room_name].participants["alice"].info.client_protocol = client_protocol
+        lie_about_protocol(room_server, room_name, "alice", client_protocol)
     text = (MARK + " ") * (size // (len(MARK) + 1))
     model.script(Reply(tokens=[text[i : i + 997] for i in range(0, len(text), 997)]))
     message = await alice.say("between us", scope="private")
