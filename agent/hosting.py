@@ -93,6 +93,7 @@ class RoomHost:
         self._toolbox: Toolbox | None = None
         self._mcp = _mcp_servers(settings, self._on_tools_changed)
         self._models: ModelService | None = None
+        self._main_loop: asyncio.AbstractEventLoop | None = None
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
         self._files = Files.of(settings)
@@ -135,6 +136,7 @@ class RoomHost:
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
         native_events.install()
+        self._main_loop = asyncio.get_running_loop()
         self._run(self._opened())
 
     def load(self) -> float:
@@ -269,7 +271,9 @@ class RoomHost:
         if self._toolbox is None:
             self._toolbox = Toolbox(self._tools, _tool_settings(settings), more=self._mcp_tools)
         if self._models is None:
-            self._models = ModelService(settings, self._model_proxy)
+            self._models = ModelService(
+                settings, self._model_proxy, on_main_thread=self._on_main_thread
+            )
         if self._api is None:
             self._api = api.LiveKitAPI()
         return RoomSession(
@@ -281,6 +285,15 @@ class RoomHost:
             history=self._history,
             files=self._files,
         )
+
+    async def _on_main_thread(self, work: Callable[[], None]) -> None:
+        if self._main_loop is None:
+            raise RuntimeError("the worker has not started")
+
+        async def run() -> None:
+            work()
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
 
     def _mcp_tools(self) -> list[Tool]:
         return [] if self._mcp is None else self._mcp.tools()

@@ -1,8 +1,8 @@
-"""A lean client of OpenAI-compatible chat completions, for livekit-plugins-openai's `client=`.
+"""A lean client of OpenAI-compatible chat completions, for livekit-agents' stream of them.
 
-The plugin uses little of the official client: `chat.completions.create(stream=True, …)`,
-`models.list()` to warm a connection up, and `_base_url` for the provider's name. Here these send
-with aiohttp and decode with msgspec, at a fraction of the time to the first token; errors are
+`livekit.agents.inference.LLMStream` uses little of the official client: `chat.completions.create(
+stream=True, …)`. Here it, and `models.list()` to warm a connection up, send with aiohttp and decode
+with msgspec, at a fraction of the time to the first token; errors are
 openai's own exceptions. tests/agent/test_openai_client.py holds both clients to the same results.
 """
 
@@ -30,8 +30,8 @@ class OpenAIClient:
     """Connections to one service, shared by all conversations of an event loop.
 
     Opens its pool with the first request, on the loop that runs then; end it with `close()`. Where
-    a request brings a timeout of its own, as every request of the plugin does, the shorter counts.
-    Nothing is retried here: the plugin does that.
+    a request brings a timeout of its own, as every request of the stream does, the shorter counts.
+    Nothing is retried here: agent.models.assistant does that.
 
     Raises ValueError for a base URL that is not http(s) or that has credentials in it.
     """
@@ -47,7 +47,6 @@ class OpenAIClient:
         max_connections: int = _MAX_CONNECTIONS,
     ) -> None:
         self._url = _checked_url(base_url)
-        self._base_url = httpx2.URL(str(self._url))  # read by the plugin
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
         self._proxy = proxy
@@ -62,6 +61,11 @@ class OpenAIClient:
 
     def __repr__(self) -> str:
         return f"OpenAIClient({self._url})"
+
+    @property
+    def netloc(self) -> str:
+        """Host and port of the service; without the port where it is the scheme's own."""
+        return self._url.host_port_subcomponent or ""
 
     async def close(self) -> None:
         """Close all connections, those of answers in progress included."""

@@ -1,6 +1,6 @@
 """Failures of a request as the official client's own exceptions.
 
-livekit-plugins-openai tells what to retry by these classes (inference/llm.py, LLMStream._run), so
+livekit-agents tells what to retry by these classes (inference/llm.py, LLMStream._run), so
 status, body, message and request id are filled as openai/_base_client.py and _client.py fill them.
 What a server says is kept short, since it ends up in logs, and the API key is struck out of it.
 """

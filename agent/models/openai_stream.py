@@ -1,6 +1,6 @@
-"""The stream of a chat completion: events decoded into what livekit-plugins-openai reads of them.
+"""The stream of a chat completion: events decoded into what livekit-agents reads of them.
 
-The structs have the attributes that the plugin touches (livekit/agents/inference/llm.py,
+The structs have the attributes that it touches (livekit/agents/inference/llm.py,
 LLMStream._run and _parse_choice) and skip everything else, which is most of the time that the
 official client takes for a token.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from livekit.agents import llm
 
@@ -14,6 +15,9 @@ from agent.settings import Settings
 if TYPE_CHECKING:
     from agent.models.speech import SpeechService
 
+OnMainThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+"""Has something done on the main thread of the process."""
+
 
 class ModelService:
     """Makes LLMs for conversations; they share one HTTP client, on one event loop.
@@ -21,10 +25,13 @@ class ModelService:
     Each session has an LLM of its own, because it listens to its LLM's errors.
     """
 
-    def __init__(self, settings: Settings, proxy: str | None) -> None:
+    def __init__(
+        self, settings: Settings, proxy: str | None, *, on_main_thread: OnMainThread
+    ) -> None:
         key = settings.openai_api_key
         silence = settings.llm_timeout
         self._settings = settings
+        self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
         self._client = build_client(
             base_url=settings.openai_base_url,
@@ -49,8 +56,9 @@ class ModelService:
         """What hears and speaks; its models are loaded when the first room asks for it."""
         if self._speech is None:
             # Only here: a worker whose rooms have no microphones does without it.
-            from agent.models.speech import SpeechService  # noqa: PLC0415
+            from agent.models.speech import SpeechService, load_plugin  # noqa: PLC0415
 
+            await self._on_main_thread(load_plugin)
             self._speech = SpeechService(self._settings)
         await self._speech.load()
         return self._speech

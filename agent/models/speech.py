@@ -8,6 +8,7 @@ would call LiveKit's cloud.
 from __future__ import annotations
 
 import asyncio
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ import openai
 from livekit import local_inference
 from livekit.agents import LanguageCode, inference, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
-from livekit.plugins.openai import STT, TTS
 from pydantic import SecretStr
 
 from agent.settings import Settings
@@ -66,6 +66,8 @@ class SpeechService:
                 livekit-agents does not know is left to be found out.
         """
         language = _code(language) if language else self._settings.stt_language
+        from livekit.plugins.openai import STT  # noqa: PLC0415 - see load_plugin
+
         return STT(
             client=self._stt_client,
             model=self._settings.stt_model,
@@ -76,6 +78,8 @@ class SpeechService:
 
     def open_tts(self, voice: str | None) -> tts.TTS[Any]:
         """Speech synthesis, in the voice of the room if it has one of its own."""
+        from livekit.plugins.openai import TTS  # noqa: PLC0415 - see load_plugin
+
         return TTS(
             client=self._tts_client,
             model=self._settings.tts_model,
@@ -102,6 +106,11 @@ class SpeechService:
         await self._stt_client.close()
         await self._tts_client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def load_plugin() -> None:
+    """Imports livekit-plugins-openai, which registers itself: only the main thread may do that."""
+    importlib.import_module("livekit.plugins.openai")
 
 
 def _code(language: str) -> str:

@@ -1,4 +1,4 @@
-"""Both clients of the model service behind livekit-plugins-openai, and what comes of a request."""
+"""The worker's LLM and the plugin's with the official client, and what comes of a request."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -72,18 +72,18 @@ def _is_text(chunk: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def opened(
-    kind: str, base_url: str, *, timeouts: Timeouts | None = None
+    kind: str, base_url: str, *, name: str = "demo", timeouts: Timeouts | None = None
 ) -> AsyncGenerator[llm.LLM[Any]]:
     model: llm.LLM[Any]
     if kind == "official":
         official = openai.AsyncOpenAI(base_url=base_url, api_key=KEY, max_retries=0)
-        model = plugin.LLM(model="demo", client=official)
+        model = plugin.LLM(model=name, client=official)
         async with official, model:
             yield model
     else:
         client = build_client(base_url=base_url, api_key=KEY, timeouts=timeouts)
         try:
-            model = build_llm(client, model="demo")
+            model = build_llm(client, model=name)
             async with model:
                 yield model
         finally:

@@ -1,4 +1,4 @@
-"""The lean client against the official one, behind livekit-plugins-openai: same in, same out."""
+"""The worker's LLM against the plugin's with the official client: same in, same out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,13 +36,20 @@ def weather_tool() -> llm.Tool:
 
 
 async def both(
-    *replies: Reply, text: str = "hello", tools: Sequence[llm.Tool] = (), requests: int = 1
+    *replies: Reply,
+    text: str = "hello",
+    tools: Sequence[llm.Tool] = (),
+    requests: int = 1,
+    name: str = "demo",
 ) -> tuple[Outcome, Outcome]:
     """The outcomes of the last of these requests, over the lean and over the official client."""
     outcomes: list[Outcome] = []
     bodies: list[list[dict[str, object]]] = []
     for kind in CLIENTS:
-        async with DemoModel(api_key=KEY) as server, opened(kind, server.base_url) as model:
+        async with (
+            DemoModel(api_key=KEY) as server,
+            opened(kind, server.base_url, name=name) as model,
+        ):
             server.script(*replies)
             made = [await outcome_of(model, text, tools=tools) for _ in range(requests)]
             outcomes.append(made[-1])
@@ -71,6 +78,14 @@ async def test_text_and_usage_are_the_same(reply: Reply) -> None:
     assert lean.joined == official.joined
     assert lean.error is official.error is None
     assert lean.chunks[-1]["usage"]
+
+
+@pytest.mark.parametrize("name", ["gpt-4.1", "gpt-5", "gpt-5.4", "gpt-5.6-sol", "o3"])
+@pytest.mark.parametrize("tools", [[], [weather_tool()]], ids=["plain", "with a tool"])
+async def test_each_model_is_asked_the_same(name: str, tools: list[llm.Tool]) -> None:
+    lean, official = await both(Reply(text="fine"), name=name, tools=tools)
+
+    assert lean.text == official.text == "fine"
 
 
 async def test_text_that_arrives_together_is_one_chunk() -> None:
@@ -213,7 +228,7 @@ async def test_cancelling_closes_the_connection() -> None:
     assert server.requests[0].outcome == "disconnected"
 
 
-async def test_the_plugin_finds_what_it_reads_of_the_client() -> None:
+async def test_it_names_the_same_provider_and_can_be_warmed_up() -> None:
     async with DemoModel(api_key=KEY) as server, opened("lean", server.base_url) as model:
         async with opened("official", server.base_url) as official:
             assert model.provider == official.provider
