@@ -192,6 +192,10 @@ async def test_a_method_of_the_client_is_called(
     await client.run(example("Streams to the room"))
     await client.connect()
     await client.run(example("Methods of clients"))
+    # Attributes and messages reach the agent on different ways: the second message comes later.
+    model.script(Reply("Hello."))
+    await client.run(example("Text streams"))
+    await client.console.says("Hello.")
     model.script(Reply(tool_calls=[tool_call("getLocation", "{}")]), Reply("In Paris."))
     await client.run(example("Text streams"))
     await client.console.says("In Paris.")
