@@ -70,7 +70,7 @@ async def test_a_huge_packet_in_the_limit_of_the_sdk(enter: Enter) -> None:
 async def test_a_stream_that_never_ends_is_given_up(
     start_worker: StartWorker, enter: Enter
 ) -> None:
-    worker = await start_worker(STREAM_TIMEOUT="0.5")
+    worker = await start_worker(STREAM_TIMEOUT="2")
     alice = await enter("alice", worker=worker)
     writer = await alice.me.stream_text(topic="lk.chat")
     await writer.write("and then")

@@ -114,7 +114,7 @@ async def test_results_are_bounded(calc: Kept) -> None:
 
 
 async def test_a_tool_that_hangs_is_given_up_and_the_server_is_kept() -> None:
-    async with kept(program(timeout=0.5)) as calc:
+    async with kept(program(timeout=2)) as calc:
         await calc.until(lambda: calc.connection.is_up)
         before = await calc.call("process_id")
         with pytest.raises(TimedOut, match="calc_hang took longer"):

@@ -136,7 +136,7 @@ async def test_a_server_that_hangs_holds_up_no_room_longer_than_its_patience(
 async def test_a_call_that_hangs_ends_in_time(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
-    worker = await start_worker(MCP_SERVERS=servers(timeout=0.5, rpc=True))
+    worker = await start_worker(MCP_SERVERS=servers(timeout=2, rpc=True))
     alice = await enter("alice", worker=worker)
     bob = await enter("bob")
     await until_callable(bob, "calc_hang")
