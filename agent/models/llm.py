@@ -1,12 +1,12 @@
-"""Builds the LLM of a conversation from plain arguments."""
+"""ChatLLM: an LLM over chat completions, and how one is built from plain arguments."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
-from livekit.agents import llm, utils
-from livekit.agents.inference import LLMStream
-from livekit.agents.inference.llm import min_reasoning_effort
+from livekit.agents import APIError, llm, utils
+from livekit.agents.inference.llm import drop_unsupported_params, min_reasoning_effort
 from livekit.agents.types import (
     DEFAULT_API_CONNECT_OPTIONS,
     NOT_GIVEN,
@@ -14,11 +14,9 @@ from livekit.agents.types import (
     NotGivenOr,
 )
 
+from agent.models.completion import CompletionReader
 from agent.models.openai_client import OpenAIClient
 from agent.models.timeouts import Timeouts
-
-if TYPE_CHECKING:
-    from openai import AsyncClient
 
 
 def build_client(
@@ -39,7 +37,7 @@ def build_llm(
     temperature: float | None = None,
     max_completion_tokens: int | None = None,
 ) -> ChatLLM:
-    """An LLM for one AgentSession, which hears its errors and metrics: sessions do not share it.
+    """An LLM for one AgentSession, which hears its errors: sessions do not share it.
 
     Closing it leaves the client open. None leaves a choice to the model.
     """
@@ -53,11 +51,8 @@ def build_llm(
 
 
 class ChatLLM(llm.LLM[Any]):
-    """Chat completions, read by livekit-agents' own stream of them.
-
-    It asks for what livekit-plugins-openai's LLM asks for; the contract test holds it to that. The
-    plugin itself would bring the types of OpenAI's voice and assistants into every process: see
-    docs/adr/0018-text-without-the-plugin.md.
+    """Asks for what livekit-plugins-openai's LLM asks for, and gives what it gives; the contract
+    test holds it to that. Docs: docs/adr/0018-text-without-the-plugin.md.
     """
 
     def __init__(self, client: OpenAIClient, *, model: str, options: dict[str, object]) -> None:
@@ -76,7 +71,43 @@ class ChatLLM(llm.LLM[Any]):
         return self._client.netloc
 
     async def _prewarm_impl(self) -> None:
-        await self._client.models.list()
+        await self._client.models()
+
+    async def ask(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool] = (),
+        *,
+        silence: float | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> AsyncGenerator[llm.ChatChunk]:
+        """An answer of the model, as it comes; without the tasks and the records of `chat`.
+
+        Args:
+            silence: seconds without anything from the service, if shorter than the client's.
+            options: fields of the request besides those that the LLM has.
+
+        Raises:
+            APIError: the service fails; not `retryable` once there was something of an answer.
+        """
+        body: dict[str, object] = {
+            "model": self._model,
+            "messages": context.to_provider_format("openai")[0],
+            **drop_unsupported_params(self._model, {**self._options, **options}, list(tools)),
+        }
+        if tools:
+            body["tools"] = llm.ToolContext(list(tools)).parse_function_tools("openai")
+        reader = CompletionReader()
+        said = False
+        try:
+            async with await self._client.complete(body, silence=silence) as stream:
+                async for event in stream:
+                    for chunk in reader.read(event):
+                        said = said or chunk.has_response()
+                        yield chunk
+        except APIError as error:
+            error.retryable = error.retryable and not said
+            raise
 
     def chat(
         self,
@@ -87,20 +118,32 @@ class ChatLLM(llm.LLM[Any]):
         parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
         tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
-    ) -> LLMStream:
-        options = {**self._options, **(extra_kwargs or {})}
+    ) -> llm.LLMStream:
+        """The same with livekit-agents' retries, metrics and traces."""
+        options: dict[str, object] = dict(extra_kwargs or {})
         if utils.is_given(parallel_tool_calls):
             options["parallel_tool_calls"] = parallel_tool_calls
-        if utils.is_given(tool_choice):
+        if utils.is_given(tool_choice) and tools:
             options["tool_choice"] = tool_choice
-        return LLMStream(
-            self,
-            model=self._model,
-            strict_tool_schema=True,
-            # It has what the stream uses of the official client.
-            client=cast("AsyncClient", self._client),
-            chat_ctx=chat_ctx,
-            tools=tools or [],
-            conn_options=conn_options,
-            extra_kwargs=options,
+        return _ChatStream(self, chat_ctx, tools or [], conn_options, options)
+
+
+class _ChatStream(llm.LLMStream):
+    def __init__(
+        self,
+        model: ChatLLM,
+        context: llm.ChatContext,
+        tools: list[llm.Tool],
+        conn_options: APIConnectOptions,
+        options: dict[str, object],
+    ) -> None:
+        super().__init__(model, chat_ctx=context, tools=tools, conn_options=conn_options)
+        self._model = model
+        self._options = options
+
+    async def _run(self) -> None:
+        answer = self._model.ask(
+            self._chat_ctx, self._tools, silence=self._conn_options.timeout, **self._options
         )
+        async for chunk in answer:
+            self._event_ch.send_nowait(chunk)

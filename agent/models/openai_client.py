@@ -1,20 +1,17 @@
-"""A lean client of OpenAI-compatible chat completions, for livekit-agents' stream of them.
+"""Requests to an OpenAI-compatible service for chat completions, at a fraction of the official
+client's time to the first token: aiohttp sends, msgspec encodes and decodes.
 
-`livekit.agents.inference.LLMStream` uses little of the official client: `chat.completions.create(
-stream=True, …)`. Here it, and `models.list()` to warm a connection up, send with aiohttp and decode
-with msgspec, at a fraction of the time to the first token; errors are
-openai's own exceptions. tests/agent/test_openai_client.py holds both clients to the same results.
+https://platform.openai.com/docs/api-reference/chat/create. tests/agent/test_openai_client.py holds
+it to what livekit-plugins-openai does with the official client.
 """
 
 import asyncio
 import io
 from collections.abc import Mapping
-from typing import Any
 
 import aiohttp
-import httpx2
 import msgspec
-import openai
+from livekit.agents import APIConnectionError, APIStatusError
 from yarl import URL
 
 from agent.models.openai_errors import MAX_BODY_BYTES, connection_error, status_error, timeout_error
@@ -24,14 +21,15 @@ from agent.models.timeouts import Timeouts
 _MAX_CONNECTIONS = 100
 _KEEP_ALIVE_SECONDS = 120.0
 _MAX_REDIRECTS = 5
+_USER_AGENT = "livekit-room-agent"
 
 
 class OpenAIClient:
     """Connections to one service, shared by all conversations of an event loop.
 
     Opens its pool with the first request, on the loop that runs then; end it with `close()`. Where
-    a request brings a timeout of its own, as every request of the stream does, the shorter counts.
-    Nothing is retried here: agent.models.assistant does that.
+    a request brings a timeout of its own, the shorter counts. Nothing is retried here:
+    agent.models.assistant does that.
 
     Raises ValueError for a base URL that is not http(s) or that has credentials in it.
     """
@@ -43,21 +41,19 @@ class OpenAIClient:
         api_key: str | None = None,
         timeouts: Timeouts | None = None,
         proxy: str | None = None,
-        headers: Mapping[str, str] | None = None,
         max_connections: int = _MAX_CONNECTIONS,
     ) -> None:
         self._url = _checked_url(base_url)
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
         self._proxy = proxy
-        self._headers = {"accept": "application/json", **(headers or {})}
+        self._headers = {"accept": "application/json", "user-agent": _USER_AGENT}
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
-        self.chat = Chat(self)
-        self.models = Models(self)
+        self._takes_stream_options = True
 
     def __repr__(self) -> str:
         return f"OpenAIClient({self._url})"
@@ -73,57 +69,83 @@ class OpenAIClient:
         if self._session:
             await self._session.close()
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        timeouts: Timeouts | None = None,
-    ) -> tuple[httpx2.Request, aiohttp.ClientResponse]:
-        """Send a request; give back what names it in errors, and the answer, its body unread.
+    async def complete(
+        self, body: Mapping[str, object], *, silence: float | None = None
+    ) -> CompletionStream:
+        """Ask for a completion as a stream; `body` is the request's, as the API has it.
 
-        Raises openai's APITimeoutError, APIConnectionError, or the APIStatusError of the status.
+        A service that knows no `stream_options` (answers 400 or 422 and names it) is asked again
+        without, and from then on never with: its answers come without usage.
+
+        Args:
+            silence: seconds without anything from the service, if shorter than the client's.
+
+        Raises:
+            APIStatusError: the service refuses.
+            APITimeoutError, APIConnectionError: it does not answer in time, or cannot be reached.
         """
-        timeouts = timeouts or self._timeouts
-        url = self._url / path
-        # Stands for the request in openai's exceptions; it has no headers, so no key either.
-        request = httpx2.Request(method, str(url))
+        timeouts = self._timeouts.within(connect=silence, read=silence)
+        body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        if not self._takes_stream_options:
+            del body["stream_options"]
+        try:
+            return await self._send(body, timeouts)
+        except APIStatusError as error:
+            if error.status_code not in {400, 422} or "stream_options" not in error.message:
+                raise
+        self._takes_stream_options = False
+        body.pop("stream_options", None)
+        return await self._send(body, timeouts)
+
+    async def models(self) -> list[str]:
+        """Names of the models that the service offers; asking also opens a connection to it.
+
+        Raises as `complete` does, APIConnectionError too for an answer that is no such list.
+        """
+        response = await self._request("GET", "models", self._timeouts)
+        try:
+            async with response:
+                raw = await response.content.read(2**20)
+            return [model.id for model in msgspec.json.decode(raw, type=_ModelList).data]
+        except TimeoutError:
+            raise timeout_error() from None
+        except (aiohttp.ClientError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise connection_error(error) from error
+
+    async def _send(self, body: Mapping[str, object], timeouts: Timeouts) -> CompletionStream:
+        data = msgspec.json.encode(body)
+        response = await self._request("POST", "chat/completions", timeouts, data)
+        return CompletionStream(response, timeouts)
+
+    async def _request(
+        self, method: str, path: str, timeouts: Timeouts, data: bytes | None = None
+    ) -> aiohttp.ClientResponse:
+        """Send a request; give back the answer, its body unread."""
+        headers = self._headers
+        if data is not None:
+            headers = {**headers, "content-type": "application/json"}
         try:
             async with asyncio.timeout(timeouts.first_byte):
                 response = await self._pool().request(
                     method,
-                    url,
+                    self._url / path,
                     # aiohttp sends a file object in pieces, and warns of large bytes.
-                    data=body if body is None or len(body) < 2**20 else io.BytesIO(body),
-                    params=query,
-                    headers={**self._headers, **(headers or {})},
+                    data=data if data is None or len(data) < 2**20 else io.BytesIO(data),
+                    headers=headers,
                     proxy=self._proxy,
                     max_redirects=_MAX_REDIRECTS,
                     timeout=aiohttp.ClientTimeout(connect=timeouts.connect),
                 )
         except TimeoutError as error:
-            raise timeout_error(request) from error
+            raise timeout_error() from error
         except aiohttp.ClientHttpProxyError:
             # Its text has the proxy's URL, which may have a password in it.
-            raise connection_error(request, "The proxy refused the connection.") from None
+            raise APIConnectionError("The proxy refused the connection.") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise connection_error(request) from error
+            raise connection_error(error) from error
         if response.status >= 300:
-            raise status_error(request, response, await self._error_body(response, timeouts))
-        return request, response
-
-    def timeouts_for(self, requested: object) -> Timeouts:
-        """The timeouts of one request, from what `timeout=` of the official client takes."""
-        match requested:
-            case httpx2.Timeout():
-                return self._timeouts.within(connect=requested.connect, read=requested.read)
-            case int() | float():
-                return self._timeouts.within(connect=requested, read=requested)
-            case _:
-                return self._timeouts
+            raise status_error(response, await self._error_body(response, timeouts))
+        return response
 
     async def _error_body(self, response: aiohttp.ClientResponse, timeouts: Timeouts) -> bytes:
         """At most 64 kB of what a server says to a failure, or as much as came through."""
@@ -156,87 +178,12 @@ class OpenAIClient:
         return self._session
 
 
-class Chat:
-    """The `client.chat` of the official client, as far as it is used."""
-
-    def __init__(self, client: OpenAIClient) -> None:
-        self.completions = Completions(client)
-
-
-class Completions:
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
-        self._takes_stream_options = True
-
-    async def create(
-        self,
-        *,
-        timeout: object = None,  # noqa: ASYNC109 # the official client's parameter
-        extra_headers: Mapping[str, Any] | None = None,
-        extra_query: Mapping[str, Any] | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        **fields: object,
-    ) -> CompletionStream:
-        """Ask for a completion as a stream; `fields` are those of the request's body.
-
-        A service that knows no `stream_options` (answers 400 and names it) is asked again without,
-        and from then on never with: its answers come without usage.
-        """
-        body = {**_given(fields), **(extra_body or {})}
-        body["stream"] = True
-        if not self._takes_stream_options:
-            body.pop("stream_options", None)
-        timeouts = self._client.timeouts_for(timeout)
-
-        async def send() -> CompletionStream:
-            request, response = await self._client.request(
-                "POST",
-                "chat/completions",
-                body=msgspec.json.encode(body),
-                headers={"content-type": "application/json", **_texts(extra_headers)},
-                query=_texts(extra_query),
-                timeouts=timeouts,
-            )
-            return CompletionStream(response, request, timeouts)
-
-        try:
-            return await send()
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if "stream_options" not in body or "stream_options" not in error.message:
-                raise
-            self._takes_stream_options = False
-            del body["stream_options"]
-        return await send()
-
-
 class _ModelName(msgspec.Struct):
     id: str
 
 
 class _ModelList(msgspec.Struct):
     data: list[_ModelName] = []
-
-
-class Models:
-    """The `client.models` of the official client, as far as it is used."""
-
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
-
-    async def list(self) -> list[str]:
-        """Names of the models that the service offers; asking also opens a connection to it.
-
-        Raises openai's exceptions, APIConnectionError too for an answer that is no such list.
-        """
-        request, response = await self._client.request("GET", "models")
-        try:
-            async with response:
-                raw = await response.content.read(2**20)
-            return [model.id for model in msgspec.json.decode(raw, type=_ModelList).data]
-        except TimeoutError:
-            raise timeout_error(request) from None
-        except (aiohttp.ClientError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise connection_error(request) from error
 
 
 def _checked_url(base_url: str) -> URL:
@@ -246,16 +193,3 @@ def _checked_url(base_url: str) -> URL:
     if url.user is not None or url.password is not None:
         raise ValueError("the base URL of the model service has credentials in it: use the API key")
     return url
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    """Leave out what stands for "not given" in the official client."""
-    return {
-        name: value
-        for name, value in fields.items()
-        if not isinstance(value, openai.Omit | openai.NotGiven)
-    }
-
-
-def _texts(values: Mapping[str, object] | None) -> dict[str, str]:
-    return {name: str(value) for name, value in _given(values or {}).items()}

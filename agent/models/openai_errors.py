@@ -1,34 +1,23 @@
-"""Failures of a request as the official client's own exceptions.
+"""Failures of a request as livekit-agents' exceptions, with what the plugin says in them.
 
-livekit-agents tells what to retry by these classes (inference/llm.py, LLMStream._run), so
-status, body, message and request id are filled as openai/_base_client.py and _client.py fill them.
-What a server says is kept short, since it ends up in logs, and the API key is struck out of it.
+What a server says is kept short, since it ends up in logs.
 """
 
 from typing import cast
 
 import aiohttp
-import httpx2
 import msgspec
-import openai
+from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
 MAX_BODY_BYTES = 64 * 2**10
 MAX_TEXT_CHARS = 500
 
-_BY_STATUS: dict[int, type[openai.APIStatusError]] = {
-    400: openai.BadRequestError,
-    401: openai.AuthenticationError,
-    403: openai.PermissionDeniedError,
-    404: openai.NotFoundError,
-    409: openai.ConflictError,
-    422: openai.UnprocessableEntityError,
-    429: openai.RateLimitError,
-}
+
+class BrokenAnswerError(Exception):
+    """An answer broke off, or was no answer: why an APIConnectionError was raised."""
 
 
-def status_error(
-    request: httpx2.Request, response: aiohttp.ClientResponse, body: bytes
-) -> openai.APIStatusError:
+def status_error(response: aiohttp.ClientResponse, body: bytes) -> APIStatusError:
     """The exception for an answer of any status but 200; `body` is what was read of it."""
     text = body.decode(errors="replace").strip()
     data: object = _short_text(text)
@@ -41,30 +30,33 @@ def status_error(
         data = _short_error(parsed)
         if isinstance(data, dict) and (said := data.get("message")):
             message += f" - {said}"
-    kind = _BY_STATUS.get(response.status) or (
-        openai.InternalServerError if response.status >= 500 else openai.APIStatusError
+    return APIStatusError(
+        message,
+        status_code=response.status,
+        request_id=response.headers.get("x-request-id"),
+        body=data,
     )
-    answer = httpx2.Response(
-        response.status, headers=list(response.headers.items()), request=request
-    )
-    return kind(message, response=answer, body=data)
 
 
-def stream_error(request: httpx2.Request, error: object) -> openai.APIError:
+def stream_error(error: object) -> APIConnectionError:
     """The exception for an event with an `error`, which a server sends once the stream is open."""
     data = _short_error({"error": error})
     message = data.get("message") if isinstance(data, dict) else None
-    return openai.APIError(str(message or "An error occurred during streaming"), request, body=data)
+    return connection_error(BrokenAnswerError(str(message or "An error occurred during streaming")))
 
 
-def connection_error(
-    request: httpx2.Request, message: str = "Connection error."
-) -> openai.APIConnectionError:
-    return openai.APIConnectionError(message=message, request=request)
+def connection_error(cause: BaseException | str) -> APIConnectionError:
+    """The exception for a service that cannot be reached, or whose answer is none.
+
+    Its text names the cause: livekit-agents tells it where the error is logged.
+    """
+    error = APIConnectionError()
+    error.__cause__ = BrokenAnswerError(cause) if isinstance(cause, str) else cause
+    return error
 
 
-def timeout_error(request: httpx2.Request) -> openai.APITimeoutError:
-    return openai.APITimeoutError(request=request)
+def timeout_error() -> APITimeoutError:
+    return APITimeoutError()
 
 
 def _short_error(body: object) -> dict[str, object] | str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from livekit.agents import llm
-
-from agent.models.llm import build_client, build_llm
+from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 from agent.settings import Settings
@@ -40,7 +38,7 @@ class ModelService:
             timeouts=Timeouts(first_byte=silence, silence=silence),
         )
 
-    def open_llm(self) -> llm.LLM[Any]:
+    def open_llm(self) -> ChatLLM:
         """An LLM for one session."""
         return build_llm(
             self._client,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import aclosing
+from typing import Final
 
-from livekit.agents import APIConnectOptions, APIError, llm
+from livekit.agents import APIError, llm
+
+from agent.models.llm import ChatLLM
 
 MAX_SUMMARY: Final = 4_000
 """Characters of a summary; what the model says beyond it is left out."""
@@ -36,9 +39,9 @@ class Summariser:
         timeout: seconds of silence of the model.
     """
 
-    def __init__(self, open_llm: Callable[[], llm.LLM[Any]], *, timeout: float) -> None:
+    def __init__(self, open_llm: Callable[[], ChatLLM], *, timeout: float) -> None:
         self._open_llm = open_llm
-        self._options = APIConnectOptions(max_retry=0, timeout=timeout)
+        self._timeout = timeout
 
     async def summarise(self, former: str, record: str) -> str:
         """The summary of what a former one tells, which may be empty, and of a record.
@@ -63,8 +66,8 @@ class Summariser:
         text = ""
         model = self._open_llm()
         try:
-            async with model.chat(chat_ctx=context, conn_options=self._options) as stream:
-                async for chunk in stream:
+            async with aclosing(model.ask(context, silence=self._timeout)) as answer:
+                async for chunk in answer:
                     text += (chunk.delta and chunk.delta.content) or ""
                     if len(text) > MAX_SUMMARY:
                         break

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. A phase that takes longer fails the request with openai.APITimeoutError."""
+    """Seconds. A phase that takes longer fails the request with APITimeoutError."""
 
     connect: float = 5.0
     """To a connection: a free place in the pool, name resolution, TCP and TLS."""

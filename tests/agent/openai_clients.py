@@ -16,7 +16,7 @@ from livekit.agents import (
 )
 from livekit.plugins import openai as plugin
 
-from agent.models.llm import build_client, build_llm
+from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.timeouts import Timeouts
 
 KEY = "sk-secret-of-the-test"
@@ -96,18 +96,24 @@ async def outcome_of(
     *,
     tools: Sequence[llm.Tool] = (),
     options: APIConnectOptions = ONCE,
+    framed: bool = False,
 ) -> Outcome:
+    """`framed`: of the worker's, too, by the framework's stream."""
     context = llm.ChatContext.empty()
     context.add_message(role="system", content="Be brief.")
     context.add_message(role="user", content=text)
     chunks: list[dict[str, object]] = []
     error: APIError | None = None
     async with asyncio.timeout(10):
-        stream = model.chat(chat_ctx=context, tools=list(tools), conn_options=options)
         try:
-            async with stream:
-                async for chunk in stream:
+            if isinstance(model, ChatLLM) and not framed:
+                async for chunk in model.ask(context, list(tools), silence=options.timeout):
                     chunks.append(chunk.model_dump())  # kept if it fails halfway
+            else:
+                stream = model.chat(chat_ctx=context, tools=list(tools), conn_options=options)
+                async with stream:
+                    async for chunk in stream:
+                        chunks.append(chunk.model_dump())
         except APIError as failure:
             error = failure
     return Outcome(chunks, error)

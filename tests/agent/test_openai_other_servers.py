@@ -88,6 +88,58 @@ async def test_streams_as_other_servers_write_them(line_end: bytes) -> None:
     assert outcome.error is None
 
 
+def calls_of(*deltas: str) -> bytes:
+    """Events with a delta of tool calls each, and the end."""
+    choices = [f'{{"delta":{{"tool_calls":[{each}]}}}}' for each in deltas]
+    choices.append('{"delta":{},"finish_reason":"tool_calls"}')
+    events = (f'data: {{"id":"c","choices":[{each}]}}\n\n' for each in choices)
+    return "".join(events).encode() + b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        (
+            '{"index":0,"id":"1","function":{"name":"a","arguments":""}}',
+            '{"index":0,"function":{"arguments":"{}"}}',
+            '{"index":1,"id":"2","function":{"name":"b","arguments":"{}"}}',
+        ),
+        (
+            '{"index":0,"id":"1","function":{"name":"a","arguments":"{}"}},'
+            '{"index":0,"id":"2","function":{"name":"b","arguments":"{}"}}',
+        ),
+        (
+            '{"index":0,"id":"1","function":{"name":"a","arguments":"{"}}',
+            '{"index":0,"id":"1","function":{"name":"a","arguments":"}"}}',
+            '{"index":1,"id":"2","function":{"name":"b","arguments":"{}"}}',
+        ),
+        (
+            '{"function":{"name":"a","arguments":"{}"}}',
+            '{"function":{"name":"b","arguments":"{}"}}',
+        ),
+    ],
+    ids=["in pieces", "one index for all", "name in each piece", "no ids"],
+)
+async def test_tool_calls_as_other_servers_write_them(deltas: tuple[str, ...]) -> None:
+    (outcome,), _ = await texts_of(lambda _: http(calls_of(*deltas)))
+
+    assert outcome.error is None
+    assert [(call["name"], call["arguments"]) for call in outcome.tool_calls] == [
+        ("a", "{}"),
+        ("b", "{}"),
+    ]
+    assert len({call["call_id"] for call in outcome.tool_calls} - {""}) == 2
+
+
+async def test_text_in_parts() -> None:
+    parts = '[{"type":"text","text":"Bon"},{"type":"text","text":"jour"}]'
+    delta = f'data: {{"id":"c","choices":[{{"delta":{{"content":{parts}}}}}]}}\n\n'
+
+    (outcome,), _ = await texts_of(lambda _: http(delta.encode() + event(".", '"stop"')))
+
+    assert outcome.text == "Bonjour."
+
+
 async def test_no_done_and_no_usage_are_forgiven() -> None:
     (outcome,), _ = await texts_of(lambda _: http(event("a") + event("b", '"stop"').rstrip()))
 
