@@ -232,6 +232,7 @@ class RoomSession:
         await self._notices.aclose()
         await self._presence.aclose()
         await self._room.disconnect()
+        self._methods.unregister()
 
     def _topic_room(self) -> TopicRoom:
         return TopicRoom(

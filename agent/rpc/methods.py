@@ -80,6 +80,16 @@ class RpcMethods:
         if self._unwatch is not None:
             self._unwatch()
 
+    def unregister(self) -> None:
+        """Nobody can call the methods any longer; to be called once the room has been left.
+
+        The native library keeps all of a room for as long as one of its methods is registered
+        (rust-sdks pull request 1437).
+        """
+        for name in self._methods:
+            self._room.local_participant.unregister_rpc_method(name)
+        self._methods = {}
+
     def _register_all(self) -> None:
         before = self._methods
         self._methods = {t.name: t for t in (*self._toolbox, *self._own) if t.rpc}

@@ -8,6 +8,7 @@ import json
 import pytest
 from livekit import api, rtc
 from livekit.agents import JobRequest
+from livekit.rtc.participant import RpcHandler
 
 from agent.hosting import RoomHost
 from devserver.model import DemoModel, Reply
@@ -165,6 +166,58 @@ async def test_the_room_is_deleted(
     async with asyncio.timeout(20):
         await worker.host.until_left()
     assert worker.host.load() == 0
+
+
+@pytest.fixture
+def methods(monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
+    """Names of the agent's RPC methods: those that the native library was given, and those of them
+    that it still has."""
+    given, kept = set[str](), set[str]()
+    register = rtc.LocalParticipant.register_rpc_method
+    unregister = rtc.LocalParticipant.unregister_rpc_method
+
+    def add(me: rtc.LocalParticipant, name: str, handler: RpcHandler) -> object:
+        if me.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            given.add(name)
+            kept.add(name)
+        return register(me, name, handler)
+
+    def remove(me: rtc.LocalParticipant, name: str) -> None:
+        unregister(me, name)  # Raises if the native library does not know the participant.
+        if me.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
+            kept.remove(name)
+
+    monkeypatch.setattr(rtc.LocalParticipant, "register_rpc_method", add)
+    monkeypatch.setattr(rtc.LocalParticipant, "unregister_rpc_method", remove)
+    return given, kept
+
+
+@pytest.mark.parametrize("end", ["room deleted", "agent removed", "worker stopped"])
+async def test_however_a_stay_ends_its_methods_do_not_keep_the_room_in_memory(
+    methods: tuple[set[str], set[str]],
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    end: str,
+) -> None:
+    given, kept = methods
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    assert await alice.call("ping")
+    assert "ping" in given
+    assert kept == given
+    match end:
+        case "room deleted":
+            await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        case "agent removed":
+            agent = api.RoomParticipantIdentity(room=room_name, identity="agent")
+            await lk_api.room.remove_participant(agent)
+        case _:
+            await worker.server.aclose()
+    async with asyncio.timeout(20):
+        await worker.host.until_left()
+    assert kept == set()
 
 
 async def test_a_worker_that_stops_leaves_its_rooms(
