@@ -27,6 +27,10 @@ _NOT_STARTED = "The agent can neither hear nor speak right now. Please write to 
 class VoiceSwitch:
     """Opens the room's voice with the first microphone of a person and closes it with the last.
 
+    Also a voice that is always on is closed when everybody has left: of a room that the server
+    ends while the agent has a track, the native library keeps that, with a thread (rust-sdks issue
+    1443).
+
     Args:
         open_voice: makes a voice that is not open, which says what fails: `stt` or `tts`.
         set_voice: has the conversation use it, or do without.
@@ -48,6 +52,7 @@ class VoiceSwitch:
         self._set_voice = set_voice
         self._voice: Voice | None = None
         self._only: str | None = None
+        self._is_deserted = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -67,6 +72,7 @@ class VoiceSwitch:
             return
         self._room.on("track_published", self._on_change)
         self._room.on("track_unpublished", self._on_change)
+        self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_disconnected", self._on_left)
         self._changed.set()
         self._task = asyncio.create_task(self._follow(), name="voice")
@@ -78,26 +84,25 @@ class VoiceSwitch:
             self._voice.listen_to(identity)
 
     async def aclose(self) -> None:
-        """Closes the voice; the conversation has ended."""
+        """Closes the voice; the conversation has ended, and the room is about to be left."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._voice is not None:
-            await self._voice.aclose()
+            await self._voice.aclose(leaving=True)
             self._voice = None
 
     async def _follow(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            wanted = self._policy == "on" or self._has_microphone()
             try:
-                if wanted and self._voice is None:
+                if self._is_wanted() and self._voice is None:
                     self._voice = await self._opened()
-                elif not wanted and self._voice is not None:
+                elif not self._is_wanted() and self._voice is not None:
                     # Whoever went in mid-sentence has been heard all the same.
                     await self._voice.until_free()
-                    if not self._has_microphone():
+                    if not self._is_wanted():
                         await self._set_voice(None)
                         await self._voice.aclose()
                         self._voice = None
@@ -121,18 +126,32 @@ class VoiceSwitch:
     def _on_failure(self, part: str) -> None:
         self._notices.tell(None, VOICE_FAILED, _FAILURES[part], part=part)
 
-    def _has_microphone(self) -> bool:
+    def _is_wanted(self) -> bool:
+        if self._policy == "on":
+            return not self._is_deserted
         return any(
             publication.source == rtc.TrackSource.SOURCE_MICROPHONE
-            for participant in self._room.remote_participants.values()
-            if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+            for participant in self._people()
             for publication in participant.track_publications.values()
         )
 
+    def _people(self) -> list[rtc.RemoteParticipant]:
+        return [
+            participant
+            for participant in self._room.remote_participants.values()
+            if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        ]
+
     def _on_change(self, *_: object) -> None:
+        self._changed.set()
+
+    def _on_joined(self, _: rtc.RemoteParticipant) -> None:
+        if self._people():
+            self._is_deserted = False
         self._changed.set()
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._only:
             self.listen_to(None)
+        self._is_deserted = not self._people()
         self._changed.set()

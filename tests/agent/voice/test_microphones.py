@@ -13,6 +13,8 @@ from tests.agent.conftest import StartWorker
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.speech import RATE, say
 from tests.agent.voice.speech_server import SpeechServer
+from tests.conftest import Join
+from tests.room_server import RoomServerUnderTest
 
 
 async def test_a_microphone_that_goes_in_mid_sentence_ends_the_turn(
@@ -84,3 +86,48 @@ async def test_a_voice_that_is_always_on_speaks_to_who_only_writes(
     answer = await alice.ask("Good morning.")
     assert "lk.transcribed_track_id" in answer.attributes
     assert "beautiful" in await alice.ears.understood()
+
+
+async def test_a_voice_that_is_always_on_ends_while_everybody_is_away(
+    meet: Meet,
+    start_worker: StartWorker,
+    speech: SpeechServer,
+    join: Join,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+) -> None:
+    on = await start_worker(VOICE="on", TTS_BASE_URL=speech.base_url)
+    alice = await meet("alice", worker=on, microphone=False)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    taken_back = asyncio.Event()
+
+    def watch(room: rtc.Room) -> None:
+        room.on("track_unpublished", lambda *_: taken_back.set())  # pyright: ignore[reportUnknownLambdaType]
+
+    token = room_server.access_token("another-agent", room_name).with_kind("agent").to_jwt()
+    await join("another-agent", token=token, prepare=watch)
+    assert not taken_back.is_set()
+    await alice.room.disconnect()
+    async with asyncio.timeout(20):
+        await taken_back.wait()
+    bob = await meet("bob", worker=on, microphone=False)
+    await bob.until(lambda: bob.agent is not None and bob.agent.track_publications)
+
+
+async def test_the_track_goes_with_the_agent_and_not_just_before(
+    meet: Meet, start_worker: StartWorker, speech: SpeechServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_back: list[str] = []
+    unpublish = rtc.LocalParticipant.unpublish_track
+
+    async def take_back(me: rtc.LocalParticipant, sid: str) -> None:
+        taken_back.append(me.identity)
+        await unpublish(me, sid)
+
+    monkeypatch.setattr(rtc.LocalParticipant, "unpublish_track", take_back)
+    worker = await start_worker(VOICE="on", TTS_BASE_URL=speech.base_url)
+    alice = await meet("alice", worker=worker, microphone=False)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    await worker.server.aclose()
+    await alice.until(lambda: alice.agent is None)
+    assert taken_back == []
