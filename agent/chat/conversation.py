@@ -321,6 +321,7 @@ class Conversation:
     ) -> Ending:
         """Begins to store how an answer ended: as what has been said so far, or heard of it."""
         ending = reply.ending(reason, heard)
+        reply.on_first_sent = None  # It is stored as a whole, and need not be noted as begun.
         self._waiting.done(question)
         self._memory.finish(question, ending, attachments)
         return ending
@@ -335,7 +336,8 @@ class Conversation:
         await agent.update_chat_ctx(before)
         # Only now: the session puts items in order of their making, instructions as well.
         read = self._context.note(message)
-        reply.on_first_text = lambda: self._on_first_text(answering.question)
+        reply.on_first_text = self._on_text
+        reply.on_first_sent = lambda: self._memory.begun(answering.question)
         with FinishReasons() as finish_reasons:
             handle = session.generate_reply(user_input=read, input_modality="text")
             answering.attach(handle)
@@ -369,10 +371,6 @@ class Conversation:
         # Text that was said before a call may be captured after the call has begun.
         if not self._tools.busy:
             self._presence.set(self, "speaking")
-
-    def _on_first_text(self, question: Question) -> None:
-        self._on_text()
-        self._memory.begun(question)
 
     def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
         said = reply.started

@@ -144,9 +144,10 @@ class Memory:
         return question if await asyncio.shield(question.kept) else None
 
     def begun(self, question: Question) -> None:
-        """Begins to note under which id an answer goes out, once there is text of it.
+        """Begins to note under which id an answer goes out, once that may have been seen.
 
-        Not earlier: the first text does not wait for it, and nobody has seen the id.
+        Not earlier: the first text neither waits for it nor shares the processor with it, and a
+        short answer has ended by then.
         """
         if question.kept is not None:
             begun = self._history.begin_answer(self._answer(question))

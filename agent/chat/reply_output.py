@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,8 @@ class ReplyOutput(ABC):
         self._changed = asyncio.Event()
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
+        self.on_first_written: Callable[[], None] | None = None
+        """Called once, when the first piece is on its way."""
         self._task: asyncio.Task[None] | None = None
 
     def push(self, text: str) -> None:
@@ -102,6 +105,7 @@ class ReplyOutput(ABC):
                     self._waiting.clear()
                     async with asyncio.timeout(WRITE_TIMEOUT):
                         await self.write(text)
+                    self._tell_first()
                     await self._gather()
                 elif self._ending is not None:
                     break
@@ -114,6 +118,11 @@ class ReplyOutput(ABC):
             # does not any more when the connection is lost for good.
             reason = str(error) or type(error).__name__
             logger.warning("an answer could not be sent on %s: %s", self._name, reason)
+
+    def _tell_first(self) -> None:
+        if self.on_first_written is not None:
+            self.on_first_written()
+            self.on_first_written = None
 
     async def _gather(self) -> None:
         if self.window and self._ending is None:

@@ -42,6 +42,8 @@ class ReplyStream:
     `push` takes text and never waits; `finish` returns when everything is out.
 
     Attributes:
+        on_first_text: called with the first text.
+        on_first_sent: called when somebody may have seen that the answer has begun.
         asker: identity of the one whose message it answers.
         private: whether it goes to the asker alone.
         opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was opened; of the first
@@ -69,6 +71,7 @@ class ReplyStream:
         self._notices = notices
         self._protocols = protocols
         self.on_first_text: Callable[[], None] | None = None
+        self.on_first_sent: Callable[[], None] | None = None
         self.asker = message.sender.identity
         self.private = message.private
         self.opened_at = asyncio.get_running_loop().time()
@@ -114,6 +117,11 @@ class ReplyStream:
             output.push(text)
         if first and self.on_first_text is not None:
             self.on_first_text()
+
+    def _first_was_sent(self) -> None:
+        if self.on_first_sent is not None:
+            self.on_first_sent()
+            self.on_first_sent = None
 
     def ending(self, reason: FinishReason, heard: str | None = None) -> Ending:
         """What has been said so far as the whole answer; `heard`: how much of it aloud."""
@@ -215,4 +223,5 @@ class ReplyStream:
                 outputs.append(TopicOutput(room, topic, self._attributes, window=window))
         if message.form not in {Form.STREAM, Form.SPEECH}:
             outputs.append(PacketOutput(room, message, self.segment_id))
+        outputs[0].on_first_written = self._first_was_sent
         return outputs
