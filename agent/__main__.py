@@ -19,6 +19,6 @@ def _use_venv() -> None:
 if __name__ == "__main__":
     _use_venv()
     from agent.cli import app
-    from agent.cli.process_end import run_and_end
+    from agent.processes.process_end import run_and_end
 
     run_and_end(lambda: app(prog_name="python -m agent"))

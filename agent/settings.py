@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -32,6 +32,9 @@ DEFAULT_INSTRUCTIONS = (
     "briefly and honestly. Use your tools when they help; if a tool fails, say so. When several "
     "people write, their messages start with who wrote them: answer the one who asked."
 )
+
+SETTLED = "AGENT_SETTINGS"
+"""Set in an environment that has all settings, so that no file is read."""
 
 
 class Settings(BaseModel):
@@ -343,14 +346,8 @@ class Settings(BaseModel):
         Raises:
             SettingsError: naming every wrong setting with what is expected.
         """
-        names = {field.alias for field in cls.model_fields.values()}
-        values: dict[str, Any] = {}
-        if dotenv is not None and dotenv.is_file():
-            values.update(dotenv_values(dotenv))
-        values.update(environ)
-        given = {name: value for name, value in values.items() if name in names and value}
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(_given(environ, dotenv))
         except ValidationError as error:
             raise SettingsError.of(error) from None
 
@@ -373,3 +370,20 @@ class Settings(BaseModel):
                 "service that needs none"
             )
         return problems
+
+
+def settle(environ: MutableMapping[str, str], dotenv: Path) -> None:
+    """Takes the settings of the `.env` file into the environment, and leaves the file alone from
+    then on: processes that inherit the environment have these settings, whenever they start."""
+    environ.update(_given(environ, dotenv))
+    environ[SETTLED] = "settled"
+
+
+def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
+    """The variables of settings that are set, by name."""
+    names = {field.alias for field in Settings.model_fields.values()}
+    values: dict[str, str | None] = {}
+    if dotenv is not None and SETTLED not in environ and dotenv.is_file():
+        values.update(dotenv_values(dotenv))
+    values.update(environ)
+    return {name: value for name, value in values.items() if name in names and value}

@@ -32,7 +32,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends a process that has used the SDK as commands do: see agent/cli/process_end.py."""
+    """Ends a process that has used the SDK as commands do: see agent/processes/process_end.py."""
     if "livekit.rtc" in sys.modules and _EXIT_STATUS in config.stash:
         sys.stdout.flush()
         sys.stderr.flush()

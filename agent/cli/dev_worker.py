@@ -6,8 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from agent.cli.process_end import run_and_end
-from agent.processes.child_process import end_with_parent
+from agent.processes.parent import end_with_parent
+from agent.processes.process_end import run_and_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from agent.cli.command import FAILED, WRONG_SETTINGS, CommandError, reporting
-from agent.cli.target import read_settings
-from agent.settings import Settings
+from agent.cli.target import DOTENV, read_settings
+from agent.settings import Settings, settle
 
 ProcessesOption = Annotated[
     int | None,
@@ -18,6 +18,7 @@ ProcessesOption = Annotated[
 def start(processes: ProcessesOption = None) -> None:
     """Run the worker alone, for the room server and the model that the settings name."""
     with reporting():
+        settle(os.environ, DOTENV)
         settings = read_settings(os.environ)
         if problems := settings.missing():
             raise CommandError("\n".join(problems), WRONG_SETTINGS)
@@ -39,9 +40,11 @@ def _cores() -> int:
 
 
 def _supervise(settings: Settings, count: int) -> int:
-    from agent.processes.supervision import supervise  # noqa: PLC0415 - see agent/cli/__init__.py
+    from agent.processes.health_page import listen  # noqa: PLC0415 - see agent/cli/__init__.py
+    from agent.processes.supervision import supervise  # noqa: PLC0415 - as above
 
     try:
-        return supervise(settings, count)
+        listener = listen((settings.http_host, settings.http_port))
     except OSError as error:
         raise CommandError(f"HTTP_PORT={settings.http_port}: {error.strerror}") from error
+    return supervise(settings, count, listener)

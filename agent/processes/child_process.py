@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Final
+
+from agent.processes.parent import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
 ENDING_TAKES: Final = 12.0
 """Seconds until a program that was told to end is killed; a worker gives its rooms ten."""
-
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 @contextlib.asynccontextmanager
@@ -61,26 +59,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-
-
-def end_with_parent(parent: int) -> None:
-    """Lets this process be ended as soon as `parent` is gone, even if that was killed.
-
-    On Linux the kernel sees to it, and it survives an exec; elsewhere a thread notices that
-    standard input has ended.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            raise SystemExit("the process that started this one is gone")
-        return
-
-    def wait() -> None:
-        while os.read(0, 1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True, name="end-with-parent").start()
 
 
 def bound(command: Sequence[str]) -> list[str]:

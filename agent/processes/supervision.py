@@ -6,20 +6,32 @@ import gc
 import importlib
 import logging
 import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from agent.processes import json_log, new_worker
+from agent.processes.handover import hand_over
+from agent.processes.place import Place
 from agent.processes.supervisor import Supervisor
-from agent.processes.worker_run import run_worker
+from agent.processes.worker_process import anew
 
 if TYPE_CHECKING:
-    from agent.processes.worker_process import Report
+    import socket
+
+    from agent.processes.report import Report
+    from agent.processes.worker_process import RunWorker
     from agent.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FORKS: Final = sys.platform == "linux"
+"""Whether a process that has loaded everything can be forked: elsewhere, system libraries do not
+bear it."""
 
 SHARED: Final = (
     "agent.worker",
     "livekit.agents.__main__",
-    "alembic.command",
     "sqlite3",
     # What each worker would load with its first job, made to be loaded before a fork: see there.
     "livekit.agents.ipc._preload",
@@ -27,42 +39,52 @@ SHARED: Final = (
 """What all workers use, in this order: the first says which models the last one leaves out."""
 
 
-def supervise(settings: Settings, processes: int) -> int:
+def supervise(settings: Settings, processes: int, listener: socket.socket) -> int:
     """Runs so many worker processes until SIGINT or SIGTERM; returns the exit status.
 
-    Raises:
-        OSError: the port of the health page is taken.
+    The listener is the socket of the health page.
     """
     # The workers' own pages are on any free port; the supervisor's is where one asks.
     os.environ["HTTP_PORT"] = "0"
     # Threads of libraries would not be there in a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _load(settings.log_level)
-    return Supervisor(
-        count=processes,
-        run_worker=partial(_run, settings.log_level),
+    level = settings.log_level
+    command = new_worker.command(level)
+    run_worker: RunWorker = partial(run_reporting, level) if FORKS else anew(command)
+    supervisor = Supervisor(
+        places=[Place() for _ in range(processes)],
+        run_worker=run_worker,
         memory_limit=settings.memory_limit * 2**20 or None,
         drain_timeout=settings.drain_timeout,
-        address=(settings.http_host, settings.http_port),
-    ).run()
+        listener=listener,
+    )
+    if FORKS:
+        load()
+        supervisor.hand_over = partial(hand_over, log_level=level, command=command)
+    json_log.set_up(level)
+    port: int = listener.getsockname()[1]
+    logger.info("%d worker processes, health on port %d", processes, port)
+    if not FORKS:
+        hand_over(supervisor, log_level=level, command=command)
+    return supervisor.run()
 
 
-def _load(log_level: str) -> None:
-    """Imports what a worker needs, for all of them at once, and sets up the log."""
+def load() -> None:
+    """Imports what a worker needs."""
     # What is imported stays: looking for garbage among it takes a fifth of the time.
     gc.disable()
     for module in SHARED:
         importlib.import_module(module)
     gc.enable()
-    from livekit.agents.cli.log import setup_logging  # noqa: PLC0415 - takes seconds to import
-
-    setup_logging(log_level, devmode=False, console=False)
     gc.collect()
     # What is there now stays: the collector would only touch, and so copy, the shared pages.
     gc.freeze()
 
 
-def _run(log_level: str, report: Report) -> bool:
+def run_reporting(log_level: str, report: Report) -> bool:
+    """Runs a worker that tells its supervisor how it is; returns whether it ran until it was told
+    to end."""
+    from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
     from agent.worker import host  # noqa: PLC0415 - as above
 
     def registered() -> None:

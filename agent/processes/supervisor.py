@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
+import select
 import signal
 import socket
 import time
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Final
 
 from agent.processes.health_page import HealthPage
-from agent.processes.worker_process import FAILED, WorkerProcess
+from agent.processes.worker_process import FAILED, SIGNALS, WorkerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
+    from agent.processes.place import Place
     from agent.processes.worker_process import RunWorker
 
 ATTEMPTS: Final = 10
 """Processes that may end one after the other without lasting; then the supervisor gives up."""
+
+_MAX_SIGNALS: Final = 64
+"""That are read at a time."""
+
+_WATCHING: Final = 0.1
+"""Seconds between two looks at whether all processes are registered, until they are."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,17 +58,6 @@ class Patience:
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where one worker process is to be running."""
-
-    process: WorkerProcess | None = None
-    successor: WorkerProcess | None = None
-    failures: int = 0
-    start_at: float = 0.0
-    """On the monotonic clock."""
-
-
-@dataclass(slots=True)
 class Supervisor:
     """Keeps so many worker processes running until SIGTERM or SIGINT, then has all of them drain.
 
@@ -69,45 +66,42 @@ class Supervisor:
     and no event loop: it is forked from.
 
     Attributes:
-        count: processes.
-        run_worker: what each of them runs.
+        places: where processes are to be running, and those that do already.
+        run_worker: what each process that is started runs.
         memory_limit: bytes; None for no limit.
         drain_timeout: seconds that the workers give their rooms.
-        address: host and port of the health page.
+        listener: the socket of the health page; closed in the end.
+        patience: how long it waits for what.
+        hand_over: called once with this supervisor, when all processes are registered for the
+            first time; if that returns, this supervisor goes on.
     """
 
-    count: int
+    places: list[Place]
     run_worker: RunWorker
     memory_limit: int | None
     drain_timeout: float
-    address: tuple[str, int]
+    listener: socket.socket
     patience: Patience = field(default_factory=Patience)
-    _places: list[_Place] = field(init=False)
+    hand_over: Callable[[Supervisor], None] | None = None
     _draining: list[WorkerProcess] = field(init=False, default_factory=list[WorkerProcess])
     _look_at_memory: float = field(init=False, default=0.0)
     _ending: bool = field(init=False, default=False)
     _deadline: float = field(init=False, default=0.0)
     _status: int = field(init=False, default=0)
 
-    def __post_init__(self) -> None:
-        self._places = [_Place() for _ in range(self.count)]
-
     def run(self) -> int:
-        """Returns the exit status, when all processes have ended.
-
-        Raises:
-            OSError: the port of the health page is taken.
-        """
+        """Returns the exit status, when all processes have ended."""
         woken, waker = socket.socketpair()
-        with woken, waker, HealthPage(self.address, self.report) as page:
+        with self.listener, woken, waker:
             for each in (woken, waker):
                 each.setblocking(False)
-            signal.set_wakeup_fd(waker.fileno())
-            for number in (signal.SIGINT, signal.SIGTERM):
+            signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+            for number in SIGNALS:
                 signal.signal(number, _noted)  # its number is written to the waker
-            logger.info("%d worker processes, health on port %d", self.count, page.port)
+            # Whoever handed over to this process has blocked them.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             try:
-                self._supervise(page, woken)
+                self._supervise(HealthPage(self.listener, self.report), woken)
             finally:
                 signal.set_wakeup_fd(-1)
                 self._kill_all()
@@ -116,7 +110,7 @@ class Supervisor:
     def report(self) -> list[dict[str, object]]:
         """What the health page tells of each place: {pid, registered, rooms, seconds,
         memoryBytes}."""
-        return [_report(place.process) for place in self._places]
+        return [place.report() for place in self.places]
 
     def _supervise(self, page: HealthPage, woken: socket.socket) -> None:
         while not (self._ending and self._is_over()):
@@ -125,29 +119,49 @@ class Supervisor:
                 self._start_missing()
                 self._promote()
                 self._replace_largest()
-            sentinels = [process.sentinel for process in self._processes()]
-            ready = wait([*sentinels, woken.fileno(), page.fileno()], timeout=self._pause())
-            if woken.fileno() in ready:
+                self._hand_over(woken)
+            ready, _, _ = select.select([woken, page], [], [], self._pause())
+            if woken in ready:
+                self._heed(woken.recv(_MAX_SIGNALS))
+            if page in ready:
+                page.answer()
+
+    def _heed(self, numbers: bytes) -> None:
+        """What signals ask for; that a process has ended is found out anyway."""
+        for number in numbers:
+            if number != signal.SIGCHLD:
                 # A second signal is passed on like the first: the workers then end at once.
-                number = woken.recv(1)[0]
                 logger.info("%s: draining", signal.Signals(number).name)
                 self._end()
-            if page.fileno() in ready:
-                page.answer()
+
+    def _hand_over(self, woken: socket.socket) -> None:
+        if self.hand_over is None or not all(place.settled for place in self.places):
+            return
+        # One that comes from now on waits for whoever goes on.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            if not self._draining and not select.select([woken], [], [], 0)[0]:
+                hand_over, self.hand_over = self.hand_over, None
+                hand_over(self)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def _is_over(self) -> bool:
         return not self._processes() or time.monotonic() > self._deadline
 
     def _pause(self) -> float:
         """Seconds until something is due, a second at most."""
-        due = [place.start_at for place in self._places if place.process is None]
+        due = [place.start_at for place in self.places if place.process is None]
         if self.memory_limit is not None:
             due.append(self._look_at_memory)
         now = time.monotonic()
-        return max(0.0, min([1.0, *(at - now for at in due)])) if not self._ending else 1.0
+        if self._ending:
+            return 1.0
+        longest = 1.0 if self.hand_over is None else _WATCHING
+        return max(0.0, min([longest, *(at - now for at in due)]))
 
     def _processes(self) -> list[WorkerProcess]:
-        places = (each for place in self._places for each in (place.process, place.successor))
+        places = (each for place in self.places for each in (place.process, place.successor))
         return [*(each for each in places if each is not None), *self._draining]
 
     def _end(self, status: int = 0) -> None:
@@ -159,15 +173,15 @@ class Supervisor:
             process.end()
 
     def _start_missing(self) -> None:
-        for place in self._places:
+        for place in self.places:
             if place.process is None and time.monotonic() >= place.start_at:
-                place.process = WorkerProcess(self.run_worker)
+                place.process = WorkerProcess.start(self.run_worker)
 
     def _reap(self) -> None:
         for process in [each for each in self._draining if each.exit_status is not None]:
             self._draining.remove(process)
             process.close()
-        for place in self._places:
+        for place in self.places:
             if place.successor is not None and place.successor.exit_status is not None:
                 logger.warning("a successor %s", _ended(place.successor))
                 place.successor.close()
@@ -175,10 +189,10 @@ class Supervisor:
             if place.process is not None and place.process.exit_status is not None:
                 self._on_death(place, place.process)
 
-    def _on_death(self, place: _Place, process: WorkerProcess) -> None:
+    def _on_death(self, place: Place, process: WorkerProcess) -> None:
         place.process, place.successor = place.successor, None
         if self._ending:
-            self._status = self._status or (FAILED if process.exit_status else 0)
+            self._status = self._status or (0 if process.ended_as_told else FAILED)
         else:
             place.failures = 1 if process.seconds > self.patience.lasting else place.failures + 1
             pause = min(
@@ -197,10 +211,10 @@ class Supervisor:
         if self.memory_limit is None or now < self._look_at_memory:
             return
         self._look_at_memory = now + self.patience.memory_every
-        if any(place.successor for place in self._places):
+        if any(place.successor for place in self.places):
             return
         lasting = [
-            p for p in self._places if p.process and p.process.seconds > self.patience.lasting
+            p for p in self.places if p.process and p.process.seconds > self.patience.lasting
         ]
         used = {place.process.memory(): place for place in lasting if place.process}
         if used and (largest := max(used)) > self.memory_limit:
@@ -210,10 +224,10 @@ class Supervisor:
                 place.process.pid if place.process else 0,
                 largest // 2**20,
             )
-            place.successor = WorkerProcess(self.run_worker)
+            place.successor = WorkerProcess.start(self.run_worker)
 
     def _promote(self) -> None:
-        for place in self._places:
+        for place in self.places:
             successor = place.successor
             if successor is None or place.process is None:
                 continue
@@ -233,18 +247,6 @@ class Supervisor:
 
 
 def _noted(_: int, __: FrameType | None) -> None: ...
-
-
-def _report(process: WorkerProcess | None) -> dict[str, object]:
-    if process is None:
-        return {"pid": None, "registered": False, "rooms": 0, "seconds": 0, "memoryBytes": 0}
-    return {
-        "pid": process.pid,
-        "registered": process.registered,
-        "rooms": process.rooms,
-        "seconds": round(process.seconds, 3),
-        "memoryBytes": process.memory(),
-    }
 
 
 def _ended(process: WorkerProcess) -> str:

@@ -2,97 +2,91 @@
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+import traceback
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import psutil
 
-from agent.processes.child_process import end_with_parent
+from agent.processes.parent import end_with_parent
+from agent.processes.process_end import run_and_end
+from agent.processes.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.context import ForkContext, SpawnContext
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     # Runs a worker to its end and reports of it meanwhile; returns whether it ran until it was
     # told to end.
-    RunWorker: TypeAlias = Callable[["Report"], bool]
+    RunWorker: TypeAlias = Callable[[Report], bool]
 
 FAILED: Final = 1
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-def _context() -> ForkContext | SpawnContext:
-    """A fork has all modules loaded, shares their memory, and registers in half a second. Elsewhere
-    than on Linux, system libraries do not bear it."""
-    if sys.platform == "linux":
-        return multiprocessing.get_context("fork")
-    return multiprocessing.get_context("spawn")
-
-
-class Report(ctypes.Structure):
-    """What a worker tells its supervisor, in memory that both share.
-
-    Attributes:
-        registered: whether the room server has taken the worker on.
-        rooms: held, or being joined.
-    """
-
-    registered: bool
-    rooms: int
-    _fields_ = (("registered", ctypes.c_bool), ("rooms", ctypes.c_int))
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+"""Those that a supervisor has handlers for."""
 
 
 class WorkerProcess:
     """A process that runs one worker. It has a session of its own, so that a terminal's Ctrl-C
     reaches its supervisor alone, and ends when that is gone."""
 
-    def __init__(self, run_worker: RunWorker) -> None:
-        context = _context()
-        self._report = context.RawValue(Report)
-        self._process = context.Process(target=_main, args=(run_worker, self._report, os.getpid()))
+    def __init__(self, pid: int, report: Report, started: float) -> None:
+        """A child of this process, whoever's program that was when it was started.
+
+        Args:
+            pid: of the operating system.
+            report: what it tells.
+            started: when, on the monotonic clock.
+        """
+        self.pid = pid
+        self.report = report
+        self.started = started
+        self._exit_status: int | None = None
+
+    @classmethod
+    def start(cls, run_worker: RunWorker) -> Self:
+        """A fork that runs the worker."""
+        report, supervisor = Report(), os.getpid()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         # A signal that came before the child has handlers of its own would run its parent's.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            self._process.start()
+            pid = os.fork()
+            if pid == 0:
+                _be_worker(run_worker, report, supervisor)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        self._started = time.monotonic()
-
-    @property
-    def pid(self) -> int:
-        """Of the operating system."""
-        return self._process.pid or 0
-
-    @property
-    def sentinel(self) -> int:
-        """Becomes readable when the process has ended."""
-        return self._process.sentinel
+        return cls(pid, report, time.monotonic())
 
     @property
     def exit_status(self) -> int | None:
         """None while it runs; negative if a signal ended it."""
-        return self._process.exitcode
+        if self._exit_status is None:
+            self._wait(os.WNOHANG)
+        return self._exit_status
+
+    @property
+    def ended_as_told(self) -> bool:
+        """Whether it has ended well after `end`, which may have come before it could listen."""
+        return self.exit_status in {0, -signal.SIGTERM}
 
     @property
     def seconds(self) -> float:
         """Since it was started."""
-        return time.monotonic() - self._started
+        return time.monotonic() - self.started
 
     @property
     def registered(self) -> bool:
         """Whether the room server has taken the worker on."""
-        return self._report.registered
+        return self.report.registered
 
     @property
     def rooms(self) -> int:
         """Held, or being joined."""
-        return self._report.rooms
+        return self.report.rooms
 
     def memory(self) -> int:
         """Bytes of memory that are its own, with its share of what it shares; 0 when it is gone."""
@@ -104,24 +98,56 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Has it take no more rooms and end when those it has are left, as SIGTERM does."""
-        self._process.terminate()
+        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it at once."""
-        self._process.kill()
+        self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """Releases what is kept of a process that has ended."""
-        self._process.join()
-        self._process.close()
+        """Waits for its end, and releases what is kept of it."""
+        if self._exit_status is None:
+            self._wait()
+        self.report.close()
+
+    def _wait(self, options: int = 0) -> None:
+        pid, status = os.waitpid(self.pid, options)
+        if pid:
+            self._exit_status = os.waitstatus_to_exitcode(status)
+
+    def _signal(self, number: int) -> None:
+        # The number of a process that was waited for may be another's by now.
+        if self._exit_status is None:
+            os.kill(self.pid, number)
 
 
-def _main(run_worker: RunWorker, report: Report, supervisor: int) -> None:
-    signal.set_wakeup_fd(-1)
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    os.setsid()
-    end_with_parent(supervisor)
-    if not run_worker(report):
-        sys.exit(FAILED)
+def anew(command: Sequence[str]) -> RunWorker:
+    """Runs a worker by executing Python with these arguments, and two more: the process ID of the
+    supervisor, and the descriptor of the report."""
+
+    def execute(report: Report) -> NoReturn:
+        os.set_inheritable(report.descriptor, True)
+        arguments = [*command, str(os.getppid()), str(report.descriptor)]
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
+
+    return execute
+
+
+def _be_worker(run_worker: RunWorker, report: Report, supervisor: int) -> NoReturn:
+    def run() -> int:
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        os.setsid()
+        end_with_parent(supervisor)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        return 0 if run_worker(report) else FAILED
+
+    try:
+        run_and_end(run)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(FAILED)

@@ -9,7 +9,7 @@ import pytest
 from dotenv import dotenv_values
 
 from agent.mcp.server_settings import HttpServer, StdioServer
-from agent.settings import Settings
+from agent.settings import Settings, settle
 from agent.settings_error import SettingsError
 
 WHOLE = {
@@ -90,6 +90,18 @@ def test_the_environment_outweighs_the_file(tmp_path: Path) -> None:
     assert settings.llm_model == "from-environment"
     assert settings.agent_name == "from-file"
     assert settings.agent_identity == "agent"
+
+
+def test_what_is_settled_stays_when_the_file_changes(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("LLM_MODEL=from-file\nAGENT_NAME=from-file\nAGENT_IDENTITY=\nOTHER=x\n")
+    environ = {"LLM_MODEL": "from-environment", "LLM_RETRIES": ""}
+    before = Settings.from_environment(environ, dotenv)
+    settle(environ, dotenv)
+    dotenv.write_text("LLM_MODEL=changed\nAGENT_NAME=changed\nTTS_VOICE=new\nLLM_RETRIES=never\n")
+    assert Settings.from_environment(environ, dotenv) == before
+    assert before.agent_name == "from-file"
+    assert "OTHER" not in environ
 
 
 def test_mcp_servers_are_read_from_json() -> None:

@@ -3,8 +3,12 @@ from __future__ import annotations
 import re
 import signal
 import socket
+from pathlib import Path
 
-from tests.cli.command_line import CommandLine
+import psutil
+
+from tests.cli.command_line import CommandLine, RunningCommand
+from tests.processes.conftest import HANDED_OVER
 
 
 async def test_what_is_missing_is_named(bare: CommandLine) -> None:
@@ -62,3 +66,40 @@ async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: 
             joined = re.findall(r'"joined the room".*?"pid": (\d+)', started.output)
         assert len(set(joined)) == 2
         assert await started.stop(signal.SIGINT) == 0
+
+
+def has_the_native_sdk(process: psutil.Process) -> bool:
+    return "liblivekit_ffi" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+async def registered(running: RunningCommand, how_many: int) -> list[int]:
+    """The process IDs of the first so many workers that have registered."""
+    while (
+        len(found := re.findall(r'"registered worker".*?"pid": (\d+)', running.output)) < how_many
+    ):
+        await running.reads()
+    return [int(pid) for pid in found]
+
+
+async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -> None:
+    """By workers with the settings of the first ones, whatever the file says by then."""
+    name = f"{room_name}-worker"
+    dotenv = agent.directory / ".env"
+    dotenv.write_text(f"AGENT_NAME={name}\n")
+    async with agent.running("start", "--processes", "2", AGENT_NAME="") as started:
+        workers = [psutil.Process(pid) for pid in await registered(started, 2)]
+        await started.says(HANDED_OVER)
+        supervisor = psutil.Process(started.process.pid)
+        assert not has_the_native_sdk(supervisor)
+        assert all(has_the_native_sdk(worker) for worker in workers)
+        assert supervisor.memory_info().rss < min(w.memory_info().rss for w in workers) / 3
+        dotenv.write_text("AGENT_NAME=another\nLLM_TIMEOUT=never\n")
+        for worker in workers:
+            worker.kill()
+        replacements = [psutil.Process(pid) for pid in (await registered(started, 4))[2:]]
+        assert set(replacements) == set(supervisor.children())
+        dotenv.unlink()
+        called = await agent.run("call", "ping", "--room", room_name, AGENT_NAME=name)
+        assert called.status == 0, called.stderr
+        assert await started.stop(signal.SIGTERM) == 0
+    assert psutil.wait_procs(replacements, timeout=0)[1] == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -11,14 +12,25 @@ import pytest
 from tests.cli.command_line import CommandLine, RunningCommand
 
 Supervise = Callable[[str], AbstractAsyncContextManager[RunningCommand]]
+NEVER_REGISTERED = {"failing", "unregistered"}
+HANDED_OVER = "a small process supervises"
 
 
 @pytest.fixture
-def supervise(tmp_path: Path) -> Supervise:
-    """Runs tests/processes/supervised.py with one of its kinds."""
-    command_line = CommandLine(tmp_path, module="tests.processes.supervised")
+def supervised(tmp_path: Path) -> CommandLine:
+    """tests/processes/supervised.py, to be run with one of its kinds and ways."""
+    return CommandLine(tmp_path, module="tests.processes.supervised")
 
-    def run(kind: str) -> AbstractAsyncContextManager[RunningCommand]:
-        return command_line.running(kind)
+
+@pytest.fixture(params=["forks", "hands-over", "small"])
+def supervise(request: pytest.FixtureRequest, supervised: CommandLine) -> Supervise:
+    """Runs it with one of its kinds, in each way; where it hands over, it has done so if it can."""
+
+    @contextlib.asynccontextmanager
+    async def run(kind: str) -> AsyncGenerator[RunningCommand]:
+        async with supervised.running(kind, request.param) as running:
+            if request.param == "hands-over" and kind not in NEVER_REGISTERED:
+                await running.says(HANDED_OVER)
+            yield running
 
     return run

@@ -1,20 +1,34 @@
-"""A supervisor of processes that are no workers: `python -m tests.processes.supervised KIND`.
+"""A supervisor of processes that are no workers: `python -m tests.processes.supervised KIND HOW`.
 
-It writes its health page's port, and each process writes when it starts, with its pid.
+It writes its health page's port, and each process writes when it starts, with its pid. HOW:
+
+- forks: workers are forked, to the end
+- hands-over: as soon as all are registered, a small process supervises them
+- told-meanwhile, asked-meanwhile: and SIGTERM, or a request for the health page, comes just then
+- cannot-hand-over: and that is not possible
+- small: a small process supervises from the beginning, as where workers cannot be forked
+
+A worker that is started anew is `python -m tests.processes.supervised KIND PID REPORT`.
 """
 
 from __future__ import annotations
 
-import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from agent.processes import json_log
+from agent.processes.handover import hand_over
+from agent.processes.health_page import listen
+from agent.processes.parent import end_with_parent
+from agent.processes.place import Place
+from agent.processes.report import Report
 from agent.processes.supervisor import Patience, Supervisor
-from agent.processes.worker_process import Report
 
 HURRIED = Patience(first_pause=0.01, longest_pause=0.02, memory_every=0.01, ending=0)
 
@@ -25,14 +39,22 @@ def say(text: str) -> None:
 
 
 def steady(report: Report) -> bool:
-    """Works until it is told to end."""
-    report.registered = True
+    """Works until it is told to end. With each SIGUSR1, it needs 300 MB more."""
+    told = [signal.SIGTERM, signal.SIGUSR1]
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)
     report.rooms = 3
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     say("started")
-    signal.sigwait([signal.SIGTERM])
+    report.registered = True
+    memory: list[bytes] = []
+    while signal.sigwait(told) == signal.SIGUSR1:
+        memory.append(b"x" * 300 * 2**20)
     say("drained")
     return True
+
+
+def growing(report: Report) -> bool:
+    """Has a limit of 200 MB."""
+    return steady(report)
 
 
 def failing(_: Report) -> bool:
@@ -40,11 +62,23 @@ def failing(_: Report) -> bool:
     return False
 
 
+def failing_later(report: Report) -> bool:
+    """Works, but none that is started after the first two does."""
+    places = [Path("first"), Path("second")]
+    for place in places:
+        try:
+            place.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return steady(report)
+    return failing(report)
+
+
 def stubborn(report: Report) -> bool:
     """Does not end when it is told to."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    report.registered = True
     say("started")
+    report.registered = True
     while True:
         signal.pause()
 
@@ -55,27 +89,48 @@ def unregistered(_: Report) -> bool:
     return True
 
 
-def growing(report: Report) -> bool:
-    """Needs 300 MB, but for its successors."""
-    first = Path("first")
-    _memory = b"" if first.exists() else os.urandom(1) * 300 * 2**20
-    first.touch()
-    return steady(report)
-
-
 KINDS: dict[str, Callable[[Report], bool]] = {
-    each.__name__: each for each in (steady, failing, stubborn, unregistered, growing)
+    each.__name__: each
+    for each in (steady, failing, failing_later, stubborn, unregistered, growing)
 }
 
-if __name__ == "__main__":
-    logging.basicConfig(level="INFO", stream=sys.stdout)
-    kind = sys.argv[1]
+
+def supervise(kind: str, how: str) -> int:
+    json_log.set_up("INFO")
     supervisor = Supervisor(
-        count=1 if kind == "growing" else 2,
+        places=[Place() for _ in range(1 if kind == "growing" else 2)],
         run_worker=KINDS[kind],
         memory_limit=200 * 2**20 if kind == "growing" else None,
         drain_timeout=0.0 if kind == "stubborn" else 20.0,
-        address=("127.0.0.1", 0),
+        listener=listen(("127.0.0.1", 0)),
         patience=replace(HURRIED, lasting=0) if kind == "growing" else HURRIED,
     )
-    sys.exit(supervisor.run())
+    sys.stdout.write(f"health on port {supervisor.listener.getsockname()[1]}\n")
+    if how == "small":
+        give(supervisor, kind)
+    elif how != "forks":
+        supervisor.hand_over = partial(give, kind=kind, how=how)
+    return supervisor.run()
+
+
+def give(supervisor: Supervisor, kind: str, how: str = "") -> None:
+    if how == "told-meanwhile":
+        os.kill(os.getpid(), signal.SIGTERM)
+    if how == "asked-meanwhile":
+        say("waits to be asked")
+        select.select([supervisor.listener], [], [])
+    if how == "cannot-hand-over":
+        sys.executable = "missing"
+    command = ["-m", "tests.processes.supervised", kind]
+    hand_over(supervisor, log_level="INFO", command=command)
+
+
+def work(kind: str, supervisor: int, descriptor: int) -> int:
+    end_with_parent(supervisor)
+    return 0 if KINDS[kind](Report(descriptor)) else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        sys.exit(supervise(sys.argv[1], sys.argv[2]))
+    sys.exit(work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

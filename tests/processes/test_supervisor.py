@@ -66,12 +66,29 @@ async def test_it_gives_up_when_none_lasts(supervise: Supervise) -> None:
     assert "10 processes in a row have not lasted: giving up" in running.output
 
 
+async def test_it_gives_up_when_no_replacement_lasts(supervise: Supervise) -> None:
+    async with supervise("failing_later") as running:
+        first, second = await pids(running, 2)
+        os.kill(first, signal.SIGKILL)
+        assert await running.ends() == 1
+        assert await pids(running, 1, "drained") == [second]
+    assert "10 processes in a row have not lasted: giving up" in running.output
+
+
 async def test_one_that_grows_is_replaced_before_it_drains(supervise: Supervise) -> None:
     async with supervise("growing") as running:
-        first, successor = await pids(running, 2)
+        [first] = await pids(running, 1)
+        os.kill(first, signal.SIGUSR1)
+        _, successor = await pids(running, 2)
         assert await pids(running, 1, "drained") == [first]
         assert successor != first
         assert running.output.index("is replaced") < running.output.index("drained")
+        assert await running.stop() == 0
+
+
+async def test_one_that_is_ended_before_it_listens_has_not_failed(supervise: Supervise) -> None:
+    async with supervise("unregistered") as running:
+        await pids(running, 2)
         assert await running.stop() == 0
 
 

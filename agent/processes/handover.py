@@ -1,0 +1,129 @@
+"""Handing supervision over to a small process: `python -m agent.processes.handover STATE`.
+
+A supervisor from which workers were forked has loaded all that they use, and from then on needs
+none of it. It executes this program: the process stays the same to whoever started it, the workers
+stay its children, and what it had loaded is gone. Docs: docs/adr/0019-small-supervisor.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TypedDict
+
+from agent.processes import json_log
+from agent.processes.place import Place
+from agent.processes.report import Report, shared_file
+from agent.processes.supervisor import Patience, Supervisor
+from agent.processes.worker_process import WorkerProcess, anew
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+logger = logging.getLogger(__name__)
+
+
+class _Worker(TypedDict):
+    """A process that runs, and its place.
+
+    Attributes:
+        report: the descriptor.
+        started: on the monotonic clock, which all programs share.
+    """
+
+    pid: int
+    report: int
+    started: float
+    failures: int
+
+
+class _State(TypedDict):
+    """What a supervisor needs to know to go on; None: a place without a process."""
+
+    log_level: str
+    command: list[str]
+    memory_limit: int | None
+    drain_timeout: float
+    patience: dict[str, float]
+    listener: int
+    places: list[_Worker | None]
+
+
+def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str]) -> None:
+    """Executes the small supervisor; returns only if that is not possible.
+
+    Args:
+        supervisor: what is handed over, with its processes.
+        log_level: least severe level that is logged.
+        command: Python's arguments by which a worker is started from then on: see `anew`.
+    """
+    state = _State(
+        log_level=log_level,
+        command=list(command),
+        memory_limit=supervisor.memory_limit,
+        drain_timeout=supervisor.drain_timeout,
+        patience=asdict(supervisor.patience),
+        listener=supervisor.listener.fileno(),
+        places=[_worker(place) for place in supervisor.places],
+    )
+    passed = [state["listener"], *(worker["report"] for worker in state["places"] if worker)]
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        with open(shared_file("supervisor"), "w+b", buffering=0) as file:
+            file.write(json.dumps(state).encode())
+            file.seek(0)
+            for descriptor in (file.fileno(), *passed):
+                os.set_inheritable(descriptor, True)
+            arguments = ["-m", "agent.processes.handover", str(file.fileno())]
+            os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
+    except OSError:
+        logger.warning("the supervisor stays as large as it is", exc_info=True)
+        for descriptor in passed:
+            os.set_inheritable(descriptor, False)
+
+
+def _worker(place: Place) -> _Worker | None:
+    if (process := place.process) is None:
+        return None
+    return _Worker(
+        pid=process.pid,
+        report=process.report.descriptor,
+        started=process.started,
+        failures=place.failures,
+    )
+
+
+def _place(worker: _Worker | None) -> Place:
+    if worker is None:
+        return Place()
+    report = Report(worker["report"])
+    process = WorkerProcess(worker["pid"], report, worker["started"])
+    return Place(process, failures=worker["failures"])
+
+
+def main(arguments: list[str]) -> int:
+    """Goes on where a supervisor has handed over; returns the exit status."""
+    with open(int(arguments[0]), "rb") as file:
+        state: _State = json.load(file)
+    json_log.set_up(state["log_level"])
+    listener = socket.socket(fileno=state["listener"])
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    logger.info("a small process supervises")
+    return Supervisor(
+        places=[_place(worker) for worker in state["places"]],
+        run_worker=anew(state["command"]),
+        memory_limit=state["memory_limit"],
+        drain_timeout=state["drain_timeout"],
+        listener=listener,
+        patience=Patience(**state["patience"]),
+    ).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
