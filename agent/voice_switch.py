@@ -84,12 +84,12 @@ class VoiceSwitch:
             self._voice.listen_to(identity)
 
     async def aclose(self) -> None:
-        """Closes the voice; the conversation has ended, and the room is about to be left."""
+        """Closes the voice; the conversation has ended."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._voice is not None:
-            await self._voice.aclose(leaving=True)
+            await self._voice.aclose()
             self._voice = None
 
     async def _follow(self) -> None:

@@ -69,8 +69,8 @@ class Voice(Protocol):
         """Returns when nobody is being listened to."""
         ...
 
-    async def aclose(self, *, leaving: bool = False) -> None:
-        """Ends it; no session uses it any more. `leaving`: the room is about to be left."""
+    async def aclose(self) -> None:
+        """Ends it; no session uses it any more."""
         ...
 
     def open_session(self, reply: ReplyTextOutput) -> SessionVoice:

@@ -49,14 +49,13 @@ class Loudspeaker:
         """What one session plays its speech on."""
         return _Playout(self._source, self._audible)
 
-    async def aclose(self, *, leaving: bool = False) -> None:
-        """Takes the track back, unless the agent is `leaving`: leaving does so by itself, and the
-        native library keeps half a megabyte of a room that is left while it negotiates."""
+    async def aclose(self) -> None:
+        """Takes the track back."""
         if self._subscribed is not None:
             self._subscribed.cancel()
             await asyncio.gather(self._subscribed, return_exceptions=True)
         publication, self._publication = self._publication, None
-        if publication is not None and self._room.isconnected() and not leaving:
+        if publication is not None and self._room.isconnected():
             try:
                 async with asyncio.timeout(UNPUBLISH_TIMEOUT):
                     await self._room.local_participant.unpublish_track(publication.sid)

@@ -117,15 +117,14 @@ class RoomVoice:
         """Returns when nobody is being listened to."""
         await self._floor.until_free()
 
-    async def aclose(self, *, leaving: bool = False) -> None:
-        """Stops listening and takes the track back, which goes with the agent if it is `leaving`;
-        no session uses the voice any more."""
+    async def aclose(self) -> None:
+        """Stops listening and takes the track back; no session uses the voice any more."""
         await self._microphones.aclose()
         self._floor.close()
         for task in self._transcripts:
             task.cancel()
         await asyncio.gather(*self._transcripts, return_exceptions=True)
-        await self._loudspeaker.aclose(leaving=leaving)
+        await self._loudspeaker.aclose()
 
     def _on_turn(self, text: str) -> None:
         """Somebody has finished. The one who has the floor said it."""

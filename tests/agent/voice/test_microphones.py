@@ -112,22 +112,3 @@ async def test_a_voice_that_is_always_on_ends_while_everybody_is_away(
         await taken_back.wait()
     bob = await meet("bob", worker=on, microphone=False)
     await bob.until(lambda: bob.agent is not None and bob.agent.track_publications)
-
-
-async def test_the_track_goes_with_the_agent_and_not_just_before(
-    meet: Meet, start_worker: StartWorker, speech: SpeechServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken_back: list[str] = []
-    unpublish = rtc.LocalParticipant.unpublish_track
-
-    async def take_back(me: rtc.LocalParticipant, sid: str) -> None:
-        taken_back.append(me.identity)
-        await unpublish(me, sid)
-
-    monkeypatch.setattr(rtc.LocalParticipant, "unpublish_track", take_back)
-    worker = await start_worker(VOICE="on", TTS_BASE_URL=speech.base_url)
-    alice = await meet("alice", worker=worker, microphone=False)
-    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
-    await worker.server.aclose()
-    await alice.until(lambda: alice.agent is None)
-    assert taken_back == []
