@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from livekit.agents import AgentSession, APIConnectOptions
+from livekit.agents import AgentSession, APIConnectOptions, llm
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agent.calls.conversation_tools import ConversationTools
@@ -22,7 +22,7 @@ from agent.chat.message import IncomingMessage, Sender
 from agent.chat.recollection import Recollection
 from agent.chat.reply_output import Ending, FinishReason
 from agent.chat.reply_stream import ReplyStream
-from agent.chat.text_output import ReplyTextOutput
+from agent.chat.reply_text import ReplyText
 from agent.chat.voice import SessionVoice, Voice
 from agent.chat.waiting import Waiting
 from agent.history.message import Attachment
@@ -100,8 +100,8 @@ class Conversation:
         self._waiting = Waiting(limits.pending)
         self._context = Context(limits.context)
         self._recollection = Recollection(memory, self._context, self._waiting)
-        self._output = ReplyTextOutput()
-        self._output.on_step = self._on_text
+        self._text = ReplyText()
+        self._text.on_step = self._on_text
         self._answering: Answering | None = None
         self.changes = Changes(
             memory=memory,
@@ -211,7 +211,7 @@ class Conversation:
         its life or not at all. Starting one takes about 2 ms.
         """
         voice = self._voice
-        parts = self._session_voice = voice.open_session(self._output) if voice else None
+        parts = self._session_voice = voice.open_session(self._text) if voice else None
         session = AgentSession[None](
             **(parts.options if parts else WITHOUT_VOICE),
             user_away_timeout=None,
@@ -221,10 +221,11 @@ class Conversation:
                 max_unrecoverable_errors=NEVER,
             ),
         )
-        session.output.transcription = self._output
+        assistant = self._open_assistant(parts.assistant if parts else None)
         if parts is not None:
             parts.attach(session)
-        assistant = self._open_assistant(parts.assistant if parts else None)
+        else:
+            assistant.text = self._text
         await session.start(assistant, record=False, session_host=False)
         if voice is self._voice:
             self._voice_set.set()
@@ -264,7 +265,7 @@ class Conversation:
     async def _answer(self, session: AgentSession[None], question: Question) -> None:
         reply = self._open_reply(question)
         answering = self._answering = Answering(question, on_stop=self._tools.cancel)
-        self._output.begin(reply)
+        self._text.begin(reply)
         if self._session_voice is not None:
             self._session_voice.begin()
         self._presence.set(self, "thinking")
@@ -280,7 +281,7 @@ class Conversation:
         finally:
             reason = reason or answering.stopped or "interrupted"
             answering.stop(reason)
-            self._output.end()
+            self._text.end()
             self._answering = None
             try:
                 heard = self._heard(answering)
@@ -345,8 +346,12 @@ class Conversation:
         if self._session_voice is not None and not handle.interrupted:
             self._session_voice.end()
         known = {read.id, *(item.id for item in before.items)}
-        said = agent.chat_ctx.copy(exclude_instructions=True).items
-        self._context.end(message, [item for item in said if item.id not in known])
+        items = agent.chat_ctx.copy(exclude_instructions=True).items
+        said = [item for item in items if item.id not in known]
+        if self._session_voice is None and (rest := self._text.unfinished):
+            # The session is told of a step at its end, and this one has none.
+            said.append(llm.ChatMessage(role="assistant", content=[rest], interrupted=True))
+        self._context.end(message, said)
         if handle.interrupted:
             return answering.stopped or "interrupted"
         error = handle.exception()

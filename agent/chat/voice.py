@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from livekit.agents import AgentSession
 
-from agent.chat.text_output import ReplyTextOutput
+from agent.chat.reply_text import ReplyText
 from agent.models.assistant import Assistant
 
 
@@ -73,6 +73,6 @@ class Voice(Protocol):
         """Ends it; no session uses it any more."""
         ...
 
-    def open_session(self, reply: ReplyTextOutput) -> SessionVoice:
+    def open_session(self, reply: ReplyText) -> SessionVoice:
         """What one session needs."""
         ...

@@ -39,6 +39,9 @@ class ModelView:
 
     async def show(self, context: llm.ChatContext) -> llm.ChatContext:
         """The context with what is in its files."""
+        messages = (item for item in context.items if isinstance(item, llm.ChatMessage))
+        if not any(attachments_of(message) for message in messages):
+            return context
         budget = _Budget(self._max_characters, MAX_IMAGES, MAX_FILES)
         items: list[llm.ChatItem] = []
         for item in reversed(context.items):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from livekit.agents import Agent, APIError, APITimeoutError, ModelSettings, llm, utils
 
@@ -17,6 +17,17 @@ logger = logging.getLogger(__name__)
 ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 """The context of one request: with what is in the files that the conversation's has by name."""
 
+
+class Text(Protocol):
+    """Takes what the model says."""
+
+    def push(self, text: str) -> None:
+        """The next piece; never waits."""
+
+    def flush(self) -> None:
+        """A step has no more text."""
+
+
 RETRY_DELAY = 0.5
 """Seconds between two attempts at an answer of which nothing has been said yet."""
 
@@ -26,6 +37,9 @@ class Assistant(Agent):
 
     The session's own retries are off: they would wait out a silent model several times over.
     A model that was silent for its whole timeout is not asked again.
+
+    Attributes:
+        text: where the model's text goes at once; None: the session hands it on, to be spoken.
     """
 
     def __init__(
@@ -41,6 +55,7 @@ class Assistant(Agent):
         self._model = model
         self._retries = retries
         self._show_files = show_files
+        self.text: Text | None = None
 
     async def llm_node(
         self,
@@ -62,7 +77,7 @@ class Assistant(Agent):
             said = False
             try:
                 async with aclosing(self._model.ask(chat_ctx, tools, **options)) as answer:
-                    async for chunk in answer:
+                    async for chunk in _written(answer, self.text) if self.text else answer:
                         said = True
                         yield chunk
             except APIError as error:
@@ -73,3 +88,25 @@ class Assistant(Agent):
                 await asyncio.sleep(RETRY_DELAY)
             else:
                 return
+
+
+async def _written(
+    answer: AsyncIterable[llm.ChatChunk], text: Text
+) -> AsyncGenerator[llm.ChatChunk]:
+    """Hands on the text of an answer; the session is told of all of it at its end.
+
+    It would carry each piece through a dozen tasks. What comes for each piece is an empty chunk.
+    """
+    whole: list[str] = []
+    last = ""
+    async for chunk in answer:
+        last = chunk.id
+        if chunk.delta is not None and chunk.delta.content:
+            whole.append(chunk.delta.content)
+            text.push(chunk.delta.content)
+            chunk.delta.content = None
+        yield chunk
+    text.flush()
+    if whole:
+        delta = llm.ChoiceDelta(role="assistant", content="".join(whole))
+        yield llm.ChatChunk(id=last, delta=delta)

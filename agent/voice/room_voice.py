@@ -16,7 +16,7 @@ from livekit.rtc.data_stream import StreamError
 
 from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
-from agent.chat.text_output import ReplyTextOutput
+from agent.chat.reply_text import ReplyText
 from agent.models.speech import SpeechService
 from agent.setting_types import VoiceText
 from agent.voice.floor import Floor
@@ -96,7 +96,7 @@ class RoomVoice:
         await self._loudspeaker.open()
         self._microphones.open()
 
-    def open_session(self, reply: ReplyTextOutput) -> SessionParts:
+    def open_session(self, reply: ReplyText) -> SessionParts:
         """What one session hears and speaks with."""
         goes_on, self._has_had_session = self._has_had_session, True
         return SessionParts(

@@ -1,34 +1,33 @@
-"""The session's text output: hands what the model says to the answer in progress."""
+"""ReplyText: hands what the model says to the answer in progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from livekit.agents.voice.io import TextOutput
-
 from agent.chat.reply_stream import ReplyStream
 
 
-class ReplyTextOutput(TextOutput):
-    """AgentSession's output for text. `reply` is the answer that the text belongs to, `on_step` is
-    told of the first text of each further step.
+class ReplyText:
+    """The way of the model's text. `reply` is the answer that it belongs to, `on_step` is told of
+    the first text of each further step.
 
-    The session flushes after each step of an answer with tool calls; the steps are one answer to
-    the reader, with a blank line between them.
+    An answer with tool calls has several steps; they are one answer to the reader, with a blank
+    line between them.
     """
 
     def __init__(self) -> None:
-        super().__init__(label="reply stream", next_in_chain=None)
         self.reply: ReplyStream | None = None
         self.on_step: Callable[[], None] | None = None
+        self._step: list[str] = []
         self._step_ended = False
 
-    async def capture_text(self, text: str) -> None:
-        """Called by the session for each piece of text; never waits."""
-        self.push(text)
+    @property
+    def unfinished(self) -> str:
+        """The text of a step that has not ended."""
+        return "".join(self._step)
 
     def push(self, text: str) -> None:
-        """Takes the next piece of text."""
+        """Takes the next piece of text; never waits."""
         if self.reply is None:
             return
         if self._step_ended and text:
@@ -37,15 +36,18 @@ class ReplyTextOutput(TextOutput):
             if self.on_step is not None:
                 self.on_step()
         self._step_ended = False
+        self._step.append(text)
         self.reply.push(text)
 
     def flush(self) -> None:
-        """Called by the session when a step has no more text."""
+        """A step has no more text."""
+        self._step.clear()
         self._step_ended = True
 
     def begin(self, reply: ReplyStream) -> None:
-        """What is captured from now on belongs to this answer."""
+        """What is said from now on belongs to this answer."""
         self.reply = reply
+        self._step.clear()
         self._step_ended = False
 
     def end(self) -> None:
