@@ -61,13 +61,21 @@ class ReplyOutput(ABC):
         self._changed = asyncio.Event()
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
+        self.begun = asyncio.Event()
+        """Set when the first piece is on its way, or never will be."""
         self.on_first_written: Callable[[], None] | None = None
         """Called once, when the first piece is on its way."""
+        self.after: ReplyOutput | None = None
+        """Another way out, whose first piece goes first."""
         self._task: asyncio.Task[None] | None = None
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
         self._waiting.append(text)
+        self._wake()
+
+    def open(self) -> None:
+        """Does what can be done before there is text."""
         self._wake()
 
     async def finish(self, ending: Ending) -> None:
@@ -80,6 +88,9 @@ class ReplyOutput(ABC):
         """Gives up at once, for when the room is gone."""
         if self._task is not None:
             self._task.cancel()
+
+    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """What can be done before there is text: nothing, unless an output knows better."""
 
     @abstractmethod
     async def write(self, text: str) -> None:
@@ -101,6 +112,8 @@ class ReplyOutput(ABC):
                 await self._changed.wait()
                 self._changed.clear()
                 if self._waiting:
+                    if self.after is not None:
+                        await self.after.begun.wait()
                     text = "".join(self._waiting)
                     self._waiting.clear()
                     async with asyncio.timeout(WRITE_TIMEOUT):
@@ -109,6 +122,9 @@ class ReplyOutput(ABC):
                     await self._gather()
                 elif self._ending is not None:
                     break
+                else:
+                    async with asyncio.timeout(WRITE_TIMEOUT):
+                        await self.prepare()
                 if self._waiting or self._ending is not None:
                     self._changed.set()
             async with asyncio.timeout(WRITE_TIMEOUT):
@@ -118,8 +134,11 @@ class ReplyOutput(ABC):
             # does not any more when the connection is lost for good.
             reason = str(error) or type(error).__name__
             logger.warning("an answer could not be sent on %s: %s", self._name, reason)
+        finally:
+            self.begun.set()
 
     def _tell_first(self) -> None:
+        self.begun.set()
         if self.on_first_written is not None:
             self.on_first_written()
             self.on_first_written = None

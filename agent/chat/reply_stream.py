@@ -32,6 +32,9 @@ MIRROR_WINDOW = 0.2
 """Seconds between two writes on the second and further reply topics: each write costs a round
 trip into the native library, and whoever reads a mirror reads no slower for it."""
 
+OPENING_AFTER = 0.001
+"""Seconds from the model's being asked: the request goes out first."""
+
 MAX_REPLY_BYTES = 1_048_576
 """Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
 
@@ -46,8 +49,8 @@ class ReplyStream:
         on_first_sent: called when somebody may have seen that the answer has begun.
         asker: identity of the one whose message it answers.
         private: whether it goes to the asker alone.
-        opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was opened; of the first
-            text and of the end, once there.
+        opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was made; of the first
+            that went out of it and of its end, once there.
         ended: set at the end.
     """
 
@@ -83,6 +86,7 @@ class ReplyStream:
         self._size = 0
         self._outputs = self._open_outputs()
         self._copies: list[AnswerCopy] = []
+        self._opening: asyncio.TimerHandle | None = None
 
     @property
     def text(self) -> str:
@@ -97,12 +101,21 @@ class ReplyStream:
     def full(self) -> bool:
         return self._size >= MAX_REPLY_BYTES
 
+    def asked(self) -> None:
+        """The model is at work: the streams to the room are opened meanwhile.
+
+        Opening one takes a journey into the native library and back, which the first text then
+        does without; and clients learn at once that their question is being answered.
+        """
+        if self._opening is None and not self.private:
+            self._opening = asyncio.get_running_loop().call_later(OPENING_AFTER, self._open)
+
     def push(self, text: str) -> None:
         """Takes the next piece of text."""
         if not text or self.full:
             return
         first = not self.started
-        if first:
+        if self.began_at is None:
             self.began_at = asyncio.get_running_loop().time()
         encoded = text.encode(errors="replace")
         if self._size + len(encoded) > MAX_REPLY_BYTES:
@@ -117,6 +130,12 @@ class ReplyStream:
             output.push(text)
         if first and self.on_first_text is not None:
             self.on_first_text()
+
+    def _open(self) -> None:
+        if self.began_at is None and self._ending is None:
+            self.began_at = asyncio.get_running_loop().time()
+            for output in self._outputs:
+                output.open()
 
     def _first_was_sent(self) -> None:
         if self.on_first_sent is not None:
@@ -137,6 +156,8 @@ class ReplyStream:
 
     async def finish(self, ending: Ending) -> None:
         """Ends the answer on every output and announces the end."""
+        if self._opening is not None:
+            self._opening.cancel()
         self._ending = ending
         self.ended_at = asyncio.get_running_loop().time()
         self.ended.set()
@@ -161,7 +182,8 @@ class ReplyStream:
         Returns at once, or, of an answer that has ended, when all of it is out.
         """
         copy = AnswerCopy(self._room, self._topics, self._attributes, listeners)
-        copy.push(self.text)
+        if self.started:
+            copy.push(self.text)
         if self._ending is None:
             self._copies.append(copy)
             return
@@ -221,6 +243,8 @@ class ReplyStream:
             for index, topic in enumerate(topics):
                 window = MIRROR_WINDOW if index else 0.0
                 outputs.append(TopicOutput(room, topic, self._attributes, window=window))
+                if index:
+                    outputs[index].after = outputs[0]
         if message.form not in {Form.STREAM, Form.SPEECH}:
             outputs.append(PacketOutput(room, message, self.segment_id))
         outputs[0].on_first_written = self._first_was_sent

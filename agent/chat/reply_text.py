@@ -26,6 +26,11 @@ class ReplyText:
         """The text of a step that has not ended."""
         return "".join(self._step)
 
+    def asked(self) -> None:
+        """The model is at work on a step."""
+        if self.reply is not None:
+            self.reply.asked()
+
     def push(self, text: str) -> None:
         """Takes the next piece of text; never waits."""
         if self.reply is None:

@@ -11,7 +11,7 @@ from agent.chat.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
 
 
 class TopicOutput(ReplyOutput):
-    """A text stream on one topic, opened with the first text.
+    """A text stream on one topic, opened with the first text unless it was before.
 
     With listeners, its header goes to them alone. The content goes to everybody all the same
     (livekit-rtc), and clients drop what belongs to a stream whose header they have not seen.
@@ -37,6 +37,9 @@ class TopicOutput(ReplyOutput):
         self._attributes = attributes
         self._listeners = list(listeners)
         self._writer: TextStreamWriter | None = None
+
+    async def prepare(self) -> None:
+        await self._opened()
 
     async def write(self, text: str) -> None:
         await (await self._opened()).write(text)

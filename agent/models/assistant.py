@@ -21,6 +21,9 @@ ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 class Text(Protocol):
     """Takes what the model says."""
 
+    def asked(self) -> None:
+        """The model is asked now, for the first or for a further step."""
+
     def push(self, text: str) -> None:
         """The next piece; never waits."""
 
@@ -73,6 +76,8 @@ class Assistant(Agent):
         options: dict[str, Any] = (
             {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         )
+        if self.text is not None:
+            self.text.asked()
         for attempt in range(self._retries + 1):
             said = False
             try:
