@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -76,42 +76,36 @@ class Assistant(Agent):
         options: dict[str, Any] = (
             {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         )
-        if self.text is not None:
-            self.text.asked()
+        text = self.text
+        if text is not None:
+            text.asked()
+        said: list[str] = []
         for attempt in range(self._retries + 1):
-            said = False
+            begun = False
             try:
                 async with aclosing(self._model.ask(chat_ctx, tools, **options)) as answer:
-                    async for chunk in _written(answer, self.text) if self.text else answer:
-                        said = True
+                    async for chunk in answer:
+                        begun = True
+                        if text is not None and chunk.delta is not None and chunk.delta.content:
+                            text.push(chunk.delta.content)
+                            said.append(chunk.delta.content)
+                            chunk.delta.content = None
+                            if not (chunk.delta.tool_calls or chunk.delta.extra):
+                                continue
                         yield chunk
             except APIError as error:
                 final = attempt == self._retries or isinstance(error, APITimeoutError)
-                if said or final or not error.retryable:
+                if begun or final or not error.retryable:
                     raise
                 logger.warning("the model failed, trying again: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_DELAY)
             else:
-                return
-
-
-async def _written(
-    answer: AsyncIterable[llm.ChatChunk], text: Text
-) -> AsyncGenerator[llm.ChatChunk]:
-    """Hands on the text of an answer; the session is told of all of it at its end.
-
-    It would carry each piece through a dozen tasks. What comes for each piece is an empty chunk.
-    """
-    whole: list[str] = []
-    last = ""
-    async for chunk in answer:
-        last = chunk.id
-        if chunk.delta is not None and chunk.delta.content:
-            whole.append(chunk.delta.content)
-            text.push(chunk.delta.content)
-            chunk.delta.content = None
-        yield chunk
-    text.flush()
-    if whole:
-        delta = llm.ChoiceDelta(role="assistant", content="".join(whole))
-        yield llm.ChatChunk(id=last, delta=delta)
+                break
+        if text is not None:
+            text.flush()
+        if said:
+            # The session is told of a step's text at its end: it would carry each piece through a
+            # dozen tasks.
+            yield llm.ChatChunk(
+                id="", delta=llm.ChoiceDelta(role="assistant", content="".join(said))
+            )
