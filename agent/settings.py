@@ -256,7 +256,7 @@ class Settings(BaseModel):
     voice: VoicePolicy = Field(
         "auto",
         alias="VOICE",
-        description="auto (while somebody has a microphone), on (in every room, always), off",
+        description="auto (while somebody has a microphone), on (in rooms with people), off",
     )
     voice_text: VoiceText = Field(
         "immediate",

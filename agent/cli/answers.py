@@ -61,15 +61,18 @@ class Answers:
             NoAnswerError: the agent refused, failed, left or was silent. What came before stands.
         """
         reader = await self._reader_of(message_id, silence)
+        begun = False  # The stream is opened before there is text.
         try:
             while True:
                 async with asyncio.timeout(silence):
                     delta = await anext(reader, None)
                 if delta is None:
                     break
+                begun = True
                 yield delta
         except TimeoutError:
-            raise NoAnswerError(f"the answer stopped coming for {silence:g} s") from None
+            what = "the answer stopped coming for" if begun else "no answer within"
+            raise NoAnswerError(f"{what} {silence:g} s") from None
         except rtc.StreamError as error:
             raise NoAnswerError(f"the answer broke off: {error}") from error
         finally:
