@@ -54,11 +54,10 @@ class ModelService:
         """What hears and speaks; its models are loaded when the first room asks for it."""
         if self._speech is None:
             # Only here: a worker whose rooms have no microphones does without it.
-            from agent.models.speech import SpeechService, load_plugin  # noqa: PLC0415
+            from agent.models.speech import SpeechService  # noqa: PLC0415
 
-            await self._on_main_thread(load_plugin)
             self._speech = SpeechService(self._settings)
-        await self._speech.load()
+        await self._speech.load(self._on_main_thread)
         return self._speech
 
     async def aclose(self) -> None:

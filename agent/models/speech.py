@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,13 @@ class SpeechService:
         )
         self._executor = ThreadPoolExecutor(VAD_THREADS, thread_name_prefix="vad")
 
-    async def load(self) -> None:
+    async def load(self, on_main_thread: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """Loads the models that run in this process, off the event loop; quick if done before.
 
-        About 250 MB, once for a process, nearly all of it for the end-of-turn model.
+        About 250 MB, once for a process, nearly all of it for the end-of-turn model. The plugin is
+        imported meanwhile: whoever has a microphone may speak already.
         """
-        await asyncio.to_thread(_load)
+        await asyncio.gather(asyncio.to_thread(_load), on_main_thread(_load_plugin))
 
     def open_stt(self, language: str | None) -> stt.STT[Any]:
         """Speech recognition: one request for each utterance.
@@ -66,7 +68,7 @@ class SpeechService:
                 livekit-agents does not know is left to be found out.
         """
         language = _code(language) if language else self._settings.stt_language
-        from livekit.plugins.openai import STT  # noqa: PLC0415 - see load_plugin
+        from livekit.plugins.openai import STT  # noqa: PLC0415 - see _load_plugin
 
         return STT(
             client=self._stt_client,
@@ -78,7 +80,7 @@ class SpeechService:
 
     def open_tts(self, voice: str | None) -> tts.TTS[Any]:
         """Speech synthesis, in the voice of the room if it has one of its own."""
-        from livekit.plugins.openai import TTS  # noqa: PLC0415 - see load_plugin
+        from livekit.plugins.openai import TTS  # noqa: PLC0415 - see _load_plugin
 
         return TTS(
             client=self._tts_client,
@@ -108,7 +110,7 @@ class SpeechService:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def load_plugin() -> None:
+def _load_plugin() -> None:
     """Imports livekit-plugins-openai, which registers itself: only the main thread may do that."""
     importlib.import_module("livekit.plugins.openai")
 

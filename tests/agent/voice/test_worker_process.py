@@ -133,6 +133,7 @@ async def test_only_a_room_with_a_microphone_costs_memory_and_nothing_calls_home
                 states[voice] = await worker.state()
                 if voice == "auto":
                     await alice.microphone.publish()
+                    await alice.until(lambda a=alice: a.agent and a.agent.track_publications)
                     await alice.microphone.say("what is the weather in Paris")
                     asked = await alice.heard()
                     await alice.answer_to(asked.attributes["lk.segment_id"])
