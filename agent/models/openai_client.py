@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 import aiohttp
 import msgspec
-from livekit.agents import APIConnectionError, APIStatusError
+from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 from yarl import URL
 
-from agent.models.openai_errors import MAX_BODY_BYTES, connection_error, status_error, timeout_error
+from agent.models.openai_errors import MAX_BODY_BYTES, status_error
 from agent.models.openai_stream import CompletionStream
 from agent.models.timeouts import Timeouts
 
@@ -108,9 +108,9 @@ class OpenAIClient:
                 raw = await response.content.read(2**20)
             return [model.id for model in msgspec.json.decode(raw, type=_ModelList).data]
         except TimeoutError:
-            raise timeout_error() from None
+            raise APITimeoutError from None
         except (aiohttp.ClientError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise connection_error(error) from error
+            raise APIConnectionError from error
 
     async def _send(self, body: Mapping[str, object], timeouts: Timeouts) -> CompletionStream:
         data = msgspec.json.encode(body)
@@ -137,12 +137,12 @@ class OpenAIClient:
                     timeout=aiohttp.ClientTimeout(connect=timeouts.connect),
                 )
         except TimeoutError as error:
-            raise timeout_error() from error
+            raise APITimeoutError from error
         except aiohttp.ClientHttpProxyError:
             # Its text has the proxy's URL, which may have a password in it.
             raise APIConnectionError("The proxy refused the connection.") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise connection_error(error) from error
+            raise APIConnectionError from error
         if response.status >= 300:
             raise status_error(response, await self._error_body(response, timeouts))
         return response

@@ -7,7 +7,7 @@ from typing import cast
 
 import aiohttp
 import msgspec
-from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
+from livekit.agents import APIConnectionError, APIStatusError
 
 MAX_BODY_BYTES = 64 * 2**10
 MAX_TEXT_CHARS = 500
@@ -42,21 +42,18 @@ def stream_error(error: object) -> APIConnectionError:
     """The exception for an event with an `error`, which a server sends once the stream is open."""
     data = _short_error({"error": error})
     message = data.get("message") if isinstance(data, dict) else None
-    return connection_error(BrokenAnswerError(str(message or "An error occurred during streaming")))
+    return broken_answer(str(message or "An error occurred during streaming"))
 
 
-def connection_error(cause: BaseException | str) -> APIConnectionError:
-    """The exception for a service that cannot be reached, or whose answer is none.
+def broken_answer(reason: str, cause: BaseException | None = None) -> APIConnectionError:
+    """The exception for an answer that broke off or is none, to be raised later.
 
-    Its text names the cause: livekit-agents tells it where the error is logged.
+    Its text names the reason: livekit-agents tells it where the error is logged.
     """
     error = APIConnectionError()
-    error.__cause__ = BrokenAnswerError(cause) if isinstance(cause, str) else cause
+    error.__cause__ = BrokenAnswerError(reason)
+    error.__cause__.__cause__ = cause
     return error
-
-
-def timeout_error() -> APITimeoutError:
-    return APITimeoutError()
 
 
 def _short_error(body: object) -> dict[str, object] | str:

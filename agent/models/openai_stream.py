@@ -11,15 +11,13 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
-from livekit.agents import APIError
+from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from agent.models.event_stream import EventStreamDecoder, EventTooLargeError
 from agent.models.finish_reason import note_finish_reason
 from agent.models.openai_errors import (
-    BrokenAnswerError,
-    connection_error,
+    broken_answer,
     stream_error,
-    timeout_error,
 )
 from agent.models.timeouts import Timeouts
 
@@ -156,11 +154,11 @@ class CompletionStream:
                 piece = await self._response.content.readany()
         except TimeoutError:
             self.close()
-            raise timeout_error() from None
+            raise APITimeoutError from None
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # RuntimeError is what aiohttp's StreamReader raises once the session is closed.
             self.close()
-            raise connection_error(error) from error
+            raise APIConnectionError from error
         try:
             events = self._decoder.feed(piece) if piece else self._decoder.finish()
             for event in events:
@@ -195,9 +193,7 @@ class CompletionStream:
             self._ready.append(chunk)
 
     def _fail(self, message: str, cause: Exception | None = None) -> None:
-        broken = BrokenAnswerError(message)
-        broken.__cause__ = cause
-        self._failure = connection_error(broken)
+        self._failure = broken_answer(message, cause)
 
     async def _release(self) -> None:
         """Read what little follows `[DONE]`, since only a body read whole frees its connection."""

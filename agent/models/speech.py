@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ from agent.settings import Settings
 
 if TYPE_CHECKING:
     import httpx2
+
+    from agent.models.service import OnMainThread
 
 NO_KEY = "none"
 """For services that need no key; the client insists on one."""
@@ -52,7 +53,7 @@ class SpeechService:
         )
         self._executor = ThreadPoolExecutor(VAD_THREADS, thread_name_prefix="vad")
 
-    async def load(self, on_main_thread: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+    async def load(self, on_main_thread: OnMainThread) -> None:
         """Loads the models that run in this process, off the event loop; quick if done before.
 
         About 250 MB, once for a process, nearly all of it for the end-of-turn model. The plugin is
