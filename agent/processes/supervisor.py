@@ -195,10 +195,7 @@ class Supervisor:
             self._status = self._status or (0 if process.ended_as_told else FAILED)
         else:
             place.failures = 1 if process.seconds > self.patience.lasting else place.failures + 1
-            pause = min(
-                self.patience.longest_pause, self.patience.first_pause * 2 ** (place.failures - 1)
-            )
-            place.start_at = time.monotonic() + pause
+            place.start_at = time.monotonic() + self.patience.pause(place.failures)
             logger.error("worker process %d %s", process.pid, _ended(process))
             if place.failures >= ATTEMPTS:
                 logger.critical("%d processes in a row have not lasted: giving up", ATTEMPTS)
