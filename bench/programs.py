@@ -102,8 +102,10 @@ class Program:
 
     async def end(self) -> None:
         """Ends it as SIGTERM does, and then all that is left of it."""
-        family = psutil.Process(self._process.pid) if self._process.returncode is None else None
-        others = family.children(recursive=True) if family else []
+        others: list[psutil.Process] = []
+        if self._process.returncode is None:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended in this moment
+                others = psutil.Process(self._process.pid).children(recursive=True)
         if self._process.returncode is None:
             self._process.terminate()
             with contextlib.suppress(TimeoutError):

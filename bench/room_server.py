@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -29,6 +30,7 @@ KEY: Final = "devkey"
 SECRET: Final = "a secret of the benchmark, of thirty-two characters"  # noqa: S105 - signs nothing else
 STARTING_TAKES: Final = 15.0
 ATTEMPTS: Final = 3
+ATTEMPTS_AT_A_PORT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,14 @@ async def _answers(url: str, server: Program) -> bool:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port on loopback that nothing listens on at the moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that nothing has at the moment.
+
+    Below those that systems give to outgoing connections: of these, the clients of a benchmark
+    open so many that one would have it by the time that a server wants it.
+    """
+    for _ in range(ATTEMPTS_AT_A_PORT):
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            port = 20_000 + secrets.randbelow(12_000)
+            probe.bind((LOOPBACK, port))
+            return port
+    raise BenchError("no port is free")
