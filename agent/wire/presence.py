@@ -18,6 +18,8 @@ SEND_TIMEOUT = 10.0
 SETTLING = 0.05
 """Seconds that a state must last to be told. Nobody can see one that does not, and telling of it
 costs the server a message to everybody in the room."""
+MAX_SETTLING = 0.5
+"""Seconds after which whatever is the state then is told, if none lasts."""
 
 AgentState = Literal["initializing", "listening", "thinking", "speaking"]
 _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
@@ -26,8 +28,8 @@ _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
 class Presence:
     """The one writer of the agent's attributes.
 
-    Several conversations may be busy at once; the room is told of the busiest. What changes within
-    SETTLING seconds, or while a write is under way, goes out as one write with the latest state.
+    Several conversations may be busy at once; the room is told of the busiest. What does not last,
+    or changes while a write is under way, goes out as one write with the latest state.
     """
 
     def __init__(self, room: rtc.Room) -> None:
@@ -35,6 +37,7 @@ class Presence:
         self._busy: dict[object, AgentState] = {}
         self._methods: tuple[str, ...] | None = None
         self._written: dict[str, str] = {}
+        self._since = 0.0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -62,11 +65,14 @@ class Presence:
 
     def set(self, who: object, state: AgentState) -> None:
         """Notes what one conversation is doing; `listening` means nothing."""
+        former = self.state
         if state == "listening":
             self._busy.pop(who, None)
         else:
             self._busy[who] = state
-        self._changed.set()
+        if self.state != former:
+            self._since = asyncio.get_running_loop().time()
+            self._changed.set()
 
     def repeat(self) -> None:
         """Writes everything again, as after the server has lost its memory of the agent."""
@@ -82,7 +88,7 @@ class Presence:
         while True:
             await self._changed.wait()
             if self._written:
-                await asyncio.sleep(SETTLING)
+                await self._settled()
             self._changed.clear()
             wanted = {STATE: self.state, READY: ",".join(self._methods or ())}
             changes = {k: v for k, v in wanted.items() if self._written.get(k) != v}
@@ -95,3 +101,13 @@ class Presence:
             except TimeoutError:
                 logger.warning("the agent's attributes could not be written in time")
                 self._written.clear()
+
+    async def _settled(self) -> None:
+        """Returns when the state has lasted for a while, or none does."""
+        now = asyncio.get_running_loop().time
+        give_up = now() + MAX_SETTLING
+        while True:
+            left = min(self._since + SETTLING, give_up) - now()
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
