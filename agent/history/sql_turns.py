@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, bindparam, delete, exists, select, update
 
 from agent.history.errors import RejectedError
 from agent.history.message import Message, ThreadKey
+from agent.history.prepared import Prepared
 from agent.history.schema import attachments, messages, threads
 from agent.history.sql_insert import insert_new, places, typed
 from agent.history.sql_keys import IS_ANSWER, IS_MESSAGE, message_values, thread_values
@@ -37,27 +38,24 @@ def _insert_message(on_conflict: str = "") -> TextClause:
 
 
 _ADD_THREAD: Final = insert_new(threads, "room", "owner")
-_ADD_MESSAGE: Final = _insert_message("ON CONFLICT DO NOTHING")
-_PUT_MESSAGE: Final = _insert_message()
+_ADD_MESSAGE: Final = Prepared(_insert_message("ON CONFLICT DO NOTHING"))
+_PUT_MESSAGE: Final = Prepared(_insert_message())
 _ADD_ATTACHMENTS: Final = insert_new(
     attachments, "position", "file_id", "name", "type", "size", "sha256"
 )
 _REMOVE_ATTACHMENTS: Final = delete(attachments).where(
     attachments.c.position == bindparam("of_position")
 )
-_END_WAIT: Final = (
+_END_WAIT: Final = Prepared(
     update(messages).where(IS_MESSAGE).values(awaits_answer=False).returning(messages.c.deleted)
 )
 _AWAITS_ANSWER: Final = select(messages.c.awaits_answer).where(IS_MESSAGE)
-_REPLACE_ANSWER: Final = (
+_REPLACE_ANSWER: Final = Prepared(
     update(messages)
     .where(IS_ANSWER)
     .returning(
         messages.c.position,
-        exists()
-        .where(attachments.c.position == messages.c.position)
-        .correlate(messages)
-        .label("has_files"),
+        exists().where(attachments.c.position == messages.c.position).correlate(messages),
     )
 )
 _FORMER_ANSWER: Final = select(
@@ -93,31 +91,32 @@ def begin_answer(connection: Connection, answer: Message) -> Message:
 def finish_answer(connection: Connection, answer: Message) -> None:
     values = _values(answer)
     question = message_values(answer.question)
-    deleted = connection.scalar(_END_WAIT, question)
+    ended = _END_WAIT.first(connection, question)
+    deleted = ended is not None and ended[0]
     if deleted:
         values |= ERASED
-    begun = connection.execute(_REPLACE_ANSWER, values | question).one_or_none()
+    begun = _REPLACE_ANSWER.first(connection, values | question)
     if begun is None:
         position = _add(connection, _PUT_MESSAGE, answer.thread, values)
     else:
-        position = begun.position
-        if begun.has_files:
+        position, has_files = begun
+        if has_files:
             connection.execute(_REMOVE_ATTACHMENTS, {"of_position": position})
     if position is not None and not deleted:
         _attach(connection, position, answer)
 
 
 def _add(
-    connection: Connection, statement: TextClause, thread: ThreadKey, values: dict[str, Any]
+    connection: Connection, statement: Prepared, thread: ThreadKey, values: dict[str, Any]
 ) -> int | None:
     """The position of a new message; None: there is one with its key. Makes its thread."""
     values = values | thread_values(thread)
-    position: int | None = connection.scalar(statement, values)
-    if position is None:
+    added = statement.first(connection, values)
+    if added is None:
         # Also where the thread was there: another worker may have made it in this moment.
         connection.execute(_ADD_THREAD, {"room": thread.room, "owner": thread.owner or ""})
-        position = connection.scalar(statement, values)
-    return position
+        added = statement.first(connection, values)
+    return None if added is None else added[0]
 
 
 def _attach(connection: Connection, position: int, message: Message) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from sqlalchemy import QueuePool, create_engine, event
 
 from agent.history.errors import UnavailableError
+from agent.history.prepared import driver_errors, sqlite_driver
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,14 +96,16 @@ class _Transaction(Generic[Result]):
 
     def run(self) -> Result:
         with self._engine.connect() as connection:
-            driver: sqlite3.Connection = connection.connection.driver_connection  # pyright: ignore[reportAssignmentType] - SQLAlchemy does not say whose
+            driver = sqlite_driver(connection)
             driver.set_progress_handler(self._is_abandoned, STEPS)
             try:
-                connection.exec_driver_sql(self._begin)
+                with driver_errors():
+                    driver.execute(self._begin)
                 result = self._work(connection)
                 if self._abandoned:
                     raise UnavailableError("nobody waits for the transaction any more")
-                connection.commit()
+                with driver_errors():
+                    driver.commit()
             finally:
                 driver.set_progress_handler(None, STEPS)
         return result

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from agent.history import sql_reads, sql_turns
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.message import Attachment
 from agent.history.migrate import migrate
+from agent.history.prepared import sqlite_driver
 from tests.history.turns import ROOM, answer_to, asked, ended
-
-Statements = list[tuple[str, Any]]
 
 
 @pytest.fixture
@@ -28,18 +26,15 @@ async def database(tmp_path: Path) -> AsyncGenerator[Database]:
     await database.aclose()
 
 
-def statements(connection: Connection, work: Callable[[Connection], object]) -> Statements:
-    """What the work executes, with its parameters."""
-    said: Statements = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        said.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
+def statements(connection: Connection, work: Callable[[Connection], object]) -> list[str]:
+    """What SQLite is given by the work, with the parameters in their places."""
+    said: list[str] = []
+    driver = sqlite_driver(connection)
+    driver.set_trace_callback(said.append)
     try:
         work(connection)
     finally:
-        event.remove(connection, "before_cursor_execute", note)
+        driver.set_trace_callback(None)
     return said
 
 
@@ -67,7 +62,7 @@ async def test_files_of_an_answer_are_removed_only_if_there_are_some(database: D
         return [
             any(
                 statement.startswith("DELETE")
-                for statement, _ in statements(
+                for statement in statements(
                     connection, lambda c, version=version: sql_turns.finish_answer(c, version)
                 )
             )
@@ -103,8 +98,8 @@ async def test_an_index_is_used(
     def plans(connection: Connection) -> str:
         return "\n".join(
             str(row[3])
-            for statement, parameters in statements(connection, work)
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            for statement in statements(connection, work)
+            for row in sqlite_driver(connection).execute(f"EXPLAIN QUERY PLAN {statement}")
         )
 
     plan = await database.write(plans)
