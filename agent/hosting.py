@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import api
@@ -49,6 +50,9 @@ LOAD_BELOW_FULL = 0.65
 
 LOOP_BLOCK = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
 """livekit-agents' own: milliseconds that a loop may be blocked unreported; 0: for ever."""
+
+REPORTED_BLOCK = 0.25
+"""Seconds, unless that says otherwise: a loop is looked at five times as often, at most."""
 
 PATIENCE = 5.0
 """Seconds that a room waits for the history and the MCP servers; then it does without, for the
@@ -101,7 +105,7 @@ class RoomHost:
             self._files.store, self._history.attached_content, database_name(settings.database_url)
         )
         self._opening: asyncio.Task[None] | None = None
-        self._reported_blocks = LoopMonitorThresholds.from_env()
+        self._reported_blocks = _reported_blocks()
 
     def agent_server(self) -> AgentServer:
         """The AgentServer that takes jobs for this host."""
@@ -343,6 +347,13 @@ def _assignment(job: JobContext) -> RoomAssignment:
         room_metadata=job.job.room.metadata,
         sid=job.job.room.sid,
     )
+
+
+def _reported_blocks() -> LoopMonitorThresholds | None:
+    thresholds = LoopMonitorThresholds.from_env()
+    if thresholds is None or LOOP_BLOCK in os.environ:
+        return thresholds
+    return replace(thresholds, warn=REPORTED_BLOCK)
 
 
 def _tool_settings(settings: Settings) -> ToolSettings:
