@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from livekit import rtc
 
@@ -36,6 +35,7 @@ from agent.files.files import Files
 from agent.files.room_files import RoomFiles
 from agent.history.history import History
 from agent.models.assistant import Assistant
+from agent.models.persistent_llm import PersistentLLM
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
@@ -282,23 +282,14 @@ class RoomSession:
 
     def _open_conversation(self, memory: Memory) -> Conversation:
         settings = self._settings
-
         tools = self._calls.for_conversation()
-
-        def open_assistant(
-            speaking: Callable[[Mapping[str, Any]], Assistant] | None,
-        ) -> Assistant:
-            options: dict[str, Any] = {
-                "instructions": self._profile.full_instructions(settings),
-                "model": self._models.open_llm(),
-                "tools": tools.offered,
-                "retries": settings.llm_retries,
-                "show_files": self._files.model_view.show,
-            }
-            return speaking(options) if speaking else Assistant(**options)
-
+        model = PersistentLLM(
+            self._models.open_llm(),
+            retries=settings.llm_retries,
+            show_files=self._files.model_view.show,
+        )
         return Conversation(
-            open_assistant=open_assistant,
+            assistant=Assistant(self._profile.full_instructions(settings), model, tools.offered),
             presence=self._presence,
             open_reply=self._open_reply,
             memory=memory,
@@ -324,14 +315,22 @@ class RoomSession:
 
     async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
         """Raises what loading the models does."""
+        settings = self._settings
         # Only here: a room without a microphone does without it.
-        from agent.voice.room_voice import Manner, RoomVoice, VoiceEvents  # noqa: PLC0415
+        from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
+        from agent.voice.spoken_responder import Manner  # noqa: PLC0415
 
         return RoomVoice(
             self._room,
             await self._models.load_speech(),
             VoiceEvents(self._on_spoken, on_failure, self._people.known),
-            Manner(self._profile.voice, self._profile.language, self._settings.voice_text),
+            Manner(
+                self._profile.voice,
+                self._profile.language,
+                settings.voice_text,
+                model_timeout=settings.llm_timeout,
+                max_items=settings.max_context_messages,
+            ),
         )
 
     def _on_spoken(self, message: IncomingMessage) -> None:

@@ -37,10 +37,10 @@ class AnswerCopy:
         for output in self._outputs:
             output.push(text)
 
-    async def finish(self, ending: Ending) -> None:
-        """Returns when all of it is out, or was given up."""
-        await asyncio.gather(
-            *(output.finish(ending) for output in self._outputs), return_exceptions=True
+    def end(self, ending: Ending) -> asyncio.Future[list[BaseException | None]]:
+        """Done when all of it is out, or was given up."""
+        return asyncio.gather(
+            *(output.end(ending) for output in self._outputs), return_exceptions=True
         )
 
     def cancel(self) -> None:

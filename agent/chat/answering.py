@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from livekit.agents import llm
-from livekit.agents.voice.speech_handle import SpeechHandle
-
 from agent.chat.memory import Question
 from agent.chat.reply_output import FinishReason
+from agent.chat.responder import Response
 from agent.history.message import Attachment
 
 
 class Answering:
-    """One question that is being answered. It can be stopped from its first moment on."""
+    """One question that is being answered. It can be stopped from its first moment on.
+
+    Attributes:
+        attachments: files that became part of the answer.
+    """
 
     def __init__(self, question: Question, *, on_stop: Callable[[], None]) -> None:
         """`on_stop` is called when it is stopped, and at its end."""
         self.question = question
         self.attachments: list[Attachment] = []
         self._on_stop = on_stop
-        self._handle: SpeechHandle | None = None
+        self._response: Response | None = None
         self._stopped: FinishReason | None = None
         self._ended: asyncio.Future[FinishReason] = asyncio.get_running_loop().create_future()
 
@@ -31,25 +33,25 @@ class Answering:
         return self._stopped
 
     @property
-    def said(self) -> str:
-        """What the session keeps of it: of an interrupted answer that was spoken what was heard."""
-        items = self._handle.chat_items if self._handle else []
-        texts = (item.text_content for item in items if isinstance(item, llm.ChatMessage))
-        return "\n\n".join(text for text in texts if text)
+    def heard(self) -> str | None:
+        """Of an answer that was stopped while it was spoken: what had been said by then."""
+        if self._response is None or self._stopped not in {"interrupted", "cancelled"}:
+            return None
+        return self._response.heard
 
-    def attach(self, handle: SpeechHandle) -> None:
+    def attach(self, response: Response) -> None:
         """The model is at work now."""
-        self._handle = handle
+        self._response = response
         if self._stopped is not None:
-            handle.interrupt(force=True)
+            response.interrupt()
 
     def stop(self, reason: FinishReason) -> None:
         """Ends it with this finish reason, unless it ends by itself in this moment."""
         if self._stopped is None:
             self._stopped = reason
         self._on_stop()
-        if self._handle is not None:
-            self._handle.interrupt(force=True)
+        if self._response is not None:
+            self._response.interrupt()
 
     def end(self, reason: FinishReason) -> None:
         """It has ended, and begins to be stored."""

@@ -1,16 +1,13 @@
-"""Conversation: one AgentSession with its context, its queue, and one answer to each message."""
+"""Conversation: its context, its queue, and one answer to each message."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from livekit.agents import AgentSession, APIConnectOptions, llm
-from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agent.calls.conversation_tools import ConversationTools
 from agent.chat.answering import Answering
@@ -23,28 +20,15 @@ from agent.chat.recollection import Recollection
 from agent.chat.reply_output import Ending, FinishReason
 from agent.chat.reply_stream import ReplyStream
 from agent.chat.reply_text import ReplyText
-from agent.chat.voice import SessionVoice, Voice
+from agent.chat.responder import Responder, TextResponder
+from agent.chat.voice import Voice
 from agent.chat.waiting import Waiting
 from agent.history.message import Attachment
 from agent.models.assistant import Assistant
-from agent.models.finish_reason import FinishReasons
 from agent.settings import Settings
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)
-
-OpenAssistant = Callable[[Callable[[Mapping[str, Any]], Assistant] | None], Assistant]
-"""Makes the Assistant of a session; of one that hears and speaks by what makes such an Assistant
-of the options of Assistant."""
-
-WITHOUT_VOICE: Mapping[str, Any] = {"vad": None, "turn_handling": {"turn_detection": None}}
-"""Options of a session that neither hears nor speaks."""
-
-NEVER = 2**31
-"""Failed answers after which the session gives up (its own default is three)."""
-
-RENEW_AFTER = 200
-"""Answers after which the conversation goes on with a fresh session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +38,29 @@ class ConversationLimits:
     Attributes:
         pending: messages that one person may have waiting.
         context: what the model is given.
-        timeout: seconds of silence from the model after which an answer has failed.
     """
 
     pending: int
     context: ContextLimits
-    timeout: float
 
     @classmethod
     def of(cls, settings: Settings) -> ConversationLimits:
         return cls(
             pending=settings.max_pending_messages,
             context=ContextLimits(settings.max_context_messages, settings.max_context_tokens),
-            timeout=settings.llm_timeout,
         )
 
 
 class Conversation:
     """Answers messages one after the other, each exactly once, in the order they came.
 
-    The session runs headless, without RoomIO; it is what tools, MCP and telemetry hang on. It
-    hears and speaks as long as the conversation has a voice.
+    Its answers are in writing, and aloud as well as long as it has a voice.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a conversation
         self,
         *,
-        open_assistant: OpenAssistant,
+        assistant: Assistant,
         presence: Presence,
         open_reply: Callable[[Question], ReplyStream],
         memory: Memory,
@@ -89,7 +69,7 @@ class Conversation:
         interrupt_on_message: bool,
         on_crash: Callable[[], None],
     ) -> None:
-        self._open_assistant = open_assistant
+        self._assistant = assistant
         self._presence = presence
         self._open_reply = open_reply
         self._memory = memory
@@ -112,7 +92,6 @@ class Conversation:
             ready=self._recollection.ready,
         )
         self._voice: Voice | None = None
-        self._session_voice: SessionVoice | None = None
         self._voice_set = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -153,10 +132,8 @@ class Conversation:
         self._context.tell(text)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Hears and speaks from now on, or stops that; returns when an answer in progress is over.
-
-        The conversation goes on with a fresh session, so that nothing is said with half a voice.
-        """
+        """Hears and speaks from now on, or stops that; returns when an answer in progress is over,
+        so that nothing is said with half a voice."""
         self._voice = voice
         self._voice_set.clear()
         self._waiting.wake()
@@ -166,7 +143,7 @@ class Conversation:
         """Begins to answer; what was submitted before is answered first."""
         if self._task is not None:
             return
-        # A context of its own: what the session attaches to it must not reach its siblings.
+        # A context of its own: what a session attaches to it must not reach its siblings.
         self._task = asyncio.create_task(
             self._answer_all(), name="conversation", context=contextvars.Context()
         )
@@ -178,7 +155,7 @@ class Conversation:
             self._answering.stop("interrupted")
 
     async def aclose(self) -> list[IncomingMessage]:
-        """Ends the answer in progress and the session; returns what is left without an answer."""
+        """Ends the answer in progress; returns what is left without an answer."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -204,48 +181,23 @@ class Conversation:
             await self._recollection.aclose()
 
     async def _answer_some(self) -> None:
-        """Answers with one session until it is time for a fresh one.
-
-        A session keeps every event and every item of its history for good, so a conversation
-        that goes on for days needs a new one from time to time; and it has a voice for all of
-        its life or not at all. Starting one takes about 2 ms.
-        """
+        """Answers with one responder until it is time for another."""
         voice = self._voice
-        parts = self._session_voice = voice.open_session(self._text) if voice else None
-        session = AgentSession[None](
-            **(parts.options if parts else WITHOUT_VOICE),
-            user_away_timeout=None,
-            conn_options=SessionConnectOptions(
-                llm_conn_options=APIConnectOptions(max_retry=0, timeout=self._limits.timeout),
-                tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0),
-                max_unrecoverable_errors=NEVER,
-            ),
-        )
-        assistant = self._open_assistant(parts.assistant if parts else None)
-        if parts is not None:
-            parts.attach(session)
+        if voice is None:
+            responder: Responder = TextResponder(self._assistant, self._text)
         else:
-            assistant.text = self._text
-        await session.start(assistant, record=False, session_host=False)
+            responder = await voice.open_responder(self._assistant, self._text)
         if voice is self._voice:
             self._voice_set.set()
         try:
-            answers = 0
-            while voice is self._voice and (
-                (voice is not None and voice.is_listening)
-                or (
-                    answers < RENEW_AFTER
-                    and len(session.history.items) <= self._limits.context.items
-                )
-            ):
+            while voice is self._voice and not responder.is_worn:
                 if self._recollection.is_due:
                     await self._recollection.recall()
                 if (question := await self._next()) is not None:
-                    await self._answer(session, question)
+                    await self._answer(responder, question)
                     self._recollection.summarise()
-                    answers += 1
         finally:
-            await _to_the_end(_close(session, parts))
+            await _to_the_end(responder.aclose())
 
     async def _next(self) -> Question | None:
         """The next one to answer; None if there is something else to look after."""
@@ -262,16 +214,14 @@ class Conversation:
                 return question
             self._waiting.done(waiting)
 
-    async def _answer(self, session: AgentSession[None], question: Question) -> None:
+    async def _answer(self, responder: Responder, question: Question) -> None:
         reply = self._open_reply(question)
         answering = self._answering = Answering(question, on_stop=self._tools.cancel)
         self._text.begin(reply)
-        if self._session_voice is not None:
-            self._session_voice.begin()
         self._presence.set(self, "thinking")
         reason: FinishReason | None = None
         try:
-            reason = await self._generate(session, answering, reply)
+            reason = await self._respond(responder, answering, reply)
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
@@ -282,16 +232,50 @@ class Conversation:
             reason = reason or answering.stopped or "interrupted"
             answering.stop(reason)
             self._text.end()
-            self._answering = None
-            try:
-                heard = self._heard(answering)
-                ending = self._keep_ending(question, reply, reason, heard, answering.attachments)
-            finally:
-                answering.end(reason)
-            # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
-            await self._memory.settled()
-            await reply.finish(ending)
+            await _to_the_end(self._end(answering, reply, reason))
             self._presence.set(self, "listening")
+
+    async def _end(self, answering: Answering, reply: ReplyStream, reason: FinishReason) -> None:
+        """Stores an answer, then tells its end."""
+        # The first text does not share the processor with the store.
+        await reply.begun()
+        self._answering = None
+        try:
+            ending = self._keep_ending(
+                answering.question, reply, reason, answering.heard, answering.attachments
+            )
+        finally:
+            answering.end(reason)
+        # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
+        await self._memory.settled()
+        await reply.finish(ending)
+
+    async def _respond(
+        self, responder: Responder, answering: Answering, reply: ReplyStream
+    ) -> FinishReason:
+        reply.on_first_text = self._on_text
+        reply.on_first_sent = lambda: self._memory.begun(answering.question)
+        message = answering.question.message
+        await self._tools.begin_turn(
+            message.sender.identity,
+            message.sender.name,
+            message_id=message.id,
+            private=message.private,
+            on_call=lambda: self._presence.set(self, "thinking"),
+            on_file=answering.attachments.append,
+        )
+        before = self._context.before(message)
+        response = await responder.respond(before, self._context.note(message))
+        answering.attach(response)
+        error = await response.done()
+        self._context.end(message, response.said)
+        if response.interrupted:
+            return answering.stopped or "interrupted"
+        if error is not None or not reply.started:
+            logger.warning("the model failed: %s", type(error).__name__ if error else "no answer")
+            self._apologise(reply, error)
+            return "error"
+        return "length" if response.finish_reason == "length" else "stop"
 
     async def _withdraw(self, question: Question) -> bool:
         """Ends a question before its answer begins; False if it had been answered before."""
@@ -306,12 +290,6 @@ class Conversation:
         await reply.finish(ending)
         return True
 
-    def _heard(self, answering: Answering) -> str | None:
-        """Of an answer that was stopped while it was spoken: what had been said by then."""
-        if self._session_voice is None or answering.stopped not in {"interrupted", "cancelled"}:
-            return None
-        return answering.said
-
     def _keep_ending(
         self,
         question: Question,
@@ -322,55 +300,9 @@ class Conversation:
     ) -> Ending:
         """Begins to store how an answer ended: as what has been said so far, or heard of it."""
         ending = reply.ending(reason, heard)
-        reply.on_first_sent = None  # It is stored as a whole, and need not be noted as begun.
         self._waiting.done(question)
         self._memory.finish(question, ending, attachments)
         return ending
-
-    async def _generate(
-        self, session: AgentSession[None], answering: Answering, reply: ReplyStream
-    ) -> FinishReason:
-        message = answering.question.message
-        await self._offer_tools(answering)
-        agent = session.current_agent
-        before = self._context.before(message)
-        await agent.update_chat_ctx(before)
-        # Only now: the session puts items in order of their making, instructions as well.
-        read = self._context.note(message)
-        reply.on_first_text = self._on_text
-        reply.on_first_sent = lambda: self._memory.begun(answering.question)
-        with FinishReasons() as finish_reasons:
-            handle = session.generate_reply(user_input=read, input_modality="text")
-            answering.attach(handle)
-            await handle
-        if self._session_voice is not None and not handle.interrupted:
-            self._session_voice.end()
-        known = {read.id, *(item.id for item in before.items)}
-        items = agent.chat_ctx.copy(exclude_instructions=True).items
-        said = [item for item in items if item.id not in known]
-        if self._session_voice is None and (rest := self._text.unfinished):
-            # The session is told of a step at its end, and this one has none.
-            said.append(llm.ChatMessage(role="assistant", content=[rest], interrupted=True))
-        self._context.end(message, said)
-        if handle.interrupted:
-            return answering.stopped or "interrupted"
-        error = handle.exception()
-        if error is not None or not reply.started:
-            logger.warning("the model failed: %s", type(error).__name__ if error else "no answer")
-            self._apologise(reply, error)
-            return "error"
-        return "length" if finish_reasons.last == "length" else "stop"
-
-    async def _offer_tools(self, answering: Answering) -> None:
-        message = answering.question.message
-        await self._tools.begin_turn(
-            message.sender.identity,
-            message.sender.name,
-            message_id=message.id,
-            private=message.private,
-            on_call=lambda: self._presence.set(self, "thinking"),
-            on_file=answering.attachments.append,
-        )
 
     def _on_text(self) -> None:
         # Text that was said before a call may be captured after the call has begun.
@@ -382,15 +314,9 @@ class Conversation:
         reply.push(("\n\n" if said else "") + sentence_for(error, said=said))
 
 
-async def _close(session: AgentSession[None], voice: SessionVoice | None) -> None:
-    await session.aclose()
-    if voice is not None:
-        await voice.aclose()
-
-
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Does something that must not be left half done, also when it is to be cancelled meanwhile."""
-    task = asyncio.create_task(work, name="close session")
+    task = asyncio.create_task(work, name="to the end")
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

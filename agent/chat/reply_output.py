@@ -78,11 +78,11 @@ class ReplyOutput(ABC):
         """Does what can be done before there is text."""
         self._wake()
 
-    async def finish(self, ending: Ending) -> None:
-        """Writes what is left and the end; returns when all of it is out, or could not be."""
+    def end(self, ending: Ending) -> asyncio.Task[None]:
+        """Writes what is left and the end; done when all of it is out, or could not be."""
         self._ending = ending
         self._ended.set()
-        await self._wake()
+        return self._wake()
 
     def cancel(self) -> None:
         """Gives up at once, for when the room is gone."""

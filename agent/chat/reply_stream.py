@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Collection
+from typing import Any
 
 from livekit import rtc
 
@@ -18,6 +20,7 @@ from agent.chat.reply_output import (
     SEGMENT_ID,
     TRANSCRIBED_TRACK,
     TRANSCRIPTION_FINAL,
+    WRITE_TIMEOUT,
     Ending,
     FinishReason,
     ReplyOutput,
@@ -31,9 +34,6 @@ logger = logging.getLogger(__name__)
 MIRROR_WINDOW = 0.2
 """Seconds between two writes on the second and further reply topics: each write costs a round
 trip into the native library, and whoever reads a mirror reads no slower for it."""
-
-OPENING_AFTER = 0.001
-"""Seconds from the model's being asked: the request goes out first."""
 
 MAX_REPLY_BYTES = 1_048_576
 """Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
@@ -86,7 +86,6 @@ class ReplyStream:
         self._size = 0
         self._outputs = self._open_outputs()
         self._copies: list[AnswerCopy] = []
-        self._opening: asyncio.TimerHandle | None = None
 
     @property
     def text(self) -> str:
@@ -101,14 +100,17 @@ class ReplyStream:
     def full(self) -> bool:
         return self._size >= MAX_REPLY_BYTES
 
-    def asked(self) -> None:
-        """The model is at work: the streams to the room are opened meanwhile.
+    def open(self) -> None:
+        """Opens the streams to the room while the model is at work.
 
-        Opening one takes a journey into the native library and back, which the first text then
-        does without; and clients learn at once that their question is being answered.
+        It takes a journey into the native library and back, which the first text then does
+        without; and clients learn at once that their question is being answered.
         """
-        if self._opening is None and not self.private:
-            self._opening = asyncio.get_running_loop().call_later(OPENING_AFTER, self._open)
+        if self.private or self.began_at is not None or self._ending is not None:
+            return
+        self.began_at = asyncio.get_running_loop().time()
+        for output in self._outputs:
+            output.open()
 
     def push(self, text: str) -> None:
         """Takes the next piece of text."""
@@ -131,11 +133,14 @@ class ReplyStream:
         if first and self.on_first_text is not None:
             self.on_first_text()
 
-    def _open(self) -> None:
-        if self.began_at is None and self._ending is None:
-            self.began_at = asyncio.get_running_loop().time()
-            for output in self._outputs:
-                output.open()
+    async def begun(self) -> None:
+        """Returns when the first text of an answer that is whole is on its way, if there is any, or
+        cannot be. Nobody is told that the answer has begun any more: it is stored as a whole."""
+        self.on_first_sent = None
+        if self.started:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WRITE_TIMEOUT):
+                    await self._outputs[0].begun.wait()
 
     def _first_was_sent(self) -> None:
         if self.on_first_sent is not None:
@@ -156,14 +161,13 @@ class ReplyStream:
 
     async def finish(self, ending: Ending) -> None:
         """Ends the answer on every output and announces the end."""
-        if self._opening is not None:
-            self._opening.cancel()
         self._ending = ending
         self.ended_at = asyncio.get_running_loop().time()
         self.ended.set()
         outputs = (*self._outputs, *self._copies)
+        endings: list[asyncio.Future[Any]] = [output.end(ending) for output in outputs]
         try:
-            await asyncio.gather(*(output.finish(ending) for output in outputs))
+            await asyncio.gather(*endings)
         except asyncio.CancelledError:
             for output in outputs:
                 output.cancel()
@@ -188,7 +192,7 @@ class ReplyStream:
             self._copies.append(copy)
             return
         try:
-            await copy.finish(self._ending)
+            await copy.end(self._ending)
         finally:
             copy.cancel()
         for identity in listeners:

@@ -18,18 +18,12 @@ class ReplyText:
     def __init__(self) -> None:
         self.reply: ReplyStream | None = None
         self.on_step: Callable[[], None] | None = None
-        self._step: list[str] = []
         self._step_ended = False
 
-    @property
-    def unfinished(self) -> str:
-        """The text of a step that has not ended."""
-        return "".join(self._step)
-
-    def asked(self) -> None:
-        """The model is at work on a step."""
+    def open(self) -> None:
+        """The model is being asked."""
         if self.reply is not None:
-            self.reply.asked()
+            self.reply.open()
 
     def push(self, text: str) -> None:
         """Takes the next piece of text; never waits."""
@@ -41,18 +35,15 @@ class ReplyText:
             if self.on_step is not None:
                 self.on_step()
         self._step_ended = False
-        self._step.append(text)
         self.reply.push(text)
 
     def flush(self) -> None:
         """A step has no more text."""
-        self._step.clear()
         self._step_ended = True
 
     def begin(self, reply: ReplyStream) -> None:
         """What is said from now on belongs to this answer."""
         self.reply = reply
-        self._step.clear()
         self._step_ended = False
 
     def end(self) -> None:

@@ -1,56 +1,16 @@
-"""What a conversation asks of a voice; agent.voice has it, and is imported where one is needed.
-
-A conversation's session is renewed from time to time, and when the voice comes or goes: what
-belongs to one session is a SessionVoice, what lasts is the Voice.
-"""
+"""What a conversation asks of a voice; agent.voice has it, and is imported where one is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-from livekit.agents import AgentSession
+from typing import Protocol
 
 from agent.chat.reply_text import ReplyText
+from agent.chat.responder import Responder
 from agent.models.assistant import Assistant
-
-
-class SessionVoice(Protocol):
-    """Hearing and speaking of one AgentSession."""
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """For AgentSession."""
-        ...
-
-    def assistant(self, options: Mapping[str, Any]) -> Assistant:
-        """An Assistant, with these options of Assistant, that hears and speaks."""
-        ...
-
-    def attach(self, session: AgentSession[None]) -> None:
-        """Gives a session that is not started its ears, its voice and its text output."""
-        ...
-
-    def begin(self) -> None:
-        """An answer begins."""
-        ...
-
-    def end(self) -> None:
-        """All of an answer was said, or as much as could be; its text is complete, too."""
-        ...
-
-    async def aclose(self) -> None:
-        """Releases what the session had; to be called when that is closed."""
-        ...
 
 
 class Voice(Protocol):
     """Hearing and speaking of one room."""
-
-    @property
-    def is_listening(self) -> bool:
-        """Whether somebody is being listened to, which a fresh session would cut off."""
-        ...
 
     @property
     def track_sid(self) -> str | None:
@@ -70,9 +30,9 @@ class Voice(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Ends it; no session uses it any more."""
+        """Ends it; its last responder has been closed."""
         ...
 
-    def open_session(self, reply: ReplyText) -> SessionVoice:
-        """What one session needs."""
+    async def open_responder(self, assistant: Assistant, text: ReplyText) -> Responder:
+        """What answers aloud for a while, and hears; at most one at a time."""
         ...

@@ -39,14 +39,13 @@ class ModelView:
 
     async def show(self, context: llm.ChatContext) -> llm.ChatContext:
         """The context with what is in its files."""
-        messages = (item for item in context.items if isinstance(item, llm.ChatMessage))
-        if not any(attachments_of(message) for message in messages):
+        if not any(item.type == "message" and attachments_of(item) for item in context.items):
             return context
         budget = _Budget(self._max_characters, MAX_IMAGES, MAX_FILES)
         items: list[llm.ChatItem] = []
         for item in reversed(context.items):
-            attachments = attachments_of(item) if isinstance(item, llm.ChatMessage) else ()
-            if attachments and isinstance(item, llm.ChatMessage):
+            attachments = attachments_of(item) if item.type == "message" else ()
+            if attachments and item.type == "message":
                 parts = await self._parts(attachments, budget)
                 items.append(item.model_copy(update={"content": [*item.content, *parts]}))
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from livekit.agents import APIError, llm, utils
@@ -15,6 +15,7 @@ from livekit.agents.types import (
 )
 
 from agent.models.completion import CompletionReader
+from agent.models.context_messages import context_messages
 from agent.models.openai_client import OpenAIClient
 from agent.models.timeouts import Timeouts
 
@@ -60,6 +61,8 @@ class ChatLLM(llm.LLM[Any]):
         self._client = client
         self._model = model
         self._options = options
+        self._tools: list[llm.Tool] = []
+        self._described: list[dict[str, Any]] = []
 
     @property
     def model(self) -> str:
@@ -79,12 +82,15 @@ class ChatLLM(llm.LLM[Any]):
         tools: Sequence[llm.Tool] = (),
         *,
         silence: float | None = None,
+        on_finish: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
         """An answer of the model, as it comes; without the tasks and the records of `chat`.
 
         Args:
             silence: seconds without anything from the service, if shorter than the client's.
+            on_finish: told why the model stopped (`stop`, `length`, `tool_calls`,
+                `content_filter` …), for which livekit-agents' chunks have no field.
             options: fields of the request besides those that the LLM has.
 
         Raises:
@@ -92,22 +98,32 @@ class ChatLLM(llm.LLM[Any]):
         """
         body: dict[str, object] = {
             "model": self._model,
-            "messages": context.to_provider_format("openai")[0],
+            "messages": context_messages(context),
             **drop_unsupported_params(self._model, {**self._options, **options}, list(tools)),
         }
         if tools:
-            body["tools"] = llm.ToolContext(list(tools)).parse_function_tools("openai")
+            body["tools"] = self._describe(list(tools))
         reader = CompletionReader()
         said = False
         try:
             async with await self._client.complete(body, silence=silence) as stream:
                 async for event in stream:
+                    for choice in event.choices:
+                        if choice.finish_reason and on_finish is not None:
+                            on_finish(choice.finish_reason)
                     for chunk in reader.read(event):
                         said = said or chunk.has_response()
                         yield chunk
         except APIError as error:
             error.retryable = error.retryable and not said
             raise
+
+    def _describe(self, tools: list[llm.Tool]) -> list[dict[str, Any]]:
+        """Tools as the service is told of them; most often they are those of the answer before."""
+        if tools != self._tools:
+            self._described = llm.ToolContext(tools).parse_function_tools("openai")
+            self._tools = tools
+        return self._described
 
     def chat(
         self,
@@ -120,7 +136,7 @@ class ChatLLM(llm.LLM[Any]):
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> llm.LLMStream:
         """The same with livekit-agents' retries, metrics and traces."""
-        options: dict[str, object] = dict(extra_kwargs or {})
+        options: dict[str, Any] = dict(extra_kwargs or {})
         if utils.is_given(parallel_tool_calls):
             options["parallel_tool_calls"] = parallel_tool_calls
         if utils.is_given(tool_choice) and tools:
@@ -135,7 +151,7 @@ class _ChatStream(llm.LLMStream):
         context: llm.ChatContext,
         tools: list[llm.Tool],
         conn_options: APIConnectOptions,
-        options: dict[str, object],
+        options: dict[str, Any],
     ) -> None:
         super().__init__(model, chat_ctx=context, tools=tools, conn_options=conn_options)
         self._model = model

@@ -26,7 +26,23 @@ class OfferedTools(llm.Toolset):
 
     @property
     def tools(self) -> Sequence[llm.Tool | llm.Toolset]:
+        return self.function_tools
+
+    @property
+    def function_tools(self) -> list[llm.Tool]:
+        """What a request describes to the model."""
         return [made for _, made in self._made.values()]
+
+    async def call(self, name: str, arguments: Mapping[str, object]) -> str:
+        """Calls a tool that is offered; raises llm.ToolError with what the model may know."""
+        if self._call is None or name not in self._made:
+            offered = ", ".join(self._made) or "none"
+            raise llm.ToolError(f"Unknown function: {name} - available tools: {offered}")
+        tool, _ = self._made[name]
+        try:
+            return await self._call(tool, arguments)
+        except ToolError as error:
+            raise llm.ToolError(str(error)) from error
 
     def offer(self, tools: Iterable[Tool], call: CallTool) -> None:
         """Offers these tools from now on, and has them called that way."""
@@ -42,12 +58,7 @@ class OfferedTools(llm.Toolset):
 
     def _function_tool(self, tool: Tool) -> llm.Tool:
         async def call(raw_arguments: dict[str, object]) -> str:
-            if self._call is None:
-                raise llm.ToolError("No such tool")
-            try:
-                return await self._call(tool, raw_arguments)
-            except ToolError as error:
-                raise llm.ToolError(str(error)) from error
+            return await self.call(tool.name, raw_arguments)
 
         schema: dict[str, Any] = {
             "name": tool.name,

@@ -14,7 +14,6 @@ import msgspec
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from agent.models.event_stream import EventStreamDecoder, EventTooLargeError
-from agent.models.finish_reason import note_finish_reason
 from agent.models.openai_errors import (
     broken_answer,
     stream_error,
@@ -100,8 +99,8 @@ class CompletionStream:
     or one without `[DONE]` and finish reason), is malformed, or has an `error` event. Chunks that
     came before a failure are given first.
 
-    Text that has arrived together is given as one chunk: each chunk passes through a dozen tasks
-    of AgentSession on its way, which takes most of the time of a fast answer.
+    Text that has arrived together is given as one chunk: each chunk takes its way through the
+    worker, or through a dozen tasks of AgentSession, which is most of the time of a fast answer.
     """
 
     def __init__(
@@ -184,7 +183,6 @@ class CompletionStream:
         for choice in chunk.choices:
             if choice.finish_reason:
                 self._finished = True
-                note_finish_reason(choice.finish_reason)
         text = _only_text(chunk)
         waiting = _only_text(self._ready[-1]) if text and self._ready else None
         if text and waiting:

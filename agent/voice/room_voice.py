@@ -6,26 +6,23 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from livekit import rtc
-from livekit.agents import AgentSession
 from livekit.rtc.data_stream import StreamError
 
 from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
 from agent.chat.reply_text import ReplyText
+from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
-from agent.setting_types import VoiceText
 from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone
 from agent.voice.microphones import Microphones
-from agent.voice.speaking_assistant import SpeakingAssistant
+from agent.voice.spoken_responder import Manner, SpokenResponder
 from agent.voice.spoken_text import SpokenText
-from agent.voice.tolerant_stt import TolerantSTT
 
 logger = logging.getLogger(__name__)
 
@@ -46,21 +43,6 @@ class VoiceEvents:
     on_message: Callable[[IncomingMessage], None]
     on_failure: Callable[[str], None]
     sender: Callable[[str], Sender]
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a room is spoken in.
-
-    Attributes:
-        voice: the room's own, to speak with.
-        language: the room's own, that is spoken to the agent: a tag, or a name in English.
-        text: when the text of an answer goes out.
-    """
-
-    voice: str | None
-    language: str | None
-    text: VoiceText
 
 
 class RoomVoice:
@@ -84,10 +66,6 @@ class RoomVoice:
         self._transcripts: set[asyncio.Task[None]] = set()
 
     @property
-    def is_listening(self) -> bool:
-        return self._floor.taken
-
-    @property
     def track_sid(self) -> str | None:
         return self._loudspeaker.track_sid
 
@@ -96,18 +74,21 @@ class RoomVoice:
         await self._loudspeaker.open()
         self._microphones.open()
 
-    def open_session(self, reply: ReplyText) -> SessionParts:
-        """What one session hears and speaks with."""
+    async def open_responder(self, assistant: Assistant, text: ReplyText) -> SpokenResponder:
+        """A session that hears what the room's microphones do, and speaks on its track."""
         goes_on, self._has_had_session = self._has_had_session, True
-        return SessionParts(
+        responder = SpokenResponder(
+            assistant,
             self._speech,
             self._floor,
-            SpokenText(reply, self._loudspeaker.output(), in_step=self._manner.text == "synced"),
+            SpokenText(text, self._loudspeaker.output(), in_step=self._manner.text == "synced"),
             manner=self._manner,
             echo_is_known=goes_on,
             on_turn=self._on_turn,
             on_failure=self._events.on_failure,
         )
+        await responder.start()
+        return responder
 
     def listen_to(self, identity: str | None) -> None:
         """Listens to one person only; None: to whoever speaks."""
@@ -118,7 +99,7 @@ class RoomVoice:
         await self._floor.until_free()
 
     async def aclose(self) -> None:
-        """Stops listening and takes the track back; no session uses the voice any more."""
+        """Stops listening and takes the track back; its last responder has been closed."""
         await self._microphones.aclose()
         self._floor.close()
         for task in self._transcripts:
@@ -161,59 +142,3 @@ class RoomVoice:
                 await writer.aclose()
         except (StreamError, TimeoutError) as error:
             logger.warning("a transcript could not be sent: %s", error)
-
-
-class SessionParts:
-    """Hearing and speaking of one AgentSession; see agent.chat.voice.SessionVoice."""
-
-    def __init__(
-        self,
-        speech: SpeechService,
-        floor: Floor,
-        text: SpokenText,
-        *,
-        manner: Manner,
-        echo_is_known: bool,
-        on_turn: Callable[[str], None],
-        on_failure: Callable[[str], None],
-    ) -> None:
-        """`echo_is_known`: clients have heard the track before, and cancel its echo."""
-        self._floor = floor
-        self._text = text
-        self._on_turn = on_turn
-        self._on_failure = on_failure
-        self._tts = speech.open_tts(manner.voice)
-        self.options: dict[str, Any] = {
-            "vad": speech.open_vad(),
-            "stt": TolerantSTT(speech.open_stt(manner.language), floor, lambda: on_failure("stt")),
-            "tts": self._tts,
-            "turn_handling": speech.turn_handling(),
-            # A session is closed while nobody is listened to, or when the room is left.
-            "session_close_transcript_timeout": 0.0,
-        }
-        if echo_is_known:
-            self.options["aec_warmup_duration"] = None
-
-    def assistant(self, options: Mapping[str, Any]) -> SpeakingAssistant:
-        return SpeakingAssistant(
-            on_turn=self._on_turn, on_voice_failure=self._on_voice_failure, **options
-        )
-
-    def attach(self, session: AgentSession[None]) -> None:
-        session.input.audio = self._floor
-        session.output.audio = self._text.audio
-        session.output.transcription = self._text
-
-    def begin(self) -> None:
-        self._text.begin()
-
-    def end(self) -> None:
-        self._text.catch_up()
-
-    async def aclose(self) -> None:
-        await self._text.aclose()
-        await self._tts.aclose()
-
-    def _on_voice_failure(self) -> None:
-        self._text.catch_up()
-        self._on_failure("tts")

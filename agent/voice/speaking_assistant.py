@@ -1,21 +1,23 @@
-"""The Assistant of a session that hears and speaks."""
+"""SpeakingAssistant: the Agent of a session that hears and speaks."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, Callable
-from typing import Any
+from contextlib import aclosing
 
 from livekit import rtc
-from livekit.agents import Agent, APIError, ModelSettings, StopResponse, llm
+from livekit.agents import Agent, APIError, ModelSettings, StopResponse, llm, utils
 
 from agent.models.assistant import Assistant
 
 logger = logging.getLogger(__name__)
 
 
-class SpeakingAssistant(Assistant):
-    """Hands on what it hears, and survives its voice.
+class SpeakingAssistant(Agent):
+    """Answers as an Assistant, hands on what it hears, and survives its voice.
+
+    `finish_reason` is the model's own for what it was asked last, once that has ended.
 
     A spoken turn is not answered by the session itself: it takes its place among the messages of
     the room, and is answered as they are.
@@ -23,12 +25,16 @@ class SpeakingAssistant(Assistant):
 
     def __init__(
         self,
+        assistant: Assistant,
         *,
         on_turn: Callable[[str], None],
         on_voice_failure: Callable[[], None],
-        **options: Any,  # noqa: ANN401 - Assistant's own
     ) -> None:
-        super().__init__(**options)
+        super().__init__(
+            instructions=assistant.instructions, llm=assistant.model.model, tools=[assistant.tools]
+        )
+        self.finish_reason: str | None = None
+        self._model = assistant.model
         self._on_turn = on_turn
         self._on_voice_failure = on_voice_failure
 
@@ -38,6 +44,22 @@ class SpeakingAssistant(Assistant):
         """Called by the session when somebody has finished; never lets it answer by itself."""
         self._on_turn(new_message.text_content or "")
         raise StopResponse
+
+    async def llm_node(
+        self,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool],
+        model_settings: ModelSettings,
+    ) -> AsyncIterable[llm.ChatChunk]:
+        """Asks the model itself: the session's own retries would wait out a silent model several
+        times over, and its node has three tasks read each answer, for metrics and traces."""
+        choice = model_settings.tool_choice
+        options = {"tool_choice": choice} if tools and utils.is_given(choice) else {}
+        self.finish_reason = None
+        asked = self._model.ask(chat_ctx, tools, on_finish=self._on_finish, **options)
+        async with aclosing(asked) as answer:
+            async for chunk in answer:
+                yield chunk
 
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
@@ -54,3 +76,6 @@ class SpeakingAssistant(Assistant):
             self._on_voice_failure()
             async for _ in text:
                 pass
+
+    def _on_finish(self, reason: str) -> None:
+        self.finish_reason = reason

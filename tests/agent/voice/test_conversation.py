@@ -86,7 +86,7 @@ async def test_who_speaks_interrupts_the_agent_and_only_what_was_heard_is_kept(
 async def test_a_renewed_session_can_be_interrupted_from_its_first_word(
     meet: Meet, model: DemoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.chat.conversation.RENEW_AFTER", 1)
+    monkeypatch.setattr("agent.voice.spoken_responder.RENEW_AFTER", 1)
     model.script(Reply(text="Yes."), Reply(text=STORY), Reply(text=FINE))
     alice = await meet("alice")
     await alice.microphone.say("what is the weather in Paris")

@@ -1,0 +1,110 @@
+"""Responder: what makes the answers of a conversation, in writing or aloud.
+
+In writing it is a ToolLoop; agent.voice has the other one, an AgentSession that hears and speaks,
+and is imported where one is needed. Docs: docs/adr/0021-answers-in-writing.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from livekit.agents import llm
+
+from agent.chat.reply_text import ReplyText
+from agent.models.assistant import Assistant
+from agent.models.tool_loop import ToolLoop
+
+
+class Response(Protocol):
+    """One answer that is being made."""
+
+    @property
+    def said(self) -> Sequence[llm.ChatItem]:
+        """What the model is to remember of it: what it said and did."""
+        ...
+
+    @property
+    def heard(self) -> str | None:
+        """Of an answer that is spoken: what has been said by now. None: it is in writing."""
+        ...
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The model's own, once it has ended."""
+        ...
+
+    @property
+    def interrupted(self) -> bool: ...
+
+    def interrupt(self) -> None:
+        """Ends it, unless it ends by itself in this moment."""
+        ...
+
+    async def done(self) -> BaseException | None:
+        """Returns at its end; what went wrong, if anything did."""
+        ...
+
+
+class Responder(Protocol):
+    """Makes one answer after the other."""
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the conversation is to go on with a fresh one."""
+        ...
+
+    async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> Response:
+        """Begins to answer a message."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class TextResponder:
+    """Answers in writing; has nothing of its own that would have to be closed."""
+
+    is_worn = False
+
+    def __init__(self, assistant: Assistant, text: ReplyText) -> None:
+        self._assistant = assistant
+        self._text = text
+
+    async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> Response:
+        self._text.open()
+        return _TextResponse(ToolLoop(self._assistant, self._text), [*before.items, message])
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _TextResponse:
+    heard = None
+
+    def __init__(self, loop: ToolLoop, items: list[llm.ChatItem]) -> None:
+        self._loop = loop
+        self._task = asyncio.create_task(loop.run(items), name="response")
+
+    @property
+    def said(self) -> Sequence[llm.ChatItem]:
+        return self._loop.said
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self._loop.finish_reason
+
+    @property
+    def interrupted(self) -> bool:
+        return self._task.cancelled()
+
+    def interrupt(self) -> None:
+        self._task.cancel()
+
+    async def done(self) -> BaseException | None:
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        return None if self._task.cancelled() else self._task.exception()

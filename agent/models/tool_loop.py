@@ -1,0 +1,168 @@
+"""ToolLoop: asks the model, calls the tools it wants, and asks again, until it has answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from livekit.agents import llm, utils
+from livekit.agents.llm.utils import parse_function_arguments
+
+from agent.models.assistant import Assistant
+
+logger = logging.getLogger(__name__)
+
+MAX_TOOL_STEPS = 4
+"""Steps of one answer in which tools may be called; the next one has to do without. As many as an
+AgentSession has by default."""
+
+
+class Text(Protocol):
+    """Takes what the model says."""
+
+    def push(self, text: str) -> None:
+        """The next piece; never waits."""
+
+    def flush(self) -> None:
+        """A step has no more text."""
+
+
+class ToolLoop:
+    """Makes one answer in writing, in as many steps as it takes.
+
+    Attributes:
+        finish_reason: the model's own for its last step, once that has ended.
+        said: what the model has said and done so far, in order. What it was saying when it failed
+            or was interrupted is in it, as `interrupted`; a call only with its result.
+    """
+
+    def __init__(self, assistant: Assistant, text: Text) -> None:
+        self.said: list[llm.ChatItem] = []
+        self.finish_reason: str | None = None
+        self._assistant = assistant
+        self._text = text
+
+    async def run(self, items: Iterable[llm.ChatItem]) -> None:
+        """Answers the last one of these items of a conversation.
+
+        To be cancelled where the answer is not wanted any more: calls under way are, too.
+
+        Raises:
+            APIError: the model cannot be used, or stopped in the middle.
+        """
+        instructions = llm.ChatMessage(role="system", content=[self._assistant.instructions])
+        before = [instructions, *items]
+        for step in range(MAX_TOOL_STEPS + 1):
+            options = {"tool_choice": "none"} if step == MAX_TOOL_STEPS else {}
+            calls = await self._ask(llm.ChatContext([*before, *self.said]), options)
+            if calls and options:
+                logger.warning("the model calls tools where it was told not to")
+            if not calls or options:
+                return
+            await self._call_all(calls)
+
+    async def _ask(
+        self, context: llm.ChatContext, options: dict[str, Any]
+    ) -> Sequence[llm.FunctionCall]:
+        """One step: hands on what the model says, and returns what it wants called."""
+        tools = self._assistant.tools.function_tools
+        step = utils.shortuuid("item_")
+        texts: list[str] = []
+        calls: list[llm.FunctionCall] = []
+        extra: dict[str, Any] = {}
+        whole = False
+        self.finish_reason = None
+        asked = self._assistant.model.ask(
+            context, tools, on_finish=self._on_finish, **(options if tools else {})
+        )
+        try:
+            async with aclosing(asked) as answer:
+                async for chunk in answer:
+                    if (delta := chunk.delta) is None:
+                        continue
+                    if delta.content:
+                        texts.append(delta.content)
+                        self._text.push(delta.content)
+                    for call in delta.tool_calls:
+                        calls.append(_function_call(call, f"{step}/fnc_{len(calls)}"))
+                    extra |= delta.extra or {}
+            whole = True
+        finally:
+            if texts:
+                message = llm.ChatMessage(
+                    id=step,
+                    role="assistant",
+                    content=["".join(texts)],
+                    interrupted=not whole,
+                    extra=extra,
+                )
+                self.said.append(message)
+        self._text.flush()
+        return calls
+
+    def _on_finish(self, reason: str) -> None:
+        self.finish_reason = reason
+
+    async def _call_all(self, calls: Sequence[llm.FunctionCall]) -> None:
+        """Calls tools side by side; what has been done is kept, also if the rest is given up."""
+        tasks = [asyncio.create_task(self._call(call)) for call in calls]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            done = [
+                (call, task.result())
+                for call, task in zip(calls, tasks, strict=True)
+                if not task.cancelled()
+            ]
+            self.said += [call for call, _ in done]
+            self.said += [result for _, result in done]
+
+    async def _call(self, call: llm.FunctionCall) -> llm.FunctionCallOutput:
+        """The result of a call, which may be that it failed."""
+        try:
+            arguments = _arguments(call)
+            output = await self._assistant.tools.call(call.name, arguments)
+        except llm.ToolError as error:
+            return _result(call, error.message, is_error=True)
+        except Exception:
+            # The boundary of one tool: the model is told, and nothing of the cause.
+            logger.exception("a tool broke down: %s", call.name)
+            return _result(call, "An internal error occurred", is_error=True)
+        return _result(call, output)
+
+
+def _function_call(call: llm.FunctionToolCall, item_id: str) -> llm.FunctionCall:
+    """A call as a context has it; those of one step are known by the beginning of their ids
+    (livekit-agents, llm/_provider_format/utils.py)."""
+    return llm.FunctionCall(
+        id=item_id,
+        call_id=call.call_id,
+        name=call.name,
+        arguments=call.arguments,
+        extra=call.extra or {},
+    )
+
+
+def _arguments(call: llm.FunctionCall) -> dict[str, Any]:
+    """The arguments, repaired if need be, also in the call; raises ToolError."""
+    try:
+        arguments = parse_function_arguments(call.arguments or "{}")
+    except ValueError as error:
+        raise llm.ToolError(f"Error parsing arguments for `{call.name}`: {error}") from error
+    call.arguments = json.dumps(arguments)
+    return arguments
+
+
+def _result(
+    call: llm.FunctionCall, output: str, *, is_error: bool = False
+) -> llm.FunctionCallOutput:
+    return llm.FunctionCallOutput(
+        name=call.name, call_id=call.call_id, output=output, is_error=is_error
+    )
