@@ -21,7 +21,7 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry import loop_monitor
 from livekit.agents.telemetry.loop_monitor import LoopMonitorThresholds
 
-from agent import native_events, native_log
+from agent import job_pool, native_events, native_log
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -114,6 +114,7 @@ class RoomHost:
         # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
         os.environ.setdefault(LOOP_BLOCK, "0")
         native_log.keep_native()
+        job_pool.install()
         _quiet_the_framework(log_content=self._settings.log_content)
         settings = self._settings
         secret = settings.livekit_api_secret
