@@ -27,8 +27,9 @@ class Plan:
     Attributes:
         quiet_rooms: rooms, one after the other, with `chats` short answers each.
         history: messages in a conversation before answers with history are measured.
-        repeats: of answers with history, and of long ones.
+        repeats: of answers with history.
         long: tokens of a long answer.
+        long_repeats: of these.
         pings: RPC calls.
         rooms: at once.
         answers: in each of them, with `tokens` each, at 20 a second.
@@ -37,11 +38,12 @@ class Plan:
 
     rounds: int = 3
     quiet_rooms: int = 3
-    chats: int = 8
+    chats: int = 12
     history: int = 130
-    repeats: int = 6
+    repeats: int = 16
     long: int = 500
-    pings: int = 200
+    long_repeats: int = 6
+    pings: int = 400
     rooms: int = 20
     answers: int = 2
     tokens: int = 40
@@ -53,7 +55,16 @@ class Plan:
 
 
 QUICK = Plan(
-    rounds=1, quiet_rooms=2, chats=4, repeats=3, pings=50, rooms=6, answers=1, tokens=30, burst=100
+    rounds=1,
+    quiet_rooms=2,
+    chats=4,
+    repeats=3,
+    long_repeats=3,
+    pings=50,
+    rooms=6,
+    answers=1,
+    tokens=30,
+    burst=100,
 )
 """For `make bench-quick`: the same, less often and with fewer rooms."""
 
@@ -123,7 +134,7 @@ async def _history(stage: Stage, plan: Plan, room: str, figures: dict[Key, float
 
 
 async def _long(stage: Stage, plan: Plan, room: str, figures: dict[Key, float]) -> None:
-    answers = [await stage.clients.ask(room, plan.long, 0) for _ in range(plan.repeats)]
+    answers = [await stage.clients.ask(room, plan.long, 0) for _ in range(plan.long_repeats)]
     figures[Key.LONG] = percentile([answer.whole for answer in answers], 50)
 
 
