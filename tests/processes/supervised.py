@@ -43,8 +43,8 @@ def steady(report: Report) -> bool:
     told = [signal.SIGTERM, signal.SIGUSR1]
     signal.pthread_sigmask(signal.SIG_BLOCK, told)
     report.rooms = 3
-    say("started")
     report.registered = True
+    say("started")
     memory: list[bytes] = []
     while signal.sigwait(told) == signal.SIGUSR1:
         memory.append(b"x" * 300 * 2**20)
