@@ -293,7 +293,11 @@ class DurableHistory:
     async def _write_batch(self) -> None:
         writing = self._writing = self._backlog.take(BATCH)
         try:
-            outcomes = await _outcomes(writing)
+            # Together: the store writes in the order of the calls, and shares its transactions.
+            outcomes = cast(
+                "list[object]",
+                await asyncio.gather(*(write.run() for write in writing), return_exceptions=True),
+            )
         except asyncio.CancelledError:
             self._backlog.put_back(writing)
             raise
@@ -326,19 +330,3 @@ class DurableHistory:
                 await self._closing.wait()
         except TimeoutError:
             return
-
-
-async def _outcomes(writing: list[Write]) -> list[object]:
-    """What each write returns or raises."""
-    if len(writing) == 1:
-        # By far the most frequent, and without a task of its own.
-        try:
-            return [await writing[0].run()]
-        except Exception as error:
-            # As gather does it; whoever wrote is told.
-            return [error]
-    # Together: the store writes in the order of the calls, and shares its transactions.
-    return cast(
-        "list[object]",
-        await asyncio.gather(*(write.run() for write in writing), return_exceptions=True),
-    )
