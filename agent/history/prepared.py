@@ -30,11 +30,10 @@ class _Compiled:
     given: Mapping[str, Any]
 
     def values(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        given = self.given
+        merged = {**self.given, **values}
         return tuple(
-            value if convert is None else convert(value)
+            merged[name] if convert is None else convert(merged[name])
             for name, convert in self.parameters
-            for value in (values[name] if name in values else given[name],)
         )
 
 

@@ -14,10 +14,7 @@ import msgspec
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
 from agent.models.event_stream import EventStreamDecoder, EventTooLargeError
-from agent.models.openai_errors import (
-    broken_answer,
-    stream_error,
-)
+from agent.models.openai_errors import broken_answer, stream_error
 from agent.models.timeouts import Timeouts
 
 _LINGER_SECONDS = 0.05
