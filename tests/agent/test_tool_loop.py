@@ -205,3 +205,61 @@ async def test_a_tool_that_breaks_down_is_an_error_of_which_the_model_has_no_det
         each[:3] for each in remembered(loop.said)
     ]
     assert "a tool broke down: tellTime" in caplog.text
+
+
+async def finish_reason(client: OpenAIClient, tools: Toolbox, text: str) -> str | None:
+    loop = loop_of(client, tools)
+    try:
+        await loop.run([llm.ChatMessage(role="user", content=[text])])
+    except APIError:
+        assert loop.said
+    return loop.finish_reason
+
+
+async def test_each_answer_has_its_own_finish_reason(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox
+) -> None:
+    model.when("short", Reply(text="as much as", finish_reason="length"))
+    model.when("filtered", Reply(text="no", finish_reason="content_filter"))
+
+    texts = ["hello", "be short", "hello", "be filtered"]
+    reasons = [await finish_reason(client, tools, text) for text in texts]
+
+    assert reasons == ["stop", "length", "stop", "content_filter"]
+
+
+async def test_after_tool_calls_the_finish_reason_is_that_of_the_last_request(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox
+) -> None:
+    model.script(
+        Reply(tool_calls=[tool_call("tellTime", PARIS)]),
+        Reply(text="cut here", finish_reason="length"),
+    )
+
+    assert await finish_reason(client, tools, "act") == "length"
+    assert model.requests.total == 2
+
+
+async def test_answers_at_the_same_time_on_one_client_keep_their_finish_reasons_apart(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox
+) -> None:
+    together = asyncio.Event()
+    model.when("long", Reply(text="one two", pause=together, after=1))
+    model.when("short", Reply(text="one two", pause=together, after=1, finish_reason="length"))
+    questions = ["long", "short"] * 5
+
+    answers = [
+        asyncio.create_task(finish_reason(client, tools, question)) for question in questions
+    ]
+    await model.requests.reach(len(questions))
+    together.set()
+
+    assert await asyncio.gather(*answers) == ["stop", "length"] * 5
+
+
+async def test_a_failed_answer_has_no_finish_reason(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox
+) -> None:
+    model.script(Reply(text="one two", fault=Fault.CUT, after=1))
+
+    assert await finish_reason(client, tools, "hello") is None

@@ -13,6 +13,7 @@ from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.durable_history import DurableHistory
 from agent.history.history import History
+from agent.history.migrate import migrate
 from agent.history.sql_history import SqlHistory
 from tests.postgres import PostgresServer
 
@@ -51,6 +52,15 @@ async def history(new_history: NewHistory) -> History:
     history = new_history()
     await history.migrate()
     return history
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncGenerator[Database]:
+    """One on SQLite whose tables are there."""
+    database = Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db"))
+    await migrate(database)
+    yield database
+    await database.aclose()
 
 
 @pytest.fixture

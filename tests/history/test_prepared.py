@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from agent.history.database import Database
-from agent.history.database_url import DatabaseUrl
 from agent.history.errors import UnavailableError
-from agent.history.migrate import migrate
 from agent.history.prepared import Prepared
 from agent.history.schema import threads
 from agent.history.sql_insert import typed
@@ -24,14 +19,6 @@ ADD = Prepared(
     )
 )
 SECRET = "what somebody wrote"  # noqa: S105 - a text, not a password
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    database = Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db"))
-    await migrate(database)
-    yield database
-    await database.aclose()
 
 
 def rooms(connection: Connection) -> list[str]:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
 from agent.history import sql_reads, sql_turns
 from agent.history.database import Database
-from agent.history.database_url import DatabaseUrl
 from agent.history.message import Attachment
-from agent.history.migrate import migrate
 from agent.history.prepared import sqlite_driver
 from tests.history.turns import ROOM, answer_to, asked, ended
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    database = Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db"))
-    await migrate(database)
-    yield database
-    await database.aclose()
 
 
 def statements(connection: Connection, work: Callable[[Connection], object]) -> list[str]:
