@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agent.processes import json_log, new_worker
+from agent.processes import deferred_packages, json_log, new_worker
 from agent.processes.handover import hand_over
 from agent.processes.place import Place
 from agent.processes.supervisor import Supervisor
@@ -73,6 +73,7 @@ def load() -> None:
     """Imports what a worker needs."""
     # What is imported stays: looking for garbage among it takes a fifth of the time.
     gc.disable()
+    deferred_packages.install()
     for module in SHARED:
         importlib.import_module(module)
     gc.enable()

@@ -8,9 +8,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from livekit.agents.__main__ import main as livekit_agents
-
 import agent
+from agent.processes import deferred_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +36,9 @@ def run_worker(
     """
     # A native abort takes the process with it: the log then says at least where each thread was.
     faulthandler.enable()
+
+    deferred_packages.install()
+    from livekit.agents.__main__ import main as livekit_agents  # noqa: PLC0415 - only now
 
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
 

@@ -1,0 +1,94 @@
+"""Packages that livekit-agents imports and a worker that only writes never uses.
+
+They are imported in name, with what they are to be imported from, and run when something in them is
+asked for. The standard library's LazyLoader does not serve: it runs a package as soon as one of its
+submodules is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PACKAGES: Final = (
+    # Names for what is in their modules: 370 of them, for requests that nobody makes.
+    "openai.types",
+    "openai.types.responses",
+    # FFmpeg, for sound that comes encoded.
+    "av",
+    "av.container",
+)
+"""Those whose own import does nothing that others rely on."""
+
+
+def install() -> None:
+    """Has these packages wait, in this process and its forks; to be called before they are
+    imported, and without effect after."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+_lock: Final = RLock()
+_under_way: Final[set[str]] = set()
+
+
+class DeferredPackage(ModuleType):
+    """A package that has not run yet."""
+
+    def __getattr__(self, name: str) -> object:
+        # What modules may have or not, Python asks them for by itself.
+        if not name.startswith("__") or name == "__all__":
+            _run(self)
+        return ModuleType.__getattribute__(self, name)
+
+
+def _run(package: DeferredPackage) -> None:
+    """Once; another thread that needs it as well waits, and what it imports finds it unfinished, as
+    any that is being imported."""
+    with _lock:
+        spec = package.__spec__
+        if spec is None or spec.loader is None or spec.name in _under_way:
+            return
+        if type(package) is DeferredPackage:
+            _under_way.add(spec.name)
+            try:
+                spec.loader.exec_module(package)
+            finally:
+                _under_way.discard(spec.name)
+            _set_class(package, ModuleType)
+
+
+def _set_class(module: ModuleType, cls: type[ModuleType]) -> None:
+    module.__class__ = cls
+
+
+class _DeferringLoader(Loader):
+    """Stands in for a loader until its module is there."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        _set_class(module, DeferredPackage)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in PACKAGES:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _DeferringLoader(spec.loader)
+        return spec
