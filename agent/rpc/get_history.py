@@ -1,5 +1,7 @@
 """getHistory: what was said, page by page, as an RPC method."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Annotated

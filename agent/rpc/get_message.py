@@ -1,5 +1,7 @@
 """getMessage: one message, and in parts what is too long for a page of the history."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 

@@ -1,5 +1,7 @@
 """editMessage, deleteMessage and sendFeedback: what people do about messages."""
 
+from __future__ import annotations
+
 from typing import Annotated, Literal
 
 from pydantic import Field

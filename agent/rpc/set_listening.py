@@ -1,5 +1,7 @@
 """setListening: to whom the agent listens, as an RPC method."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Annotated
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from livekit import api, rtc
 from livekit.agents import JobRequest
 from livekit.rtc.participant import RpcHandler
+from pydantic import BaseModel
 
 from agent.hosting import RoomHost
 from devserver.model import DemoModel, Reply
@@ -16,6 +18,7 @@ from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
+from tools import signature
 
 
 async def test_automatic_dispatch_without_a_name(
@@ -27,6 +30,28 @@ async def test_automatic_dispatch_without_a_name(
     await client.until_ready()
     assert (await client.ask("hello")).finish_reason == "stop"
     await client.room.disconnect()
+
+
+async def test_further_rooms_share_what_their_methods_take(
+    start_worker: StartWorker, enter: Enter, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of its parameters takes milliseconds and memory: once for each method."""
+    worker = await start_worker()
+    await enter("alice", worker=worker)
+    made: list[str] = []
+    create_model = signature.create_model
+
+    def create(name: str, **fields: Any) -> type[BaseModel]:
+        made.append(name)
+        return create_model(name, **fields)
+
+    monkeypatch.setattr(signature, "create_model", create)
+
+    second = await enter("bob", worker=worker, room=f"{room_name}-2")
+
+    assert second.agent is not None
+    assert "getHistory" in second.agent.attributes["agent.ready"]
+    assert made == []
 
 
 async def test_dispatch_by_api_with_a_name(
