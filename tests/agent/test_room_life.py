@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from livekit import api, rtc
@@ -41,9 +41,9 @@ async def test_further_rooms_share_what_their_methods_take(
     made: list[str] = []
     create_model = signature.create_model
 
-    def create(name: str, **fields: Any) -> type[BaseModel]:
+    def create(name: str, **fields: object) -> type[BaseModel]:
         made.append(name)
-        return create_model(name, **fields)
+        return create_model(name, **cast("dict[str, Any]", fields))
 
     monkeypatch.setattr(signature, "create_model", create)
 
