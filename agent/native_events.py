@@ -4,7 +4,8 @@ The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process
 waits for one: to each room and each call under way, waking each of them by a write to its loop's
 pipe. That is for a process with one room; with N busy ones the cost of each grows with N. Here an
 event wakes the loop once for all that came meanwhile, a room gets its own events only, and calls
-under way get no events of rooms and streams.
+under way get no events of rooms and streams. That a piece of text has been sent wakes nobody but
+who waits for that.
 
 All that leans on the SDK's private parts for this stands in this file. tests/agent/
 test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
@@ -13,6 +14,7 @@ test_native_events.py holds the SDK to it; where the SDK is another one, it is l
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 from collections import deque
@@ -20,8 +22,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from livekit.rtc._ffi_client import FfiClient, FfiQueue
-from livekit.rtc._proto.ffi_pb2 import FfiEvent
+from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
 from livekit.rtc._utils import Queue
+from livekit.rtc.data_stream import StreamError, TextStreamWriter
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -45,6 +48,46 @@ OF_ROOMS_AND_STREAMS: Final = frozenset(
 PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 """Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""
 
+OWN_NUMBERS: Final = 1 << 62
+"""Where the numbers of writes begin: the native library counts its own calls from 1."""
+
+
+class Write:
+    """A piece of text on its way to the server.
+
+    It is settled by a native thread, and awaited on the loop that began it, by one at most. Each
+    says first what it does and looks then at what the other has done, so that one of them sees it.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._settled = False
+        self._error = ""
+
+    async def settled(self) -> None:
+        """Returns when it has been sent. Raises StreamError if it could not be."""
+        if not self._settled:
+            self._waiter = self._loop.create_future()
+            if not self._settled:
+                await self._waiter
+        if self._error:
+            raise StreamError(self._error)
+
+    def settle(self, error: str) -> None:
+        """Notes how it ended: in an error, or "". Called by the native library's threads."""
+        self._error = error
+        self._settled = True
+        if self._waiter is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._wake)
+            except RuntimeError:
+                return  # The loop was closed by somebody who still waits on it.
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
 
 class EventRouter:
     """Takes the place of the SDK's FfiQueue, whose interface it has.
@@ -58,9 +101,16 @@ class EventRouter:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
+        self._numbers = itertools.count(OWN_NUMBERS)
+        self._writes: dict[int, Write] = {}
 
     def put(self, item: FfiEvent) -> None:
         """Called by the native library's threads."""
+        if item.WhichOneof("message") == "text_stream_writer_write":
+            written = item.text_stream_writer_write
+            if write := self._writes.pop(written.async_id, None):
+                write.settle(written.error.description)
+                return
         for each in list(self._loops.values()):
             each.put(item)
 
@@ -92,6 +142,24 @@ class EventRouter:
             subscriptions.add(queue, filter_fn)
             # In any case: others may have been the last ones, and gone, meanwhile.
             self._loops[loop] = subscriptions
+
+    def begin_write(self, stream: int, text: str) -> Write:
+        """Sends text on a stream, by its writer's handle, on which no other write may be under way.
+
+        Raises:
+            AssertionError: the native library does not know the stream (any more).
+        """
+        request, number = FfiRequest(), next(self._numbers)
+        request.text_stream_write.writer_handle = stream
+        request.text_stream_write.text = text
+        request.text_stream_write.request_async_id = number
+        write = self._writes[number] = Write()
+        try:
+            FfiClient.instance.request(request)
+        except BaseException:
+            self._writes.pop(number, None)
+            raise
+        return write
 
     def claim(self, room: rtc.Room) -> None:
         """Gives a connected room its own events only, until it disconnects. To be called on its
@@ -210,3 +278,19 @@ def claim(room: rtc.Room) -> None:
     queue: object = FfiClient.instance.queue
     if isinstance(queue, EventRouter):
         queue.claim(room)
+
+
+async def begin_write(writer: TextStreamWriter, text: str) -> Write | None:
+    """Sends text on an open stream, whose writer nobody else uses; what is returned tells when it
+    has been sent. If events are not routed, it has been when this returns, with nothing.
+
+    Raises:
+        StreamError: it could not be sent.
+        AssertionError: the native library does not know the stream (any more).
+    """
+    queue: object = FfiClient.instance.queue
+    handle = writer._writer_handle  # pyright: ignore[reportPrivateUsage]
+    if isinstance(queue, EventRouter) and handle is not None:
+        return queue.begin_write(handle, text)
+    await writer.write(text)
+    return None

@@ -92,9 +92,12 @@ class ReplyOutput(ABC):
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """What can be done before there is text: nothing, unless an output knows better."""
 
+    async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
+        """Returns when the former chunk has been sent; what comes until then goes with the next."""
+
     @abstractmethod
     async def write(self, text: str) -> None:
-        """Sends one chunk."""
+        """Sends one chunk, or begins to."""
 
     @abstractmethod
     async def close(self, ending: Ending) -> None:
@@ -114,9 +117,10 @@ class ReplyOutput(ABC):
                 if self._waiting:
                     if self.after is not None:
                         await self.after.begun.wait()
-                    text = "".join(self._waiting)
-                    self._waiting.clear()
                     async with asyncio.timeout(WRITE_TIMEOUT):
+                        await self.ready()
+                        text = "".join(self._waiting)
+                        self._waiting.clear()
                         await self.write(text)
                     self._tell_first()
                     await self._gather()
@@ -128,6 +132,7 @@ class ReplyOutput(ABC):
                 if self._waiting or self._ending is not None:
                     self._changed.set()
             async with asyncio.timeout(WRITE_TIMEOUT):
+                await self.ready()
                 await self.close(self._ending)
         except (StreamError, PublishDataError, TimeoutError, AssertionError) as error:
             # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it

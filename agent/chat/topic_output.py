@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from livekit import rtc
 from livekit.rtc.data_stream import TextStreamWriter
 
+from agent import native_events
 from agent.chat.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
 
 
@@ -37,12 +38,18 @@ class TopicOutput(ReplyOutput):
         self._attributes = attributes
         self._listeners = list(listeners)
         self._writer: TextStreamWriter | None = None
+        self._write: native_events.Write | None = None
 
     async def prepare(self) -> None:
         await self._opened()
 
+    async def ready(self) -> None:
+        if self._write is not None:
+            await self._write.settled()
+            self._write = None
+
     async def write(self, text: str) -> None:
-        await (await self._opened()).write(text)
+        self._write = await native_events.begin_write(await self._opened(), text)
 
     async def close(self, ending: Ending) -> None:
         writer = await self._opened()
