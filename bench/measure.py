@@ -1,21 +1,26 @@
-"""One peer measured once: quiet rooms first, then many at once."""
+"""One round of measurements: quiet rooms of all peers in turn, then many rooms of each."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.figures import Key, percentile
 from bench.programs import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from bench.client import Answer
     from bench.stage import Stage
 
 SHORT = (5, 0)
 """Tokens of a short answer, and the seconds between them; paced tokens have rows of their own."""
+AFTERWARDS = 0.05
+"""Seconds after an answer in which its worker does what is left to do; its CPU counts."""
+PINGS_A_TURN = 10
 PACE = 0.05
 """Seconds between tokens where many rooms are answered at once."""
 
@@ -69,83 +74,117 @@ QUICK = Plan(
 """For `make bench-quick`: the same, less often and with fewer rooms."""
 
 
-async def measure(stage: Stage, plan: Plan) -> dict[Key, float]:
-    """All figures of one peer; those that it cannot have are left out."""
-    figures: dict[Key, float] = {Key.START: stage.registered}
-    await stage.worker.settle()
-    figures[Key.IDLE_MEMORY] = stage.worker.memory()
-    rooms, joins, first = await _quiet(stage, plan, figures)
-    await _history(stage, plan, rooms[0], figures)
-    await _long(stage, plan, rooms[1], figures)
-    if stage.peer.has_rpc:
-        pings = await stage.clients.ping(rooms[1], plan.pings)
-        figures[Key.RPC_P50] = percentile(pings, 50)
-        figures[Key.RPC_P99] = percentile(pings, 99)
-    half = await _fill(stage, plan.rooms // 2, rooms, joins, first)
-    full = await _fill(stage, plan.rooms, rooms, joins, first)
-    figures[Key.ROOM_MEMORY] = (full - half) / (plan.rooms - plan.rooms // 2)
-    figures[Key.HELD_MEMORY] = full
-    figures[Key.JOIN] = percentile(joins, 50)
-    figures[Key.FIRST_ANSWER] = percentile([answer.overhead for answer in first], 50)
-    await _paced(stage, plan, rooms, figures)
-    await _burst(stage, plan, rooms, figures)
-    if not stage.peer.workers:
-        for key in (Key.START, Key.JOIN, Key.IDLE_MEMORY, Key.ROOM_MEMORY, Key.HELD_MEMORY):
-            del figures[key]
-    return figures
+@dataclass
+class Trial:
+    """A peer at work, and what has been measured of it so far."""
+
+    stage: Stage
+    figures: dict[Key, float] = field(default_factory=dict[Key, float])
+    rooms: list[str] = field(default_factory=list[str])
+    joins: list[float] = field(default_factory=list[float])
+    first: list[Answer] = field(default_factory=list["Answer"])
+
+    async def begin(self, plan: Plan) -> None:
+        """What it takes to be there, and the first rooms."""
+        self.figures[Key.START] = self.stage.registered
+        await self.stage.worker.settle()
+        self.figures[Key.IDLE_MEMORY] = self.stage.worker.memory()
+        for _ in range(plan.quiet_rooms):
+            await self._join()
+        await self.stage.worker.settle()
+
+    async def crowd(self, plan: Plan) -> None:
+        """Many rooms, and all of them answered at once."""
+        half = await self._fill(plan.rooms // 2)
+        full = await self._fill(plan.rooms)
+        self.figures[Key.ROOM_MEMORY] = (full - half) / (plan.rooms - plan.rooms // 2)
+        self.figures[Key.HELD_MEMORY] = full
+        self.figures[Key.JOIN] = percentile(self.joins, 50)
+        overheads = [answer.overhead for answer in self.first]
+        self.figures[Key.FIRST_ANSWER] = percentile(overheads, 50)
+        await _paced(self.stage, plan, self.rooms, self.figures)
+        await _burst(self.stage, plan, self.rooms, self.figures)
+        if not self.stage.peer.workers:
+            for key in (Key.START, Key.JOIN, Key.IDLE_MEMORY, Key.ROOM_MEMORY, Key.HELD_MEMORY):
+                del self.figures[key]
+
+    async def _fill(self, count: int) -> float:
+        """Joins rooms until there are so many; returns the memory that is needed then."""
+        while len(self.rooms) < count:
+            await self._join()
+        await self.stage.worker.settle()
+        return self.stage.worker.memory()
+
+    async def _join(self) -> None:
+        """One more room, with one answer in it."""
+        room = self.stage.new_room()
+        took = await self.stage.join(room)
+        if took is None:
+            raise BenchError(f"{self.stage.peer.name} did not join {room}")
+        self.rooms.append(room)
+        self.joins.append(took)
+        self.first.append(await self.stage.clients.ask(room, *SHORT))
 
 
-async def _join(stage: Stage, rooms: list[str], joins: list[float], first: list[Answer]) -> None:
-    """One more room, with one answer in it."""
-    room = stage.new_room()
-    took = await stage.join(room)
-    if took is None:
-        raise BenchError(f"{stage.peer.name} did not join {room}")
-    rooms.append(room)
-    joins.append(took)
-    first.append(await stage.clients.ask(room, *SHORT))
+async def in_turns(trials: Sequence[Trial], plan: Plan) -> None:
+    """Measures what is quickly done in quiet rooms: the peers take turns, another one first each
+    time, so that all of them have had the same machine."""
+    await _chats(trials, plan)
+    for trial in trials:
+        room, said = trial.rooms[0], 2 * (1 + plan.chats)
+        while said < plan.history:
+            await trial.stage.clients.ask(room, 1, 0)
+            said += 2
+    answers = await _asked(trials, plan.repeats, 0, SHORT)
+    for trial, overheads in zip(trials, answers, strict=True):
+        trial.figures[Key.HISTORY] = percentile([answer.overhead for answer in overheads], 50)
+    answers = await _asked(trials, plan.long_repeats, 1, (plan.long, 0))
+    for trial, wholes in zip(trials, answers, strict=True):
+        trial.figures[Key.LONG] = percentile([answer.whole for answer in wholes], 50)
+    await _pings([trial for trial in trials if trial.stage.peer.has_rpc], plan)
 
 
-async def _quiet(
-    stage: Stage, plan: Plan, figures: dict[Key, float]
-) -> tuple[list[str], list[float], list[Answer]]:
-    rooms: list[str] = []
-    joins: list[float] = []
-    first: list[Answer] = []
-    for _ in range(plan.quiet_rooms):
-        await _join(stage, rooms, joins, first)
-    await stage.worker.settle()
-    answers: list[Answer] = []
-    used = stage.worker.cpu()
-    for _ in range(plan.chats):
-        answers += [await stage.clients.ask(room, *SHORT) for room in rooms]
-    figures[Key.CHAT_CPU] = (stage.worker.cpu() - used) / len(answers) * 1000
-    figures[Key.SHORT] = percentile([answer.overhead for answer in answers], 50)
-    return rooms, joins, first
+async def _chats(trials: Sequence[Trial], plan: Plan) -> None:
+    overheads: list[list[float]] = [[] for _ in trials]
+    used = [0.0 for _ in trials]
+    for index in _turns(len(trials), plan.chats):
+        trial, worker = trials[index], trials[index].stage.worker
+        before = worker.cpu()
+        for room in trial.rooms:
+            answer = await trial.stage.clients.ask(room, *SHORT)
+            overheads[index].append(answer.overhead)
+        await asyncio.sleep(AFTERWARDS)
+        used[index] += worker.cpu() - before
+    for trial, theirs, seconds in zip(trials, overheads, used, strict=True):
+        trial.figures[Key.SHORT] = percentile(theirs, 50)
+        trial.figures[Key.CHAT_CPU] = seconds / len(theirs) * 1000
 
 
-async def _history(stage: Stage, plan: Plan, room: str, figures: dict[Key, float]) -> None:
-    said = 2 * (1 + plan.chats)
-    while said < plan.history:
-        await stage.clients.ask(room, 1, 0)
-        said += 2
-    answers = [await stage.clients.ask(room, *SHORT) for _ in range(plan.repeats)]
-    figures[Key.HISTORY] = percentile([answer.overhead for answer in answers], 50)
+async def _asked(
+    trials: Sequence[Trial], times: int, room: int, question: tuple[int, float]
+) -> list[list[Answer]]:
+    """Answers of each, to a question in one of their rooms."""
+    answers: list[list[Answer]] = [[] for _ in trials]
+    for index in _turns(len(trials), times):
+        trial = trials[index]
+        answers[index].append(await trial.stage.clients.ask(trial.rooms[room], *question))
+    return answers
 
 
-async def _long(stage: Stage, plan: Plan, room: str, figures: dict[Key, float]) -> None:
-    answers = [await stage.clients.ask(room, plan.long, 0) for _ in range(plan.long_repeats)]
-    figures[Key.LONG] = percentile([answer.whole for answer in answers], 50)
+async def _pings(trials: Sequence[Trial], plan: Plan) -> None:
+    pings: list[list[float]] = [[] for _ in trials]
+    for index in _turns(len(trials), plan.pings // PINGS_A_TURN):
+        trial = trials[index]
+        pings[index] += await trial.stage.clients.ping(trial.rooms[1], PINGS_A_TURN)
+    for trial, theirs in zip(trials, pings, strict=True):
+        trial.figures[Key.RPC_P50] = percentile(theirs, 50)
+        trial.figures[Key.RPC_P99] = percentile(theirs, 99)
 
 
-async def _fill(
-    stage: Stage, count: int, rooms: list[str], joins: list[float], first: list[Answer]
-) -> float:
-    """Joins rooms until there are so many; returns the memory that is needed then."""
-    while len(rooms) < count:
-        await _join(stage, rooms, joins, first)
-    await stage.worker.settle()
-    return stage.worker.memory()
+def _turns(count: int, times: int) -> Iterator[int]:
+    """The numbers below `count`, so many times; another one first each time."""
+    for turn in range(times):
+        yield from ((turn + index) % count for index in range(count))
 
 
 async def _paced(stage: Stage, plan: Plan, rooms: list[str], figures: dict[Key, float]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 ROOT: Final = Path(__file__).parent.parent
+CPUCLOCK_SCHED: Final = 2
+"""Linux: the clock of the processor time of a process (clock_getcpuclockid(3))."""
 ENDING_TAKES: Final = 12.0
 MAX_LINE: Final = 2**20
 QUIET: Final = 0.25
@@ -165,8 +168,11 @@ def _memory(process: psutil.Process) -> int:
 
 
 def _cpu(process: psutil.Process) -> float:
+    """Seconds of a process; to the microsecond where there is a clock for it, or to a hundredth."""
     try:
+        if sys.platform == "linux":
+            return time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED)
         used = process.cpu_times()
-    except psutil.Error:
-        return 0.0
+    except (OSError, psutil.Error):
+        return 0.0  # It has ended meanwhile.
     return used.user + used.system

@@ -1,17 +1,18 @@
-"""The whole comparison: rounds in which every peer is measured once, one after the other."""
+"""The whole comparison: rounds in which every peer is measured."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import room_server, stage
-from bench.measure import measure
+from bench.measure import Trial, in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bench.figures import Key
     from bench.measure import Plan
     from bench.peers import Peer
+    from bench.room_server import RoomServer
 
 
 @dataclass
@@ -51,15 +53,36 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
         for number in range(plan.rounds):
             # Another one begins each round.
             order = [*peers[number % len(peers) :], *peers[: number % len(peers)]]
-            figures: dict[str, dict[Key, float]] = {}
-            for peer in order:
-                _progress(f"round {number + 1} of {plan.rounds}: {peer.name}")
-                async with stage.set_up(peer, rooms, model_url, logs) as staged:
-                    figures[peer.name] = await measure(staged, plan)
-                _progress(f"  {time.perf_counter() - begun:.0f} s")
-            done.rounds.append(figures)
+            _progress(f"round {number + 1} of {plan.rounds}")
+            done.rounds.append(await _round(order, plan, rooms, model_url, logs))
+            _progress(f"  {time.perf_counter() - begun:.0f} s")
     done.seconds = time.perf_counter() - begun
     return done
+
+
+async def _round(
+    peers: Sequence[Peer], plan: Plan, rooms: RoomServer, model_url: str, logs: Path
+) -> dict[str, dict[Key, float]]:
+    """The figures of each. All are there while quiet rooms are measured; each leaves when its many
+    rooms have been, so that the others have the machine for themselves."""
+    trials: list[Trial] = []
+    stays: list[AsyncExitStack] = []
+    async with AsyncExitStack() as stack:
+        for peer in peers:
+            _progress(f"  {peer.name}")
+            stay = await stack.enter_async_context(AsyncExitStack())
+            staged = await stay.enter_async_context(stage.set_up(peer, rooms, model_url, logs))
+            trial = Trial(staged)
+            await trial.begin(plan)
+            trials.append(trial)
+            stays.append(stay)
+        _progress("  in turns")
+        await in_turns(trials, plan)
+        for trial, stay in zip(trials, stays, strict=True):
+            _progress(f"  {trial.stage.peer.name}: many rooms")
+            await trial.crowd(plan)
+            await stay.aclose()
+    return {trial.stage.peer.name: trial.figures for trial in trials}
 
 
 def _progress(text: str) -> None:
