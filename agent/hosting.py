@@ -13,15 +13,13 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
-from livekit.agents.telemetry import loop_monitor
-from livekit.agents.telemetry.loop_monitor import LoopMonitorThresholds
+from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
-from agent import job_pool, native_events, native_log
+from agent import job_pool, loop_watch, native_events, native_log
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -47,12 +45,6 @@ FULL_LOAD = 1.0
 LOAD_BELOW_FULL = 0.65
 """Highest load that is reported while there is room: the server sends no jobs above 0.7."""
 
-
-LOOP_BLOCK = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
-"""livekit-agents' own: milliseconds that a loop may be blocked unreported; 0: for ever."""
-
-REPORTED_BLOCK = 0.25
-"""Seconds, unless that says otherwise: a loop is looked at five times as often, at most."""
 
 PATIENCE = 5.0
 """Seconds that a room waits for the history and the MCP servers; then it does without, for the
@@ -105,14 +97,15 @@ class RoomHost:
             self._files.store, self._history.attached_content, database_name(settings.database_url)
         )
         self._opening: asyncio.Task[None] | None = None
-        self._reported_blocks = _reported_blocks()
+        self._reported_blocks = loop_watch.thresholds()
+        self._watch: EventLoopMonitor | None = None
 
     def agent_server(self) -> AgentServer:
         """The AgentServer that takes jobs for this host."""
         # The framework would load its speech models into the process: 244 MB for nobody.
         os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
         # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
-        os.environ.setdefault(LOOP_BLOCK, "0")
+        os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
         native_log.keep_native()
         job_pool.install()
         _quiet_the_framework(log_content=self._settings.log_content)
@@ -244,13 +237,7 @@ class RoomHost:
 
     async def _open_shared(self) -> None:
         if self._reported_blocks is not None:
-            # A tool that blocks this loop stops every room: the log then says where it stands.
-            loop_monitor.start_monitoring(
-                asyncio.get_running_loop(),
-                thresholds=self._reported_blocks,
-                name="rooms",
-                emit_spans=False,
-            )
+            self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
         if self._mcp is not None:
             self._mcp.start()
         await self._open_stores()
@@ -325,7 +312,8 @@ class RoomHost:
         await self._sweep.aclose()
         await self._history.aclose()
         await self._files.store.aclose()
-        loop_monitor.stop_monitoring(asyncio.get_running_loop())
+        if self._watch is not None:
+            self._watch.stop()
 
 
 def _nobody_asks(_: int) -> None: ...
@@ -348,13 +336,6 @@ def _assignment(job: JobContext) -> RoomAssignment:
         room_metadata=job.job.room.metadata,
         sid=job.job.room.sid,
     )
-
-
-def _reported_blocks() -> LoopMonitorThresholds | None:
-    thresholds = LoopMonitorThresholds.from_env()
-    if thresholds is None or LOOP_BLOCK in os.environ:
-        return thresholds
-    return replace(thresholds, warn=REPORTED_BLOCK)
 
 
 def _tool_settings(settings: Settings) -> ToolSettings:
