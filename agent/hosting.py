@@ -19,7 +19,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
-from agent import job_pool, loop_watch, native_events, native_log
+from agent import job_pool, loop_watch, native_events, native_log, native_requests
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -134,6 +134,7 @@ class RoomHost:
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
         native_events.install()
+        native_requests.install()
         self._main_loop = asyncio.get_running_loop()
         self._run(self._opened())
 

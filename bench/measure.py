@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHORT = (5, 0)
 """Tokens of a short answer, and the seconds between them; paced tokens have rows of their own."""
-AFTERWARDS = 0.05
+AFTERWARDS = 0.02
 """Seconds after an answer in which its worker does what is left to do; its CPU counts."""
 PINGS_A_TURN = 10
 PACE = 0.05

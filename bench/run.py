@@ -55,7 +55,6 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
             order = [*peers[number % len(peers) :], *peers[: number % len(peers)]]
             _progress(f"round {number + 1} of {plan.rounds}")
             done.rounds.append(await _round(order, plan, rooms, model_url, logs))
-            _progress(f"  {time.perf_counter() - begun:.0f} s")
     done.seconds = time.perf_counter() - begun
     return done
 
@@ -86,4 +85,4 @@ async def _round(
 
 
 def _progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True)
