@@ -30,8 +30,10 @@ _REQUEST: Final = ctypes.CFUNCTYPE(
     ctypes.POINTER(ctypes.c_void_p),
     ctypes.POINTER(ctypes.c_size_t),
 )
-_DROP: Final = ctypes.PYFUNCTYPE(ctypes.c_bool, ctypes.c_uint64)
-"""Keeps the interpreter's lock: freeing a response takes less than giving up the lock does."""
+_DROP: Final = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_uint64)
+"""Gives up the interpreter's lock, as the request does: another thread may be telling Python of an
+event, and wait for that lock, while it has what this has to wait for (livekit-ffi, server/mod.rs:
+handles are in a map with locks)."""
 
 
 def install() -> None:
