@@ -122,6 +122,9 @@ class ReplyOutput(ABC):
                         text = "".join(self._waiting)
                         self._waiting.clear()
                         await self.write(text)
+                        if not self.begun.is_set():
+                            # Not sooner: of what nobody has seen, nothing needs to be kept.
+                            await self.ready()
                     self._tell_first()
                     await self._gather()
                 elif self._ending is not None:
