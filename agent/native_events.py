@@ -109,7 +109,8 @@ class EventRouter:
         if item.WhichOneof("message") == "text_stream_writer_write":
             written = item.text_stream_writer_write
             if write := self._writes.pop(written.async_id, None):
-                write.settle(written.error.description)
+                failed = written.HasField("error")
+                write.settle((written.error.description or "unknown error") if failed else "")
                 return
         for each in list(self._loops.values()):
             each.put(item)
