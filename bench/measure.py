@@ -20,9 +20,7 @@ SHORT = (5, 0)
 """Tokens of a short answer, and the seconds between them; paced tokens have rows of their own."""
 AFTERWARDS = 0.02
 """Seconds after an answer in which its worker does what is left to do; its CPU counts."""
-AT_A_TIME = {Key.CHAT_CPU: 4, Key.HISTORY: 4, Key.LONG: 2, Key.RPC_P50: 40}
-"""How often each room of a peer is asked before it is another one's turn: with one question each,
-everybody would find the processor's caches full of what the others needed."""
+PINGS_A_TURN = 10
 PACE = 0.05
 """Seconds between tokens where many rooms are answered at once."""
 
@@ -129,18 +127,19 @@ class Trial:
 
 
 async def in_turns(trials: Sequence[Trial], plan: Plan) -> None:
-    """Measures what is quickly done in quiet rooms: the peers take turns, another one first each
-    time, so that all of them have had the same machine."""
+    """Measures what is quickly done in quiet rooms: the peers take turns, question by question, so
+    that all of them have had the same machine. As between the questions of people, something
+    else has happened meanwhile."""
     await _chats(trials, plan)
     for trial in trials:
         room, said = trial.rooms[0], 2 * (1 + plan.chats)
         while said < plan.history:
             await trial.stage.clients.ask(room, 1, 0)
             said += 2
-    answers = await _asked(trials, Key.HISTORY, plan.repeats, 0, SHORT)
+    answers = await _asked(trials, plan.repeats, 0, SHORT)
     for trial, overheads in zip(trials, answers, strict=True):
         trial.figures[Key.HISTORY] = percentile([answer.overhead for answer in overheads], 50)
-    answers = await _asked(trials, Key.LONG, plan.long_repeats, 1, (plan.long, 0))
+    answers = await _asked(trials, plan.long_repeats, 1, (plan.long, 0))
     for trial, wholes in zip(trials, answers, strict=True):
         trial.figures[Key.LONG] = percentile([answer.whole for answer in wholes], 50)
     await _pings([trial for trial in trials if trial.stage.peer.has_rpc], plan)
@@ -149,47 +148,45 @@ async def in_turns(trials: Sequence[Trial], plan: Plan) -> None:
 async def _chats(trials: Sequence[Trial], plan: Plan) -> None:
     overheads: list[list[float]] = [[] for _ in trials]
     used = [0.0 for _ in trials]
-    for index, times in _turns(len(trials), plan.chats, AT_A_TIME[Key.CHAT_CPU]):
+    for number, index in _turns(len(trials), plan.chats * plan.quiet_rooms):
         trial, worker = trials[index], trials[index].stage.worker
         before = worker.cpu()
-        for room in trial.rooms * times:
-            answer = await trial.stage.clients.ask(room, *SHORT)
-            overheads[index].append(answer.overhead)
+        room = trial.rooms[number % plan.quiet_rooms]
+        answer = await trial.stage.clients.ask(room, *SHORT)
         await asyncio.sleep(AFTERWARDS)
         used[index] += worker.cpu() - before
+        overheads[index].append(answer.overhead)
     for trial, theirs, seconds in zip(trials, overheads, used, strict=True):
         trial.figures[Key.SHORT] = percentile(theirs, 50)
         trial.figures[Key.CHAT_CPU] = seconds / len(theirs) * 1000
 
 
 async def _asked(
-    trials: Sequence[Trial], key: Key, times: int, room: int, question: tuple[int, float]
+    trials: Sequence[Trial], times: int, room: int, question: tuple[int, float]
 ) -> list[list[Answer]]:
     """Answers of each, to a question in one of their rooms."""
     answers: list[list[Answer]] = [[] for _ in trials]
-    for index, now in _turns(len(trials), times, AT_A_TIME[key]):
+    for _, index in _turns(len(trials), times):
         trial = trials[index]
-        for _ in range(now):
-            answers[index].append(await trial.stage.clients.ask(trial.rooms[room], *question))
+        answers[index].append(await trial.stage.clients.ask(trial.rooms[room], *question))
     return answers
 
 
 async def _pings(trials: Sequence[Trial], plan: Plan) -> None:
     pings: list[list[float]] = [[] for _ in trials]
-    for index, times in _turns(len(trials), plan.pings, AT_A_TIME[Key.RPC_P50]):
+    for _, index in _turns(len(trials), plan.pings // PINGS_A_TURN):
         trial = trials[index]
-        pings[index] += await trial.stage.clients.ping(trial.rooms[1], times)
+        pings[index] += await trial.stage.clients.ping(trial.rooms[1], PINGS_A_TURN)
     for trial, theirs in zip(trials, pings, strict=True):
         trial.figures[Key.RPC_P50] = percentile(theirs, 50)
         trial.figures[Key.RPC_P99] = percentile(theirs, 99)
 
 
-def _turns(count: int, times: int, at_a_time: int) -> Iterator[tuple[int, int]]:
-    """Whose turn it is, of so many, and how often now, until each has been asked so many times;
-    another one first each time."""
-    for turn, done in enumerate(range(0, times, at_a_time)):
+def _turns(count: int, times: int) -> Iterator[tuple[int, int]]:
+    """The number of the turn, and whose it is of so many; another one is first each time."""
+    for turn in range(times):
         for index in range(count):
-            yield (turn + index) % count, min(at_a_time, times - done)
+            yield turn, (turn + index) % count
 
 
 async def _paced(stage: Stage, plan: Plan, rooms: list[str], figures: dict[Key, float]) -> None:
