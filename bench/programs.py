@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent
 CPUCLOCK_SCHED: Final = 2
 """Linux: the clock of the processor time of a process (clock_getcpuclockid(3))."""
-ENDING_TAKES: Final = 12.0
+ENDING_TAKES: Final = 2.0
+"""Seconds; a worker that is told to end would wait for its rooms, which nobody is in any more."""
 MAX_LINE: Final = 2**20
 QUIET: Final = 0.25
 """Cores that a program which has settled uses at most: rooms in which nobody speaks use some."""
