@@ -42,6 +42,8 @@ def install() -> None:
     Where the SDK is not the one that this was made for, it is left as it is, and the log says so.
     """
     client = FfiClient.instance
+    if "request" in vars(client):
+        return
     library = getattr(client, "_ffi_lib", None)
     if not isinstance(library, ctypes.CDLL) or not isinstance(getattr(client, "_pid", None), int):
         logger.warning("an unknown version of the livekit SDK: its requests are left as they are")

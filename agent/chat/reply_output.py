@@ -125,7 +125,7 @@ class ReplyOutput(ABC):
                         if not self.begun.is_set():
                             # Not sooner: of what nobody has seen, nothing needs to be kept.
                             await self.ready()
-                    self._tell_first()
+                            self._tell_first()
                     await self._gather()
                 elif self._ending is not None:
                     break
@@ -149,7 +149,6 @@ class ReplyOutput(ABC):
         self.begun.set()
         if self.on_first_written is not None:
             self.on_first_written()
-            self.on_first_written = None
 
     async def _gather(self) -> None:
         if self.window and self._ending is None:

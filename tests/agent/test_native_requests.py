@@ -54,6 +54,13 @@ def test_the_sdk_makes_requests_as_this_knows_them() -> None:
     assert isinstance(FfiClient.instance._ffi_lib, ctypes.CDLL)  # pyright: ignore[reportPrivateUsage]
 
 
+def test_they_are_made_so_once(lean: FfiClient) -> None:
+    """Whoever asks for it again, as each host of a process does."""
+    request = lean.request
+    native_requests.install()
+    assert lean.request is request
+
+
 def test_an_answer_is_the_same(lean: FfiClient) -> None:
     plain, without = FfiClient.request(lean, resampler()), lean.request(resampler())
 
