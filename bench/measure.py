@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bench.figures import Key, percentile
 from bench.programs import BenchError
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from bench.client import Answer
     from bench.stage import Stage
+
+T = TypeVar("T")
 
 SHORT = (5, 0)
 """Tokens of a short answer, and the seconds between them; paced tokens have rows of their own."""
@@ -76,13 +80,16 @@ QUICK = Plan(
 
 @dataclass
 class Trial:
-    """A peer at work, and what has been measured of it so far."""
+    """A peer at work, and what has been measured of it so far.
+
+    Attributes:
+        samples: of what is measured several times, in the order of measuring.
+    """
 
     stage: Stage
     figures: dict[Key, float] = field(default_factory=dict[Key, float])
     rooms: list[str] = field(default_factory=list[str])
-    joins: list[float] = field(default_factory=list[float])
-    first: list[Answer] = field(default_factory=list["Answer"])
+    samples: defaultdict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     async def begin(self, plan: Plan) -> None:
         """What it takes to be there, and the first rooms."""
@@ -99,14 +106,20 @@ class Trial:
         full = await self._fill(plan.rooms)
         self.figures[Key.ROOM_MEMORY] = (full - half) / (plan.rooms - plan.rooms // 2)
         self.figures[Key.HELD_MEMORY] = full
-        self.figures[Key.JOIN] = percentile(self.joins, 50)
-        overheads = [answer.overhead for answer in self.first]
-        self.figures[Key.FIRST_ANSWER] = percentile(overheads, 50)
+        self.sum_up(Key.JOIN, Key.FIRST_ANSWER)
         await _paced(self.stage, plan, self.rooms, self.figures)
         await _burst(self.stage, plan, self.rooms, self.figures)
         if not self.stage.peer.workers:
             for key in (Key.START, Key.JOIN, Key.IDLE_MEMORY, Key.ROOM_MEMORY, Key.HELD_MEMORY):
                 del self.figures[key]
+
+    async def ask(self, room: int, question: tuple[int, float]) -> Answer:
+        return await self.stage.clients.ask(self.rooms[room], *question)
+
+    def sum_up(self, *keys: Key) -> None:
+        """Makes figures of samples: their medians."""
+        for key in keys:
+            self.figures[key] = percentile(self.samples[key], 50)
 
     async def _fill(self, count: int) -> float:
         """Joins rooms until there are so many; returns the memory that is needed then."""
@@ -122,71 +135,50 @@ class Trial:
         if took is None:
             raise BenchError(f"{self.stage.peer.name} did not join {room}")
         self.rooms.append(room)
-        self.joins.append(took)
-        self.first.append(await self.stage.clients.ask(room, *SHORT))
+        self.samples[Key.JOIN].append(took)
+        self.samples[Key.FIRST_ANSWER].append((await self.ask(-1, SHORT)).overhead)
 
 
 async def in_turns(trials: Sequence[Trial], plan: Plan) -> None:
     """Measures what is quickly done in quiet rooms: the peers take turns, question by question, so
     that all of them have had the same machine. As between the questions of people, something
     else has happened meanwhile."""
-    await _chats(trials, plan)
-    for trial in trials:
-        room, said = trial.rooms[0], 2 * (1 + plan.chats)
-        while said < plan.history:
-            await trial.stage.clients.ask(room, 1, 0)
-            said += 2
-    answers = await _asked(trials, plan.repeats, 0, SHORT)
-    for trial, overheads in zip(trials, answers, strict=True):
-        trial.figures[Key.HISTORY] = percentile([answer.overhead for answer in overheads], 50)
-    answers = await _asked(trials, plan.long_repeats, 1, (plan.long, 0))
-    for trial, wholes in zip(trials, answers, strict=True):
-        trial.figures[Key.LONG] = percentile([answer.whole for answer in wholes], 50)
-    await _pings([trial for trial in trials if trial.stage.peer.has_rpc], plan)
-
-
-async def _chats(trials: Sequence[Trial], plan: Plan) -> None:
-    overheads: list[list[float]] = [[] for _ in trials]
-    used = [0.0 for _ in trials]
-    for number, index in _turns(len(trials), plan.chats * plan.quiet_rooms):
-        trial, worker = trials[index], trials[index].stage.worker
-        before = worker.cpu()
-        room = trial.rooms[number % plan.quiet_rooms]
-        answer = await trial.stage.clients.ask(room, *SHORT)
+    for turn, trial in _turns(trials, plan.chats * plan.quiet_rooms):
+        used = trial.stage.worker.cpu()
+        answer = await trial.ask(turn % plan.quiet_rooms, SHORT)
         await asyncio.sleep(AFTERWARDS)
-        used[index] += worker.cpu() - before
-        overheads[index].append(answer.overhead)
-    for trial, theirs, seconds in zip(trials, overheads, used, strict=True):
-        trial.figures[Key.SHORT] = percentile(theirs, 50)
-        trial.figures[Key.CHAT_CPU] = seconds / len(theirs) * 1000
+        trial.samples[Key.CHAT_CPU].append((trial.stage.worker.cpu() - used) * 1000)
+        trial.samples[Key.SHORT].append(answer.overhead)
+    for trial in trials:
+        for _ in range(2 * (1 + plan.chats), plan.history, 2):
+            await trial.ask(0, (1, 0))
+    for _, trial in _turns(trials, plan.repeats):
+        trial.samples[Key.HISTORY].append((await trial.ask(0, SHORT)).overhead)
+    for _, trial in _turns(trials, plan.long_repeats):
+        trial.samples[Key.LONG].append((await trial.ask(1, (plan.long, 0))).whole)
+    called = [trial for trial in trials if trial.stage.peer.has_rpc]
+    for _, trial in _turns(called, plan.pings // PINGS_A_TURN):
+        pings = await trial.stage.clients.ping(trial.rooms[1], PINGS_A_TURN)
+        trial.samples[Key.RPC_P50] += pings
+    for trial in trials:
+        trial.sum_up(Key.SHORT, Key.HISTORY, Key.LONG)
+        trial.figures[Key.CHAT_CPU] = statistics.mean(trial.samples[Key.CHAT_CPU])
+    for trial in called:
+        trial.sum_up(Key.RPC_P50)
+        trial.figures[Key.RPC_P99] = percentile(trial.samples[Key.RPC_P50], 99)
 
 
-async def _asked(
-    trials: Sequence[Trial], times: int, room: int, question: tuple[int, float]
-) -> list[list[Answer]]:
-    """Answers of each, to a question in one of their rooms."""
-    answers: list[list[Answer]] = [[] for _ in trials]
-    for _, index in _turns(len(trials), times):
-        trial = trials[index]
-        answers[index].append(await trial.stage.clients.ask(trial.rooms[room], *question))
-    return answers
+def rotated(items: Sequence[T], turn: int) -> list[T]:
+    """All of them, another one first each turn."""
+    first = turn % max(len(items), 1)
+    return [*items[first:], *items[:first]]
 
 
-async def _pings(trials: Sequence[Trial], plan: Plan) -> None:
-    pings: list[list[float]] = [[] for _ in trials]
-    for _, index in _turns(len(trials), plan.pings // PINGS_A_TURN):
-        trial = trials[index]
-        pings[index] += await trial.stage.clients.ping(trial.rooms[1], PINGS_A_TURN)
-    for trial, theirs in zip(trials, pings, strict=True):
-        trial.figures[Key.RPC_P50] = percentile(theirs, 50)
-        trial.figures[Key.RPC_P99] = percentile(theirs, 99)
-
-
-def _turns(count: int, times: int) -> Iterator[tuple[int, int]]:
-    """The number of the turn, and whose it is of so many; another one is first each time."""
+def _turns(trials: Sequence[Trial], times: int) -> Iterator[tuple[int, Trial]]:
+    """The number of the turn, and whose it is."""
     for turn in range(times):
-        for index in range(count):
-            yield turn, (turn + index) % count
+        for trial in rotated(trials, turn):
+            yield turn, trial
 
 
 async def _paced(stage: Stage, plan: Plan, rooms: list[str], figures: dict[Key, float]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import room_server, stage
-from bench.measure import Trial, in_turns
+from bench.measure import Trial, in_turns, rotated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,8 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
     async with room_server.opened(server, logs) as rooms, stage.model(logs) as model_url:
         done = Run(rooms.what)
         for number in range(plan.rounds):
-            # Another one begins each round.
-            order = [*peers[number % len(peers) :], *peers[: number % len(peers)]]
             _progress(f"round {number + 1} of {plan.rounds}")
+            order = rotated(peers, number)
             done.rounds.append(await _round(order, plan, rooms, model_url, logs))
     done.seconds = time.perf_counter() - begun
     return done
