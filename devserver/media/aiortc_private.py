@@ -10,10 +10,12 @@ leans on is checked by tests/devserver/test_aiortc_private.py; aiortc's minor ve
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aioice import ice
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
+from aioice.stun import TransactionError
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, rtcicetransport
 from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
@@ -23,6 +25,7 @@ from aiortc.utils import random32
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from aioice import stun
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
     from aiortc.rtcicetransport import RTCIceParameters
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 __all__ = [
+    "IceConnection",
     "MidRouter",
     "NackGenerator",
     "RtpSender",
@@ -58,9 +62,11 @@ _RID_EXTENSIONS = (
     (14, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
     (15, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
 )
-_CONSENT_FAILURES = 3
-"""Unanswered consent checks, one about every 5 s, after which a connection is lost: 15 s, as in
-livekit-server (pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
+LOST_AFTER = 15.0
+"""Seconds without a packet from a client after which it is lost, as in livekit-server
+(pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
+CHECKED_EVERY = 3.0
+"""Seconds between the checks whether a client is still there."""
 
 
 class RtpSender(Protocol):
@@ -69,6 +75,52 @@ class RtpSender(Protocol):
     _ssrc: int
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None: ...
+
+
+class IceConnection(ice.Connection):
+    """Takes a client for lost when nothing at all has come from it, as livekit-server's ICE does.
+
+    aioice counts the checks that were not answered within half a second, which is no sign of
+    anything where the machine has much else to do: clients were lost in the middle of sending.
+    """
+
+    _heard = 0.0
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self._hear()
+        super().data_received(data, component)
+
+    def request_received(
+        self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol
+    ) -> None:
+        self._hear()
+        super().request_received(message, addr, protocol)
+
+    async def query_consent(self) -> None:
+        self._hear()
+        while True:
+            await asyncio.sleep(CHECKED_EVERY)
+            for pair in self._nominated.values():
+                await self._check(pair)
+            # Judged once there was time to answer, and to read what had arrived.
+            if asyncio.get_running_loop().time() - self._heard > LOST_AFTER:
+                self._query_consent_task = None
+                await self.close()
+                return
+
+    async def _check(self, pair: ice.CandidatePair) -> None:
+        request = self.build_request(pair, nominate=False)
+        key = (self.remote_password or "").encode()
+        try:
+            await pair.protocol.request(
+                request, pair.remote_addr, integrity_key=key, retransmissions=0
+            )
+        except TransactionError:
+            return
+        self._hear()
+
+    def _hear(self) -> None:
+        self._heard = asyncio.get_running_loop().time()
 
 
 class MidRouter(RtpRouter):
@@ -96,7 +148,7 @@ def configure() -> None:
     for number, uri in _RID_EXTENSIONS:
         if uri not in known:
             HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=number, uri=uri))
-    ice.CONSENT_FAILURES = _CONSENT_FAILURES
+    setattr(rtcicetransport, "Connection", IceConnection)  # noqa: B010  what gatherers make
 
 
 def new_peer_connection() -> RTCPeerConnection:

@@ -22,6 +22,7 @@ from tests.devserver.room_events import WITHIN
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from aioice import stun
     from aiortc.rtcrtpparameters import (
         RTCRtpCodecParameters,
         RTCRtpReceiveParameters,
@@ -90,7 +91,71 @@ def test_configuring_twice_is_configuring_once() -> None:
     uris = [extension.uri for extension in HEADER_EXTENSIONS["video"]]
     assert len(uris) == len(set(uris))
     assert "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in uris
-    assert ice.CONSENT_FAILURES * ice.CONSENT_INTERVAL == 15
+
+
+class MuteConnection(ice.Connection):
+    """A client that answers no check, and may send something in its place."""
+
+    def __init__(self) -> None:
+        super().__init__(ice_controlling=True)
+        self.sends = False
+        self.checks = 0
+        self._sending = TaskSet()
+
+    def request_received(
+        self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol
+    ) -> None:
+        if not self._check_list_done:
+            super().request_received(message, addr, protocol)
+            return
+        self.checks += 1
+        if self.sends:
+            self._sending.start(self.send(b"data"), name="send data")
+
+
+@pytest.fixture
+async def connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncGenerator[tuple[ice.Connection, MuteConnection]]:
+    monkeypatch.setattr(aiortc_private, "CHECKED_EVERY", 0.05)
+    monkeypatch.setattr(aiortc_private, "LOST_AFTER", 0.8)
+    server = aiortc_private.IceConnection(ice_controlling=False)
+    client = MuteConnection()
+    for one, other in ((server, client), (client, server)):
+        await one.gather_candidates()
+        other.remote_username, other.remote_password = one.local_username, one.local_password
+        for candidate in one.local_candidates:
+            await other.add_remote_candidate(candidate)
+        await other.add_remote_candidate(None)
+    await asyncio.gather(server.connect(), client.connect())
+    yield server, client
+    await asyncio.gather(server.close(), client.close())
+
+
+async def test_peer_connections_have_our_ice(sections: Sections) -> None:
+    transceivers = await sections.connect()
+    transport = aiortc_private.transport_of(transceivers[0])
+    connection = transport.transport._connection  # pyright: ignore[reportPrivateUsage]  the subject
+    assert isinstance(connection, aiortc_private.IceConnection)
+
+
+async def test_a_client_that_says_nothing_is_lost(
+    connections: tuple[ice.Connection, MuteConnection],
+) -> None:
+    server, _ = connections
+    async with asyncio.timeout(WITHIN):
+        assert isinstance(await server.get_event(), ice.ConnectionClosed)
+
+
+async def test_a_client_that_sends_is_there_though_it_answers_no_check(
+    connections: tuple[ice.Connection, MuteConnection],
+) -> None:
+    server, client = connections
+    client.sends = True
+    async with asyncio.timeout(WITHIN):
+        for _ in range(4):
+            assert await server.recv() == b"data"
+    assert client.checks == 4
 
 
 async def test_our_halves_are_called_in_place_of_decoder_and_encoder(sections: Sections) -> None:
