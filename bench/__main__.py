@@ -25,8 +25,8 @@ from bench import (
     stage,
 )
 from bench.figures import medians
-from bench.measure import QUICK, Plan
 from bench.peers import PEERS
+from bench.plan import QUICK, Plan
 from bench.programs import BenchError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import percentile
-from bench.measure import SHORT
 from bench.peers import agent
+from bench.plan import SHORT
 
 if TYPE_CHECKING:
     from bench.client import Answer

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import percentile
-from bench.measure import PACE, SHORT
 from bench.peers import agent
+from bench.plan import PACE, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,6 +24,7 @@ class Key(StrEnum):
     LAG_P99 = "tokenLagP99"
     CPU_PER_TOKEN = "tokenCpu"  # noqa: S105 - no secret
     BURST = "burstTokens"
+    BROKEN_OFF = "brokenOff"
     ROOM_MEMORY = "roomMemory"
     HELD_MEMORY = "heldMemory"
     IDLE_MEMORY = "idleMemory"
@@ -99,6 +100,7 @@ ROWS: Final = (
     Row(Key.LAG_P99, "busy rooms: token lag p99", "ms", _BETTER, 1 / 5),
     Row(Key.CPU_PER_TOKEN, "busy rooms: CPU per token", "ms", _BETTER, 1 / 2),
     Row(Key.BURST, "busy rooms, no delay: together", "tokens/s", _BETTER, 4, more_is_better=True),
+    Row(Key.BROKEN_OFF, "busy rooms: broken off", "answers", limit=0),
     Row(Key.ROOM_MEMORY, "memory for each further room", "MB", limit=3),
     Row(Key.HELD_MEMORY, "memory, all rooms held", "MB", _STARTER, 1 / 5),
     Row(Key.IDLE_MEMORY, "memory, idle", "MB", _STARTER, 1 / 2),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from bench.measure import SHORT
 from bench.peers import agent
+from bench.plan import SHORT
 
 if TYPE_CHECKING:
     from bench.stage import Stage

@@ -9,18 +9,27 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bench import room_server, stage
-from bench.measure import Trial, in_turns, rotated
+from bench import busy_rooms, quiet_rooms, room_server, stage
+from bench.figures import Key
+from bench.trial import Trial, rotated, turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.figures import Key
-    from bench.measure import Plan
     from bench.peers import Peer
+    from bench.plan import Plan
     from bench.room_server import RoomServer
+
+OF_WORKERS: Final = (
+    Key.START,
+    Key.JOIN,
+    Key.IDLE_MEMORY,
+    Key.ROOM_MEMORY,
+    Key.HELD_MEMORY,
+)
+"""What says nothing of a peer that is no worker: it only joins the rooms that it is told of."""
 
 
 @dataclass
@@ -61,26 +70,42 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
 async def _round(
     peers: Sequence[Peer], plan: Plan, rooms: RoomServer, model_url: str, logs: Path
 ) -> dict[str, dict[Key, float]]:
-    """The figures of each. All are there while quiet rooms are measured; each leaves when its many
-    rooms have been, so that the others have the machine for themselves."""
+    """The figures of each; they start one after the other, and then take turns."""
     trials: list[Trial] = []
-    stays: list[AsyncExitStack] = []
     async with AsyncExitStack() as stack:
         for peer in peers:
             _progress(f"  {peer.name}")
-            stay = await stack.enter_async_context(AsyncExitStack())
-            staged = await stay.enter_async_context(stage.set_up(peer, rooms, model_url, logs))
+            staged = await stack.enter_async_context(stage.set_up(peer, rooms, model_url, logs))
             trial = Trial(staged)
-            await trial.begin(plan)
+            trial.figures[Key.START] = staged.registered
+            trial.figures[Key.IDLE_MEMORY] = await trial.settled_memory()
             trials.append(trial)
-            stays.append(stay)
-        _progress("  in turns")
-        await in_turns(trials, plan)
-        for trial, stay in zip(trials, stays, strict=True):
-            _progress(f"  {trial.stage.peer.name}: many rooms")
-            await trial.crowd(plan)
-            await stay.aclose()
+        _progress("  quiet rooms")
+        await _fill(trials, plan.quiet_rooms)
+        await quiet_rooms.measure(trials, plan)
+        _progress("  joining")
+        half = await _fill(trials, plan.rooms // 2)
+        full = await _fill(trials, plan.rooms)
+        for trial, before, after in zip(trials, half, full, strict=True):
+            trial.figures[Key.ROOM_MEMORY] = (after - before) / (plan.rooms - plan.rooms // 2)
+            trial.figures[Key.HELD_MEMORY] = after
+            trial.sum_up(Key.JOIN)
+            trial.sum_up(Key.FIRST_ANSWER)
+        _progress("  busy rooms")
+        await busy_rooms.measure(trials, plan)
+        _progress("  leaving")
+    for trial in trials:
+        if not trial.stage.peer.workers:
+            for key in OF_WORKERS:
+                del trial.figures[key]
     return {trial.stage.peer.name: trial.figures for trial in trials}
+
+
+async def _fill(trials: Sequence[Trial], count: int) -> list[float]:
+    """Has each peer join rooms until it is in so many; returns the memory that each needs then."""
+    for _, trial in turns(trials, count - len(trials[0].rooms)):
+        await trial.join()
+    return [await trial.settled_memory() for trial in trials]
 
 
 def _progress(text: str) -> None:

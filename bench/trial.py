@@ -1,0 +1,75 @@
+"""A peer at work, and the turns that peers take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from bench.figures import Key, percentile
+from bench.plan import SHORT
+from bench.programs import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.client import Answer
+    from bench.stage import Stage
+
+T = TypeVar("T")
+
+
+@dataclass
+class Trial:
+    """A peer at work, and what has been measured of it so far.
+
+    Attributes:
+        rooms: those that it is in.
+        samples: of what is measured several times, in the order of measuring.
+    """
+
+    stage: Stage
+    figures: dict[Key, float] = field(default_factory=dict[Key, float])
+    rooms: list[str] = field(default_factory=list[str])
+    samples: defaultdict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    async def join(self) -> None:
+        """Enters one more room, where one question is answered."""
+        room = self.stage.new_room()
+        took = await self.stage.join(room)
+        if took is None:
+            raise BenchError(f"{self.stage.peer.name} did not join {room}")
+        self.rooms.append(room)
+        self.samples[Key.JOIN].append(took)
+        self.samples[Key.FIRST_ANSWER].append((await self.ask(-1, SHORT)).overhead)
+
+    async def ask(self, room: int, question: tuple[int, float]) -> Answer:
+        """Has a question answered with so many tokens, so many seconds apart."""
+        return await self.stage.clients.ask(self.rooms[room], *question)
+
+    def cpu(self) -> float:
+        """Seconds of processor time that the worker has used so far."""
+        return self.stage.worker.cpu()
+
+    async def settled_memory(self) -> float:
+        """MB that the worker needs when it has nothing more to do."""
+        await self.stage.worker.settle()
+        return self.stage.worker.memory()
+
+    def sum_up(self, key: Key, of: Key | None = None, *, percent: float = 50) -> None:
+        """Makes a figure of samples, if there are any."""
+        if samples := self.samples[of or key]:
+            self.figures[key] = percentile(samples, percent)
+
+
+def turns(trials: Sequence[Trial], times: int) -> Iterator[tuple[int, Trial]]:
+    """The number of the turn, and whose it is; another one is first in each."""
+    for turn in range(times):
+        for trial in rotated(trials, turn):
+            yield turn, trial
+
+
+def rotated(items: Sequence[T], turn: int) -> list[T]:
+    """All of them, another one first each turn."""
+    first = turn % max(len(items), 1)
+    return [*items[first:], *items[:first]]
