@@ -99,7 +99,7 @@ async def _compare(args: argparse.Namespace) -> None:
     report.write(done, subject, args.out / "bench.json")
     plot.comparison(figures, subject, args.out / "bench.svg")
     _print(f"{done.server}, {len(done.rounds)} rounds, {done.seconds:.0f} s\n")
-    _print(report.table(figures, subject))
+    _print(report.table(done.rounds, subject))
     _print(f"\n{report.held(done.rounds, subject)}\n\n{args.out}/bench.json, bench.svg")
 
 

@@ -1,52 +1,37 @@
-"""Many rooms of a peer, all of them answered at once; then those of the next."""
+"""Many rooms of a peer, all of them answered at once."""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from typing import TYPE_CHECKING
 
 from bench.figures import Key
 from bench.plan import PACE
 from bench.programs import BenchError
-from bench.trial import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bench.client import Answer
     from bench.plan import Plan
     from bench.trial import Trial
 
 
-async def measure(trials: Sequence[Trial], plan: Plan) -> None:
+async def measure(trial: Trial, plan: Plan) -> None:
     """Answers at the pace of a model, and as fast as they can be."""
-    for _, trial in turns(trials, plan.busy_turns):
-        before = trial.cpu()
-        answers = await _answers(
-            trial, (plan.tokens, PACE), plan.answers, spread=plan.tokens * PACE
-        )
-        used = trial.cpu() - before
-        await trial.stage.worker.settle()  # or the next peer would have what it still has to do
-        lags = [lag for answer in answers for lag in answer.lags]
-        trial.samples[Key.BUSY_P50] += [answer.overhead for answer in answers]
-        trial.samples[Key.LAG_P50] += lags
-        if lags:
-            trial.samples[Key.CPU_PER_TOKEN].append(used / len(lags) * 1000)
-    for trial in trials:
-        begun = time.perf_counter()
-        answers = await _answers(trial, (plan.burst, 0), 1)
-        tokens = sum(len(answer.lags) for answer in answers)
-        trial.figures[Key.BURST] = tokens / (time.perf_counter() - begun)
-        await trial.stage.worker.settle()
-    for trial in trials:
-        if samples := trial.samples[Key.CPU_PER_TOKEN]:
-            trial.figures[Key.CPU_PER_TOKEN] = statistics.mean(samples)
-        trial.figures[Key.BROKEN_OFF] = sum(trial.samples[Key.BROKEN_OFF])
-        for median, p99 in ((Key.BUSY_P50, Key.BUSY_P99), (Key.LAG_P50, Key.LAG_P99)):
-            trial.sum_up(p99, median, percent=99)
-            trial.sum_up(median)
+    before = trial.cpu()
+    answers = await _answers(trial, (plan.tokens, PACE), plan.answers, spread=plan.tokens * PACE)
+    used = trial.cpu() - before
+    trial.samples[Key.BUSY_P50] += [answer.overhead for answer in answers]
+    trial.samples[Key.LAG_P50] += [lag for answer in answers for lag in answer.lags]
+    for median, p99 in ((Key.BUSY_P50, Key.BUSY_P99), (Key.LAG_P50, Key.LAG_P99)):
+        trial.sum_up(p99, median, percent=99)
+        trial.sum_up(median)
+    if tokens := len(trial.samples[Key.LAG_P50]):
+        trial.figures[Key.CPU_PER_TOKEN] = used / tokens * 1000
+    begun = time.perf_counter()
+    tokens = sum(len(answer.lags) for answer in await _answers(trial, (plan.burst, 0), 1))
+    trial.figures[Key.BURST] = tokens / (time.perf_counter() - begun)
+    trial.figures[Key.BROKEN_OFF] = sum(trial.samples[Key.BROKEN_OFF])
 
 
 async def _answers(

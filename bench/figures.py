@@ -65,23 +65,36 @@ class Row:
         return max(theirs) if self.more_is_better else min(theirs)
 
     def bound(self, figures: Figures) -> float | None:
-        """What the worker must reach; None if nothing is asked or there is nothing to go by."""
+        """The limit as a figure; None if nothing is asked or there is nothing to go by."""
         if self.limit is None or not self.against:
             return self.limit
         reference = self.reference(figures)
         return None if reference is None else reference * self.limit
 
-    def holds(self, figures: Figures, name: str) -> bool | None:
-        """Whether a peer reaches it; None where that cannot be said."""
-        bound, ours = self.bound(figures), figures.get(name, {}).get(self.key)
-        if bound is None or ours is None:
-            return None
-        return ours >= bound if self.more_is_better else ours <= bound
-
     def ratio(self, figures: Figures, name: str) -> float | None:
-        """A peer's figure over the reference."""
+        """A peer's figure over the reference; None where one of them is missing."""
         reference, ours = self.reference(figures), figures.get(name, {}).get(self.key)
         return None if not reference or ours is None else ours / reference
+
+    def median_ratio(self, rounds: Sequence[Figures], name: str) -> float | None:
+        """Of the ratios within each round: the machine's speed changes from one to the next."""
+        return _median([self.ratio(figures, name) for figures in rounds])
+
+    def holds(self, rounds: Sequence[Figures], name: str) -> bool | None:
+        """Whether a peer reaches it; None where nothing is asked, or there is nothing to go by."""
+        reached = (
+            self.median_ratio(rounds, name)
+            if self.against
+            else _median([figures.get(name, {}).get(self.key) for figures in rounds])
+        )
+        if self.limit is None or reached is None:
+            return None
+        return reached >= self.limit if self.more_is_better else reached <= self.limit
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 _STARTER: Final = ("starter",)

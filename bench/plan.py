@@ -23,9 +23,10 @@ class Plan:
         long: tokens of a long answer.
         long_repeats: of these.
         pings: RPC calls.
+        joined_in_turns: rooms that each peer has when it has its turn with many; what it takes to
+            join one is measured in these.
         rooms: at once.
-        busy_turns: in which all of them are answered at once.
-        answers: in each of them and in each turn, with `tokens` each, at 20 a second.
+        answers: in each of them, with `tokens` each, at 20 a second.
         burst: tokens in each of them at once, without delay.
     """
 
@@ -37,8 +38,8 @@ class Plan:
     long: int = 500
     long_repeats: int = 5
     pings: int = 400
+    joined_in_turns: int = 8
     rooms: int = 20
-    busy_turns: int = 2
     answers: int = 2
     tokens: int = 40
     burst: int = 250
@@ -55,8 +56,8 @@ QUICK: Final = Plan(
     repeats=3,
     long_repeats=3,
     pings=50,
+    joined_in_turns=3,
     rooms=6,
-    busy_turns=1,
     answers=1,
     tokens=30,
     burst=100,

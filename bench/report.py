@@ -19,23 +19,25 @@ if TYPE_CHECKING:
 _VERDICTS = {True: "holds", False: "FAILS", None: ""}
 
 
-def table(figures: Figures, subject: str) -> str:
-    """A Markdown table: a column for each peer, what `subject` must reach, and whether it does."""
+def table(rounds: Sequence[Figures], subject: str) -> str:
+    """A Markdown table: a column for each peer, with its medians; the median of the rounds' ratios,
+    what `subject` must reach, and whether it does."""
+    figures = medians(rounds)
     names = list(figures)
     head = ["measure", *names, f"{subject}, times", "must reach", ""]
     lines = [head, ["---"] * len(head)]
     for row in ROWS:
         ours = [_number(figures[name].get(row.key)) for name in names]
-        verdict = _VERDICTS[row.holds(figures, subject)]
+        verdict = _VERDICTS[row.holds(rounds, subject)]
         lines.append(
-            [f"{row.what} ({row.unit})", *ours, _ratio(row, figures, subject), _aim(row), verdict]
+            [f"{row.what} ({row.unit})", *ours, _ratio(row, rounds, subject), _aim(row), verdict]
         )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def failing(figures: Figures, subject: str) -> list[Row]:
+def failing(rounds: Sequence[Figures], subject: str) -> list[Row]:
     """The rows that do not hold."""
-    return [row for row in ROWS if row.holds(figures, subject) is False]
+    return [row for row in ROWS if row.holds(rounds, subject) is False]
 
 
 def document(run: Run, subject: str) -> dict[str, Any]:
@@ -59,9 +61,9 @@ def document(run: Run, subject: str) -> dict[str, Any]:
                 "what": row.what,
                 "unit": row.unit,
                 "figures": {name: of[row.key] for name, of in figures.items() if row.key in of},
-                "bound": row.bound(figures),
-                "ratio": row.ratio(figures, subject),
-                "holds": row.holds(figures, subject),
+                "limit": row.limit,
+                "ratio": row.median_ratio(run.rounds, subject),
+                "holds": row.holds(run.rounds, subject),
             }
             for row in ROWS
         ],
@@ -76,10 +78,10 @@ def write(run: Run, subject: str, path: Path) -> None:
 
 def held(rounds: Sequence[Figures], subject: str) -> str:
     """In how many rounds each row that fails holds all the same."""
-    lines = [
-        f"{row.what}: holds in {sum(bool(row.holds(f, subject)) for f in rounds)} of {len(rounds)}"
-        for row in failing(medians(rounds), subject)
-    ]
+    lines: list[str] = []
+    for row in failing(rounds, subject):
+        times = sum(bool(row.holds([figures], subject)) for figures in rounds)
+        lines.append(f"{row.what}: holds in {times} of {len(rounds)}")
     return "\n".join(lines)
 
 
@@ -89,8 +91,8 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _ratio(row: Row, figures: Figures, subject: str) -> str:
-    ratio = row.ratio(figures, subject)
+def _ratio(row: Row, rounds: Sequence[Figures], subject: str) -> str:
+    ratio = row.median_ratio(rounds, subject)
     return "" if ratio is None else f"{ratio:.2f}"
 
 

@@ -70,30 +70,30 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
 async def _round(
     peers: Sequence[Peer], plan: Plan, rooms: RoomServer, model_url: str, logs: Path
 ) -> dict[str, dict[Key, float]]:
-    """The figures of each; they start one after the other, and then take turns."""
+    """The figures of each. They start one after the other, and take turns while rooms are quiet;
+    each leaves when its many rooms have been, so that the others have the machine."""
     trials: list[Trial] = []
     async with AsyncExitStack() as stack:
         for peer in peers:
             _progress(f"  {peer.name}")
-            staged = await stack.enter_async_context(stage.set_up(peer, rooms, model_url, logs))
-            trial = Trial(staged)
+            stay = await stack.enter_async_context(AsyncExitStack())
+            staged = await stay.enter_async_context(stage.set_up(peer, rooms, model_url, logs))
+            trial = Trial(staged, stay)
             trial.figures[Key.START] = staged.registered
             trial.figures[Key.IDLE_MEMORY] = await trial.settled_memory()
             trials.append(trial)
-        _progress("  quiet rooms")
-        await _fill(trials, plan.quiet_rooms)
+        _progress("  in turns")
+        await _join_in_turns(trials, plan.quiet_rooms)
         await quiet_rooms.measure(trials, plan)
-        _progress("  joining")
-        half = await _fill(trials, plan.rooms // 2)
-        full = await _fill(trials, plan.rooms)
-        for trial, before, after in zip(trials, half, full, strict=True):
-            trial.figures[Key.ROOM_MEMORY] = (after - before) / (plan.rooms - plan.rooms // 2)
-            trial.figures[Key.HELD_MEMORY] = after
-            trial.sum_up(Key.JOIN)
-            trial.sum_up(Key.FIRST_ANSWER)
-        _progress("  busy rooms")
-        await busy_rooms.measure(trials, plan)
-        _progress("  leaving")
+        await _join_in_turns(trials, plan.joined_in_turns)
+        for trial in trials:
+            _progress(f"  {trial.stage.peer.name}: many rooms")
+            half = await _fill(trial, plan.rooms // 2)
+            full = await _fill(trial, plan.rooms)
+            trial.figures[Key.ROOM_MEMORY] = (full - half) / (plan.rooms - plan.rooms // 2)
+            trial.figures[Key.HELD_MEMORY] = full
+            await busy_rooms.measure(trial, plan)
+            await trial.stay.aclose()
     for trial in trials:
         if not trial.stage.peer.workers:
             for key in OF_WORKERS:
@@ -101,11 +101,23 @@ async def _round(
     return {trial.stage.peer.name: trial.figures for trial in trials}
 
 
-async def _fill(trials: Sequence[Trial], count: int) -> list[float]:
-    """Has each peer join rooms until it is in so many; returns the memory that each needs then."""
+async def _join_in_turns(trials: Sequence[Trial], count: int) -> None:
+    """Has each peer join rooms until it is in so many, and measures what that takes."""
     for _, trial in turns(trials, count - len(trials[0].rooms)):
+        took, overhead = await trial.join()
+        trial.samples[Key.JOIN].append(took)
+        trial.samples[Key.FIRST_ANSWER].append(overhead)
+    for trial in trials:
+        await trial.stage.worker.settle()
+        trial.sum_up(Key.JOIN)
+        trial.sum_up(Key.FIRST_ANSWER)
+
+
+async def _fill(trial: Trial, count: int) -> float:
+    """Has a peer join rooms until it is in so many; returns the memory that it needs then."""
+    while len(trial.rooms) < count:
         await trial.join()
-    return [await trial.settled_memory() for trial in trials]
+    return await trial.settled_memory()
 
 
 def _progress(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,24 +25,26 @@ class Trial:
     """A peer at work, and what has been measured of it so far.
 
     Attributes:
+        stay: closed when it leaves.
         rooms: those that it is in.
         samples: of what is measured several times, in the order of measuring.
     """
 
     stage: Stage
+    stay: AsyncExitStack = field(default_factory=AsyncExitStack)
     figures: dict[Key, float] = field(default_factory=dict[Key, float])
     rooms: list[str] = field(default_factory=list[str])
     samples: defaultdict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    async def join(self) -> None:
-        """Enters one more room, where one question is answered."""
+    async def join(self) -> tuple[float, float]:
+        """Enters one more room, where one question is answered; returns the ms until an agent was
+        ready, and the overhead of the answer."""
         room = self.stage.new_room()
         took = await self.stage.join(room)
         if took is None:
             raise BenchError(f"{self.stage.peer.name} did not join {room}")
         self.rooms.append(room)
-        self.samples[Key.JOIN].append(took)
-        self.samples[Key.FIRST_ANSWER].append((await self.ask(-1, SHORT)).overhead)
+        return took, (await self.ask(-1, SHORT)).overhead
 
     async def ask(self, room: int, question: tuple[int, float]) -> Answer:
         """Has a question answered with so many tokens, so many seconds apart."""

@@ -46,12 +46,24 @@ def test_the_best_peer_is_the_one_with_least_or_with_most() -> None:
     ],
 )
 def test_a_row_holds_within_its_bound(row: Row, holds: bool | None) -> None:
-    assert row.holds(FIGURES, "agent") is holds
+    assert row.holds([FIGURES], "agent") is holds
 
 
 def test_a_ratio_is_to_the_best_peer() -> None:
     assert Row(Key.SHORT, "", "ms", BOTH).ratio(FIGURES, "agent") == pytest.approx(0.3)
     assert Row(Key.SHORT, "", "ms").ratio(FIGURES, "agent") is None
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    """A slow round is slow for all: the medians of two peers may be of different rounds."""
+    row = Row(Key.SHORT, "", "ms", ("starter",), 1 / 4)
+    rounds: list[Figures] = [
+        {"starter": {Key.SHORT: starter}, "agent": {Key.SHORT: agent}}
+        for starter, agent in ((40.0, 10.0), (50.0, 13.0), (60.0, 14.0))
+    ]
+    assert row.median_ratio(rounds, "agent") == 0.25
+    assert row.holds(rounds, "agent") is True
+    assert row.ratio(medians(rounds), "agent") == 0.26
 
 
 def test_rounds_are_told_by_their_median_of_what_was_measured() -> None:
@@ -67,7 +79,7 @@ def test_rounds_are_told_by_their_median_of_what_was_measured() -> None:
 
 
 def test_the_table_says_which_rows_fail() -> None:
-    table = report.table(FIGURES, "agent")
+    table = report.table([FIGURES], "agent")
     lines = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()}
     assert len(lines) == len(ROWS) + 2
     assert lines["overhead, short history, p50 (ms)"].endswith(
@@ -78,7 +90,7 @@ def test_the_table_says_which_rows_fail() -> None:
     )
     assert lines["start to registered (s)"].endswith("|  |")
     worse = {**FIGURES, "agent": {Key.SHORT: 11.0}}
-    assert [row.key for row in report.failing(worse, "agent")] == [Key.SHORT]
+    assert [row.key for row in report.failing([worse], "agent")] == [Key.SHORT]
 
 
 def test_no_figure_is_asked_for_twice() -> None:
