@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ OF_WORKERS: Final = (
     Key.HELD_MEMORY,
 )
 """What says nothing of a peer that is no worker: it only joins the rooms that it is told of."""
+PAUSE: Final = 0.1
+"""Seconds before the next peer joins a room, which would share the processor with this one."""
 
 
 @dataclass
@@ -107,6 +110,7 @@ async def _join_in_turns(trials: Sequence[Trial], count: int) -> None:
         took, overhead = await trial.join()
         trial.samples[Key.JOIN].append(took)
         trial.samples[Key.FIRST_ANSWER].append(overhead)
+        await asyncio.sleep(PAUSE)
     for trial in trials:
         await trial.stage.worker.settle()
         trial.sum_up(Key.JOIN)
