@@ -78,23 +78,20 @@ class Row:
 
     def median_ratio(self, rounds: Sequence[Figures], name: str) -> float | None:
         """Of the ratios within each round: the machine's speed changes from one to the next."""
-        return _median([self.ratio(figures, name) for figures in rounds])
+        ratios = [self.ratio(figures, name) for figures in rounds]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return statistics.median(known) if known else None
 
     def holds(self, rounds: Sequence[Figures], name: str) -> bool | None:
         """Whether a peer reaches it; None where nothing is asked, or there is nothing to go by."""
         reached = (
             self.median_ratio(rounds, name)
             if self.against
-            else _median([figures.get(name, {}).get(self.key) for figures in rounds])
+            else medians(rounds).get(name, {}).get(self.key)
         )
         if self.limit is None or reached is None:
             return None
         return reached >= self.limit if self.more_is_better else reached <= self.limit
-
-
-def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
 
 
 _STARTER: Final = ("starter",)

@@ -62,6 +62,7 @@ def document(run: Run, subject: str) -> dict[str, Any]:
                 "unit": row.unit,
                 "figures": {name: of[row.key] for name, of in figures.items() if row.key in of},
                 "limit": row.limit,
+                "bound": row.bound(figures),
                 "ratio": row.median_ratio(run.rounds, subject),
                 "holds": row.holds(run.rounds, subject),
             }

@@ -95,6 +95,8 @@ async def _round(
             full = await _fill(trial, plan.rooms)
             trial.figures[Key.ROOM_MEMORY] = (full - half) / (plan.rooms - plan.rooms // 2)
             trial.figures[Key.HELD_MEMORY] = full
+            trial.sum_up(Key.JOIN)
+            trial.sum_up(Key.FIRST_ANSWER)
             await busy_rooms.measure(trial, plan)
             await trial.stay.aclose()
     for trial in trials:
@@ -113,8 +115,6 @@ async def _join_in_turns(trials: Sequence[Trial], count: int) -> None:
         await asyncio.sleep(PAUSE)
     for trial in trials:
         await trial.stage.worker.settle()
-        trial.sum_up(Key.JOIN)
-        trial.sum_up(Key.FIRST_ANSWER)
 
 
 async def _fill(trial: Trial, count: int) -> float:

@@ -91,6 +91,7 @@ def test_configuring_twice_is_configuring_once() -> None:
     uris = [extension.uri for extension in HEADER_EXTENSIONS["video"]]
     assert len(uris) == len(set(uris))
     assert "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in uris
+    assert aiortc_private.LOST_AFTER == 15
 
 
 class MuteConnection(ice.Connection):
