@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from livekit import rtc
 
-from agent import native_events
+from agent import native_events, native_sockets
 from agent.calls.client_rpc import ClientRpc
 from agent.calls.room_calls import RoomCalls
 from agent.chat.conversation import Conversation, ConversationLimits
@@ -183,6 +183,7 @@ class RoomSession:
         await self._room.connect(self._assignment.url, self._assignment.token, options)
         self._clock.connected(self._room.local_participant)
         native_events.claim(self._room)
+        native_sockets.send_at_once()
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
             if await self._assignment.is_lost(self._room):
@@ -203,7 +204,7 @@ class RoomSession:
         self._channel.open()
         self._file_inbox.open()
         self._room.on("disconnected", self._on_disconnected)
-        self._room.on("reconnected", self._presence.repeat)
+        self._room.on("reconnected", self._on_reconnected)
         self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_active", self._late_joiners.joined)
         self._room.on("participant_disconnected", self._on_left)
@@ -349,6 +350,10 @@ class RoomSession:
             extra={"room": self._assignment.room},
         )
         self._ended.set()
+
+    def _on_reconnected(self) -> None:
+        native_sockets.send_at_once()
+        self._presence.repeat()
 
     def _on_joined(self, _: rtc.RemoteParticipant) -> None:
         self._conversations.resume_private()
