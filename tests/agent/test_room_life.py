@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from typing import Any, cast
 
 import pytest
@@ -12,7 +14,9 @@ from livekit.agents import JobRequest
 from livekit.rtc.participant import RpcHandler
 from pydantic import BaseModel
 
+from agent import hosting
 from agent.hosting import RoomHost
+from agent.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
@@ -52,6 +56,35 @@ async def test_further_rooms_share_what_their_methods_take(
     assert second.agent is not None
     assert "getHistory" in second.agent.attributes["agent.ready"]
     assert made == []
+
+
+def sessions() -> list[RoomSession]:
+    return [each for each in gc.get_objects() if isinstance(each, RoomSession)]
+
+
+async def test_rooms_that_were_left_are_freed(
+    enter: Enter, lk_api: api.LiveKitAPI, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the collector would not look for them yet."""
+    monkeypatch.setattr(hosting, "COLLECTED_AFTER", 2)
+    gc.collect()
+    gc.disable()
+    former = sessions()
+    try:
+        await enter("alice")
+        (session,) = [each for each in sessions() if each not in former]
+        loop, freed = asyncio.get_running_loop(), asyncio.Event()
+        weakref.finalize(session, loop.call_soon_threadsafe, freed.set)
+        del session
+        await enter("alice", room=f"{room_name}-2")
+
+        for room in (room_name, f"{room_name}-2"):
+            await lk_api.room.delete_room(api.DeleteRoomRequest(room=room))
+
+        async with asyncio.timeout(20):
+            await freed.wait()
+    finally:
+        gc.enable()
 
 
 async def test_dispatch_by_api_with_a_name(
