@@ -66,9 +66,19 @@ class Trial:
 
 
 def turns(trials: Sequence[Trial], times: int) -> Iterator[tuple[int, Trial]]:
-    """The number of the turn, and whose it is; another one is first in each."""
+    """The number of the turn, and whose it is.
+
+    Another one is first in each, and each comes after each other one equally often: what a peer
+    leaves behind in the processor, and still does after its answer, is the next one's burden.
+    These are E. J. Williams' designs, Latin squares that are balanced for what comes before.
+    """
+    count = len(trials)
+    zigzag = [n // 2 if n % 2 == 0 else count - 1 - n // 2 for n in range(count)]
     for turn in range(times):
-        for trial in rotated(trials, turn):
+        order = [trials[(place + turn) % count] for place in zigzag]
+        if count % 2 and turn // count % 2:
+            order.reverse()
+        for trial in order:
             yield turn, trial
 
 
