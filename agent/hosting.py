@@ -53,9 +53,10 @@ moment."""
 
 
 COLLECTED_AFTER: Final = 10
-"""Rooms that were left, after which garbage is looked for: the native half of a room, 0.25 MB, goes
-with the last of the objects around it, and of these the collector's own thresholds let those of
-75 rooms come together."""
+"""Rooms that were left, after which garbage is looked for, or as many as are held if that is more:
+what it takes grows with those. The native half of a room, 0.25 MB, goes with the last of the
+objects around it, and of these the collector's own thresholds let those of 75 rooms come
+together."""
 
 
 class HostedServer(AgentServer):
@@ -238,7 +239,8 @@ class RoomHost:
         finally:
             self._sessions.pop(job_id, None)
             self._left += 1
-            if self._left % COLLECTED_AFTER == 0:
+            if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
+                self._left = 0
                 # In a thread: whatever native is freed gives up the interpreter's lock meanwhile.
                 asyncio.get_running_loop().run_in_executor(None, gc.collect)
 
