@@ -51,7 +51,6 @@ PATIENCE = 5.0
 """Seconds that a room waits for the history and the MCP servers; then it does without, for the
 moment."""
 
-
 COLLECTED_AFTER: Final = 10
 """Rooms that were left, after which garbage is looked for, or as many as are held if that is more:
 what it takes grows with those. The native half of a room, 0.25 MB, goes with the last of the

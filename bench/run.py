@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench import busy_rooms, quiet_rooms, room_server, stage
 from bench.figures import Key
-from bench.trial import Trial, rotated, turns
+from bench.trial import Trial, turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,8 @@ async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
         done = Run(rooms.what)
         for number in range(plan.rounds):
             _progress(f"round {number + 1} of {plan.rounds}")
-            order = rotated(peers, number)
+            first = number % len(peers)
+            order = [*peers[first:], *peers[:first]]
             done.rounds.append(await _round(order, plan, rooms, model_url, logs))
     done.seconds = time.perf_counter() - begun
     return done

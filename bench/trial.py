@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bench.figures import Key, percentile
 from bench.plan import SHORT
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from bench.client import Answer
     from bench.stage import Stage
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -80,9 +78,3 @@ def turns(trials: Sequence[Trial], times: int) -> Iterator[tuple[int, Trial]]:
             order.reverse()
         for trial in order:
             yield turn, trial
-
-
-def rotated(items: Sequence[T], turn: int) -> list[T]:
-    """All of them, another one first each turn."""
-    first = turn % max(len(items), 1)
-    return [*items[first:], *items[:first]]

@@ -87,7 +87,7 @@ async def running_room_server(
         return
     async with WebhookReceiver() as webhooks:
         if choice == "embedded":
-            async with _embedded(webhooks) as server:
+            async with embedded_room_server(webhooks) as server:
                 yield server
         else:
             async with _started(choice, directory, webhooks) as server:
@@ -95,12 +95,14 @@ async def running_room_server(
 
 
 @contextlib.asynccontextmanager
-async def _embedded(webhooks: WebhookReceiver) -> AsyncGenerator[RoomServerUnderTest]:
+async def embedded_room_server(
+    webhooks: WebhookReceiver | None = None,
+) -> AsyncGenerator[RoomServerUnderTest]:
+    """One of our own, for who does to it what the others' would not survive."""
     from devserver import RoomServer  # noqa: PLC0415  # a real server needs nothing of devserver
 
-    async with RoomServer(
-        api_key=API_KEY, api_secret=API_SECRET, webhook_urls=[webhooks.url]
-    ) as server:
+    urls = [webhooks.url] if webhooks else []
+    async with RoomServer(api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls) as server:
         yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
 
 

@@ -6,9 +6,12 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import rtc
+
+if TYPE_CHECKING:
+    from tests.room_server import RoomServerUnderTest
 
 AGENT = "agent"
 WITHIN = 20.0
@@ -86,6 +89,16 @@ class ChatClient:
     async def until_ready(self) -> None:
         """The agent is here and its methods can be called."""
         await self.until(lambda: self.agent is not None and "agent.ready" in self.agent.attributes)
+
+    async def outlive(self, server: RoomServerUnderTest) -> None:
+        """Has the room server crash; returns when this one is back, and the agent ready."""
+        assert server.embedded is not None
+        back = asyncio.Event()
+        self.room.on("reconnected", back.set)
+        await server.embedded.restart(announced=False)
+        async with asyncio.timeout(WITHIN):
+            await back.wait()
+        await self.until_ready()
 
     async def until_ready_again(self, former: str) -> None:
         """As `until_ready`, for another agent than that of a session id."""

@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from devserver import RoomServer
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.test_history import get_history, until_stored
 from tests.agent.test_private import private_answer
-from tests.room_server import API_KEY, API_SECRET, RoomServerUnderTest
+from tests.room_server import RoomServerUnderTest, embedded_room_server
 
 STORY: Final[dict[str, object]] = {"type": "chat", "id": "s-1", "text": "tell me a story"}
 
@@ -68,24 +67,18 @@ class TestTheRoomServerIsRestarted:
 
     @pytest.fixture
     async def room_server(self) -> AsyncGenerator[RoomServerUnderTest]:
-        async with RoomServer(api_key=API_KEY, api_secret=API_SECRET) as server:
-            yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server)
+        async with embedded_room_server() as server:
+            yield server
 
     async def test_after_a_crash_everybody_goes_on(
         self, enter: Enter, model: DemoModel, room_server: RoomServerUnderTest
     ) -> None:
-        assert room_server.embedded is not None
         going_on = asyncio.Event()
         model.script(Reply(tokens=["a ", "story"], after=1, pause=going_on))
         alice = await enter("alice")
         await send(alice, STORY)
         await alice.begun_answer_to("s-1")
-        back = asyncio.Event()
-        alice.room.on("reconnected", back.set)
-        await room_server.embedded.restart(announced=False)
-        async with asyncio.timeout(20):
-            await back.wait()
-        await alice.until_ready()
+        await alice.outlive(room_server)
         await send(alice, STORY)
         going_on.set()
         last = await alice.ask("are you there?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -12,8 +11,7 @@ import pytest
 from yarl import URL
 
 from agent import native_sockets
-from devserver import RoomServer
-from tests.room_server import API_KEY, API_SECRET, RoomServerUnderTest
+from tests.room_server import RoomServerUnderTest, embedded_room_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -70,22 +68,16 @@ async def test_an_agent_sends_at_once(enter: Enter, room_server: RoomServerUnder
 class TestTheRoomServerIsRestarted:
     @pytest.fixture
     async def room_server(self) -> AsyncGenerator[RoomServerUnderTest]:
-        async with RoomServer(api_key=API_KEY, api_secret=API_SECRET) as server:
-            yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server)
+        async with embedded_room_server() as server:
+            yield server
 
     async def test_a_new_connection_sends_at_once_as_well(
         self, enter: Enter, room_server: RoomServerUnderTest
     ) -> None:
-        assert room_server.embedded is not None
         ana = await enter("ana")
         former = connections(room_server).keys()
-        back = asyncio.Event()
-        ana.room.on("reconnected", back.set)
 
-        await room_server.embedded.restart(announced=False)
-        async with asyncio.timeout(20):
-            await back.wait()
-        await ana.until_ready()
+        await ana.outlive(room_server)
         assert (await ana.ask("are you there?")).finish_reason == "stop"
 
         found = connections(room_server)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from devserver import RoomServer
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import StartWorker
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.speech_server import SpeechServer
-from tests.room_server import API_KEY, API_SECRET, RoomServerUnderTest
+from tests.room_server import RoomServerUnderTest, embedded_room_server
 
 SUNNY = "The weather in Paris is sunny today. Tomorrow there will be a thunderstorm."
 
@@ -92,22 +90,16 @@ class TestTheRoomServerCrashes:
 
     @pytest.fixture
     async def room_server(self) -> AsyncGenerator[RoomServerUnderTest]:
-        async with RoomServer(api_key=API_KEY, api_secret=API_SECRET) as server:
-            yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server)
+        async with embedded_room_server() as server:
+            yield server
 
     async def test_everybody_is_heard_again(
         self, meet: Meet, model: DemoModel, room_server: RoomServerUnderTest
     ) -> None:
-        assert room_server.embedded is not None
         model.when("", Reply(text=SUNNY))
         alice = await meet("alice")
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
-        back = asyncio.Event()
-        alice.room.on("reconnected", back.set)
-        await room_server.embedded.restart(announced=False)
-        async with asyncio.timeout(20):
-            await back.wait()
-        await alice.until_ready()
+        await alice.outlive(room_server)
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
         await alice.microphone.say("what is the weather in Paris")
         asked = await alice.heard()
