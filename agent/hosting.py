@@ -58,7 +58,7 @@ objects around it, and of these the collector's own thresholds let those of 75 r
 together."""
 
 
-class HostedServer(AgentServer):
+class HostedServer(job_pool.PromptServer):
     """An AgentServer that closes its host at its end."""
 
     def __init__(self, rooms: RoomHost, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
