@@ -4,8 +4,8 @@ The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process
 waits for one: to each room and each call under way, waking each of them by a write to its loop's
 pipe. That is for a process with one room; with N busy ones the cost of each grows with N. Here an
 event wakes the loop once for all that came meanwhile, a room gets its own events only, and calls
-under way get no events of rooms and streams. That a piece of text has been sent wakes nobody but
-who waits for that.
+under way get no events of rooms and streams. The end of a call that was begun here wakes nobody
+but who waits for it.
 
 All that leans on the SDK's private parts for this stands in this file. tests/agent/
 test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
@@ -14,17 +14,18 @@ test_native_events.py holds the SDK to it; where the SDK is another one, it is l
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import itertools
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from livekit.rtc._ffi_client import FfiClient, FfiQueue
 from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
 from livekit.rtc._utils import Queue
-from livekit.rtc.data_stream import StreamError, TextStreamWriter
+from livekit.rtc.data_stream import StreamError
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -48,36 +49,54 @@ OF_ROOMS_AND_STREAMS: Final = frozenset(
 PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 """Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""
 
+UNUSED: Final = frozenset(
+    {"stream_header_received", "stream_chunk_received", "stream_trailer_received"}
+)
+"""Kinds of rooms' events that the SDK has no use for: streams are told of by others besides."""
+
 OWN_NUMBERS: Final = 1 << 62
-"""Where the numbers of writes begin: the native library counts its own calls from 1."""
+"""Where the numbers of calls begun here begin: the native library counts its own from 1."""
 
 
-class Write:
-    """A piece of text on its way to the server.
+class Call:
+    """Something that the native library was asked for, and that takes a while.
 
-    It is settled by a native thread, and awaited on the loop that began it, by one at most. Each
+    Its end comes by a native thread, and is awaited on the loop that began it, by one at most. Each
     says first what it does and looks then at what the other has done, so that one of them sees it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failure: type[Exception] = StreamError) -> None:
+        """`failure`: raised, with what the native library says, where it could not be done."""
         self._loop = asyncio.get_running_loop()
+        self._failure = failure
         self._waiter: asyncio.Future[None] | None = None
-        self._settled = False
-        self._error = ""
+        self._end: Any = None
+        """The native library's message, once there."""
 
-    async def settled(self) -> None:
-        """Returns when it has been sent. Raises StreamError if it could not be."""
-        if not self._settled:
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has been done already."""
+        return self._end is not None and not self._end.HasField("error")
+
+    async def settled(self) -> Any:  # noqa: ANN401 - each kind of call has its own
+        """Returns the native library's message (of livekit/rtc/_proto) when it has been done.
+
+        Raises:
+            Exception: it could not be done; of the class that the call was begun with.
+        """
+        if self._end is None:
             self._waiter = self._loop.create_future()
-            if not self._settled:
+            if self._end is None:
                 await self._waiter
-        if self._error:
-            raise StreamError(self._error)
+        end: Any = self._end
+        if end.HasField("error"):
+            error = end.error
+            raise self._failure(error if isinstance(error, str) else error.description)
+        return end
 
-    def settle(self, error: str) -> None:
-        """Notes how it ended: in an error, or "". Called by the native library's threads."""
-        self._error = error
-        self._settled = True
+    def settle(self, end: Any) -> None:  # noqa: ANN401 - as above
+        """Notes how it ended. Called by the native library's threads."""
+        self._end = end
         if self._waiter is not None:
             try:
                 self._loop.call_soon_threadsafe(self._wake)
@@ -87,6 +106,79 @@ class Write:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+class Calls:
+    """Calls under way. Each has a number of the worker's own (`request_async_id`), so that its end
+    cannot be missed between the request and its answer."""
+
+    ENDS: Final = frozenset(
+        {
+            "text_stream_open",
+            "text_stream_writer_write",
+            "text_stream_writer_close",
+            "publish_data",
+        }
+    )
+    """Kinds of events that such a call may end with."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(OWN_NUMBERS)
+        self._under_way: dict[int, Call] = {}
+        self._heard: object = None
+
+    def begin(self, request: FfiRequest, call: Call) -> None:
+        """Raises AssertionError: the native library refuses it at once."""
+        client = FfiClient.instance
+        if not isinstance(client.queue, EventRouter):
+            self._listen(client.queue)
+        number = next(self._numbers)
+        getattr(request, request.WhichOneof("message") or "").request_async_id = number
+        self._under_way[number] = call
+        try:
+            client.request(request)
+        except BaseException:
+            self._under_way.pop(number, None)
+            raise
+
+    def settle(self, event: FfiEvent, kind: str | None) -> bool:
+        """Whether it was the end of one of them."""
+        if kind not in self.ENDS:
+            return False
+        end = getattr(event, kind)
+        call = self._under_way.pop(end.async_id, None)
+        if call is None:
+            return False
+        call.settle(end)
+        return True
+
+    def _listen(self, queue: FfiQueue[FfiEvent]) -> None:
+        """Hears of the ends where events are not routed: as a filter that lets nothing pass."""
+
+        def hear(event: FfiEvent) -> bool:
+            self.settle(event, event.WhichOneof("message"))
+            return False
+
+        if self._heard is not queue:
+            self._heard = queue
+            queue.subscribe(asyncio.get_running_loop(), hear)
+
+
+_calls: Final = Calls()
+
+
+def begin(request: FfiRequest, call: Call) -> None:
+    """Asks the native library for something that ends with one of the events of `Calls.ENDS`.
+
+    Raises:
+        AssertionError: it refuses that at once.
+    """
+    _calls.begin(request, call)
+
+
+KEPT_THREADS: Final = 16
+"""Native threads at most that keep their Python half: those that tell of events are few, and stay
+for as long as the process; should they not, what is kept of one that has ended is 16 kB."""
 
 
 class EventRouter:
@@ -101,19 +193,32 @@ class EventRouter:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
-        self._numbers = itertools.count(OWN_NUMBERS)
-        self._writes: dict[int, Write] = {}
+        self._threads: set[int] = set()
+        """Native threads that keep their Python half."""
 
     def put(self, item: FfiEvent) -> None:
         """Called by the native library's threads."""
-        if item.WhichOneof("message") == "text_stream_writer_write":
-            written = item.text_stream_writer_write
-            if write := self._writes.pop(written.async_id, None):
-                failed = written.HasField("error")
-                write.settle((written.error.description or "unknown error") if failed else "")
-                return
+        if (thread := threading.get_ident()) not in self._threads:
+            self._keep_python_half(thread)
+        kind = item.WhichOneof("message")
+        if _calls.settle(item, kind):
+            return
+        if kind == "room_event" and item.room_event.WhichOneof("message") in UNUSED:
+            return
         for each in list(self._loops.values()):
             each.put(item)
+
+    def _keep_python_half(self, thread: int) -> None:
+        """Has this thread keep what Python has of it until the process ends.
+
+        The interpreter makes that anew for each event, with 16 kB that the system maps, clears and
+        takes back, for which it interrupts the other processors. A thread that has asked for it
+        once more than it gives it back keeps it (docs.python.org/3/c-api/init.html,
+        PyGILState_Ensure).
+        """
+        if len(self._threads) < KEPT_THREADS:
+            self._threads.add(thread)
+            ctypes.pythonapi.PyGILState_Ensure()
 
     def subscribe(
         self, loop: asyncio.AbstractEventLoop | None = None, filter_fn: Filter | None = None
@@ -143,24 +248,6 @@ class EventRouter:
             subscriptions.add(queue, filter_fn)
             # In any case: others may have been the last ones, and gone, meanwhile.
             self._loops[loop] = subscriptions
-
-    def begin_write(self, stream: int, text: str) -> Write:
-        """Sends text on a stream, by its writer's handle, on which no other write may be under way.
-
-        Raises:
-            AssertionError: the native library does not know the stream (any more).
-        """
-        request, number = FfiRequest(), next(self._numbers)
-        request.text_stream_write.writer_handle = stream
-        request.text_stream_write.text = text
-        request.text_stream_write.request_async_id = number
-        write = self._writes[number] = Write()
-        try:
-            FfiClient.instance.request(request)
-        except BaseException:
-            self._writes.pop(number, None)
-            raise
-        return write
 
     def claim(self, room: rtc.Room) -> None:
         """Gives a connected room its own events only, until it disconnects. To be called on its
@@ -279,19 +366,3 @@ def claim(room: rtc.Room) -> None:
     queue: object = FfiClient.instance.queue
     if isinstance(queue, EventRouter):
         queue.claim(room)
-
-
-async def begin_write(writer: TextStreamWriter, text: str) -> Write | None:
-    """Sends text on an open stream, whose writer nobody else uses; what is returned tells when it
-    has been sent. If events are not routed, it has been when this returns, with nothing.
-
-    Raises:
-        StreamError: it could not be sent.
-        AssertionError: the native library does not know the stream (any more).
-    """
-    queue: object = FfiClient.instance.queue
-    handle = writer._writer_handle  # pyright: ignore[reportPrivateUsage]
-    if isinstance(queue, EventRouter) and handle is not None:
-        return queue.begin_write(handle, text)
-    await writer.write(text)
-    return None

@@ -7,6 +7,7 @@ with the next: a lone token goes out at once, a burst of hundreds in a handful o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -68,9 +69,17 @@ class ReplyOutput(ABC):
         self.after: ReplyOutput | None = None
         """Another way out, whose first piece goes first."""
         self._task: asyncio.Task[None] | None = None
+        self._is_idle = False
+        """Whether the task has written all that there was, and waits for more, which may go out at
+        once."""
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
+        if self._is_idle and not self._changed.is_set():
+            # Most often so: a model's token is on its way before the next one comes.
+            with contextlib.suppress(AssertionError):  # of which the task will hear as well
+                if self.write_at_once(text):
+                    return
         self._waiting.append(text)
         self._wake()
 
@@ -86,6 +95,7 @@ class ReplyOutput(ABC):
 
     def cancel(self) -> None:
         """Gives up at once, for when the room is gone."""
+        self._is_idle = False
         if self._task is not None:
             self._task.cancel()
 
@@ -94,6 +104,14 @@ class ReplyOutput(ABC):
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
         """Returns when the former chunk has been sent; what comes until then goes with the next."""
+
+    def write_at_once(self, _text: str) -> bool:
+        """Begins to send one chunk, if the former one has been sent: whether it did.
+
+        Raises:
+            AssertionError: it cannot be sent.
+        """
+        return False
 
     @abstractmethod
     async def write(self, text: str) -> None:
@@ -112,7 +130,9 @@ class ReplyOutput(ABC):
     async def _pump(self) -> None:
         try:
             while True:
+                self._is_idle = self.begun.is_set() and not self.window
                 await self._changed.wait()
+                self._is_idle = False
                 self._changed.clear()
                 if self._waiting:
                     if self.after is not None:
@@ -123,9 +143,7 @@ class ReplyOutput(ABC):
                         self._waiting.clear()
                         await self.write(text)
                         if not self.begun.is_set():
-                            # Not sooner: of what nobody has seen, nothing needs to be kept.
-                            await self.ready()
-                            self._tell_first()
+                            await self._tell_first()
                     await self._gather()
                 elif self._ending is not None:
                     break
@@ -143,12 +161,15 @@ class ReplyOutput(ABC):
             reason = str(error) or type(error).__name__
             logger.warning("an answer could not be sent on %s: %s", self._name, reason)
         finally:
+            self._is_idle = False
             self.begun.set()
 
-    def _tell_first(self) -> None:
-        self.begun.set()
+    async def _tell_first(self) -> None:
         if self.on_first_written is not None:
+            # Not sooner: of what nobody has seen, nothing needs to be kept.
+            await self.ready()
             self.on_first_written()
+        self.begun.set()
 
     async def _gather(self) -> None:
         if self.window and self._ending is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from livekit import rtc
-from livekit.rtc.data_stream import TextStreamWriter
 
-from agent import native_events
 from agent.chat.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
+from agent.native_events import Call
+from agent.native_sending import OutgoingText
 
 
 class TopicOutput(ReplyOutput):
@@ -37,22 +37,29 @@ class TopicOutput(ReplyOutput):
         self._topic = topic
         self._attributes = attributes
         self._listeners = list(listeners)
-        self._writer: TextStreamWriter | None = None
-        self._write: native_events.Write | None = None
+        self._stream: OutgoingText | None = None
+        self._write: Call | None = None
 
     async def prepare(self) -> None:
-        await self._opened()
+        self._opened()
 
     async def ready(self) -> None:
+        await self._opened().opened()
         if self._write is not None:
             await self._write.settled()
             self._write = None
 
+    def write_at_once(self, text: str) -> bool:
+        stream, before = self._stream, self._write
+        if stream is None or not stream.is_open or not (before is None or before.succeeded):
+            return False
+        self._write = stream.begin_write(text)
+        return True
+
     async def write(self, text: str) -> None:
-        self._write = await native_events.begin_write(await self._opened(), text)
+        self._write = self._opened().begin_write(text)
 
     async def close(self, ending: Ending) -> None:
-        writer = await self._opened()
         attributes = {
             TRANSCRIPTION_FINAL: "true",
             "finish_reason": ending.finish_reason,
@@ -61,13 +68,9 @@ class TopicOutput(ReplyOutput):
         }
         if ending.heard is not None:
             attributes["heard_length"] = str(len(ending.heard.encode()))
-        await writer.aclose(attributes=attributes)
+        await self._opened().begin_close(attributes).settled()
 
-    async def _opened(self) -> TextStreamWriter:
-        if self._writer is None:
-            self._writer = await self._room.local_participant.stream_text(
-                topic=self._topic,
-                attributes=self._attributes,
-                destination_identities=self._listeners,
-            )
-        return self._writer
+    def _opened(self) -> OutgoingText:
+        if self._stream is None:
+            self._stream = OutgoingText(self._room, self._topic, self._attributes, self._listeners)
+        return self._stream

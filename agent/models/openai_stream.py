@@ -107,7 +107,11 @@ class CompletionStream:
     ) -> None:
         self._response = response
         self._silence = timeouts.silence
-        self._deadline = asyncio.get_running_loop().time() + timeouts.total
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + timeouts.total
+        self._asked_at: float | None = None
+        """Since when something is waited for (`loop.time()`, s)."""
+        self._watch: asyncio.TimerHandle | None = None
         self._decoder = EventStreamDecoder()
         self._ready: deque[Chunk] = deque()
         self._failure: APIError | None = None
@@ -126,6 +130,8 @@ class CompletionStream:
         """Give the connection back if the body is at its end, or close it."""
         self._ended = True
         self._ready.clear()
+        if self._watch is not None:
+            self._watch.cancel()
         self._response.close()
 
     def __aiter__(self) -> Self:
@@ -144,10 +150,11 @@ class CompletionStream:
 
     async def _read(self) -> None:
         """Take what has arrived, at least one piece, and decode it."""
-        remaining = self._deadline - asyncio.get_running_loop().time()
+        self._asked_at = self._loop.time()
+        if self._watch is None:
+            self._look_again()
         try:
-            async with asyncio.timeout(min(self._silence, remaining)):
-                piece = await self._response.content.readany()
+            piece = await self._response.content.readany()
         except TimeoutError:
             self.close()
             raise APITimeoutError from None
@@ -155,6 +162,8 @@ class CompletionStream:
             # RuntimeError is what aiohttp's StreamReader raises once the session is closed.
             self.close()
             raise APIConnectionError from error
+        finally:
+            self._asked_at = None
         try:
             events = self._decoder.feed(piece) if piece else self._decoder.finish()
             for event in events:
@@ -172,6 +181,19 @@ class CompletionStream:
                 self._ended = True
                 if not self._finished:
                     self._fail("The stream ended before the answer did.")
+
+    def _look_again(self) -> None:
+        """Has what is waited for time out when it is due. One timer looks after all pieces of a
+        stream: a time limit for each of them costs more than decoding it."""
+        now = self._loop.time()
+        since = now if self._asked_at is None else self._asked_at
+        due = min(since + self._silence, self._deadline)
+        if due > now:
+            self._watch = self._loop.call_at(due, self._look_again)
+        elif self._asked_at is not None:
+            self._response.content.set_exception(TimeoutError())
+        else:
+            self._watch = None
 
     def _take(self, chunk: Chunk) -> None:
         if chunk.error:

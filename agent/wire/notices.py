@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from livekit import rtc
 
+from agent.native_events import Call
 from agent.wire.envelope import envelope
-from agent.wire.publish import publish
+from agent.wire.publish import begin_publish
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Notices:
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._last: Call | None = None
+        """The sending of the last one, which nobody waits for before there is another."""
 
     def start(self) -> None:
         """Begins to send; to be called once connected. What was told before goes out then."""
@@ -135,6 +138,8 @@ class Notices:
 
     async def _until_due(self, now: float) -> None:
         """Returns when there may be something to send."""
+        if not self._waiting and self._in_haste:
+            await self._last_sent()
         if not self._waiting:
             self._in_haste = self._is_dropping = False
             self._idle.set()
@@ -164,13 +169,17 @@ class Notices:
                 **notice.fields,
             },
         )
+        await self._last_sent()
+        to = None if notice.identity is None else [notice.identity]
+        self._last = begin_publish(self._room, message, topic=SYSTEM_TOPIC, to=to)
+
+    async def _last_sent(self) -> None:
+        """Returns when the last one is on its way, or could not be sent."""
+        last, self._last = self._last, None
+        if last is None or last.succeeded:
+            return
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await publish(
-                    self._room,
-                    message,
-                    topic=SYSTEM_TOPIC,
-                    to=None if notice.identity is None else [notice.identity],
-                )
+                await last.settled()
         except (rtc.participant.PublishDataError, TimeoutError) as error:
             logger.warning("a notice could not be sent: %s", error)

@@ -7,6 +7,8 @@ from typing import Final
 
 from livekit import rtc
 
+from agent.native_events import Call
+from agent.native_sending import begin_packet
 from agent.wire.envelope import encode
 
 MAX_RELIABLE_BYTES: Final = 15 * 1024
@@ -24,6 +26,30 @@ class PacketTooLargeError(ValueError):
         self.size = size
 
 
+def begin_publish(
+    room: rtc.Room,
+    body: Mapping[str, object],
+    *,
+    topic: str = "",
+    to: Sequence[str] | None = None,
+    reliable: bool = True,
+) -> Call | None:
+    """Sends JSON as a data packet to these identities, or to everybody (None); what is returned
+    ends when it is on its way. To nobody, nothing is sent.
+
+    Raises:
+        PacketTooLargeError: nothing is sent.
+    """
+    data = encode(body)
+    bound, kind = (MAX_RELIABLE_BYTES, "reliable") if reliable else (MAX_LOSSY_BYTES, "lossy")
+    if len(data) > bound:
+        raise PacketTooLargeError(len(data), bound, kind)
+    if to is not None and not to:
+        # For the SDK, no addressee means everybody.
+        return None
+    return begin_packet(room, data, topic=topic, to=to or (), reliable=reliable)
+
+
 async def publish(
     room: rtc.Room,
     body: Mapping[str, object],
@@ -32,19 +58,12 @@ async def publish(
     to: Sequence[str] | None = None,
     reliable: bool = True,
 ) -> None:
-    """Sends JSON as a data packet to these identities, or to everybody (None).
+    """The same; returns when it is on its way.
 
     Raises:
         PacketTooLargeError: nothing is sent.
         rtc.participant.PublishDataError: the SDK could not send it.
     """
-    data = encode(body)
-    bound, kind = (MAX_RELIABLE_BYTES, "reliable") if reliable else (MAX_LOSSY_BYTES, "lossy")
-    if len(data) > bound:
-        raise PacketTooLargeError(len(data), bound, kind)
-    if to is not None and not to:
-        # For the SDK, no addressee means everybody.
-        return
-    await room.local_participant.publish_data(
-        data, reliable=reliable, topic=topic, destination_identities=list(to or ())
-    )
+    call = begin_publish(room, body, topic=topic, to=to, reliable=reliable)
+    if call is not None:
+        await call.settled()

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import threading
 
 import pytest
 from livekit import rtc
 from livekit.rtc._ffi_client import FfiClient, FfiQueue
-from livekit.rtc._proto.data_stream_pb2 import TextStreamWriterWriteRequest
+from livekit.rtc._proto.data_stream_pb2 import TextStreamWriterWriteCallback
 from livekit.rtc._proto.ffi_pb2 import FfiEvent
+from livekit.rtc._proto.room_pb2 import PublishDataCallback
 from livekit.rtc.data_stream import StreamError
+from livekit.rtc.participant import PublishDataError
 
-from agent.native_events import EventRouter, Write, begin_write, claim, install
+from agent.native_events import (
+    KEPT_THREADS,
+    UNUSED,
+    Call,
+    Calls,
+    EventRouter,
+    claim,
+    install,
+)
+from agent.native_sending import begin_packet
 from tests.agent.conftest import Enter
 from tests.conftest import Join
 
@@ -31,12 +43,17 @@ def completion(async_id: int) -> FfiEvent:
     return event
 
 
-def written(async_id: int, error: str = "") -> FfiEvent:
+def written(async_id: int) -> FfiEvent:
     event = FfiEvent()
     event.text_stream_writer_write.async_id = async_id
-    if error:
-        event.text_stream_writer_write.error.description = error
     return event
+
+
+def end_of_write(error: str = "") -> TextStreamWriterWriteCallback:
+    end = TextStreamWriterWriteCallback(async_id=7)
+    if error:
+        end.error.description = error
+    return end
 
 
 def test_the_sdk_is_the_one_that_the_router_was_made_for() -> None:
@@ -46,8 +63,9 @@ def test_the_sdk_is_the_one_that_the_router_was_made_for() -> None:
     kinds = {field.name for field in FfiEvent.DESCRIPTOR.oneofs_by_name["message"].fields}
     assert {"room_event", "rpc_method_invocation", "text_stream_reader_event"} <= kinds
     assert {"byte_stream_reader_event", "publish_track", "unpublish_track"} <= kinds
-    assert "text_stream_writer_write" in kinds
-    assert "request_async_id" in TextStreamWriterWriteRequest.DESCRIPTOR.fields_by_name
+    assert kinds >= Calls.ENDS
+    for kind in Calls.ENDS:
+        assert {"async_id", "error"} <= set(getattr(FfiEvent(), kind).DESCRIPTOR.fields_by_name)
 
 
 async def test_calls_hear_of_ends_of_calls_only() -> None:
@@ -148,112 +166,94 @@ async def test_the_rooms_of_a_worker_are_claimed(enter: Enter) -> None:
     assert (await ana.ask("Hello?")).finish_reason == "stop"
 
 
-async def test_the_end_of_a_write_wakes_who_waits_for_it_alone() -> None:
-    early, late = Write(), Write()
-    await asyncio.to_thread(early.settle, "")
-    await early.settled()
+async def test_the_end_of_a_call_wakes_who_waits_for_it() -> None:
+    early, late = Call(), Call()
+    await asyncio.to_thread(early.settle, end_of_write())
+    assert early.succeeded
+    assert await early.settled() == end_of_write()
 
     waiting = asyncio.create_task(late.settled())
     await asyncio.sleep(0)
     assert not waiting.done()
-    await asyncio.to_thread(late.settle, "the room is closed")
+    await asyncio.to_thread(late.settle, end_of_write("the room is closed"))
+    assert not late.succeeded
     with pytest.raises(StreamError, match="the room is closed"):
         await waiting
 
 
-async def test_who_gives_up_a_write_is_not_disturbed_by_its_end() -> None:
-    write = Write()
-    waiting = asyncio.create_task(write.settled())
+async def test_a_call_fails_as_its_kind_does() -> None:
+    call = Call(PublishDataError)
+    call.settle(PublishDataCallback(async_id=1, error="the room is closed"))
+    with pytest.raises(PublishDataError, match="the room is closed"):
+        await call.settled()
+
+
+async def test_who_gives_up_a_call_is_not_disturbed_by_its_end() -> None:
+    call = Call()
+    waiting = asyncio.create_task(call.settled())
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.to_thread(write.settle, "")
-    await write.settled()
+    await asyncio.to_thread(call.settle, end_of_write())
+    await call.settled()
 
 
-async def test_no_end_of_a_write_is_missed() -> None:
+async def test_no_end_of_a_call_is_missed() -> None:
     """Whichever of the two comes first, and however close."""
-    writes = [Write() for _ in range(5_000)]
+    calls = [Call() for _ in range(5_000)]
 
     def settle() -> None:
-        for write in writes:
-            write.settle("")
+        for call in calls:
+            call.settle(end_of_write())
 
     thread = threading.Thread(target=settle)
     thread.start()
     async with asyncio.timeout(20):
-        for write in writes:
-            await write.settled()
+        for call in calls:
+            await call.settled()
     thread.join()
 
 
-async def test_the_end_of_somebody_elses_write_goes_to_calls() -> None:
+async def test_the_end_of_somebody_elses_call_goes_to_the_sdks() -> None:
     router = EventRouter()
     call = router.subscribe()
     router.put(written(7))
     assert await call.get() == written(7)
 
 
-async def test_text_is_sent_in_order_and_its_end_is_no_event_for_others(join: Join) -> None:
-    install()
-    router = FfiClient.instance.queue
-    assert isinstance(router, EventRouter)
-    heard = asyncio.Queue[rtc.TextStreamReader]()
-    await join(
-        "bob",
-        prepare=lambda room: room.register_text_stream_handler(
-            "t", lambda reader, _: heard.put_nowait(reader)
-        ),
-    )
-    room = await join("ana")
-    writer = await room.local_participant.stream_text(topic="t")
-    others = router.subscribe()
-
-    async with asyncio.timeout(20):
-        for number in range(50):
-            write = await begin_write(writer, f"{number} ")
-            assert write is not None
-            await write.settled()
-        last = await begin_write(writer, "x" * 40_000)
-        assert last is not None
-        await last.settled()
-        assert others.empty()
-        router.unsubscribe(others)
-        await writer.aclose()
-        text = await (await heard.get()).read_all()
-
-    assert text == "".join(f"{number} " for number in range(50)) + "x" * 40_000
+async def test_rooms_hear_nothing_of_what_the_sdk_does_not_use() -> None:
+    router = EventRouter()
+    room = router.subscribe(filter_fn=lambda event: event.WhichOneof("message") == "room_event")
+    for kind in UNUSED:
+        event = FfiEvent()
+        getattr(event.room_event, kind).SetInParent()
+        router.put(event)
+    router.put(room_event(7))
+    assert await room.get() == room_event(7)
+    assert room.empty()
+    assert not any(kind in inspect.getsource(rtc.room) for kind in UNUSED)
 
 
-async def test_text_that_can_not_be_sent_is_an_error_for_who_sends_it(join: Join) -> None:
+async def test_native_threads_keep_their_python_half(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What belongs to one of them is still there when it tells of the next event."""
     install()
     room = await join("ana")
-    writer = await room.local_participant.stream_text(topic="t")
-    await room.disconnect()
+    known, told = threading.local(), list[bool]()
 
-    async def send(text: str) -> None:
-        write = await begin_write(writer, text)
-        if write is not None:
-            await write.settled()
+    class Noted(Call):
+        def settle(self, end: object) -> None:
+            told.append(hasattr(known, "thread"))
+            known.thread = True
+            super().settle(end)
 
+    monkeypatch.setattr("agent.native_sending.Call", Noted)
     async with asyncio.timeout(20):
-        with pytest.raises((StreamError, AssertionError)):
-            await send("too late")
-
-
-async def test_without_a_router_the_sdk_writes(join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = await join("ana")
-    writer = await room.local_participant.stream_text(topic="t")
-    sent: list[str] = []
-
-    async def write(text: str) -> None:
-        sent.append(text)
-
-    monkeypatch.setattr(writer, "write", write)
-    monkeypatch.setattr("agent.native_events.EventRouter", Garbage)
-    assert await begin_write(writer, "hello") is None
-    assert sent == ["hello"]
-    await writer.aclose()
+        for _ in range(100):
+            await begin_packet(room, b"hello", topic="t", to=[], reliable=True).settled()
+    assert len(told) == 100
+    assert told.count(False) <= KEPT_THREADS
 
 
 class Garbage:
