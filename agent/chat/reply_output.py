@@ -12,10 +12,12 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError
+
+from agent.chat.departures import Departures
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class ReplyOutput(ABC):
 
     window: float = 0.0
     """Seconds to let text gather between two writes."""
+    is_quick: ClassVar[bool] = False
+    """Whether `write_at_once` may be called, unless text is to gather."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,15 +76,26 @@ class ReplyOutput(ABC):
         self._is_idle = False
         """Whether the task has written all that there was, and waits for more, which may go out at
         once."""
+        self._departures = Departures.of_loop()
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
+        self._waiting.append(text)
+        if self._is_idle:
+            self._departures.depart(self._leave)
+        else:
+            self._wake()
+
+    def _leave(self) -> None:
+        """Has what waits sent at once, if it can be; else the task sends it."""
+        if not self._waiting:
+            return  # The task has been quicker.
         if self._is_idle and not self._changed.is_set():
             # Most often so: a model's token is on its way before the next one comes.
             with contextlib.suppress(AssertionError):  # of which the task will hear as well
-                if self.write_at_once(text):
+                if self.write_at_once("".join(self._waiting)):
+                    self._waiting.clear()
                     return
-        self._waiting.append(text)
         self._wake()
 
     def open(self) -> None:
@@ -111,7 +126,7 @@ class ReplyOutput(ABC):
         Raises:
             AssertionError: it cannot be sent.
         """
-        return False
+        raise NotImplementedError
 
     @abstractmethod
     async def write(self, text: str) -> None:
@@ -130,7 +145,9 @@ class ReplyOutput(ABC):
     async def _pump(self) -> None:
         try:
             while True:
-                self._is_idle = self.begun.is_set() and not self.window
+                if self.is_quick and not self.window and self.begun.is_set():
+                    self._is_idle = True
+                    self._departures.begin(self)
                 await self._changed.wait()
                 self._is_idle = False
                 self._changed.clear()
@@ -162,6 +179,7 @@ class ReplyOutput(ABC):
             logger.warning("an answer could not be sent on %s: %s", self._name, reason)
         finally:
             self._is_idle = False
+            self._departures.end(self)
             self.begun.set()
 
     async def _tell_first(self) -> None:

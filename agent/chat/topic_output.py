@@ -22,6 +22,8 @@ class TopicOutput(ReplyOutput):
     `heard_length` of an answer that was interrupted while it was spoken.
     """
 
+    is_quick = True
+
     def __init__(
         self,
         room: rtc.Room,
