@@ -34,13 +34,13 @@ class Plan:
     quiet_rooms: int = 3
     chats: int = 12
     history: int = 130
-    repeats: int = 16
+    repeats: int = 24
     long: int = 500
     long_repeats: int = 5
     pings: int = 400
     joined_in_turns: int = 8
     rooms: int = 20
-    answers: int = 2
+    answers: int = 3
     tokens: int = 40
     burst: int = 250
 
