@@ -42,7 +42,7 @@ class Departures:
         self._answers.discard(answer)
 
     def depart(self, departure: Departure) -> None:
-        """Has a piece leave: now, or with those of others. To be told once or more of each."""
+        """Has a piece leave: now, or once at the next departure, with those of others."""
         if len(self._answers) < TOGETHER_FROM:
             departure()
             return

@@ -114,8 +114,8 @@ class ReplyOutput(ABC):
         if self._task is not None:
             self._task.cancel()
 
-    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
-        """What can be done before there is text: nothing, unless an output knows better."""
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Begins what can be done before there is text: nothing, unless an output knows better."""
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
         """Returns when the former chunk has been sent; what comes until then goes with the next."""
@@ -165,8 +165,7 @@ class ReplyOutput(ABC):
                 elif self._ending is not None:
                     break
                 else:
-                    async with asyncio.timeout(WRITE_TIMEOUT):
-                        await self.prepare()
+                    self.prepare()
                 if self._waiting or self._ending is not None:
                     self._changed.set()
             async with asyncio.timeout(WRITE_TIMEOUT):

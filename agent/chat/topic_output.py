@@ -42,7 +42,7 @@ class TopicOutput(ReplyOutput):
         self._stream: OutgoingText | None = None
         self._write: Call | None = None
 
-    async def prepare(self) -> None:
+    def prepare(self) -> None:
         self._opened()
 
     async def ready(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.chat.departures import EVERY, TOGETHER_FROM
+from agent.chat.departures import TOGETHER_FROM
 from agent.chat.reply_output import Ending, ReplyOutput
 
 END = Ending(finish_reason="stop", text="", text_length=0, sha256="")
@@ -226,12 +226,14 @@ async def test_what_waits_for_others_leaves_before_the_end() -> None:
     async with asyncio.timeout(10):
         for wire in wires:
             await wire.begun_with("a")
-        wires[0].push("b")
+        for wire in wires[:2]:
+            wire.push("b")
         wires[0].let()
         await wires[0].end(END)
         assert wires[0].sent == ["a", "b"]
         assert wires[0].closed
-        await asyncio.sleep(2 * EVERY)
+        await wires[1].until("a", "b")
         assert wires[0].written == ["a", "b"]
+        wires[1].let()
         for wire in wires[1:]:
             await wire.end(END)
