@@ -75,7 +75,9 @@ class RoomHost:
 
     Admission: rooms held plus rooms being joined, never the load of the machine, by which a
     busy minute would have the server give dispatches up for good. A full worker refuses in a way
-    that lets the server ask another one.
+    that lets the server ask another one. A room that closes while it is being joined gives its
+    place back at once, though the native library goes on joining it for up to 16 s; of such rooms
+    there may be as many as there are places.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class RoomHost:
         self._model_proxy = model_proxy
         self.on_rooms_changed: Callable[[int], None] = _nobody_asks
         """Called with the number of rooms held or being joined, from any thread."""
+        self._on_load_changed: Callable[[], None] | None = None
         self._jobs: set[str] = set()
+        self._was_full = False
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
@@ -137,6 +141,7 @@ class RoomHost:
             self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
         )
         server.once("worker_started", self.open)
+        self._on_load_changed = server.load_changed
         return server
 
     def open(self) -> None:
@@ -148,16 +153,23 @@ class RoomHost:
 
     def load(self) -> float:
         """What the worker reports: below the server's limit until full, then 1."""
-        held, capacity = len(self._jobs), self._settings.agent_max_rooms
-        return FULL_LOAD if held >= capacity else LOAD_BELOW_FULL * held / capacity
+        with self._lock:
+            if self._is_full():
+                return FULL_LOAD
+            return LOAD_BELOW_FULL * len(self._jobs) / self._settings.agent_max_rooms
+
+    def _is_full(self) -> bool:
+        places = self._settings.agent_max_rooms
+        called_off = self._stays.keys() - self._jobs
+        return len(self._jobs) >= places or len(called_off) >= places
 
     async def on_request(self, request: JobRequest) -> None:
         """Accepts a job if there is room for it."""
         with self._lock:
-            full = len(self._jobs) >= self._settings.agent_max_rooms
+            full = self._is_full()
             if not full:
                 self._jobs.add(request.id)
-                self.on_rooms_changed(len(self._jobs))
+                self._on_jobs_changed()
         if full:
             await request.reject(terminate=False)
             return
@@ -179,8 +191,8 @@ class RoomHost:
             self._stays[job.job.id] = stay
 
         async def leave() -> None:
-            self._run(self._leave(job.job.id))
-            await asyncio.shield(asyncio.wrap_future(stay))
+            if await asyncio.wrap_future(self._run(self._leave(job.job.id))):
+                await asyncio.shield(asyncio.wrap_future(stay))
 
         def ended(_: Future[None]) -> None:
             with self._lock:
@@ -213,7 +225,14 @@ class RoomHost:
     def _forget(self, job_id: str) -> None:
         with self._lock:
             self._jobs.discard(job_id)
-            self.on_rooms_changed(len(self._jobs))
+            self._on_jobs_changed()
+
+    def _on_jobs_changed(self) -> None:
+        self.on_rooms_changed(len(self._jobs))
+        full = self._is_full()
+        if full != self._was_full and self._on_load_changed is not None:
+            self._on_load_changed()
+        self._was_full = full
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs something on the rooms' loop, which is started when it is first needed."""
@@ -304,9 +323,15 @@ class RoomHost:
     def _mcp_tools(self) -> list[Tool]:
         return [] if self._mcp is None else self._mcp.tools()
 
-    async def _leave(self, job_id: str) -> None:
-        if session := self._sessions.get(job_id):
-            session.close()
+    async def _leave(self, job_id: str) -> bool:
+        """Ends a stay; returns whether its end is near, so that its job can wait for it."""
+        session = self._sessions.get(job_id)
+        if session is None:
+            return True
+        session.close()
+        if not session.has_joined:
+            self._forget(job_id)
+        return session.has_joined
 
     async def _close_all(self) -> None:
         for session in self._sessions.values():

@@ -100,7 +100,26 @@ class JobPool(_ProcPool):
 
 
 class PromptServer(AgentServer):
-    """An AgentServer whose `load_fnc` takes no argument and no time."""
+    """An AgentServer whose `load_fnc` takes no argument and no time, and which may say at once that
+    the load is another one."""
+
+    _report: asyncio.Task[None] | None = None
+
+    def load_changed(self) -> None:
+        """Has the room server told of the load; for any thread, from `worker_started` on.
+
+        AgentServer does so every 2.5 seconds. For so long, the room server would have nobody for
+        the jobs that come when a place in a full worker has become free, and gives such jobs up.
+        """
+        with contextlib.suppress(RuntimeError):  # The loop is closed: the worker has ended.
+            self._loop.call_soon_threadsafe(self._report_load)
+
+    def _report_load(self) -> None:
+        self._report = self._loop.create_task(self._tell_load(), name="report of the load")
+
+    async def _tell_load(self) -> None:
+        self._worker_load = await self._invoke_load_fnc()
+        await self._update_worker_status()
 
     async def _invoke_load_fnc(self) -> float:
         """The load, twice a second and before each job. AgentServer asks in a thread, for those who

@@ -167,6 +167,8 @@ class RoomSession:
             max_calls=self._settings.max_rpc_calls,
         )
         self._ended = asyncio.Event()
+        self.has_joined = False
+        """Whether the room was joined, so that `close` ends the stay soon."""
 
     async def run(self) -> None:
         """Lives through the whole stay in the room. Not to be cancelled: `close` ends it.
@@ -177,10 +179,13 @@ class RoomSession:
         Raises:
             rtc.ConnectError: the room could not be joined.
         """
+        if self._ended.is_set():
+            return
         self._listen()
         self._clock.connecting()
         options = self._assignment.room_options(self._settings)
         await self._room.connect(self._assignment.url, self._assignment.token, options)
+        self.has_joined = True
         self._clock.connected(self._room.local_participant)
         native_events.claim(self._room)
         native_sockets.send_at_once()

@@ -122,6 +122,6 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
     # Transactions are begun here; the driver's own way leaves out reads and DDL.
     connection.isolation_level = None
     # Readers and a writer at a time; a commit survives the process, if not always a power cut.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        # Nothing can be committed while anybody, a debugger say, holds the row that it returns.
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -108,6 +108,8 @@ class Notices:
 
     async def flush(self) -> None:
         """Returns when everything that waits now is sent, or could not be in time."""
+        if self._task is None:
+            return
         self._idle.clear()
         self._in_haste = True
         self._something.set()

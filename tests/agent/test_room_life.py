@@ -6,11 +6,14 @@ import asyncio
 import gc
 import json
 import weakref
+from threading import Event
 from typing import Any, cast
 
 import pytest
 from livekit import api, rtc
 from livekit.agents import JobRequest
+from livekit.agents import worker as worker_module
+from livekit.protocol import agent as protocol
 from livekit.rtc.participant import RpcHandler
 from pydantic import BaseModel
 
@@ -21,6 +24,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.conftest import Join
+from tests.devserver.dispatches import dispatch, one_job
 from tests.room_server import RoomServerUnderTest
 from tools import signature
 
@@ -58,30 +62,30 @@ async def test_further_rooms_share_what_their_methods_take(
     assert made == []
 
 
-def sessions() -> list[RoomSession]:
-    return [each for each in gc.get_objects() if isinstance(each, RoomSession)]
-
-
 async def test_rooms_that_were_left_are_freed(
     enter: Enter, lk_api: api.LiveKitAPI, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the collector would not look for them yet."""
+    loop, freed = asyncio.get_running_loop(), asyncio.Event()
+    run = RoomSession.run
+
+    async def watched(session: RoomSession) -> None:
+        weakref.finalize(session, loop.call_soon_threadsafe, freed.set)
+        await run(session)
+
     monkeypatch.setattr(hosting, "COLLECTED_AFTER", 2)
+    monkeypatch.setattr(RoomSession, "run", watched)
     gc.collect()
     gc.disable()
-    former = sessions()
     try:
         await enter("alice")
-        (session,) = [each for each in sessions() if each not in former]
-        loop, freed = asyncio.get_running_loop(), asyncio.Event()
-        weakref.finalize(session, loop.call_soon_threadsafe, freed.set)
-        del session
         await enter("alice", room=f"{room_name}-2")
 
         for room in (room_name, f"{room_name}-2"):
             await lk_api.room.delete_room(api.DeleteRoomRequest(room=room))
 
         async with asyncio.timeout(20):
+            # The one that is left last may still be in use when the garbage is looked for.
             await freed.wait()
     finally:
         gc.enable()
@@ -214,6 +218,32 @@ async def test_a_full_worker_refuses_and_another_one_takes_over(
         await client.room.disconnect()
 
 
+async def test_the_room_server_hears_at_once_when_places_run_out_and_when_one_is_free(
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "UPDATE_STATUS_INTERVAL", 3600)
+    told: asyncio.Queue[float] = asyncio.Queue()
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    send = worker.server._queue_msg  # pyright: ignore[reportPrivateUsage]
+
+    async def send_message(message: protocol.WorkerMessage) -> None:
+        await send(message)
+        if message.HasField("update_worker"):
+            told.put_nowait(message.update_worker.load)
+
+    monkeypatch.setattr(worker.server, "_queue_msg", send_message)
+    await enter("alice", worker=worker)
+    async with asyncio.timeout(20):
+        while await told.get() != hosting.FULL_LOAD:
+            pass
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        assert await told.get() == 0
+
+
 async def test_the_room_is_deleted(
     start_worker: StartWorker, enter: Enter, lk_api: api.LiveKitAPI, room_name: str
 ) -> None:
@@ -342,6 +372,7 @@ async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
     lk_api: api.LiveKitAPI,
     room_name: str,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     on_request = RoomHost.on_request
 
@@ -364,3 +395,58 @@ async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
     async with asyncio.timeout(30):
         assert await rooms.get() == 1
         assert await rooms.get() == 0
+    assert "notices" not in caplog.text  # There are none, and so none to wait for.
+
+
+@pytest.fixture
+async def joining(monkeypatch: pytest.MonkeyPatch, room_name: str) -> tuple[asyncio.Event, Event]:
+    """The agent's joining of the room takes until the second event; the first: it has begun."""
+    begun, goes_on = asyncio.Event(), Event()
+    loop, connect = asyncio.get_running_loop(), rtc.Room.connect
+
+    async def connect_slowly(room: rtc.Room, url: str, token: str, *rest: rtc.RoomOptions) -> None:
+        await connect(room, url, token, *rest)
+        if room.name == room_name:
+            loop.call_soon_threadsafe(begun.set)
+            await asyncio.to_thread(goes_on.wait, 30)
+
+    monkeypatch.setattr(rtc.Room, "connect", connect_slowly)
+    return begun, goes_on
+
+
+async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(
+    joining: tuple[asyncio.Event, Event],
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    """The native library may go on joining it for a quarter of a minute."""
+    begun, goes_on = joining
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    rooms: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def changed(held: int) -> None:
+        loop.call_soon_threadsafe(rooms.put_nowait, held)
+
+    worker.host.on_rooms_changed = changed
+    sent = await dispatch(lk_api, room_name, worker.name)
+    async with asyncio.timeout(20):
+        await begun.wait()
+        assert await rooms.get() == 1
+    # Before it knows whose the job is, livekit-server ends none when a room closes.
+    await one_job(lk_api, room_name, sent.id)
+
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+
+    async with asyncio.timeout(20):
+        assert await rooms.get() == 0
+    # As many such rooms as there are places are too many.
+    assert worker.host.load() == hosting.FULL_LOAD
+    goes_on.set()
+    async with asyncio.timeout(20):
+        await worker.host.until_left()
+    assert worker.host.load() == 0
+    alice = await enter("alice", worker=worker, room=f"{room_name}-2")
+    assert (await alice.ask("hello")).finish_reason == "stop"
