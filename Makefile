@@ -27,7 +27,7 @@ $(STAMP): requirements-dev.lock
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
 		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv
-	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements-dev.lock
 	@touch $@
 
 # Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.

@@ -141,7 +141,7 @@ async def running(
         process = await asyncio.create_subprocess_exec(
             *bound(command),
             cwd=logs,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path()), **(environ or {})},
+            env={**_environ(), **(environ or {})},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if merged else log,
@@ -155,9 +155,13 @@ async def running(
         await program.end()
 
 
-def _python_path() -> list[str]:
-    inherited = os.environ.get("PYTHONPATH")
-    return [str(ROOT), inherited] if inherited else [str(ROOT)]
+def _environ() -> dict[str, str]:
+    """What a program inherits. It keeps its bytecode, as an image has it: no start is measured that
+    compiles what it imports, but the very first one of changed sources."""
+    inherited = dict(os.environ)
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    path = [str(ROOT), inherited.get("PYTHONPATH", "")]
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def _memory(process: psutil.Process) -> int:
