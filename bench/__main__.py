@@ -100,6 +100,10 @@ async def _compare(args: argparse.Namespace) -> None:
     plot.comparison(figures, subject, args.out / "bench.svg")
     _print(f"{done.server}, {len(done.rounds)} rounds, {done.seconds:.0f} s\n")
     _print(report.table(done.rounds, subject))
+    if args.quick:
+        _print(
+            f"\n{plan.rooms} rooms, asked once: whether a row holds, only the whole run can say."
+        )
     _print(f"\n{report.held(done.rounds, subject)}\n\n{args.out}/bench.json, bench.svg")
 
 
