@@ -31,6 +31,7 @@ from livekit.agents.ipc import proc_pool
 from livekit.agents.ipc.job_executor import JobExecutor
 from livekit.agents.ipc.job_thread_executor import ThreadJobExecutor
 from livekit.agents.job import RunningJobInfo
+from livekit.agents.utils.aio import ChanClosed
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ class PromptServer(AgentServer):
 
     async def _tell_load(self) -> None:
         self._worker_load = await self._invoke_load_fnc()
-        await self._update_worker_status()
+        with contextlib.suppress(ChanClosed):  # The worker is ending.
+            await self._update_worker_status()
 
     async def _invoke_load_fnc(self) -> float:
         """The load, twice a second and before each job. AgentServer asks in a thread, for those who
