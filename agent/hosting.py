@@ -21,6 +21,7 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
 from agent import job_pool, loop_watch, native_events, native_log, native_requests
+from agent.admission import Admission
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -41,11 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-FULL_LOAD = 1.0
-LOAD_BELOW_FULL = 0.65
-"""Highest load that is reported while there is room: the server sends no jobs above 0.7."""
-
 
 PATIENCE = 5.0
 """Seconds that a room waits for the history and the MCP servers; then it does without, for the
@@ -73,11 +69,7 @@ class HostedServer(job_pool.PromptServer):
 class RoomHost:
     """Admits jobs by count, and holds their rooms.
 
-    Admission: rooms held plus rooms being joined, never the load of the machine, by which a
-    busy minute would have the server give dispatches up for good. A full worker refuses in a way
-    that lets the server ask another one. A room that closes while it is being joined gives its
-    place back at once, though the native library goes on joining it for up to 16 s; of such rooms
-    there may be as many as there are places.
+    A full worker refuses in a way that lets the server ask another one.
     """
 
     def __init__(
@@ -87,11 +79,7 @@ class RoomHost:
         self._settings = settings
         self._tools = tools
         self._model_proxy = model_proxy
-        self.on_rooms_changed: Callable[[int], None] = _nobody_asks
-        """Called with the number of rooms held or being joined, from any thread."""
-        self._on_load_changed: Callable[[], None] | None = None
-        self._jobs: set[str] = set()
-        self._was_full = False
+        self.admission = Admission(settings.agent_max_rooms)
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
@@ -130,7 +118,7 @@ class RoomHost:
             api_key=settings.livekit_api_key,
             api_secret=secret.get_secret_value() if secret else None,
             load_threshold=float("inf"),
-            load_fnc=self.load,
+            load_fnc=self.admission.load,
             num_idle_processes=1,
             host=settings.http_host,
             port=settings.http_port,
@@ -141,7 +129,7 @@ class RoomHost:
             self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
         )
         server.once("worker_started", self.open)
-        self._on_load_changed = server.load_changed
+        self.admission.on_load_changed = server.load_changed
         return server
 
     def open(self) -> None:
@@ -151,26 +139,9 @@ class RoomHost:
         self._main_loop = asyncio.get_running_loop()
         self._run(self._opened())
 
-    def load(self) -> float:
-        """What the worker reports: below the server's limit until full, then 1."""
-        with self._lock:
-            if self._is_full():
-                return FULL_LOAD
-            return LOAD_BELOW_FULL * len(self._jobs) / self._settings.agent_max_rooms
-
-    def _is_full(self) -> bool:
-        places = self._settings.agent_max_rooms
-        called_off = self._stays.keys() - self._jobs
-        return len(self._jobs) >= places or len(called_off) >= places
-
     async def on_request(self, request: JobRequest) -> None:
         """Accepts a job if there is room for it."""
-        with self._lock:
-            full = self._is_full()
-            if not full:
-                self._jobs.add(request.id)
-                self._on_jobs_changed()
-        if full:
+        if not self.admission.admit(request.id):
             await request.reject(terminate=False)
             return
         try:
@@ -180,7 +151,7 @@ class RoomHost:
                 attributes={STATE: "initializing"},
             )
         except BaseException:
-            self._forget(request.id)
+            self.admission.end(request.id)
             raise
 
     async def entrypoint(self, job: JobContext) -> None:
@@ -197,7 +168,7 @@ class RoomHost:
         def ended(_: Future[None]) -> None:
             with self._lock:
                 self._stays.pop(job.job.id, None)
-            self._forget(job.job.id)
+            self.admission.end(job.job.id)
             # A loop that is closed already belongs to a job that has ended.
             if not job_loop.is_closed():
                 job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
@@ -221,18 +192,6 @@ class RoomHost:
             await asyncio.to_thread(self._thread.join)
         self._loop.close()
         self._loop = None
-
-    def _forget(self, job_id: str) -> None:
-        with self._lock:
-            self._jobs.discard(job_id)
-            self._on_jobs_changed()
-
-    def _on_jobs_changed(self) -> None:
-        self.on_rooms_changed(len(self._jobs))
-        full = self._is_full()
-        if full != self._was_full and self._on_load_changed is not None:
-            self._on_load_changed()
-        self._was_full = full
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs something on the rooms' loop, which is started when it is first needed."""
@@ -330,7 +289,7 @@ class RoomHost:
             return True
         session.close()
         if not session.has_joined:
-            self._forget(job_id)
+            self.admission.call_off(job_id)
         return session.has_joined
 
     async def _close_all(self) -> None:
@@ -353,9 +312,6 @@ class RoomHost:
         await self._files.store.aclose()
         if self._watch is not None:
             self._watch.stop()
-
-
-def _nobody_asks(_: int) -> None: ...
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

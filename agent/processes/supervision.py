@@ -95,5 +95,5 @@ def run_reporting(log_level: str, report: Report) -> bool:
         report.rooms = rooms
 
     logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
-    host.on_rooms_changed = rooms_changed
+    host.admission.on_rooms_changed = rooms_changed
     return run_worker(log_level, on_registered=registered)

@@ -18,11 +18,12 @@ from livekit.rtc.participant import RpcHandler
 from pydantic import BaseModel
 
 from agent import hosting
+from agent.admission import FULL_LOAD
 from agent.hosting import RoomHost
 from agent.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import ChatClient
-from tests.agent.conftest import Enter, StartWorker
+from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.conftest import Join
 from tests.devserver.dispatches import dispatch, one_job
 from tests.room_server import RoomServerUnderTest
@@ -101,9 +102,7 @@ async def test_dispatch_by_api_with_a_name(
     client = ChatClient()
     await client.room.connect(room_server.url, room_server.token("alice", room_name))
     assert client.agent is None
-    await lk_api.agent_dispatch.create_dispatch(
-        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
-    )
+    await dispatch(lk_api, room_name, worker.name)
     await client.until_ready()
     await client.room.disconnect()
 
@@ -208,9 +207,7 @@ async def test_a_full_worker_refuses_and_another_one_takes_over(
     clients = [ChatClient() for _ in rooms]
     for client, room in zip(clients, rooms, strict=True):
         await client.room.connect(room_server.url, room_server.token("alice", room))
-        await lk_api.agent_dispatch.create_dispatch(
-            api.CreateAgentDispatchRequest(agent_name=first.name, room=room)
-        )
+        await dispatch(lk_api, room, first.name)
     for client in clients:
         await client.until_ready()
         assert (await client.ask("hello")).finish_reason == "stop"
@@ -238,7 +235,7 @@ async def test_the_room_server_hears_at_once_when_places_run_out_and_when_one_is
     monkeypatch.setattr(worker.server, "_queue_msg", send_message)
     await enter("alice", worker=worker)
     async with asyncio.timeout(20):
-        while await told.get() != hosting.FULL_LOAD:
+        while await told.get() != FULL_LOAD:
             pass
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
         assert await told.get() == 0
@@ -253,7 +250,7 @@ async def test_the_room_is_deleted(
     await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
     async with asyncio.timeout(20):
         await worker.host.until_left()
-    assert worker.host.load() == 0
+    assert worker.host.admission.load() == 0
 
 
 @pytest.fixture
@@ -331,9 +328,7 @@ async def test_a_second_agent_of_the_same_identity_replaces_the_first(
     alice = await enter("alice", worker=first)
     assert alice.agent is not None
     before = alice.agent.sid
-    await lk_api.agent_dispatch.create_dispatch(
-        api.CreateAgentDispatchRequest(agent_name=second.name, room=room_name)
-    )
+    await dispatch(lk_api, room_name, second.name)
     async with asyncio.timeout(20):
         await first.host.until_left()
     await alice.until(lambda: alice.agent is not None and alice.agent.sid != before)
@@ -367,6 +362,18 @@ async def test_describe_tools_tells_of_the_rooms_tools_only(enter: Enter) -> Non
     assert [tool["name"] for tool in described] == ["ping", "describeTools"]
 
 
+def rooms_held(worker: Worker) -> asyncio.Queue[int]:
+    """How many rooms a worker holds or joins, each time that it changes."""
+    rooms: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def changed(held: int) -> None:
+        loop.call_soon_threadsafe(rooms.put_nowait, held)
+
+    worker.host.admission.on_rooms_changed = changed
+    return rooms
+
+
 async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
     start_worker: StartWorker,
     lk_api: api.LiveKitAPI,
@@ -382,16 +389,8 @@ async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
 
     monkeypatch.setattr(RoomHost, "on_request", close_room)
     worker = await start_worker()
-    rooms: asyncio.Queue[int] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def changed(held: int) -> None:
-        loop.call_soon_threadsafe(rooms.put_nowait, held)
-
-    worker.host.on_rooms_changed = changed
-    await lk_api.agent_dispatch.create_dispatch(
-        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
-    )
+    rooms = rooms_held(worker)
+    await dispatch(lk_api, room_name, worker.name)
     async with asyncio.timeout(30):
         assert await rooms.get() == 1
         assert await rooms.get() == 0
@@ -424,13 +423,7 @@ async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(
     """The native library may go on joining it for a quarter of a minute."""
     begun, goes_on = joining
     worker = await start_worker(AGENT_MAX_ROOMS="1")
-    rooms: asyncio.Queue[int] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def changed(held: int) -> None:
-        loop.call_soon_threadsafe(rooms.put_nowait, held)
-
-    worker.host.on_rooms_changed = changed
+    rooms = rooms_held(worker)
     sent = await dispatch(lk_api, room_name, worker.name)
     async with asyncio.timeout(20):
         await begun.wait()
@@ -443,10 +436,10 @@ async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
     # As many such rooms as there are places are too many.
-    assert worker.host.load() == hosting.FULL_LOAD
+    assert worker.host.admission.load() == FULL_LOAD
     goes_on.set()
     async with asyncio.timeout(20):
         await worker.host.until_left()
-    assert worker.host.load() == 0
+    assert worker.host.admission.load() == 0
     alice = await enter("alice", worker=worker, room=f"{room_name}-2")
     assert (await alice.ask("hello")).finish_reason == "stop"

@@ -1,0 +1,78 @@
+"""Admission: how many rooms a worker process holds, and what it tells the room server of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+FULL_LOAD: Final = 1.0
+LOAD_BELOW_FULL: Final = 0.65
+"""Highest load that is reported while there is room: the server sends no jobs above 0.7."""
+
+
+class Admission:
+    """Counts the jobs of rooms held plus those of rooms being joined; for any thread.
+
+    Never the load of the machine, by which a busy minute would have the server give dispatches up
+    for good. A room that closes while it is being joined gives its place back at once, though the
+    native library goes on joining it for up to 16 s; of such rooms there may be as many as there
+    are places. Docs: docs/adr/0029-a-place-is-given-back-at-once.md.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._held: set[str] = set()
+        self._called_off: set[str] = set()
+        self._was_full = False
+        self._lock = threading.Lock()
+        self.on_rooms_changed: Callable[[int], None] = _nobody_asks
+        """Called with the number of rooms held or being joined."""
+        self.on_load_changed: Callable[[], None] = _nobody_hears
+        """Called when the last place was taken, and when there is one again."""
+
+    def load(self) -> float:
+        """What the worker reports: below the server's limit until full, then 1."""
+        with self._lock:
+            if self._is_full():
+                return FULL_LOAD
+            return LOAD_BELOW_FULL * len(self._held) / self._places
+
+    def admit(self, job_id: str) -> bool:
+        """Gives a job a place, if there is one."""
+        with self._lock:
+            if self._is_full():
+                return False
+            self._held.add(job_id)
+            self._tell()
+            return True
+
+    def call_off(self, job_id: str) -> None:
+        """Takes the place of a job whose room goes on being joined in vain."""
+        with self._lock:
+            self._held.discard(job_id)
+            self._called_off.add(job_id)
+            self._tell()
+
+    def end(self, job_id: str) -> None:
+        """Takes the place of a job that has ended."""
+        with self._lock:
+            self._held.discard(job_id)
+            self._called_off.discard(job_id)
+            self._tell()
+
+    def _is_full(self) -> bool:
+        return max(len(self._held), len(self._called_off)) >= self._places
+
+    def _tell(self) -> None:
+        self.on_rooms_changed(len(self._held))
+        full = self._is_full()
+        if full != self._was_full:
+            self._was_full = full
+            self.on_load_changed()
+
+
+def _nobody_asks(_: int) -> None: ...
+
+
+def _nobody_hears() -> None: ...
