@@ -233,6 +233,7 @@ class RoomHost:
         if self._mcp is not None:
             self._mcp.start()
         await self._open_stores()
+        await self._rehearse()
         if self._mcp is not None:
             await self._mcp.tried(PATIENCE)
 
@@ -249,6 +250,14 @@ class RoomHost:
         else:
             self._sweep.start()
         logger.info("history: %s", "healthy" if self._history.healthy else "away")
+
+    async def _rehearse(self) -> None:
+        """Has nobody wait for what takes long where it is done for the first time."""
+        try:
+            await self._open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
+        except Exception:
+            # The boundary of something that rooms can do without.
+            logger.exception("a room cannot be prepared")
 
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from livekit import rtc
 from agent import native_events, native_sockets
 from agent.calls.client_rpc import ClientRpc
 from agent.calls.room_calls import RoomCalls
+from agent.chat.attached import user_message
 from agent.chat.conversation import Conversation, ConversationLimits
 from agent.chat.conversations import Conversations
 from agent.chat.inbox import Inbox, InboxLimits
@@ -33,7 +35,9 @@ from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
 from agent.files.room_files import RoomFiles
+from agent.history.errors import HistoryError
 from agent.history.history import History
+from agent.history.message import ThreadKey
 from agent.models.assistant import Assistant
 from agent.models.persistent_llm import PersistentLLM
 from agent.models.service import ModelService
@@ -199,6 +203,18 @@ class RoomSession:
         finally:
             await self._leave()
             logger.info("left the room", extra={"room": self._assignment.room})
+
+    async def rehearse(self) -> None:
+        """Does what the first room of a process would keep people waiting for, without a room: its
+        parts are made, the tools described, and the statements of the history compiled."""
+        user_message("", ())  # Of a class that pydantic completes with its first use.
+        for tool in self._toolbox:
+            tool.json_schema()
+        thread = ThreadKey(self._assignment.room)
+        with contextlib.suppress(HistoryError):
+            await self._history.unanswered(thread.room)
+            await self._history.threads(thread.room, asker=self._settings.agent_identity)
+            await self._history.page(thread, asker=self._settings.agent_identity, limit=1)
 
     def close(self) -> None:
         """Ends the stay; `run` returns when everything is wound up."""

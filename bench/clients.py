@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import sys
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.client import Answer
@@ -15,6 +16,8 @@ from bench.programs import BenchError, Program, running
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
+
+    from bench.room_server import RoomServer
 
 PROCESSES: Final = 4
 """A client must not be what is measured: the SDK's cost grows with the rooms of a process."""
@@ -59,8 +62,16 @@ class Clients:
     """People, each in a room of their own. Use `opened`."""
 
     def __init__(self, processes: list[ClientProcess]) -> None:
+        self._processes = processes
         self._free = itertools.cycle(processes)
         self._rooms: dict[str, ClientProcess] = {}
+
+    async def rehearse(self, server: RoomServer) -> None:
+        """Has people in each process talk with each other, so that all have done it before."""
+        for process in self._processes:
+            room = f"rehearsal-{uuid.uuid4().hex}"
+            tokens = [server.token(identity, room) for identity in ("reader", "writer")]
+            await process.call("rehearse", room, url=server.url, tokens=tokens)
 
     async def join(
         self, room: str, url: str, token: str, *, within: float = AGENT_WITHIN

@@ -86,6 +86,7 @@ async def set_up(
     }
     async with contextlib.AsyncExitStack() as stack:
         people = await stack.enter_async_context(opened(peer.topic, place))
+        await people.rehearse(server)
         begun = time.perf_counter()
         worker = await stack.enter_async_context(
             running("worker", peer.command, logs=place, environ=environ, merged=True)
