@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from livekit import rtc
 
@@ -59,6 +60,10 @@ from tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
+
+RECALL_PATIENCE: Final = 0.5
+"""Seconds that it waits for the past before it says that it listens, so that a question which comes
+at once is answered as soon as any other."""
 
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
@@ -198,7 +203,7 @@ class RoomSession:
             if await self._assignment.is_lost(self._room):
                 logger.info("the room is gone", extra={"room": self._assignment.room})
                 return
-            self._serve()
+            await self._serve()
             await self._ended.wait()
         finally:
             await self._leave()
@@ -230,12 +235,16 @@ class RoomSession:
         self._room.on("participant_active", self._late_joiners.joined)
         self._room.on("participant_disconnected", self._on_left)
 
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
+        """Begins to do all that there is to do here, then says so."""
         self._methods.open(on_change=self._presence.set_methods)
         self._notices.start()
-        self._presence.start(self._methods.names)
         self._conversations.start()
         self._voice.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECALL_PATIENCE):
+                await self._conversations.recalled()
+        self._presence.start(self._methods.names)
 
     async def _leave(self) -> None:
         self._methods.close()

@@ -38,7 +38,7 @@ class Plan:
     long: int = 500
     long_repeats: int = 5
     pings: int = 400
-    joined_in_turns: int = 8
+    joined_in_turns: int = 10
     rooms: int = 20
     answers: int = 3
     tokens: int = 40

@@ -149,6 +149,10 @@ class Conversation:
         )
         self._task.add_done_callback(self._on_done)
 
+    async def recalled(self) -> None:
+        """Returns when its past has been asked for, or it ends."""
+        await self._recollection.ready.wait()
+
     def interrupt(self) -> None:
         """Ends the answer in progress, if there is one; it finishes as `interrupted`."""
         if self._answering is not None:

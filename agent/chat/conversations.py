@@ -79,6 +79,10 @@ class Conversations:
             conversation.start()
         self.resume_private()
 
+    async def recalled(self) -> None:
+        """Returns when the room's own conversation has got its past, or goes on without it."""
+        await self._of(None).recalled()
+
     def resume_private(self) -> None:
         """Opens the private conversations in which those who are here wait for an answer."""
         if self._started and (self._resuming is None or self._resuming.done()):

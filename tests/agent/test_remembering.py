@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import psycopg
 import pytest
 from livekit import api, rtc
 
 from devserver.model import DemoModel, Reply
-from tests.agent.chat_client import ChatClient
+from tests.agent.chat_client import WITHIN, ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.outages import MissingSqlite
 from tests.agent.test_history import replace, send_for, until_stored
 from tests.agent.test_private import private_answer
+from tests.postgres import PostgresServer
 
 RECORD = "The record:\n"
 """Stands before what a summary is asked of, and nowhere else."""
@@ -86,6 +88,26 @@ async def test_another_text_under_an_id_that_was_used_is_refused(
     assert len(alice.notices("error")) == 1
     assert asked(model) == ["first", "and now?"]
     assert len(alice.finished("1")) == 1
+
+
+async def test_an_agent_is_ready_though_the_database_does_not_answer(
+    start_worker: StartWorker,
+    enter: Enter,
+    postgres: PostgresServer,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = postgres.create_database("silent")
+    worker = await start_worker(DATABASE_URL=url)
+    await enter("bob", worker=worker, room=f"{room_name}, another")
+    # Nothing else ends the wait for it while somebody waits for the agent.
+    monkeypatch.setattr("agent.history.database.USE_TIMEOUT", 2 * WITHIN)
+    monkeypatch.setattr("agent.chat.memory.RECALL_TIMEOUT", 2 * WITHIN)
+    async with await psycopg.AsyncConnection.connect(url) as somebody_else:
+        await somebody_else.execute("LOCK TABLE history_message IN ACCESS EXCLUSIVE MODE")
+        alice = await enter("alice", worker=worker)
+        assert await alice.call("ping")
+    assert (await alice.ask("hello")).finish_reason == "stop"
 
 
 @pytest.mark.timeout(120)  # The longer it is away, the longer it may take to be noticed.
