@@ -127,11 +127,13 @@ class RpcMethods:
 
     async def _answer(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
         arguments = tool.parse_payload(invocation.payload)
+        now = asyncio.get_running_loop().time()
+        end = now + max(invocation.response_timeout - MARGIN, MARGIN)
         try:
-            async with asyncio.timeout(max(invocation.response_timeout - MARGIN, MARGIN)):
+            async with asyncio.timeout_at(end):
                 caller = invocation.caller_identity
                 answer = await self._calls.by_rpc(tool, arguments, caller)
-                return await self._answers.deliver(caller, tool.name, answer)
+                return await self._answers.deliver(caller, tool.name, answer, by=end)
         except TimeoutError:
             raise TimedOut(f"{tool.name} took longer than the call may") from None
 

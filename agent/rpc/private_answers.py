@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,10 @@ MAX_RESPONSE_BYTES = 14_000
 chunks that the server sends to the whole room."""
 
 MAX_ANSWER_BYTES = 1_048_576
+
+SENDING_TAKES = 0.5
+"""Seconds before the end of a call by which an answer leaves in packets, however little is known of
+who called."""
 
 ANSWER_TOPIC = "rpc"
 
@@ -45,8 +50,11 @@ class PrivateAnswers:
         self._protocols = protocols
         self._announced = announced
 
-    async def deliver(self, identity: str, method: str, answer: str) -> str:
+    async def deliver(self, identity: str, method: str, answer: str, *, by: float) -> str:
         """What is to be the RPC response; the answer itself, or where it is.
+
+        It is under way by the moment `by` (`loop.time()`), also to one who has just come:
+        livekit-server may announce them after the end of their call.
 
         Raises:
             TooLarge: the answer is longer than may be.
@@ -54,16 +62,22 @@ class PrivateAnswers:
         size = len(answer.encode())
         if size > MAX_ANSWER_BYTES:
             raise TooLarge(f"The answer is longer than {MAX_ANSWER_BYTES} bytes")
-        if size <= MAX_RESPONSE_BYTES and await self._response_is_private(identity):
+        if size <= MAX_RESPONSE_BYTES and await self._response_is_private(identity, by):
             return answer
         return await self._send(identity, method, answer)
 
-    async def _response_is_private(self, identity: str) -> bool:
+    async def _response_is_private(self, identity: str, by: float) -> bool:
         protocol = await self._protocols.of(identity)
         if protocol is None or 0 < protocol < INLINE_PROTOCOL:
             return False
         # The SDK uses the header for those whom the server has announced to it.
-        return protocol == 0 or await self._announced(identity)
+        if protocol == 0:
+            return True
+        try:
+            async with asyncio.timeout_at(by - SENDING_TAKES):
+                return await self._announced(identity)
+        except TimeoutError:
+            return False
 
     async def _send(self, identity: str, method: str, answer: str) -> str:
         """Data packets on packet topic `rpc`: `{type: "rpcAnswer", id, method, part, parts, text}`.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from livekit import rtc
 from livekit.protocol import models
 
+from agent.chat.people import People
 from devserver import RoomServer
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
@@ -144,3 +146,15 @@ async def test_who_calls_before_they_are_announced_is_answered_in_the_response(
     await enter("alice")
     bob = await enter("bob")
     assert "pong" in json.loads(await bob.call("ping"))
+
+
+async def test_an_answer_does_not_wait_longer_than_its_call_for_an_announcement(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(People, "announced", never)
+    alice = await enter("alice")
+    assert json.loads(await alice.ask_method("getHistory"))["messages"] == []
