@@ -318,7 +318,7 @@ class RoomHost:
             await self._api.aclose()
         await self._sweep.aclose()
         await self._history.aclose()
-        await self._files.store.aclose()
+        await self._files.aclose()
         if self._watch is not None:
             self._watch.stop()
 

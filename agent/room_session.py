@@ -103,7 +103,7 @@ class RoomSession:
         self._notices = Notices(self._room)
         self._file_inbox = FileInbox(
             self._room,
-            store=files.store,
+            files=files,
             people=self._people,
             chat_topics=settings.chat_topics,
             limits=FileLimits.of(settings),

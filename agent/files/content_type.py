@@ -10,21 +10,16 @@ from typing import Final
 
 import puremagic
 
+from agent.files.markup import JSON, SVG, XML, markup_type
+
 HEAD_BYTES: Final = 4_096
 """How much of the beginning is looked at."""
 
 UNKNOWN: Final = "application/octet-stream"
 PLAIN_TEXT: Final = "text/plain"
-JSON: Final = "application/json"
 PDF: Final = "application/pdf"
 
 _BY_SUFFIX: Final = {"md": "text/markdown", "markdown": "text/markdown", "csv": "text/csv"}
-_MARKUP: Final = (
-    (re.compile(r"\s*<!doctype html|\s*<html", re.IGNORECASE), "text/html"),
-    (re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg\b", re.DOTALL), "image/svg+xml"),
-    (re.compile(r"\s*<\?xml\b"), "application/xml"),
-    (re.compile(r'\s*(\{\s*["}]|\[\s*[\[{"\]])'), JSON),
-)
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _IN_ZIP: Final = (
     (b"word/", f"{_OFFICE}.wordprocessingml.document"),
@@ -49,7 +44,7 @@ def content_type(head: bytes, name: str) -> str:
 
 def is_text(mime_type: str) -> bool:
     """Whether a file of a type is text that can be read as it is."""
-    return mime_type.startswith("text/") or mime_type in {JSON, "application/xml", "image/svg+xml"}
+    return mime_type.startswith("text/") or mime_type in {JSON, XML, SVG}
 
 
 def is_image(mime_type: str) -> bool:
@@ -76,7 +71,7 @@ def _kind_of_text(text: str, name: str) -> str:
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
     text = text.removeprefix("\ufeff")
-    return next((kind for form, kind in _MARKUP if form.match(text)), PLAIN_TEXT)
+    return markup_type(text) or PLAIN_TEXT
 
 
 def _kind_of_bytes(head: bytes) -> str:

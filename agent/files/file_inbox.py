@@ -19,10 +19,11 @@ from agent.chat.message import Form, IncomingMessage, Sender
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
 from agent.files.arrivals import Arrival, Arrivals
-from agent.files.content_type import HEAD_BYTES, content_type, is_accepted
+from agent.files.content_type import HEAD_BYTES, is_accepted
 from agent.files.file_notices import FileNotices
+from agent.files.files import Files
 from agent.files.safe_name import safe_name
-from agent.files.store import FileStore, IncomingFile
+from agent.files.store import IncomingFile
 from agent.history.message import Attachment
 from agent.settings import Settings
 from agent.wire.notices import Notices
@@ -83,7 +84,7 @@ class FileInbox:
         self,
         room: rtc.Room,
         *,
-        store: FileStore,
+        files: Files,
         people: People,
         chat_topics: tuple[str, ...],
         limits: FileLimits,
@@ -91,7 +92,7 @@ class FileInbox:
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._room = room
-        self._store = store
+        self._files = files
         self._people = people
         self._chat_topics = chat_topics
         self._limits = limits
@@ -197,7 +198,7 @@ class FileInbox:
         info = reader.info
         if info.size is not None and info.size > self._limits.file_bytes:
             raise self._too_large()
-        file = self._store.receive()
+        file = self._files.store.receive()
         try:
             try:
                 async with asyncio.timeout(LONGEST):
@@ -229,10 +230,10 @@ class FileInbox:
             if mime_type is None:
                 head += chunk[: HEAD_BYTES - len(head)]
                 if len(head) == HEAD_BYTES:
-                    mime_type = self._accepted_type(head, reader.info.name)
+                    mime_type = await self._accepted_type(head, reader.info.name)
             # 0 stands for an unknown size, too (livekit rtc SDK, data_stream.py).
             told.progress(file.size, reader.info.size or None)
-        return mime_type or self._accepted_type(head, reader.info.name)
+        return mime_type or await self._accepted_type(head, reader.info.name)
 
     async def _next(self, reader: rtc.ByteStreamReader) -> bytes | None:
         try:
@@ -244,8 +245,8 @@ class FileInbox:
                 408, f"The file was not finished: nothing came for {seconds} s."
             ) from None
 
-    def _accepted_type(self, head: bytes, name: str) -> str:
-        mime_type = content_type(head, name)
+    async def _accepted_type(self, head: bytes, name: str) -> str:
+        mime_type = await self._files.types.detect(head, name)
         if not is_accepted(mime_type, self._limits.types):
             raise Refusal(415, f"Files of type {mime_type} are not taken.")
         return mime_type

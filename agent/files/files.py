@@ -8,14 +8,17 @@ from typing import Self
 from agent.files.contents import Contents
 from agent.files.model_view import ModelView
 from agent.files.store import FileStore
+from agent.files.type_detection import TypeDetection
 from agent.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where they are kept, what the model is shown of them, and how large one may be, in bytes."""
+    """Where they are kept, how their types are found, what the model is shown of them, and how
+    large one may be, in bytes."""
 
     store: FileStore
+    types: TypeDetection
     model_view: ModelView
     max_bytes: int
 
@@ -25,4 +28,14 @@ class Files:
         store = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
         characters = settings.max_file_characters
         contents = Contents(store, max_characters=characters, vision=settings.llm_vision)
-        return cls(store, ModelView(contents, max_characters=characters), settings.max_file_bytes)
+        return cls(
+            store=store,
+            types=TypeDetection(),
+            model_view=ModelView(contents, max_characters=characters),
+            max_bytes=settings.max_file_bytes,
+        )
+
+    async def aclose(self) -> None:
+        """Returns when nothing is written any more."""
+        self.types.close()
+        await self.store.aclose()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.files.content_type import HEAD_BYTES, content_type
+from agent.files.content_type import HEAD_BYTES
 from agent.files.safe_name import safe_name
 from agent.files.store import BLOCK_BYTES, FileStore, IncomingFile
+from agent.files.type_detection import TypeDetection
 from agent.history.message import Attachment
 from agent.wire.refusal import Refusal
 from tools.errors import RateLimited, TooLarge, ToolError, Unavailable
@@ -40,8 +41,9 @@ class Outgoing:
 class FileMaker:
     """Brings the files of tools to disk, within the bound of those that people send."""
 
-    def __init__(self, store: FileStore, *, max_bytes: int) -> None:
+    def __init__(self, store: FileStore, types: TypeDetection, *, max_bytes: int) -> None:
         self._store = store
+        self._types = types
         self._max_bytes = max_bytes
 
     async def keep(self, file: File) -> Outgoing:
@@ -54,7 +56,7 @@ class FileMaker:
             raise to_tool_error(refusal) from None
         finally:
             await incoming.discard()
-        attachment = _described(file, head, size, sha256)
+        attachment = await self._described(file, head, size, sha256)
         return Outgoing(attachment, self._store.path(sha256))
 
     async def make(self, file: File) -> Outgoing:
@@ -66,10 +68,12 @@ class FileMaker:
         incoming, head = await self._written(pieces)
         try:
             sha256 = await incoming.finish()
-        except Refusal as refusal:
+            attachment = await self._described(about, head, incoming.size, sha256)
+        except BaseException as error:
             await incoming.discard()
-            raise to_tool_error(refusal) from None
-        attachment = _described(about, head, incoming.size, sha256)
+            if isinstance(error, Refusal):
+                raise to_tool_error(error) from None
+            raise
         return Outgoing(attachment, incoming.path, incoming)
 
     async def _written(self, pieces: AsyncIterator[bytes]) -> tuple[IncomingFile, bytes]:
@@ -108,6 +112,16 @@ class FileMaker:
         for start in range(0, len(data), BLOCK_BYTES):
             yield data[start : start + BLOCK_BYTES]
 
+    async def _described(self, file: File, head: bytes, size: int, sha256: str) -> Attachment:
+        name = safe_name(file.name)
+        return Attachment(
+            id=f"file_{uuid.uuid4().hex}",
+            name=name,
+            type=file.mime_type or await self._types.detect(head, name),
+            size=size,
+            sha256=sha256,
+        )
+
 
 def to_tool_error(refusal: Refusal) -> ToolError:
     """What the one who asked is told of what the store says."""
@@ -116,14 +130,3 @@ def to_tool_error(refusal: Refusal) -> ToolError:
     if refusal.code == RateLimited.code:
         return RateLimited(refusal.sentence, retry_after=refusal.retry_after)
     return Unavailable(refusal.sentence, retry_after=refusal.retry_after)
-
-
-def _described(file: File, head: bytes, size: int, sha256: str) -> Attachment:
-    name = safe_name(file.name)
-    return Attachment(
-        id=f"file_{uuid.uuid4().hex}",
-        name=name,
-        type=file.mime_type or content_type(head, name),
-        size=size,
-        sha256=sha256,
-    )

@@ -48,7 +48,7 @@ class RoomFiles:
         self._store = files.store
         self._history = history
         self._settled = settled
-        self._maker = FileMaker(files.store, max_bytes=files.max_bytes)
+        self._maker = FileMaker(files.store, files.types, max_bytes=files.max_bytes)
         self._delivery = FileDelivery(room, files.store, reads_alone=reads_alone)
 
     def methods(self) -> tuple[Tool, ...]:

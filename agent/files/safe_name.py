@@ -14,7 +14,8 @@ NAMELESS = "file"
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$", re.IGNORECASE)
 _INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-_LONGEST_READ = 4_096
+_LONGEST_READ = 1_024
+"""Characters. Normalizing takes quadratic time in the length of a run of combining characters."""
 
 
 def safe_name(given: str) -> str:

@@ -1,0 +1,1 @@
+"""Every regular expression of the project takes linear time."""
