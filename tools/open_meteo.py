@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from tools.clock import now
 from tools.errors import NotFound, RateLimited, Unavailable
+from tools.place_name import PlaceName, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,9 @@ PLACE_TTL = 24 * 3600.0
 FORECAST_TTL = 600.0
 CACHE_SIZE = 1000
 
+MAX_MATCHES = 30
+"""Places of one name, such as Springfield, among which the one in a region is looked for."""
+
 _CURRENT = (
     "temperature_2m,apparent_temperature,relative_humidity_2m,weather_code,"
     "wind_speed_10m,wind_direction_10m"
@@ -49,8 +53,17 @@ class Place(_Answer):
 
     name: str
     country: str = ""
+    country_code: str = ""
+    admin1: str = ""
+    admin2: str = ""
+    admin3: str = ""
     latitude: float
     longitude: float
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The country and the administrative areas that it is in, the largest first."""
+        return (self.country, self.country_code, self.admin1, self.admin2, self.admin3)
 
 
 class Conditions(_Answer):
@@ -76,21 +89,31 @@ class _Forecast(_Answer):
 async def find_place(context: "ToolContext", city: str) -> Place:
     """The best match for a city's name, kept for a day.
 
+    A state or country may follow, with or without a comma; then the city is in that region.
+
     Raises:
         NotFound: Open-Meteo knows no such city.
         RateLimited, Unavailable: see `_fetch`.
     """
-    url = context.settings.weather_geocoding_url
-    query = {"name": city, "count": "1", "language": "en", "format": "json"}
 
     async def fetch() -> Place:
-        found = (await _fetch(context, url, query, _Places)).results
-        if not found:
-            raise NotFound(f"No such city: {city}")
-        return found[0]
+        for reading in readings(city):
+            if (place := await _search(context, reading)) is not None:
+                return place
+        raise NotFound(f"No such city: {city}")
 
     places = context.toolbox.cache(Place, ttl=PLACE_TTL, size=CACHE_SIZE)
     return await places.get(city.casefold(), fetch)
+
+
+async def _search(context: "ToolContext", wanted: PlaceName) -> Place | None:
+    if not wanted.name:
+        return None
+    count = MAX_MATCHES if wanted.qualifiers else 1
+    query = {"name": wanted.name, "count": f"{count}", "language": "en", "format": "json"}
+    url = context.settings.weather_geocoding_url
+    found = (await _fetch(context, url, query, _Places)).results
+    return next((place for place in found if wanted.fits(place.regions)), None)
 
 
 async def current_conditions(context: "ToolContext", place: Place, units: Units) -> Conditions:

@@ -12,6 +12,9 @@ from referencing.jsonschema import Schema
 
 from tools.errors import InvalidArguments
 from tools.parameters import MAX_FIELD_NAME, MAX_REPORTED_FIELDS, to_json
+from tools.schema_dialect import object_schema
+from tools.schema_patterns import without_foreign_patterns
+from tools.schema_references import check_references
 
 MAX_EXPECTATION = 200
 """Characters of what is expected of one argument."""
@@ -30,17 +33,23 @@ class SchemaParameters:
 
     @classmethod
     def of(cls, schema: Mapping[str, object]) -> Self:
-        """Raises ValueError if this is no JSON schema of an object."""
-        if schema.get("type") != "object":
-            raise ValueError("the schema's type must be object")
+        """Parameters that a JSON schema describes; common older forms are translated.
+
+        Raises:
+            ValueError: the schema cannot be used; the message says why.
+        """
+        current = object_schema(schema)
         kind = jsonschema.Draft202012Validator
+        checkable = without_foreign_patterns(current)
         try:
-            kind.check_schema(schema)
+            kind.check_schema(checkable)
         except jsonschema.SchemaError as error:
             raise ValueError(f"no JSON schema: {error.message[:MAX_EXPECTATION]}") from None
+        check_references(current)
+        json.dumps(current, allow_nan=False)
         # A registry of its own: what a schema refers to elsewhere is never fetched.
         registry: Registry[Schema] = Registry()
-        return cls(schema, cast("_Validator", kind(schema, registry=registry)))
+        return cls(current, cast("_Validator", kind(checkable, registry=registry)))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -71,10 +71,15 @@ class StdioServer(_ServerSettings):
     cwd: str | None = None
 
 
+def _transport(value: object) -> object:
+    """The transport's name; other MCP clients have their own ones for streamable HTTP."""
+    return "http" if value in {"streamable-http", "streamable_http", "streamableHttp"} else value
+
+
 class HttpServer(_ServerSettings):
     """A server behind a URL, by streamable HTTP, or by the older server-sent events."""
 
-    type: Literal["http", "sse"] = "http"
+    type: Annotated[Literal["http", "sse"], BeforeValidator(_transport)] = "http"
     url: Annotated[str, AfterValidator(_check_url)]
     headers: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
 

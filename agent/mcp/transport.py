@@ -1,39 +1,35 @@
-"""How a server of the setting is reached: livekit-agents' MCPServer for it."""
+"""Streams of messages to and from a server of the setting MCP_SERVERS."""
 
 from __future__ import annotations
 
-from livekit.agents.llm.mcp import (
-    MCPServer,
-    MCPServerStdio,
-    MCPToolResultResolver,
-)
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
-from agent.mcp.bounded_http import BoundedHttpServer
+from mcp import stdio_client
+from mcp.client.stdio import StdioServerParameters
+
+from agent.mcp.http_streams import http_streams
+from agent.mcp.incoming import MendedMessages
 from agent.mcp.server_settings import HttpServer, StdioServer
 
-CONNECT_TIMEOUT = 30.0
-"""Seconds until a server has answered for the first time; a program may have to be fetched."""
 
-SESSION_MARGIN = 5.0
-"""Seconds by which a session waits longer than a tool or connecting may take: these say it best."""
-
-
-def open_server(settings: StdioServer | HttpServer, resolve: MCPToolResultResolver) -> MCPServer:
-    """The server, not connected yet; `resolve` makes of results what its tools return."""
-    patience = max(settings.timeout, CONNECT_TIMEOUT) + SESSION_MARGIN
-    if isinstance(settings, StdioServer):
-        return MCPServerStdio(
-            settings.command,
-            list(settings.args),
-            {name: value.get_secret_value() for name, value in settings.env.items()},
-            settings.cwd,
-            client_session_timeout_seconds=patience,
-            tool_result_resolver=resolve,
+@asynccontextmanager
+async def open_streams(settings: StdioServer | HttpServer) -> AsyncGenerator[tuple[Any, Any]]:
+    """The streams from and to the server, while they are open."""
+    transport: AbstractAsyncContextManager[Any]
+    if isinstance(settings, HttpServer):
+        transport = http_streams(settings)
+    else:
+        transport = stdio_client(
+            StdioServerParameters(
+                command=settings.command,
+                args=list(settings.args),
+                env={name: value.get_secret_value() for name, value in settings.env.items()},
+                cwd=settings.cwd,
+                # Programs on Windows and old locales write other encodings into their results.
+                encoding_error_handler="replace",
+            )
         )
-    return BoundedHttpServer(
-        settings.url,
-        by_events=settings.type == "sse",
-        headers={name: value.get_secret_value() for name, value in settings.headers.items()},
-        patience=patience,
-        resolve=resolve,
-    )
+    async with transport as streams:
+        yield MendedMessages(streams[0]), streams[1]

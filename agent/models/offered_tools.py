@@ -9,6 +9,7 @@ from livekit.agents import llm
 
 from tools.errors import ToolError
 from tools.tool import Tool
+from tools.unknown_tool import unknown_tool
 
 CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 
@@ -35,14 +36,16 @@ class OfferedTools(llm.Toolset):
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Calls a tool that is offered; raises llm.ToolError with what the model may know."""
-        if self._call is None or name not in self._made:
-            offered = ", ".join(self._made) or "none"
-            raise llm.ToolError(f"Unknown function: {name} - available tools: {offered}")
-        tool, _ = self._made[name]
+        offered = ", ".join(self._made) or "none"
+        if self._call is None:
+            raise llm.ToolError(f"There is no tool {name}. The tools are: {offered}")
+        tool, _ = self._made.get(name, (None, None))
         try:
-            return await self._call(tool, arguments)
+            return await self._call(tool or unknown_tool(name), arguments)
         except ToolError as error:
-            raise llm.ToolError(str(error)) from error
+            # Only the model reads the names: some tools are not offered to everybody in the room.
+            names = f". The tools are: {offered}" if tool is None else ""
+            raise llm.ToolError(f"{error}{names}") from error
 
     def offer(self, tools: Iterable[Tool], call: CallTool) -> None:
         """Offers these tools from now on, and has them called that way."""

@@ -193,6 +193,21 @@ async def test_how_a_call_failed_is_told_with_its_code(
     assert finished["content"] == "Nothing there"
 
 
+async def test_a_call_of_an_unknown_tool_is_told_as_others_are(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    alice = await enter("alice", worker=await start_worker(tools=[find_nothing]))
+    model.script(Reply(tool_calls=[tool_call("findAll" + "x" * 99, "{}")]), Reply("Sorry."))
+    assert (await alice.ask(GO)).text == "Sorry."
+    finished = await alice.notice("tool.finished")
+    assert (finished["outcome"], finished["code"]) == ("error", 404)
+    assert finished["tool"].startswith("findAllx")
+    assert finished["content"] == f"There is no tool {finished['tool']}"
+    assert [each["event"] for each in told_of_tools(alice)] == ["tool.started", "tool.finished"]
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told.startswith(f"{finished['content']}. The tools are: findNothing, ")
+
+
 async def test_an_answer_that_is_interrupted_cancels_its_call(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:

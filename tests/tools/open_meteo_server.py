@@ -9,7 +9,28 @@ from aiohttp.test_utils import TestServer
 
 from tools.settings import ToolSettings
 
-PLACE = {"name": "Paris", "country": "France", "latitude": 48.85341, "longitude": 2.3488}
+PLACE: dict[str, object] = {
+    "name": "Paris",
+    "country": "France",
+    "latitude": 48.85341,
+    "longitude": 2.3488,
+}
+PLACES: list[dict[str, object]] = [
+    PLACE,
+    {"name": "Paris", "country": "United States", "country_code": "US", "admin1": "Texas"},
+    {"name": "San Francisco", "country": "Argentina", "country_code": "AR", "admin1": "Córdoba"},
+    {
+        "name": "San Francisco",
+        "country": "United States",
+        "country_code": "US",
+        "admin1": "California",
+    },
+    {"name": "Las Vegas", "country": "United States", "country_code": "US", "admin1": "Nevada"},
+    {"name": "Washington", "country": "United States", "admin1": "District of Columbia"},
+    {"name": "London", "country": "United Kingdom", "country_code": "GB", "admin1": "England"},
+    {"name": "San José", "country": "Costa Rica", "country_code": "CR"},
+    {"name": "Nice", "country": "France", "admin1": "Provence-Alpes-Côte d'Azur"},
+]
 CURRENT = {
     "time": 1769860800,
     "interval": 900,
@@ -61,8 +82,13 @@ class OpenMeteoServer:
         self.requests["search"] += 1
         if failure := await self._failure():
             return failure
-        known = request.query["name"].casefold() in {"paris", "paris 2"}
-        return web.json_response({"results": [PLACE]} if known else {"generationtime_ms": 0.5})
+        name = request.query["name"].casefold().removesuffix(" 2")
+        found = [
+            {"latitude": index, "longitude": index} | place
+            for index, place in enumerate(PLACES)
+            if str(place["name"]).casefold() == name
+        ][: int(request.query["count"])]
+        return web.json_response({"results": found} if found else {"generationtime_ms": 0.5})
 
     async def _forecast(self, request: web.Request) -> web.StreamResponse:
         self.requests["forecast"] += 1

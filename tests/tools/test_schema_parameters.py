@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tools.errors import InvalidArguments, OperationFailed
+from tools.errors import InvalidArguments
 from tools.schema_parameters import SchemaParameters
 from tools.settings import ToolSettings
 from tools.tool import Tool
@@ -77,15 +77,3 @@ def test_what_is_wrong_is_told_within_bounds_and_without_the_value() -> None:
 def test_what_is_no_schema_of_an_object(schema: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="schema"):
         SchemaParameters.of(schema)
-
-
-async def test_a_schema_never_leads_elsewhere() -> None:
-    """Port 9 of the loopback answers nothing; a request there would be another error."""
-    schema: dict[str, object] = {
-        "type": "object",
-        "properties": {"city": {"$ref": "http://127.0.0.1:9/schema.json"}},
-    }
-    async with Toolbox([tool_of(schema)], ToolSettings()) as toolbox:
-        with pytest.raises(OperationFailed) as caught:
-            await toolbox.call("sayBack", {"city": "Paris"})
-    assert "Unresolvable" in repr(caught.value.__cause__)

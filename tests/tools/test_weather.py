@@ -64,6 +64,51 @@ async def test_no_such_city(toolbox: Toolbox, open_meteo: OpenMeteoServer) -> No
 
 
 @pytest.mark.parametrize(
+    ("written", "city", "country"),
+    [
+        ("San Francisco, CA", "San Francisco", "United States"),
+        ("san francisco, ca 94103, USA", "San Francisco", "United States"),
+        ("San Francisco", "San Francisco", "Argentina"),
+        ("San Francisco, Cordoba, Argentina", "San Francisco", "Argentina"),
+        ("Las Vegas NV", "Las Vegas", "United States"),
+        ("Las Vegas, Nevada", "Las Vegas", "United States"),
+        ("Paris, France", "Paris", "France"),
+        ("Paris France", "Paris", "France"),
+        ("Paris, TX", "Paris", "United States"),
+        ("Paris, US", "Paris", "United States"),
+        ("Paris, FRANCE, ", "Paris", "France"),
+        ("Washington, D.C.", "Washington", "United States"),
+        ("Washington DC", "Washington", "United States"),
+        ("London, UK", "London", "United Kingdom"),
+        ("London, England, GB", "London", "United Kingdom"),
+        ("San José Costa Rica", "San José", "Costa Rica"),
+        ("Nice， Provence-Alpes-Cote d'Azur", "Nice", "France"),  # noqa: RUF001
+    ],
+)
+async def test_a_state_or_country_may_follow_the_citys_name(
+    toolbox: Toolbox, written: str, city: str, country: str
+) -> None:
+    weather = json.loads(await toolbox.call("getWeather", {"city": written}))
+    assert (weather["city"], weather["country"]) == (city, country)
+
+
+@pytest.mark.parametrize(
+    "city", ["Paris, Narnia", "Paris Narnia", "Paris, France, TX", ", France", "London Paris", ","]
+)
+async def test_a_city_that_is_not_in_that_region_is_not_found(toolbox: Toolbox, city: str) -> None:
+    with pytest.raises(NotFound, match=f"No such city: {city}"):
+        await toolbox.call("getWeather", {"city": city})
+
+
+async def test_a_long_name_takes_few_requests(
+    toolbox: Toolbox, open_meteo: OpenMeteoServer
+) -> None:
+    with pytest.raises(NotFound):
+        await toolbox.call("getWeather", {"city": "a b c d e f g h i j k l"})
+    assert open_meteo.requests == {"search": 4}
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [("7", 7), ("0.2", 1), ("", 60), ("soon", 60), ("nan", 60), ("-5", 1), ("1e99", 86400)],
 )

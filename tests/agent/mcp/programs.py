@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 SERVER = str(Path(__file__).parent / "server.py")
+ODD_SERVER = str(Path(__file__).parent / "odd_server.py")
 
 DEAF = "import sys; sys.stdin.read()"
 """Never answers, and ends when nobody speaks to it any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import cast
 
 import pytest
 from livekit import rtc
@@ -14,7 +15,7 @@ from agent.mcp import connection
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.mcp.programs import SERVER, free_port, is_running, served
+from tests.agent.mcp.programs import ODD_SERVER, SERVER, free_port, is_running, served
 from tools import TOOLS
 from tools.tool import tool
 
@@ -64,6 +65,31 @@ async def test_the_model_has_the_tools_and_callers_those_that_the_setting_names(
     assert "calc_add" in model.requests[-1].chat.offered_tools
     ((_, told),) = model.requests[-1].chat.tool_results
     assert told == "Error executing tool fail"
+
+
+async def test_what_a_server_says_wrongly_of_one_tool_does_not_touch_the_others(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    nothing: dict[str, object] = {}
+    pages = [
+        {"name": "bare", "inputSchema": {"type": "object"}, "outputSchema": {"type": "object"}},
+        {"name": "broken", "inputSchema": nothing},
+    ]
+    half = '{"content": [{"type": "text", "text": "half \\ud83d end"}]}'
+    odd = json.dumps({"pages": [pages], "results": {"bare": half}})
+    setting = {"odd": {"command": sys.executable, "args": [ODD_SERVER, odd], "rpc": True}}
+    alice = await enter("alice", worker=await start_worker(MCP_SERVERS=json.dumps(setting)))
+    await until_callable(alice, "odd_bare")
+
+    model.script(Reply(tool_calls=[tool_call("odd_bare", "{}")]), Reply("Done."))
+    assert (await alice.ask("Go")).text == "Done."
+    tools = cast("list[dict[str, dict[str, object]]]", model.requests[-1].body["tools"])
+    offered = {each["function"]["name"]: each["function"] for each in tools}
+    assert offered["odd_bare"]["parameters"] == {"type": "object", "properties": nothing}
+    assert "odd_broken" not in offered
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told == "half \ufffd end"
+    assert await alice.call("odd_bare") == "half \ufffd end"
 
 
 async def test_all_rooms_of_a_worker_share_one_connection(

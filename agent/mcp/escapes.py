@@ -1,0 +1,50 @@
+r"""Half surrogate pairs in JSON: `\ud83d` with no second half stands for no character."""
+
+from __future__ import annotations
+
+import re
+
+REPLACEMENT = rb"\ufffd"
+
+_HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(
+    rb"\\(?:"
+    rb"(?P<pair>" + _HIGH + rb"\\" + _LOW + rb")"
+    # The end of a chunk, when what follows may belong to the same character.
+    rb"|(?P<open>(?:u[0-9a-fA-F]{0,3}|" + _HIGH + rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z)"
+    rb"|(?P<half>" + _HIGH + rb"|" + _LOW + rb")"
+    rb"|[\s\S])"
+)
+
+
+def mend_escapes(json: bytes) -> bytes:
+    """JSON with U+FFFD in place of each half of a surrogate pair."""
+    mender = EscapeMender()
+    return mender.feed(json) + mender.end()
+
+
+class EscapeMender:
+    """Does so for JSON that comes in chunks; holds back at most eleven bytes.
+
+    Strict parsers, as pydantic's, refuse a whole message for half a pair, and mcp then leaves the
+    request without an answer (mcp/client/stdio.py).
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        chunk, self._held = self._held + chunk, b""
+        return _ESCAPE.sub(self._replace, chunk) if b"\\" in chunk else chunk
+
+    def end(self) -> bytes:
+        """What is left when no more chunks come."""
+        held, self._held = self._held, b""
+        return held
+
+    def _replace(self, escape: re.Match[bytes]) -> bytes:
+        if escape["open"] is not None:
+            self._held = escape[0]
+            return b""
+        return REPLACEMENT if escape["half"] is not None else escape[0]
