@@ -40,6 +40,8 @@ class Limits:
     """Candidates that one client may trickle."""
     join_timeout: float = 15.0
     """Seconds from the JoinResponse until the peer connection has to be up."""
+    negotiation_timeout: float = 15.0
+    """Seconds that a client has to answer an offer of the server."""
     workers: int = 100
     """Agent workers connected at once."""
     dispatches_per_room: int = 1000

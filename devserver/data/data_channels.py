@@ -26,9 +26,11 @@ _KINDS = {label: kind for kind, label in _LABELS.items()}
 
 
 class DataChannels:
-    """The reliable and the lossy channel, which the client opens itself.
+    """The reliable and the lossy channel.
 
-    What is sent before its channel is open waits for it.
+    A client with one peer connection opens both and hears answers on them. One with two sends on
+    those that it opens and hears on those that the server opens. What is sent before its channel is
+    open waits for it.
     """
 
     def __init__(
@@ -45,21 +47,28 @@ class DataChannels:
         self._delayed: deque[tuple[float, bytes, str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._overflowing = False
+        self._closed = False
 
-    def add(self, channel: RTCDataChannel) -> None:
-        """Use a channel that the client opened; one of another label is ignored."""
+    def receive_from(self, channel: RTCDataChannel) -> None:
+        """Take what the client sends on ``channel``; one of another label is ignored."""
         kind = _KINDS.get(channel.label)
         if kind is None:
             return
-        self._channels[channel.label] = channel
 
         def receive(message: str | bytes) -> None:
             if isinstance(message, bytes):
                 self._receive(message, kind)
 
         channel.on("message", receive)
-        for data in self._waiting.pop(channel.label, ()):
-            self._write(data, channel.label)
+
+    def send_on(self, channel: RTCDataChannel) -> None:
+        """Send on ``channel`` what its label is for, once it is open."""
+        if channel.label not in _KINDS:
+            return
+        if channel.readyState == "open":
+            self._opened(channel)
+        else:
+            channel.on("open", lambda: self._opened(channel))
 
     def send(self, data: bytes, kind: models.DataPacket.Kind) -> bool:
         """Send ``data``; return whether it is on its way.
@@ -77,11 +86,19 @@ class DataChannels:
 
     def close(self) -> None:
         """Forget what waits."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._delayed.clear()
         self._waiting.clear()
         self._channels.clear()
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        if self._closed:
+            return
+        self._channels[channel.label] = channel
+        for data in self._waiting.pop(channel.label, ()):
+            self._write(data, channel.label)
 
     def _write(self, data: bytes, label: str) -> bool:
         channel = self._channels.get(label)

@@ -54,6 +54,7 @@ __all__ = [
     "send_rtp",
     "set_msid",
     "ssrcs_of",
+    "transport_mid",
     "transport_of",
     "unregister_sender",
 ]
@@ -178,6 +179,17 @@ def restart_ice(transport: RTCDtlsTransport, parameters: RTCIceParameters) -> No
 def transport_of(transceiver: RTCRtpTransceiver) -> RTCDtlsTransport:
     """Return the encrypted transport of a media section."""
     return transceiver.receiver.transport
+
+
+def transport_mid(connection: RTCPeerConnection) -> str | None:
+    """Return the section by which aiortc knows the connection's transport, once there is one.
+
+    Everything shares it, but aiortc takes candidates only for the section that made it.
+    """
+    for transceiver in connection.getTransceivers():
+        if not transceiver._bundled:
+            return transceiver.mid
+    return connection.sctp.mid if connection.sctp is not None else None
 
 
 def codecs_of(transceiver: RTCRtpTransceiver) -> list[RTCRtpCodecParameters]:

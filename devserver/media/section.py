@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from devserver.media import aiortc_private
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from devserver.tasks import TaskSet
 
 _SENDING = ("sendonly", "sendrecv")
+_REMEMBERED_TRACKS = 100
 
 
 class Section:
@@ -31,6 +33,7 @@ class Section:
         """The track that the client sends here."""
         self._offered = "inactive"
         self._was_sending = False
+        self._carried: deque[str] = deque(maxlen=_REMEMBERED_TRACKS)
 
     @property
     def mid(self) -> str:
@@ -93,8 +96,13 @@ class Section:
             track.detach()
         return track
 
+    def has_carried(self, track: PublishedTrack) -> bool:
+        """Whether ``track`` was sent here before."""
+        return track.sid in self._carried
+
     def subscribe(self, track: PublishedTrack) -> None:
         """Send ``track`` here."""
+        self._carried.append(track.sid)
         aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
         self._sender = RtpSender(self._transceiver, track, self._tasks)
         track.add_sender(self._sender)
@@ -112,6 +120,11 @@ class Section:
         """Set the direction that the answer states."""
         self._was_sending = self.subscribed is not None
         self._transceiver.direction = "sendonly" if self.subscribed else "recvonly"
+
+    def prepare_offer(self) -> None:
+        """Set the direction that the server's offer states."""
+        self._was_sending = self.subscribed is not None
+        self._transceiver.direction = "sendonly" if self.subscribed else "inactive"
 
     async def _send(self, parameters: RTCRtpSendParameters) -> None:
         if self._sender is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
 from devserver import sid
-from devserver.media.peer_connection import PeerConnection
+from devserver.media.connections import Connections
+from devserver.rooms.client import Client
 from devserver.rooms.permission import (
     grants_with_permission,
     is_dependent,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from devserver.rooms.room import Room
     from devserver.signalling.signal_connection import SignalConnection
 
+log = logging.getLogger("devserver.rooms")
+
 _LEAVE_GRACE_SECONDS = 0.5
 
 
@@ -39,13 +43,20 @@ class Participant:
     """One session of one identity in a room. Made when a client joins."""
 
     def __init__(
-        self, room: Room, token: VerifiedToken, join: rtc.JoinRequest, signal: SignalConnection
+        self,
+        room: Room,
+        token: VerifiedToken,
+        join: rtc.JoinRequest,
+        signal: SignalConnection,
+        *,
+        two_connections: bool = False,
     ) -> None:
         now = time.time()
         self.room = room
         self.server = room.server
         self.token = token
         self.signal = signal
+        self.client = Client(join.client_info)
         self.auto_subscribe = join.connection_settings.auto_subscribe
         claims = token.claims
         self._video = token.video
@@ -62,8 +73,8 @@ class Participant:
             joined_at=int(now),
             joined_at_ms=int(now * 1000),
             version=1,
-            client_protocol=join.client_info.client_protocol,
-            capabilities=join.client_info.capabilities,
+            client_protocol=self.client.client_protocol,
+            capabilities=self.client.capabilities,
         )
         """What others see; it is broadcast as it is, and copied by whoever keeps it."""
         self.was_active = False
@@ -71,7 +82,13 @@ class Participant:
         self.publications = Publications(self)
         """The tracks it announced; those that are negotiated are in ``info.tracks``."""
         self.subscriptions = Subscriptions(self)
-        self.connection = PeerConnection(self)
+        self.connection = Connections(
+            self,
+            self.server.limits,
+            self.server.faults,
+            two=two_connections,
+            subscriber_primary=self.client.expects_offers and self.permission.can_subscribe,
+        )
         self._last_sequence = 0
         self._leave_timer: asyncio.TimerHandle | None = None
 
@@ -112,6 +129,13 @@ class Participant:
         """Whether it has left."""
         return self.info.state == models.ParticipantInfo.DISCONNECTED
 
+    # --- what it is told
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        """Send ``response`` to the client, unless the client is too old for it."""
+        if self.client.understands(response):
+            self.signal.send(response)
+
     # --- what the server's API does with it
 
     def remove(
@@ -123,7 +147,7 @@ class Participant:
         """Tell the client to leave, or to come back, and take it out of the room at once."""
         if self.closed:
             return
-        self.signal.send(rtc.SignalResponse(leave=rtc.LeaveRequest(reason=reason, action=action)))
+        self.send(rtc.SignalResponse(leave=self.client.leave(reason, action)))
         self._close(reason)
 
     def cut(self) -> None:
@@ -164,7 +188,7 @@ class Participant:
 
     def mute_track(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
         """Mute a track in the name of an administrator; None if there is no such track."""
-        self.signal.send(rtc.SignalResponse(mute=rtc.MuteTrackRequest(sid=track_sid, muted=muted)))
+        self.send(rtc.SignalResponse(mute=rtc.MuteTrackRequest(sid=track_sid, muted=muted)))
         return self.publications.mute(track_sid, muted=muted)
 
     def update_subscriptions(
@@ -180,7 +204,7 @@ class Participant:
 
     def subscribed_to(self, track: PublishedTrack) -> None:
         """Tell the publisher of ``track`` that it has a subscriber."""
-        track.publisher.signal.send(
+        track.publisher.send(
             rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
         )
 
@@ -220,7 +244,7 @@ class Participant:
             attributes=dict(self.info.attributes),
             video=self._video,
         )
-        self.signal.send(
+        self.send(
             rtc.SignalResponse(
                 refresh_token=self.server.auth.refresh(self.identity, claims, self.token.expires_at)
             )
@@ -254,6 +278,11 @@ class Participant:
             _LEAVE_GRACE_SECONDS, self.remove, models.DisconnectReason.CONNECTION_TIMEOUT
         )
 
+    def negotiation_failed(self, reason: str) -> None:
+        """Have the client join anew: its connections are in a state that it cannot leave."""
+        log.warning("%s is sent to join again: %s", self.identity, reason)
+        self.remove(models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT)
+
     def resume(self, signal: SignalConnection) -> None:
         """Go on with another signal connection, the media connection being up still.
 
@@ -261,7 +290,7 @@ class Participant:
         """
         self.signal.cut()
         self.signal = signal
-        signal.send(
+        self.send(
             rtc.SignalResponse(
                 reconnect=rtc.ReconnectResponse(
                     server_info=self.server.info, last_message_seq=self._last_sequence
@@ -273,8 +302,8 @@ class Participant:
             for participant in self.room.participants.values()
             if participant is self or not participant.permission.hidden
         ]
-        signal.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=everyone)))
-        signal.send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info)))
+        self.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=everyone)))
+        self.send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info)))
         self.send_token()
         self.connection.resume()
 

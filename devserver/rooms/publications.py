@@ -87,7 +87,7 @@ class Publications:
             if may_publish(permission, track.info.source):
                 continue
             self.end(track)
-            self._publisher.signal.send(
+            self._publisher.send(
                 rtc.SignalResponse(
                     track_unpublished=rtc.TrackUnpublishedResponse(track_sid=track.sid)
                 )

@@ -105,7 +105,7 @@ class Room:
         for receiver in self.participants.values():
             told = to_itself if receiver is participant else not participant.permission.hidden
             if told:
-                receiver.signal.send(update)
+                receiver.send(update)
 
     def set_metadata(self, metadata: str) -> None:
         """Change the room's metadata and tell everyone."""
@@ -116,7 +116,7 @@ class Room:
         """Tell everyone how the room is now."""
         update = rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.info))
         for receiver in self.participants.values():
-            receiver.signal.send(update)
+            receiver.send(update)
 
     def send_data(self, packet: models.DataPacket, kind: models.DataPacket.Kind) -> None:
         """Send ``packet`` in nobody's name to its destinations, or to everyone."""

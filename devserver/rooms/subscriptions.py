@@ -75,7 +75,7 @@ class Subscriptions:
         if allowed != (track.sid in self._refused):
             return
         (self._refused.discard if allowed else self._refused.add)(track.sid)
-        self._subscriber.signal.send(
+        self._subscriber.send(
             rtc.SignalResponse(
                 subscription_permission_update=rtc.SubscriptionPermissionUpdate(
                     participant_sid=track.publisher.sid, track_sid=track.sid, allowed=allowed

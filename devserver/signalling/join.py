@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from livekit.protocol import room as room_proto
 from livekit.protocol import rtc
 
 from devserver.auth import NO_ROOM_PERMISSION, PERMISSION_DENIED, VerifiedToken, token_of
+from devserver.rooms.client import Client
 from devserver.rooms.permission import is_dependent, kind_from_claim, permission_from_grants
+from devserver.signalling.join_query import AttributesError, join_request
 
 if TYPE_CHECKING:
     from devserver.limits import Limits
@@ -30,6 +33,13 @@ class Join:
     request: rtc.JoinRequest
     room: room_proto.CreateRoomRequest
     """The room, as the token configures it."""
+    two_connections: bool
+    """Whether the client has a peer connection for each direction."""
+
+    @property
+    def client(self) -> Client:
+        """What the client says it is."""
+        return Client(self.request.client_info)
 
     @property
     def is_dependent(self) -> bool:
@@ -39,8 +49,12 @@ class Join:
         )
 
 
-def read_join(request: web.Request, limits: Limits, *, needs_request: bool = True) -> Join:
-    """Return what ``request`` asks for; only signalling v1 needs a JoinRequest in it.
+def read_join(request: web.Request, limits: Limits, *, needs_request: bool, strict: bool) -> Join:
+    """Return what ``request`` asks for.
+
+    Signalling v1 needs a JoinRequest in it. Without one, the query parameters of signalling v0 say
+    the same, and the client has two peer connections. Only with ``strict`` does it matter whether
+    their attributes can be read.
 
     Raises HTTPException with livekit-server's status and text (pkg/service/rtcservice.go,
     validateInternal; pkg/service/utils.go, ValidateConnectRequest).
@@ -51,7 +65,7 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool = Tru
     encoded = request.query.get("join_request", "")
     if not encoded and needs_request:
         raise web.HTTPBadRequest(text="join_request is required")
-    join = _read_request(encoded, limits) if encoded else rtc.JoinRequest()
+    join = _read_request(encoded, limits) if encoded else _read_query(request, strict=strict)
     if not token.can_join():
         raise web.HTTPUnauthorized(text=PERMISSION_DENIED)
     if not token.identity:
@@ -67,9 +81,28 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool = Tru
         raise web.HTTPBadRequest(
             text=f"room name length exceeds limits: max length {limits.room_name_length}"
         )
+    publish = "" if encoded else request.query.get("publish", "")
+    if publish:
+        token = _publishing(token, publish)
     if (join.metadata or join.participant_attributes) and not token.video.can_update_own_metadata:
         raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
-    return Join(token, join, _room_request(token))
+    return Join(token, join, _room_request(token), two_connections=not encoded)
+
+
+def _read_query(request: web.Request, *, strict: bool) -> rtc.JoinRequest:
+    try:
+        return join_request(request.query, strict=strict)
+    except AttributesError:
+        raise web.HTTPBadRequest(text="cannot decode attributes") from None
+
+
+def _publishing(token: VerifiedToken, publish: str) -> VerifiedToken:
+    """Return the token of a second session of the same person, which only publishes."""
+    if not token.video.can_publish:
+        raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
+    claims = dataclasses.replace(token.claims, identity=f"{token.identity}#{publish}")
+    video = dataclasses.replace(token.video, can_subscribe=False)
+    return dataclasses.replace(token, claims=claims, video=video)
 
 
 def _read_request(encoded: str, limits: Limits) -> rtc.JoinRequest:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
-from devserver.media.peer_connection import NegotiationError
 from devserver.rooms.participant import LimitExceededError
 from devserver.rooms.permission import may_publish
 
@@ -30,6 +29,8 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
     match request.WhichOneof("message"):
         case "offer":
             await offer(participant, request.offer)
+        case "answer":
+            await participant.connection.accept(request.answer)
         case "trickle":
             await _trickle(participant, request.trickle)
         case "add_track":
@@ -51,20 +52,11 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
 
 
 async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
-    """Answer an offer; a client whose offer cannot be answered has to join anew.
-
-    What is no session description at all is passed over, as by livekit-server.
-    """
+    """Answer an offer; what is no session description at all is ignored, as by livekit-server."""
     if not description.sdp.startswith("v="):
         log.warning("%s offered no session description", participant.identity)
         return
-    try:
-        await participant.connection.answer(description)
-    except NegotiationError as error:
-        log.warning("%s: cannot answer the offer: %s", participant.identity, error)
-        participant.remove(
-            models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
-        )
+    await participant.connection.answer(description)
 
 
 async def _trickle(participant: Participant, request: rtc.TrickleRequest) -> None:
@@ -78,7 +70,7 @@ async def _trickle(participant: Participant, request: rtc.TrickleRequest) -> Non
             ),
         )
         return
-    await participant.connection.add_candidate(str(candidate))
+    await participant.connection.add_candidate(str(candidate), request.target)
 
 
 def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
@@ -97,7 +89,7 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         return
     track = participant.publications.add(request)
     if track is not None:
-        participant.signal.send(
+        participant.send(
             rtc.SignalResponse(
                 track_published=rtc.TrackPublishedResponse(cid=request.cid, track=track.info)
             )
@@ -130,10 +122,10 @@ def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
 def _answer_ping(participant: Participant, request: rtc.SignalRequest) -> None:
     now_ms = int(time.time() * 1000)
     if request.HasField("ping"):
-        participant.signal.send(rtc.SignalResponse(pong=now_ms))
+        participant.send(rtc.SignalResponse(pong=now_ms))
         return
     pong = rtc.Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=now_ms)
-    participant.signal.send(rtc.SignalResponse(pong_resp=pong))
+    participant.send(rtc.SignalResponse(pong_resp=pong))
 
 
 def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
@@ -161,4 +153,4 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
 
 
 def _respond(participant: Participant, response: rtc.RequestResponse) -> None:
-    participant.signal.send(rtc.SignalResponse(request_response=response))
+    participant.send(rtc.SignalResponse(request_response=response))

@@ -1,4 +1,4 @@
-"""Signalling v1: the WebSocket through which a client joins and stays in a room."""
+"""Signalling: the WebSocket through which a client joins and stays in a room."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("devserver.signal")
 
+_V1 = "/rtc/v1"
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
 _LIMIT_EXCEEDED = "node has exceeded its configured limit"
@@ -32,32 +33,34 @@ _TOKEN_REFRESH_SECONDS = 300.0
 
 
 class Signalling:
-    """Answers ``/rtc/v1``. Older clients find no ``/rtc``, as on a server without signalling v0."""
+    """Answers ``/rtc/v1`` and ``/rtc``: signalling v1 and v0 (pkg/service/rtcservice.go)."""
 
     def __init__(self, server: RoomServer) -> None:
         self._server = server
         self._connections = 0
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """The routes of signalling v1."""
+        """The routes of both versions."""
         return (
-            web.get("/rtc/v1", self._connect),
-            web.get("/rtc/v1/validate", self._validate),
-            web.get("/rtc/validate", self._validate_v0),
+            web.get("/rtc", self._connect),
+            web.get("/rtc/validate", self._validate),
+            web.get(_V1, self._connect),
+            web.get(f"{_V1}/validate", self._validate),
         )
 
     async def _validate(self, request: web.Request) -> web.Response:
-        read_join(request, self._server.limits)
+        self._read_join(request, strict=True)
         return web.Response(text="success")
 
-    async def _validate_v0(self, request: web.Request) -> web.Response:
-        read_join(request, self._server.limits, needs_request=False)
-        return web.Response(text="success")
+    def _read_join(self, request: web.Request, *, strict: bool) -> Join:
+        needs_request = request.path.startswith(_V1)
+        limits = self._server.limits
+        return read_join(request, limits, needs_request=needs_request, strict=strict)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         if not web.WebSocketResponse().can_prepare(request).ok:
             return web.Response(status=404)
-        join = read_join(request, self._server.limits)
+        join = self._read_join(request, strict=False)
         room = self._room_for(join)
         websocket = web.WebSocketResponse(
             max_msg_size=self._server.limits.signal_message_size, compress=False
@@ -98,7 +101,7 @@ class Signalling:
         if join.request.reconnect:
             participant = _to_resume(room, join)
             if participant is None:
-                _send_away(signal)
+                _send_away(signal, join)
                 return
             participant.resume(signal)
         else:
@@ -128,12 +131,15 @@ class Signalling:
         former = room.participants.get(join.token.identity)
         if former is not None:
             former.remove(models.DisconnectReason.DUPLICATE_IDENTITY)
-        participant = Participant(room, join.token, join.request, signal)
+        participant = Participant(
+            room, join.token, join.request, signal, two_connections=join.two_connections
+        )
         signal.send(rtc.SignalResponse(join=self._join_response(room, participant)))
         room.admit(participant)
         participant.info.state = models.ParticipantInfo.JOINED
         room.announce(participant, to_itself=False)
         participant.send_token()
+        participant.connection.start()
         return participant
 
     def _join_response(self, room: Room, participant: Participant) -> rtc.JoinResponse:
@@ -146,7 +152,7 @@ class Signalling:
             ],
             server_version=server.info.version,
             server_info=server.info,
-            subscriber_primary=False,
+            subscriber_primary=participant.connection.subscriber_primary,
             fast_publish=participant.permission.can_publish,
             ping_interval=_PING_INTERVAL_SECONDS,
             ping_timeout=_PING_TIMEOUT_SECONDS,
@@ -187,15 +193,10 @@ def _to_resume(room: Room, join: Join) -> Participant | None:
     return participant if participant.is_active and participant.connection.is_reachable else None
 
 
-def _send_away(signal: SignalConnection) -> None:
-    """Have a client that wants to resume join anew instead."""
-    signal.send(
-        rtc.SignalResponse(
-            leave=rtc.LeaveRequest(
-                reason=models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
-            )
-        )
-    )
+def _send_away(signal: SignalConnection, join: Join) -> None:
+    """Have a client that wants to resume join again instead."""
+    leave = join.client.leave(models.DisconnectReason.STATE_MISMATCH, rtc.LeaveRequest.RECONNECT)
+    signal.send(rtc.SignalResponse(leave=leave))
 
 
 async def _refresh_token(participant: Participant) -> None:

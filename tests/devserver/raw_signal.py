@@ -1,4 +1,4 @@
-"""A client that speaks signalling v1 itself, without an SDK and without media."""
+"""A client that speaks signalling v1 or v0 itself, without an SDK and without media."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import aiohttp
 from livekit.protocol import models, rtc
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from tests.room_server import RoomServerUnderTest
@@ -43,19 +44,26 @@ def join_request(**fields: Any) -> rtc.JoinRequest:  # noqa: ANN401  fields of a
 
 
 class RawSignal:
-    """One signal connection; use it as an async context manager."""
+    """One signal connection; use it as an async context manager.
+
+    With `query` it is one of signalling v0, which has these parameters in place of a request.
+    """
 
     def __init__(
         self,
         server: RoomServerUnderTest,
         token: str,
         request: rtc.JoinRequest | None = None,
+        *,
+        path: str = "/rtc/v1",
+        query: Mapping[str, str] | None = None,
     ) -> None:
-        self._url = f"{server.http_url}/rtc/v1"
-        self._params = {
-            "access_token": token,
-            "join_request": encoded(request or join_request()),
-        }
+        self._url = server.http_url + ("/rtc" if query is not None else path)
+        self._params = {"access_token": token}
+        if query is None:
+            self._params["join_request"] = encoded(request or join_request())
+        else:
+            self._params.update(query)
         self._session = aiohttp.ClientSession()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -91,6 +99,17 @@ class RawSignal:
                 response = rtc.SignalResponse.FromString(await self.socket.receive_bytes())
                 if response.WhichOneof("message") == kind:
                     return response
+
+    async def kinds_until(self, kind: str) -> list[str]:
+        """The kinds of the responses before one of this kind."""
+        kinds: list[str] = []
+        async with asyncio.timeout(WITHIN):
+            while True:
+                response = rtc.SignalResponse.FromString(await self.socket.receive_bytes())
+                name = response.WhichOneof("message") or ""
+                if name == kind:
+                    return kinds
+                kinds.append(name)
 
     async def closed(self) -> None:
         """Returns when the server has ended the connection; what comes before is dropped."""

@@ -25,9 +25,11 @@ def token(server: RoomServer, identity: str) -> str:
     return access_token.with_identity(identity).with_grants(grants).to_jwt()
 
 
-async def connected(server: RoomServer, identity: str) -> rtc.Room:
+async def connected(
+    server: RoomServer, identity: str, options: rtc.RoomOptions | None = None
+) -> rtc.Room:
     room = rtc.Room()
-    await room.connect(server.url, token(server, identity))
+    await room.connect(server.url, token(server, identity), options or rtc.RoomOptions())
     return room
 
 
@@ -37,9 +39,13 @@ async def server() -> AsyncGenerator[RoomServer]:
         yield running
 
 
-@pytest.fixture
-async def pair(server: RoomServer) -> AsyncGenerator[tuple[rtc.Room, rtc.Room]]:
-    first, second = await connected(server, "first"), await connected(server, "second")
+@pytest.fixture(params=[True, False], ids=["one connection", "two connections"])
+async def pair(
+    server: RoomServer, request: pytest.FixtureRequest
+) -> AsyncGenerator[tuple[rtc.Room, rtc.Room]]:
+    options = rtc.RoomOptions(single_peer_connection=request.param)
+    first = await connected(server, "first", options)
+    second = await connected(server, "second", options)
     yield first, second
     await asyncio.gather(first.disconnect(), second.disconnect())
 

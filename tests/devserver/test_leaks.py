@@ -42,26 +42,28 @@ def connection_tasks() -> set[asyncio.Task[Any]]:
     }
 
 
-async def come_and_go(server: RoomServer, identity: str) -> None:
+async def come_and_go(server: RoomServer, identity: str, options: rtc.RoomOptions) -> None:
     grants = api.VideoGrants(room_join=True, room=identity)
     token = api.AccessToken(server.api_key, server.api_secret).with_identity(identity)
     room = rtc.Room()
-    await room.connect(server.url, token.with_grants(grants).to_jwt())
+    await room.connect(server.url, token.with_grants(grants).to_jwt(), options)
     await room.local_participant.publish_data(b"hello")
     await room.disconnect()
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts descriptors in /proc")
-async def test_fifty_joins_and_leaves() -> None:
+@pytest.mark.parametrize("single", [True, False], ids=["one connection", "two connections"])
+async def test_fifty_joins_and_leaves(*, single: bool) -> None:
+    options = rtc.RoomOptions(single_peer_connection=single)
     leavers = Leavers()
     tasks_before = connection_tasks()
     async with RoomServer() as server:
         server.listeners.append(leavers)
-        await come_and_go(server, "first")
+        await come_and_go(server, "first", options)
         descriptors = len(os.listdir(DESCRIPTORS))
         for number in range(ROUNDS):
             await asyncio.gather(
-                *(come_and_go(server, f"{number}-{place}") for place in range(AT_ONCE))
+                *(come_and_go(server, f"{number}-{place}", options) for place in range(AT_ONCE))
             )
         while leavers.count < 1 + ROUNDS * AT_ONCE:
             leavers.changed.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -127,4 +128,35 @@ async def test_one_that_never_connects_its_media_is_sent_away() -> None:
     ):
         leave = (await signal.next("leave")).leave
         assert leave.reason == models.DisconnectReason.JOIN_FAILURE
+        await signal.closed()
+
+
+V0 = {"sdk": "js", "protocol": "16"}
+
+
+async def test_candidates_for_either_connection() -> None:
+    async with (
+        limited(Limits(ice_candidates=3)) as server,
+        RawSignal(server, server.token("first", "room"), query=V0) as signal,
+    ):
+        await signal.next("offer")
+        for target in (rtc.SignalTarget.PUBLISHER, rtc.SignalTarget.SUBSCRIBER):
+            for port in range(1000, 1100):
+                candidate = f"candidate:1 1 udp 1 192.0.2.1 {port} typ host"
+                trickle = rtc.TrickleRequest(
+                    candidateInit=json.dumps({"candidate": candidate}), target=target
+                )
+                await signal.send(rtc.SignalRequest(trickle=trickle))
+        await signal.send(rtc.SignalRequest(ping=1))
+        assert "leave" not in await signal.kinds_until("pong")
+
+
+async def test_one_that_answers_no_offer_is_sent_away() -> None:
+    async with (
+        limited(Limits(negotiation_timeout=0.1)) as server,
+        RawSignal(server, server.token("first", "room"), query=V0) as signal,
+    ):
+        await signal.next("offer")
+        leave = (await signal.next("leave")).leave
+        assert leave.action == rtc.LeaveRequest.RECONNECT
         await signal.closed()

@@ -1,0 +1,122 @@
+"""The peer connections of one participant: one for everything, or one for each direction."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from livekit.protocol import rtc
+
+from devserver.data.data_channels import DataChannels
+from devserver.media.answering_connection import AnsweringConnection
+from devserver.media.offering_connection import OfferingConnection
+
+if TYPE_CHECKING:
+    from devserver.faults import Faults
+    from devserver.limits import Limits
+    from devserver.media.connection_owner import ConnectionOwner
+    from devserver.media.peer_connection import PeerConnection
+    from devserver.media.track import PublishedTrack
+
+
+class Connections:
+    """A participant's peer connections (livekit-server: pkg/rtc/transportmanager.go).
+
+    With ``two``, the client publishes on the connection that it offers and receives on the one that
+    the server offers. The latter is then the primary one, which carries the data to the client, if
+    ``subscriber_primary`` says so; else the client's own connection is.
+    """
+
+    def __init__(
+        self,
+        owner: ConnectionOwner,
+        limits: Limits,
+        faults: Faults,
+        *,
+        two: bool,
+        subscriber_primary: bool,
+    ) -> None:
+        self.data = DataChannels(limits, faults, owner.receive_data)
+        self.subscriber_primary = two and subscriber_primary
+        self._publisher = AnsweringConnection(
+            owner,
+            limits,
+            self.data,
+            primary=not self.subscriber_primary,
+            subscribes=not two,
+            replies=not self.subscriber_primary,
+        )
+        self._subscriber = (
+            OfferingConnection(owner, limits, primary=self.subscriber_primary) if two else None
+        )
+
+    def start(self) -> None:
+        """Begin to negotiate, where that is the server's part."""
+        if self._subscriber is not None and self.subscriber_primary:
+            self._subscriber.open_data_channels(self.data)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether packets reach the client; it may take itself for connected from then on."""
+        return self._primary.is_reachable
+
+    async def answer(self, offer: rtc.SessionDescription) -> None:
+        """Answer the client's offer."""
+        await self._publisher.answer(offer)
+
+    async def accept(self, answer: rtc.SessionDescription) -> None:
+        """Apply the client's answer; without a connection that the server offers, ignore it."""
+        if self._subscriber is not None:
+            await self._subscriber.accept(answer)
+
+    async def add_candidate(self, text: str, target: rtc.SignalTarget) -> None:
+        """Add a candidate to the connection that ``target`` names, if there is such a one."""
+        if target == rtc.SignalTarget.PUBLISHER:
+            await self._publisher.add_candidate(text)
+        elif self._subscriber is not None:
+            await self._subscriber.add_candidate(text)
+
+    def reconcile(self) -> None:
+        """Negotiate if what the client is to receive is not what its sections carry."""
+        self._sending.reconcile()
+
+    def reconcile_subscriptions(self) -> None:
+        """Stop sending what the client is no longer to receive, then reconcile."""
+        self._sending.downstream.end_unwanted()
+        self.reconcile()
+
+    def end_subscription(self, track: PublishedTrack) -> None:
+        """Stop sending ``track``; the client hears of it in the next negotiation."""
+        self._sending.downstream.end(track)
+
+    def end_publication(self, track: PublishedTrack) -> None:
+        """Stop receiving ``track``."""
+        self._publisher.end_publication(track)
+
+    def subscriptions(self) -> list[PublishedTrack]:
+        """Return the tracks that are being sent."""
+        return self._sending.downstream.tracks()
+
+    def apply_pauses(self) -> None:
+        """Stop and resume sending as the client asked for."""
+        self._sending.downstream.apply_pauses()
+
+    def resume(self) -> None:
+        """Negotiate again what the client may have missed without a signal connection."""
+        self._sending.resume()
+
+    async def close(self) -> None:
+        """End the connections."""
+        self.data.close()
+        connections = [self._publisher, self._subscriber]
+        await asyncio.gather(*(each.close() for each in connections if each is not None))
+
+    @property
+    def _primary(self) -> PeerConnection:
+        if self.subscriber_primary and self._subscriber is not None:
+            return self._subscriber
+        return self._publisher
+
+    @property
+    def _sending(self) -> AnsweringConnection | OfferingConnection:
+        return self._subscriber or self._publisher

@@ -1,0 +1,75 @@
+"""What a participant's SDK understands, as its version and protocol tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_JS_READS_RECONNECT_SINCE = (1, 6, 3)
+_DIGITS = 10
+
+
+class Client:
+    """The client of one participant (pkg/rtc/types/protocol_version.go, pkg/rtc/clientinfo.go)."""
+
+    def __init__(self, info: models.ClientInfo) -> None:
+        self._info = info
+
+    @property
+    def client_protocol(self) -> int:
+        """What other clients may expect of this one."""
+        return self._info.client_protocol
+
+    @property
+    def capabilities(self) -> Iterable[models.ClientInfo.Capability]:
+        """What the client can do besides, each once."""
+        return dict.fromkeys(self._info.capabilities)
+
+    @property
+    def expects_offers(self) -> bool:
+        """Whether, of two connections, the one that the server offers is the primary one."""
+        return self._info.protocol > 2
+
+    @property
+    def reads_reconnect(self) -> bool:
+        """Whether the client can read a ReconnectResponse."""
+        if self._info.sdk != models.ClientInfo.JS:
+            return True
+        return _version(self._info.version) >= _JS_READS_RECONNECT_SINCE
+
+    @property
+    def _reads_unknown_signals(self) -> bool:
+        return self._info.sdk != models.ClientInfo.RUST or self._info.protocol >= 10
+
+    def understands(self, response: rtc.SignalResponse) -> bool:
+        """Whether ``response`` may be sent to the client."""
+        match response.WhichOneof("message"):
+            case "track_subscribed":
+                return self._reads_unknown_signals
+            case "request_response":
+                succeeded = response.request_response.reason == rtc.RequestResponse.OK
+                return self._reads_unknown_signals and (not succeeded or self._info.protocol > 14)
+            case "reconnect":
+                return self.reads_reconnect
+            case _:
+                return True
+
+    def leave(
+        self, reason: models.DisconnectReason, action: rtc.LeaveRequest.Action
+    ) -> rtc.LeaveRequest:
+        """Return the request to leave; old clients know no action but whether to come back."""
+        if self._info.protocol > 12:
+            return rtc.LeaveRequest(reason=reason, action=action)
+        return rtc.LeaveRequest(reason=reason, can_reconnect=action == rtc.LeaveRequest.RECONNECT)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version; one that cannot be read is older than any."""
+    release = text.partition("-")[0].split(".")
+    if not all(part.isdecimal() and len(part) < _DIGITS for part in release):
+        return ()
+    return tuple(int(part) for part in release)
