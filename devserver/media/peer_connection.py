@@ -97,11 +97,12 @@ class PeerConnection:
         if self.closed:
             return
         self.closed = True
-        for section in self.sections:
-            section.unpublish()
-            section.unsubscribe()
-        await self.tasks.close()
-        await self.pc.close()
+        async with self.lock:  # aioice would leak the sockets of a gathering that is cancelled
+            for section in self.sections:
+                section.unpublish()
+                section.unsubscribe()
+            await self.tasks.close()
+            await self.pc.close()
 
     def parse(self, sdp: str) -> SessionDescription:
         """Return the client's session description, whose size is bounded. Raises ValueError."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
@@ -13,10 +15,13 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.agent.clients.example_client import Console
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
 HERE = Path(__file__).parent
-LIVEKIT_CLIENT = HERE / "node_modules" / "livekit-client" / "dist"
+PACKAGES = HERE / "node_modules"
+LIVEKIT_CLIENT = "livekit-client"
+OLD_LIVEKIT_CLIENT = "livekit-client-2.15"
+"""One of the versions that know signalling v0 only."""
 
 # What keeps Chromium from calling anybody, and gives it a microphone and a camera that hear and
 # see nothing real.
@@ -68,8 +73,17 @@ class Chromium:
         self._browser: Browser | None = None
         self._page_url = ""
 
-    async def open_page(self, url: str, token: str) -> BrowserClient:
-        """A page whose examples find `url` and `token` to connect with."""
+    async def open_page(
+        self,
+        url: str,
+        token: str,
+        package: str = LIVEKIT_CLIENT,
+        options: Mapping[str, object] | None = None,
+    ) -> BrowserClient:
+        """A page whose examples find `url` and `token` to connect with.
+
+        `package` is the one that they import as `livekit-client`, `options` are its RoomOptions.
+        """
         if self._browser is None:
             self._page_url = await self._stack.enter_async_context(_page_server())
             playwright = await self._stack.enter_async_context(async_playwright())
@@ -78,7 +92,8 @@ class Chromium:
             )
             self._stack.push_async_callback(self._browser.close)
         page = await self._browser.new_page()
-        await page.goto(self._page_url)
+        query = urlencode({"package": package, "options": json.dumps(options or {})})
+        await page.goto(f"{self._page_url}?{query}")
         await page.wait_for_function("window.isLoaded")
         await page.evaluate(
             "names => void Object.assign(window, names)", {"url": url, "token": token}
@@ -98,7 +113,8 @@ async def _page_server() -> AsyncGenerator[str]:
 
     app = web.Application()
     app.router.add_get("/", page)
-    app.router.add_static("/", LIVEKIT_CLIENT)
+    for package in (LIVEKIT_CLIENT, OLD_LIVEKIT_CLIENT):
+        app.router.add_static(f"/{package}", PACKAGES / package / "dist")
     runner = web.AppRunner(app)
     await runner.setup()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import ModuleType
 from typing import Protocol, cast
@@ -11,11 +11,26 @@ import pytest
 from livekit import api
 
 from tests.agent.clients import document
-from tests.agent.clients.browser import LIVEKIT_CLIENT, BrowserClient, Chromium, browser_on_path
+from tests.agent.clients.browser import (
+    LIVEKIT_CLIENT,
+    OLD_LIVEKIT_CLIENT,
+    PACKAGES,
+    BrowserClient,
+    Chromium,
+    browser_on_path,
+)
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker, Worker
 from tests.room_server import Grant, RoomServerUnderTest
+
+
+class OpenPage(Protocol):
+    """Opens a page in Chromium for whoever has a token: see Chromium.open_page."""
+
+    async def __call__(
+        self, token: str, package: str = ..., options: Mapping[str, object] | None = None
+    ) -> BrowserClient: ...
 
 
 class OpenClient(Protocol):
@@ -54,7 +69,9 @@ def example(request: pytest.FixtureRequest, language: str) -> Example:
 @pytest.fixture(scope="package")
 async def chromium() -> AsyncGenerator[Chromium | None]:
     """The browser; None where it, or livekit-client, is not installed."""
-    executable = browser_on_path() if LIVEKIT_CLIENT.exists() else None
+    packages = (LIVEKIT_CLIENT, OLD_LIVEKIT_CLIENT)
+    is_installed = all((PACKAGES / package).exists() for package in packages)
+    executable = browser_on_path() if is_installed else None
     browser = Chromium(executable) if executable else None
     yield browser
     if browser is not None:
@@ -64,14 +81,17 @@ async def chromium() -> AsyncGenerator[Chromium | None]:
 @pytest.fixture
 async def open_page(
     chromium: Chromium | None, room_server: RoomServerUnderTest
-) -> AsyncGenerator[Callable[[str], Awaitable[BrowserClient]]]:
-    """Opens a page for whoever has a token."""
+) -> AsyncGenerator[OpenPage]:
     async with AsyncExitStack() as stack:
 
-        async def open_for(token: str) -> BrowserClient:
+        async def open_for(
+            token: str,
+            package: str = LIVEKIT_CLIENT,
+            options: Mapping[str, object] | None = None,
+        ) -> BrowserClient:
             if chromium is None:
                 pytest.skip("no Chromium or no livekit-client: `make setup-clients` installs both")
-            client = await chromium.open_page(room_server.url, token)
+            client = await chromium.open_page(room_server.url, token, package, options)
             stack.push_async_callback(client.aclose)
             return client
 
@@ -95,7 +115,7 @@ async def open_python(
 @pytest.fixture
 def open_client(
     language: str,
-    open_page: Callable[[str], Awaitable[BrowserClient]],
+    open_page: OpenPage,
     open_python: Callable[[str], Awaitable[PythonClient]],
     room_server: RoomServerUnderTest,
     room_name: str,
