@@ -25,6 +25,8 @@ from agent.admission import Admission
 from agent.chat.people import Directory
 from agent.files.files import Files
 from agent.files.sweep import Sweep
+from agent.heartbeat import Heartbeat
+from agent.heartbeat_timing import reported_silence
 from agent.history.errors import HistoryError
 from agent.history.opening import database_name, open_history
 from agent.models.service import ModelService
@@ -32,6 +34,7 @@ from agent.room_assignment import RoomAssignment
 from agent.room_session import RoomSession
 from agent.settings import Settings
 from agent.wire.presence import STATE
+from agent.worker_server import WorkerServer
 from tools.settings import ToolSettings
 from tools.tool import Tool
 from tools.toolbox import Toolbox
@@ -54,16 +57,17 @@ objects around it, and of these the collector's own thresholds let those of 75 r
 together."""
 
 
-class HostedServer(job_pool.PromptServer):
+class HostedServer(WorkerServer):
     """An AgentServer that closes its host at its end."""
 
-    def __init__(self, rooms: RoomHost, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
-        super().__init__(**options)
+    def __init__(self, rooms: RoomHost, silence: float, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
+        super().__init__(rooms.heartbeats, silence=silence, **options)
         self._rooms = rooms
 
     async def aclose(self) -> None:
         await super().aclose()
         await self._rooms.aclose()
+        self.ended()
 
 
 class RoomHost:
@@ -80,6 +84,7 @@ class RoomHost:
         self._tools = tools
         self._model_proxy = model_proxy
         self.admission = Admission(settings.agent_max_rooms)
+        self.heartbeats = {"main": Heartbeat(), "rooms": Heartbeat()}
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
@@ -113,6 +118,7 @@ class RoomHost:
         secret = settings.livekit_api_secret
         server = HostedServer(
             self,
+            reported_silence(settings.heartbeat_timeout),
             job_executor_type=JobExecutorType.THREAD,
             ws_url=settings.livekit_url,
             api_key=settings.livekit_api_key,
@@ -137,6 +143,7 @@ class RoomHost:
         native_events.install()
         native_requests.install()
         self._main_loop = asyncio.get_running_loop()
+        self.heartbeats["main"].start(self._main_loop)
         self._run(self._opened())
 
     async def on_request(self, request: JobRequest) -> None:
@@ -187,6 +194,7 @@ class RoomHost:
         if self._loop is None:
             return
         await asyncio.wrap_future(self._run(self._close_all()))
+        self.heartbeats["main"].stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -228,6 +236,7 @@ class RoomHost:
         await asyncio.wait((self._opening,), timeout=PATIENCE)
 
     async def _open_shared(self) -> None:
+        self.heartbeats["rooms"].start(asyncio.get_running_loop())
         if self._reported_blocks is not None:
             self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
         if self._mcp is not None:
@@ -321,6 +330,7 @@ class RoomHost:
         await self._files.aclose()
         if self._watch is not None:
             self._watch.stop()
+        self.heartbeats["rooms"].stop()
 
 
 def _assignment(job: JobContext) -> RoomAssignment:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _NAMES_IN_A_LIST = re.compile(r"[,\s]+")
+SHORTEST_HEARTBEAT_TIMEOUT = 2.0
+"""Seconds: a loop beats once a second."""
 _DATABASE_SCHEME = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
 
 
@@ -36,9 +38,16 @@ def _check_database_url(value: str) -> str:
     return value
 
 
+def _check_heartbeat_timeout(value: float) -> float:
+    if 0 < value < SHORTEST_HEARTBEAT_TIMEOUT:
+        raise ValueError(f"0, or {SHORTEST_HEARTBEAT_TIMEOUT:g} and more")
+    return value
+
+
 ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
 HttpUrl = Annotated[str, _url_of("http", "https")]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+HeartbeatTimeout = Annotated[float, Field(ge=0, le=3600), AfterValidator(_check_heartbeat_timeout)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 ReplyPolicy = Literal["always", "mention", "auto"]
 VoicePolicy = Literal["auto", "on", "off"]

@@ -18,6 +18,7 @@ from pydantic import (
 from agent.mcp.server_settings import McpServerSettings
 from agent.setting_types import (
     DatabaseUrl,
+    HeartbeatTimeout,
     HttpUrl,
     Names,
     ReplyPolicy,
@@ -331,6 +332,12 @@ class Settings(BaseModel):
         ge=1,
         le=86_400,
         description="seconds that rooms may go on after SIGTERM",
+    )
+    heartbeat_timeout: HeartbeatTimeout = Field(
+        10.0,
+        alias="HEARTBEAT_TIMEOUT",
+        description="seconds without a heartbeat after which one of several processes is killed "
+        "and replaced; 0: never, else at least 2",
     )
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"] = Field(
         "INFO", alias="LOG_LEVEL", description="least severe level that is logged"

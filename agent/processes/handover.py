@@ -48,6 +48,7 @@ class _State(TypedDict):
     command: list[str]
     memory_limit: int | None
     drain_timeout: float
+    heartbeat_timeout: float
     patience: dict[str, float]
     listener: int
     places: list[_Worker | None]
@@ -66,6 +67,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
         command=list(command),
         memory_limit=supervisor.memory_limit,
         drain_timeout=supervisor.drain_timeout,
+        heartbeat_timeout=supervisor.heartbeat_timeout,
         patience=asdict(supervisor.patience),
         listener=supervisor.listener.fileno(),
         places=[_worker(place) for place in supervisor.places],
@@ -120,6 +122,7 @@ def main(arguments: list[str]) -> int:
         run_worker=anew(state["command"]),
         memory_limit=state["memory_limit"],
         drain_timeout=state["drain_timeout"],
+        heartbeat_timeout=state["heartbeat_timeout"],
         listener=listener,
         patience=Patience(**state["patience"]),
     ).run()

@@ -1,4 +1,4 @@
-"""HealthPage: whether all worker processes are at work, over HTTP."""
+"""HealthPage: whether all worker processes work, over HTTP."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    from agent.processes.place import Place
 
 ONE_REQUEST_TAKES: Final = 1.0
-"""Seconds that whoever asks may take."""
+"""Seconds that a client has to send its request and read the answer."""
 
 MAX_REQUEST: Final = 2**16
-"""Bytes; the rest is not read."""
+"""Bytes of a request that are read."""
 
 _WAITING: Final = 16
-"""Connections that wait to be answered."""
+"""Connections that may wait for an answer."""
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
@@ -37,18 +39,23 @@ def listen(address: tuple[str, int]) -> socket.socket:
 
 
 class HealthPage:
-    """`/` is 200 when every place has a registered process, else 503; `/worker` says more, as
-    JSON. The same paths as a worker's own (livekit/agents/worker.py).
+    """`/` is 200 while every place has a process that is registered and responds, else 503;
+    `/worker` says more, as JSON. A worker's own page has the same paths (livekit/agents/worker.py).
 
-    To be waited for like a socket; `answer` then answers one request, without a thread. It is this
-    short because `http.server` needs as much memory as all else of a supervisor.
+    Wait for it like for a socket; `answer` then answers one request, without a thread. It does
+    without `http.server`, which needs as much memory as the rest of a supervisor.
     """
 
-    def __init__(
-        self, listener: socket.socket, report: Callable[[], list[dict[str, object]]]
-    ) -> None:
+    def __init__(self, listener: socket.socket, places: Sequence[Place], silence: float) -> None:
+        """
+        Args:
+            listener: from `listen`.
+            places: of the worker processes.
+            silence: seconds without a heartbeat from which on a process is reported as stuck.
+        """
         self._listener = listener
-        self._report = report
+        self._places = places
+        self._silence = silence
 
     @property
     def port(self) -> int:
@@ -58,8 +65,8 @@ class HealthPage:
         return self._listener.fileno()
 
     def answer(self) -> None:
-        """Answers the request that is there."""
-        # Whoever asked may be gone, or too slow: no concern of the workers'.
+        """Answers one request that has arrived."""
+        # A client that is gone or too slow does not concern the workers.
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
             with connection:
@@ -72,18 +79,27 @@ class HealthPage:
         method, path = request
         if method not in {"GET", "HEAD"}:
             return HTTPStatus.NOT_IMPLEMENTED, "text/plain", "only GET and HEAD\n"
-        places = self._report()
-        registered = sum(1 for place in places if place["registered"])
         if path == "/":
-            healthy = registered == len(places)
-            status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-            text = f"{registered} of {len(places)} worker processes registered\n"
-            return status, "text/plain", text
+            return self._summary()
         if path == "/worker":
-            jobs = sum(cast("int", place["rooms"]) for place in places)
+            places = [place.report() for place in self._places]
+            jobs = sum(place["rooms"] for place in places)
             said = json.dumps({"active_jobs": jobs, "processes": places})
             return HTTPStatus.OK, "application/json", said
         return HTTPStatus.NOT_FOUND, "text/plain", "not found\n"
+
+    def _summary(self) -> tuple[HTTPStatus, str, str]:
+        processes = [place.process for place in self._places if place.process]
+        registered = sum(1 for process in processes if process.registered)
+        stuck = [
+            f"process {process.pid}: {silence}"
+            for process in processes
+            if (silence := process.pulse.described(self._silence))
+        ]
+        healthy = registered == len(self._places) and not stuck
+        status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        count = f"{registered} of {len(self._places)} worker processes registered"
+        return status, "text/plain", "; ".join([count, *stuck]) + "\n"
 
 
 def _read(connection: socket.socket) -> tuple[str, str] | None:

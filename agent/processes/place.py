@@ -1,22 +1,32 @@
-"""Place: where one worker process is to be running."""
+"""Place: where one worker process should be running."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from agent.processes.worker_process import WorkerProcess
 
 
+class PlaceReport(TypedDict):
+    """What the health page's `/worker` says of a place."""
+
+    pid: int | None
+    registered: bool
+    rooms: int
+    seconds: float
+    memoryBytes: int
+
+
 @dataclass(slots=True)
 class Place:
-    """Where one worker process is to be running.
+    """Where one worker process should be running.
 
     Attributes:
-        process: that runs there.
-        successor: that is to take over when it is registered.
-        failures: processes that did not last, one after the other.
+        process: the one that runs there.
+        successor: takes over once it is registered.
+        failures: processes in a row that did not last.
         start_at: when the next one is due, on the monotonic clock.
     """
 
@@ -30,15 +40,14 @@ class Place:
         """Whether its process is registered, and the only one."""
         return self.process is not None and self.process.registered and self.successor is None
 
-    def report(self) -> dict[str, object]:
-        """{pid, registered, rooms, seconds, memoryBytes} of its process."""
+    def report(self) -> PlaceReport:
         process = self.process
         if process is None:
-            return {"pid": None, "registered": False, "rooms": 0, "seconds": 0, "memoryBytes": 0}
-        return {
-            "pid": process.pid,
-            "registered": process.registered,
-            "rooms": process.rooms,
-            "seconds": round(process.seconds, 3),
-            "memoryBytes": process.memory(),
-        }
+            return PlaceReport(pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0)
+        return PlaceReport(
+            pid=process.pid,
+            registered=process.registered,
+            rooms=process.rooms,
+            seconds=round(process.seconds, 3),
+            memoryBytes=process.memory(),
+        )

@@ -1,15 +1,24 @@
-"""Report: what a worker tells its supervisor."""
+"""Report: what a worker process shares with its supervisor."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Loop: TypeAlias = Literal["main", "rooms"]
+
+LOOPS: Final[tuple[Loop, ...]] = ("main", "rooms")
+"""The event loops of a worker process: one takes jobs, the other holds the rooms."""
 
 _SIZE: Final = mmap.PAGESIZE
 _REGISTERED: Final = 0
 _ROOMS: Final = 1
+_BEATS: Final[dict[Loop, int]] = {"main": 2, "rooms": 3}
 
 
 def shared_file(name: str) -> int:
@@ -23,7 +32,7 @@ def shared_file(name: str) -> int:
 
 
 class Report:
-    """What a worker tells its supervisor, in memory that both share.
+    """Numbers in memory that a worker process shares with its supervisor.
 
     Both find it by its descriptor when they have executed another program.
     """
@@ -37,11 +46,11 @@ class Report:
             os.set_inheritable(descriptor, False)
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, _SIZE)
-        self._numbers = memoryview(self._memory).cast("i")
+        self._numbers = memoryview(self._memory).cast("q")
 
     @property
     def registered(self) -> bool:
-        """Whether the room server has taken the worker on."""
+        """Whether the room server has registered the worker."""
         return bool(self._numbers[_REGISTERED])
 
     @registered.setter
@@ -50,12 +59,24 @@ class Report:
 
     @property
     def rooms(self) -> int:
-        """Held, or being joined."""
+        """Rooms that are held or being joined."""
         return self._numbers[_ROOMS]
 
     @rooms.setter
     def rooms(self, value: int) -> None:
         self._numbers[_ROOMS] = value
+
+    def beats(self, loop: Loop) -> int:
+        """How often a loop has beaten; 0 before it runs and after it has ended."""
+        return self._numbers[_BEATS[loop]]
+
+    def beat(self, loop: Loop) -> None:
+        """Counts a beat of a loop: see agent/heartbeat.py."""
+        self._numbers[_BEATS[loop]] += 1
+
+    def stop(self, loop: Loop) -> None:
+        """Tells the supervisor to expect no more beats of a loop."""
+        self._numbers[_BEATS[loop]] = 0
 
     def close(self) -> None:
         self._numbers.release()

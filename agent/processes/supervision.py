@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from agent.processes import deferred_packages, json_log, new_worker
 from agent.processes.handover import hand_over
 from agent.processes.place import Place
+from agent.processes.report import LOOPS
 from agent.processes.supervisor import Supervisor
 from agent.processes.worker_process import anew
 
@@ -56,6 +57,7 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
         run_worker=run_worker,
         memory_limit=settings.memory_limit * 2**20 or None,
         drain_timeout=settings.drain_timeout,
+        heartbeat_timeout=settings.heartbeat_timeout,
         listener=listener,
     )
     if FORKS:
@@ -83,8 +85,8 @@ def load() -> None:
 
 
 def run_reporting(log_level: str, report: Report) -> bool:
-    """Runs a worker that tells its supervisor how it is; returns whether it ran until it was told
-    to end."""
+    """Runs a worker that reports to its supervisor; returns whether it ran until it was told to
+    end."""
     from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
     from agent.worker import host  # noqa: PLC0415 - as above
 
@@ -96,4 +98,7 @@ def run_reporting(log_level: str, report: Report) -> bool:
 
     logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
     host.admission.on_rooms_changed = rooms_changed
+    for loop in LOOPS:
+        host.heartbeats[loop].on_beat = partial(report.beat, loop)
+        host.heartbeats[loop].on_stop = partial(report.stop, loop)
     return run_worker(log_level, on_registered=registered)

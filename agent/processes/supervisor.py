@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from agent.heartbeat_timing import reported_silence
 from agent.processes.health_page import HealthPage
 from agent.processes.worker_process import FAILED, SIGNALS, WorkerProcess
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from agent.processes.worker_process import RunWorker
 
 ATTEMPTS: Final = 10
-"""Processes that may end one after the other without lasting; then the supervisor gives up."""
+"""Processes that may end in a row without having lasted; then the supervisor gives up."""
 
 _MAX_SIGNALS: Final = 64
-"""That are read at a time."""
+"""Signals that are read at a time."""
 
 _WATCHING: Final = 0.1
 """Seconds between two looks at whether all processes are registered, until they are."""
@@ -41,8 +42,9 @@ class Patience:
         longest_pause: at most.
         lasting: after which a process counts as one that works, and may be replaced.
         memory_every: between two looks at the memory of the processes.
-        registering: that a successor has to register; it is given up if it needs longer.
-        ending: beyond the time for draining, after which a process is killed.
+        registering: that a successor has to register; it is killed if it needs longer.
+        starting: that a process has until its main loop runs; it is killed if it needs longer.
+        ending: that a process has to end after the time for draining; then it is killed.
     """
 
     first_pause: float = 0.5
@@ -50,6 +52,7 @@ class Patience:
     lasting: float = 60.0
     memory_every: float = 5.0
     registering: float = 60.0
+    starting: float = 120.0
     ending: float = 15.0
 
     def pause(self, failures: int) -> float:
@@ -59,34 +62,37 @@ class Patience:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps so many worker processes running until SIGTERM or SIGINT, then has all of them drain.
+    """Keeps worker processes running until SIGTERM or SIGINT, then makes all of them drain.
 
-    One that dies is started again, after a pause that grows if it does not last. One that needs
-    more than `memory_limit` drains and ends, once its successor is registered. It has no threads
-    and no event loop: it is forked from.
+    It replaces a process that dies, after a pause that grows if processes do not last. It kills one
+    whose loops are silent for `heartbeat_timeout` (agent/processes/pulse.py). One that needs more
+    than `memory_limit` drains and ends, once its successor is registered. A process that does not
+    end in time after SIGTERM is killed. The supervisor has no threads and no event loop, because
+    workers are forked from it.
 
     Attributes:
-        places: where processes are to be running, and those that do already.
+        places: where processes should be running, and those that do already.
         run_worker: what each process that is started runs.
         memory_limit: bytes; None for no limit.
         drain_timeout: seconds that the workers give their rooms.
+        heartbeat_timeout: seconds; 0: a silent process is not killed.
         listener: the socket of the health page; closed in the end.
         patience: how long it waits for what.
         hand_over: called once with this supervisor, when all processes are registered for the
-            first time; if that returns, this supervisor goes on.
+            first time; if it returns, this supervisor goes on.
     """
 
     places: list[Place]
     run_worker: RunWorker
     memory_limit: int | None
     drain_timeout: float
+    heartbeat_timeout: float
     listener: socket.socket
     patience: Patience = field(default_factory=Patience)
     hand_over: Callable[[Supervisor], None] | None = None
     _draining: list[WorkerProcess] = field(init=False, default_factory=list[WorkerProcess])
     _look_at_memory: float = field(init=False, default=0.0)
     _ending: bool = field(init=False, default=False)
-    _deadline: float = field(init=False, default=0.0)
     _status: int = field(init=False, default=0)
 
     def run(self) -> int:
@@ -98,22 +104,20 @@ class Supervisor:
             signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
             for number in SIGNALS:
                 signal.signal(number, _noted)  # its number is written to the waker
-            # Whoever handed over to this process has blocked them.
+            # The supervisor that handed over has blocked them.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             try:
-                self._supervise(HealthPage(self.listener, self.report), woken)
+                silence = reported_silence(self.heartbeat_timeout)
+                self._supervise(HealthPage(self.listener, self.places, silence), woken)
             finally:
                 signal.set_wakeup_fd(-1)
                 self._kill_all()
         return self._status
 
-    def report(self) -> list[dict[str, object]]:
-        """What the health page tells of each place: {pid, registered, rooms, seconds,
-        memoryBytes}."""
-        return [place.report() for place in self.places]
-
     def _supervise(self, page: HealthPage, woken: socket.socket) -> None:
-        while not (self._ending and self._is_over()):
+        while not self._ending or self._processes():
+            self._kill_stuck()
+            self._kill_overdue()
             self._reap()
             if not self._ending:
                 self._start_missing()
@@ -127,17 +131,17 @@ class Supervisor:
                 page.answer()
 
     def _heed(self, numbers: bytes) -> None:
-        """What signals ask for; that a process has ended is found out anyway."""
+        """Drains on SIGTERM and SIGINT. SIGCHLD only wakes the supervisor up."""
         for number in numbers:
             if number != signal.SIGCHLD:
-                # A second signal is passed on like the first: the workers then end at once.
+                # A second signal is passed on like the first, and makes the workers end at once.
                 logger.info("%s: draining", signal.Signals(number).name)
                 self._end()
 
     def _hand_over(self, woken: socket.socket) -> None:
         if self.hand_over is None or not all(place.settled for place in self.places):
             return
-        # One that comes from now on waits for whoever goes on.
+        # A signal that comes from now on waits for the supervisor that goes on.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             if not self._draining and not select.select([woken], [], [], 0)[0]:
@@ -145,9 +149,6 @@ class Supervisor:
                 hand_over(self)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-
-    def _is_over(self) -> bool:
-        return not self._processes() or time.monotonic() > self._deadline
 
     def _pause(self) -> float:
         """Seconds until something is due, a second at most."""
@@ -165,12 +166,34 @@ class Supervisor:
         return [*(each for each in places if each is not None), *self._draining]
 
     def _end(self, status: int = 0) -> None:
-        if not self._ending:
-            self._ending = True
-            self._deadline = time.monotonic() + self.drain_timeout + self.patience.ending
+        self._ending = True
         self._status = self._status or status
         for process in self._processes():
-            process.end()
+            process.end(self._drained_by())
+
+    def _drained_by(self) -> float:
+        return time.monotonic() + self.drain_timeout + self.patience.ending
+
+    def _kill_stuck(self) -> None:
+        """Kills each process that has not shown a heartbeat in time."""
+        now = time.monotonic()
+        for process in self._processes():
+            process.look(now, reported_silence(self.heartbeat_timeout))
+            if not self.heartbeat_timeout or process.killed or process.exit_status is not None:
+                continue
+            reason = process.pulse.described(self.heartbeat_timeout)
+            if not process.pulse.has_begun and process.seconds > self.patience.starting:
+                reason = f"it has not started within {self.patience.starting:.0f} s"
+            if reason is not None:
+                logger.error("worker process %d is stuck, %s: killing it", process.pid, reason)
+                process.kill_stuck()
+
+    def _kill_overdue(self) -> None:
+        """Kills each process that was told to end and has not in time."""
+        now = time.monotonic()
+        for process in self._processes():
+            if process.deadline is not None and now > process.deadline:
+                self._kill(process)
 
     def _start_missing(self) -> None:
         for place in self.places:
@@ -229,7 +252,7 @@ class Supervisor:
             if successor is None or place.process is None:
                 continue
             if successor.registered:
-                place.process.end()
+                place.process.end(self._drained_by())
                 self._draining.append(place.process)
                 place.process, place.successor = successor, None
             elif successor.seconds > self.patience.registering:
@@ -237,10 +260,15 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for process in self._processes():
-            logger.error("worker process %d did not end in time: killed", process.pid)
-            self._status = FAILED
-            process.kill()
+            self._kill(process)
             process.close()
+
+    def _kill(self, process: WorkerProcess) -> None:
+        if process.exit_status is None and not process.killed:
+            logger.error("worker process %d did not end in time: killing it", process.pid)
+            process.kill()
+            if self._ending:
+                self._status = FAILED
 
 
 def _noted(_: int, __: FrameType | None) -> None: ...

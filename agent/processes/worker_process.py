@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import psutil
 
 from agent.processes.parent import end_with_parent
 from agent.processes.process_end import run_and_end
+from agent.processes.pulse import Pulse
 from agent.processes.report import Report
 
 if TYPE_CHECKING:
@@ -23,9 +25,17 @@ if TYPE_CHECKING:
     # told to end.
     RunWorker: TypeAlias = Callable[[Report], bool]
 
+logger = logging.getLogger(__name__)
+
 FAILED: Final = 1
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
-"""Those that a supervisor has handlers for."""
+"""The signals that a supervisor handles."""
+
+TRACEBACKS: Final = signal.SIGUSR2
+"""Makes a worker write the stack of each thread to stderr (agent/processes/worker_run.py)."""
+
+WRITING_TRACEBACKS: Final = 0.2
+"""Seconds that a stuck process has for its tracebacks before it is killed."""
 
 
 class WorkerProcess:
@@ -43,6 +53,11 @@ class WorkerProcess:
         self.pid = pid
         self.report = report
         self.started = started
+        self.pulse = Pulse(report)
+        self.deadline: float | None = None
+        """When it must have ended, on the monotonic clock; None until it is told to end."""
+        self.killed = False
+        self._is_silent = False
         self._exit_status: int | None = None
 
     @classmethod
@@ -96,16 +111,36 @@ class WorkerProcess:
             return 0
         return getattr(used, "pss", used.uss)
 
-    def end(self) -> None:
-        """Has it take no more rooms and end when those it has are left, as SIGTERM does."""
+    def look(self, now: float, silence: float) -> None:
+        """Looks for its heartbeats, and logs it when they stop for so many seconds."""
+        self.pulse.look(now)
+        silent = self.pulse.described(silence)
+        if silent and not self._is_silent:
+            logger.warning("worker process %d does not respond: %s", self.pid, silent)
+        self._is_silent = silent is not None
+
+    def end(self, deadline: float) -> None:
+        """Sends SIGTERM: the process takes no more rooms, and ends when it has left those it holds.
+
+        The first deadline counts.
+        """
+        if self.deadline is None:
+            self.deadline = deadline
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it at once."""
+        self.killed = True
         self._signal(signal.SIGKILL)
 
+    def kill_stuck(self) -> None:
+        """Ends it at once, after it has written where its threads stand, if it still can."""
+        self._signal(TRACEBACKS)
+        time.sleep(WRITING_TRACEBACKS)
+        self.kill()
+
     def close(self) -> None:
-        """Waits for its end, and releases what is kept of it."""
+        """Waits for its end, and releases its report."""
         if self._exit_status is None:
             self._wait()
         self.report.close()
@@ -116,7 +151,7 @@ class WorkerProcess:
             self._exit_status = os.waitstatus_to_exitcode(status)
 
     def _signal(self, number: int) -> None:
-        # The number of a process that was waited for may be another's by now.
+        # Once a process was waited for, its number may be that of another one.
         if self._exit_status is None:
             os.kill(self.pid, number)
 

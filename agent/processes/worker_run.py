@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import agent
 from agent.processes import deferred_packages
+from agent.processes.worker_process import TRACEBACKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,8 @@ def run_worker(
     """
     # A native abort takes the process with it: the log then says at least where each thread was.
     faulthandler.enable()
+    # Written in C, also while a call blocks the interpreter.
+    faulthandler.register(TRACEBACKS)
 
     deferred_packages.install()
     from livekit.agents.__main__ import main as livekit_agents  # noqa: PLC0415 - only now

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 from pathlib import Path
 
+import aiohttp
 import psutil
+import pytest
 
 from tests.cli.command_line import CommandLine, RunningCommand
 from tests.processes.conftest import HANDED_OVER
@@ -79,6 +82,86 @@ async def registered(running: RunningCommand, how_many: int) -> list[int]:
     ):
         await running.reads()
     return [int(pid) for pid in found]
+
+
+BLOCKING_TOOL = """
+import re
+import tools
+
+@tools.tool.tool
+async def stand_still() -> str:
+    "Blocks the loop that it runs on, and the interpreter."
+    return str(re.match("(a+)+$", "a" * 64 + "b"))
+
+tools.TOOLS += (stand_still,)
+"""
+
+
+@pytest.mark.timeout(180)
+async def test_those_that_are_stuck_are_replaced(agent: CommandLine, room_name: str) -> None:
+    """One whose rooms loop is in a call that does not return, and one that is stopped."""
+    (agent.directory / "sitecustomize.py").write_text(BLOCKING_TOOL)
+    settings = {"AGENT_NAME": f"{room_name}-worker", "HEARTBEAT_TIMEOUT": "5"}
+    path = f"{agent.directory}{os.pathsep}{agent.environ['PYTHONPATH']}"
+    async with agent.running("start", "--processes", "2", PYTHONPATH=path, **settings) as started:
+        workers = await registered(started, 2)
+        async with agent.running("call", "standStill", "--room", room_name, **settings):
+            await started.says("joined the room")
+            joined = re.search(r'"joined the room".*?"pid": (\d+)', started.output)
+            assert joined is not None
+            blocked = int(joined[1])
+            await started.says(f"worker process {blocked} is stuck, its rooms loop has not run")
+        [other] = set(workers) - {blocked}
+        os.kill(other, signal.SIGSTOP)
+        await started.says(f"worker process {other} is stuck, its rooms loop has not run")
+        assert "in stand_still" in started.output
+        assert not set(workers) & set((await registered(started, 4))[2:])
+        called = await agent.run("call", "ping", "--room", f"{room_name}-2", **settings)
+        assert called.status == 0, called.stderr
+        assert await started.stop(signal.SIGTERM) == 0
+
+
+WAITING_TOOL = """
+import os
+import tools
+
+@tools.tool.tool
+async def stand_still() -> str:
+    "Blocks the loop that it runs on until somebody reads the file."
+    with open("blocked", "w"):
+        return "done"
+
+tools.TOOLS += (stand_still,)
+"""
+
+
+@pytest.mark.timeout(180)
+async def test_one_alone_says_that_it_is_stuck_and_ends_when_told(
+    agent: CommandLine, room_name: str
+) -> None:
+    (agent.directory / "sitecustomize.py").write_text(WAITING_TOOL)
+    os.mkfifo(agent.directory / "blocked")
+    settings = {"AGENT_NAME": f"{room_name}-worker"}
+    path = f"{agent.directory}{os.pathsep}{agent.environ['PYTHONPATH']}"
+    async with agent.running("start", "--processes", "1", PYTHONPATH=path, **settings) as started:
+        await started.says("registered worker")
+        port = re.search(r"HTTP server listening on [^ ]*:(\d+)", started.output)
+        assert port is not None
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port[1]}") as client:
+            assert await asked(client) == (200, "OK")
+            async with agent.running("call", "standStill", "--room", room_name, **settings):
+                await started.says("joined the room")
+                while (health := await asked(client))[0] == 200:
+                    pass
+            assert health[0] == 503
+            assert health[1].startswith("the rooms loop has not run for")
+        assert await started.stop(signal.SIGTERM) == 1
+    assert "in stand_still" in started.output
+
+
+async def asked(client: aiohttp.ClientSession) -> tuple[int, str]:
+    async with client.get("/") as answer:
+        return answer.status, await answer.text()
 
 
 async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -> None:

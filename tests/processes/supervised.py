@@ -27,7 +27,7 @@ from agent.processes.handover import hand_over
 from agent.processes.health_page import listen
 from agent.processes.parent import end_with_parent
 from agent.processes.place import Place
-from agent.processes.report import Report
+from agent.processes.report import LOOPS, Report
 from agent.processes.supervisor import Patience, Supervisor
 
 HURRIED = Patience(first_pause=0.01, longest_pause=0.02, memory_every=0.01, ending=0)
@@ -38,18 +38,46 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+TOLD = (signal.SIGTERM, signal.SIGUSR1)
+
+
 def steady(report: Report) -> bool:
     """Works until it is told to end. With each SIGUSR1, it needs 300 MB more."""
-    told = [signal.SIGTERM, signal.SIGUSR1]
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)
     report.rooms = 3
-    report.registered = True
-    say("started")
+    begin(report)
     memory: list[bytes] = []
-    while signal.sigwait(told) == signal.SIGUSR1:
+    while beat_until_told(report) == signal.SIGUSR1:
         memory.append(b"x" * 300 * 2**20)
     say("drained")
     return True
+
+
+def begin(report: Report) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
+    for loop in LOOPS:
+        report.beat(loop)
+    report.registered = True
+    say("started")
+
+
+def beat_until_told(report: Report) -> int:
+    """Beats until a signal comes, and returns that."""
+    while (told := signal.sigtimedwait(TOLD, 0.05)) is None:
+        for loop in LOOPS:
+            report.beat(loop)
+    return told.si_signo
+
+
+def replaced(report: Report) -> bool:
+    """Has a limit of 200 MB. The first needs more at SIGUSR1, and does not end when told to."""
+    if not among_first(1):
+        return steady(report)
+    begin(report)
+    beat_until_told(report)
+    memory = b"x" * 300 * 2**20
+    while beat_until_told(report):
+        say(f"keeps its {len(memory) // 2**20} MB")
+    return False
 
 
 def growing(report: Report) -> bool:
@@ -64,14 +92,18 @@ def failing(_: Report) -> bool:
 
 def failing_later(report: Report) -> bool:
     """Works, but none that is started after the first two does."""
-    places = [Path("first"), Path("second")]
-    for place in places:
+    return steady(report) if among_first(2) else failing(report)
+
+
+def among_first(count: int) -> bool:
+    """Whether this process is one of the first so many that ask."""
+    for number in range(count):
         try:
-            place.touch(exist_ok=False)
+            Path(f"process-{number}").touch(exist_ok=False)
         except FileExistsError:
             continue
-        return steady(report)
-    return failing(report)
+        return True
+    return False
 
 
 def stubborn(report: Report) -> bool:
@@ -83,6 +115,28 @@ def stubborn(report: Report) -> bool:
         signal.pause()
 
 
+def silent(report: Report) -> bool:
+    """The first two beat until they get SIGUSR1 or SIGTERM, and then do nothing any more. Later
+    ones are steady."""
+    if not among_first(2):
+        return steady(report)
+    begin(report)
+    beat_until_told(report)
+    say("silent")
+    while True:
+        signal.pause()
+
+
+def unwatched(report: Report) -> bool:
+    """Nobody minds that these are silent."""
+    return silent(report)
+
+
+def never_begins(report: Report) -> bool:
+    """The first two never run their loops. Later ones are steady."""
+    return unregistered(report) if among_first(2) else steady(report)
+
+
 def unregistered(_: Report) -> bool:
     say("started")
     signal.pause()
@@ -91,19 +145,25 @@ def unregistered(_: Report) -> bool:
 
 KINDS: dict[str, Callable[[Report], bool]] = {
     each.__name__: each
-    for each in (steady, failing, failing_later, stubborn, unregistered, growing)
+    for each in (
+        *(steady, failing, failing_later, stubborn, unregistered, growing),
+        *(silent, unwatched, never_begins, replaced),
+    )
 }
 
 
 def supervise(kind: str, how: str) -> int:
     json_log.set_up("INFO")
+    grows = kind in {"growing", "replaced"}
+    patience = replace(HURRIED, lasting=0) if grows else HURRIED
     supervisor = Supervisor(
-        places=[Place() for _ in range(1 if kind == "growing" else 2)],
+        places=[Place() for _ in range(1 if grows else 2)],
         run_worker=KINDS[kind],
-        memory_limit=200 * 2**20 if kind == "growing" else None,
-        drain_timeout=0.0 if kind == "stubborn" else 20.0,
+        memory_limit=200 * 2**20 if grows else None,
+        drain_timeout={"stubborn": 0.0, "replaced": 5.0}.get(kind, 20.0),
+        heartbeat_timeout=0.0 if kind == "unwatched" else 2.0,
         listener=listen(("127.0.0.1", 0)),
-        patience=replace(HURRIED, lasting=0) if kind == "growing" else HURRIED,
+        patience=replace(patience, starting=1.0) if kind == "never_begins" else patience,
     )
     sys.stdout.write(f"health on port {supervisor.listener.getsockname()[1]}\n")
     if how == "small":

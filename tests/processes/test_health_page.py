@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Generator
@@ -7,12 +8,20 @@ from collections.abc import Generator
 import pytest
 
 from agent.processes.health_page import HealthPage, listen
+from agent.processes.place import Place
+from agent.processes.report import Report
+from agent.processes.worker_process import WorkerProcess
 
 
 @pytest.fixture
 def page() -> Generator[HealthPage]:
     with listen(("127.0.0.1", 0)) as listener:
-        yield HealthPage(listener, lambda: [{"registered": True, "rooms": 2}])
+        report = Report()
+        report.registered = True
+        report.rooms = 2
+        process = WorkerProcess(os.getpid(), report, started=0)
+        yield HealthPage(listener, [Place(process)], silence=5)
+        report.close()
 
 
 def said(page: HealthPage, *parts: bytes) -> bytes:

@@ -60,6 +60,63 @@ async def test_one_that_is_killed_is_started_again(supervise: Supervise) -> None
         assert await running.stop() == 0
 
 
+async def test_those_that_are_stopped_are_killed_and_replaced(supervise: Supervise) -> None:
+    async with supervise("steady") as running:
+        first, second = await pids(running, 2)
+        os.kill(first, signal.SIGSTOP)
+        await running.says(f"worker process {first} does not respond")
+        status, text = await asked(running, "/")
+        assert status == 503
+        assert f"process {first}: its rooms loop has not run for" in text
+        await pids(running, 3)
+        assert f"worker process {first} is stuck, its rooms loop has not run" in running.output
+        assert f"worker process {second} is stuck" not in running.output
+        assert await running.stop() == 0
+
+
+async def test_those_whose_loops_are_silent_are_killed_and_replaced(supervise: Supervise) -> None:
+    async with supervise("silent") as running:
+        stuck = await pids(running, 2)
+        for pid in stuck:
+            os.kill(pid, signal.SIGUSR1)
+        assert not set(stuck) & set((await pids(running, 4))[2:])
+        assert await running.stop() == 0
+
+
+async def test_one_that_never_begins_is_killed_and_replaced(supervise: Supervise) -> None:
+    async with supervise("never_begins") as running:
+        await pids(running, 4)
+        assert running.output.count("is stuck, it has not started within 1 s") == 2
+        assert await running.stop() == 0
+
+
+async def test_silence_may_be_of_no_consequence(supervise: Supervise) -> None:
+    """Health says it all the same."""
+    async with supervise("unwatched") as running:
+        first, _ = await pids(running, 2)
+        os.kill(first, signal.SIGUSR1)
+        await running.says(f"worker process {first} does not respond")
+        assert (await asked(running, "/"))[0] == 503
+        assert "is stuck" not in running.output
+
+
+async def test_one_that_is_stuck_while_it_drains_is_killed(supervise: Supervise) -> None:
+    async with supervise("silent") as running:
+        await pids(running, 2)
+        assert await running.stop() == 1
+        assert running.output.count("is stuck") == 2
+        assert len(await pids(running, 2)) == 2
+
+
+async def test_one_that_was_replaced_and_does_not_end_is_killed(supervise: Supervise) -> None:
+    async with supervise("replaced") as running:
+        [first] = await pids(running, 1)
+        os.kill(first, signal.SIGUSR1)
+        await running.says(f"worker process {first} did not end in time: killing it")
+        await pids(running, 2)
+        assert await running.stop() == 0
+
+
 async def test_it_gives_up_when_none_lasts(supervise: Supervise) -> None:
     async with supervise("failing") as running:
         assert await running.ends() == 1
@@ -96,7 +153,7 @@ async def test_one_that_does_not_end_is_killed(supervise: Supervise) -> None:
     async with supervise("stubborn") as running:
         await pids(running, 2)
         assert await running.stop() == 1
-    assert running.output.count("did not end in time: killed") == 2
+    assert running.output.count("did not end in time: killing it") == 2
 
 
 async def test_no_process_outlives_a_killed_supervisor(supervise: Supervise) -> None:
