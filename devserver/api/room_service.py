@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.protocol import models
 from livekit.protocol import room as room_proto
 
+from devserver.api.perform_rpc import perform_rpc
 from devserver.api.twirp import Method, TwirpError, argument_error, internal_error
 from devserver.auth import PERMISSION_DENIED, VerifiedToken
 from devserver.limits import RoomLimitError
@@ -222,6 +223,20 @@ class RoomService:
         )
         return room_proto.UpdateSubscriptionsResponse()
 
+    async def perform_rpc(
+        self, token: VerifiedToken, request: room_proto.PerformRpcRequest
+    ) -> room_proto.PerformRpcResponse:
+        require(token.can_administer(request.room))
+        if not request.destination_identity:
+            raise internal_error("invalid_argument", "destination identity is required")
+        self._participant(request.room, request.destination_identity, nobody_answers)
+        return await perform_rpc(
+            request,
+            lambda: self._participant(
+                request.room, request.destination_identity, no_such_participant
+            ),
+        )
+
     # --- what a single node does not do
 
     def forward_participant(
@@ -234,15 +249,6 @@ class RoomService:
         self, token: VerifiedToken, request: room_proto.MoveParticipantRequest
     ) -> room_proto.MoveParticipantResponse:
         self._refuse_other_room(token, request)
-        raise internal_error("unknown", "not implemented")
-
-    def perform_rpc(
-        self, token: VerifiedToken, request: room_proto.PerformRpcRequest
-    ) -> room_proto.PerformRpcResponse:
-        require(token.can_administer(request.room))
-        if not request.destination_identity:
-            raise internal_error("invalid_argument", "destination identity is required")
-        self._participant(request.room, request.destination_identity, nobody_answers)
         raise internal_error("unknown", "not implemented")
 
     def _refuse_other_room(

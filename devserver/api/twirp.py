@@ -17,18 +17,21 @@ from google.protobuf.message import DecodeError, Message
 from devserver.auth import VerifiedToken, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 _STATUS = {
     "bad_route": 404,
+    "canceled": 408,
     "deadline_exceeded": 408,
     "failed_precondition": 412,
+    "internal": 500,
     "invalid_argument": 400,
     "malformed": 400,
     "not_found": 404,
     "resource_exhausted": 429,
     "unauthenticated": 401,
     "unavailable": 503,
+    "unimplemented": 501,
     "unknown": 500,
 }
 
@@ -72,7 +75,7 @@ class Method(Generic[Request]):
     """One method: its request's type, and who answers it for the holder of a token."""
 
     request: type[Request]
-    answer: Callable[[VerifiedToken, Request], Message]
+    answer: Callable[[VerifiedToken, Request], Message | Awaitable[Message]]
 
 
 class Twirp:
@@ -108,16 +111,21 @@ async def _answer(request: web.Request, methods: Mapping[str, Method[Any]]) -> w
     match header.split(";")[0].strip().lower():
         case "application/json":
             message = _from_json(await request.read(), method.request)
-            answer = method.answer(token_of(request), message)
+            answer = await _answered(method, request, message)
             return web.Response(body=_to_json(answer), content_type="application/json")
         case "application/protobuf":
             message = _from_protobuf(await request.read(), method.request)
-            answer = method.answer(token_of(request), message)
+            answer = await _answered(method, request, message)
             return web.Response(
                 body=answer.SerializeToString(), content_type="application/protobuf"
             )
         case _:
             raise _bad_route(request, f'unexpected Content-Type: "{header}"')
+
+
+async def _answered(method: Method[Any], request: web.Request, message: Message) -> Message:
+    answer = method.answer(token_of(request), message)
+    return answer if isinstance(answer, Message) else await answer
 
 
 def _bad_route(request: web.Request, message: str) -> TwirpError:

@@ -37,7 +37,7 @@ class Forwarder:
             return
         if kind == RELIABLE and packet.sequence and not sender.is_next(packet.sequence):
             return
-        if _sign(packet, sender):
+        if _sign(packet, sender) and not sender.server_rpc.take(packet):
             self.send(packet, kind, sender)
 
     def send(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from devserver import sid
+from devserver.data.server_rpc import ServerRpc
 from devserver.media.connections import Connections
 from devserver.rooms.client import Client
 from devserver.rooms.permission import (
@@ -89,6 +90,8 @@ class Participant:
             two=two_connections,
             subscriber_primary=self.client.expects_offers and self.permission.can_subscribe,
         )
+        self.server_rpc = ServerRpc(self)
+        """Calls that the server's API makes to it."""
         self._last_sequence = 0
         self._leave_timer: asyncio.TimerHandle | None = None
 
@@ -334,6 +337,7 @@ class Participant:
         self.publications.end_all()
         self.info.state = models.ParticipantInfo.DISCONNECTED
         self.info.disconnect_reason = reason
+        self.server_rpc.close()
         self.signal.close()
         self.room.release(self)
         self.server.tasks.start(self.connection.close(), name="close a peer connection")
