@@ -44,8 +44,8 @@ from agent.models.persistent_llm import PersistentLLM
 from agent.models.service import ModelService
 from agent.room_assignment import RoomAssignment
 from agent.room_profile import RoomProfile
+from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.methods import RpcMethods
-from agent.rpc.private_answers import PrivateAnswers
 from agent.rpc.room_control import RoomControl
 from agent.rpc.room_methods import room_methods
 from agent.rpc.set_listening import set_listening_tool
@@ -171,7 +171,9 @@ class RoomSession:
             self._room,
             self._toolbox,
             [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
-            answers=PrivateAnswers(self._room, self._protocols, self._people.announced),
+            answers=AnswerDelivery(
+                self._room, self._protocols, self._people.announced, settings.rpc_answers
+            ),
             calls=self._calls.calls,
             max_calls=self._settings.max_rpc_calls,
         )

@@ -22,6 +22,7 @@ from agent.setting_types import (
     HttpUrl,
     Names,
     ReplyPolicy,
+    RpcAnswers,
     ServerUrl,
     VoicePolicy,
     VoiceText,
@@ -186,6 +187,12 @@ class Settings(BaseModel):
         ge=1,
         le=1000,
         description="RPC calls one participant may have under way",
+    )
+    rpc_answers: RpcAnswers = Field(
+        "response",
+        alias="RPC_ANSWERS",
+        description="response: answers come in the RPC response; private: in packets wherever the "
+        "SDK would send the response to the whole room",
     )
 
     approval_timeout: float = Field(

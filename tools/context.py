@@ -66,6 +66,8 @@ class ToolContext:
         approve: asks for the consent that a tool needs, where there is somebody to ask.
         send_file: sends a file to whoever asked, where that can be; what a tool returns that is a
             `File` goes that way by itself.
+        on_confidential: hears that nobody but the caller may read the answer, where somebody else
+            might.
     """
 
     toolbox: "Toolbox"
@@ -76,6 +78,17 @@ class ToolContext:
     report: Report | None = None
     approve: Approve | None = None
     send_file: SendFile | None = None
+    on_confidential: Callable[[], None] | None = None
+
+    def keep_confidential(self) -> None:
+        """Keeps the answer to this call from everybody but its caller, as
+        `@tool(confidential=True)` does for all calls.
+
+        It is about answers to RPC callers: what a model calls for stands in its conversation. May
+        be called in any thread.
+        """
+        if self.on_confidential is not None:
+            self.on_confidential()
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Tells who asked how far the call is.

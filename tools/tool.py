@@ -46,6 +46,7 @@ class Tool:
         allow: who may call it; everybody, unless given.
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
+        confidential: nobody but its caller may read what it answers.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Tool:
     allow: Permission | None = None
     max_calls: int | None = None
     rpc: bool = True
+    confidential: bool = False
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
@@ -174,6 +176,7 @@ def tool(
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
+    confidential: bool = False,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -188,6 +191,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
+    confidential: bool = False,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -203,6 +207,8 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         allow: who may call it; see tools.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
+        confidential: whether what it answers to an RPC caller is kept from the others in the room.
+            A tool that knows only later calls `ToolContext.keep_confidential`.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -229,6 +235,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
             allow=allow,
             max_calls=max_calls,
             rpc=rpc,
+            confidential=confidential,
         )
 
     return make if function is None else make(function)

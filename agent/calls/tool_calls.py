@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import Protocol
 
 from agent.calls.approvals import Approvals
 from agent.calls.call_notices import CallNotices
 from agent.calls.callers import Callers
+from agent.calls.rpc_answer import RpcAnswer
 from agent.calls.turn import Turn
 from agent.wire.notices import Notices
 from tools.context import ToolContext
@@ -47,16 +49,28 @@ class ToolCalls:
         self._approvals = approvals
         self._files = files
 
-    async def by_rpc(self, tool: Tool, arguments: Mapping[str, object], identity: str) -> str:
+    async def by_rpc(
+        self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
+    ) -> RpcAnswer:
         """Calls a tool for a participant who calls it. Raises ToolError.
 
         The call is their consent. They alone are told of its progress, if it reports any.
+
+        Args:
+            in_room: the caller can be sent files; the server's API cannot.
         """
         caller = await self._callers.find(identity)
         notices = CallNotices(self._notices, tool.name, to=identity)
-        send_file = partial(self._files.to_caller, identity)
-        context = replace(self._toolbox.context(caller), approve=_consented, send_file=send_file)
-        return await self._call(tool, arguments, context, notices)
+        send_file = partial(self._files.to_caller, identity) if in_room else None
+        confidential = Event()
+        context = replace(
+            self._toolbox.context(caller),
+            approve=_consented,
+            send_file=send_file,
+            on_confidential=confidential.set,
+        )
+        text = await self._call(tool, arguments, context, notices)
+        return RpcAnswer(text, tool.confidential or confidential.is_set())
 
     async def by_model(self, tool: Tool, arguments: Mapping[str, object], turn: Turn) -> str:
         """Calls a tool for the one whom the model answers. Raises ToolError.

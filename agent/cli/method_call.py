@@ -15,7 +15,7 @@ ANSWER_TOPIC: Final = "rpc"
 
 
 class MethodCall:
-    """Answers that are too long for an RPC response come in packets, of which it gives the id."""
+    """Confidential answers may come in packets, of which the RPC response gives the id."""
 
     def __init__(self, client: RoomClient) -> None:
         self._room = client.room

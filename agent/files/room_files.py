@@ -15,10 +15,10 @@ from agent.files.outgoing import FileMaker, Outgoing
 from agent.files.transcript import MIME_TYPES, Format, transcript
 from agent.history.history import History
 from agent.history.message import Page
-from agent.rpc.arguments import caller_of, thread_of
+from agent.rpc.arguments import caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from tools.context import ToolContext
-from tools.errors import NotFound
+from tools.errors import NotFound, Unavailable
 from tools.file import File
 from tools.tool import Tool, tool
 
@@ -103,7 +103,7 @@ class RoomFiles:
             file_id: Annotated[str, Field(description="of a file in the history", max_length=256)],
         ) -> dict[str, object]:
             """Send me a file that came with a message that I may see."""
-            caller = caller_of(context).identity
+            caller = _receiver(context)
             await self._settled()
             with told_to_caller("fileId"):
                 found = await self._history.find_attachment(self._name, file_id, asker=caller)
@@ -113,9 +113,10 @@ class RoomFiles:
             path = self._store.path(attachment.sha256)
             if not await self._store.run(path.is_file):
                 raise NotFound("The file is gone")
-            return await self._send(
-                Outgoing(attachment, path), to=caller, private=thread.owner is not None
-            )
+            is_private = thread.owner is not None
+            if is_private:
+                context.keep_confidential()
+            return await self._send(Outgoing(attachment, path), to=caller, private=is_private)
 
         return send_file
 
@@ -129,8 +130,8 @@ class RoomFiles:
             format: Annotated[Format, Field(description="of the file")] = "md",  # noqa: A002 - the wire name
         ) -> dict[str, object]:
             """Send me all that was said in the room, or privately with the agent, as a file."""
-            caller = caller_of(context).identity
-            key = thread_of("exportTranscript", self._name, thread, caller_of(context))
+            caller = _receiver(context)
+            key = read_thread("exportTranscript", self._name, thread, context)
             await self._settled()
 
             async def read(before: str | None, limit: int) -> Page:
@@ -143,3 +144,10 @@ class RoomFiles:
             return await self._send(made, to=caller, private=key.owner is not None)
 
         return export_transcript
+
+
+def _receiver(context: ToolContext) -> str:
+    """The identity of the caller, who is about to be sent a file; raises ToolError."""
+    if context.send_file is None:
+        raise Unavailable("There is nobody here that a file could be sent to")
+    return caller_of(context).identity

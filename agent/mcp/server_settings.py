@@ -35,6 +35,7 @@ class _ServerSettings(BaseModel):
     Attributes:
         tools: names of the tools to use, as the server has them; all, unless given.
         rpc: which of them clients may call by RPC: all (true), none (false), or these.
+        confidential: which of them answer RPC callers alone.
         approval: which of them need the participant's approval when the model calls them.
         roles: participants with one of these may call them, and have the model call them;
             everybody, unless given.
@@ -46,6 +47,7 @@ class _ServerSettings(BaseModel):
 
     tools: frozenset[str] | None = None
     rpc: bool | frozenset[str] = False
+    confidential: bool | frozenset[str] = False
     approval: bool | frozenset[str] = False
     roles: Annotated[frozenset[str], Field(min_length=1)] | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -53,6 +55,10 @@ class _ServerSettings(BaseModel):
 
     def allows_rpc(self, tool: str) -> bool:
         return self.rpc if isinstance(self.rpc, bool) else tool in self.rpc
+
+    def is_confidential(self, tool: str) -> bool:
+        named = self.confidential
+        return named if isinstance(named, bool) else tool in named
 
     def needs_approval(self, tool: str) -> bool:
         return self.approval if isinstance(self.approval, bool) else tool in self.approval

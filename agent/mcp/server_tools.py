@@ -112,6 +112,7 @@ class ServerTools:
             function=call,
             timeout=settings.timeout,
             needs_approval=settings.needs_approval(name),
+            confidential=settings.is_confidential(name),
             allow=role(*settings.roles) if settings.roles is not None else None,
             max_calls=settings.max_calls,
             rpc=settings.allows_rpc(name),

@@ -34,3 +34,12 @@ def thread_of(method: str, room: str, thread: str, caller: Caller) -> ThreadKey:
         key = ThreadKey.from_id(room, thread)
     check_thread(method, key, caller)
     return key
+
+
+def read_thread(method: str, room: str, thread: str, context: ToolContext) -> ThreadKey:
+    """As `thread_of`, for a method that answers with what stands in the thread: of somebody's own
+    thread, nobody else may read the answer."""
+    key = thread_of(method, room, thread, caller_of(context))
+    if key.owner is not None:
+        context.keep_confidential()
+    return key

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.history.history import MAX_PAGE
 from agent.history.message import Message, Page, ThreadKey
-from agent.rpc.arguments import caller_of, thread_of
+from agent.rpc.arguments import caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.message_shape import PAGE_BYTES, as_part, as_shape
 from agent.wire.envelope import encode
@@ -34,10 +34,9 @@ def get_history_tool(room: str, read: ReadPage) -> Tool:
         limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
     ) -> dict[str, object]:
         """What was said in the room, or privately with the agent: the newest, oldest first."""
-        caller = caller_of(context)
-        key = thread_of("getHistory", room, thread, caller)
+        key = read_thread("getHistory", room, thread, context)
         with told_to_caller("before"):
-            return fit(await read(key, caller.identity, before, limit))
+            return fit(await read(key, caller_of(context).identity, before, limit))
 
     return get_history
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.history.message import MAX_ID_LENGTH, Message
-from agent.rpc.arguments import MessageId, ThreadId, caller_of, thread_of
+from agent.rpc.arguments import MessageId, ThreadId, caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.message_shape import as_part
 from tools.context import ToolContext
@@ -36,12 +36,11 @@ def get_message_tool(room: str, find: FindMessages) -> Tool:
         offset: Annotated[int, Field(description="nextOffset of the part before", ge=0)] = 0,
     ) -> dict[str, object]:
         """One message of the history; of a long one a part, from an offset on."""
-        caller = caller_of(context)
-        key = thread_of("getMessage", room, thread, caller)
+        key = read_thread("getMessage", room, thread, context)
         with told_to_caller("messageId"):
             found = [
                 each
-                for each in await find(message_id, caller.identity)
+                for each in await find(message_id, caller_of(context).identity)
                 if each.thread == key and sender_id in {None, each.sender_id}
             ]
         if not found:

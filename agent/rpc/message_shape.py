@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.history.message import Attachment, Message
-from agent.rpc.private_answers import MAX_RESPONSE_BYTES
+from agent.rpc.answer_delivery import INLINE_BYTES
 from agent.wire.envelope import encode, split_text
 
-PAGE_BYTES = MAX_RESPONSE_BYTES - 256
-"""Of JSON in the messages of a page; the rest is for what the page has around them."""
+PAGE_BYTES = INLINE_BYTES - 256
+"""Of JSON in the messages of a page; the rest is for what the page has around them. Every
+client can read such a page in a response, and most get a private one there, too."""
 
 REACTION_BYTES = 2_000
 """Of identities in the reactions to one message."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from livekit import rtc
 
 from agent.calls.tool_calls import ToolCalls
-from agent.rpc.private_answers import PrivateAnswers
+from agent.rpc.answer_delivery import AnswerDelivery
+from agent.rpc.rpc_call import RpcCall, is_server_api, take_answer_in
 from tools.errors import RateLimited, TimedOut, TooLarge, ToolError
 from tools.tool import Tool
 from tools.toolbox import Toolbox
@@ -34,6 +35,9 @@ class RpcMethods:
     Text that a tool returns goes back bare, anything else as JSON. Errors are those of
     `tools.errors` by their codes, with their details as JSON in the error's data; the cause of
     a failure stays in the log.
+
+    Calls under way are counted by caller. Those of the server API count together, because each has
+    an identity of its own.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class RpcMethods:
         own: Iterable[Tool] = (),
         *,
         calls: ToolCalls,
-        answers: PrivateAnswers,
+        answers: AnswerDelivery,
         max_calls: int,
     ) -> None:
         """`own` are methods of the room's own, which the model does not have."""
@@ -55,7 +59,7 @@ class RpcMethods:
         self._unwatch: Callable[[], None] | None = None
         self._answers = answers
         self._max_calls = max_calls
-        self._under_way: Counter[str] = Counter()
+        self._under_way: Counter[str | None] = Counter()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,7 +114,8 @@ class RpcMethods:
         self._room.local_participant.register_rpc_method(tool.name, handle)
 
     async def _call(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
-        caller = invocation.caller_identity
+        by_server_api = is_server_api(invocation, self._room)
+        caller = None if by_server_api else invocation.caller_identity
         if len(invocation.payload.encode()) > MAX_PAYLOAD_BYTES:
             raise TooLarge(f"A payload may have {MAX_PAYLOAD_BYTES} bytes")
         if self._under_way[caller] >= self._max_calls:
@@ -119,21 +124,30 @@ class RpcMethods:
             )
         self._under_way[caller] += 1
         try:
-            return await self._answer(tool, invocation)
+            return await self._answer(tool, invocation, by_server_api=by_server_api)
         finally:
             self._under_way[caller] -= 1
             if not self._under_way[caller]:
                 del self._under_way[caller]
 
-    async def _answer(self, tool: Tool, invocation: rtc.RpcInvocationData) -> str:
-        arguments = tool.parse_payload(invocation.payload)
+    async def _answer(
+        self, tool: Tool, invocation: rtc.RpcInvocationData, *, by_server_api: bool
+    ) -> str:
+        arguments, answer_in = take_answer_in(tool, tool.parse_payload(invocation.payload))
         now = asyncio.get_running_loop().time()
-        end = now + max(invocation.response_timeout - MARGIN, MARGIN)
+        call = RpcCall(
+            invocation.caller_identity,
+            tool.name,
+            is_server_api=by_server_api,
+            deadline=now + max(invocation.response_timeout - MARGIN, MARGIN),
+            answer_in=answer_in,
+        )
         try:
-            async with asyncio.timeout_at(end):
-                caller = invocation.caller_identity
-                answer = await self._calls.by_rpc(tool, arguments, caller)
-                return await self._answers.deliver(caller, tool.name, answer, by=end)
+            async with asyncio.timeout_at(call.deadline):
+                answer = await self._calls.by_rpc(
+                    tool, arguments, call.identity, in_room=not call.is_server_api
+                )
+                return await self._answers.deliver(call, answer)
         except TimeoutError:
             raise TimedOut(f"{tool.name} took longer than the call may") from None
 

@@ -2,7 +2,7 @@
 
 from agent.history.message import Thread
 from agent.models.summariser import SummaryError
-from agent.rpc.arguments import ThreadId, caller_of, thread_of
+from agent.rpc.arguments import ThreadId, caller_of, read_thread, thread_of
 from agent.rpc.history_errors import RETRY_AFTER, told_to_caller
 from agent.rpc.room_control import RoomControl
 from tools.context import ToolContext
@@ -23,6 +23,8 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         await control.conversations.settled()
         with told_to_caller("thread"):
             threads = await control.history.threads(control.room, asker=caller)
+        if any(each.key.owner is not None for each in threads):
+            context.keep_confidential()
         return {"threads": [_as_shape(each) for each in threads]}
 
     @tool
@@ -36,7 +38,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
     @tool(timeout=SUMMARY_TIMEOUT)
     async def get_summary(context: ToolContext, thread: ThreadId = "room") -> dict[str, object]:
         """What was said in the room, or privately with the agent, in a few words."""
-        key = thread_of("getSummary", control.room, thread, caller_of(context))
+        key = read_thread("getSummary", control.room, thread, context)
         try:
             with told_to_caller("thread"):
                 summary = await control.conversations.summary(key)

@@ -170,8 +170,10 @@ class ChatClient:
     async def ask_method(self, method: str, payload: str = "") -> str:
         """Calls a method; returns its answer, wherever that came."""
         response = await self.call(method, payload)
-        if not response.startswith('{"packet":'):
-            return response
+        return await self.packets_of(response) if response.startswith('{"packet":') else response
+
+    async def packets_of(self, response: str) -> str:
+        """The answer whose packets a response names."""
         where = json.loads(response)
 
         def parts() -> list[dict[str, Any]]:

@@ -83,12 +83,63 @@ async def test_a_long_answer_is_put_together(
     await client.connect()
     call = {
         "js": "console.log((await callMethod('riskyOperation', "
-        "{data: 'x'.repeat(40_000)})).length)",
-        "python": "print(len(await call_method('riskyOperation', {'data': 'x' * 40_000})))",
+        "{data: 'x'.repeat(40_000), answerIn: 'packets'})).length)",
+        "python": "print(len(await call_method("
+        "'riskyOperation', {'data': 'x' * 40_000, 'answerIn': 'packets'})))",
     }
     await client.run(example("Answers in packets") + call[language])
+    await client.console.says('{"messages":[]}')
     await client.console.says("pong")
     await client.console.says(str(len('{"success":true,"result":""}') + 40_000))
+
+
+async def test_a_long_answer_comes_in_the_response(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    client = await open_client("ana")
+    await client.connect()
+    call = {
+        "js": """
+for (const size of [15_000, 60_000]) {
+  const answer = await room.localParticipant.performRpc({ destinationIdentity: agent,
+    method: 'riskyOperation', payload: JSON.stringify({ data: 'x'.repeat(size) }) });
+  console.log(answer.length);
+}
+""",
+        "python": """
+for size in (15_000, 60_000):
+    answer = await room.local_participant.perform_rpc(destination_identity=agent,
+        method="riskyOperation", payload=json.dumps({"data": "x" * size}))
+    print(len(answer))
+""",
+    }
+    await client.run(call[language])
+    for size in (15_000, 60_000):
+        await client.console.says(str(len('{"success":true,"result":""}') + size))
+
+
+async def test_a_backend_calls_a_method(
+    open_client: OpenClient,
+    example: Example,
+    language: str,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await (await open_client("ana")).connect()
+    backend = example("Calls by the server's API").replace("demo", room_name)
+    if language == "js":
+        values = (room_server.http_url, room_server.api_key, room_server.api_secret)
+        names = f"const [host, apiKey, apiSecret] = {json.dumps(values)};"
+        told = await run_node(names + backend)
+    else:
+        monkeypatch.setenv("LIVEKIT_URL", room_server.http_url)
+        monkeypatch.setenv("LIVEKIT_API_KEY", room_server.api_key)
+        monkeypatch.setenv("LIVEKIT_API_SECRET", room_server.api_secret)
+        client = PythonClient("", "")
+        await client.run(backend)
+        told = await client.console.says("T")
+    assert datetime.fromisoformat(told.strip()).tzinfo is not None
 
 
 async def test_the_history_is_read(
