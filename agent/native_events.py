@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from livekit.rtc._ffi_client import FfiClient, FfiQueue
 from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
+from livekit.rtc._proto.room_pb2 import RoomEvent
 from livekit.rtc._utils import Queue
 from livekit.rtc.data_stream import StreamError
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Filter: TypeAlias = Callable[[FfiEvent], bool]
+HearPacket: TypeAlias = Callable[[RoomEvent], None]
+"""Takes the events of STREAM_PACKETS of one room, in their order."""
 
 OF_ROOMS_AND_STREAMS: Final = frozenset(
     {
@@ -49,10 +52,11 @@ OF_ROOMS_AND_STREAMS: Final = frozenset(
 PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 """Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""
 
-UNUSED: Final = frozenset(
+STREAM_PACKETS: Final = frozenset(
     {"stream_header_received", "stream_chunk_received", "stream_trailer_received"}
 )
-"""Kinds of rooms' events that the SDK has no use for: streams are told of by others besides."""
+"""Kinds of rooms' events that the SDK ignores: it has others for streams. They alone say who sent a
+packet of a stream, so a claimed room may hear them."""
 
 OWN_NUMBERS: Final = 1 << 62
 """Where the numbers of calls begun here begin: the native library counts its own from 1."""
@@ -203,10 +207,10 @@ class EventRouter:
         kind = item.WhichOneof("message")
         if _calls.settle(item, kind):
             return
-        if kind == "room_event" and item.room_event.WhichOneof("message") in UNUSED:
-            return
+        is_packet = kind == "room_event" and item.room_event.WhichOneof("message") in STREAM_PACKETS
         for each in list(self._loops.values()):
-            each.put(item)
+            if not is_packet or each.hears_packets(item.room_event.room_handle):
+                each.put(item)
 
     def _keep_python_half(self, thread: int) -> None:
         """Has this thread keep what Python has of it until the process ends.
@@ -249,9 +253,9 @@ class EventRouter:
             # In any case: others may have been the last ones, and gone, meanwhile.
             self._loops[loop] = subscriptions
 
-    def claim(self, room: rtc.Room) -> None:
+    def claim(self, room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
         """Gives a connected room its own events only, until it disconnects. To be called on its
-        loop."""
+        loop; `hear_packet` is called there with each packet of a stream."""
         queue: Queue[FfiEvent] = room._ffi_queue  # pyright: ignore[reportPrivateUsage]
         handle = room._ffi_handle  # pyright: ignore[reportPrivateUsage]
         participant = room.local_participant._ffi_handle  # pyright: ignore[reportPrivateUsage]
@@ -259,6 +263,8 @@ class EventRouter:
             for subscriptions in list(self._loops.values()):
                 if handle is not None and subscriptions.has(queue):
                     subscriptions.claim(queue, handle.handle, participant.handle)
+                    if hear_packet is not None:
+                        subscriptions.hear_packets(handle.handle, hear_packet)
 
 
 class _Subscriptions:
@@ -274,6 +280,8 @@ class _Subscriptions:
         """Streams' readers, and rooms that are not claimed."""
         self._rooms: dict[int, Queue[FfiEvent]] = {}
         """Claimed, by the handle of the room and by that of its local participant."""
+        self._hearing: dict[int, HearPacket] = {}
+        """By the handle of the room."""
 
     def are_none(self) -> bool:
         return not (self._calls or self._listeners or self._rooms)
@@ -291,6 +299,12 @@ class _Subscriptions:
         self._rooms |= dict.fromkeys(handles, queue)
         del self._listeners[id(queue)]
 
+    def hear_packets(self, room: int, hear: HearPacket) -> None:
+        self._hearing[room] = hear
+
+    def hears_packets(self, room: int) -> bool:
+        return room in self._hearing
+
     def remove(self, queue: Queue[FfiEvent]) -> bool:
         """Whether it was one of them."""
         if self._calls.pop(id(queue), None) or self._listeners.pop(id(queue), None):
@@ -299,6 +313,7 @@ class _Subscriptions:
         for handle in list(self._rooms):
             if self._rooms.get(handle) is queue:
                 self._rooms.pop(handle, None)
+                self._hearing.pop(handle, None)
                 claimed = True
         return claimed
 
@@ -322,6 +337,10 @@ class _Subscriptions:
     def _deliver(self, event: FfiEvent) -> None:
         kind = event.WhichOneof("message")
         if kind == "room_event":
+            if event.room_event.WhichOneof("message") in STREAM_PACKETS:
+                if (hear := self._hearing.get(event.room_event.room_handle)) is not None:
+                    hear(event.room_event)
+                return
             room = self._rooms.get(event.room_event.room_handle)
         elif kind == "rpc_method_invocation":
             room = self._rooms.get(event.rpc_method_invocation.local_participant_handle)
@@ -361,8 +380,8 @@ def install() -> None:
         client._queue = router  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
 
-def claim(room: rtc.Room) -> None:
-    """Gives a connected room its own events only, if events are routed."""
+def claim(room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
+    """Gives a connected room its own events only, if events are routed; see EventRouter.claim."""
     queue: object = FfiClient.instance.queue
     if isinstance(queue, EventRouter):
-        queue.claim(room)
+        queue.claim(room, hear_packet)

@@ -39,6 +39,7 @@ from agent.files.room_files import RoomFiles
 from agent.history.errors import HistoryError
 from agent.history.history import History
 from agent.history.message import ThreadKey
+from agent.incoming_streams import RoomStreams
 from agent.models.assistant import Assistant
 from agent.models.persistent_llm import PersistentLLM
 from agent.models.service import ModelService
@@ -101,8 +102,9 @@ class RoomSession:
         self._protocols = ClientProtocols(self._room, directory.get)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
+        self._streams = RoomStreams(self._room, self._notices)
         self._file_inbox = FileInbox(
-            self._room,
+            self._streams,
             files=files,
             people=self._people,
             chat_topics=settings.chat_topics,
@@ -112,7 +114,7 @@ class RoomSession:
         )
         self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
         self._inbox = Inbox(
-            self._room,
+            self._streams,
             people=self._people,
             topics=settings.chat_topics,
             limits=InboxLimits.of(settings),
@@ -198,7 +200,7 @@ class RoomSession:
         await self._room.connect(self._assignment.url, self._assignment.token, options)
         self.has_joined = True
         self._clock.connected(self._room.local_participant)
-        native_events.claim(self._room)
+        native_events.claim(self._room, self._streams.hear)
         native_sockets.send_at_once()
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:

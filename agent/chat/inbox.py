@@ -18,7 +18,9 @@ from agent.chat.message import Form, IncomingMessage, id_was_used
 from agent.chat.people import People
 from agent.chat.reply_output import SCOPE
 from agent.history.message import MAX_ID_LENGTH
+from agent.incoming_streams import ContestedError, RoomStreams, TextStream
 from agent.settings import Settings
+from agent.stream_record import NotKeptError
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -74,7 +76,7 @@ class Inbox:
 
     def __init__(
         self,
-        room: rtc.Room,
+        streams: RoomStreams,
         *,
         people: People,
         topics: tuple[str, ...],
@@ -83,7 +85,7 @@ class Inbox:
         complete: Complete,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
-        self._room = room
+        self._streams = streams
         self._people = people
         self._topics = topics
         self._limits = limits
@@ -97,12 +99,12 @@ class Inbox:
     def open(self) -> None:
         """Listens; to be called before connecting, since streams that nobody handles are lost."""
         for topic in self._topics:
-            self._room.register_text_stream_handler(topic, self._on_stream)
+            self._streams.on_text(topic, self._on_stream, max_kept=self._limits.message_bytes)
 
     async def aclose(self) -> None:
         """Stops listening and gives up the streams that are being read."""
         for topic in self._topics:
-            self._room.unregister_text_stream_handler(topic)
+            self._streams.off_text(topic)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -115,12 +117,12 @@ class Inbox:
         else:
             self._accept(message)
 
-    def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
+    def _on_stream(self, stream: TextStream, identity: str) -> None:
         try:
-            self._start(identity, lambda turn: self._read(reader, identity, turn))
+            self._start(identity, lambda turn: self._read(stream, identity, turn))
         except Refusal as refusal:
-            reader.close()
-            self._notices.refuse(identity, refusal, reader.info.stream_id[:MAX_ID_LENGTH])
+            stream.close()
+            self._notices.refuse(identity, refusal, stream.info.stream_id[:MAX_ID_LENGTH])
 
     def _start(self, identity: str, work: Callable[[Turn], Coroutine[Any, Any, None]]) -> None:
         """Runs what takes a while for one message, so many of one sender at a time."""
@@ -148,10 +150,15 @@ class Inbox:
         except Refusal as refusal:
             self._notices.refuse(sender, refusal, message.id)
 
-    async def _read(self, reader: rtc.TextStreamReader, identity: str, turn: Turn) -> None:
-        info = reader.info
+    async def _read(self, stream: TextStream, identity: str, turn: Turn) -> None:
+        info = stream.info
         try:
-            text = await self._read_text(reader)
+            try:
+                text = await self._read_text(stream)
+            except (ContestedError, Refusal):
+                if not stream.is_contested:
+                    raise
+                text = await self._read_own_text(stream)
             sender = await self._people.find(identity)
             await self._order.forerunners(identity, turn)
             attributes = info.attributes or {}
@@ -171,26 +178,35 @@ class Inbox:
             # Cut off by its sender or by the connection: there is nobody to tell.
             logger.info("an incoming stream ended early: %s", error)
         finally:
-            reader.close()
+            stream.close()
 
-    async def _read_text(self, reader: rtc.TextStreamReader) -> str:
+    async def _read_text(self, stream: TextStream) -> str:
         parts: list[str] = []
         size = 0
         while True:
             try:
                 async with asyncio.timeout(self._limits.silence):
-                    part = await anext(reader)
+                    part = await anext(stream)
             except StopAsyncIteration:
                 return "".join(parts)
             except TimeoutError:
-                seconds = f"{self._limits.silence:g}"
-                raise Refusal(
-                    408, f"The message was not finished: nothing came for {seconds} s."
-                ) from None
+                raise self._unfinished() from None
             parts.append(part)
             size += len(part.encode())
             if size > self._limits.message_bytes:
                 raise self._too_large()
+
+    async def _read_own_text(self, stream: TextStream) -> str:
+        """The text of a stream that others wrote into, without theirs."""
+        try:
+            content = await stream.content(self._limits.silence)
+            return content.decode()
+        except TimeoutError:
+            raise self._unfinished() from None
+        except NotKeptError:
+            raise self._too_large() from None
+        except UnicodeDecodeError:
+            raise Refusal(400, "The message is not valid UTF-8.") from None
 
     async def _accept_completed(self, message: IncomingMessage, stream_ids: Sequence[str]) -> None:
         """Accepts a message when all that belongs to it is there; raises Refusal."""
@@ -220,6 +236,10 @@ class Inbox:
         self._seen[key] = content
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
+
+    def _unfinished(self) -> Refusal:
+        seconds = f"{self._limits.silence:g}"
+        return Refusal(408, f"The message was not finished: nothing came for {seconds} s.")
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A message may have {self._limits.message_bytes} bytes.")

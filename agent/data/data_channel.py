@@ -8,13 +8,12 @@ import json
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
 from livekit import rtc
 
-from agent.chat.arrival_order import ArrivalOrder, Turn
 from agent.chat.message import Sender
 from agent.chat.people import People
 from agent.data.lanes import Lanes
@@ -32,18 +31,10 @@ MAX_STREAM_BYTES: Final = 1_048_576
 MAX_WAITING: Final = 256
 """Packets of one sender that wait for handlers that are async."""
 
-MAX_UNNAMED: Final = 50
-"""Packets whose sender is being looked up."""
-
 MAX_TOPICS_TOLD: Final = 1_000
 """Pairs of sender and unknown topic that are remembered as told."""
 
 MAX_NAME_LENGTH: Final = 256
-
-PATIENCE: Final = 0.5
-"""Seconds that a packet waits for the look-ups of those before it."""
-
-_UNNAMED: Final = ""
 
 _WHOSE_PACKET: Final = Refusal(
     409,
@@ -72,8 +63,9 @@ class DataChannel:
         self._notices = notices
         self._handlers: dict[str, list[Handler]] = {}
         self._lanes = Lanes(MAX_WAITING)
-        self._unnamed = ArrivalOrder(PATIENCE)
-        self._lookups: set[asyncio.Task[None]] = set()
+        self._known: frozenset[str] | None = None
+        """Whom the room knew when a packet without a sender came, until somebody is told of it."""
+        self._refusing: asyncio.Task[None] | None = None
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     @property
@@ -88,9 +80,9 @@ class DataChannel:
     async def aclose(self) -> None:
         """Stops listening, and gives up what is under way."""
         self._room.off("data_received", self._on_packet)
-        for task in self._lookups:
-            task.cancel()
-        await asyncio.gather(*self._lookups, return_exceptions=True)
+        if self._refusing is not None:
+            self._refusing.cancel()
+            await asyncio.gather(self._refusing, return_exceptions=True)
         await self._lanes.aclose()
 
     def on(self, type: str, handler: Handler) -> None:  # noqa: A002 - the field's name on the wire
@@ -204,34 +196,30 @@ class DataChannel:
         if packet.kind == rtc.DataPacketKind.KIND_LOSSY:
             # A newcomer's, who is announced soon. Each would cost a request to the server.
             return
-        if self._unnamed.waiting(_UNNAMED) >= MAX_UNNAMED:
-            logger.warning("too many packets of unknown senders at once; one is dropped")
-            return
-        turn = self._unnamed.enter(_UNNAMED)
         known = frozenset(self._room.remote_participants)
-        task = asyncio.create_task(self._take_unnamed(packet, turn, known), name="unnamed packet")
-        self._lookups.add(task)
-        task.add_done_callback(lambda task: self._looked_up(task, turn))
+        self._known = known if self._known is None else self._known & known
+        if self._refusing is None:
+            self._refusing = asyncio.create_task(self._refuse_unnamed(), name="unnamed packets")
+            self._refusing.add_done_callback(self._refused)
 
-    def _looked_up(self, task: asyncio.Task[None], turn: Turn) -> None:
-        self._lookups.discard(task)
-        self._unnamed.leave(_UNNAMED, turn)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a packet of an unknown sender could not be taken", exc_info=error)
+    async def _refuse_unnamed(self) -> None:
+        """Tells everybody whose packet it may have been to send it again.
 
-    async def _take_unnamed(self, packet: rtc.DataPacket, turn: Turn, known: Set[str]) -> None:
-        """A packet whose sender the SDK cannot name.
-
-        It is a server API's, or a newcomer's if there is one who was not announced when it came.
-        With several of them it cannot be told whose it is; they are asked to send it again.
+        The SDK names nobody whom the server has not announced, and the server's API does not say
+        who sent a packet. Who has just joined need not be who sent it: that one may be gone. One
+        look-up serves all packets that came before it.
         """
-        senders = await self._people.unannounced(known)
-        await self._unnamed.forerunners(_UNNAMED, turn)
-        if len(senders) == 1:
-            self._take(packet, senders[0])
-            return
-        for sender in senders:
-            self._notices.refuse(sender.identity, _WHOSE_PACKET)
+        try:
+            while (known := self._known) is not None:
+                self._known = None
+                for person in await self._people.unannounced(known):
+                    self._notices.refuse(person.identity, _WHOSE_PACKET)
+        finally:
+            self._refusing = None
+
+    def _refused(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("senders of packets could not be looked up", exc_info=error)
 
     def _take(self, raw: rtc.DataPacket, sender: Sender) -> None:
         if sender.is_agent:

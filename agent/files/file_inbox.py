@@ -7,7 +7,8 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -25,7 +26,9 @@ from agent.files.files import Files
 from agent.files.safe_name import safe_name
 from agent.files.store import IncomingFile
 from agent.history.message import Attachment
+from agent.incoming_streams import ByteStream, ContestedError, RoomStreams
 from agent.settings import Settings
+from agent.stream_record import NotKeptError
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -37,6 +40,10 @@ NO_TOPIC: Final = ""
 CLAIM_PATIENCE: Final = 2.0
 """Seconds that a file on a chat topic waits for the message that it belongs to. livekit-client
 sends the message first (sendText), so that it is there already."""
+
+MAX_KEPT: Final = 256 * 1024
+"""Bytes of a file that are kept in memory until its end, in case somebody else writes into its
+stream: so much of a file can be put together again."""
 
 LONGEST: Final = 3_600.0
 """Seconds that a file may take in all, however steadily it trickles."""
@@ -82,7 +89,7 @@ class FileInbox:
 
     def __init__(
         self,
-        room: rtc.Room,
+        streams: RoomStreams,
         *,
         files: Files,
         people: People,
@@ -91,7 +98,7 @@ class FileInbox:
         notices: Notices,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
-        self._room = room
+        self._streams = streams
         self._files = files
         self._people = people
         self._chat_topics = chat_topics
@@ -105,12 +112,12 @@ class FileInbox:
     def open(self) -> None:
         """Listens; to be called before connecting, since streams that nobody handles are lost."""
         for topic in self._topics():
-            self._room.register_byte_stream_handler(topic, self._on_stream)
+            self._streams.on_bytes(topic, self._on_stream, max_kept=MAX_KEPT)
 
     async def aclose(self) -> None:
         """Stops listening and gives up the files that are on their way."""
         for topic in self._topics():
-            self._room.unregister_byte_stream_handler(topic)
+            self._streams.off_bytes(topic)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -133,45 +140,45 @@ class FileInbox:
     def _topics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((NO_TOPIC, FILES_TOPIC, *self._chat_topics)))
 
-    def _on_stream(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+    def _on_stream(self, stream: ByteStream, identity: str) -> None:
         if self._people.is_known(identity) and self._people.known(identity).is_agent:
-            reader.close()
+            stream.close()
             return
-        info = reader.info
+        info = stream.info
         arrival = self._arrivals.of(identity, info.stream_id)
         arrival.begin()
         told = FileNotices(self._notices, identity, info.stream_id, safe_name(info.name))
         if self._open[identity] >= self._limits.files:
-            reader.close()
+            stream.close()
             arrival.end(None)
             told.refused(Refusal(429, "Too many files at once.", retry_after=1.0))
             return
         self._open[identity] += 1
         task = asyncio.create_task(
-            self._receive(reader, identity, arrival, told), name="incoming file"
+            self._receive(stream, identity, arrival, told), name="incoming file"
         )
         self._tasks.add(task)
-        task.add_done_callback(lambda task: self._done(task, identity, reader, arrival))
+        task.add_done_callback(lambda task: self._done(task, identity, stream, arrival))
 
     def _done(
         self,
         task: asyncio.Task[None],
         identity: str,
-        reader: rtc.ByteStreamReader,
+        stream: ByteStream,
         arrival: Arrival,
     ) -> None:
-        reader.close()
+        stream.close()
         arrival.end(None)
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a file could not be received", exc_info=error)
 
     async def _receive(
-        self, reader: rtc.ByteStreamReader, identity: str, arrival: Arrival, told: FileNotices
+        self, stream: ByteStream, identity: str, arrival: Arrival, told: FileNotices
     ) -> None:
         try:
             try:
-                attachment = await self._stored(reader, told)
+                attachment = await self._stored(stream, told)
             finally:
                 self._free(identity)
             sender = await self._people.find(identity)
@@ -179,9 +186,9 @@ class FileInbox:
                 return
             told.received(attachment)
             arrival.end(attachment)
-            patience = CLAIM_PATIENCE if reader.info.topic in self._chat_topics else 0.0
+            patience = CLAIM_PATIENCE if stream.info.topic in self._chat_topics else 0.0
             if not await arrival.is_claimed(patience):
-                self._deliver(_message(reader.info, sender, attachment))
+                self._deliver(_message(stream.info, sender, attachment))
         except Refusal as refusal:
             told.refused(refusal)
         except StreamError as error:
@@ -194,17 +201,27 @@ class FileInbox:
         if not self._open[identity]:
             del self._open[identity]
 
-    async def _stored(self, reader: rtc.ByteStreamReader, told: FileNotices) -> Attachment:
-        info = reader.info
+    async def _stored(self, stream: ByteStream, told: FileNotices) -> Attachment:
+        info = stream.info
         if info.size is not None and info.size > self._limits.file_bytes:
             raise self._too_large()
+        try:
+            async with asyncio.timeout(LONGEST), aclosing(self._pieces(stream)) as pieces:
+                return await self._stored_from(pieces, info, told)
+        except TimeoutError:
+            raise Refusal(408, f"A file may take {LONGEST:g} s.") from None
+        except (ContestedError, Refusal):
+            if not stream.is_contested:
+                raise
+        async with aclosing(self._own_pieces(stream)) as pieces:
+            return await self._stored_from(pieces, info, told)
+
+    async def _stored_from(
+        self, pieces: AsyncIterator[bytes], info: rtc.ByteStreamInfo, told: FileNotices
+    ) -> Attachment:
         file = self._files.store.receive()
         try:
-            try:
-                async with asyncio.timeout(LONGEST):
-                    mime_type = await self._read(reader, file, told)
-            except TimeoutError:
-                raise Refusal(408, f"A file may take {LONGEST:g} s.") from None
+            mime_type = await self._read(pieces, file, info, told)
             size = file.size
             sha256 = await file.keep()
         finally:
@@ -218,32 +235,52 @@ class FileInbox:
         )
 
     async def _read(
-        self, reader: rtc.ByteStreamReader, file: IncomingFile, told: FileNotices
+        self,
+        pieces: AsyncIterator[bytes],
+        file: IncomingFile,
+        info: rtc.ByteStreamInfo,
+        told: FileNotices,
     ) -> str:
         """Reads to the end; returns the file's type."""
         head = b""
         mime_type: str | None = None
-        while (chunk := await self._next(reader)) is not None:
-            if file.size + len(chunk) > self._limits.file_bytes:
+        async for piece in pieces:
+            if file.size + len(piece) > self._limits.file_bytes:
                 raise self._too_large()
-            file.write(chunk)
+            file.write(piece)
             if mime_type is None:
-                head += chunk[: HEAD_BYTES - len(head)]
+                head += piece[: HEAD_BYTES - len(head)]
                 if len(head) == HEAD_BYTES:
-                    mime_type = await self._accepted_type(head, reader.info.name)
+                    mime_type = await self._accepted_type(head, info.name)
             # 0 stands for an unknown size, too (livekit rtc SDK, data_stream.py).
-            told.progress(file.size, reader.info.size or None)
-        return mime_type or await self._accepted_type(head, reader.info.name)
+            told.progress(file.size, info.size or None)
+        return mime_type or await self._accepted_type(head, info.name)
 
-    async def _next(self, reader: rtc.ByteStreamReader) -> bytes | None:
+    async def _pieces(self, stream: ByteStream) -> AsyncGenerator[bytes]:
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.silence):
+                    piece = await anext(stream, None)
+            except TimeoutError:
+                raise self._unfinished() from None
+            if piece is None:
+                return
+            yield piece
+
+    async def _own_pieces(self, stream: ByteStream) -> AsyncGenerator[bytes]:
+        """What the sender sent of a stream that others wrote into."""
         try:
-            async with asyncio.timeout(self._limits.silence):
-                return await anext(reader, None)
+            yield await stream.content(self._limits.silence)
         except TimeoutError:
-            seconds = f"{self._limits.silence:g}"
+            raise self._unfinished() from None
+        except NotKeptError:
             raise Refusal(
-                408, f"The file was not finished: nothing came for {seconds} s."
+                409, "Somebody else wrote into the file. Please send it again.", retry_after=1.0
             ) from None
+
+    def _unfinished(self) -> Refusal:
+        seconds = f"{self._limits.silence:g}"
+        return Refusal(408, f"The file was not finished: nothing came for {seconds} s.")
 
     async def _accepted_type(self, head: bytes, name: str) -> str:
         mime_type = await self._files.types.detect(head, name)

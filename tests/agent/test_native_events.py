@@ -18,7 +18,7 @@ from livekit.rtc.participant import PublishDataError
 
 from agent.native_events import (
     KEPT_THREADS,
-    UNUSED,
+    STREAM_PACKETS,
     Call,
     Calls,
     EventRouter,
@@ -224,14 +224,14 @@ async def test_the_end_of_somebody_elses_call_goes_to_the_sdks() -> None:
 async def test_rooms_hear_nothing_of_what_the_sdk_does_not_use() -> None:
     router = EventRouter()
     room = router.subscribe(filter_fn=lambda event: event.WhichOneof("message") == "room_event")
-    for kind in UNUSED:
+    for kind in STREAM_PACKETS:
         event = FfiEvent()
         getattr(event.room_event, kind).SetInParent()
         router.put(event)
     router.put(room_event(7))
     assert await room.get() == room_event(7)
     assert room.empty()
-    assert not any(kind in inspect.getsource(rtc.room) for kind in UNUSED)
+    assert not any(kind in inspect.getsource(rtc.room) for kind in STREAM_PACKETS)
 
 
 async def test_native_threads_keep_their_python_half(
