@@ -25,6 +25,8 @@ from agent.chat.voice import Voice
 from agent.chat.waiting import Waiting
 from agent.history.message import Attachment
 from agent.models.assistant import Assistant
+from agent.models.finish_reason import CONTENT_FILTER
+from agent.models.openai_errors import describe
 from agent.settings import Settings
 from agent.wire.presence import Presence
 
@@ -275,9 +277,10 @@ class Conversation:
         self._context.end(message, response.said)
         if response.interrupted:
             return answering.stopped or "interrupted"
-        if error is not None or not reply.started:
-            logger.warning("the model failed: %s", type(error).__name__ if error else "no answer")
-            self._apologise(reply, error)
+        withheld = response.finish_reason == CONTENT_FILTER
+        if error is not None or withheld or not reply.started:
+            self._log_failure(error, withheld=withheld)
+            self._apologise(reply, error, withheld=withheld)
             return "error"
         return "length" if response.finish_reason == "length" else "stop"
 
@@ -313,9 +316,21 @@ class Conversation:
         if not self._tools.busy:
             self._presence.set(self, "speaking")
 
-    def _apologise(self, reply: ReplyStream, error: BaseException | None) -> None:
+    @staticmethod
+    def _log_failure(error: BaseException | None, *, withheld: bool) -> None:
+        problem = "its content filter withheld the answer" if withheld else "it gave no answer"
+        logger.warning(
+            "the model service failed, the asker is told so: %s",
+            describe(error) if error is not None else problem,
+        )
+
+    @staticmethod
+    def _apologise(
+        reply: ReplyStream, error: BaseException | None, *, withheld: bool = False
+    ) -> None:
         said = reply.started
-        reply.push(("\n\n" if said else "") + sentence_for(error, said=said))
+        sentence = sentence_for(error, said=said, withheld=withheld)
+        reply.push(("\n\n" if said else "") + sentence)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

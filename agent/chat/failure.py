@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
+from agent.models.openai_errors import BrokenAnswerError, is_withheld, status_of
+
+_CREDENTIALS = "The model service does not accept this agent's credentials."
+_PROBLEM = "The model service has a problem. Please try again in a while."
 _BY_STATUS = {
     400: "The model service did not accept the request.",
-    401: "The model service does not accept this agent's credentials.",
-    403: "The model service does not accept this agent's credentials.",
+    401: _CREDENTIALS,
+    402: "The model service wants to be paid before it answers again.",
+    403: _CREDENTIALS,
     404: "The model that this agent is configured with was not found.",
+    413: "The conversation is too long for the model service.",
+    422: "The model service did not accept the request.",
     429: "The model service is over its limit right now. Please try again in a while.",
 }
 _NOTHING_SAID = "The model gave no answer. Please try again."
 _CUT_OFF = "(The answer was cut off here. Please ask again.)"
+_WITHHELD = "The model service's content filter withheld the answer."
+_REST_WITHHELD = "(The model service's content filter withheld the rest of the answer.)"
 
 
-def sentence_for(error: BaseException | None, *, said: bool) -> str:
-    """The sentence for an error; `said`: part of the answer is already out."""
+def sentence_for(error: BaseException | None, *, said: bool, withheld: bool = False) -> str:
+    """The sentence for an error.
+
+    Args:
+        said: part of the answer is already out.
+        withheld: there is no error, but a content filter has stopped the answer.
+    """
+    if withheld or is_withheld(error):
+        return _REST_WITHHELD if said else _WITHHELD
     if said:
         return _CUT_OFF
     if isinstance(error, APITimeoutError):
         return "The model did not answer in time. Please try again."
-    if isinstance(error, APIStatusError):
-        return _BY_STATUS.get(
-            error.status_code, "The model service has a problem. Please try again in a while."
-        )
+    if isinstance(error, APIStatusError) or isinstance(
+        error and error.__cause__, BrokenAnswerError
+    ):
+        return _BY_STATUS.get(status_of(error) or 500, _PROBLEM)
     if isinstance(error, APIConnectionError):
         return "The model service cannot be reached right now. Please try again in a while."
     return _NOTHING_SAID

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from livekit.agents import llm
 
 from agent.chat.message import Key
+from agent.models.completion import REASONING
 
 BYTES_PER_TOKEN = 4
 """Of UTF-8, about: rather too few for English, about right for scripts of other kinds."""
@@ -69,7 +70,7 @@ def tokens_of(item: llm.ChatItem) -> int:
     if isinstance(item, llm.ChatMessage):
         texts = [each for each in item.content if isinstance(each, str)]
     elif isinstance(item, llm.FunctionCall):
-        texts = [item.name, item.arguments]
+        texts = [item.name, item.arguments, *item.extra.get(REASONING, {}).values()]
     elif isinstance(item, llm.FunctionCallOutput):
         texts = [item.name, item.output]
     else:

@@ -7,12 +7,17 @@ from typing import Any, cast
 
 from livekit.agents import llm
 
+from agent.models.completion import REASONING
+
 
 def context_messages(context: llm.ChatContext) -> list[dict[str, Any]]:
     """What livekit-agents makes of a context, in a tenth of the time where it is text alone.
 
-    It puts what a step said, its calls and their results together, which may be spread over all
-    that is between the first and the last of them; what comes before and after is text.
+    livekit-agents puts what a step said, its calls and their results together, which may be spread
+    over all that is between the first and the last of them; what comes before and after is text.
+
+    Beyond that, what the model thought before a call goes back with it, in the field that it came
+    in (https://api-docs.deepseek.com/guides/thinking_mode#tool-calls).
     """
     items = context.items
     steps = {_step(item) for item in items if item.type == "function_call"}
@@ -24,7 +29,21 @@ def context_messages(context: llm.ChatContext) -> list[dict[str, Any]]:
         "list[dict[str, Any]]",
         llm.ChatContext(items[first:end]).to_provider_format("openai")[0],
     )
+    _give_thoughts_back(between, items[first:end])
     return [*_texts(items[:first]), *between, *_texts(items[end:])]
+
+
+def _give_thoughts_back(messages: list[dict[str, Any]], items: Sequence[llm.ChatItem]) -> None:
+    thoughts: dict[str, dict[str, str]] = {
+        item.call_id: item.extra[REASONING]
+        for item in items
+        if item.type == "function_call" and REASONING in item.extra
+    }
+    for message in messages:
+        calls = cast("list[dict[str, Any]]", message.get("tool_calls") or [])
+        if calls:
+            for call in calls:
+                message.update(thoughts.get(call["id"], {}))
 
 
 def _texts(items: Sequence[llm.ChatItem]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
@@ -16,8 +17,13 @@ from livekit.agents.types import (
 
 from agent.models.completion import CompletionReader
 from agent.models.context_messages import context_messages
+from agent.models.dialect import Dialect
 from agent.models.openai_client import OpenAIClient
+from agent.models.openai_errors import EndedEarlyError
 from agent.models.timeouts import Timeouts
+from agent.models.visible_text import VisibleText
+
+logger = logging.getLogger(__name__)
 
 
 def build_client(
@@ -103,20 +109,30 @@ class ChatLLM(llm.LLM[Any]):
         }
         if tools:
             body["tools"] = self._describe(list(tools))
-        reader = CompletionReader()
+        dialect = self._client.dialect(self._model)
+        reader = CompletionReader(
+            opens_thinking=dialect.opens_thinking, taken_ids=_call_ids(context)
+        )
         said = False
         try:
             async with await self._client.complete(body, silence=silence) as stream:
                 async for event in stream:
-                    for choice in event.choices:
-                        if choice.finish_reason and on_finish is not None:
-                            on_finish(choice.finish_reason)
                     for chunk in reader.read(event):
                         said = said or chunk.has_response()
                         yield chunk
         except APIError as error:
-            error.retryable = error.retryable and not said
-            raise
+            if not (isinstance(error.__cause__, EndedEarlyError) and reader.has_whole_calls):
+                for chunk in reader.rest(complete=False):
+                    said = said or chunk.has_response()
+                    yield chunk
+                error.retryable = error.retryable and not said
+                raise
+            logger.debug("an answer ended without a finish reason, its tool calls are whole")
+        for chunk in reader.rest(complete=True):
+            yield chunk
+        if reader.finish_reason is not None and on_finish is not None:
+            on_finish(reader.finish_reason)
+        _note_thinking(dialect, reader.text, self._model)
 
     def _describe(self, tools: list[llm.Tool]) -> list[dict[str, Any]]:
         """Tools as the service is told of them; most often they are those of the answer before."""
@@ -163,3 +179,22 @@ class _ChatStream(llm.LLMStream):
         )
         async for chunk in answer:
             self._event_ch.send_nowait(chunk)
+
+
+def _call_ids(context: llm.ChatContext) -> frozenset[str]:
+    return frozenset(item.call_id for item in context.items if item.type == "function_call")
+
+
+def _note_thinking(dialect: Dialect, text: VisibleText, model: str) -> None:
+    """Learns from an answer whether those of this model begin with reasoning without a tag."""
+    if text.lone_end:
+        if not dialect.opens_thinking:
+            logger.warning(
+                "an answer of %s had the end of its reasoning but no beginning; from now on its"
+                " answers are held back until their reasoning has ended (a reasoning parser in the"
+                " model service avoids that)",
+                model,
+            )
+        dialect.note_lone_end()
+    elif text.held_in_vain:
+        dialect.note_no_end()

@@ -66,6 +66,12 @@ class OfferedTools(llm.Toolset):
         schema: dict[str, Any] = {
             "name": tool.name,
             "description": tool.description,
-            "parameters": tool.json_schema(),
+            "parameters": _strict(tool.json_schema()),
         }
         return llm.function_tool(call, raw_schema=schema)
+
+
+def _strict(schema: Mapping[str, object]) -> dict[str, object]:
+    """A schema with `properties` also where there are none: OpenAI, Gemini and LM Studio refuse an
+    object without, and with it the whole request."""
+    return {"type": "object", "properties": {}, **schema}

@@ -7,21 +7,32 @@ it to what livekit-plugins-openai does with the official client.
 
 import asyncio
 import io
+import logging
 from collections.abc import Mapping
+from typing import Final
 
 import aiohttp
 import msgspec
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 from yarl import URL
 
-from agent.models.openai_errors import MAX_BODY_BYTES, status_error
+from agent.models.dialect import Dialect, Dialects
+from agent.models.openai_errors import MAX_BODY_BYTES, describe, report_of, status_error
 from agent.models.openai_stream import CompletionStream
+from agent.models.refused_field import refused_part
+from agent.models.service_words import ServiceWords
 from agent.models.timeouts import Timeouts
+
+logger = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 100
 _KEEP_ALIVE_SECONDS = 120.0
 _MAX_REDIRECTS = 5
 _USER_AGENT = "livekit-room-agent"
+_MAX_ADAPTATIONS: Final = 6
+"""Parts of one request that are left out, one after the other, before it is given up."""
+
+_NO_WORDS: Final = ServiceWords()
 
 
 class OpenAIClient:
@@ -44,19 +55,22 @@ class OpenAIClient:
         max_connections: int = _MAX_CONNECTIONS,
     ) -> None:
         self._url = _checked_url(base_url)
+        self._urls = {path: _url_of(self._url, path) for path in ("chat/completions", "models")}
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
         self._proxy = proxy
         self._headers = {"accept": "application/json", "user-agent": _USER_AGENT}
         if api_key:
-            self._headers["authorization"] = f"Bearer {api_key}"
+            name, value = _authorization(self._url, api_key)
+            self._headers[name] = value
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
-        self._takes_stream_options = True
+        self._dialects = Dialects()
 
     def __repr__(self) -> str:
-        return f"OpenAIClient({self._url})"
+        # Without the query: some services have their key in it.
+        return f"OpenAIClient({self._url.with_query(None)})"
 
     @property
     def netloc(self) -> str:
@@ -69,13 +83,18 @@ class OpenAIClient:
         if self._session:
             await self._session.close()
 
+    def dialect(self, model: str) -> Dialect:
+        """What the service is known to do differently for a model."""
+        return self._dialects.of(model)
+
     async def complete(
         self, body: Mapping[str, object], *, silence: float | None = None
     ) -> CompletionStream:
         """Ask for a completion as a stream; `body` is the request's, as the API has it.
 
-        A service that knows no `stream_options` (answers 400 or 422 and names it) is asked again
-        without, and from then on never with: its answers come without usage.
+        A service that refuses a part of the request that an answer can do without (`tools`,
+        `stream_options`, `temperature` …) is asked again without it. What has helped is
+        remembered, so that the next request for this model goes without at once.
 
         Args:
             silence: seconds without anything from the service, if shorter than the client's.
@@ -85,17 +104,25 @@ class OpenAIClient:
             APITimeoutError, APIConnectionError: it does not answer in time, or cannot be reached.
         """
         timeouts = self._timeouts.within(connect=silence, read=silence)
+        dialect = self.dialect(str(body.get("model")))
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        if not self._takes_stream_options:
-            del body["stream_options"]
-        try:
-            return await self._send(body, timeouts)
-        except APIStatusError as error:
-            if error.status_code not in {400, 422} or "stream_options" not in error.message:
-                raise
-        self._takes_stream_options = False
-        body.pop("stream_options", None)
-        return await self._send(body, timeouts)
+        words = ServiceWords(body, self._api_key)
+        left_out: list[str] = []
+        while True:
+            adapted = dialect.adapted(body, left_out)
+            try:
+                stream = await self._send(adapted, timeouts, words)
+            except APIStatusError as error:
+                part = refused_part(error.status_code, report_of(error), adapted)
+                known = (*dialect.refused, *left_out)
+                if part is None or part in known or len(left_out) == _MAX_ADAPTATIONS:
+                    raise
+                _log_refusal(part, error, body)
+                left_out.append(part)
+            else:
+                if left_out:
+                    dialect.refuse(left_out)
+                return stream
 
     async def models(self) -> list[str]:
         """Names of the models that the service offers; asking also opens a connection to it.
@@ -112,13 +139,20 @@ class OpenAIClient:
         except (aiohttp.ClientError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise APIConnectionError from error
 
-    async def _send(self, body: Mapping[str, object], timeouts: Timeouts) -> CompletionStream:
+    async def _send(
+        self, body: Mapping[str, object], timeouts: Timeouts, words: ServiceWords
+    ) -> CompletionStream:
         data = msgspec.json.encode(body)
-        response = await self._request("POST", "chat/completions", timeouts, data)
-        return CompletionStream(response, timeouts)
+        response = await self._request("POST", "chat/completions", timeouts, data, words)
+        return CompletionStream(response, timeouts, words)
 
     async def _request(
-        self, method: str, path: str, timeouts: Timeouts, data: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        timeouts: Timeouts,
+        data: bytes | None = None,
+        words: ServiceWords = _NO_WORDS,
     ) -> aiohttp.ClientResponse:
         """Send a request; give back the answer, its body unread."""
         headers = self._headers
@@ -128,7 +162,7 @@ class OpenAIClient:
             async with asyncio.timeout(timeouts.first_byte):
                 response = await self._pool().request(
                     method,
-                    self._url / path,
+                    self._urls[path],
                     # aiohttp sends a file object in pieces, and warns of large bytes.
                     data=data if data is None or len(data) < 2**20 else io.BytesIO(data),
                     headers=headers,
@@ -144,7 +178,7 @@ class OpenAIClient:
         except (aiohttp.ClientError, OSError) as error:
             raise APIConnectionError from error
         if response.status >= 300:
-            raise status_error(response, await self._error_body(response, timeouts))
+            raise status_error(response, await self._error_body(response, timeouts), words)
         return response
 
     async def _error_body(self, response: aiohttp.ClientResponse, timeouts: Timeouts) -> bytes:
@@ -187,9 +221,37 @@ class _ModelList(msgspec.Struct):
 
 
 def _checked_url(base_url: str) -> URL:
-    url = URL(base_url.rstrip("/"))
+    """The base URL; that of the method itself, which some documents show, is taken for it."""
+    url = URL(base_url)
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError("the base URL of the model service starts with http:// or https://")
     if url.user is not None or url.password is not None:
         raise ValueError("the base URL of the model service has credentials in it: use the API key")
-    return url
+    path = url.raw_path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return url.with_path(path, encoded=True).with_query(url.query)
+
+
+def _url_of(base: URL, path: str) -> URL:
+    """A method's URL, with the query of the base URL: Azure's has `?api-version=…`."""
+    return base.joinpath(*path.split("/")).with_query(base.query)
+
+
+def _authorization(url: URL, api_key: str) -> tuple[str, str]:
+    """The header with the key. Azure's deployments take keys in one of their own; their tokens
+    (JWT), and keys for its newer `/openai/v1`, are taken as everywhere.
+
+    https://learn.microsoft.com/azure/ai-services/openai/reference#authentication
+    """
+    if "api-version" in url.query and not api_key.startswith("eyJ"):
+        return "api-key", api_key
+    return "authorization", f"Bearer {api_key}"
+
+
+def _log_refusal(part: str, error: APIStatusError, body: Mapping[str, object]) -> None:
+    logger.warning(
+        "the model service refuses requests for %s with %s; it is asked again without, also in "
+        "future (%s)",
+        body.get("model"),
+        part,
+        describe(error),
+    )

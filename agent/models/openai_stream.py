@@ -6,84 +6,29 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 import msgspec
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
-from agent.models.event_stream import EventStreamDecoder, EventTooLargeError
-from agent.models.openai_errors import broken_answer, stream_error
+from agent.models.chunks import Choice, Chunk, only_text
+from agent.models.event_stream import ErrorData, EventStreamDecoder, EventTooLargeError
+from agent.models.finish_reason import ERROR, finish_reason
+from agent.models.loose_chunks import chunks_of, error_of
+from agent.models.openai_errors import EndedEarlyError, broken_answer, stream_error
+from agent.models.service_words import ServiceWords
 from agent.models.timeouts import Timeouts
+
+logger = logging.getLogger(__name__)
 
 _LINGER_SECONDS = 0.05
 """How long to wait after `[DONE]` for the end of the body, so that the connection can be kept."""
 
-
-class FunctionDelta(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class ToolCallDelta(msgspec.Struct):
-    index: int | None = 0
-    id: str | None = None
-    function: FunctionDelta | None = None
-    extra_content: Any = None
-
-
-class Delta(msgspec.Struct):
-    content: str | list[Any] | None = None
-    """Text; some services (Mistral) have it in parts, `[{"type": "text", "text": …}]`."""
-
-    tool_calls: list[ToolCallDelta] | None = None
-    extra_content: Any = None
-
-
-class Choice(msgspec.Struct):
-    delta: Delta | None = None
-    finish_reason: str | None = None
-    index: int = 0
-
-
-class PromptTokensDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class CompletionTokensDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: PromptTokensDetails | None = None
-    completion_tokens_details: CompletionTokensDetails | None = None
-
-
-class Chunk(msgspec.Struct):
-    """An event of the stream; `error` is set where the server failed after it had begun."""
-
-    id: str = ""
-    choices: list[Choice] = []
-    usage: Usage | None = None
-    service_tier: str | None = None
-    error: Any = None
-
-
-def _only_text(chunk: Chunk) -> Delta | None:
-    """The delta of a chunk that has nothing but text."""
-    if len(chunk.choices) != 1 or chunk.usage is not None:
-        return None
-    choice = chunk.choices[0]
-    delta = choice.delta
-    if delta is None or not isinstance(delta.content, str) or choice.finish_reason is not None:
-        return None
-    return None if delta.tool_calls or delta.extra_content or choice.index else delta
-
+_AFTER_FINISH_SECONDS = 5.0
+"""How long to wait after a finish reason for what may follow it: the usage, and `[DONE]`."""
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -93,8 +38,13 @@ class CompletionStream:
 
     Leaving the block closes the connection unless the body has been read to its end. Raises
     APITimeoutError for silence, APIConnectionError for a stream that breaks off (a body cut short,
-    or one without `[DONE]` and finish reason), is malformed, or has an `error` event. Chunks that
-    came before a failure are given first.
+    or one without `[DONE]` and finish reason), is malformed, or tells of an error in any form. It
+    gives the chunks that came before a failure first.
+
+    Once the model has given its finish reason the answer is complete: what is wrong with the
+    stream after that is logged and forgotten.
+
+    A body that is no stream, but the whole completion as JSON, is one chunk.
 
     Text that has arrived together is given as one chunk: each chunk takes its way through the
     worker, or through a dozen tasks of AgentSession, which is most of the time of a fast answer.
@@ -104,8 +54,10 @@ class CompletionStream:
         self,
         response: aiohttp.ClientResponse,
         timeouts: Timeouts,
+        words: ServiceWords | None = None,
     ) -> None:
         self._response = response
+        self._words = words or ServiceWords()
         self._silence = timeouts.silence
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + timeouts.total
@@ -156,31 +108,58 @@ class CompletionStream:
         try:
             piece = await self._response.content.readany()
         except TimeoutError:
-            self.close()
-            raise APITimeoutError from None
+            self._break_off(APITimeoutError())
+            return
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # RuntimeError is what aiohttp's StreamReader raises once the session is closed.
-            self.close()
-            raise APIConnectionError from error
+            failure = APIConnectionError()
+            failure.__cause__ = error
+            self._break_off(failure)
+            return
         finally:
             self._asked_at = None
         try:
-            events = self._decoder.feed(piece) if piece else self._decoder.finish()
-            for event in events:
-                if event.startswith(b"[DONE]"):
-                    self._ended = True
-                    return
-                if event:  # some gateways keep a connection alive with events without data
-                    self._take(_decode_chunk(event))
-                if self._failure:
-                    return
-        except (msgspec.DecodeError, UnicodeDecodeError, EventTooLargeError) as error:
-            self._fail("The stream of the answer is malformed.", error)
+            self._decode(self._decoder.feed(piece) if piece else self._decoder.finish())
+        except (ValueError, EventTooLargeError) as error:
+            self._fail(broken_answer("The stream of the answer is malformed.", error))
+        if not piece and not self._ended and self._failure is None:
+            self._ended = True
+            if not self._finished:
+                self._fail(broken_answer(EndedEarlyError()))
+
+    def _decode(self, events: list[bytes]) -> None:
+        for event in events:
+            if event.__class__ is bytes and event.startswith(b"{"):
+                try:
+                    chunk = _decode_chunk(event)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    pass
+                else:
+                    if chunk.choices and not chunk.error:
+                        self._take(chunk)
+                        if self._failure is not None:
+                            return
+                        continue
+            if not self._decode_other(event):
+                return
+
+    def _decode_other(self, event: bytes) -> bool:
+        """Takes an event that is not a plain chunk; whether others may follow it."""
+        if isinstance(event, ErrorData):
+            self._fail_as_told(error_of(event))
+        elif event.strip(b' \t\r\n"').startswith(b"[DONE]"):
+            self._ended = True
         else:
-            if not piece:
-                self._ended = True
-                if not self._finished:
-                    self._fail("The stream ended before the answer did.")
+            for chunk in chunks_of(event):
+                self._take(chunk)
+        return self._failure is None and not self._ended
+
+    def _break_off(self, failure: APIError) -> None:
+        """The connection gives nothing more; what came of a finished answer is all of it."""
+        ready = self._ready.copy()
+        self.close()
+        self._ready = ready
+        self._fail(failure)
 
     def _look_again(self) -> None:
         """Has what is waited for time out when it is due. One timer looks after all pieces of a
@@ -196,26 +175,45 @@ class CompletionStream:
             self._watch = None
 
     def _take(self, chunk: Chunk) -> None:
-        if chunk.error:
-            self._failure = stream_error(chunk.error)
-            return
-        for choice in chunk.choices:
-            if choice.finish_reason:
-                self._finished = True
-        text = _only_text(chunk)
-        waiting = _only_text(self._ready[-1]) if text and self._ready else None
+        for choice in chunk.choices or ():
+            if choice.finish_reason or choice.error or choice.delta is None:
+                self._note_finish(choice)
+        text = only_text(chunk)
+        waiting = only_text(self._ready[-1]) if text and self._ready else None
         if text and waiting:
             waiting.content = f"{waiting.content}{text.content}"
-        else:
+        elif chunk.choices or chunk.usage is not None:
             self._ready.append(chunk)
+        if chunk.error:
+            self._fail_as_told(chunk.error)
 
-    def _fail(self, message: str, cause: Exception | None = None) -> None:
-        self._failure = broken_answer(message, cause)
+    def _note_finish(self, choice: Choice) -> None:
+        reason = choice.finish_reason
+        if choice.error or (reason and finish_reason(reason) == ERROR):
+            choice.finish_reason = None
+            self._fail_as_told(choice.error or f"The model stopped: {reason}")
+        elif (reason or choice.message is not None) and not self._finished:
+            self._finished = True
+            self._silence = min(self._silence, _AFTER_FINISH_SECONDS)
+            if self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
+
+    def _fail_as_told(self, error: object) -> None:
+        self._fail(stream_error(error, self._words))
+
+    def _fail(self, failure: APIError) -> None:
+        """Ends the stream; the failure is raised once what came before it is taken."""
+        if self._finished:
+            logger.debug("a finished answer is complete, whatever came after it", exc_info=failure)
+            self._ended = True
+        elif self._failure is None:
+            self._failure = failure
 
     async def _release(self) -> None:
         """Read what little follows `[DONE]`, since only a body read whole frees its connection."""
         content = self._response.content
-        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 while not content.at_eof():
                     await content.readany()

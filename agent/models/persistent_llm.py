@@ -11,6 +11,7 @@ from typing import Any
 from livekit.agents import APIError, APITimeoutError, llm
 
 from agent.models.llm import ChatLLM
+from agent.models.openai_errors import describe, retry_after_of
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,10 @@ ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 
 RETRY_DELAY = 0.5
 """Seconds between two attempts at a step of which nothing has been said yet."""
+
+MAX_RETRY_AFTER = 15.0
+"""Seconds that a service may ask to be left alone (`Retry-After`) before it is asked again. A
+service that asks for more is not: people would rather be told than wait."""
 
 
 class PersistentLLM:
@@ -52,9 +57,22 @@ class PersistentLLM:
                         yield chunk
             except APIError as error:
                 final = attempt == self._retries or isinstance(error, APITimeoutError)
-                if begun or final or not error.retryable:
+                delay = _delay(error)
+                if begun or final or not error.retryable or delay is None:
                     raise
-                logger.warning("the model failed, trying again: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_DELAY)
+                logger.warning(
+                    "the model service failed, it is asked again in %.1f s: %s",
+                    delay,
+                    describe(error),
+                )
+                await asyncio.sleep(delay)
             else:
                 return
+
+
+def _delay(error: APIError) -> float | None:
+    """Seconds until the next attempt; None if the service is not to be asked again so soon."""
+    asked = retry_after_of(error)
+    if asked is None:
+        return RETRY_DELAY
+    return max(asked, RETRY_DELAY) if asked <= MAX_RETRY_AFTER else None

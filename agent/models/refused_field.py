@@ -1,0 +1,153 @@
+"""Which part of a request a service does not take, by what it says when it refuses the request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, cast
+
+from agent.models.error_report import ErrorReport
+
+FIELDS: Final = (
+    "stream_options",
+    "parallel_tool_calls",
+    "tool_choice",
+    "temperature",
+    "reasoning_effort",
+    "service_tier",
+    "max_completion_tokens",
+)
+"""Fields of a request that an answer can do without; one that is named is the one that is meant."""
+
+TOOLS: Final = "tools"
+PICTURES: Final = "image_url"
+SYSTEM: Final = "system"
+"""Messages of role `system`."""
+
+THOUGHTS: Final = "reasoning_content"
+"""What the model thought, in messages of the model."""
+
+NO_CONTENT: Final = "messages without content"
+"""Messages of the model that have only tool calls."""
+
+ROLES_IN_A_ROW: Final = "messages of one role in a row"
+
+NO_THOUGHTS: Final = "messages without reasoning_content"
+
+_REFUSING: Final = frozenset({400, 404, 405, 415, 422, 500, 501})
+"""404: OpenRouter has no provider that takes the field; 500: llama.cpp without `--jinja`."""
+
+_INVALID: Final = frozenset({400, 422})
+
+_NO: Final = (
+    r"(?:not (?:been )?(?:support|enabl|allow|permit|available|implement)\w*|n't support\w*"
+    r"|unsupported|unknown|unrecogni[sz]ed|unexpected|extra (?:inputs|fields)|forbidden|disabled"
+    r"|cannot find field|requires? --|no endpoints found that support|support for)"
+)
+_OF_TOOLS: Final = r"(?:\btools?\b|\bfunctions?\b|\btool[ _-](?:use|calls?|calling|choice)\b)"
+_NO_TOOLS: Final = re.compile(
+    rf"{_NO}.{{0,60}}{_OF_TOOLS}|{_OF_TOOLS}.{{0,60}}{_NO}", re.IGNORECASE
+)
+_ONE_TOOL: Final = re.compile(
+    r"schema|tool_call_id|role 'tool'|tool_calls\b.*\bmust be|\btools?[.\[]\d", re.IGNORECASE
+)
+"""A tool or a message is wrong, and not that there are tools."""
+
+_NO_PICTURES: Final = re.compile(
+    rf"{_NO}.{{0,60}}\b(?:images?|image_url|vision|multimodal)\b"
+    rf"|\b(?:images?|image_url|vision|multimodal)\b.{{0,60}}{_NO}"
+    r"|unknown variant `image_url`|not a multimodal model",
+    re.IGNORECASE,
+)
+_NO_SYSTEM: Final = re.compile(
+    rf"\bsystem\b.{{0,30}}(?:role|message|instruction)s?.{{0,30}}{_NO}"
+    r"|(?:developer|system) instructions? is not enabled",
+    re.IGNORECASE,
+)
+_NO_CONTENT: Final = re.compile(
+    r"missing (?:field|properties:?) [`']?content|content'?:? (?:field )?(?:is )?required"
+    r"|property 'content' is missing",
+    re.IGNORECASE,
+)
+_ALTERNATE: Final = re.compile(
+    r"roles? must (?:be )?alternat|alternate between|alternating|consecutive|same role|in a row",
+    re.IGNORECASE,
+)
+_MISSING: Final = re.compile(
+    r"missing|must be (?:passed|included|provided)|must include|required", re.I
+)
+
+
+def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -> str | None:
+    """What to leave out (or, of NO_THOUGHTS, to put in) when the request is sent again.
+
+    Only what is in the request counts: a service that refuses what is not there means something
+    else.
+    """
+    if status not in _REFUSING:
+        return None
+    named = " ".join(filter(None, (report.param, *report.fields, report.message)))
+    if THOUGHTS in named:
+        return _thoughts(named, body)
+    part = _field(report, named, body) or _other_part(report, body)
+    if part is None and _has_roles_in_a_row(body):
+        # Templates word this in many ways, some not at all: to ask once more does no harm.
+        said = _ALTERNATE.search(report.message)
+        part = ROLES_IN_A_ROW if said or status in _INVALID else None
+    return part
+
+
+def _field(report: ErrorReport, named: str, body: Mapping[str, object]) -> str | None:
+    sent = [name for name in FIELDS if name in body]
+    exactly = [name for name in sent if name == report.param or name in report.fields]
+    mentioned = [name for name in sent if re.search(rf"\b{name}\b", named)]
+    return next(iter((*exactly, *mentioned)), None)
+
+
+def _other_part(report: ErrorReport, body: Mapping[str, object]) -> str | None:
+    if TOOLS in body and _is_about_tools(report):
+        return TOOLS
+    if _NO_PICTURES.search(report.message) and _has_pictures(body):
+        return PICTURES
+    if _NO_CONTENT.search(report.message) and _lacks_content(body):
+        return NO_CONTENT
+    if _NO_SYSTEM.search(report.message):
+        return SYSTEM
+    return None
+
+
+def _is_about_tools(report: ErrorReport) -> bool:
+    if report.param == TOOLS or TOOLS in report.fields:
+        return True
+    message = report.message
+    return bool(_NO_TOOLS.search(message)) and not _ONE_TOOL.search(message)
+
+
+def _thoughts(named: str, body: Mapping[str, object]) -> str | None:
+    has_some = any(THOUGHTS in message for message in _messages(body))
+    if _MISSING.search(named):
+        return NO_THOUGHTS
+    return THOUGHTS if has_some else None
+
+
+def _has_roles_in_a_row(body: Mapping[str, object]) -> bool:
+    roles = [message.get("role") for message in _messages(body)]
+    return any(role == before != "tool" for before, role in pairwise(roles))
+
+
+def _lacks_content(body: Mapping[str, object]) -> bool:
+    return any(message.get("content") is None for message in _messages(body))
+
+
+def _has_pictures(body: Mapping[str, object]) -> bool:
+    return any(
+        isinstance(part, dict) and cast("dict[str, Any]", part).get("type") == PICTURES
+        for message in _messages(body)
+        if isinstance(content := message.get("content"), list)
+        for part in cast("list[object]", content)
+    )
+
+
+def _messages(body: Mapping[str, object]) -> Sequence[Mapping[str, Any]]:
+    return cast("Sequence[Mapping[str, Any]]", body.get("messages") or ())
