@@ -9,11 +9,11 @@ import os
 import sys
 from pathlib import Path
 
+from agent.config.settings import Settings
+from agent.config.settings_error import SettingsError
 from agent.history.errors import InvalidValueError
-from agent.hosting import RoomHost
+from agent.host.room_host import RoomHost
 from agent.models.proxy import proxy_for
-from agent.settings import Settings
-from agent.settings_error import SettingsError
 from tools import TOOLS
 
 WRONG_SETTINGS = 2

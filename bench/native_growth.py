@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 from livekit import rtc
 
-from agent import native_log
+from agent.sdk import native_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

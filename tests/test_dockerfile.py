@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from agent.settings import Settings
+from agent.config.settings import Settings
 from tests.dockerfile import Stage, read_dockerfile
 
 ROOT = Path(__file__).parent.parent

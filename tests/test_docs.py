@@ -11,13 +11,13 @@ from typing import cast
 import pytest
 from pydantic.fields import FieldInfo
 
-from agent.rpc.answers import answer_methods
-from agent.rpc.messages import message_methods
+from agent.config.settings import Settings
+from agent.rpc.answer_methods import answer_methods
+from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
-from agent.rpc.threads import thread_methods
-from agent.settings import Settings
+from agent.rpc.thread_methods import thread_methods
+from toolkit.errors import ToolError
 from tools import TOOLS
-from tools.errors import ToolError
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]

@@ -7,7 +7,7 @@ from typing import cast
 from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 
-from agent.settings import Settings
+from agent.config.settings import Settings
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
-from tools.clock import now, to_iso
-from tools.errors import InvalidArguments
-from tools.tool import tool
+from toolkit.clock import now, to_iso
+from toolkit.errors import InvalidArguments
+from toolkit.tool import tool
 
 
 @tool

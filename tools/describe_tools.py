@@ -1,7 +1,7 @@
 """describeTools: what a client needs to offer the tools to a person."""
 
-from tools.context import ToolContext
-from tools.tool import tool
+from toolkit.context import ToolContext
+from toolkit.tool import tool
 
 
 @tool

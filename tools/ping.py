@@ -1,7 +1,7 @@
 """ping: is anyone there?"""
 
-from tools.clock import now, to_ms
-from tools.tool import tool
+from toolkit.clock import now, to_ms
+from toolkit.tool import tool
 
 
 @tool

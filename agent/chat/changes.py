@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from agent.chat.answering import Answering
+from agent.chat.active_answer import ActiveAnswer
 from agent.chat.context import Context
-from agent.chat.memory import Memory, Question
-from agent.chat.message import IncomingMessage, Key
-from agent.chat.waiting import Waiting
+from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.question_queue import QuestionQueue
+from agent.inbox.message import IncomingMessage, Key
 
 
 class Changes:
@@ -30,10 +30,10 @@ class Changes:
     def __init__(
         self,
         *,
-        memory: Memory,
-        waiting: Waiting,
+        memory: ConversationStore,
+        waiting: QuestionQueue,
         context: Context,
-        answering: Callable[[], Answering | None],
+        answering: Callable[[], ActiveAnswer | None],
         withdraw: Callable[[Question], Awaitable[bool]],
         ready: asyncio.Event,
     ) -> None:
@@ -138,7 +138,7 @@ class Changes:
                 self._context.clear()
                 return count
 
-    def _answer_to(self, message: Key) -> Answering | None:
+    def _answer_to(self, message: Key) -> ActiveAnswer | None:
         answering = self._answering()
         if answering is not None and answering.question.message.key == message:
             return answering

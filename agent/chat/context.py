@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from livekit.agents import llm
 
-from agent.chat.attached import user_message
-from agent.chat.memory import Turn
-from agent.chat.message import IncomingMessage, Key
+from agent.chat.conversation_store import Turn
 from agent.chat.turns import Turns, tokens_in
+from agent.chat.user_message import user_message
+from agent.inbox.message import IncomingMessage, Key
 
 CUT_TO = 0.75
 SUMMARISED_AT = 0.875

@@ -9,25 +9,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.calls.conversation_tools import ConversationTools
-from agent.chat.answering import Answering
+from agent.chat.active_answer import ActiveAnswer
 from agent.chat.changes import Changes
 from agent.chat.context import Context, ContextLimits
-from agent.chat.failure import sentence_for
-from agent.chat.memory import Memory, Question
-from agent.chat.message import IncomingMessage, Sender
-from agent.chat.recollection import Recollection
-from agent.chat.reply_output import Ending, FinishReason
-from agent.chat.reply_stream import ReplyStream
-from agent.chat.reply_text import ReplyText
+from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.error_text import sentence_for
+from agent.chat.history_loader import HistoryLoader
+from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder, TextResponder
 from agent.chat.voice import Voice
-from agent.chat.waiting import Waiting
+from agent.config.settings import Settings
 from agent.history.message import Attachment
+from agent.inbox.message import IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import describe
-from agent.settings import Settings
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -65,7 +61,7 @@ class Conversation:
         assistant: Assistant,
         presence: Presence,
         open_reply: Callable[[Question], ReplyStream],
-        memory: Memory,
+        memory: ConversationStore,
         tools: ConversationTools,
         limits: ConversationLimits,
         interrupt_on_message: bool,
@@ -79,12 +75,12 @@ class Conversation:
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
         self._on_crash = on_crash
-        self._waiting = Waiting(limits.pending)
+        self._waiting = QuestionQueue(limits.pending)
         self._context = Context(limits.context)
-        self._recollection = Recollection(memory, self._context, self._waiting)
-        self._text = ReplyText()
+        self._recollection = HistoryLoader(memory, self._context, self._waiting)
+        self._text = ReplySink()
         self._text.on_step = self._on_text
-        self._answering: Answering | None = None
+        self._answering: ActiveAnswer | None = None
         self.changes = Changes(
             memory=memory,
             waiting=self._waiting,
@@ -196,7 +192,7 @@ class Conversation:
         if voice is self._voice:
             self._voice_set.set()
         try:
-            while voice is self._voice and not responder.is_worn:
+            while voice is self._voice and not responder.needs_replacement:
                 if self._recollection.is_due:
                     await self._recollection.recall()
                 if (question := await self._next()) is not None:
@@ -222,7 +218,7 @@ class Conversation:
 
     async def _answer(self, responder: Responder, question: Question) -> None:
         reply = self._open_reply(question)
-        answering = self._answering = Answering(question, on_stop=self._tools.cancel)
+        answering = self._answering = ActiveAnswer(question, on_stop=self._tools.cancel)
         self._text.begin(reply)
         self._presence.set(self, "thinking")
         reason: FinishReason | None = None
@@ -241,7 +237,7 @@ class Conversation:
             await _to_the_end(self._end(answering, reply, reason))
             self._presence.set(self, "listening")
 
-    async def _end(self, answering: Answering, reply: ReplyStream, reason: FinishReason) -> None:
+    async def _end(self, answering: ActiveAnswer, reply: ReplyStream, reason: FinishReason) -> None:
         """Stores an answer, then tells its end."""
         # The first text does not share the processor with the store.
         await reply.begun()
@@ -257,7 +253,7 @@ class Conversation:
         await reply.finish(ending)
 
     async def _respond(
-        self, responder: Responder, answering: Answering, reply: ReplyStream
+        self, responder: Responder, answering: ActiveAnswer, reply: ReplyStream
     ) -> FinishReason:
         reply.on_first_text = self._on_text
         reply.on_first_sent = lambda: self._memory.begun(answering.question)

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
-from agent.chat.memory import Memory, Question
-from agent.chat.message import IncomingMessage, Sender
+from agent.chat.conversation_store import ConversationStore, Question
 from agent.chat.summaries import Summaries
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
 from agent.history.message import Summary, ThreadKey, Unanswered
+from agent.inbox.message import IncomingMessage, Sender
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Conversations:
         room: str,
         agent: Sender,
         *,
-        open_conversation: Callable[[Memory], Conversation],
+        open_conversation: Callable[[ConversationStore], Conversation],
         refuse: Callable[[IncomingMessage, Refusal], None],
         is_present: Callable[[str], bool],
         summaries: Summaries,
@@ -158,7 +158,7 @@ class Conversations:
                 thread = ThreadKey(self._room, owner)
             except InvalidValueError as error:
                 raise Refusal(400, f"{error}.") from None
-            memory = Memory(
+            memory = ConversationStore(
                 self._history,
                 thread,
                 self._agent,

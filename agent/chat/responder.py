@@ -12,9 +12,9 @@ from typing import Protocol
 
 from livekit.agents import llm
 
-from agent.chat.reply_text import ReplyText
 from agent.models.assistant import Assistant
 from agent.models.tool_loop import ToolLoop
+from agent.replies.reply_sink import ReplySink
 
 
 class Response(Protocol):
@@ -51,7 +51,7 @@ class Responder(Protocol):
     """Makes one answer after the other."""
 
     @property
-    def is_worn(self) -> bool:
+    def needs_replacement(self) -> bool:
         """Whether the conversation is to go on with a fresh one."""
         ...
 
@@ -65,9 +65,9 @@ class Responder(Protocol):
 class TextResponder:
     """Answers in writing; has nothing of its own that would have to be closed."""
 
-    is_worn = False
+    needs_replacement = False
 
-    def __init__(self, assistant: Assistant, text: ReplyText) -> None:
+    def __init__(self, assistant: Assistant, text: ReplySink) -> None:
         self._assistant = assistant
         self._text = text
 

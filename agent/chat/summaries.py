@@ -7,10 +7,10 @@ import contextvars
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from agent.chat.message import Sender
 from agent.history.errors import NotFoundError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import Message, Summary, ThreadKey
+from agent.inbox.message import Sender
 from agent.models.summariser import Summariser, SummaryError
 
 MAX_MESSAGES: Final = 1_000

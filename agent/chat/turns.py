@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from livekit.agents import llm
 
-from agent.chat.message import Key
+from agent.inbox.message import Key
 from agent.models.completion import REASONING
 
 BYTES_PER_TOKEN = 4

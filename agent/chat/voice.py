@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agent.chat.reply_text import ReplyText
 from agent.chat.responder import Responder
 from agent.models.assistant import Assistant
+from agent.replies.reply_sink import ReplySink
 
 
 class Voice(Protocol):
@@ -33,6 +33,6 @@ class Voice(Protocol):
         """Ends it; its last responder has been closed."""
         ...
 
-    async def open_responder(self, assistant: Assistant, text: ReplyText) -> Responder:
+    async def open_responder(self, assistant: Assistant, text: ReplySink) -> Responder:
         """What answers aloud for a while, and hears; at most one at a time."""
         ...

@@ -15,12 +15,12 @@ from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecordFile
 from agent.cli.room_api import FAILURES, TIMEOUT, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
-from agent.settings import Settings
-from agent.settings_error import SettingsError
+from agent.config.settings import Settings
+from agent.config.settings_error import SettingsError
+from toolkit.errors import ToolError
+from toolkit.settings import ToolSettings
+from toolkit.toolbox import Toolbox
 from tools import get_weather
-from tools.errors import ToolError
-from tools.settings import ToolSettings
-from tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

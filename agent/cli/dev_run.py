@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Generator, Mapping
 
-    from agent.settings import Settings
+    from agent.config.settings import Settings
 
 REGISTERING_TAKES: Final = 60.0
 """Seconds until the worker is registered: on a slow machine importing alone takes many."""

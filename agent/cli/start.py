@@ -7,7 +7,7 @@ import typer
 
 from agent.cli.command import FAILED, WRONG_SETTINGS, CommandError, reporting
 from agent.cli.target import DOTENV, read_settings
-from agent.settings import Settings, settle
+from agent.config.settings import Settings, settle
 
 ProcessesOption = Annotated[
     int | None,

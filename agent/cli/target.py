@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli.command import WRONG_SETTINGS, CommandError
 from agent.cli.dev_record import DevRecordFile
-from agent.settings import Settings
-from agent.settings_error import SettingsError
+from agent.config.settings import Settings
+from agent.config.settings_error import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

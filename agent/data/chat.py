@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
-from agent.chat.message import LEGACY_CHAT_TOPIC, Form, IncomingMessage
 from agent.data.packet import Packet
 from agent.data.rate import Rate
 from agent.data.topic import Topic, TopicHandler
 from agent.history.message import MAX_ID_LENGTH
+from agent.inbox.message import LEGACY_CHAT_TOPIC, Form, IncomingMessage
 
 
 def _id_or_none(value: object) -> object:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from agent.data.packet import Packet
 from agent.data.rate import Rate
 from agent.data.topic import Topic, TopicHandler, TopicRoom
-from tools.tool import Tool, tool
+from toolkit.tool import Tool, tool
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 

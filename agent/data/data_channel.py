@@ -14,10 +14,10 @@ from typing import Any, Final, cast
 
 from livekit import rtc
 
-from agent.chat.message import Sender
-from agent.chat.people import People
-from agent.data.lanes import Lanes
 from agent.data.packet import Packet, UnknownTopic, read_packet
+from agent.data.sender_queues import SenderQueues
+from agent.inbox.message import Sender
+from agent.inbox.people import People
 from agent.wire.envelope import encode, envelope
 from agent.wire.notices import Notices
 from agent.wire.publish import PacketTooLargeError, publish
@@ -62,7 +62,7 @@ class DataChannel:
         self._people = people
         self._notices = notices
         self._handlers: dict[str, list[Handler]] = {}
-        self._lanes = Lanes(MAX_WAITING)
+        self._lanes = SenderQueues(MAX_WAITING)
         self._known: frozenset[str] | None = None
         """Whom the room knew when a packet without a sender came, until somebody is told of it."""
         self._refusing: asyncio.Task[None] | None = None

@@ -14,8 +14,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
-from agent.chat.message import Sender
 from agent.history.message import MAX_ID_LENGTH
+from agent.inbox.message import Sender
 from agent.wire.refusal import Refusal
 
 Content = TypeVar("Content")

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from agent.chat.message import Sender
 from agent.data.emoji import is_emoji
 from agent.data.packet import Packet
 from agent.data.rate import Rate
@@ -15,6 +14,7 @@ from agent.data.topic import Topic, TopicHandler
 from agent.history.errors import InvalidValueError, NotFoundError, UnavailableError
 from agent.history.message import MAX_ID_LENGTH, Message
 from agent.history.message import Reaction as KeptReaction
+from agent.inbox.message import Sender
 from agent.wire.refusal import Refusal
 
 MAX_EMOJIS: Final = 20

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from agent.data.topic import OpenTopic, Topic, TopicRoom
-from tools.tool import Tool
+from toolkit.tool import Tool
 
 
 class RoomTopics:

@@ -13,15 +13,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.data.rate import Rate, RateCounter
 from agent.wire.refusal import Refusal
-from tools.parameters import explain
+from toolkit.parameters import explain
 
 if TYPE_CHECKING:
-    from agent.chat.message import IncomingMessage
     from agent.data.data_channel import DataChannel
     from agent.data.packet import Packet
     from agent.history.history import History
+    from agent.inbox.message import IncomingMessage
     from agent.wire.notices import Notices
-    from tools.tool import Tool
+    from toolkit.tool import Tool
 
 Content = TypeVar("Content", bound=BaseModel)
 

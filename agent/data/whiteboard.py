@@ -17,8 +17,8 @@ from agent.data.topic import Topic, TopicHandler, TopicRoom
 from agent.history.errors import UnavailableError
 from agent.wire.envelope import MAX_PACKET_BYTES, encode
 from agent.wire.refusal import Refusal
-from tools.errors import NotFound, TooLarge, ToolError, Unavailable
-from tools.tool import Tool, tool
+from toolkit.errors import NotFound, TooLarge, ToolError, Unavailable
+from toolkit.tool import Tool, tool
 
 PAGE_BYTES: Final = MAX_PACKET_BYTES - 200
 """Of elements or operations in an answer."""

@@ -21,7 +21,7 @@ from livekit.rtc.participant import PublishDataError
 from agent.files.outgoing import Outgoing
 from agent.files.store import FileStore
 from agent.wire.publish import publish
-from tools.errors import RateLimited, TooLarge
+from toolkit.errors import RateLimited, TooLarge
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,7 @@ from typing import Final, Self
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
-from agent.chat.inbox import PRIVATE
-from agent.chat.message import Form, IncomingMessage, Sender
-from agent.chat.people import People
-from agent.chat.reply_output import SCOPE
+from agent.config.settings import Settings
 from agent.files.arrivals import Arrival, Arrivals
 from agent.files.content_type import HEAD_BYTES, is_accepted
 from agent.files.file_notices import FileNotices
@@ -26,9 +23,12 @@ from agent.files.files import Files
 from agent.files.safe_name import safe_name
 from agent.files.store import IncomingFile
 from agent.history.message import Attachment
-from agent.incoming_streams import ByteStream, ContestedError, RoomStreams
-from agent.settings import Settings
-from agent.stream_record import NotKeptError
+from agent.inbox.inbox import PRIVATE
+from agent.inbox.incoming_streams import ByteStream, ContestedError, RoomStreams
+from agent.inbox.message import Form, IncomingMessage, Sender
+from agent.inbox.people import People
+from agent.replies.reply_output import SCOPE
+from agent.sdk.stream_record import NotKeptError
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from agent.config.settings import Settings
 from agent.files.contents import Contents
 from agent.files.model_view import ModelView
 from agent.files.store import FileStore
 from agent.files.type_detection import TypeDetection
-from agent.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

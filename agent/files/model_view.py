@@ -7,7 +7,7 @@ from typing import Final
 
 from livekit.agents import llm
 
-from agent.chat.attached import attachments_of, summary
+from agent.chat.user_message import attachments_of, summary
 from agent.files.contents import Contents, UnreadableError
 from agent.history.message import Attachment
 

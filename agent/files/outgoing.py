@@ -14,8 +14,8 @@ from agent.files.store import BLOCK_BYTES, FileStore, IncomingFile
 from agent.files.type_detection import TypeDetection
 from agent.history.message import Attachment
 from agent.wire.refusal import Refusal
-from tools.errors import RateLimited, TooLarge, ToolError, Unavailable
-from tools.file import File
+from toolkit.errors import RateLimited, TooLarge, ToolError, Unavailable
+from toolkit.file import File
 
 _TOO_LARGE: Final = 413
 

@@ -8,7 +8,6 @@ from typing import Annotated
 from livekit import rtc
 from pydantic import Field
 
-from agent.calls.turn import Turn
 from agent.files.delivery import FileDelivery
 from agent.files.files import Files
 from agent.files.outgoing import FileMaker, Outgoing
@@ -17,10 +16,11 @@ from agent.history.history import History
 from agent.history.message import Page
 from agent.rpc.arguments import caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
-from tools.context import ToolContext
-from tools.errors import NotFound, Unavailable
-from tools.file import File
-from tools.tool import Tool, tool
+from agent.tool_calls.call_origin import CallOrigin
+from toolkit.context import ToolContext
+from toolkit.errors import NotFound, Unavailable
+from toolkit.file import File
+from toolkit.tool import Tool, tool
 
 TRANSCRIPT_SECONDS = 60.0
 
@@ -60,7 +60,7 @@ class RoomFiles:
         made = await self._maker.make(file)
         return await self._send(made, to=identity, private=not file.public)
 
-    async def in_answer(self, turn: Turn, file: File) -> dict[str, object]:
+    async def in_answer(self, turn: CallOrigin, file: File) -> dict[str, object]:
         """Sends a tool's file as part of an answer: to those whom the answer goes to.
 
         Raises ToolError.

@@ -8,13 +8,13 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.result import text_of
-from agent.mcp.server_settings import HttpServer, StdioServer
 from agent.mcp.server_tools import MAX_TOOLS, ServerTools
 from agent.mcp.session import McpSession
 from agent.mcp.transport import open_streams
-from tools.errors import Unavailable
-from tools.tool import Tool
+from toolkit.errors import Unavailable
+from toolkit.tool import Tool
 
 T = TypeVar("T")
 

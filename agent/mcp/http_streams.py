@@ -10,8 +10,8 @@ import httpx2
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from agent.config.mcp_servers import HttpServer
 from agent.mcp.escapes import EscapeMender
-from agent.mcp.server_settings import HttpServer
 
 MAX_RESPONSE_BYTES = 8 * 1_048_576
 """Of an answer that is no stream of events: those have 1 MiB each, by mcp. Pictures in a result are

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from tools.errors import TooLarge, ToolError
+from toolkit.errors import TooLarge, ToolError
 
 MAX_BYTES = 65_536
 """Of UTF-8 in a result."""

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from agent.mcp.server_settings import HttpServer, StdioServer
-from tools.permission import role
-from tools.schema_parameters import SchemaParameters
-from tools.tool import Tool
+from agent.config.mcp_servers import HttpServer, StdioServer
+from toolkit.permission import role
+from toolkit.schema_parameters import SchemaParameters
+from toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.connection import McpConnection
-from agent.mcp.server_settings import HttpServer, StdioServer
-from tools.tool import Tool
+from toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 from mcp import stdio_client
 from mcp.client.stdio import StdioServerParameters
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.http_streams import http_streams
 from agent.mcp.incoming import MendedMessages
-from agent.mcp.server_settings import HttpServer, StdioServer
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.models.offered_tools import OfferedTools
-from agent.models.persistent_llm import PersistentLLM
+from agent.models.retrying_llm import RetryingLLM
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +18,5 @@ class Assistant:
     """
 
     instructions: str
-    model: PersistentLLM
+    model: RetryingLLM
     tools: OfferedTools

@@ -7,9 +7,9 @@ from typing import Any
 
 from livekit.agents import llm
 
-from tools.errors import ToolError
-from tools.tool import Tool
-from tools.unknown_tool import unknown_tool
+from toolkit.errors import ToolError
+from toolkit.tool import Tool
+from toolkit.unknown_tool import unknown_tool
 
 CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from agent.config.settings import Settings
 from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
-from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.models.speech import SpeechService

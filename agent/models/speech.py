@@ -18,7 +18,7 @@ from livekit.agents import LanguageCode, inference, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 from pydantic import SecretStr
 
-from agent.settings import Settings
+from agent.config.settings import Settings
 
 if TYPE_CHECKING:
     import httpx2

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypedDict
 
 from agent.processes import json_log
-from agent.processes.place import Place
 from agent.processes.report import Report, shared_file
 from agent.processes.supervisor import Patience, Supervisor
 from agent.processes.worker_process import WorkerProcess, anew
+from agent.processes.worker_slot import WorkerSlot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
             os.set_inheritable(descriptor, False)
 
 
-def _worker(place: Place) -> _Worker | None:
+def _worker(place: WorkerSlot) -> _Worker | None:
     if (process := place.process) is None:
         return None
     return _Worker(
@@ -100,12 +100,12 @@ def _worker(place: Place) -> _Worker | None:
     )
 
 
-def _place(worker: _Worker | None) -> Place:
+def _place(worker: _Worker | None) -> WorkerSlot:
     if worker is None:
-        return Place()
+        return WorkerSlot()
     report = Report(worker["report"])
     process = WorkerProcess(worker["pid"], report, worker["started"])
-    return Place(process, failures=worker["failures"])
+    return WorkerSlot(process, failures=worker["failures"])
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.processes.place import Place
+    from agent.processes.worker_slot import WorkerSlot
 
 ONE_REQUEST_TAKES: Final = 1.0
 """Seconds that a client has to send its request and read the answer."""
@@ -46,7 +46,9 @@ class HealthPage:
     without `http.server`, which needs as much memory as the rest of a supervisor.
     """
 
-    def __init__(self, listener: socket.socket, places: Sequence[Place], silence: float) -> None:
+    def __init__(
+        self, listener: socket.socket, places: Sequence[WorkerSlot], silence: float
+    ) -> None:
         """
         Args:
             listener: from `listen`.

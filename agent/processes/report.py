@@ -71,7 +71,7 @@ class Report:
         return self._numbers[_BEATS[loop]]
 
     def beat(self, loop: Loop) -> None:
-        """Counts a beat of a loop: see agent/heartbeat.py."""
+        """Counts a beat of a loop: see agent/host/heartbeat.py."""
         self._numbers[_BEATS[loop]] += 1
 
     def stop(self, loop: Loop) -> None:

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from agent.processes import deferred_packages, json_log, new_worker
 from agent.processes.handover import hand_over
-from agent.processes.place import Place
 from agent.processes.report import LOOPS
 from agent.processes.supervisor import Supervisor
 from agent.processes.worker_process import anew
+from agent.processes.worker_slot import WorkerSlot
 
 if TYPE_CHECKING:
     import socket
 
+    from agent.config.settings import Settings
     from agent.processes.report import Report
     from agent.processes.worker_process import RunWorker
-    from agent.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
     command = new_worker.command(level)
     run_worker: RunWorker = partial(run_reporting, level) if FORKS else anew(command)
     supervisor = Supervisor(
-        places=[Place() for _ in range(processes)],
+        places=[WorkerSlot() for _ in range(processes)],
         run_worker=run_worker,
         memory_limit=settings.memory_limit * 2**20 or None,
         drain_timeout=settings.drain_timeout,

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from agent.heartbeat_timing import reported_silence
+from agent.host.heartbeat_timing import reported_silence
 from agent.processes.health_page import HealthPage
 from agent.processes.worker_process import FAILED, SIGNALS, WorkerProcess
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from agent.processes.place import Place
     from agent.processes.worker_process import RunWorker
+    from agent.processes.worker_slot import WorkerSlot
 
 ATTEMPTS: Final = 10
 """Processes that may end in a row without having lasted; then the supervisor gives up."""
@@ -82,7 +82,7 @@ class Supervisor:
             first time; if it returns, this supervisor goes on.
     """
 
-    places: list[Place]
+    places: list[WorkerSlot]
     run_worker: RunWorker
     memory_limit: int | None
     drain_timeout: float
@@ -212,7 +212,7 @@ class Supervisor:
             if place.process is not None and place.process.exit_status is not None:
                 self._on_death(place, place.process)
 
-    def _on_death(self, place: Place, process: WorkerProcess) -> None:
+    def _on_death(self, place: WorkerSlot, process: WorkerProcess) -> None:
         place.process, place.successor = place.successor, None
         if self._ending:
             self._status = self._status or (0 if process.ended_as_told else FAILED)

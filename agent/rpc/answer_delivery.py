@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 
 from livekit import rtc
 
-from agent.calls.rpc_answer import RpcAnswer
+from agent.config.setting_types import RpcAnswers
 from agent.rpc.rpc_call import RpcCall
-from agent.setting_types import RpcAnswers
+from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.client_protocols import INLINE_PROTOCOL, ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 from agent.wire.publish import publish
-from tools.errors import InvalidArguments, TooLarge
+from toolkit.errors import InvalidArguments, TooLarge
 
 PACKET_RESPONSE_BYTES = 15_360
 """Of UTF-8 in the response to a call that came in a packet (rust-sdks, livekit/src/room/rpc/mod.rs,

@@ -14,8 +14,8 @@ from agent.rpc.arguments import caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.message_shape import PAGE_BYTES, as_part, as_shape
 from agent.wire.envelope import encode
-from tools.context import ToolContext
-from tools.tool import Tool, tool
+from toolkit.context import ToolContext
+from toolkit.tool import Tool, tool
 
 ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
 """Reads a page: of a thread, on behalf of an identity, before a cursor, of so many messages."""

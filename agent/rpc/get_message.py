@@ -11,9 +11,9 @@ from agent.history.message import MAX_ID_LENGTH, Message
 from agent.rpc.arguments import MessageId, ThreadId, caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.message_shape import as_part
-from tools.context import ToolContext
-from tools.errors import InvalidArguments, NotFound
-from tools.tool import Tool, tool
+from toolkit.context import ToolContext
+from toolkit.errors import InvalidArguments, NotFound
+from toolkit.tool import Tool, tool
 
 FindMessages = Callable[[str, str], Awaitable[tuple[Message, ...]]]
 """Finds the messages of an id that an identity may see, the oldest first."""

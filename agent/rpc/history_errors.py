@@ -13,7 +13,7 @@ from agent.history.errors import (
     UnavailableError,
 )
 from agent.wire.refusal import Refusal
-from tools.errors import (
+from toolkit.errors import (
     InvalidArguments,
     NotAllowed,
     NotFound,

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 
 from livekit import rtc
 
-from agent.calls.tool_calls import ToolCalls
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.rpc_call import RpcCall, is_server_api, take_answer_in
-from tools.errors import RateLimited, TimedOut, TooLarge, ToolError
-from tools.tool import Tool
-from tools.toolbox import Toolbox
+from agent.tool_calls.tool_calls import ToolCalls
+from toolkit.errors import RateLimited, TimedOut, TooLarge, ToolError
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class RpcMethods:
     """The RPC door to the tools: invocation, limits, `Tool.call`, answer or RpcError.
 
     Text that a tool returns goes back bare, anything else as JSON. Errors are those of
-    `tools.errors` by their codes, with their details as JSON in the error's data; the cause of
+    `toolkit.errors` by their codes, with their details as JSON in the error's data; the cause of
     a failure stays in the log.
 
     Calls under way are counted by caller. Those of the server API count together, because each has

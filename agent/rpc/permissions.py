@@ -2,7 +2,7 @@
 
 People are known by the identity that the server gives. `roomAdmin` does not count: it stands in a
 participant's token, and the server tells nobody of it. Who looks after a room is known by the role
-`moderator`, as tools know roles (tools.permission).
+`moderator`, as tools know roles (toolkit.permission).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from enum import IntEnum
 from typing import Final
 
 from agent.history.message import MessageKey, ThreadKey
-from tools.context import Caller
-from tools.errors import NotAllowed, NotFound
-from tools.permission import Permission, role
+from toolkit.context import Caller
+from toolkit.errors import NotAllowed, NotFound
+from toolkit.permission import Permission, role
 
 Everybody: Final[Permission] = lambda _: True  # noqa: E731 - a word in the tables
 Moderators: Final[Permission] = role("moderator")

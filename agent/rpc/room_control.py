@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from agent.chat.changes import Changes
+from agent.chat.conversation_store import Question
 from agent.chat.conversations import Conversations
-from agent.chat.memory import Question
-from agent.chat.message import IncomingMessage
 from agent.history.history import History
 from agent.history.message import MessageKey, ThreadKey
+from agent.inbox.message import IncomingMessage
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
 from agent.wire.notices import Notices
-from tools.context import Caller
+from toolkit.context import Caller
 
 Result = TypeVar("Result")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from agent.history.message import Message, Page, ThreadKey
-from agent.rpc.answers import answer_methods
+from agent.rpc.answer_methods import answer_methods
 from agent.rpc.get_history import get_history_tool
 from agent.rpc.get_message import get_message_tool
-from agent.rpc.messages import message_methods
+from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
-from agent.rpc.threads import thread_methods
-from tools.tool import Tool
+from agent.rpc.thread_methods import thread_methods
+from toolkit.tool import Tool
 
 
 def room_methods(control: RoomControl) -> list[Tool]:

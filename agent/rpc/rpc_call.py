@@ -8,8 +8,8 @@ from typing import Literal
 
 from livekit import rtc
 
-from tools.errors import InvalidArguments
-from tools.tool import Tool
+from toolkit.errors import InvalidArguments
+from toolkit.tool import Tool
 
 ANSWER_IN = "answerIn"
 """The argument of every method by which a caller chooses where the answer comes."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.context import ToolContext
-from tools.errors import NotFound
-from tools.tool import Tool, tool
+from toolkit.context import ToolContext
+from toolkit.errors import NotFound
+from toolkit.tool import Tool, tool
 
 
 def set_listening_tool(

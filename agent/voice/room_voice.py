@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
-from agent.chat.message import Form, IncomingMessage, Sender
-from agent.chat.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
-from agent.chat.reply_text import ReplyText
+from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
+from agent.replies.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
+from agent.replies.reply_sink import ReplySink
 from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone
@@ -74,7 +74,7 @@ class RoomVoice:
         await self._loudspeaker.open()
         self._microphones.open()
 
-    async def open_responder(self, assistant: Assistant, text: ReplyText) -> SpokenResponder:
+    async def open_responder(self, assistant: Assistant, text: ReplySink) -> SpokenResponder:
         """A session that hears what the room's microphones do, and speaks on its track."""
         goes_on, self._has_had_session = self._has_had_session, True
         responder = SpokenResponder(

@@ -11,9 +11,9 @@ from livekit.agents import AgentSession, APIConnectOptions, llm
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
+from agent.config.setting_types import VoiceText
 from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
-from agent.setting_types import VoiceText
 from agent.voice.floor import Floor
 from agent.voice.speaking_assistant import SpeakingAssistant
 from agent.voice.spoken_text import SpokenText
@@ -92,7 +92,7 @@ class SpokenResponder:
         self._session.output.transcription = text
 
     @property
-    def is_worn(self) -> bool:
+    def needs_replacement(self) -> bool:
         """Not while somebody is listened to, whom a fresh session would cut off."""
         kept = len(self._session.history.items)
         return not self._floor.taken and (self._answers >= RENEW_AFTER or kept > self._max_items)

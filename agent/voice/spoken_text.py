@@ -5,7 +5,7 @@ from __future__ import annotations
 from livekit.agents.voice.io import AudioOutput, TextOutput
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
-from agent.chat.reply_text import ReplyText
+from agent.replies.reply_sink import ReplySink
 
 
 class SpokenText(TextOutput):
@@ -15,7 +15,7 @@ class SpokenText(TextOutput):
     interrupted answer was heard, which is what the session keeps of it.
     """
 
-    def __init__(self, reply: ReplyText, loudspeaker: AudioOutput, *, in_step: bool) -> None:
+    def __init__(self, reply: ReplySink, loudspeaker: AudioOutput, *, in_step: bool) -> None:
         super().__init__(label="spoken text", next_in_chain=None)
         self._reply = reply
         self._in_step = in_step

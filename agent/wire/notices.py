@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from livekit import rtc
 
-from agent.native_events import Call
+from agent.sdk.native_events import Call
 from agent.wire.envelope import envelope
 from agent.wire.publish import begin_publish
 from agent.wire.refusal import Refusal

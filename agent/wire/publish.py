@@ -7,8 +7,8 @@ from typing import Final
 
 from livekit import rtc
 
-from agent.native_events import Call
-from agent.native_sending import begin_packet
+from agent.sdk.native_events import Call
+from agent.sdk.native_sending import begin_packet
 from agent.wire.envelope import encode
 
 MAX_RELIABLE_BYTES: Final = 15 * 1024

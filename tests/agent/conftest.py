@@ -14,13 +14,13 @@ import pytest
 from livekit import api
 from livekit.agents import AgentServer
 
-from agent.hosting import RoomHost
-from agent.settings import Settings
+from agent.config.settings import Settings
+from agent.host.room_host import RoomHost
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
 from tests.room_server import Grant, RoomServerUnderTest
+from toolkit.tool import Tool
 from tools import TOOLS
-from tools.tool import Tool
 
 _NUMBERS = itertools.count(1)
 

@@ -12,10 +12,10 @@ from agent.models.assistant import Assistant
 from agent.models.llm import build_llm
 from agent.models.offered_tools import OfferedTools
 from agent.models.openai_client import OpenAIClient
-from agent.models.persistent_llm import PersistentLLM
+from agent.models.retrying_llm import RetryingLLM
 from agent.models.tool_loop import ToolLoop
-from tools.tool import Tool
-from tools.toolbox import Toolbox
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
 
 INSTRUCTIONS = "Be brief."
 
@@ -50,7 +50,7 @@ def offered(tools: Toolbox) -> OfferedTools:
 
 
 def loop_of(client: OpenAIClient, tools: Toolbox, said: Said | None = None) -> ToolLoop:
-    model = PersistentLLM(build_llm(client, model="demo"), retries=0, show_files=without_files)
+    model = RetryingLLM(build_llm(client, model="demo"), retries=0, show_files=without_files)
     return ToolLoop(Assistant(INSTRUCTIONS, model, offered(tools)), said or Said())
 
 

@@ -12,9 +12,9 @@ from typing import Final, cast
 
 import pytest
 
-from agent.chat.own_answers import OwnAnswers
-from agent.chat.people import People
-from agent.chat.reply_policy import ReplyTest
+from agent.inbox.own_answers import OwnAnswers
+from agent.inbox.people import People
+from agent.inbox.reply_policy import ReplyTest
 from tests.patterns.attacks import attacks
 from tests.patterns.backtracking import Program, TooManyStepsError, Use, is_unbounded
 from tests.patterns.found import (

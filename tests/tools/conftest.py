@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.tools.open_meteo_server import OpenMeteoServer
+from toolkit.toolbox import Toolbox
 from tools import TOOLS
-from tools.toolbox import Toolbox
 
 
 @pytest.fixture

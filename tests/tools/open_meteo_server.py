@@ -7,7 +7,7 @@ from typing import Self
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tools.settings import ToolSettings
+from toolkit.settings import ToolSettings
 
 PLACE: dict[str, object] = {
     "name": "Paris",

@@ -3,9 +3,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tools.clock import now
-from tools.errors import InvalidArguments
-from tools.toolbox import Toolbox
+from toolkit.clock import now
+from toolkit.errors import InvalidArguments
+from toolkit.toolbox import Toolbox
 
 MILLISECOND = timedelta(milliseconds=1)
 

@@ -1,7 +1,7 @@
 import json
 
-from tools.clock import now, to_ms
-from tools.toolbox import Toolbox
+from toolkit.clock import now, to_ms
+from toolkit.toolbox import Toolbox
 
 
 async def test_pong_is_the_time_in_milliseconds(toolbox: Toolbox) -> None:

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from toolkit.errors import OperationFailed
+from toolkit.toolbox import Toolbox
 from tools import risky_operation
-from tools.errors import OperationFailed
-from tools.toolbox import Toolbox
 
 
 @pytest.mark.parametrize("payload", ['{"fail": true}', "data", '"data"', '{"data": "data"}'])

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tools.errors import InvalidArguments
-from tools.schema_parameters import SchemaParameters
+from toolkit.errors import InvalidArguments
+from toolkit.schema_parameters import SchemaParameters
 
 
 def object_of(**properties: object) -> dict[str, object]:

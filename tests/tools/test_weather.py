@@ -10,12 +10,12 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from tests.tools.open_meteo_server import OpenMeteoServer
+from toolkit.clock import now
+from toolkit.errors import InvalidArguments, NotFound, RateLimited, Unavailable
+from toolkit.settings import ToolSettings
+from toolkit.toolbox import Toolbox
 from tools import get_weather
-from tools.clock import now
-from tools.errors import InvalidArguments, NotFound, RateLimited, Unavailable
-from tools.open_meteo import MAX_BODY, Conditions, Place
-from tools.settings import ToolSettings
-from tools.toolbox import Toolbox
+from tools.weather.open_meteo import MAX_BODY, Conditions, Place
 
 
 async def test_result(toolbox: Toolbox) -> None:

@@ -14,9 +14,9 @@ from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.node import run_node
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.test_rpc import ROOM_METHODS, ROOM_TOOLS
+from tests.agent.rpc.test_rpc import ROOM_METHODS, ROOM_TOOLS
 from tests.room_server import RoomServerUnderTest
-from tools.tool import tool
+from toolkit.tool import tool
 
 DOCUMENT = "clients.md"
 

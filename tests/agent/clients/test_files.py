@@ -8,8 +8,8 @@ import hashlib
 from devserver.model import DemoModel
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.conftest import StartWorker
-from tools.file import File
-from tools.tool import tool
+from toolkit.file import File
+from toolkit.tool import tool
 
 DOCUMENT = "files.md"
 

@@ -16,7 +16,7 @@ from tests.agent.clients.node import run_node
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker
 from tests.room_server import RoomServerUnderTest
-from tools.tool import tool
+from toolkit.tool import tool
 
 DOCUMENT = "wire-contract.md"
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.connection import McpConnection
-from agent.mcp.server_settings import HttpServer, StdioServer
-from tools.settings import ToolSettings
-from tools.toolbox import Toolbox
+from toolkit.settings import ToolSettings
+from toolkit.toolbox import Toolbox
 
 WITHIN = 30.0
 

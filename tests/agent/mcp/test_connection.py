@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp import connection
-from agent.mcp.server_settings import HttpServer, StdioServer
 from agent.mcp.servers import McpServers
 from tests.agent.mcp.kept import WITHIN, Kept, kept
 from tests.agent.mcp.programs import DEAF, DEAF_UNTIL, SERVER, free_port, is_running, served
-from tools.errors import (
+from toolkit.errors import (
     InvalidArguments,
     RateLimited,
     TimedOut,

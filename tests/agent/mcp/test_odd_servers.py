@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp import connection
 from agent.mcp.result import text_of
-from agent.mcp.server_settings import HttpServer, StdioServer
 from agent.mcp.server_tools import MAX_TOOLS
 from tests.agent.mcp.kept import Kept, kept
 from tests.agent.mcp.programs import ODD_SERVER, free_port
-from tools.errors import ToolError, Unavailable
+from toolkit.errors import ToolError, Unavailable
 
 GOOD = {"name": "good", "inputSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}
 TEXT = '{"content": [{"type": "text", "text": "fine"}]}'

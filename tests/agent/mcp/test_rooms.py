@@ -10,14 +10,14 @@ from typing import cast
 import pytest
 from livekit import rtc
 
-from agent import hosting
+from agent.host import room_host
 from agent.mcp import connection
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.mcp.programs import ODD_SERVER, SERVER, free_port, is_running, served
+from toolkit.tool import tool
 from tools import TOOLS
-from tools.tool import tool
 
 
 def servers(**settings: object) -> str:
@@ -36,7 +36,7 @@ async def until_callable(client: ChatClient, method: str) -> None:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_DELAY", 0.05)
-    monkeypatch.setattr(hosting, "PATIENCE", 20.0)
+    monkeypatch.setattr(room_host, "PATIENCE", 20.0)
 
 
 async def test_the_model_has_the_tools_and_callers_those_that_the_setting_names(
@@ -147,7 +147,7 @@ async def test_a_server_that_dies_is_told_to_the_model_and_to_who_asked(
 async def test_a_server_that_hangs_holds_up_no_room_longer_than_its_patience(
     monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
-    monkeypatch.setattr(hosting, "PATIENCE", 0.5)
+    monkeypatch.setattr(room_host, "PATIENCE", 0.5)
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 3600.0)
     deaf = {"command": sys.executable, "args": ["-c", "import sys; sys.stdin.read()"]}
     calc = {"command": sys.executable, "args": [SERVER], "rpc": ["add"]}

@@ -1,0 +1,384 @@
+"""ConversationStore: what one conversation keeps in the history, and what it gets back from there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from agent.chat.summaries import Summaries
+from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
+from agent.history.history import MAX_PAGE, History
+from agent.history.message import (
+    Attachment,
+    FinishReason,
+    Message,
+    MessageKey,
+    ThreadKey,
+    Unanswered,
+)
+from agent.inbox.message import Form, IncomingMessage, Key, Sender, id_was_used
+from agent.models.summariser import SummaryError
+from agent.replies.reply_output import Ending
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+RECALL_TIMEOUT = 5.0
+"""Seconds after which a conversation begins without its past, for the moment."""
+
+RECALL_PAUSE = 30.0
+"""Seconds after which a slow store is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message that is to be answered.
+
+    Attributes:
+        segment_id: id of its answer.
+        kept: says, once the message is stored, whether it is new; None: it is from the store.
+    """
+
+    message: IncomingMessage
+    segment_id: str
+    kept: asyncio.Task[bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A message that was opened for another answer.
+
+    Attributes:
+        answered: it had an answer before, whose segment id the question has.
+    """
+
+    question: Question
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of former times, with what it was answered, if anything.
+
+    One that is to be answered anew stands in its place without an answer.
+    """
+
+    message: IncomingMessage
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a conversation was about.
+
+    Attributes:
+        turns: the last ones, oldest first.
+        is_whole: whether these are all there are.
+        summary: of what was said before, and perhaps of some turns; may be empty.
+        questions: what was left unanswered.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    is_whole: bool = True
+    summary: str = ""
+    questions: tuple[Question, ...] = ()
+
+
+class ConversationStore:
+    """Keeps the messages and answers of one thread.
+
+    Only `begin` and `recall` wait for the store. Whatever is wrong with it, the conversation goes
+    on: a message that cannot be kept is answered all the same.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        thread: ThreadKey,
+        agent: Sender,
+        *,
+        summaries: Summaries,
+        refuse: Callable[[IncomingMessage, Refusal], None],
+    ) -> None:
+        """`refuse` tells the sender of a message why it is not accepted."""
+        self._history = history
+        self._thread = thread
+        self._agent = agent
+        self._summaries = summaries
+        self._refuse = refuse
+        self._recall_pause = 0.0
+        self._writes: set[asyncio.Task[object]] = set()
+
+    def keep(self, message: IncomingMessage) -> Question:
+        """Begins to store a message that is to be answered.
+
+        Raises:
+            Refusal: (400) no message can have such an id.
+        """
+        return Question(message, new_segment_id(), self._add(message, awaits_answer=True))
+
+    def note(self, message: IncomingMessage) -> None:
+        """Begins to store a message that is for others. Raises Refusal as `keep` does."""
+        self._add(message, awaits_answer=False)
+
+    async def begin(self, question: Question) -> Question | None:
+        """The question, once it is stored and may be answered; None if that has been done.
+
+        Where another worker began to answer, the segment id is that of the answer it began.
+        """
+        if question.kept is None:
+            answer = self._answer(question)
+            standing = await _attempt(self._history.begin_answer(answer), answer)
+            if standing.finish_reason is not None:
+                return None
+            return replace(question, segment_id=standing.id)
+        # Not cancelled with the one who waits: it is to be stored in any case.
+        return question if await asyncio.shield(question.kept) else None
+
+    def begun(self, question: Question) -> None:
+        """Begins to note under which id an answer goes out, once that may have been seen.
+
+        Not earlier: the first text neither waits for it nor shares the processor with it, and a
+        short answer has ended by then.
+        """
+        if question.kept is not None:
+            begun = self._history.begin_answer(self._answer(question))
+            self._start(_attempt(begun, None))
+
+    def finish(
+        self, question: Question, ending: Ending, attachments: Sequence[Attachment] = ()
+    ) -> None:
+        """Begins to store an answer that has ended, with its files."""
+        answer = self._answer(question, ending.kept, ending.finish_reason)
+        answer = replace(answer, attachments=tuple(attachments))
+        self._start(_attempt(self._history.finish_answer(answer), None))
+
+    async def settled(self) -> None:
+        """Returns when everything is stored, or as good as that while the database is away."""
+        if self._writes:
+            # Not gathered: they are not cancelled with the one who waits.
+            await asyncio.wait(self._writes)
+
+    async def recall(self, max_items: int) -> Past | None:
+        """The last turns, of so many messages and answers at most, and what awaits an answer.
+
+        None if the store does not say now: `recallable` tells when to ask it again.
+        """
+        try:
+            async with asyncio.timeout(RECALL_TIMEOUT):
+                # In this order: what is answered in between is a turn, and `begin` finds out.
+                questions = await self._unanswered()
+                turns, is_whole = await self._turns(max_items)
+                summary = await self._summaries.stored(self._thread)
+                return Past(turns, is_whole, summary.text if summary else "", questions)
+        except (UnavailableError, TimeoutError) as error:
+            _log(error, "a conversation goes on without its past for the moment")
+            self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
+            return None
+        except Exception as error:
+            # The boundary of the history: the conversation begins without its past.
+            _log(error, "a conversation begins without its past")
+            return Past()
+
+    async def recallable(self) -> None:
+        """Returns when it is worth while to ask for the past again."""
+        await asyncio.sleep(self._recall_pause)
+        await self._history.available()
+
+    async def summarise(self) -> str | None:
+        """A summary of all that was said and answered; None if there is none to be had now."""
+        try:
+            summary = await self._summaries.up_to_date(self._thread)
+        except (SummaryError, HistoryError) as error:
+            logger.warning("a conversation is not summarised: %s", error)
+        except Exception:
+            # The boundary of something that the conversation can do without.
+            logger.exception("a conversation cannot be summarised")
+        else:
+            return None if summary is None else summary.text
+        return None
+
+    async def ask_again(
+        self, message: Key, text: str | None = None, *, awaits_answer: bool = True
+    ) -> Again:
+        """Opens a message for another answer, with another text if one is given.
+
+        Raises:
+            HistoryError: there is no such message, or the store cannot be used.
+        """
+        with self._changing():
+            asked = await self._history.ask_again(
+                MessageKey(self._thread, *message),
+                asker=self._asker,
+                text=text,
+                awaits_answer=awaits_answer,
+            )
+        return Again(_question(asked), asked.segment_id is not None)
+
+    async def delete(self, message: Key) -> tuple[Key, ...]:
+        """Erases a message and its answer, or an answer. Raises HistoryError as `ask_again`."""
+        key = MessageKey(self._thread, *message)
+        with self._changing():
+            erased = await self._history.delete_message(key, asker=self._asker)
+        return tuple((each.sender_id, each.id) for each in erased)
+
+    async def delete_all(self) -> int:
+        """Erases the thread; returns of how many messages. Raises HistoryError."""
+        with self._changing():
+            return await self._history.delete_thread(self._thread, asker=self._asker)
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """What is changed meanwhile must not be told by a summary."""
+        self._summaries.changed(self._thread)
+        try:
+            yield
+        finally:
+            self._summaries.changed(self._thread)
+
+    @property
+    def _asker(self) -> str:
+        return self._thread.owner or self._agent.identity
+
+    async def _unanswered(self) -> tuple[Question, ...]:
+        found = await self._history.unanswered(self._thread.room)
+        return tuple(_question(each) for each in found if each.message.thread == self._thread)
+
+    async def _turns(self, max_items: int) -> tuple[tuple[Turn, ...], bool]:
+        """The last turns, and whether there are no others.
+
+        Each answer stands after its question here, whatever was said in between.
+        """
+        newest_first: list[Turn] = []
+        answers: dict[tuple[str | None, str | None], Message] = {}
+        before: str | None = None
+        while True:
+            page = await self._history.page(
+                self._thread,
+                asker=self._asker,
+                before=before,
+                limit=min(max_items, MAX_PAGE),
+            )
+            for message in reversed(page.messages):
+                if message.role == "assistant":
+                    answers[message.in_reply_to_sender, message.in_reply_to] = message
+                    continue
+                answer = answers.pop((message.sender_id, message.id), None)
+                if not message.awaits_answer or answer is not None:
+                    turn = _turn(message, answer)
+                    max_items -= 2 if turn.answer else 1
+                    if max_items < 0:
+                        return tuple(reversed(newest_first)), False
+                    newest_first.append(turn)
+            before = page.next_before
+            if before is None or not max_items:
+                return tuple(reversed(newest_first)), before is None
+
+    def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[bool]:
+        sender = message.sender
+        try:
+            kept = Message(
+                thread=self._thread,
+                sender_id=sender.identity,
+                id=message.id,
+                role="user",
+                text=message.text,
+                timestamp=message.timestamp,
+                sender_name=sender.name,
+                in_reply_to=message.reply_to,
+                form=message.form.value,
+                awaits_answer=awaits_answer,
+                attachments=message.attachments,
+            )
+        except InvalidValueError as error:
+            raise Refusal(400, f"{error}.") from None
+        return self._start(self._add_new(message, kept))
+
+    async def _add_new(self, message: IncomingMessage, kept: Message) -> bool:
+        """Stores a message; False if it is a repetition, or another one has its id.
+
+        Of the latter its sender is told: it has no answer. What was edited since cannot be told
+        from a repetition.
+        """
+        is_new = await _attempt(self._history.add_message(kept), True)
+        if not is_new:
+            find = self._history.find(kept.thread.room, kept.id, asker=kept.sender_id)
+            for former in await _attempt(find, ()):
+                is_other = former.text != kept.text and former.edited_at is None
+                if former.key == kept.key and is_other:
+                    self._refuse(message, id_was_used())
+        return is_new
+
+    def _answer(
+        self, question: Question, text: str = "", finish_reason: FinishReason | None = None
+    ) -> Message:
+        return Message(
+            thread=self._thread,
+            sender_id=self._agent.identity,
+            id=question.segment_id,
+            role="assistant",
+            text=text,
+            timestamp=int(time.time() * 1000),
+            sender_name=self._agent.name,
+            in_reply_to=question.message.id,
+            in_reply_to_sender=question.message.sender.identity,
+            finish_reason=finish_reason,
+        )
+
+    def _start(self, write: Awaitable[Result]) -> asyncio.Task[Result]:
+        task = asyncio.ensure_future(write)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return task
+
+
+def new_segment_id() -> str:
+    """An id for an answer."""
+    return f"SG_{uuid.uuid4().hex[:16]}"
+
+
+async def _attempt(write: Awaitable[Result], otherwise: Result) -> Result:
+    try:
+        return await write
+    except Exception as error:
+        # The boundary of the history: whatever is wrong with it, the room goes on.
+        _log(error, "something said is not kept")
+        return otherwise
+
+
+def _log(error: Exception, what: str) -> None:
+    if isinstance(error, HistoryError | TimeoutError):
+        logger.warning("%s: %s", what, error or "it takes too long")
+    else:
+        logger.error("%s", what, exc_info=error)
+
+
+def _question(unanswered: Unanswered) -> Question:
+    return Question(_incoming(unanswered.message), unanswered.segment_id or new_segment_id())
+
+
+def _turn(message: Message, answer: Message | None) -> Turn:
+    if answer is None or answer.finish_reason == "error" or message.awaits_answer:
+        return Turn(_incoming(message))
+    return Turn(_incoming(message), answer.text)
+
+
+def _incoming(message: Message) -> IncomingMessage:
+    return IncomingMessage(
+        id=message.id,
+        sender=Sender(message.sender_id, message.sender_name),
+        text=message.text,
+        timestamp=message.timestamp,
+        form=Form(message.form),
+        private=message.thread.owner is not None,
+        reply_to=message.in_reply_to,
+        attachments=message.attachments,
+    )

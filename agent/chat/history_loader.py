@@ -1,0 +1,66 @@
+"""HistoryLoader: what a conversation was about before that which the model is given word by word."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.chat.context import Context
+from agent.chat.conversation_store import ConversationStore
+from agent.chat.question_queue import QuestionQueue
+
+
+class HistoryLoader:
+    """Gets a conversation's past back, and has summarised what becomes too long for the model.
+
+    Attributes:
+        ready: set once the past was asked for; it comes later if the store is away.
+    """
+
+    def __init__(self, memory: ConversationStore, context: Context, waiting: QuestionQueue) -> None:
+        self._memory = memory
+        self._context = context
+        self._waiting = waiting
+        self._recalling: asyncio.Task[None] | None = None
+        self._summarising: asyncio.Task[None] | None = None
+        self.ready = asyncio.Event()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the past that could not be had before can be asked for now."""
+        return self._recalling is not None and self._recalling.done()
+
+    async def recall(self) -> None:
+        """Gets back what was said in former times; what was left unanswered comes first now.
+
+        If the store is away, whoever waits for the next question is woken when it is back.
+        """
+        past = await self._memory.recall(self._context.limits.restored)
+        if past is None:
+            self._recalling = asyncio.create_task(self._memory.recallable(), name="recall")
+            self._recalling.add_done_callback(lambda _: self._waiting.wake())
+        else:
+            self._recalling = None
+            self._waiting.add_older(past.questions)
+            self._context.restore(past.turns, is_whole=past.is_whole, summary=past.summary)
+        self.ready.set()
+        self.summarise()
+
+    def summarise(self) -> None:
+        """Has a summary made, if it is time for one; nobody waits for it."""
+        if not self._context.wants_summary:
+            return
+        if self._summarising is None or self._summarising.done():
+            self._context.summarising()
+            self._summarising = asyncio.create_task(self._summarise(), name="summarise")
+
+    async def aclose(self) -> None:
+        self.ready.set()
+        tasks = [task for task in (self._recalling, self._summarising) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _summarise(self) -> None:
+        summary = await self._memory.summarise()
+        if summary is not None:
+            self._context.summarise(summary)

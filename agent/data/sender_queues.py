@@ -1,0 +1,64 @@
+"""SenderQueues: what async handlers do for each sender, one piece after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+
+class SenderQueues:
+    """One queue and one task for each sender for whom there is work, and none for the others."""
+
+    def __init__(self, max_waiting: int) -> None:
+        """`max_waiting` pieces of one sender's."""
+        self._max_waiting = max_waiting
+        self._waiting: dict[str, deque[tuple[Awaitable[object], Callable[[Exception], None]]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(
+        self, sender: str, work: Awaitable[object], failed: Callable[[Exception], None]
+    ) -> bool:
+        """Takes in a piece of work; False if too many are waiting. What it raises goes to `failed`.
+
+        Work that is not done in the end, here or in `aclose`, is closed.
+        """
+        lane = self._waiting.get(sender)
+        if lane is None:
+            lane = self._waiting[sender] = deque()
+            task = asyncio.create_task(self._run(sender, lane), name="data packets")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif len(lane) >= self._max_waiting:
+            _close(work)
+            return False
+        lane.append((work, failed))
+        return True
+
+    async def aclose(self) -> None:
+        """Gives up what waits and what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self._waiting.values():
+            for work, _ in lane:
+                _close(work)
+        self._waiting.clear()
+
+    async def _run(
+        self, sender: str, lane: deque[tuple[Awaitable[object], Callable[[Exception], None]]]
+    ) -> None:
+        while lane:
+            work, failed = lane.popleft()
+            try:
+                await work
+            except Exception as error:
+                # The boundary around one piece: the sender's next ones are done all the same.
+                failed(error)
+        del self._waiting[sender]
+
+
+def _close(work: Awaitable[object]) -> None:
+    if inspect.iscoroutine(work):
+        work.close()

@@ -1,0 +1,395 @@
+"""RoomHost: the rooms of one worker process, all of them on one event loop.
+
+livekit-agents gives each job a thread with a loop of its own (or a process). Here a job's thread
+only waits: its room is joined on the loop that all rooms of the process share, with a token that
+says what the job's own token says. Docs: docs/adr/0002-one-loop-for-all-rooms.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from livekit import api
+from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
+from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
+
+from agent.config.settings import Settings
+from agent.files.files import Files
+from agent.files.sweep import Sweep
+from agent.history.errors import HistoryError
+from agent.history.open_history import database_name, open_history
+from agent.host import loop_watch
+from agent.host.admission import Admission
+from agent.host.heartbeat import Heartbeat
+from agent.host.heartbeat_timing import reported_silence
+from agent.host.worker_server import WorkerServer
+from agent.inbox.people import Directory
+from agent.models.service import ModelService
+from agent.room.room_assignment import RoomAssignment
+from agent.room.room_session import RoomSession
+from agent.sdk import job_pool, native_events, native_log, native_requests
+from agent.wire.presence import STATE
+from toolkit.settings import ToolSettings
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from agent.mcp.servers import McpServers
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE = 5.0
+"""Seconds that a room waits for the history and the MCP servers; then it does without, for the
+moment."""
+
+COLLECTED_AFTER: Final = 10
+"""Rooms that were left, after which garbage is looked for, or as many as are held if that is more:
+what it takes grows with those. The native half of a room, 0.25 MB, goes with the last of the
+objects around it, and of these the collector's own thresholds let those of 75 rooms come
+together."""
+
+
+class HostedServer(WorkerServer):
+    """An AgentServer that closes its host at its end."""
+
+    def __init__(self, rooms: RoomHost, silence: float, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
+        super().__init__(rooms.heartbeats, silence=silence, **options)
+        self._rooms = rooms
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._rooms.aclose()
+        self.ended()
+
+
+class RoomHost:
+    """Admits jobs by count, and holds their rooms.
+
+    A full worker refuses in a way that lets the server ask another one.
+    """
+
+    def __init__(
+        self, settings: Settings, tools: Sequence[Tool], *, model_proxy: str | None = None
+    ) -> None:
+        """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
+        self._settings = settings
+        self._tools = tools
+        self._model_proxy = model_proxy
+        self.admission = Admission(settings.agent_max_rooms)
+        self.heartbeats = {"main": Heartbeat(), "rooms": Heartbeat()}
+        self._lock = threading.Lock()
+        self._sessions: dict[str, RoomSession] = {}
+        self._stays: dict[str, Future[None]] = {}
+        self._left = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._toolbox: Toolbox | None = None
+        self._mcp = _mcp_servers(settings, self._on_tools_changed)
+        self._models: ModelService | None = None
+        self._main_loop: asyncio.AbstractEventLoop | None = None
+        self._api: api.LiveKitAPI | None = None
+        self._history = open_history(settings.database_url)
+        self._files = Files.of(settings)
+        self._sweep = Sweep(
+            self._files.store, self._history.attached_content, database_name(settings.database_url)
+        )
+        self._opening: asyncio.Task[None] | None = None
+        self._reported_blocks = loop_watch.thresholds()
+        self._watch: EventLoopMonitor | None = None
+
+    def agent_server(self) -> AgentServer:
+        """The AgentServer that takes jobs for this host."""
+        # The framework would load its speech models into the process: 244 MB for nobody.
+        os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+        # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
+        os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
+        native_log.keep_native()
+        job_pool.install()
+        _quiet_the_framework(log_content=self._settings.log_content)
+        settings = self._settings
+        secret = settings.livekit_api_secret
+        server = HostedServer(
+            self,
+            reported_silence(settings.heartbeat_timeout),
+            job_executor_type=JobExecutorType.THREAD,
+            ws_url=settings.livekit_url,
+            api_key=settings.livekit_api_key,
+            api_secret=secret.get_secret_value() if secret else None,
+            load_threshold=float("inf"),
+            load_fnc=self.admission.load,
+            num_idle_processes=1,
+            host=settings.http_host,
+            port=settings.http_port,
+            drain_timeout=settings.drain_timeout,
+            log_level=settings.log_level,
+        )
+        server.rtc_session(
+            self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
+        )
+        server.once("worker_started", self.open)
+        self.admission.on_load_changed = server.load_changed
+        return server
+
+    def open(self) -> None:
+        """Begins to open what all rooms share and takes a while; the first room does so at last."""
+        native_events.install()
+        native_requests.install()
+        self._main_loop = asyncio.get_running_loop()
+        self.heartbeats["main"].start(self._main_loop)
+        self._run(self._opened())
+
+    async def on_request(self, request: JobRequest) -> None:
+        """Accepts a job if there is room for it."""
+        if not self.admission.admit(request.id):
+            await request.reject(terminate=False)
+            return
+        try:
+            await request.accept(
+                identity=self._settings.agent_identity,
+                name=self._settings.agent_display_name,
+                attributes={STATE: "initializing"},
+            )
+        except BaseException:
+            self.admission.end(request.id)
+            raise
+
+    async def entrypoint(self, job: JobContext) -> None:
+        """Has the job's room joined on the shared loop; the job ends when the stay does."""
+        job_loop = asyncio.get_running_loop()
+        stay = self._run(self._stay(job.job.id, _assignment(job)))
+        with self._lock:
+            self._stays[job.job.id] = stay
+
+        async def leave() -> None:
+            if await asyncio.wrap_future(self._run(self._leave(job.job.id))):
+                await asyncio.shield(asyncio.wrap_future(stay))
+
+        def ended(_: Future[None]) -> None:
+            with self._lock:
+                self._stays.pop(job.job.id, None)
+            self.admission.end(job.job.id)
+            # A loop that is closed already belongs to a job that has ended.
+            if not job_loop.is_closed():
+                job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
+
+        job.add_shutdown_callback(leave)
+        stay.add_done_callback(ended)
+
+    async def until_left(self) -> None:
+        """Returns when the rooms that are held now have been left."""
+        with self._lock:
+            stays = [asyncio.wrap_future(stay) for stay in self._stays.values()]
+        await asyncio.gather(*(asyncio.shield(stay) for stay in stays))
+
+    async def aclose(self) -> None:
+        """Leaves all rooms and closes what they shared."""
+        if self._loop is None:
+            return
+        await asyncio.wrap_future(self._run(self._close_all()))
+        self.heartbeats["main"].stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+        self._loop = None
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs something on the rooms' loop, which is started when it is first needed."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="rooms", daemon=True
+                )
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
+        """One stay in a room. Not to be cancelled: `_leave` ends it."""
+        try:
+            session = self._sessions[job_id] = self._open_session(assignment)
+            await self._opened()
+            await session.run()
+        except Exception:
+            # The boundary around one room: it ends, with the reason in the log; the others go on.
+            logger.exception("a room ended with an error", extra={"room": assignment.room})
+        finally:
+            self._sessions.pop(job_id, None)
+            self._left += 1
+            if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
+                self._left = 0
+                # In a thread: whatever native is freed gives up the interpreter's lock meanwhile.
+                asyncio.get_running_loop().run_in_executor(None, gc.collect)
+
+    async def _opened(self) -> None:
+        """Returns when what all rooms share is open, or takes too long."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open_shared(), name="open what rooms share")
+        await asyncio.wait((self._opening,), timeout=PATIENCE)
+
+    async def _open_shared(self) -> None:
+        self.heartbeats["rooms"].start(asyncio.get_running_loop())
+        if self._reported_blocks is not None:
+            self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
+        if self._mcp is not None:
+            self._mcp.start()
+        await self._open_stores()
+        await self._rehearse()
+        if self._mcp is not None:
+            await self._mcp.tried(PATIENCE)
+
+    def _on_tools_changed(self) -> None:
+        if self._toolbox is not None:
+            self._toolbox.tell_watchers()
+
+    async def _open_stores(self) -> None:
+        await self._files.store.open()
+        try:
+            await self._history.migrate()
+        except HistoryError as error:
+            logger.error("the database cannot be used, rooms go on without it: %s", error)
+        else:
+            self._sweep.start()
+        logger.info("history: %s", "healthy" if self._history.healthy else "away")
+
+    async def _rehearse(self) -> None:
+        """Has nobody wait for what takes long where it is done for the first time."""
+        try:
+            await self._open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
+        except Exception:
+            # The boundary of something that rooms can do without.
+            logger.exception("a room cannot be prepared")
+
+    def _open_session(self, assignment: RoomAssignment) -> RoomSession:
+        settings = self._settings
+        if self._toolbox is None:
+            self._toolbox = Toolbox(self._tools, _tool_settings(settings), more=self._mcp_tools)
+        if self._models is None:
+            self._models = ModelService(
+                settings, self._model_proxy, on_main_thread=self._on_main_thread
+            )
+        if self._api is None:
+            self._api = api.LiveKitAPI()
+        return RoomSession(
+            assignment,
+            settings=settings,
+            toolbox=self._toolbox,
+            models=self._models,
+            directory=Directory(self._api, assignment.room),
+            history=self._history,
+            files=self._files,
+        )
+
+    async def _on_main_thread(self, work: Callable[[], None]) -> None:
+        if self._main_loop is None:
+            raise RuntimeError("the worker has not started")
+
+        async def run() -> None:
+            work()
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
+
+    def _mcp_tools(self) -> list[Tool]:
+        return [] if self._mcp is None else self._mcp.tools()
+
+    async def _leave(self, job_id: str) -> bool:
+        """Ends a stay; returns whether its end is near, so that its job can wait for it."""
+        session = self._sessions.get(job_id)
+        if session is None:
+            return True
+        session.close()
+        if not session.has_joined:
+            self.admission.call_off(job_id)
+        return session.has_joined
+
+    async def _close_all(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+        await self.until_left()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._mcp is not None:
+            await self._mcp.aclose()
+        if self._models is not None:
+            await self._models.aclose()
+        if self._toolbox is not None:
+            await self._toolbox.aclose()
+        if self._api is not None:
+            await self._api.aclose()
+        await self._sweep.aclose()
+        await self._history.aclose()
+        await self._files.aclose()
+        if self._watch is not None:
+            self._watch.stop()
+        self.heartbeats["rooms"].stop()
+
+
+def _assignment(job: JobContext) -> RoomAssignment:
+    """How to join a job's room: by a token of the same claims as the one that the job was given.
+
+    AgentServer.run puts the server's URL and keys into the environment, which AccessToken reads.
+    """
+    claims = job.token_claims()
+    token = api.AccessToken()
+    token.identity = claims.identity
+    token.claims = claims
+    return RoomAssignment(
+        room=job.job.room.name,
+        url=os.environ["LIVEKIT_URL"],
+        token=token.to_jwt(),
+        dispatch_metadata=job.job.metadata,
+        room_metadata=job.job.room.metadata,
+        sid=job.job.room.sid,
+    )
+
+
+def _tool_settings(settings: Settings) -> ToolSettings:
+    return ToolSettings(
+        weather_geocoding_url=settings.weather_geocoding_url,
+        weather_forecast_url=settings.weather_forecast_url,
+    )
+
+
+def _mcp_servers(settings: Settings, on_change: Callable[[], None]) -> McpServers | None:
+    if not settings.mcp_servers:
+        return None
+    # Only then: it costs half a second and 21 MB.
+    from agent.mcp.servers import McpServers  # noqa: PLC0415
+
+    return McpServers(settings.mcp_servers, on_change=on_change)
+
+
+_NOT_LOGGED = (
+    "The job task completed without establishing a connection",
+    "MCP client connection failed",
+)
+
+
+def _quiet_the_framework(*, log_content: bool) -> None:
+    """Keeps out of the log what does not belong there.
+
+    The framework warns of a job that returns without having connected *its* room; ours are
+    connected elsewhere. What an MCP connection failed with may have secrets in it; agent.mcp logs
+    that it failed. At level DEBUG it logs what people and the model say, in fields that it
+    marks `lk.pii`.
+    """
+
+    def keep(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith(_NOT_LOGGED):
+            return False
+        if not log_content:
+            for name in [name for name in vars(record) if name.startswith("lk.pii")]:
+                delattr(record, name)
+        return True
+
+    logging.getLogger("livekit.agents").addFilter(keep)

@@ -1,0 +1,83 @@
+"""WorkerServer: an AgentServer whose health page tells the truth and whose drain ends."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from livekit.agents import NOT_GIVEN, NotGivenOr
+from livekit.agents.utils.http_server import HttpServer
+
+from agent.sdk.job_pool import PromptServer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from agent.host.heartbeat import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+ENDING: Final = 15.0
+"""Seconds after the time for draining in which the process must have ended."""
+
+
+class WorkerServer(PromptServer):
+    """An AgentServer that also watches the loops that rooms depend on.
+
+    Its health page is 503 while one of them is stuck; AgentServer's own only knows the main loop.
+    A drain ends the process at a deadline, whatever does not let go: AgentServer gives up waiting
+    for jobs then, but what it closes afterwards may wait for ever.
+    """
+
+    def __init__(
+        self,
+        heartbeats: Mapping[str, Heartbeat],
+        *,
+        silence: float,
+        **options: Any,  # noqa: ANN401 - AgentServer's own
+    ) -> None:
+        """
+        Args:
+            heartbeats: of the process's loops, by name.
+            silence: seconds without a heartbeat from which on the health page is 503.
+        """
+        self._heartbeats = heartbeats
+        self._silence = silence
+        super().__init__(**options)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # AgentServer.run makes its page and starts it, and calls nothing in between.
+        if name == "_http_server" and isinstance(value, HttpServer):
+            value.app.middlewares.append(self._tell_of_stuck_loops)
+        super().__setattr__(name, value)
+
+    async def drain(
+        self,
+        timeout: NotGivenOr[int | None] = NOT_GIVEN,  # noqa: ASYNC109 - AgentServer's own
+    ) -> None:
+        seconds = self._drain_timeout if timeout is NOT_GIVEN else timeout
+        if isinstance(seconds, int | float) and seconds:
+            # By a thread in C: it also ends a process whose interpreter is blocked.
+            faulthandler.dump_traceback_later(seconds + ENDING, exit=True)
+        await super().drain(timeout)
+
+    def ended(self) -> None:
+        """Calls off the deadline of a drain, when everything is closed."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def _stuck_loops(self) -> list[str]:
+        return [
+            f"the {name} loop has not run for {beat.silence:.0f} s"
+            for name, beat in self._heartbeats.items()
+            if beat.silence > self._silence
+        ]
+
+    @web.middleware
+    async def _tell_of_stuck_loops(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path == "/" and (stuck := self._stuck_loops()):
+            return web.Response(status=503, text="; ".join(stuck))
+        return await handler(request)

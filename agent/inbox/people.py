@@ -1,0 +1,140 @@
+"""People: who is in the room, in the server's words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Set
+
+import aiohttp
+from livekit import api, rtc
+from livekit.protocol.models import ParticipantInfo
+
+from agent.inbox.message import Sender
+
+logger = logging.getLogger(__name__)
+
+_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
+
+LOOKUP_TIMEOUT = 2.0
+ANNOUNCED_WITHIN = 5.0
+"""Seconds within which the server announces everybody who is in the room."""
+
+
+class Directory:
+    """The server's API, asked for the participants of one room."""
+
+    def __init__(self, service: api.LiveKitAPI, room: str) -> None:
+        self._service = service.room
+        self._room = room
+
+    async def get(self, identity: str) -> ParticipantInfo:
+        """Raises api.TwirpError, aiohttp.ClientError or TimeoutError."""
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            return await self._service.get_participant(
+                api.RoomParticipantIdentity(room=self._room, identity=identity)
+            )
+
+    async def all(self) -> list[ParticipantInfo]:
+        """Raises as `get` does."""
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            found = await self._service.list_participants(
+                api.ListParticipantsRequest(room=self._room)
+            )
+        return list(found.participants)
+
+
+class People:
+    """Finds out who wrote something, also of those whom the room does not know yet.
+
+    livekit-server announces a participant without tracks up to 3 s late (room.go,
+    subscriberUpdateInterval). The API knows them already; where it cannot be asked, the
+    announcement is waited for.
+    """
+
+    def __init__(self, room: rtc.Room, directory: Directory) -> None:
+        self._room = room
+        self._directory = directory
+        self._lookups: dict[str, asyncio.Task[Sender]] = {}
+
+    def is_known(self, identity: str) -> bool:
+        return identity in self._room.remote_participants
+
+    @property
+    def count(self) -> int:
+        """How many people (not agents) the room knows of."""
+        return sum(not _is_agent(p.kind) for p in self._room.remote_participants.values())
+
+    def known(self, identity: str) -> Sender:
+        """A participant that the room knows; one who has just left keeps their identity only."""
+        participant = self._room.remote_participants.get(identity)
+        if participant is None:
+            return Sender(identity)
+        return Sender(identity, participant.name, is_agent=_is_agent(participant.kind))
+
+    async def find(self, identity: str) -> Sender:
+        """A participant, whether or not the room knows them yet."""
+        if self.is_known(identity):
+            return self.known(identity)
+        lookup = self._lookups.get(identity)
+        if lookup is None:
+            lookup = asyncio.create_task(self._look_up(identity), name="look up a participant")
+            self._lookups[identity] = lookup
+            lookup.add_done_callback(lambda _: self._lookups.pop(identity, None))
+        return await asyncio.shield(lookup)
+
+    async def announced(self, identity: str) -> bool:
+        """Returns when the room knows a participant (True), or would have to know them."""
+        if self.is_known(identity):
+            return True
+        announced = asyncio.Event()
+
+        def on_connected(participant: rtc.RemoteParticipant) -> None:
+            if participant.identity == identity:
+                announced.set()
+
+        self._room.on("participant_connected", on_connected)
+        try:
+            async with asyncio.timeout(ANNOUNCED_WITHIN):
+                await announced.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._room.off("participant_connected", on_connected)
+        return True
+
+    async def aclose(self) -> None:
+        for lookup in self._lookups.values():
+            lookup.cancel()
+        await asyncio.gather(*self._lookups.values(), return_exceptions=True)
+
+    async def unannounced(self, known: Set[str]) -> list[Sender]:
+        """The people in the room besides those with the identities given.
+
+        Empty where the API cannot be asked.
+        """
+        try:
+            present = await self._directory.all()
+        except _UNAVAILABLE as error:
+            logger.warning("participants could not be looked up: %s", type(error).__name__)
+            return []
+        me = self._room.local_participant.identity
+        return [
+            Sender(person.identity, person.name)
+            for person in present
+            if person.identity not in known and person.identity != me and not _is_agent(person.kind)
+        ]
+
+    async def _look_up(self, identity: str) -> Sender:
+        try:
+            info = await self._directory.get(identity)
+        except _UNAVAILABLE as error:
+            logger.info("a participant could not be looked up: %s", type(error).__name__)
+            if not await self.announced(identity):
+                logger.warning("a participant who wrote was never announced")
+            return self.known(identity)
+        return Sender(identity, info.name, is_agent=_is_agent(info.kind))
+
+
+def _is_agent(kind: int) -> bool:
+    return kind == ParticipantInfo.Kind.AGENT

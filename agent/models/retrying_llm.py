@@ -1,0 +1,78 @@
+"""RetryingLLM: a model that is asked again where it fails before it has said anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from livekit.agents import APIError, APITimeoutError, llm
+
+from agent.models.llm import ChatLLM
+from agent.models.openai_errors import describe, retry_after_of
+
+logger = logging.getLogger(__name__)
+
+ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
+"""The context of one request: with what is in the files that the conversation's has by name."""
+
+RETRY_DELAY = 0.5
+"""Seconds between two attempts at a step of which nothing has been said yet."""
+
+MAX_RETRY_AFTER = 15.0
+"""Seconds that a service may ask to be left alone (`Retry-After`) before it is asked again. A
+service that asks for more is not: people would rather be told than wait."""
+
+
+class RetryingLLM:
+    """Asks for one step of an answer, with what is in files, a bounded number of times.
+
+    A model that was silent for its whole timeout is not asked again: nobody waits it out twice.
+
+    Attributes:
+        model: what is asked.
+    """
+
+    def __init__(self, model: ChatLLM, *, retries: int, show_files: ShowFiles) -> None:
+        self.model = model
+        self._retries = retries
+        self._show_files = show_files
+
+    async def ask(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool],
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> AsyncGenerator[llm.ChatChunk]:
+        """A step as it comes. Takes and raises what `ChatLLM.ask` does."""
+        context = await self._show_files(context)
+        for attempt in range(self._retries + 1):
+            begun = False
+            try:
+                async with aclosing(self.model.ask(context, tools, **options)) as answer:
+                    async for chunk in answer:
+                        begun = True
+                        yield chunk
+            except APIError as error:
+                final = attempt == self._retries or isinstance(error, APITimeoutError)
+                delay = _delay(error)
+                if begun or final or not error.retryable or delay is None:
+                    raise
+                logger.warning(
+                    "the model service failed, it is asked again in %.1f s: %s",
+                    delay,
+                    describe(error),
+                )
+                await asyncio.sleep(delay)
+            else:
+                return
+
+
+def _delay(error: APIError) -> float | None:
+    """Seconds until the next attempt; None if the service is not to be asked again so soon."""
+    asked = retry_after_of(error)
+    if asked is None:
+        return RETRY_DELAY
+    return max(asked, RETRY_DELAY) if asked <= MAX_RETRY_AFTER else None

@@ -1,0 +1,53 @@
+"""WorkerSlot: where one worker process should be running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from agent.processes.worker_process import WorkerProcess
+
+
+class PlaceReport(TypedDict):
+    """What the health page's `/worker` says of a place."""
+
+    pid: int | None
+    registered: bool
+    rooms: int
+    seconds: float
+    memoryBytes: int
+
+
+@dataclass(slots=True)
+class WorkerSlot:
+    """Where one worker process should be running.
+
+    Attributes:
+        process: the one that runs there.
+        successor: takes over once it is registered.
+        failures: processes in a row that did not last.
+        start_at: when the next one is due, on the monotonic clock.
+    """
+
+    process: WorkerProcess | None = None
+    successor: WorkerProcess | None = None
+    failures: int = 0
+    start_at: float = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether its process is registered, and the only one."""
+        return self.process is not None and self.process.registered and self.successor is None
+
+    def report(self) -> PlaceReport:
+        process = self.process
+        if process is None:
+            return PlaceReport(pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0)
+        return PlaceReport(
+            pid=process.pid,
+            registered=process.registered,
+            rooms=process.rooms,
+            seconds=round(process.seconds, 3),
+            memoryBytes=process.memory(),
+        )

@@ -1,0 +1,147 @@
+"""An answer for one participant alone, private on the wire.
+
+The SDK's text streams to chosen participants are not: only their headers are addressed, so that
+the server sends the content to everybody (livekit-rtc; docs/security.md). What is addressed as a
+whole is a data packet, and a text so short that it travels inside its stream's header.
+"""
+
+from __future__ import annotations
+
+from livekit import rtc
+
+from agent.inbox.message import IncomingMessage
+from agent.replies.reply_output import (
+    SCOPE,
+    SEGMENT_ID,
+    TRANSCRIPTION_FINAL,
+    Ending,
+    ReplyOutput,
+)
+from agent.wire.client_protocols import ClientProtocols
+from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
+from agent.wire.publish import publish
+
+MAX_INLINE_BYTES = 10_000
+"""Of text in a header. 14,000 bytes with few attributes were measured to fit."""
+
+SNAPSHOT_WINDOW = 0.2
+"""Seconds between two snapshots: each repeats what was said before."""
+
+
+class PrivatePacketOutput(ReplyOutput):
+    """Data packets addressed to the asker, on the first reply topic; every SDK can read them.
+
+    `{type: "delta", id, inReplyTo, seq, text}`, the last one with `final: true`, `finishReason`,
+    `textLength` and `sha256`.
+    """
+
+    def __init__(
+        self, room: rtc.Room, topic: str, message: IncomingMessage, segment_id: str
+    ) -> None:
+        super().__init__(f"{topic} (private)")
+        self._room = room
+        self._topic = topic
+        self._message = message
+        self._segment_id = segment_id
+        self._seq = 0
+
+    async def write(self, text: str) -> None:
+        for part in split_text(text, MAX_PACKET_BYTES - ENVELOPE_BYTES):
+            await self._send({"text": part})
+
+    async def close(self, ending: Ending) -> None:
+        await self._send(
+            {
+                "text": "",
+                "final": True,
+                "finishReason": ending.finish_reason,
+                "textLength": ending.text_length,
+                "sha256": ending.sha256,
+            }
+        )
+
+    async def _send(self, fields: dict[str, object]) -> None:
+        delta: dict[str, object] = {
+            "type": "delta",
+            "id": self._segment_id,
+            "inReplyTo": self._message.id,
+            "seq": self._seq,
+            **fields,
+        }
+        self._seq += 1
+        await publish(self._room, delta, topic=self._topic, to=[self._message.sender.identity])
+
+
+class SnapshotOutput(ReplyOutput):
+    """Text streams to the asker, each with all that was said so far, for clients that replace the
+    text of a segment as official UIs do.
+
+    Each is small enough to travel inside its addressed header; what goes beyond starts another
+    segment. Nothing at all is sent to a client that would get the text in chunks.
+    """
+
+    window = SNAPSHOT_WINDOW
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        topics: tuple[str, ...],
+        message: IncomingMessage,
+        segment_id: str,
+        protocols: ClientProtocols,
+    ) -> None:
+        super().__init__("private snapshots")
+        self._room = room
+        self._topics = topics
+        self._message = message
+        self._segment_id = segment_id
+        self._protocols = protocols
+        self._suits: bool | None = None
+        self._sid: str | None = None
+        self._text = ""
+        self._segment = 0
+
+    async def write(self, text: str) -> None:
+        first, *others = split_text(self._text + text, MAX_INLINE_BYTES)
+        await self._send(first, final=bool(others))
+        for index, part in enumerate(others, start=1):
+            self._segment += 1
+            await self._send(part, final=index < len(others))
+        self._text = others[-1] if others else first
+
+    async def close(self, ending: Ending) -> None:
+        await self._send(self._text, final=True, ending=ending)
+
+    async def _send(self, text: str, *, final: bool, ending: Ending | None = None) -> None:
+        if not await self._suits_the_asker():
+            return
+        segment = f".{self._segment}" if self._segment else ""
+        attributes = {
+            "in_reply_to": self._message.id,
+            SCOPE: "private",
+            SEGMENT_ID: self._segment_id + segment,
+            TRANSCRIPTION_FINAL: "true" if final else "false",
+        }
+        if ending is not None:
+            attributes["finish_reason"] = ending.finish_reason
+            attributes["text_length"] = str(ending.text_length)
+            attributes["sha256"] = ending.sha256
+        for topic in self._topics:
+            await self._room.local_participant.send_text(
+                text,
+                topic=topic,
+                attributes=attributes,
+                destination_identities=[self._message.sender.identity],
+            )
+
+    async def _suits_the_asker(self) -> bool:
+        identity = self._message.sender.identity
+        participant = self._room.remote_participants.get(identity)
+        sid = None if participant is None else participant.sid
+        if sid is None or (self._sid is not None and sid != self._sid):
+            # Unknown, or back with what may be another client.
+            self._suits = False
+        if self._suits is None:
+            self._sid = sid
+            self._suits = await self._protocols.reads_headers(identity)
+        return self._suits

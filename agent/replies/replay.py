@@ -1,0 +1,49 @@
+"""An answer to the room once more, for those who joined in the middle of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from livekit import rtc
+
+from agent.replies.reply_output import Ending
+from agent.replies.topic_output import TopicOutput
+
+COPY_WINDOW = 0.05
+"""Seconds between two writes: a copy is behind the answer anyway."""
+
+
+class Replay:
+    """Streams of their own for some listeners, on all reply topics: what was said so far, then the
+    rest. Attributes and end are those of the answer.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        topics: Collection[str],
+        attributes: dict[str, str],
+        listeners: Collection[str],
+    ) -> None:
+        self.listeners = set(listeners)
+        self._outputs = [
+            TopicOutput(room, topic, attributes, window=COPY_WINDOW, listeners=sorted(listeners))
+            for topic in topics
+        ]
+
+    def push(self, text: str) -> None:
+        """Takes the next piece of the answer; never waits."""
+        for output in self._outputs:
+            output.push(text)
+
+    def end(self, ending: Ending) -> asyncio.Future[list[BaseException | None]]:
+        """Done when all of it is out, or was given up."""
+        return asyncio.gather(
+            *(output.end(ending) for output in self._outputs), return_exceptions=True
+        )
+
+    def cancel(self) -> None:
+        """Gives up, nobody being there to read it."""
+        for output in self._outputs:
+            output.cancel()

@@ -1,0 +1,197 @@
+"""ReplyOutput: one way out of an answer while it is made.
+
+Each output writes at its own pace. Whatever arrives while a write is under way leaves as one chunk
+with the next: a lone token goes out at once, a burst of hundreds in a handful of writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from livekit.rtc.data_stream import StreamError
+from livekit.rtc.participant import PublishDataError
+
+from agent.replies.write_batcher import WriteBatcher
+
+logger = logging.getLogger(__name__)
+
+FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
+WRITE_TIMEOUT = 10.0
+SCOPE = "scope"
+TRANSCRIPTION_FINAL = "lk.transcription_final"
+SEGMENT_ID = "lk.segment_id"
+TRANSCRIBED_TRACK = "lk.transcribed_track_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an answer ended.
+
+    Attributes:
+        text: all of it.
+        text_length: its length in bytes of UTF-8.
+        sha256: of those bytes, in hex.
+        heard: of an answer that was interrupted while it was spoken: what had been said by then.
+    """
+
+    finish_reason: FinishReason
+    text: str
+    text_length: int
+    sha256: str
+    heard: str | None = None
+
+    @property
+    def kept(self) -> str:
+        """What counts as said."""
+        return self.text if self.heard is None else self.heard
+
+
+class ReplyOutput(ABC):
+    """One way out of an answer. `push` never waits; one task of its own does the writing."""
+
+    window: float = 0.0
+    """Seconds to let text gather between two writes."""
+    is_quick: ClassVar[bool] = False
+    """Whether `write_at_once` may be called, unless text is to gather."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._waiting: list[str] = []
+        self._changed = asyncio.Event()
+        self._ending: Ending | None = None
+        self._ended = asyncio.Event()
+        self.begun = asyncio.Event()
+        """Set when the first piece is on its way, or never will be."""
+        self.on_first_written: Callable[[], None] | None = None
+        """Called once, when the first piece is on its way."""
+        self.after: ReplyOutput | None = None
+        """Another way out, whose first piece goes first."""
+        self._task: asyncio.Task[None] | None = None
+        self._is_idle = False
+        """Whether the task has written all that there was, and waits for more, which may go out at
+        once."""
+        self._departures = WriteBatcher.of_loop()
+
+    def push(self, text: str) -> None:
+        """Takes the next piece of the answer."""
+        self._waiting.append(text)
+        if self._is_idle:
+            self._departures.depart(self._leave)
+        else:
+            self._wake()
+
+    def _leave(self) -> None:
+        """Has what waits sent at once, if it can be; else the task sends it."""
+        if not self._waiting:
+            return  # The task has been quicker.
+        if self._is_idle and not self._changed.is_set():
+            # Most often so: a model's token is on its way before the next one comes.
+            with contextlib.suppress(AssertionError):  # of which the task will hear as well
+                if self.write_at_once("".join(self._waiting)):
+                    self._waiting.clear()
+                    return
+        self._wake()
+
+    def open(self) -> None:
+        """Does what can be done before there is text."""
+        self._wake()
+
+    def end(self, ending: Ending) -> asyncio.Task[None]:
+        """Writes what is left and the end; done when all of it is out, or could not be."""
+        self._ending = ending
+        self._ended.set()
+        return self._wake()
+
+    def cancel(self) -> None:
+        """Gives up at once, for when the room is gone."""
+        self._is_idle = False
+        if self._task is not None:
+            self._task.cancel()
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Begins what can be done before there is text: nothing, unless an output knows better."""
+
+    async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
+        """Returns when the former chunk has been sent; what comes until then goes with the next."""
+
+    def write_at_once(self, _text: str) -> bool:
+        """Begins to send one chunk, if the former one has been sent: whether it did.
+
+        Raises:
+            AssertionError: it cannot be sent.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    async def write(self, text: str) -> None:
+        """Sends one chunk, or begins to."""
+
+    @abstractmethod
+    async def close(self, ending: Ending) -> None:
+        """Sends the end; what was never written has been pushed all the same."""
+
+    def _wake(self) -> asyncio.Task[None]:
+        self._changed.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._pump(), name=f"reply to {self._name}")
+        return self._task
+
+    async def _pump(self) -> None:
+        try:
+            while True:
+                if self.is_quick and not self.window and self.begun.is_set():
+                    self._is_idle = True
+                    self._departures.begin(self)
+                await self._changed.wait()
+                self._is_idle = False
+                self._changed.clear()
+                if self._waiting:
+                    if self.after is not None:
+                        await self.after.begun.wait()
+                    async with asyncio.timeout(WRITE_TIMEOUT):
+                        await self.ready()
+                        text = "".join(self._waiting)
+                        self._waiting.clear()
+                        await self.write(text)
+                        if not self.begun.is_set():
+                            await self._tell_first()
+                    await self._gather()
+                elif self._ending is not None:
+                    break
+                else:
+                    self.prepare()
+                if self._waiting or self._ending is not None:
+                    self._changed.set()
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await self.ready()
+                await self.close(self._ending)
+        except (StreamError, PublishDataError, TimeoutError, AssertionError) as error:
+            # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it
+            # does not any more when the connection is lost for good.
+            reason = str(error) or type(error).__name__
+            logger.warning("an answer could not be sent on %s: %s", self._name, reason)
+        finally:
+            self._is_idle = False
+            self._departures.end(self)
+            self.begun.set()
+
+    async def _tell_first(self) -> None:
+        if self.on_first_written is not None:
+            # Not sooner: of what nobody has seen, nothing needs to be kept.
+            await self.ready()
+            self.on_first_written()
+        self.begun.set()
+
+    async def _gather(self) -> None:
+        if self.window and self._ending is None:
+            try:
+                async with asyncio.timeout(self.window):
+                    await self._ended.wait()
+            except TimeoutError:
+                return

@@ -1,0 +1,51 @@
+"""ReplySink: hands what the model says to the answer in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.replies.reply_stream import ReplyStream
+
+
+class ReplySink:
+    """The way of the model's text. `reply` is the answer that it belongs to, `on_step` is told of
+    the first text of each further step.
+
+    An answer with tool calls has several steps; they are one answer to the reader, with a blank
+    line between them.
+    """
+
+    def __init__(self) -> None:
+        self.reply: ReplyStream | None = None
+        self.on_step: Callable[[], None] | None = None
+        self._step_ended = False
+
+    def open(self) -> None:
+        """The model is being asked."""
+        if self.reply is not None:
+            self.reply.open()
+
+    def push(self, text: str) -> None:
+        """Takes the next piece of text; never waits."""
+        if self.reply is None:
+            return
+        if self._step_ended and text:
+            if self.reply.started:
+                self.reply.push("\n\n")
+            if self.on_step is not None:
+                self.on_step()
+        self._step_ended = False
+        self.reply.push(text)
+
+    def flush(self) -> None:
+        """A step has no more text."""
+        self._step_ended = True
+
+    def begin(self, reply: ReplyStream) -> None:
+        """What is said from now on belongs to this answer."""
+        self.reply = reply
+        self._step_ended = False
+
+    def end(self) -> None:
+        """Nothing is being answered; text that still arrives is dropped."""
+        self.reply = None

@@ -1,0 +1,255 @@
+"""One answer on its way out, over every output that it goes to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+from livekit import rtc
+
+from agent.inbox.message import Form, IncomingMessage
+from agent.replies.packet_output import PacketOutput
+from agent.replies.private_output import PrivatePacketOutput, SnapshotOutput
+from agent.replies.replay import Replay
+from agent.replies.reply_output import (
+    SCOPE,
+    SEGMENT_ID,
+    TRANSCRIBED_TRACK,
+    TRANSCRIPTION_FINAL,
+    WRITE_TIMEOUT,
+    Ending,
+    FinishReason,
+    ReplyOutput,
+)
+from agent.replies.topic_output import TopicOutput
+from agent.wire.client_protocols import ClientProtocols
+from agent.wire.notices import Notices
+
+logger = logging.getLogger(__name__)
+
+MIRROR_WINDOW = 0.2
+"""Seconds between two writes on the second and further reply topics: each write costs a round
+trip into the native library, and whoever reads a mirror reads no slower for it."""
+
+MAX_REPLY_BYTES = 1_048_576
+"""Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
+
+
+class ReplyStream:
+    """Writes one answer to the reply topics (or privately), then says that it has ended.
+
+    `push` takes text and never waits; `finish` returns when everything is out.
+
+    Attributes:
+        on_first_text: called with the first text.
+        on_first_sent: called when somebody may have seen that the answer has begun.
+        asker: identity of the one whose message it answers.
+        private: whether it goes to the asker alone.
+        opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was made; of the first
+            that went out of it and of its end, once there.
+        ended: set at the end.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        message: IncomingMessage,
+        segment_id: str,
+        *,
+        topics: tuple[str, ...],
+        notices: Notices,
+        protocols: ClientProtocols,
+        track_sid: str | None = None,
+    ) -> None:
+        """`track_sid`: the track on which the answer is spoken besides, if it is."""
+        self.segment_id = segment_id
+        self._room = room
+        self._topics = topics
+        self._message = message
+        self._track_sid = track_sid
+        self._notices = notices
+        self._protocols = protocols
+        self.on_first_text: Callable[[], None] | None = None
+        self.on_first_sent: Callable[[], None] | None = None
+        self.asker = message.sender.identity
+        self.private = message.private
+        self.opened_at = asyncio.get_running_loop().time()
+        self.began_at: float | None = None
+        self.ended_at: float | None = None
+        self.ended = asyncio.Event()
+        self._ending: Ending | None = None
+        self._parts: list[str] = []
+        self._size = 0
+        self._outputs = self._open_outputs()
+        self._copies: list[Replay] = []
+
+    @property
+    def text(self) -> str:
+        """What has been said so far."""
+        return "".join(self._parts)
+
+    @property
+    def started(self) -> bool:
+        return self._size > 0
+
+    @property
+    def full(self) -> bool:
+        return self._size >= MAX_REPLY_BYTES
+
+    def open(self) -> None:
+        """Opens the streams to the room while the model is at work.
+
+        It takes a journey into the native library and back, which the first text then does
+        without; and clients learn at once that their question is being answered.
+        """
+        if self.private or self.began_at is not None or self._ending is not None:
+            return
+        self.began_at = asyncio.get_running_loop().time()
+        for output in self._outputs:
+            output.open()
+
+    def push(self, text: str) -> None:
+        """Takes the next piece of text."""
+        if not text or self.full:
+            return
+        first = not self.started
+        if self.began_at is None:
+            self.began_at = asyncio.get_running_loop().time()
+        encoded = text.encode(errors="replace")
+        if self._size + len(encoded) > MAX_REPLY_BYTES:
+            encoded = encoded[: MAX_REPLY_BYTES - self._size]
+            self._size = MAX_REPLY_BYTES
+            logger.warning("an answer was cut at %s bytes", MAX_REPLY_BYTES)
+        else:
+            self._size += len(encoded)
+        text = encoded.decode(errors="ignore")
+        self._parts.append(text)
+        for output in (*self._outputs, *self._copies):
+            output.push(text)
+        if first and self.on_first_text is not None:
+            self.on_first_text()
+
+    async def begun(self) -> None:
+        """Returns when the first text of an answer that is whole is on its way, if there is any, or
+        cannot be. Nobody is told that the answer has begun any more: it is stored as a whole."""
+        self.on_first_sent = None
+        if self.started:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WRITE_TIMEOUT):
+                    await self._outputs[0].begun.wait()
+
+    def _first_was_sent(self) -> None:
+        if self.on_first_sent is not None:
+            self.on_first_sent()
+            self.on_first_sent = None
+
+    def ending(self, reason: FinishReason, heard: str | None = None) -> Ending:
+        """What has been said so far as the whole answer; `heard`: how much of it aloud."""
+        text = self.text
+        data = text.encode()
+        return Ending(
+            finish_reason="length" if self.full and reason == "stop" else reason,
+            text=text,
+            text_length=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            heard=heard,
+        )
+
+    async def finish(self, ending: Ending) -> None:
+        """Ends the answer on every output and announces the end."""
+        self._ending = ending
+        self.ended_at = asyncio.get_running_loop().time()
+        self.ended.set()
+        outputs = (*self._outputs, *self._copies)
+        endings: list[asyncio.Future[Any]] = [output.end(ending) for output in outputs]
+        try:
+            await asyncio.gather(*endings)
+        except asyncio.CancelledError:
+            for output in outputs:
+                output.cancel()
+            raise
+        self._copies.clear()
+        self._tell_end(self.asker if self.private else None, ending)
+
+    @property
+    def copies(self) -> int:
+        """Copies that are being sent beside the answer."""
+        return len(self._copies)
+
+    async def repeat(self, listeners: Collection[str]) -> None:
+        """Sends an answer to the room once more, from its beginning, to some who are new there.
+
+        Returns at once, or, of an answer that has ended, when all of it is out.
+        """
+        copy = Replay(self._room, self._topics, self._attributes, listeners)
+        if self.started:
+            copy.push(self.text)
+        if self._ending is None:
+            self._copies.append(copy)
+            return
+        try:
+            await copy.end(self._ending)
+        finally:
+            copy.cancel()
+        for identity in listeners:
+            self._tell_end(identity, self._ending)
+
+    def begin_again(self) -> None:
+        """Sends a private answer from its beginning to its asker, who is back with a new client."""
+        for output in self._outputs:
+            output.cancel()
+        self._outputs = self._open_outputs()
+        for output in self._outputs:
+            output.push(self.text)
+
+    def forget_listener(self, identity: str) -> None:
+        """Gives up the copies that only somebody who has left was to read."""
+        for copy in list(self._copies):
+            copy.listeners.discard(identity)
+            if not copy.listeners:
+                self._copies.remove(copy)
+                copy.cancel()
+
+    @property
+    def _attributes(self) -> dict[str, str]:
+        """Of the header of a stream to the room."""
+        attributes = {
+            "in_reply_to": self._message.id,
+            SCOPE: "room",
+            SEGMENT_ID: self.segment_id,
+            TRANSCRIPTION_FINAL: "false",
+        }
+        if self._track_sid is not None:
+            attributes[TRANSCRIBED_TRACK] = self._track_sid
+        return attributes
+
+    def _tell_end(self, identity: str | None, ending: Ending) -> None:
+        self._notices.tell(
+            identity,
+            "answer.finished",
+            "",
+            segmentId=self.segment_id,
+            inReplyTo=self._message.id,
+            finishReason=ending.finish_reason,
+        )
+
+    def _open_outputs(self) -> list[ReplyOutput]:
+        room, topics, message = self._room, self._topics, self._message
+        outputs: list[ReplyOutput] = []
+        if self.private:
+            outputs.append(PrivatePacketOutput(room, topics[0], message, self.segment_id))
+            outputs.append(SnapshotOutput(room, topics, message, self.segment_id, self._protocols))
+        else:
+            for index, topic in enumerate(topics):
+                window = MIRROR_WINDOW if index else 0.0
+                outputs.append(TopicOutput(room, topic, self._attributes, window=window))
+                if index:
+                    outputs[index].after = outputs[0]
+        if message.form not in {Form.STREAM, Form.SPEECH}:
+            outputs.append(PacketOutput(room, message, self.segment_id))
+        outputs[0].on_first_written = self._first_was_sent
+        return outputs

@@ -1,0 +1,65 @@
+"""RoomAssignment: the room to join, and how."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from livekit import rtc
+from livekit.rtc.room import DataStreamOptions
+
+from agent.config.settings import Settings
+
+STREAM_MARGIN: Final = 65_536
+"""Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
+
+SID_TAKES: Final = 5.0
+"""Seconds after which a room that has not said its id is taken for the right one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAssignment:
+    """The room to join, and how: what a job says.
+
+    Attributes:
+        sid: the room's id, which another room of its name does not have; empty: any will do.
+        url: of the server, ws:// or wss://.
+        token: to join with; never logged.
+        metadata: of the dispatch, then of the room.
+    """
+
+    room: str
+    url: str
+    token: str
+    dispatch_metadata: str = ""
+    room_metadata: str = ""
+    sid: str = ""
+
+    def __repr__(self) -> str:
+        return f"RoomAssignment(room={self.room!r}, url={self.url!r})"
+
+    async def is_lost(self, room: rtc.Room) -> bool:
+        """Whether somebody closed the room while it was being joined.
+
+        Joining it then made another room of its name, where the agent would be alone for as long as
+        the server keeps a room that nobody has come to (`empty_timeout`, 5 minutes).
+        """
+        if not self.sid or room.remote_participants:
+            # Who is not alone does not wait: a server may be slow to say the id.
+            return False
+        try:
+            async with asyncio.timeout(SID_TAKES):
+                sid = await room.sid
+        except TimeoutError:
+            return False
+        return sid != self.sid and not room.remote_participants
+
+    def room_options(self, settings: Settings) -> rtc.RoomOptions:
+        """To join without media, and with a bound for streams that people send.
+
+        The SDK unpacks compressed streams: a small one may be a large file.
+        """
+        longest = max(settings.max_file_bytes, settings.max_message_bytes)
+        bound = DataStreamOptions(max_payload_byte_length=longest + STREAM_MARGIN)
+        return rtc.RoomOptions(auto_subscribe=False, data_stream=bound)

@@ -1,0 +1,398 @@
+"""RoomSession: one room that the worker is in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from livekit import rtc
+
+from agent.chat.conversation import Conversation, ConversationLimits
+from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.conversations import Conversations
+from agent.chat.summaries import Summaries
+from agent.chat.user_message import user_message
+from agent.chat.voice import Voice
+from agent.config.settings import Settings
+from agent.data.chat import CHAT
+from agent.data.data_channel import DataChannel
+from agent.data.room_topics import RoomTopics
+from agent.data.topic import TopicRoom
+from agent.data.topics import TOPICS
+from agent.files.file_inbox import FileInbox, FileLimits
+from agent.files.files import Files
+from agent.files.room_files import RoomFiles
+from agent.history.errors import HistoryError
+from agent.history.history import History
+from agent.history.message import ThreadKey
+from agent.inbox.inbox import Inbox, InboxLimits
+from agent.inbox.incoming_streams import RoomStreams
+from agent.inbox.message import IncomingMessage, Sender
+from agent.inbox.own_answers import OwnAnswers
+from agent.inbox.people import Directory, People
+from agent.inbox.reply_policy import ReplyTest
+from agent.models.assistant import Assistant
+from agent.models.retrying_llm import RetryingLLM
+from agent.models.service import ModelService
+from agent.replies.late_joiners import LateJoiners
+from agent.replies.reply_stream import ReplyStream
+from agent.replies.server_clock import ServerClock
+from agent.room.room_assignment import RoomAssignment
+from agent.room.room_profile import RoomProfile
+from agent.rpc.answer_delivery import AnswerDelivery
+from agent.rpc.methods import RpcMethods
+from agent.rpc.room_control import RoomControl
+from agent.rpc.room_methods import room_methods
+from agent.rpc.set_listening import set_listening_tool
+from agent.sdk import native_events, native_sockets
+from agent.tool_calls.client_rpc import ClientRpc
+from agent.tool_calls.room_calls import RoomCalls
+from agent.voice.voice_switch import VoiceSwitch
+from agent.wire.client_protocols import ClientProtocols
+from agent.wire.notices import Notices
+from agent.wire.presence import Presence
+from agent.wire.refusal import Refusal
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+
+RECALL_PATIENCE: Final = 0.5
+"""Seconds that it waits for the past before it says that it listens, so that a question which comes
+at once is answered as soon as any other."""
+
+_LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
+
+
+class RoomSession:
+    """Joins a room, answers in it, and serves RPC until the room ends or `close` is called.
+
+    It owns the room connection, the inbox, the data channel and its topics, the conversations (one
+    for the room, one for each participant who writes privately), the RPC methods, the notices and
+    the presence.
+    """
+
+    def __init__(
+        self,
+        assignment: RoomAssignment,
+        *,
+        settings: Settings,
+        toolbox: Toolbox,
+        models: ModelService,
+        directory: Directory,
+        history: History,
+        files: Files,
+    ) -> None:
+        self._assignment = assignment
+        self._settings = settings
+        self._models = models
+        self._profile = RoomProfile.from_metadata(
+            ("room metadata", assignment.room_metadata),
+            ("dispatch metadata", assignment.dispatch_metadata),
+        )
+        self._room = rtc.Room()
+        self._history = history
+        self._files = files
+        self._people = People(self._room, directory)
+        self._protocols = ClientProtocols(self._room, directory.get)
+        self._presence = Presence(self._room)
+        self._notices = Notices(self._room)
+        self._streams = RoomStreams(self._room, self._notices)
+        self._file_inbox = FileInbox(
+            self._streams,
+            files=files,
+            people=self._people,
+            chat_topics=settings.chat_topics,
+            limits=FileLimits.of(settings),
+            notices=self._notices,
+            deliver=lambda message: self._conversations.of(message).overhear(message),
+        )
+        self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
+        self._inbox = Inbox(
+            self._streams,
+            people=self._people,
+            topics=settings.chat_topics,
+            limits=InboxLimits.of(settings),
+            notices=self._notices,
+            complete=self._complete,
+            deliver=self._deliver,
+        )
+        self._is_for_agent = ReplyTest(
+            self._profile.reply_policy or settings.reply_policy,
+            (settings.agent_display_name, settings.agent_identity, settings.agent_name),
+            self._people,
+            self._own_answers,
+        )
+        me = Sender(settings.agent_identity, settings.agent_display_name, is_agent=True)
+        self._conversations = Conversations(
+            history,
+            assignment.room,
+            me,
+            open_conversation=self._open_conversation,
+            refuse=self._refuse,
+            is_present=self._people.is_known,
+            summaries=Summaries(history, models.summariser(), me),
+        )
+        self._room_files = RoomFiles(
+            self._room,
+            assignment.room,
+            files=files,
+            history=history,
+            settled=self._conversations.settled,
+            reads_alone=self._protocols.reads_headers,
+        )
+        self._channel = DataChannel(self._room, people=self._people, notices=self._notices)
+        self._topics = RoomTopics(
+            self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
+        )
+        self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
+        self._calls = RoomCalls(
+            self._room,
+            self._toolbox,
+            notices=self._notices,
+            look_up=directory.get,
+            rpc=ClientRpc(self._room, self._protocols, self._people.announced),
+            files=self._room_files,
+            settings=settings,
+        )
+        self._clock = ServerClock()
+        self._late_joiners = LateJoiners(self._clock)
+        self._voice = VoiceSwitch(
+            self._room,
+            settings.voice,
+            self._notices,
+            open_voice=self._open_voice,
+            set_voice=self._conversations.set_voice,
+        )
+        self._methods = RpcMethods(
+            self._room,
+            self._toolbox,
+            [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
+            answers=AnswerDelivery(
+                self._room, self._protocols, self._people.announced, settings.rpc_answers
+            ),
+            calls=self._calls.calls,
+            max_calls=self._settings.max_rpc_calls,
+        )
+        self._ended = asyncio.Event()
+        self.has_joined = False
+        """Whether the room was joined, so that `close` ends the stay soon."""
+
+    async def run(self) -> None:
+        """Lives through the whole stay in the room. Not to be cancelled: `close` ends it.
+
+        A native connect that is given up half-way takes the process down later
+        (python-sdks issue 784).
+
+        Raises:
+            rtc.ConnectError: the room could not be joined.
+        """
+        if self._ended.is_set():
+            return
+        self._listen()
+        self._clock.connecting()
+        options = self._assignment.room_options(self._settings)
+        await self._room.connect(self._assignment.url, self._assignment.token, options)
+        self.has_joined = True
+        self._clock.connected(self._room.local_participant)
+        native_events.claim(self._room, self._streams.hear)
+        native_sockets.send_at_once()
+        logger.info("joined the room", extra={"room": self._assignment.room})
+        try:
+            if await self._assignment.is_lost(self._room):
+                logger.info("the room is gone", extra={"room": self._assignment.room})
+                return
+            await self._serve()
+            await self._ended.wait()
+        finally:
+            await self._leave()
+            logger.info("left the room", extra={"room": self._assignment.room})
+
+    async def rehearse(self) -> None:
+        """Does what the first room of a process would keep people waiting for, without a room: its
+        parts are made, the tools described, and the statements of the history compiled."""
+        user_message("", ())  # Of a class that pydantic completes with its first use.
+        for tool in self._toolbox:
+            tool.json_schema()
+        thread = ThreadKey(self._assignment.room)
+        with contextlib.suppress(HistoryError):
+            await self._history.unanswered(thread.room)
+            await self._history.threads(thread.room, asker=self._settings.agent_identity)
+            await self._history.page(thread, asker=self._settings.agent_identity, limit=1)
+
+    def close(self) -> None:
+        """Ends the stay; `run` returns when everything is wound up."""
+        self._ended.set()
+
+    def _listen(self) -> None:
+        self._inbox.open()
+        self._channel.open()
+        self._file_inbox.open()
+        self._room.on("disconnected", self._on_disconnected)
+        self._room.on("reconnected", self._on_reconnected)
+        self._room.on("participant_connected", self._on_joined)
+        self._room.on("participant_active", self._late_joiners.joined)
+        self._room.on("participant_disconnected", self._on_left)
+
+    async def _serve(self) -> None:
+        """Begins to do all that there is to do here, then says so."""
+        self._methods.open(on_change=self._presence.set_methods)
+        self._notices.start()
+        self._conversations.start()
+        self._voice.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECALL_PATIENCE):
+                await self._conversations.recalled()
+        self._presence.start(self._methods.names)
+
+    async def _leave(self) -> None:
+        self._methods.close()
+        await self._channel.aclose()
+        await self._topics.aclose()
+        await self._inbox.aclose()
+        await self._file_inbox.aclose()
+        await self._people.aclose()
+        for message in await self._conversations.aclose():
+            self._refuse(message, _LEAVING)
+        await self._room_files.aclose()
+        await self._late_joiners.aclose()
+        await self._voice.aclose()
+        if self._room.isconnected():
+            await self._notices.flush()
+        await self._notices.aclose()
+        await self._presence.aclose()
+        await self._room.disconnect()
+        self._methods.unregister()
+
+    def _topic_room(self) -> TopicRoom:
+        return TopicRoom(
+            name=self._assignment.room,
+            channel=self._channel,
+            notices=self._notices,
+            history=self._history,
+            take_message=self._inbox.take,
+            settled=self._conversations.settled,
+            tell_model=self._conversations.tell_model,
+        )
+
+    def _own_methods(self) -> list[Tool]:
+        control = RoomControl(
+            self._assignment.room,
+            self._settings.agent_identity,
+            self._history,
+            self._conversations,
+            self._notices,
+            is_for_agent=self._is_for_agent,
+            max_message_bytes=self._settings.max_message_bytes,
+        )
+        methods = room_methods(control)
+        if not self._voice.is_off:
+            methods.append(set_listening_tool(self._people.is_known, self._voice.listen_to))
+        return methods
+
+    async def _complete(
+        self, message: IncomingMessage, attached_streams: Sequence[str]
+    ) -> IncomingMessage:
+        """A message with its files, and known for a reply if it is one; raises Refusal."""
+        if not self._is_for_agent(message):
+            await self._own_answers.look_up(message)
+        if not attached_streams:
+            return message
+        sender = message.sender.identity
+        attachments = await self._file_inbox.attached(sender, attached_streams)
+        return replace(message, attachments=attachments)
+
+    def _deliver(self, message: IncomingMessage) -> None:
+        """Hands a message to its conversation; raises Refusal."""
+        conversation = self._conversations.of(message)
+        if self._is_for_agent(message):
+            conversation.submit(message)
+        else:
+            conversation.overhear(message)
+
+    def _open_conversation(self, memory: ConversationStore) -> Conversation:
+        settings = self._settings
+        tools = self._calls.for_conversation()
+        model = RetryingLLM(
+            self._models.open_llm(),
+            retries=settings.llm_retries,
+            show_files=self._files.model_view.show,
+        )
+        return Conversation(
+            assistant=Assistant(self._profile.full_instructions(settings), model, tools.offered),
+            presence=self._presence,
+            open_reply=self._open_reply,
+            memory=memory,
+            tools=tools,
+            limits=ConversationLimits.of(settings),
+            interrupt_on_message=settings.interrupt_on_message,
+            on_crash=self.close,
+        )
+
+    def _open_reply(self, question: Question) -> ReplyStream:
+        reply = ReplyStream(
+            self._room,
+            question.message,
+            question.segment_id,
+            topics=self._settings.reply_topics,
+            notices=self._notices,
+            protocols=self._protocols,
+            track_sid=self._voice.track_sid,
+        )
+        self._late_joiners.watch(reply)
+        self._own_answers.add(reply.segment_id)
+        return reply
+
+    async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
+        """Raises what loading the models does."""
+        settings = self._settings
+        # Only here: a room without a microphone does without it.
+        from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
+        from agent.voice.spoken_responder import Manner  # noqa: PLC0415
+
+        return RoomVoice(
+            self._room,
+            await self._models.load_speech(),
+            VoiceEvents(self._on_spoken, on_failure, self._people.known),
+            Manner(
+                self._profile.voice,
+                self._profile.language,
+                settings.voice_text,
+                model_timeout=settings.llm_timeout,
+                max_items=settings.max_context_messages,
+            ),
+        )
+
+    def _on_spoken(self, message: IncomingMessage) -> None:
+        try:
+            self._deliver(message)
+        except Refusal as refusal:
+            self._refuse(message, refusal)
+
+    def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
+        self._notices.refuse(message.sender.identity, refusal, message.id)
+
+    def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        logger.info(
+            "disconnected: %s",
+            rtc.DisconnectReason.Name(reason),
+            extra={"room": self._assignment.room},
+        )
+        self._ended.set()
+
+    def _on_reconnected(self) -> None:
+        native_sockets.send_at_once()
+        self._presence.repeat()
+
+    def _on_joined(self, _: rtc.RemoteParticipant) -> None:
+        self._conversations.resume_private()
+
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._topics.forget(participant.identity)
+        self._late_joiners.left(participant.identity)
+        self._conversations.release(participant.identity)

@@ -1,0 +1,140 @@
+"""JobPool: a job that was accepted gets the place where it runs, also when several come at once.
+
+Of jobs that come at the same moment, livekit-agents 1.8 now and then gives one up ("all in-flight
+spawns failed to initialize", while none had failed): another one takes the place that was made for
+it, and its three attempts follow each other within a few milliseconds
+(livekit/agents/ipc/proc_pool.py, `_acquire_proc`). The room server has assigned the job by then and
+gives it to nobody else: its room would stay without an agent.
+
+A pool that is closed while a place is being made waits for the end of that place for ever
+(`_main_task` cancels what makes it).
+
+It also asks ten times a second whether there is a place for the next job, each job's thread every
+2.5 seconds whether it still answers, and another thread twice a second for the load: a third of
+what silent rooms took. Here it looks when a place was taken or has gone, and counts the load where
+it is asked for; and of jobs whose threads only wait (docs/adr/0002-one-loop-for-all-rooms.md) there
+is nothing to be learned.
+
+All that leans on that module is here; tests/agent/sdk/test_job_pool.py holds it to this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from livekit.agents import AgentServer
+from livekit.agents.ipc import proc_pool
+from livekit.agents.ipc.job_executor import JobExecutor
+from livekit.agents.ipc.job_thread_executor import ThreadJobExecutor
+from livekit.agents.job import RunningJobInfo
+from livekit.agents.utils.aio import ChanClosed
+
+logger = logging.getLogger(__name__)
+
+PAUSES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Seconds between attempts; what has ended is not counted any more after the first of them."""
+
+LOOKS_AFTER: Final = 0.1
+"""Seconds after a place was taken, in which its job has the processor for itself."""
+
+LOOKS_AT_LEAST: Final = 5.0
+"""Seconds between two looks at the places, whatever happens."""
+
+PINGS: Final = 60.0
+"""Seconds between two questions to a job's thread."""
+
+_ProcPool = proc_pool.ProcPool
+
+
+class JobPool(_ProcPool):
+    """A ProcPool that tries again, lies still while nothing happens, and always ends."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - ProcPool's own
+        super().__init__(**options)
+        self._changed = asyncio.Event()
+        self.on("process_created", _ping_rarely)
+        self.on("process_job_launched", self._on_changed)
+        self.on("process_closed", self._on_changed)
+
+    async def launch_job(self, info: RunningJobInfo) -> None:
+        """Starts a job. Raises RuntimeError if there is no place for it after all."""
+        for pause in PAUSES:
+            try:
+                return await super().launch_job(info)
+            except RuntimeError as error:
+                logger.warning("a job is tried again: %s", error, extra={"job_id": info.job.id})
+                await asyncio.sleep(pause)
+        return await super().launch_job(info)
+
+    def _on_changed(self, _: JobExecutor) -> None:
+        self._changed.set()
+
+    async def _main_task(self) -> None:
+        """Keeps as many places ready as are wanted. To be cancelled, and then ends all of them."""
+        try:
+            while True:
+                ready = self._warmed_proc_queue.qsize() + len(self._spawn_tasks)
+                wanted = max(
+                    min(self._target_idle_processes, self._default_num_idle_processes),
+                    self._jobs_waiting_for_process,
+                )
+                for _ in range(wanted - ready):
+                    task = asyncio.create_task(self._proc_spawn_task(), name="a place for a job")
+                    self._spawn_tasks.add(task)
+                    task.add_done_callback(self._spawn_tasks.discard)
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOKS_AT_LEAST):
+                        await self._changed.wait()
+                await asyncio.sleep(LOOKS_AFTER)
+        finally:
+            # Not cancelled, as ProcPool does: the end of a thread that has not begun is waited for
+            # in vain. How long one takes to begin has a bound.
+            await asyncio.gather(*self._spawn_tasks, return_exceptions=True)
+            await asyncio.gather(*(place.aclose() for place in self._executors))
+            await asyncio.gather(*self._close_tasks)
+            await asyncio.gather(*self._monitor_tasks)
+
+
+class PromptServer(AgentServer):
+    """An AgentServer whose `load_fnc` takes no argument and no time, and which may say at once that
+    the load is another one."""
+
+    _report: asyncio.Task[None] | None = None
+
+    def load_changed(self) -> None:
+        """Has the room server told of the load; for any thread, from `worker_started` on.
+
+        AgentServer does so every 2.5 seconds. For so long, the room server would have nobody for
+        the jobs that come when a place in a full worker has become free, and gives such jobs up.
+        """
+        with contextlib.suppress(RuntimeError):  # The loop is closed: the worker has ended.
+            self._loop.call_soon_threadsafe(self._report_load)
+
+    def _report_load(self) -> None:
+        self._report = self._loop.create_task(self._tell_load(), name="report of the load")
+
+    async def _tell_load(self) -> None:
+        self._worker_load = await self._invoke_load_fnc()
+        with contextlib.suppress(ChanClosed):  # The worker is ending.
+            await self._update_worker_status()
+
+    async def _invoke_load_fnc(self) -> float:
+        """The load, twice a second and before each job. AgentServer asks in a thread, for those who
+        measure it for a while, of which there is none here."""
+        load: Callable[[], float] = self.load_fnc  # pyright: ignore[reportAssignmentType]
+        return load()
+
+
+def _ping_rarely(place: JobExecutor) -> None:
+    if isinstance(place, ThreadJobExecutor):
+        place._opts.ping_interval = PINGS  # pyright: ignore[reportPrivateUsage]
+
+
+def install() -> None:
+    """Has AgentServers that start from now on use it."""
+    setattr(proc_pool, "ProcPool", JobPool)  # noqa: B010 - a class is no variable to type checkers

@@ -1,0 +1,148 @@
+"""What a room is sent by requests of the worker's own: text streams and data packets.
+
+The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all ends of calls for each
+of these, and wakes the loop for each end, also where nobody has to wait for it.
+
+All that leans on the SDK's private parts for this stands in this file and in native_events.py.
+tests/agent/sdk/test_native_sending.py holds the SDK to it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from livekit.rtc._ffi_client import FfiHandle
+from livekit.rtc._proto.ffi_pb2 import FfiRequest
+from livekit.rtc.participant import PublishDataError
+
+from agent.sdk.native_events import Call, begin
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+
+class OutgoingText:
+    """A text stream to a room, which is being opened as soon as it is made.
+
+    One write may be under way at a time; it is not to be used after `begin_close`.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        topic: str,
+        attributes: Mapping[str, str],
+        listeners: Sequence[str] = (),
+    ) -> None:
+        """With listeners, its header goes to them alone.
+
+        Raises:
+            AssertionError: the room is gone.
+        """
+        self._opening = _Opening()
+        self._handle = 0
+        me = room.local_participant
+        request = FfiRequest()
+        opening = request.text_stream_open
+        opening.local_participant_handle = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+        opening.options.topic = topic
+        opening.options.attributes.update(attributes)
+        opening.options.destination_identities.extend(listeners)
+        opening.options.sender_identity = me.identity
+        begin(request, self._opening)
+
+    @property
+    def is_open(self) -> bool:
+        return self._handle != 0 or self._opening.succeeded
+
+    async def opened(self) -> None:
+        """Returns when it is open. Raises StreamError if it could not be opened."""
+        if not self.is_open:
+            await self._opening.settled()
+
+    def begin_write(self, text: str) -> Call:
+        """Sends text on the open stream; what is returned ends when it has been sent.
+
+        Raises:
+            AssertionError: the native library does not know the stream (any more).
+        """
+        request, call = FfiRequest(), Call()
+        request.text_stream_write.writer_handle = self._writer()
+        request.text_stream_write.text = text
+        begin(request, call)
+        return call
+
+    def begin_close(self, attributes: Mapping[str, str]) -> Call:
+        """Sends the end of the open stream, with attributes of its trailer. Raises as above."""
+        request, call = FfiRequest(), Call()
+        request.text_stream_close.writer_handle = self._writer()
+        request.text_stream_close.attributes.update(attributes)
+        self._opening.give_up_handle()
+        begin(request, call)
+        return call
+
+    def _writer(self) -> int:
+        if not self._handle:
+            self._handle = self._opening.handle
+        return self._handle
+
+    def __del__(self) -> None:
+        self._opening.abandon()
+
+
+class _Opening(Call):
+    """The opening of a stream, which has a native half until the stream is closed or abandoned.
+
+    It may be abandoned while a native thread brings the handle of that half: each says first what
+    it does, and whoever finds the handle then, drops it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handles: list[int] = []
+        self._is_abandoned = False
+
+    @property
+    def handle(self) -> int:
+        return self._handles[0]
+
+    def settle(self, end: Any) -> None:  # noqa: ANN401 - as in Call
+        if not end.HasField("error"):
+            self._handles.append(end.writer.handle.id)
+        super().settle(end)
+        if self._is_abandoned:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Nobody will close it."""
+        self._is_abandoned = True
+        if self._handles:
+            FfiHandle(self._handles.pop()).dispose()
+
+    def give_up_handle(self) -> None:
+        """It is closed: the native library takes its half back."""
+        self._handles.clear()
+
+
+def begin_packet(
+    room: rtc.Room, data: bytes, *, topic: str, to: Sequence[str], reliable: bool
+) -> Call:
+    """Sends a data packet to these identities, or to everybody if there are none; what is returned
+    ends when it is on its way, or raises PublishDataError.
+
+    Raises:
+        AssertionError: the room is gone.
+    """
+    request, call = FfiRequest(), Call(PublishDataError)
+    packet = request.publish_data
+    packet.local_participant_handle = room.local_participant._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+    # Copied before the request returns (rust-sdks, livekit-ffi/src/server/room.rs, publish_data).
+    packet.data_ptr = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+    packet.data_len = len(data)
+    packet.reliable = reliable
+    packet.topic = topic
+    packet.destination_identities.extend(to)
+    begin(request, call)
+    return call

@@ -1,0 +1,91 @@
+"""CallNotices: what the room, or one participant, is told of one tool call."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from agent.wire.notices import Notices
+from toolkit.context import Progress
+from toolkit.errors import ToolError
+
+INTERVAL = 0.25
+"""Seconds between two reports of progress of one call."""
+
+
+class CallNotices:
+    """`system` packets `tool.started`, `tool.progress` and `tool.finished`, with the call's id.
+
+    Who is told of a call's progress is told of its beginning and its end, too.
+    """
+
+    def __init__(
+        self,
+        notices: Notices,
+        tool: str,
+        *,
+        to: str | None,
+        in_reply_to: str | None = None,
+    ) -> None:
+        """`to` is the one who is told, or None for the whole room."""
+        self.call_id = f"TC_{uuid.uuid4().hex[:16]}"
+        self._notices = notices
+        self._about = {"callId": self.call_id, "tool": tool, "inReplyTo": in_reply_to}
+        self._to = to
+        self._loop = asyncio.get_running_loop()
+        self._latest: Progress | None = None
+        self._sent: Progress | None = None
+        self._scheduled = False
+        self._pause: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._over = False
+
+    def begin(self) -> None:
+        """Tells that the call has begun, unless that has been told."""
+        if not self._begun:
+            self._begun = True
+            self._notices.tell(self._to, "tool.started", "", **self._about)
+
+    def report(self, progress: Progress) -> None:
+        """Takes the latest progress, in any thread; what comes between two packets is left out."""
+        self._latest = progress
+        if self._scheduled:
+            return
+        self._scheduled = True
+        try:
+            self._loop.call_soon_threadsafe(self._send)
+        except RuntimeError:
+            # The loop has ended, and the room with it: a thread that was given up goes on.
+            return
+
+    def finish(self, outcome: str, error: ToolError | None = None) -> None:
+        """Tells how the call ended, if its beginning was told: `ok`, `error` or `cancelled`."""
+        self._over = True
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._begun:
+            self._notices.tell(
+                self._to,
+                "tool.finished",
+                error.message if error else "",
+                **self._about,
+                outcome=outcome,
+                code=error.code if error else None,
+            )
+
+    def _send(self) -> None:
+        progress = self._latest
+        if self._over or progress is None:
+            return
+        self._sent = progress
+        self.begin()
+        self._notices.tell(
+            self._to, "tool.progress", progress.text, **self._about, progress=progress.fraction
+        )
+        self._pause = self._loop.call_later(INTERVAL, self._after_pause)
+
+    def _after_pause(self) -> None:
+        self._scheduled = False
+        if self._latest is not self._sent:
+            self._scheduled = True
+            self._send()

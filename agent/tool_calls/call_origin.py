@@ -1,0 +1,24 @@
+"""CallOrigin: the message that the model is answering, as far as its tools are concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.history.message import Attachment
+from toolkit.context import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrigin:
+    """Attributes:
+    caller: who wrote the message; tools run for them.
+    message_id: of the message.
+    private: nobody else may learn of it.
+    attach: told of a file that becomes part of the answer.
+    """
+
+    caller: Caller
+    message_id: str
+    private: bool
+    attach: Callable[[Attachment], None]

@@ -1,0 +1,56 @@
+"""Callers: for whom tools run, as the room server knows them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from livekit import api, rtc
+from livekit.protocol.models import ParticipantInfo
+
+from toolkit.context import Caller
+
+logger = logging.getLogger(__name__)
+
+LookUp = Callable[[str], Awaitable[ParticipantInfo]]
+"""Asks the server for a participant; raises api.TwirpError, aiohttp.ClientError, TimeoutError."""
+
+
+class Callers:
+    """Finds out who calls, also those whom the server has not announced to the agent yet."""
+
+    def __init__(self, room: rtc.Room, look_up: LookUp) -> None:
+        self._room = room
+        self._look_up = look_up
+
+    async def find(self, identity: str, name: str = "") -> Caller:
+        """The caller with this identity; the name is that of one who cannot be found."""
+        participant = self._room.remote_participants.get(identity)
+        if participant is not None:
+            permissions = participant.permissions
+            return Caller(
+                identity,
+                participant.name,
+                attributes=dict(participant.attributes),
+                metadata=participant.metadata,
+                # Without any permission, none have been told.
+                vouched=bool(permissions.ListFields()) and not permissions.can_update_metadata,
+            )
+        info = await self._info(identity)
+        if info is None:
+            return Caller(identity, name)
+        return Caller(
+            identity,
+            info.name,
+            attributes=dict(info.attributes),
+            metadata=info.metadata,
+            vouched=info.HasField("permission") and not info.permission.can_update_metadata,
+        )
+
+    async def _info(self, identity: str) -> ParticipantInfo | None:
+        try:
+            return await self._look_up(identity)
+        except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+            logger.info("a caller could not be looked up: %s", type(error).__name__)
+            return None

@@ -1,0 +1,57 @@
+"""RoomCalls: all that has to do with the tool calls of one room."""
+
+from __future__ import annotations
+
+from livekit import rtc
+
+from agent.config.settings import Settings
+from agent.tool_calls.approvals import Approvals
+from agent.tool_calls.callers import Callers, LookUp
+from agent.tool_calls.client_methods import ClientMethods
+from agent.tool_calls.client_rpc import ClientRpc
+from agent.tool_calls.conversation_tools import ConversationTools
+from agent.tool_calls.tool_calls import FileSender, ToolCalls
+from agent.wire.notices import Notices
+from toolkit.toolbox import Toolbox
+
+
+class RoomCalls:
+    """Puts together what calls of the room's tools need.
+
+    Args:
+        look_up: asks the server for a participant.
+        files: sends what tools make.
+
+    Attributes:
+        calls: the way to call a tool.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        toolbox: Toolbox,
+        *,
+        notices: Notices,
+        look_up: LookUp,
+        rpc: ClientRpc,
+        files: FileSender,
+        settings: Settings,
+    ) -> None:
+        self._toolbox = toolbox
+        self._callers = Callers(room, look_up)
+        self._client_methods = ClientMethods(
+            rpc, notices, timeout=settings.client_method_timeout, limit=settings.max_client_methods
+        )
+        self.calls = ToolCalls(
+            toolbox,
+            notices=notices,
+            callers=self._callers,
+            approvals=Approvals(rpc, timeout=settings.approval_timeout),
+            files=files,
+        )
+
+    def for_conversation(self) -> ConversationTools:
+        """The tools of a conversation of the model's."""
+        return ConversationTools(
+            self._toolbox, self.calls, callers=self._callers, client_methods=self._client_methods
+        )

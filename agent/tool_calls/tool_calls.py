@@ -1,0 +1,116 @@
+"""ToolCalls: the tool calls of one room, from its RPC callers and from the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+from agent.tool_calls.approvals import Approvals
+from agent.tool_calls.call_notices import CallNotices
+from agent.tool_calls.call_origin import CallOrigin
+from agent.tool_calls.callers import Callers
+from agent.tool_calls.rpc_answer import RpcAnswer
+from agent.wire.notices import Notices
+from toolkit.context import ToolContext
+from toolkit.errors import ToolError
+from toolkit.file import File
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
+
+
+class FileSender(Protocol):
+    """Sends what tools make; its methods raise ToolError."""
+
+    async def to_caller(self, identity: str, file: File) -> dict[str, object]: ...
+
+    async def in_answer(self, turn: CallOrigin, file: File) -> dict[str, object]: ...
+
+
+class ToolCalls:
+    """Calls tools with what belongs to a call in a room: its caller, its notices, its approval, and
+    where files go."""
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        *,
+        notices: Notices,
+        callers: Callers,
+        approvals: Approvals,
+        files: FileSender,
+    ) -> None:
+        self._toolbox = toolbox
+        self._notices = notices
+        self._callers = callers
+        self._approvals = approvals
+        self._files = files
+
+    async def by_rpc(
+        self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
+    ) -> RpcAnswer:
+        """Calls a tool for a participant who calls it. Raises ToolError.
+
+        The call is their consent. They alone are told of its progress, if it reports any.
+
+        Args:
+            in_room: the caller can be sent files; the server's API cannot.
+        """
+        caller = await self._callers.find(identity)
+        notices = CallNotices(self._notices, tool.name, to=identity)
+        send_file = partial(self._files.to_caller, identity) if in_room else None
+        confidential = Event()
+        context = replace(
+            self._toolbox.context(caller),
+            approve=_consented,
+            send_file=send_file,
+            on_confidential=confidential.set,
+        )
+        text = await self._call(tool, arguments, context, notices)
+        return RpcAnswer(text, tool.confidential or confidential.is_set())
+
+    async def by_model(self, tool: Tool, arguments: Mapping[str, object], turn: CallOrigin) -> str:
+        """Calls a tool for the one whom the model answers. Raises ToolError.
+
+        The room is told, or in a private conversation its owner; they are asked to agree where
+        that is needed.
+        """
+        notices = CallNotices(
+            self._notices,
+            tool.name,
+            to=turn.caller.identity if turn.private else None,
+            in_reply_to=turn.message_id,
+        )
+        notices.begin()
+        context = replace(
+            self._toolbox.context(turn.caller),
+            approve=partial(self._approvals.ask, turn, notices.call_id),
+            send_file=partial(self._files.in_answer, turn),
+        )
+        return await self._call(tool, arguments, context, notices)
+
+    async def _call(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, object],
+        context: ToolContext,
+        notices: CallNotices,
+    ) -> str:
+        context = replace(context, call_id=notices.call_id, report=notices.report)
+        try:
+            answer = await tool.call(arguments, context)
+        except ToolError as error:
+            notices.finish("error", error)
+            raise
+        except asyncio.CancelledError:
+            notices.finish("cancelled")
+            raise
+        notices.finish("ok")
+        return answer
+
+
+async def _consented(_: Tool, __: Mapping[str, object]) -> None:
+    """Who calls a tool themselves has agreed to it."""

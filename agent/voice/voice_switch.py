@@ -1,0 +1,157 @@
+"""VoiceSwitch: when a room hears and speaks, and when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from livekit import rtc
+
+from agent.chat.voice import Voice
+from agent.config.setting_types import VoicePolicy
+from agent.wire.notices import Notices
+
+logger = logging.getLogger(__name__)
+
+VOICE_FAILED = "voice.failed"
+"""Event of the notices about hearing and speaking."""
+
+_FAILURES = {
+    "stt": "What was said could not be understood right now. Please say it again, or write.",
+    "tts": "The agent cannot speak right now; its answer is in writing.",
+}
+_NOT_STARTED = "The agent can neither hear nor speak right now. Please write to it."
+
+
+class VoiceSwitch:
+    """Opens the room's voice with the first microphone of a person and closes it with the last.
+
+    Also a voice that is always on is closed when everybody has left: of a room that the server
+    ends while the agent has a track, the native library keeps that, with a thread (rust-sdks issue
+    1443).
+
+    Args:
+        open_voice: makes a voice that is not open, which says what fails: `stt` or `tts`.
+        set_voice: has the conversation use it, or do without.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        policy: VoicePolicy,
+        notices: Notices,
+        *,
+        open_voice: Callable[[Callable[[str], None]], Awaitable[Voice]],
+        set_voice: Callable[[Voice | None], Awaitable[None]],
+    ) -> None:
+        self._room = room
+        self._policy = policy
+        self._notices = notices
+        self._open_voice = open_voice
+        self._set_voice = set_voice
+        self._voice: Voice | None = None
+        self._only: str | None = None
+        self._is_deserted = False
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the room never hears or speaks."""
+        return self._policy == "off"
+
+    @property
+    def track_sid(self) -> str | None:
+        """The agent's audio track, while there is one."""
+        return None if self._voice is None else self._voice.track_sid
+
+    def start(self) -> None:
+        """Looks for microphones from now on; to be called once connected."""
+        if self.is_off:
+            return
+        self._room.on("track_published", self._on_change)
+        self._room.on("track_unpublished", self._on_change)
+        self._room.on("participant_connected", self._on_joined)
+        self._room.on("participant_disconnected", self._on_left)
+        self._changed.set()
+        self._task = asyncio.create_task(self._follow(), name="voice")
+
+    def listen_to(self, identity: str | None) -> None:
+        """Listens to one person only, until they leave; None: to whoever speaks."""
+        self._only = identity
+        if self._voice is not None:
+            self._voice.listen_to(identity)
+
+    async def aclose(self) -> None:
+        """Closes the voice; the conversation has ended."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._voice is not None:
+            await self._voice.aclose()
+            self._voice = None
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                if self._is_wanted() and self._voice is None:
+                    self._voice = await self._opened()
+                elif not self._is_wanted() and self._voice is not None:
+                    # Whoever went in mid-sentence has been heard all the same.
+                    await self._voice.until_free()
+                    if not self._is_wanted():
+                        await self._set_voice(None)
+                        await self._voice.aclose()
+                        self._voice = None
+            except Exception:
+                # The boundary around one room's voice: the room goes on in writing, and the next
+                # microphone tries again.
+                logger.exception("the voice of a room does not work")
+                self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
+
+    async def _opened(self) -> Voice:
+        voice = await self._open_voice(self._on_failure)
+        try:
+            await voice.open()
+            voice.listen_to(self._only)
+            await self._set_voice(voice)
+        except BaseException:
+            await voice.aclose()
+            raise
+        return voice
+
+    def _on_failure(self, part: str) -> None:
+        self._notices.tell(None, VOICE_FAILED, _FAILURES[part], part=part)
+
+    def _is_wanted(self) -> bool:
+        if self._policy == "on":
+            return not self._is_deserted
+        return any(
+            publication.source == rtc.TrackSource.SOURCE_MICROPHONE
+            for participant in self._people()
+            for publication in participant.track_publications.values()
+        )
+
+    def _people(self) -> list[rtc.RemoteParticipant]:
+        return [
+            participant
+            for participant in self._room.remote_participants.values()
+            if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        ]
+
+    def _on_change(self, *_: object) -> None:
+        self._changed.set()
+
+    def _on_joined(self, _: rtc.RemoteParticipant) -> None:
+        if self._people():
+            self._is_deserted = False
+        self._changed.set()
+
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._only:
+            self.listen_to(None)
+        self._is_deserted = not self._people()
+        self._changed.set()

@@ -1,0 +1,379 @@
+"""What outlives the worker: stored messages, restored conversations, and one answer to each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livekit import api, rtc
+
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.agent.replies.test_private import MARK, private_answer, told
+from tests.agent.test_worker_module import start, until_it_says
+from tests.room_server import RoomServerUnderTest
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One database for all workers of a test."""
+    return f"sqlite:///{tmp_path}/shared.db"
+
+
+async def send_for(worker_name: str, room: str, lk_api: api.LiveKitAPI) -> None:
+    """Brings another worker into a room."""
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=worker_name, room=room)
+    )
+
+
+async def replace(
+    worker: Worker, start_worker: StartWorker, room: str, lk_api: api.LiveKitAPI
+) -> Worker:
+    """Ends a worker, and brings another one on its database into the room."""
+    await worker.server.aclose()
+    other = await start_worker(DATABASE_URL=worker.settings.database_url)
+    await send_for(other.name, room, lk_api)
+    return other
+
+
+async def get_history(client: ChatClient, **arguments: object) -> dict[str, Any]:
+    return json.loads(await client.ask_method("getHistory", json.dumps(arguments)))
+
+
+async def until_stored(client: ChatClient, message: str, **arguments: object) -> None:
+    """Returns when the worker has taken a message in; a call may overtake it."""
+    async with asyncio.timeout(20):
+        while message not in [
+            each["id"] for each in (await get_history(client, **arguments))["messages"]
+        ]:
+            pass
+
+
+async def refused(client: ChatClient, **arguments: object) -> rtc.RpcError:
+    with pytest.raises(rtc.RpcError) as caught:
+        await get_history(client, **arguments)
+    return caught.value
+
+
+async def test_another_worker_goes_on_where_the_first_one_stopped(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    database_url: str,
+) -> None:
+    first = await start_worker(DATABASE_URL=database_url)
+    alice = await enter("alice", worker=first)
+    earlier = await alice.ask("my name is Alice")
+    model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
+    story = await alice.say("tell me a story")
+    await alice.begun_answer_to(story)
+    waiting = await alice.say("and one more")
+    await until_stored(alice, waiting)
+    await replace(first, start_worker, room_name, lk_api)
+
+    assert (await alice.answer_to(story)).finish_reason == "interrupted"
+    assert (await alice.answer_to(waiting)).finish_reason == "stop"
+    texts = [message.text for message in model.requests[-1].chat.messages][1:]
+    assert texts == ["my name is Alice", earlier.text, "tell me a story", "a ", "and one more"]
+    last = await alice.ask("what is my name?")
+    for message in (story, waiting, last.in_reply_to):
+        assert len(alice.finished(message)) == 1
+    kept = (await get_history(alice))["messages"]
+    answers = [message["inReplyTo"] for message in kept if message["role"] == "assistant"]
+    assert answers == [earlier.in_reply_to, story, waiting, last.in_reply_to]
+
+
+async def test_a_worker_that_was_killed_is_stood_in_for(
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    tmp_path: Path,
+    database_url: str,
+) -> None:
+    model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
+    process = await start(
+        tmp_path,
+        LIVEKIT_URL=room_server.url,
+        LIVEKIT_API_KEY=room_server.api_key,
+        LIVEKIT_API_SECRET=room_server.api_secret,
+        OPENAI_BASE_URL=model.base_url,
+        AGENT_NAME="doomed",
+        HTTP_PORT="0",
+        DATABASE_URL=database_url,
+    )
+    alice = ChatClient()
+    try:
+        await until_it_says(process, "registered worker")
+        token = room_server.access_token("alice", room_name).with_room_config(
+            api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name="doomed")])
+        )
+        await alice.room.connect(room_server.url, token.to_jwt())
+        await alice.until_ready()
+        story = await alice.say("tell me a story")
+        begun = await alice.begun_answer_to(story)
+        waiting = await alice.say("and one more")
+        await until_stored(alice, waiting)
+    finally:
+        process.kill()
+        await process.communicate()
+    model.when("tell me a story", Reply(text="The whole story."))
+    other = await start_worker(DATABASE_URL=database_url)
+    await send_for(other.name, room_name, lk_api)
+
+    again = await alice.answer_to(story)
+    assert again.text == "The whole story."
+    assert again.attributes["lk.segment_id"] == begun.attributes["lk.segment_id"]
+    await alice.answer_to(waiting)
+    last = await alice.ask("anything else?")
+    for message in (story, waiting, last.in_reply_to):
+        assert len(alice.finished(message)) == 1
+    await alice.room.disconnect()
+
+
+async def test_what_the_store_knows_is_not_answered_again(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    first = await start_worker()
+    alice = await enter("alice", worker=first)
+    packet = {"type": "chat", "id": "p-1", "text": "once only"}
+    await alice.send_packet(packet)
+    await alice.answer_to("p-1")
+    former = alice.agent_sid
+    await replace(first, start_worker, room_name, lk_api)
+    await alice.until_ready_again(former)
+    await alice.send_packet(packet)
+    await alice.ask("and now?")
+    assert len(model.requests) == 2
+    assert len(alice.finished("p-1")) == 1
+
+
+async def test_private_conversations_are_restored_in_private(
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    if room_server.embedded is None:
+        pytest.skip("a real server keeps no record of what it forwards")
+    first = await start_worker()
+    alice = await enter("alice", worker=first)
+    bob = await enter("bob")
+    await bob.ask("hello everybody")
+    secret = await alice.say("the word is Rosebud", scope="private")
+    await private_answer(alice, secret)
+    model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
+    model.when("and the word", Reply(text=MARK))
+    story = await alice.say("a story, between us", scope="private")
+    await alice.until(lambda: [b for _, b in alice.packets if b.get("text") == "a "])
+    waiting = await alice.say("and the word?", scope="private")
+    await until_stored(alice, waiting, thread="private:alice")
+    await replace(first, start_worker, room_name, lk_api)
+
+    assert (await private_answer(alice, story))[1]["finishReason"] == "interrupted"
+    assert (await private_answer(alice, waiting))[0] == MARK
+    texts = [message.text for message in model.requests[-1].chat.messages]
+    assert "the word is Rosebud" in texts
+    assert "hello everybody" not in texts
+    await bob.ask("anything new?")
+    assert told(room_server.embedded, room_name, MARK) == {"alice"}
+
+
+async def test_rooms_go_on_without_a_database_and_it_catches_up(
+    start_worker: StartWorker, enter: Enter, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "data"
+    in_the_way.touch()
+    worker = await start_worker(DATABASE_URL=f"sqlite:///{in_the_way}/agent.db")
+    alice = await enter("alice", worker=worker)
+    answer = await alice.ask("hello")
+    assert answer.finish_reason == "stop"
+    error = await refused(alice)
+    assert error.code == 503
+    assert json.loads(error.data or "")["retryAfter"] > 0
+    in_the_way.unlink()
+    page: dict[str, Any] = {}
+    async with asyncio.timeout(20):
+        while not page:
+            with contextlib.suppress(rtc.RpcError):
+                page = await get_history(alice)
+    assert [each["text"] for each in page["messages"]] == ["hello", answer.text]
+
+
+async def test_pages_show_what_was_said_byte_for_byte(enter: Enter, model: DemoModel) -> None:
+    alice = await enter("alice", name="Alice A.")
+    texts = [
+        "plain",
+        "'; DROP TABLE history_message; --",
+        '👩‍👩‍👧 \u202eright to left\u202c \x00 \\ "',
+    ]
+    model.script(*(Reply(text=f"You said {text}") for text in texts))
+    answer, *_ = [await alice.ask(text) for text in texts][::-1]
+    pages = [await get_history(alice, limit=4)]
+    while "nextBefore" in pages[0]:
+        pages.insert(0, await get_history(alice, limit=4, before=pages[0]["nextBefore"]))
+    messages = [message for page in pages for message in page["messages"]]
+    assert [len(page["messages"]) for page in pages] == [2, 4]
+    assert [m["text"] for m in messages if m["role"] == "user"] == texts
+    assert [m["text"] for m in messages[1::2]] == [f"You said {text}" for text in texts]
+    question, reply = messages[-2:]
+    assert question == {
+        "id": answer.in_reply_to,
+        "thread": "room",
+        "role": "user",
+        "senderId": "alice",
+        "senderName": "Alice A.",
+        "text": texts[-1],
+        "timestamp": question["timestamp"],
+    }
+    assert reply["id"] == answer.attributes["lk.segment_id"]
+    assert (reply["senderId"], reply["finishReason"]) == (AGENT, "stop")
+    assert reply["inReplyTo"] == answer.in_reply_to
+
+
+async def test_long_messages_make_short_pages(enter: Enter) -> None:
+    alice = await enter("alice")
+    whole = "é" * 30_000
+    for text in ("x" * 6_000, "y" * 6_000, whole):
+        await alice.ask(text, scope="room")
+    seen: list[dict[str, Any]] = []
+    before: str | None = None
+    while True:
+        page = await get_history(alice, **({"before": before} if before else {}))
+        assert len(json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode()) <= 14_000
+        seen[:0] = page["messages"]
+        before = page.get("nextBefore")
+        if before is None:
+            break
+    questions = [message for message in seen if message["role"] == "user"]
+    assert [len(message["text"]) for message in questions[:2]] == [6_000, 6_000]
+    assert whole.startswith(questions[2]["text"])
+    assert questions[2]["truncated"] is True
+    assert questions[2]["textLength"] == 60_000
+
+
+async def get_whole(client: ChatClient, part: dict[str, Any]) -> str:
+    """The whole text of a message, from its beginning on a page."""
+    text = part["text"]
+    while "nextOffset" in part:
+        arguments = {
+            "messageId": part["id"],
+            "thread": part["thread"],
+            "senderId": part["senderId"],
+            "offset": part["nextOffset"],
+        }
+        part = json.loads(await client.call("getMessage", json.dumps(arguments)))
+        assert len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode()) <= 14_000
+        assert part["offset"] == arguments["offset"]
+        text += part["text"]
+    assert len(text.encode()) == part.get("textLength", len(text.encode()))
+    return text
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_what_is_too_long_for_a_page_is_read_in_parts(
+    enter: Enter, model: DemoModel, scope: str
+) -> None:
+    alice = await enter("alice")
+    question = '\u202e👩‍👩‍👧 \x00\\" é' * 2_300
+    answer = "".join(f"{number} é😀\n" for number in range(9_000))
+    model.script(Reply(tokens=[answer[i : i + 997] for i in range(0, len(answer), 997)]))
+    message = await alice.say(question, scope=scope)
+    await alice.notice("answer.finished", inReplyTo=message)
+    thread = "room" if scope == "room" else "private:alice"
+    page = await get_history(alice, thread=thread)
+    (cut_answer,) = page["messages"]
+    assert await get_whole(alice, cut_answer) == answer
+    earlier = await get_history(alice, thread=thread, before=page["nextBefore"])
+    assert await get_whole(alice, earlier["messages"][0]) == question
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"messageId": "p-1"}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": 1}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": 3}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": -1}, 400),
+        ({"messageId": "p-1", "senderId": "alice", "offset": "1"}, 400),
+        ({"messageId": "p-1", "senderId": "carol"}, 404),
+        ({"messageId": "'; DROP TABLE history_message; --"}, 404),
+        ({"messageId": "x" * 10_000}, 400),
+        ({"messageId": "p-1", "thread": "private:bob"}, 404),
+        ({"messageId": "p-2"}, 404),
+    ],
+)
+async def test_bad_and_forbidden_messages(
+    enter: Enter, arguments: dict[str, object], code: int
+) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    packet = {"type": "chat", "id": "p-1", "text": "é"}
+    for client in (alice, bob):
+        await client.send_packet(packet)
+    await bob.send_packet({"type": "chat", "id": "p-2", "text": "psst", "private": True})
+    await bob.notice("answer.finished", inReplyTo="p-2")
+    await bob.until(lambda: len(bob.notices("answer.finished", inReplyTo="p-1")) == 2)
+    with pytest.raises(rtc.RpcError) as caught:
+        await alice.call("getMessage", json.dumps(arguments))
+    assert caught.value.code == code
+    good = {"messageId": "p-1", "senderId": "alice"}
+    assert json.loads(await alice.call("getMessage", json.dumps(good)))["text"] == "é"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"limit": 0}, 400),
+        ({"limit": "5"}, 400),
+        ({"before": "made up"}, 400),
+        ({"before": "x" * 10_000}, 400),
+        ({"thread": "'; DROP TABLE history_thread; --"}, 400),
+        ({"thread": "private:" + "x" * 10_000}, 400),
+        ({"thread": "private:bob"}, 404),
+        ({"room": "another"}, 400),
+    ],
+)
+async def test_bad_and_forbidden_pages(
+    enter: Enter, arguments: dict[str, object], code: int
+) -> None:
+    alice = await enter("alice")
+    assert (await refused(alice, **arguments)).code == code
+    assert await get_history(alice) == {"messages": []}
+
+
+@pytest.mark.parametrize("client_protocol", [1, 2])
+async def test_a_private_page_reaches_its_owner_alone(
+    enter: Enter,
+    model: DemoModel,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    client_protocol: int,
+) -> None:
+    embedded = room_server.embedded
+    if embedded is None:
+        pytest.skip("a real server keeps no record of what it forwards")
+    alice, bob = await enter("alice"), await enter("bob")
+    await bob.ask("hello everybody")
+    embedded.rooms[room_name].participants["alice"].info.client_protocol = client_protocol
+    model.script(Reply(text=f"{MARK} " * 2_000))
+    await private_answer(alice, await alice.say("between us", scope="private"))
+    page = await get_history(alice, thread="private:alice")
+    assert [each["role"] for each in page["messages"]] == ["user", "assistant"]
+    assert page["messages"][1]["text"].startswith(MARK)
+    assert (await get_history(bob))["messages"][0]["text"] == "hello everybody"
+    assert told(embedded, room_name, MARK) == {"alice"}

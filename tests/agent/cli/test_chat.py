@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import sys
+
+import pytest
+from aiohttp.test_utils import unused_port
+from livekit import api
+
+from devserver.model import DemoModel, Fault, Reply
+from tests.agent.cli.command_line import WITHIN, CommandLine
+from tests.room_server import RoomServerUnderTest
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+async def test_answer_is_printed_as_it_comes(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    pause = asyncio.Event()
+    model.script(Reply("grüß dich 👋", pause=pause, after=1))
+    async with agent.running("chat", "Hello", "--room", room_name) as chat:
+        assert "dich" not in await chat.says("grüß")
+        pause.set()
+        assert await chat.ends() == 0
+    assert chat.output == "grüß dich 👋\n"
+
+
+async def test_piped_input_is_said(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+    finished = await agent.run("chat", "--room", room_name, stdin="What time is it?\n")
+    assert (finished.status, finished.stderr) == (0, "")
+    assert "I called getCurrentTime" in finished.stdout
+    assert model.requests[-1].chat.user_text == "What time is it?"
+
+
+async def test_there_must_be_something_to_say(agent: CommandLine) -> None:
+    finished = await agent.run("chat", stdin=" \n")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "nothing to say" in finished.stderr
+
+
+async def test_a_room_that_the_agent_has_left(
+    agent: CommandLine, model: DemoModel, room_name: str, lk_api: api.LiveKitAPI
+) -> None:
+    await lk_api.room.create_room(api.CreateRoomRequest(name=room_name))
+    for answer in ("one", "two"):
+        model.script(Reply(answer))
+        finished = await agent.run("chat", "Hello", "--room", room_name)
+        assert (finished.status, finished.stdout) == (0, f"{answer}\n")
+
+
+async def test_an_answer_that_failed(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+    model.when("Hello", Reply("first rest", fault=Fault.CUT, after=1))
+    finished = await agent.run("chat", "Hello", "--room", room_name)
+    assert finished.status == 1
+    assert finished.stdout.startswith("first")
+    assert "finish_reason error" in finished.stderr
+
+
+async def test_a_message_that_is_refused(agent: CommandLine, room_name: str) -> None:
+    finished = await agent.run("chat", "--room", room_name, stdin="x" * 70_000)
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "65536 bytes" in finished.stderr
+
+
+async def test_an_agent_that_leaves(
+    agent: CommandLine, model: DemoModel, room_name: str, lk_api: api.LiveKitAPI
+) -> None:
+    model.script(Reply("first rest", pause=asyncio.Event(), after=1))
+    async with agent.running("chat", "Hello", "--room", room_name) as chat:
+        await chat.says("first")
+        gone = api.RoomParticipantIdentity(room=room_name, identity="agent")
+        await lk_api.room.remove_participant(gone)
+        assert await chat.ends() == 1
+    assert "broke off" in chat.output or "left" in chat.output
+
+
+async def test_an_answer_that_does_not_come(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    model.script(Reply(fault=Fault.NO_RESPONSE))
+    finished = await agent.run("chat", "Hello", "--room", room_name, "--timeout", "2")
+    assert finished.status == 1
+    assert finished.stderr == "no answer within 2 s\n"
+
+
+async def test_no_agent(agent: CommandLine, room_name: str) -> None:
+    arguments = ("chat", "Hello", "--room", room_name, "--timeout", "0.5")
+    finished = await agent.run(*arguments, AGENT_NAME="nobody")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "no agent in the room after 0.5 s" in finished.stderr
+
+
+async def test_no_room_server(agent: CommandLine) -> None:
+    finished = await agent.run("chat", "Hello", LIVEKIT_URL=f"ws://127.0.0.1:{unused_port()}")
+    assert finished.status == 1
+    assert "cannot use the room server" in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+
+
+async def test_wrong_keys(agent: CommandLine, room_server: RoomServerUnderTest) -> None:
+    secret = "not the secret, but long enough to be one"  # noqa: S105 - it is none
+    finished = await agent.run("chat", "Hello", LIVEKIT_API_SECRET=secret)
+    assert finished.status == 1
+    assert "does not take this API key" in finished.stderr
+    assert secret not in finished.stderr
+    assert room_server.api_secret not in finished.stderr
+
+
+async def test_nothing_is_configured(bare: CommandLine) -> None:
+    finished = await bare.run("chat", "Hello")
+    assert finished.status == 2
+    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+        assert f"{name} is not set: expected" in finished.stderr
+    assert "python -m agent dev" in finished.stderr
+
+
+class Terminal:
+    """A chat in a terminal, which is what makes it a conversation."""
+
+    def __init__(self, agent: CommandLine, room_name: str) -> None:
+        self._agent = agent
+        self._room = room_name
+        self.output = ""
+
+    async def __aenter__(self) -> Terminal:
+        self._master, slave = pty.openpty()
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "agent", "chat", "--room", self._room),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=self._agent.directory,
+            env=self._agent.environ,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._reader = asyncio.StreamReader()
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._reader),
+            os.fdopen(os.dup(self._master), "rb"),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+        self._transport.close()
+        os.close(self._master)
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    async def shows(self, text: str) -> None:
+        """Waits until this is shown after what was waited for before."""
+        async with asyncio.timeout(WITHIN):
+            while text not in self.output:
+                self.output += (await self._reader.read(4096)).decode()
+        self.output = self.output.split(text, 1)[1]
+
+    async def ends(self) -> int:
+        async with asyncio.timeout(WITHIN):
+            return await self.process.wait()
+
+
+async def test_a_conversation(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+    model.script(Reply("I am \x1b[31mred\x1b[0m"), Reply("Two", fault=Fault.CUT, after=1))
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        await terminal.shows("> ")
+        terminal.type("Hello\n")
+        await terminal.shows("I am [31mred")  # nothing from a room controls the terminal
+        await terminal.shows("> ")
+        terminal.type("\nAgain\n")
+        await terminal.shows("finish_reason error")
+        await terminal.shows("> ")
+        model.clear()
+        terminal.type("count to 3\n")
+        await terminal.shows("3")
+        await terminal.shows("> ")
+        terminal.type("\x04")
+        assert await terminal.ends() == 0
+
+
+async def test_ctrl_c_is_quiet(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+    model.script(Reply("first rest", pause=asyncio.Event(), after=1))
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        terminal.type("Hello\n")
+        await terminal.shows("first")
+        terminal.process.send_signal(signal.SIGINT)
+        assert await terminal.ends() == 130
+        assert "Traceback" not in terminal.output

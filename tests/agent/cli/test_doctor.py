@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from tests.agent.cli.command_line import CommandLine
+from tests.room_server import RoomServerUnderTest
+from tests.tools.open_meteo_server import OpenMeteoServer
+
+
+@pytest.fixture
+async def healthy(agent: CommandLine) -> AsyncGenerator[CommandLine]:
+    """Everything that `doctor` looks at, in order."""
+    async with OpenMeteoServer() as weather:
+        agent.environ |= {
+            "WEATHER_GEOCODING_URL": weather.settings.weather_geocoding_url,
+            "WEATHER_FORECAST_URL": weather.settings.weather_forecast_url,
+        }
+        yield agent
+
+
+def nowhere(scheme: str) -> str:
+    return f"{scheme}://127.0.0.1:{unused_port()}"
+
+
+async def report(agent: CommandLine, **environ: str) -> tuple[int, dict[str, str], str]:
+    """The exit status, `ok` or `failed` by what was looked at, and all that was written."""
+    finished = await agent.run("doctor", **environ)
+    findings = {
+        what.strip(): word
+        for word, what in ((line[:8].strip(), line[8:21]) for line in finished.stdout.splitlines())
+        if word
+    }
+    return finished.status, findings, finished.stdout + finished.stderr
+
+
+async def test_all_is_well(healthy: CommandLine, room_server: RoomServerUnderTest) -> None:
+    status, findings, text = await report(healthy, OPENAI_API_KEY="sk-of-the-tests")
+    assert status == 0, text
+    assert findings == dict.fromkeys(("settings", "room server", "model", "weather"), "ok")
+    assert room_server.url in text
+    assert room_server.api_secret not in text
+    assert "sk-of-the-tests" not in text
+
+
+async def test_what_is_needed_and_does_not_answer(healthy: CommandLine) -> None:
+    status, findings, text = await report(
+        healthy, LIVEKIT_URL=nowhere("ws"), OPENAI_BASE_URL=nowhere("http")
+    )
+    assert status == 1
+    assert findings["room server"] == findings["model"] == "failed"
+    assert "check LIVEKIT_URL" in text
+    assert "check OPENAI_BASE_URL" in text
+    assert "not right: room server, model" in text
+
+
+async def refuse(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=401)
+
+
+async def test_wrong_keys(healthy: CommandLine) -> None:
+    service = web.Application()
+    service.router.add_get("/v1/models", refuse)
+    async with TestServer(service) as model:
+        status, findings, text = await report(
+            healthy,
+            LIVEKIT_API_SECRET="not the secret, but long enough to be one",  # noqa: S106 - none
+            OPENAI_BASE_URL=str(model.make_url("/v1")),
+            OPENAI_API_KEY="the wrong one",
+        )
+    assert status == 1
+    assert findings["room server"] == findings["model"] == "failed"
+    assert "check LIVEKIT_API_KEY" in text
+    assert "check OPENAI_API_KEY" in text
+    assert "wrong one" not in text
+
+
+async def test_the_agent_works_without_weather(healthy: CommandLine) -> None:
+    status, findings, text = await report(healthy, WEATHER_GEOCODING_URL=nowhere("http"))
+    assert status == 0
+    assert findings["weather"] == "failed"
+    assert "WEATHER_GEOCODING_URL" in text
+
+
+async def test_nothing_is_configured(bare: CommandLine) -> None:
+    status, findings, text = await report(bare, WEATHER_GEOCODING_URL=nowhere("http"))
+    assert status == 1
+    assert findings["settings"] == findings["room server"] == "failed"
+    assert "python -m agent dev" in text
+
+
+async def test_settings_that_are_wrong(healthy: CommandLine) -> None:
+    status, findings, text = await report(healthy, LLM_TIMEOUT="never")
+    assert (status, findings) == (1, {"settings": "failed"})
+    assert "LLM_TIMEOUT: expected" in text

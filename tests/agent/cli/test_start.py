@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.agent.cli.command_line import CommandLine, RunningCommand
+from tests.agent.processes.conftest import HANDED_OVER
+
+
+async def test_what_is_missing_is_named(bare: CommandLine) -> None:
+    finished = await bare.run("start")
+    assert (finished.status, finished.stdout) == (2, "")
+    assert [line.split(" ")[0] for line in finished.stderr.splitlines()] == [
+        "LIVEKIT_URL",
+        "LIVEKIT_API_KEY",
+        "LIVEKIT_API_SECRET",
+        "OPENAI_API_KEY",
+    ]
+
+
+async def test_what_is_wrong_is_named(agent: CommandLine) -> None:
+    finished = await agent.run("start", LIVEKIT_URL="localhost", AGENT_MAX_ROOMS="many")
+    assert (finished.status, finished.stdout) == (2, "")
+    assert "LIVEKIT_URL: expected" in finished.stderr
+    assert "AGENT_MAX_ROOMS: expected" in finished.stderr
+
+
+async def test_settings_of_a_file(agent: CommandLine) -> None:
+    (agent.directory / ".env").write_text("LLM_TIMEOUT=never\n")
+    finished = await agent.run("start")
+    assert finished.status == 2
+    assert "LLM_TIMEOUT: expected" in finished.stderr
+
+
+async def test_a_worker_that_cannot_go_on_is_a_failure(agent: CommandLine) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        alone = await agent.run("start", "--processes", "1", HTTP_PORT=port)
+        several = await agent.run("start", "--processes", "2", HTTP_PORT=port)
+    assert alone.status == 1
+    assert "worker failed" in alone.stdout
+    assert several.status == 1
+    assert f"HTTP_PORT={port}: Address already in use" in several.stderr
+
+
+async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: str) -> None:
+    """A process that holds as many rooms as it may refuses more, and another takes them."""
+    name = f"{room_name}-worker"
+    settings = {"AGENT_NAME": name, "AGENT_MAX_ROOMS": "1"}
+    async with agent.running("start", "--processes", "2", **settings) as started:
+        while started.output.count("registered worker") < 2:
+            await started.reads()
+        for number in range(2):
+            room = f"{room_name}-{number}"
+            called = await agent.run("call", "ping", "--room", room, AGENT_NAME=name)
+            assert called.status == 0, called.stderr
+        joined = re.findall(r'"joined the room".*?"pid": (\d+)', started.output)
+        while len(joined) < 2:
+            await started.reads()
+            joined = re.findall(r'"joined the room".*?"pid": (\d+)', started.output)
+        assert len(set(joined)) == 2
+        assert await started.stop(signal.SIGINT) == 0
+
+
+def has_the_native_sdk(process: psutil.Process) -> bool:
+    return "liblivekit_ffi" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+async def registered(running: RunningCommand, how_many: int) -> list[int]:
+    """The process IDs of the first so many workers that have registered."""
+    while (
+        len(found := re.findall(r'"registered worker".*?"pid": (\d+)', running.output)) < how_many
+    ):
+        await running.reads()
+    return [int(pid) for pid in found]
+
+
+BLOCKING_TOOL = """
+import re
+import tools
+
+@tools.tool.tool
+async def stand_still() -> str:
+    "Blocks the loop that it runs on, and the interpreter."
+    return str(re.match("(a+)+$", "a" * 64 + "b"))
+
+tools.TOOLS += (stand_still,)
+"""
+
+
+@pytest.mark.timeout(180)
+async def test_those_that_are_stuck_are_replaced(agent: CommandLine, room_name: str) -> None:
+    """One whose rooms loop is in a call that does not return, and one that is stopped."""
+    (agent.directory / "sitecustomize.py").write_text(BLOCKING_TOOL)
+    settings = {"AGENT_NAME": f"{room_name}-worker", "HEARTBEAT_TIMEOUT": "5"}
+    path = f"{agent.directory}{os.pathsep}{agent.environ['PYTHONPATH']}"
+    async with agent.running("start", "--processes", "2", PYTHONPATH=path, **settings) as started:
+        workers = await registered(started, 2)
+        async with agent.running("call", "standStill", "--room", room_name, **settings):
+            await started.says("joined the room")
+            joined = re.search(r'"joined the room".*?"pid": (\d+)', started.output)
+            assert joined is not None
+            blocked = int(joined[1])
+            await started.says(f"worker process {blocked} is stuck, its rooms loop has not run")
+        [other] = set(workers) - {blocked}
+        os.kill(other, signal.SIGSTOP)
+        await started.says(f"worker process {other} is stuck, its rooms loop has not run")
+        assert "in stand_still" in started.output
+        assert not set(workers) & set((await registered(started, 4))[2:])
+        called = await agent.run("call", "ping", "--room", f"{room_name}-2", **settings)
+        assert called.status == 0, called.stderr
+        assert await started.stop(signal.SIGTERM) == 0
+
+
+WAITING_TOOL = """
+import os
+import tools
+
+@tools.tool.tool
+async def stand_still() -> str:
+    "Blocks the loop that it runs on until somebody reads the file."
+    with open("blocked", "w"):
+        return "done"
+
+tools.TOOLS += (stand_still,)
+"""
+
+
+@pytest.mark.timeout(180)
+async def test_one_alone_says_that_it_is_stuck_and_ends_when_told(
+    agent: CommandLine, room_name: str
+) -> None:
+    (agent.directory / "sitecustomize.py").write_text(WAITING_TOOL)
+    os.mkfifo(agent.directory / "blocked")
+    settings = {"AGENT_NAME": f"{room_name}-worker"}
+    path = f"{agent.directory}{os.pathsep}{agent.environ['PYTHONPATH']}"
+    async with agent.running("start", "--processes", "1", PYTHONPATH=path, **settings) as started:
+        await started.says("registered worker")
+        port = re.search(r"HTTP server listening on [^ ]*:(\d+)", started.output)
+        assert port is not None
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port[1]}") as client:
+            assert await asked(client) == (200, "OK")
+            async with agent.running("call", "standStill", "--room", room_name, **settings):
+                await started.says("joined the room")
+                while (health := await asked(client))[0] == 200:
+                    pass
+            assert health[0] == 503
+            assert health[1].startswith("the rooms loop has not run for")
+        assert await started.stop(signal.SIGTERM) == 1
+    assert "in stand_still" in started.output
+
+
+async def asked(client: aiohttp.ClientSession) -> tuple[int, str]:
+    async with client.get("/") as answer:
+        return answer.status, await answer.text()
+
+
+async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -> None:
+    """By workers with the settings of the first ones, whatever the file says by then."""
+    name = f"{room_name}-worker"
+    dotenv = agent.directory / ".env"
+    dotenv.write_text(f"AGENT_NAME={name}\n")
+    async with agent.running("start", "--processes", "2", AGENT_NAME="") as started:
+        workers = [psutil.Process(pid) for pid in await registered(started, 2)]
+        await started.says(HANDED_OVER)
+        supervisor = psutil.Process(started.process.pid)
+        assert not has_the_native_sdk(supervisor)
+        assert all(has_the_native_sdk(worker) for worker in workers)
+        assert supervisor.memory_info().rss < min(w.memory_info().rss for w in workers) / 3
+        dotenv.write_text("AGENT_NAME=another\nLLM_TIMEOUT=never\n")
+        for worker in workers:
+            worker.kill()
+        replacements = [psutil.Process(pid) for pid in (await registered(started, 4))[2:]]
+        assert set(replacements) == set(supervisor.children())
+        dotenv.unlink()
+        called = await agent.run("call", "ping", "--room", room_name, AGENT_NAME=name)
+        assert called.status == 0, called.stderr
+        assert await started.stop(signal.SIGTERM) == 0
+    assert psutil.wait_procs(replacements, timeout=0)[1] == []

@@ -1,0 +1,129 @@
+"""DATABASE_URL as people write it; what is secret in it stays so."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.errors import InvalidValueError, UnavailableError
+from agent.history.open_history import open_history
+from tests.agent.history.turns import asked, everything
+
+PASSWORD = "s3cr%40t"  # noqa: S105 - opens nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"postgres://me:{PASSWORD}@db.example:5433/chat", "postgresql://db.example:5433/chat"),
+        (
+            f"postgresql://me:{PASSWORD}@db.example/chat?sslmode=require",
+            "postgresql://db.example/chat",
+        ),
+        (f"postgresql+asyncpg://me:{PASSWORD}@[::1]/chat", "postgresql://::1/chat"),
+        (
+            f"postgresql+psycopg2://db.example/chat?password={PASSWORD}",
+            "postgresql://db.example/chat",
+        ),
+        ("postgresql:///chat", "postgresql://localhost/chat"),
+        ("postgresql:///chat?host=/run/postgresql", "postgresql:///run/postgresql/chat"),
+        (
+            f"postgresql://me:{PASSWORD}@%2Frun%2Fpostgresql/chat",
+            "postgresql:///run/postgresql/chat",
+        ),
+    ],
+)
+def test_postgres(text: str, shown: str) -> None:
+    url = DatabaseUrl.parse(f" {text}\n")
+    assert url.url.drivername == "postgresql+psycopg"
+    assert url.file is None
+    assert str(url) == shown
+    for said in (str(url), repr(url), repr(url.url)):
+        assert "s3cr" not in said or "password=" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "file"),
+    [
+        ("sqlite:///data/agent.db", Path("data/agent.db")),
+        ("sqlite:////var/lib/agent.db", Path("/var/lib/agent.db")),
+        ("sqlite+aiosqlite:///agent.db", Path("agent.db")),
+        ("sqlite:///with space/ü.db", Path("with space/ü.db")),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", None),
+    ],
+)
+def test_sqlite(text: str, file: Path | None) -> None:
+    url = DatabaseUrl.parse(text)
+    assert url.url.drivername == "sqlite+pysqlite"
+    assert url.file == file
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "agent.db",
+        f"me:{PASSWORD}@db.example/chat",
+        f"mysql://me:{PASSWORD}@db.example/chat",
+        f"postgresql://me:{PASSWORD}@db.example:port/chat",
+        f"sqlite://me:{PASSWORD}@db.example/chat",
+        "sqlite://data/agent.db",
+    ],
+)
+def test_others_are_refused_without_being_quoted(text: str) -> None:
+    with pytest.raises(InvalidValueError, match="expected sqlite:///") as refused:
+        DatabaseUrl.parse(text)
+    assert "s3cr" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+async def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        url = f"postgres://me:{PASSWORD}@127.0.0.1:{port}/chat"
+        database = Database(DatabaseUrl.parse(url))
+        with pytest.raises(UnavailableError, match=f"127.0.0.1:{port}/chat") as failed:
+            await database.read(lambda connection: connection.scalar(text("SELECT 1")))
+        await database.aclose()
+    assert "s3cr" not in str(failed.value)
+    assert failed.value.__suppress_context__
+
+
+async def test_a_history_in_memory_lasts_as_long_as_it_is_open() -> None:
+    history = open_history("sqlite://")
+    await history.migrate()
+    for number in range(3):
+        await history.add_message(asked(str(number)))
+    assert len(await everything(history)) == 3
+    await history.aclose()
+
+
+async def test_the_default_is_a_file_below_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = open_history()
+    assert not (tmp_path / "data").exists(), "nothing is opened before it is used"
+    await history.migrate()
+    await history.aclose()
+    assert (tmp_path / "data" / "agent.db").is_file()
+
+
+def test_what_is_heavy_is_imported_when_it_is_needed() -> None:
+    program = (
+        "import sys, agent.history.open_history, agent.history.message;"
+        "print([name for name in ('sqlalchemy', 'alembic', 'psycopg') if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own text
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"

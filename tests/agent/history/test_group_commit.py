@@ -1,0 +1,101 @@
+"""Writes that come together share a transaction; a bad one harms no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from agent.history import group_commit
+from agent.history.errors import RejectedError, UnavailableError
+from agent.history.sql_history import SqlHistory
+from tests.agent.history.cut_database import CutDatabase
+from tests.agent.history.turns import answer_to, asked, ended, everything
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> CutDatabase:
+    return CutDatabase(tmp_path / "agent.db")
+
+
+@pytest.fixture
+async def history(database: CutDatabase) -> AsyncGenerator[SqlHistory]:
+    history = SqlHistory(database)
+    await history.migrate()
+    database.writes = 0
+    yield history
+    await history.aclose()
+
+
+async def test_writes_that_come_together_share_a_transaction(
+    history: SqlHistory, database: CutDatabase
+) -> None:
+    await asyncio.gather(*(history.add_message(asked(str(n))) for n in range(200)))
+    assert database.writes == 1
+    assert [m.id for m in await everything(history)] == [str(n) for n in range(200)]
+
+
+async def test_a_refused_write_fails_alone(history: SqlHistory) -> None:
+    first, second = asked("1"), asked("2")
+    await history.finish_answer(ended(answer_to(first, "SG_same")))
+    outcomes = await asyncio.gather(
+        history.add_message(first),
+        history.finish_answer(ended(answer_to(second, "SG_same"))),
+        history.add_message(second),
+        return_exceptions=True,
+    )
+    assert outcomes[0] is True
+    assert isinstance(outcomes[1], RejectedError)
+    assert outcomes[2] is True
+    assert [m.id for m in await everything(history)] == ["SG_same", "1", "2"]
+
+
+async def test_threads_that_somebody_pruned_are_made_again(
+    history: SqlHistory, database: CutDatabase
+) -> None:
+    await history.add_message(asked("1"))
+    pruning = text("DELETE FROM history_thread")
+    await database.write(lambda connection: connection.execute(pruning))
+    await history.add_message(asked("2"))
+    assert [m.id for m in await everything(history)] == ["2"]
+
+
+async def test_an_undone_transaction_leaves_nothing_remembered(
+    history: SqlHistory, database: CutDatabase
+) -> None:
+    database.away = True
+    with pytest.raises(UnavailableError):
+        await history.add_message(asked("1"))
+    database.away = False
+    assert await history.add_message(asked("1"))
+
+
+async def test_the_end_does_not_wait_for_a_slow_database(
+    history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "CLOSE_TIMEOUT", 0.05)
+    database.open.clear()
+    database.asked.clear()
+    call = asyncio.create_task(history.add_message(asked("1")))
+    async with asyncio.timeout(5):
+        await database.asked.wait()
+        later = asyncio.create_task(history.add_message(asked("2")))
+        await history.aclose()
+        outcomes = await asyncio.gather(call, later, return_exceptions=True)
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+
+
+async def test_the_writes_that_wait_are_bounded(
+    history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 10)
+    database.open.clear()
+    calls = [asyncio.create_task(history.add_message(asked(str(n)))) for n in range(20)]
+    done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == 10
+    assert all(isinstance(call.exception(), UnavailableError) for call in done)
+    database.open.set()
+    assert all(await asyncio.gather(*waiting))

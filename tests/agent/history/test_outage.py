@@ -1,0 +1,267 @@
+"""The room goes on while the database is away, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.history.backlog import Backlog
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.durable_history import BATCH, DurableHistory
+from agent.history.errors import RejectedError, UnavailableError
+from agent.history.message import Message
+from agent.history.sql_history import SqlHistory
+from tests.agent.history.cut_database import CutDatabase
+from tests.agent.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
+from tests.postgres import PostgresServer
+
+
+@dataclass
+class Kept:
+    """A history and the database under it."""
+
+    history: DurableHistory
+    database: CutDatabase
+
+    async def back(self) -> None:
+        """Gives the database back, and returns when it has everything."""
+        self.database.away = False
+        self.database.confirms = True
+        self.database.open.set()
+        async with asyncio.timeout(20):
+            await self.history.written()
+        assert self.history.healthy
+        assert self.history.waiting == 0
+
+    async def ids(self) -> list[str]:
+        return [message.id for message in await everything(self.history)]
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncGenerator[Kept]:
+    """A history that keeps at most 9 writes."""
+    database = CutDatabase(tmp_path / "agent.db")
+    backlog = Backlog(max_writes=9, max_characters=10_000)
+    history = DurableHistory(SqlHistory(database), backlog=backlog, patience=0.3, first_pause=0.01)
+    await history.migrate()
+    yield Kept(history, database)
+    await history.aclose()
+
+
+async def test_turns_are_kept_and_written_in_order(kept: Kept) -> None:
+    await take_turn(kept.history, asked("1"))
+    kept.database.away = True
+    for number in "23":
+        await take_turn(kept.history, asked(number))
+    assert not kept.history.healthy
+    assert kept.history.waiting == 6
+    with pytest.raises(UnavailableError):
+        await kept.history.page(ROOM, asker="ann")
+    await kept.back()
+    await take_turn(kept.history, asked("4"))
+    assert await kept.ids() == ["1", "SG_1", "2", "SG_2", "3", "SG_3", "4", "SG_4"]
+    assert await kept.history.unanswered("kitchen") == ()
+
+
+async def test_what_can_be_read_after_an_outage_is_whole(tmp_path: Path) -> None:
+    database = CutDatabase(tmp_path / "agent.db")
+    history = DurableHistory(SqlHistory(database), first_pause=0.01)
+    await history.migrate()
+    database.away = True
+    for number in range(2 * BATCH - 1):
+        await history.add_message(asked(str(number)))
+    database.away = False
+    found: tuple[Message, ...] = ()
+    async with asyncio.timeout(20):
+        while not found:
+            with contextlib.suppress(UnavailableError):
+                found = (await history.page(ROOM, asker="ann", limit=200)).messages
+            await asyncio.sleep(0)  # A call that fails at once lets nothing else run.
+    assert len(found) == 2 * BATCH - 1
+    await history.aclose()
+
+
+async def test_what_is_kept_is_not_new_again(kept: Kept) -> None:
+    kept.database.away = True
+    assert await kept.history.add_message(asked("1"))
+    assert not await kept.history.add_message(asked("1"))
+    await kept.back()
+    assert not await kept.history.add_message(asked("1"))
+    assert await kept.ids() == ["1"]
+
+
+async def test_a_commit_without_confirmation_is_no_repetition(kept: Kept) -> None:
+    kept.database.confirms = False
+    question = asked("1")
+    assert await kept.history.add_message(question), "else nobody would answer it"
+    answer = await kept.history.begin_answer(answer_to(question))
+    await kept.history.finish_answer(ended(answer))
+    await kept.back()
+    assert await kept.ids() == ["1", "SG_1"]
+
+
+async def test_nobody_waits_long_for_a_slow_database(kept: Kept) -> None:
+    kept.database.open.clear()
+    async with asyncio.timeout(5):
+        for number in range(3):
+            await take_turn(kept.history, asked(str(number)))
+    assert not kept.history.healthy
+    await kept.back()
+    assert await kept.ids() == ["0", "SG_0", "1", "SG_1", "2", "SG_2"]
+
+
+async def test_the_oldest_turns_are_given_up_whole(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = asked("stored")
+    await kept.history.add_message(stored)
+    kept.database.away = True
+    await kept.history.finish_answer(ended(answer_to(stored)))
+    slow = asked("slow")
+    await kept.history.add_message(slow)
+    for number in range(8):
+        await take_turn(kept.history, asked(str(number)))
+    # Its question was given up: it must not stand there alone.
+    await kept.history.finish_answer(ended(answer_to(slow)))
+    await kept.back()
+    # The end of an answer whose question the database has is kept: it would be answered again.
+    assert await kept.ids() == ["stored", "SG_stored", "6", "SG_6", "7", "SG_7"]
+    assert await kept.history.unanswered("kitchen") == ()
+    assert kept.history.given_up == 2 + 6 * 3
+    assert "given up" in caplog.text
+
+
+async def test_long_texts_count_by_their_length(kept: Kept) -> None:
+    kept.database.away = True
+    for number in range(4):
+        await kept.history.add_message(asked(str(number), "x" * 4_000))
+    await kept.history.add_message(asked("too long", "x" * 20_000))
+    await kept.history.add_message(asked("last"))
+    await kept.back()
+    assert await kept.ids() == ["last"]
+    assert kept.history.given_up == 5
+
+
+async def test_a_refused_write_is_not_tried_again_and_stops_no_other(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = asked("1"), asked("2")
+    kept.database.away = True
+    for question in (first, second):
+        await kept.history.add_message(question)
+        await kept.history.begin_answer(answer_to(question, "SG_same"))
+    await kept.history.add_message(asked("3", "very secret"))
+    await kept.back()
+    assert await kept.ids() == ["1", "2", "3"]
+    assert "lost" in caplog.text
+    assert "very secret" not in caplog.text
+    with pytest.raises(RejectedError):
+        await kept.history.begin_answer(answer_to(second, "SG_same"))
+    assert kept.history.healthy
+
+
+async def test_a_failed_read_is_enough_to_look_for_the_database(kept: Kept) -> None:
+    await kept.history.add_message(asked("1"))
+    kept.database.away = True
+    with pytest.raises(UnavailableError):
+        await kept.history.threads("kitchen", asker="ann")
+    assert not kept.history.healthy
+    await kept.back()
+    assert await kept.ids() == ["1"]
+
+
+async def test_a_cancelled_caller_has_its_message_kept(kept: Kept) -> None:
+    kept.database.open.clear()
+    kept.database.asked.clear()
+    call = asyncio.create_task(kept.history.add_message(asked("1")))
+    async with asyncio.timeout(5):
+        await kept.database.asked.wait()
+    call.cancel()
+    await asyncio.wait((call,))
+    assert call.cancelled()
+    await kept.back()
+    assert await kept.ids() == ["1"]
+
+
+async def test_a_database_that_is_away_at_the_start_is_migrated_later(tmp_path: Path) -> None:
+    database = CutDatabase(tmp_path / "agent.db")
+    database.away = True
+    history = DurableHistory(SqlHistory(database), first_pause=0.01)
+    kept = Kept(history, database)
+    await history.migrate()
+    assert not history.healthy
+    await take_turn(history, asked("1"))
+    await kept.back()
+    assert await kept.ids() == ["1", "SG_1"]
+    await history.aclose()
+
+
+async def test_the_end_writes_what_is_left_if_it_can(kept: Kept, tmp_path: Path) -> None:
+    kept.database.away = True
+    await take_turn(kept.history, asked("1"))
+    kept.database.away = False
+    await kept.history.aclose()
+    assert kept.history.waiting == 0
+    with pytest.raises(UnavailableError):
+        await kept.history.add_message(asked("2"))
+
+
+async def test_the_end_does_not_wait_for_a_database_that_is_away(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept.database.away = True
+    await take_turn(kept.history, asked("1"))
+    async with asyncio.timeout(4):
+        await kept.history.aclose()
+    assert kept.history.waiting == 3
+    assert "3 writes of the history are lost" in caplog.text
+
+
+async def test_postgres_is_restarted_in_the_middle(postgres: PostgresServer) -> None:
+    url = postgres.create_database("restarted")
+    database = Database(DatabaseUrl.parse(url))
+    history = DurableHistory(SqlHistory(database), first_pause=0.05)
+    await history.migrate()
+    said: list[Message] = []
+
+    async def talk(first: int) -> None:
+        for number in range(first, first + 5):
+            question = asked(str(number))
+            said.extend((question, await take_turn(history, question)))
+
+    await talk(0)
+    await asyncio.to_thread(postgres.stop)
+    try:
+        async with asyncio.timeout(10):
+            await talk(5)
+        assert not history.healthy
+    finally:
+        await asyncio.to_thread(postgres.start)
+    await talk(10)
+    async with asyncio.timeout(20):
+        await history.written()
+    assert history.healthy
+    assert [m.key for m in await everything(history)] == [m.key for m in said]
+    assert await history.unanswered("kitchen") == ()
+    await history.aclose()
+
+
+async def test_postgres_is_restarted_between_two_reads(postgres: PostgresServer) -> None:
+    url = postgres.create_database("between_reads")
+    history = SqlHistory(Database(DatabaseUrl.parse(url)))
+    await history.migrate()
+    await history.add_message(asked("1"))
+    await asyncio.to_thread(postgres.stop)
+    with pytest.raises(UnavailableError, match="refused"):
+        await history.page(ROOM, asker="ann")
+    assert not history.healthy
+    await asyncio.to_thread(postgres.start)
+    assert len(await everything(history)) == 1
+    assert history.healthy
+    await history.aclose()

@@ -1,0 +1,146 @@
+"""Who gets a place in a worker, and when it has one again."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+
+import pytest
+from livekit import api, rtc
+from livekit.agents import JobRequest
+from livekit.agents import worker as worker_module
+from livekit.protocol import agent as protocol
+
+from agent.host.admission import FULL_LOAD
+from agent.host.room_host import RoomHost
+from tests.agent.chat_client import ChatClient
+from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.devserver.dispatches import dispatch, one_job
+from tests.room_server import RoomServerUnderTest
+
+
+async def test_a_full_worker_refuses_and_another_one_takes_over(
+    start_worker: StartWorker, room_server: RoomServerUnderTest, lk_api: api.LiveKitAPI
+) -> None:
+    """Both have the same dispatch name and room for one each."""
+    first = await start_worker(AGENT_MAX_ROOMS="1")
+    await start_worker(AGENT_MAX_ROOMS="1", AGENT_NAME=first.name)
+    rooms = [f"full-{first.name}-{number}" for number in range(2)]
+    clients = [ChatClient() for _ in rooms]
+    for client, room in zip(clients, rooms, strict=True):
+        await client.room.connect(room_server.url, room_server.token("alice", room))
+        await dispatch(lk_api, room, first.name)
+    for client in clients:
+        await client.until_ready()
+        assert (await client.ask("hello")).finish_reason == "stop"
+    for client in clients:
+        await client.room.disconnect()
+
+
+async def test_the_room_server_hears_at_once_when_places_run_out_and_when_one_is_free(
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "UPDATE_STATUS_INTERVAL", 3600)
+    told: asyncio.Queue[float] = asyncio.Queue()
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    send = worker.server._queue_msg  # pyright: ignore[reportPrivateUsage]
+
+    async def send_message(message: protocol.WorkerMessage) -> None:
+        await send(message)
+        if message.HasField("update_worker"):
+            told.put_nowait(message.update_worker.load)
+
+    monkeypatch.setattr(worker.server, "_queue_msg", send_message)
+    await enter("alice", worker=worker)
+    async with asyncio.timeout(20):
+        while await told.get() != FULL_LOAD:
+            pass
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        assert await told.get() == 0
+
+
+def rooms_held(worker: Worker) -> asyncio.Queue[int]:
+    """How many rooms a worker holds or joins, each time that it changes."""
+    rooms: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def changed(held: int) -> None:
+        loop.call_soon_threadsafe(rooms.put_nowait, held)
+
+    worker.host.admission.on_rooms_changed = changed
+    return rooms
+
+
+async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    on_request = RoomHost.on_request
+
+    async def close_room(host: RoomHost, request: JobRequest) -> None:
+        await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        await on_request(host, request)
+
+    monkeypatch.setattr(RoomHost, "on_request", close_room)
+    worker = await start_worker()
+    rooms = rooms_held(worker)
+    await dispatch(lk_api, room_name, worker.name)
+    async with asyncio.timeout(30):
+        assert await rooms.get() == 1
+        assert await rooms.get() == 0
+    assert "notices" not in caplog.text  # There are none, and so none to wait for.
+
+
+@pytest.fixture
+async def joining(monkeypatch: pytest.MonkeyPatch, room_name: str) -> tuple[asyncio.Event, Event]:
+    """The agent's joining of the room takes until the second event; the first: it has begun."""
+    begun, goes_on = asyncio.Event(), Event()
+    loop, connect = asyncio.get_running_loop(), rtc.Room.connect
+
+    async def connect_slowly(room: rtc.Room, url: str, token: str, *rest: rtc.RoomOptions) -> None:
+        await connect(room, url, token, *rest)
+        if room.name == room_name:
+            loop.call_soon_threadsafe(begun.set)
+            await asyncio.to_thread(goes_on.wait, 30)
+
+    monkeypatch.setattr(rtc.Room, "connect", connect_slowly)
+    return begun, goes_on
+
+
+async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(
+    joining: tuple[asyncio.Event, Event],
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    """The native library may go on joining it for a quarter of a minute."""
+    begun, goes_on = joining
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    rooms = rooms_held(worker)
+    sent = await dispatch(lk_api, room_name, worker.name)
+    async with asyncio.timeout(20):
+        await begun.wait()
+        assert await rooms.get() == 1
+    # Before it knows whose the job is, livekit-server ends none when a room closes.
+    await one_job(lk_api, room_name, sent.id)
+
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+
+    async with asyncio.timeout(20):
+        assert await rooms.get() == 0
+    # As many such rooms as there are places are too many.
+    assert worker.host.admission.load() == FULL_LOAD
+    goes_on.set()
+    async with asyncio.timeout(20):
+        await worker.host.until_left()
+    assert worker.host.admission.load() == 0
+    alice = await enter("alice", worker=worker, room=f"{room_name}-2")
+    assert (await alice.ask("hello")).finish_reason == "stop"

@@ -1,0 +1,64 @@
+"""What blocks the loop of the rooms is reported, with where it stood: from a limit on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.host import loop_watch
+from toolkit.tool import tool
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import Enter, StartWorker
+
+
+@tool
+async def stand_still() -> str:
+    """Blocks the loop that it runs on."""
+    time.sleep(2 * loop_watch.REPORTED_BLOCK)  # noqa: ASYNC251 - that is what is looked for
+    return "done"
+
+
+async def test_a_tool_that_blocks_all_rooms_is_named(
+    enter: Enter,
+    start_worker: StartWorker,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(loop_watch.LOOP_BLOCK, raising=False)
+    ana = await enter("ana", worker=await start_worker(tools=[stand_still]))
+
+    await ana.me.perform_rpc(destination_identity="agent", method="standStill", payload="")
+    # The answer may be faster than the loop's next look at itself.
+    await ana.me.perform_rpc(destination_identity="agent", method="listThreads", payload="")
+    assert (await ana.ask("still there?")).finish_reason == "stop"
+
+    reports = [record for record in caplog.records if "loop blocked" in record.getMessage()]
+    assert len(reports) == 1
+    assert "stand_still" in getattr(reports[0], "stack", "")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"),
+    [(None, loop_watch.REPORTED_BLOCK), ("400", 0.4), ("1", loop_watch.SHORTEST_BLOCK)],
+)
+def test_the_limit_is_the_environments(
+    milliseconds: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(loop_watch.LOOP_BLOCK, raising=False)
+    if milliseconds is not None:
+        monkeypatch.setenv(loop_watch.LOOP_BLOCK, milliseconds)
+
+    limits = loop_watch.thresholds()
+
+    assert limits is not None
+    assert limits.warn == seconds
+    assert limits.error >= seconds
+
+
+def test_with_a_limit_of_nothing_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(loop_watch.LOOP_BLOCK, "0")
+
+    assert loop_watch.thresholds() is None

@@ -1,0 +1,64 @@
+import logging
+
+import pytest
+
+from toolkit.context import Caller
+from toolkit.errors import NotAllowed
+from toolkit.permission import role
+from toolkit.settings import ToolSettings
+from toolkit.tool import tool
+from toolkit.toolbox import Toolbox
+
+
+@tool(allow=role("admin", "owner"))
+async def close_shop() -> str:
+    """Close the shop."""
+    return "closed"
+
+
+def with_role(roles: str, *, vouched: bool = True) -> Caller:
+    return Caller("anna", attributes={"role": roles}, vouched=vouched)
+
+
+@pytest.mark.parametrize("caller", [with_role("admin"), with_role("guest, owner")])
+async def test_a_role_that_the_token_gives(caller: Caller) -> None:
+    async with Toolbox([close_shop], ToolSettings()) as toolbox:
+        assert await toolbox.call("closeShop", {}, caller) == "closed"
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        None,
+        Caller("anna", vouched=True),
+        with_role("guest"),
+        with_role("administrator"),
+        with_role(""),
+        with_role("admin", vouched=False),
+    ],
+)
+async def test_everybody_else_is_refused(caller: Caller | None) -> None:
+    async with Toolbox([close_shop], ToolSettings()) as toolbox:
+        with pytest.raises(NotAllowed, match="may not use closeShop") as caught:
+            await toolbox.call("closeShop", {}, caller)
+    assert caught.value.code == 403
+
+
+async def test_who_may_not_call_a_tool_learns_nothing_of_its_arguments() -> None:
+    async with Toolbox([close_shop], ToolSettings()) as toolbox:
+        with pytest.raises(NotAllowed):
+            await toolbox.call("closeShop", {"wrong": 1}, Caller("bob"))
+
+
+async def test_a_permission_that_fails_allows_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Caller) -> bool:
+        raise KeyError("no such thing")
+
+    @tool(allow=broken)
+    async def anything() -> None:
+        """Do anything."""
+
+    async with Toolbox([anything], ToolSettings()) as toolbox:
+        with caplog.at_level(logging.ERROR), pytest.raises(NotAllowed):
+            await toolbox.call("anything", {}, Caller("anna"))
+    assert "the permission of anything failed" in caplog.text

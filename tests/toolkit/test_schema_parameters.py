@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from toolkit.errors import InvalidArguments
+from toolkit.schema_parameters import SchemaParameters
+from toolkit.settings import ToolSettings
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
+
+SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "maxLength": 5},
+        "days": {"type": "integer", "enum": [1, 7]},
+        "at": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]},
+    },
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+async def say_back(arguments: dict[str, object]) -> dict[str, object]:
+    return arguments
+
+
+def tool_of(schema: dict[str, object]) -> Tool:
+    return Tool("sayBack", "Say it back.", SchemaParameters.of(schema), say_back)
+
+
+async def test_arguments_that_fit_reach_the_function() -> None:
+    tool = tool_of(SCHEMA)
+    assert tool.json_schema() == SCHEMA
+    assert tool.parameters.names == ("city", "days", "at")
+    async with Toolbox([tool], ToolSettings()) as toolbox:
+        answer = await toolbox.call("sayBack", {"city": "Paris", "days": 7})
+    assert json.loads(answer) == {"city": "Paris", "days": 7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        ({}, {"city": "required"}),
+        ({"city": 5}, {"city": "should be of type string"}),
+        ({"city": "Nowhere"}, {"city": "should have maxLength: 5"}),
+        ({"city": "Rome", "days": 2}, {"days": "should have enum: [1, 7]"}),
+        ({"city": "Rome", "days": True}, {"days": "should be of type integer"}),
+        ({"city": "Rome", "x": 1}, {"x": "unknown argument"}),
+        ({"city": "Rome", "at": {}}, {"at.x": "required"}),
+        ({"city": "Rome", "at": {"x": "1"}}, {"at.x": "should be of type number"}),
+    ],
+)
+def test_what_does_not_fit_is_named(arguments: dict[str, object], fields: dict[str, str]) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        SchemaParameters.of(SCHEMA).validate(arguments)
+    assert fields.items() <= caught.value.fields.items()
+
+
+def test_what_is_wrong_is_told_within_bounds_and_without_the_value() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        SchemaParameters.of(SCHEMA).validate(
+            {f"secret{index:a>900}": "hidden" for index in range(99)}
+        )
+    assert len(json.dumps(caught.value.details)) < 4_000
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"type": "string"},
+        {"type": "object", "properties": 5},
+        {"type": "object", "required": "city"},
+    ],
+)
+def test_what_is_no_schema_of_an_object(schema: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="schema"):
+        SchemaParameters.of(schema)

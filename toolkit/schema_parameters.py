@@ -1,0 +1,99 @@
+"""SchemaParameters: what a tool takes that comes with a JSON schema, not with a typed function."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, Self, cast
+
+import jsonschema
+from referencing import Registry
+from referencing.jsonschema import Schema
+
+from toolkit.errors import InvalidArguments
+from toolkit.parameters import MAX_FIELD_NAME, MAX_REPORTED_FIELDS, to_json
+from toolkit.schema_dialect import object_schema
+from toolkit.schema_patterns import without_foreign_patterns
+from toolkit.schema_references import check_references
+
+MAX_EXPECTATION = 200
+"""Characters of what is expected of one argument."""
+
+
+class _Validator(Protocol):
+    def iter_errors(self, instance: object) -> "Iterable[jsonschema.ValidationError]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaParameters:
+    """The function is given all of them as one dict, as its keyword argument `arguments`."""
+
+    schema: Mapping[str, object]
+    validator: _Validator
+
+    @classmethod
+    def of(cls, schema: Mapping[str, object]) -> Self:
+        """Parameters that a JSON schema describes; common older forms are translated.
+
+        Raises:
+            ValueError: the schema cannot be used; the message says why.
+        """
+        current = object_schema(schema)
+        kind = jsonschema.Draft202012Validator
+        checkable = without_foreign_patterns(current)
+        try:
+            kind.check_schema(checkable)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"no JSON schema: {error.message[:MAX_EXPECTATION]}") from None
+        check_references(current)
+        json.dumps(current, allow_nan=False)
+        # A registry of its own: what a schema refers to elsewhere is never fetched.
+        registry: Registry[Schema] = Registry()
+        return cls(current, cast("_Validator", kind(checkable, registry=registry)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(cast("Mapping[str, object]", self.schema.get("properties", {})))
+
+    def json_schema(self) -> dict[str, object]:
+        return dict(self.schema)
+
+    def validate(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        to_json(arguments)
+        fields: dict[str, str] = {}
+        for error in islice(self.validator.iter_errors(dict(arguments)), MAX_REPORTED_FIELDS):
+            for name, what in _explain(error):
+                fields.setdefault(name, what)
+        if fields:
+            raise InvalidArguments.of(dict(islice(fields.items(), MAX_REPORTED_FIELDS)))
+        return {"arguments": dict(arguments)}
+
+
+def _explain(error: "jsonschema.ValidationError") -> "Iterable[tuple[str, str]]":
+    """What is wrong, by argument, in words that tell what is expected; never the value."""
+    path = [str(part) for part in error.absolute_path]
+    expected = cast("object", error.validator_value)
+    match error.validator:
+        case "required":
+            given = cast("Mapping[str, object]", error.instance)
+            for name in cast("list[str]", expected):
+                if name not in given:
+                    yield _name([*path, name]), "required"
+        case "additionalProperties" if expected is False:
+            known = cast("Mapping[str, object]", error.schema).get("properties", {})
+            for name in cast("Mapping[str, object]", error.instance):
+                if name not in cast("Mapping[str, object]", known):
+                    yield _name([*path, name]), "unknown argument"
+        case "type":
+            yield _name(path), f"should be of type {_short(expected)}"
+        case keyword:
+            yield _name(path), f"should have {keyword}: {_short(expected)}"
+
+
+def _name(path: list[str]) -> str:
+    return ".".join(part[:MAX_FIELD_NAME] for part in path) or "arguments"
+
+
+def _short(expected: object) -> str:
+    text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
+    return text if len(text) <= MAX_EXPECTATION else f"{text[:MAX_EXPECTATION]}…"

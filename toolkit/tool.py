@@ -1,0 +1,245 @@
+"""`@tool`: a typed function becomes something that a model, an RPC caller and a shell can call."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from typing import cast, overload
+
+import pydantic_core
+from pydantic.alias_generators import to_camel
+
+from toolkit.context import Caller, ToolContext
+from toolkit.errors import (
+    InvalidArguments,
+    NotAllowed,
+    OperationFailed,
+    TimedOut,
+    ToolError,
+    Unavailable,
+)
+from toolkit.file import File
+from toolkit.parameters import Parameters
+from toolkit.permission import Permission
+from toolkit.signature import Function, signature_of
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds that a tool may take unless it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function with a name, a description and a description of its parameters.
+
+    Attributes:
+        name: camelCase name on the wire.
+        description: what it does, for the model and for people: the function's docstring.
+        parameters: what it takes.
+        function: the function itself, async or not.
+        timeout: seconds that a call may take, not counting what it waits for before it begins.
+        text_argument: wire name of the argument that a payload of bare text is, if any.
+        needs_approval: the model may call it only after the person it answers has agreed.
+        allow: who may call it; everybody, unless given.
+        max_calls: calls that run at a time in all rooms of the process; any number, unless given.
+        rpc: clients may call it by RPC.
+        confidential: nobody but its caller may read what it answers.
+    """
+
+    name: str
+    description: str
+    parameters: Parameters
+    function: Function
+    timeout: float = DEFAULT_TIMEOUT
+    text_argument: str | None = None
+    context_parameter: str | None = None
+    needs_approval: bool = False
+    allow: Permission | None = None
+    max_calls: int | None = None
+    rpc: bool = True
+    confidential: bool = False
+
+    def json_schema(self) -> dict[str, object]:
+        """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
+        return self.parameters.json_schema()
+
+    def allows(self, caller: Caller | None) -> bool:
+        """Whether somebody may call it; nobody in particular may not where it is not for all."""
+        if self.allow is None:
+            return True
+        if caller is None:
+            return False
+        try:
+            return bool(self.allow(caller))
+        except Exception:
+            # The boundary around a permission: one that fails allows nothing.
+            logger.exception("the permission of %s failed", self.name)
+            return False
+
+    def parse_payload(self, payload: str) -> Mapping[str, object]:
+        """Arguments out of an RPC payload or a shell word: a JSON object, or nothing for none.
+
+        For a tool with a text argument, any other payload is that argument's text (a JSON string
+        is the text that it stands for).
+
+        Raises:
+            InvalidArguments: the payload is neither.
+        """
+        if not payload.strip():
+            return {}
+        try:
+            # Not json.loads: it takes NaN, and deep nesting makes it raise RecursionError.
+            value = cast("object", pydantic_core.from_json(payload, allow_inf_nan=False))
+        except ValueError as error:
+            if self.text_argument is None:
+                raise InvalidArguments(f"The payload is not valid JSON: {error}") from None
+            return {self.text_argument: payload}
+        if isinstance(value, dict):
+            return cast("dict[str, object]", value)
+        if self.text_argument is not None:
+            return {self.text_argument: value if isinstance(value, str) else payload}
+        raise InvalidArguments("The payload must be a JSON object")
+
+    async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
+        """The one way in: permission, arguments, approval, a free slot, the function; wire text.
+
+        Text comes back as it is, anything else as compact JSON; a File is sent to whoever asked,
+        and the text says what it is. A call that was given up leaves a function that is not async
+        running in its thread until it returns by itself.
+
+        Raises:
+            ToolError: the only errors that leave it, besides cancellation. Anything unforeseen is
+                logged here and becomes OperationFailed.
+        """
+        try:
+            return await self._call(arguments, context)
+        except ToolError as error:
+            if error.__cause__ is not None:
+                logger.warning("%s failed: %s: %r", self.name, error, error.__cause__)
+            raise
+        except Exception as error:
+            # The boundary between tools and those who call them: whatever happens inside one
+            # ends here, in the log.
+            logger.exception("%s failed", self.name)
+            raise OperationFailed from error
+
+    async def _call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
+        if not self.allows(context.caller):
+            raise NotAllowed(f"This caller may not use {self.name}")
+        values = self.parameters.validate(arguments)
+        if self.context_parameter is not None:
+            values[self.context_parameter] = context
+        if self.needs_approval:
+            if context.approve is None:
+                raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
+            await context.approve(self, arguments)
+        async with self._slot(context):
+            result = await self._run(values)
+        if isinstance(result, File):
+            if context.send_file is None:
+                raise Unavailable("There is nobody here that a file could be sent to")
+            result = await context.send_file(result)
+        return result if isinstance(result, str) else _to_wire(result)
+
+    def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
+        if self.max_calls is None:
+            return nullcontext()
+        return context.toolbox.slots(self.name, self.max_calls).hold(self.timeout)
+
+    async def _run(self, values: dict[str, object]) -> object:
+        deadline = asyncio.timeout(self.timeout)
+        try:
+            async with deadline:
+                if inspect.iscoroutinefunction(self.function):
+                    return cast("object", await self.function(**values))
+                return await asyncio.to_thread(self.function, **values)
+        except TimeoutError as error:
+            if deadline.expired():
+                raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
+            raise
+
+
+@overload
+def tool(function: Function, /) -> Tool: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    text_argument: str | None = None,
+    needs_approval: bool = False,
+    allow: Permission | None = None,
+    max_calls: int | None = None,
+    rpc: bool = True,
+    confidential: bool = False,
+) -> Callable[[Function], Tool]: ...
+
+
+def tool(  # noqa: PLR0913 - everything that one can say of a tool
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    text_argument: str | None = None,
+    needs_approval: bool = False,
+    allow: Permission | None = None,
+    max_calls: int | None = None,
+    rpc: bool = True,
+    confidential: bool = False,
+) -> Tool | Callable[[Function], Tool]:
+    """Makes a `Tool` of a function with a docstring and annotated parameters.
+
+    What a parameter is for goes into its annotation: `Annotated[str, Field(description=...)]`.
+    A parameter annotated `ToolContext` is given the context and is no part of the schema.
+
+    Args:
+        function: the function; async, or it runs in a thread.
+        name: the wire name, unless it is the function's own in camelCase.
+        timeout: seconds that a call may take.
+        text_argument: the parameter that a payload of bare text stands for.
+        needs_approval: ask the person whom the model answers before it runs.
+        allow: who may call it; see tools.permission.
+        max_calls: how many calls run at a time; others wait, within bounds.
+        rpc: whether clients may call it by RPC; False: the model alone has it.
+        confidential: whether what it answers to an RPC caller is kept from the others in the room.
+            A tool that knows only later calls `ToolContext.keep_confidential`.
+
+    Raises:
+        TypeError: the function has no docstring, or a parameter that cannot be described.
+    """
+
+    def make(function: Function) -> Tool:
+        function_name = getattr(function, "__name__", "tool")
+        description = inspect.getdoc(function)
+        if not description:
+            raise TypeError(f"{function_name}: a tool needs a docstring, its description")
+        signature = signature_of(function)
+        parameters = signature.parameters
+        if text_argument is not None and text_argument not in parameters.model.model_fields:
+            raise TypeError(f"{function_name}: text_argument names no parameter: {text_argument}")
+        return Tool(
+            name=name or to_camel(function_name),
+            description=description,
+            parameters=parameters,
+            function=function,
+            timeout=timeout,
+            text_argument=to_camel(text_argument) if text_argument else None,
+            context_parameter=signature.context_parameter,
+            needs_approval=needs_approval,
+            allow=allow,
+            max_calls=max_calls,
+            rpc=rpc,
+            confidential=confidential,
+        )
+
+    return make if function is None else make(function)
+
+
+def _to_wire(result: object) -> str:
+    return pydantic_core.to_json(result, inf_nan_mode="null").decode()

@@ -1,0 +1,1 @@
+"""getWeather and the service that it asks."""
