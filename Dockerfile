@@ -20,8 +20,9 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv .venv \
     && uv pip sync --require-hashes --python .venv/bin/python requirements.lock
 COPY agent/ agent/
+COPY toolkit/ toolkit/
 COPY tools/ tools/
-RUN .venv/bin/python -m compileall -q agent tools
+RUN .venv/bin/python -m compileall -q agent toolkit tools
 
 FROM python:${PYTHON}
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin agent \

@@ -204,7 +204,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         timeout: seconds that a call may take.
         text_argument: the parameter that a payload of bare text stands for.
         needs_approval: ask the person whom the model answers before it runs.
-        allow: who may call it; see tools.permission.
+        allow: who may call it; see toolkit.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
         confidential: whether what it answers to an RPC caller is kept from the others in the room.

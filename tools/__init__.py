@@ -1,4 +1,4 @@
-"""What the agent can do: plain typed functions, one file each, offered to the model and by RPC.
+"""The agent's tools: plain typed functions, one file each. The model and RPC clients call them.
 
 A new tool is a file with a function under `@tool`, its line here, and a test.
 """

@@ -1,1 +1,1 @@
-"""A message in, an answer out."""
+"""The conversation: its queue, its context, one answer to each message, and what is stored."""

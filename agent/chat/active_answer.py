@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from agent.chat.conversation_store import Question
 from agent.chat.responder import Response
-from agent.history.message import Attachment
-from agent.replies.reply_output import FinishReason
+from agent.history.message import Attachment, FinishReason
 
 
 class ActiveAnswer:

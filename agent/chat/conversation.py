@@ -19,11 +19,15 @@ from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder, TextResponder
 from agent.chat.voice import Voice
 from agent.config.settings import Settings
-from agent.history.message import Attachment
+from agent.history.message import Attachment, FinishReason
 from agent.inbox.message import IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import describe
+from agent.replies.reply_output import Ending
+from agent.replies.reply_sink import ReplySink
+from agent.replies.reply_stream import ReplyStream
+from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)

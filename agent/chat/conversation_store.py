@@ -1,4 +1,4 @@
-"""ConversationStore: what one conversation keeps in the history, and what it gets back from there."""
+"""ConversationStore: stores what one conversation says, and restores it from the history."""
 
 from __future__ import annotations
 

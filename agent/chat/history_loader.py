@@ -1,4 +1,4 @@
-"""HistoryLoader: what a conversation was about before that which the model is given word by word."""
+"""HistoryLoader: restores earlier turns from the history, and has long ones summarised."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The room's data packets: the channel that they go through, and the topics they are about."""
+"""Data packets: the channel, and the topics that they belong to."""

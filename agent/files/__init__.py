@@ -1,1 +1,1 @@
-"""Files: what people send, what the model gets of it, and what the agent sends."""
+"""Files: received, stored, shown to the model, and sent."""

@@ -23,12 +23,11 @@ from agent.files.files import Files
 from agent.files.safe_name import safe_name
 from agent.files.store import IncomingFile
 from agent.history.message import Attachment
-from agent.inbox.inbox import PRIVATE
 from agent.inbox.incoming_streams import ByteStream, ContestedError, RoomStreams
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.inbox.people import People
-from agent.replies.reply_output import SCOPE
 from agent.sdk.stream_record import NotKeptError
+from agent.wire.attributes import PRIVATE, SCOPE
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 

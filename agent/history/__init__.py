@@ -1,1 +1,1 @@
-"""What was said in rooms, kept in a database; knows nothing of LiveKit or the rest of the agent."""
+"""Messages, stored in SQLite or Postgres. Knows nothing of rooms or of LiveKit."""

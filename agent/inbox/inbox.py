@@ -19,8 +19,8 @@ from agent.inbox.arrival_order import ArrivalOrder, ArrivalSlot
 from agent.inbox.incoming_streams import ContestedError, RoomStreams, TextStream
 from agent.inbox.message import Form, IncomingMessage, id_was_used
 from agent.inbox.people import People
-from agent.replies.reply_output import SCOPE
 from agent.sdk.stream_record import NotKeptError
+from agent.wire.attributes import PRIVATE, SCOPE
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -32,7 +32,6 @@ MAX_SEEN = 10_000
 PATIENCE = 0.5
 """Seconds that a message waits for those that its sender began earlier."""
 
-PRIVATE = "private"
 
 ATTACHMENTS = "attachments"
 """Attribute of a text stream: ids of byte streams, separated by commas. Not every SDK can set the

@@ -19,7 +19,7 @@ MAX_REMEMBERED = 1_000
 LOOKUP_TIMEOUT = 2.0
 
 _FORM = re.compile(r"SG_[0-9a-f]{16}")
-"""The form of the agent's own ids (agent.chat.conversation_store); other agents' have another one."""
+"""Form of this agent's segment ids (agent.chat.conversation_store); other agents use others."""
 
 
 class OwnAnswers:

@@ -1,1 +1,1 @@
-"""MCP servers: what they are, connections to them that are kept up, and their tools."""
+"""MCP servers: their connections and their tools."""

@@ -1,1 +1,1 @@
-"""From settings to the models that answer."""
+"""The model service: requests, streams, retries, and the tool loop."""

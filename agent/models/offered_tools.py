@@ -17,7 +17,7 @@ CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 class OfferedTools(llm.Toolset):
     """A toolset whose tools may be others with each answer.
 
-    What a tool may not tell anyone it does not tell the model either: see tools.errors.
+    What a tool may not tell anyone it does not tell the model either: see toolkit.errors.
     """
 
     def __init__(self) -> None:

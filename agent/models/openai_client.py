@@ -1,8 +1,8 @@
 """Requests to an OpenAI-compatible service for chat completions, at a fraction of the official
 client's time to the first token: aiohttp sends, msgspec encodes and decodes.
 
-https://platform.openai.com/docs/api-reference/chat/create. tests/agent/models/test_openai_client.py holds
-it to what livekit-plugins-openai does with the official client.
+https://platform.openai.com/docs/api-reference/chat/create. tests/agent/models/test_openai_client.py
+holds it to what livekit-plugins-openai does with the official client.
 """
 
 import asyncio

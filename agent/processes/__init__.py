@@ -1,1 +1,1 @@
-"""The worker as processes of the operating system: started, watched, replaced, ended."""
+"""The worker's operating system processes: start, supervision, health, and end."""

@@ -10,13 +10,8 @@ from __future__ import annotations
 from livekit import rtc
 
 from agent.inbox.message import IncomingMessage
-from agent.replies.reply_output import (
-    SCOPE,
-    SEGMENT_ID,
-    TRANSCRIPTION_FINAL,
-    Ending,
-    ReplyOutput,
-)
+from agent.replies.reply_output import Ending, ReplyOutput
+from agent.wire.attributes import PRIVATE, SCOPE, SEGMENT_ID, TRANSCRIPTION_FINAL
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 from agent.wire.publish import publish
@@ -118,7 +113,7 @@ class SnapshotOutput(ReplyOutput):
         segment = f".{self._segment}" if self._segment else ""
         attributes = {
             "in_reply_to": self._message.id,
-            SCOPE: "private",
+            SCOPE: PRIVATE,
             SEGMENT_ID: self._segment_id + segment,
             TRANSCRIPTION_FINAL: "true" if final else "false",
         }

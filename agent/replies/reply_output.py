@@ -12,21 +12,17 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError
 
+from agent.history.message import FinishReason
 from agent.replies.write_batcher import WriteBatcher
 
 logger = logging.getLogger(__name__)
 
-FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
 WRITE_TIMEOUT = 10.0
-SCOPE = "scope"
-TRANSCRIPTION_FINAL = "lk.transcription_final"
-SEGMENT_ID = "lk.segment_id"
-TRANSCRIBED_TRACK = "lk.transcribed_track_id"
 
 
 @dataclass(frozen=True, slots=True)

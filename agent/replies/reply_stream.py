@@ -11,21 +11,20 @@ from typing import Any
 
 from livekit import rtc
 
+from agent.history.message import FinishReason
 from agent.inbox.message import Form, IncomingMessage
 from agent.replies.packet_output import PacketOutput
 from agent.replies.private_output import PrivatePacketOutput, SnapshotOutput
 from agent.replies.replay import Replay
-from agent.replies.reply_output import (
+from agent.replies.reply_output import WRITE_TIMEOUT, Ending, ReplyOutput
+from agent.replies.topic_output import TopicOutput
+from agent.wire.attributes import (
+    ROOM,
     SCOPE,
     SEGMENT_ID,
     TRANSCRIBED_TRACK,
     TRANSCRIPTION_FINAL,
-    WRITE_TIMEOUT,
-    Ending,
-    FinishReason,
-    ReplyOutput,
 )
-from agent.replies.topic_output import TopicOutput
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
 
@@ -219,7 +218,7 @@ class ReplyStream:
         """Of the header of a stream to the room."""
         attributes = {
             "in_reply_to": self._message.id,
-            SCOPE: "room",
+            SCOPE: ROOM,
             SEGMENT_ID: self.segment_id,
             TRANSCRIPTION_FINAL: "false",
         }

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from livekit import rtc
 
-from agent.replies.reply_output import TRANSCRIPTION_FINAL, Ending, ReplyOutput
+from agent.replies.reply_output import Ending, ReplyOutput
 from agent.sdk.native_events import Call
 from agent.sdk.native_sending import OutgoingText
+from agent.wire.attributes import TRANSCRIPTION_FINAL
 
 
 class TopicOutput(ReplyOutput):

@@ -1,1 +1,1 @@
-"""The tools, and what else the agent can do, as RPC methods."""
+"""The agent's RPC methods: the tools, and the room's own methods."""

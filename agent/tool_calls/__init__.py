@@ -1,1 +1,1 @@
-"""What a tool call has around it in a room: who is told of it, who is asked, what clients offer."""
+"""A tool call in a room: its caller, approval, notices, and the tools that clients offer."""

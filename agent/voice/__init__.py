@@ -1,1 +1,1 @@
-"""What only a spoken conversation needs; imported when a room first has a microphone."""
+"""Spoken conversations; imported when a room first has a microphone."""

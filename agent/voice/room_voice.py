@@ -15,7 +15,6 @@ from livekit.rtc.data_stream import StreamError
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
-from agent.replies.reply_output import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
 from agent.replies.reply_sink import ReplySink
 from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
@@ -23,6 +22,7 @@ from agent.voice.microphone import Microphone
 from agent.voice.microphones import Microphones
 from agent.voice.spoken_responder import Manner, SpokenResponder
 from agent.voice.spoken_text import SpokenText
+from agent.wire.attributes import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
 
 logger = logging.getLogger(__name__)
 

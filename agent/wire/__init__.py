@@ -1,1 +1,1 @@
-"""What the agent puts on the wire besides its answers: packets, notices, attributes."""
+"""What the agent sends besides its answers: packets, notices, attributes."""

@@ -13,7 +13,7 @@ from typing import Final
 from tests.patterns.backtracking import Use
 
 ROOT: Final = Path(__file__).parent.parent.parent
-PACKAGES: Final = ("agent", "tools", "devserver", "bench")
+PACKAGES: Final = ("agent", "toolkit", "tools", "devserver", "bench")
 
 _USES: Final[dict[str, Use]] = {
     "match": "match",

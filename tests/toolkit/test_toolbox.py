@@ -48,12 +48,13 @@ async def test_one_session_until_it_is_closed() -> None:
         await toolbox.call("ping", {})
 
 
-async def test_describe_tools(toolbox: Toolbox) -> None:
-    described = json.loads(await toolbox.call("describeTools", {}))
-    assert [each["name"] for each in described["tools"]] == list(toolbox.names)
-    for each in described["tools"]:
-        assert each["description"]
-        assert each["parameters"] == toolbox.get(each["name"]).json_schema()
+async def test_describe_tools() -> None:
+    async with Toolbox(TOOLS, ToolSettings()) as toolbox:
+        described = json.loads(await toolbox.call("describeTools", {}))
+        assert [each["name"] for each in described["tools"]] == list(toolbox.names)
+        for each in described["tools"]:
+            assert each["description"]
+            assert each["parameters"] == toolbox.get(each["name"]).json_schema()
 
 
 async def test_tools_that_come_and_go() -> None:

@@ -86,9 +86,10 @@ async def registered(running: RunningCommand, how_many: int) -> list[int]:
 
 BLOCKING_TOOL = """
 import re
+import toolkit
 import tools
 
-@tools.tool.tool
+@toolkit.tool
 async def stand_still() -> str:
     "Blocks the loop that it runs on, and the interpreter."
     return str(re.match("(a+)+$", "a" * 64 + "b"))
@@ -123,9 +124,10 @@ async def test_those_that_are_stuck_are_replaced(agent: CommandLine, room_name: 
 
 WAITING_TOOL = """
 import os
+import toolkit
 import tools
 
-@tools.tool.tool
+@toolkit.tool
 async def stand_still() -> str:
     "Blocks the loop that it runs on until somebody reads the file."
     with open("blocked", "w"):

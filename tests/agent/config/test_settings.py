@@ -170,7 +170,7 @@ def test_what_is_wrong_with_mcp_servers_is_said_without_their_secrets(
 
 
 def test_the_guides_example_of_mcp_servers_can_be_copied_into_dotenv() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "tools.md").read_text()
     example = guide[guide.index("MCP_SERVERS='") :].partition("```")[0]
     settings = Settings.from_environment(
         {**WHOLE, **{k: v or "" for k, v in dotenv_values(stream=io.StringIO(example)).items()}}

@@ -1,4 +1,6 @@
-"""A supervisor of processes that are no workers: `python -m tests.agent.processes.supervised KIND HOW`.
+"""A supervisor of processes that are not workers.
+
+Usage: `python -m tests.agent.processes.supervised KIND HOW`.
 
 It writes its health page's port, and each process writes when it starts, with its pid. HOW:
 

@@ -1,0 +1,1 @@
+"""One room: how it is joined, its parts, and their lifetime."""

@@ -1,0 +1,19 @@
+"""Attributes of the text and byte streams that the agent reads and writes.
+
+The `lk.` names are LiveKit's (livekit-agents `types.py`, components-js `packages/core`); the others
+are this agent's own. Docs: docs/wire-contract.md.
+"""
+
+from typing import Final
+
+SCOPE: Final = "scope"
+"""`private` or `room`: who a message and its answer are for."""
+
+PRIVATE: Final = "private"
+ROOM: Final = "room"
+
+SEGMENT_ID: Final = "lk.segment_id"
+"""The id of an answer; each of its streams carries it."""
+
+TRANSCRIPTION_FINAL: Final = "lk.transcription_final"
+TRANSCRIBED_TRACK: Final = "lk.transcribed_track_id"

@@ -1,0 +1,41 @@
+"""What turns a typed function into a tool: `from toolkit import ToolContext, tool`.
+
+A tool is defined once, and called by the model, by RPC and from a shell. This package imports
+nothing else of this project, and no livekit.
+"""
+
+from toolkit.context import Caller, ToolContext
+from toolkit.errors import (
+    InvalidArguments,
+    NotAllowed,
+    NotFound,
+    OperationFailed,
+    RateLimited,
+    TimedOut,
+    TooLarge,
+    ToolError,
+    Unavailable,
+)
+from toolkit.file import File
+from toolkit.permission import role
+from toolkit.tool import Tool, tool
+from toolkit.toolbox import Toolbox
+
+__all__ = [
+    "Caller",
+    "File",
+    "InvalidArguments",
+    "NotAllowed",
+    "NotFound",
+    "OperationFailed",
+    "RateLimited",
+    "TimedOut",
+    "TooLarge",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "Toolbox",
+    "Unavailable",
+    "role",
+    "tool",
+]
