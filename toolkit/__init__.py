@@ -4,7 +4,8 @@ A tool is defined once, and called by the model, by RPC and from a shell. This p
 nothing else of this project, and no livekit.
 """
 
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import (
     InvalidArguments,
     NotAllowed,

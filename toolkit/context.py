@@ -1,40 +1,27 @@
-"""What a tool is given besides its arguments."""
+"""ToolContext: what a tool receives besides its arguments.
+
+`Tools` and `ToolDescription` say what a tool may do with the other tools. They are protocols, so
+that this module depends on neither `Tool` nor `Toolbox`, which implement them.
+"""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from toolkit.cache import Cache
+from toolkit.call_slots import CallSlots
+from toolkit.caller import Caller
 from toolkit.file import SendFile
+from toolkit.settings import ToolSettings
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from toolkit.settings import ToolSettings
-    from toolkit.tool import Tool
-    from toolkit.toolbox import Toolbox
+V = TypeVar("V")
 
 MAX_PROGRESS_TEXT = 200
 """Characters of a progress report that go out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a tool runs for, in the room server's words, never in the caller's own.
-
-    Attributes:
-        name: their display name; may be empty.
-        attributes: participant attributes.
-        metadata: participant metadata.
-        vouched: name, attributes and metadata are as the app's token (or its server) set them: the
-            participant may not change them (`canUpdateOwnMetadata`). The identity always is.
-    """
-
-    identity: str
-    name: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
-    metadata: str = field(default="", compare=False, repr=False)
-    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +35,54 @@ class Progress:
 Report = Callable[[Progress], None]
 """Tells those who may know of it. Never waits, never fails; may be called in any thread."""
 
-Approve = Callable[["Tool", Mapping[str, object]], Awaitable[None]]
+
+class ToolDescription(Protocol):
+    """A tool as other tools see it; `toolkit.tool.Tool` implements it and documents its fields."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def needs_approval(self) -> bool: ...
+    @property
+    def rpc(self) -> bool: ...
+
+    def allows(self, caller: Caller | None) -> bool:
+        """Whether this caller may call it."""
+        ...
+
+    def json_schema(self) -> dict[str, object]:
+        """JSON schema of the arguments."""
+        ...
+
+
+class Tools(Protocol):
+    """The tools of a worker and what they share; `toolkit.toolbox.Toolbox` implements it."""
+
+    def __iter__(self) -> Iterator[ToolDescription]: ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tools' wire names."""
+        ...
+
+    async def call(
+        self, name: str, arguments: Mapping[str, object], caller: Caller | None = None
+    ) -> str:
+        """Calls a tool by its wire name; raises ToolError."""
+        ...
+
+    def cache(self, kind: type[V], *, ttl: float, size: int) -> Cache[V]:
+        """The cache for values of this type; `ttl` in seconds, `size` in values."""
+        ...
+
+    def slots(self, name: str, limit: int) -> CallSlots:
+        """The slots for concurrent calls of a tool."""
+        ...
+
+
+Approve = Callable[[ToolDescription, Mapping[str, object]], Awaitable[None]]
 """Asks whoever has to agree to a call with these arguments; raises ToolError if they do not."""
 
 
@@ -70,8 +104,8 @@ class ToolContext:
             might.
     """
 
-    toolbox: "Toolbox"
-    settings: "ToolSettings"
+    toolbox: Tools
+    settings: ToolSettings
     http: "aiohttp.ClientSession"
     caller: Caller | None = None
     call_id: str = ""

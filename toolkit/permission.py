@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from toolkit.context import Caller
+from toolkit.caller import Caller
 
 Permission = Callable[[Caller], bool]
 """Whether somebody may call a tool. Never waits."""

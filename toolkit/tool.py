@@ -11,7 +11,8 @@ from typing import cast, overload
 import pydantic_core
 from pydantic.alias_generators import to_camel
 
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import (
     InvalidArguments,
     NotAllowed,

@@ -8,14 +8,14 @@ import aiohttp
 
 from toolkit.cache import Cache
 from toolkit.call_slots import CallSlots
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import NotFound, Unavailable
+from toolkit.settings import ToolSettings
+from toolkit.tool import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-
-    from toolkit.settings import ToolSettings
-    from toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
 

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from agent.history.engine import USE_TIMEOUT, Engine, Work
 from agent.history.errors import UnavailableError
 
 if TYPE_CHECKING:
     from agent.history.database_url import DatabaseUrl
 
-USE_TIMEOUT: Final = 10.0
-"""Seconds that a transaction may take, waiting for a connection included."""
-
 Result = TypeVar("Result")
-Work = Callable[[Connection], Result]
-"""What is done in a transaction. It may run in another thread: of its surroundings it changes
-nothing."""
-
-
-class Engine(Protocol):
-    """One kind of database, as Database uses it."""
-
-    async def transact(self, work: Work[Result], *, writes: bool) -> Result:
-        """Does work in a transaction; it is undone by any exception, and by being cancelled."""
-        ...
-
-    async def aclose(self) -> None:
-        """Closes all connections."""
-        ...
 
 
 class Database:

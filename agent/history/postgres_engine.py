@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from agent.history.database import USE_TIMEOUT
+from agent.history.engine import USE_TIMEOUT
 
 if TYPE_CHECKING:
-    from agent.history.database import Work
     from agent.history.database_url import DatabaseUrl
+    from agent.history.engine import Work
 
 Result = TypeVar("Result")
 

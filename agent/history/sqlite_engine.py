@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine as SqlAlchemyEngine
 
-    from agent.history.database import Work
     from agent.history.database_url import DatabaseUrl
+    from agent.history.engine import Work
 
 Result = TypeVar("Result")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from agent.config.settings import Settings
 from agent.models.llm import ChatLLM, build_client, build_llm
+from agent.models.main_thread import OnMainThread
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from agent.models.speech import SpeechService
-
-OnMainThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
-"""Has something done on the main thread of the process."""
 
 
 class ModelService:

@@ -23,7 +23,7 @@ from agent.config.settings import Settings
 if TYPE_CHECKING:
     import httpx2
 
-    from agent.models.service import OnMainThread
+    from agent.models.main_thread import OnMainThread
 
 NO_KEY = "none"
 """For services that need no key; the client insists on one."""

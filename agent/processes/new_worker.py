@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     report."""
     log_level, supervisor, descriptor = arguments
     end_with_parent(int(supervisor))
-    from agent.processes.supervision import load, run_reporting  # noqa: PLC0415 - be bound first
+    from agent.processes.reporting_worker import load, run_reporting  # noqa: PLC0415 - be bound first
 
     load()
     return 0 if run_reporting(log_level, Report(int(descriptor))) else 1

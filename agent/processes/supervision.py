@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import importlib
 import logging
 import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agent.processes import deferred_packages, json_log, new_worker
+from agent.processes import json_log, new_worker
 from agent.processes.handover import hand_over
-from agent.processes.report import LOOPS
+from agent.processes.reporting_worker import load, run_reporting
 from agent.processes.supervisor import Supervisor
 from agent.processes.worker_process import anew
 from agent.processes.worker_slot import WorkerSlot
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     import socket
 
     from agent.config.settings import Settings
-    from agent.processes.report import Report
     from agent.processes.worker_process import RunWorker
 
 logger = logging.getLogger(__name__)
@@ -29,15 +26,6 @@ logger = logging.getLogger(__name__)
 FORKS: Final = sys.platform == "linux"
 """Whether a process that has loaded everything can be forked: elsewhere, system libraries do not
 bear it."""
-
-SHARED: Final = (
-    "agent.worker",
-    "livekit.agents.__main__",
-    "sqlite3",
-    # What each worker would load with its first job, made to be loaded before a fork: see there.
-    "livekit.agents.ipc._preload",
-)
-"""What all workers use, in this order: the first says which models the last one leaves out."""
 
 
 def supervise(settings: Settings, processes: int, listener: socket.socket) -> int:
@@ -69,36 +57,3 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
     if not FORKS:
         hand_over(supervisor, log_level=level, command=command)
     return supervisor.run()
-
-
-def load() -> None:
-    """Imports what a worker needs."""
-    # What is imported stays: looking for garbage among it takes a fifth of the time.
-    gc.disable()
-    deferred_packages.install()
-    for module in SHARED:
-        importlib.import_module(module)
-    gc.enable()
-    gc.collect()
-    # What is there now stays: the collector would only touch, and so copy, the shared pages.
-    gc.freeze()
-
-
-def run_reporting(log_level: str, report: Report) -> bool:
-    """Runs a worker that reports to its supervisor; returns whether it ran until it was told to
-    end."""
-    from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
-    from agent.worker import host  # noqa: PLC0415 - as above
-
-    def registered() -> None:
-        report.registered = True
-
-    def rooms_changed(rooms: int) -> None:
-        report.rooms = rooms
-
-    logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
-    host.admission.on_rooms_changed = rooms_changed
-    for loop in LOOPS:
-        host.heartbeats[loop].on_beat = partial(report.beat, loop)
-        host.heartbeats[loop].on_stop = partial(report.stop, loop)
-    return run_worker(log_level, on_registered=registered)

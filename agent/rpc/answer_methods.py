@@ -6,7 +6,8 @@ from agent.history.message import MessageKey
 from agent.rpc.arguments import MessageId, caller_of
 from agent.rpc.permissions import choose
 from agent.rpc.room_control import RoomControl
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import ToolError
 from toolkit.tool import Tool, tool
 

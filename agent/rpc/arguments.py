@@ -7,7 +7,8 @@ from pydantic import Field
 from agent.history.message import MAX_ID_LENGTH, ThreadKey
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import check_thread
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import NotAllowed
 
 MessageId = Annotated[

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 from agent.history.message import MessageKey, ThreadKey
-from toolkit.context import Caller
+from toolkit.caller import Caller
 from toolkit.errors import NotAllowed, NotFound
 from toolkit.permission import Permission, role
 

@@ -15,7 +15,7 @@ from agent.inbox.message import IncomingMessage
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
 from agent.wire.notices import Notices
-from toolkit.context import Caller
+from toolkit.caller import Caller
 
 Result = TypeVar("Result")
 

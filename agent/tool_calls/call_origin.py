@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.history.message import Attachment
-from toolkit.context import Caller
+from toolkit.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)

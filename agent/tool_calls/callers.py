@@ -9,7 +9,7 @@ import aiohttp
 from livekit import api, rtc
 from livekit.protocol.models import ParticipantInfo
 
-from toolkit.context import Caller
+from toolkit.caller import Caller
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from toolkit.context import Caller
+from toolkit.caller import Caller
 from toolkit.errors import NotAllowed
 from toolkit.permission import role
 from toolkit.settings import ToolSettings

@@ -12,7 +12,8 @@ from typing import Annotated, cast
 import pytest
 from pydantic import BaseModel, Field
 
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import (
     InvalidArguments,
     NotAllowed,

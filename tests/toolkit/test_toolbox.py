@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from toolkit.context import Caller, ToolContext
+from toolkit.caller import Caller
+from toolkit.context import ToolContext
 from toolkit.errors import NotFound, Unavailable
 from toolkit.settings import ToolSettings
 from toolkit.tool import Tool, tool

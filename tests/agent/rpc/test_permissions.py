@@ -17,7 +17,7 @@ from tests.agent.conftest import Enter, StartWorker
 from tests.agent.replies.test_private import told
 from tests.agent.talk import Talk
 from tests.room_server import RoomServerUnderTest
-from toolkit.context import Caller
+from toolkit.caller import Caller
 from toolkit.errors import NotAllowed, NotFound
 
 CHANGES = ("stopResponse", "regenerate", "editMessage", "deleteMessage", "sendFeedback")

@@ -1,0 +1,10 @@
+"""OnMainThread: how code on the rooms' loop runs something on the main thread.
+
+livekit-agents registers plugins on the main thread only.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+OnMainThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs a function on the main thread of the process; returns when it has returned."""

@@ -1,0 +1,57 @@
+"""A worker under a supervisor: what it imports, and what it reports."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from agent.processes import deferred_packages
+from agent.processes.report import LOOPS
+
+if TYPE_CHECKING:
+    from agent.processes.report import Report
+
+SHARED: Final = (
+    "agent.worker",
+    "livekit.agents.__main__",
+    "sqlite3",
+    # What each worker would load with its first job, made to be loaded before a fork: see there.
+    "livekit.agents.ipc._preload",
+)
+"""What all workers use, in this order: the first says which models the last one leaves out."""
+
+
+def load() -> None:
+    """Imports what a worker needs."""
+    # What is imported stays: looking for garbage among it takes a fifth of the time.
+    gc.disable()
+    deferred_packages.install()
+    for module in SHARED:
+        importlib.import_module(module)
+    gc.enable()
+    gc.collect()
+    # What is there now stays: the collector would only touch, and so copy, the shared pages.
+    gc.freeze()
+
+
+def run_reporting(log_level: str, report: Report) -> bool:
+    """Runs a worker that reports to its supervisor; returns whether it ran until it was told to
+    end."""
+    from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
+    from agent.worker import host  # noqa: PLC0415 - as above
+
+    def registered() -> None:
+        report.registered = True
+
+    def rooms_changed(rooms: int) -> None:
+        report.rooms = rooms
+
+    logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
+    host.admission.on_rooms_changed = rooms_changed
+    for loop in LOOPS:
+        host.heartbeats[loop].on_beat = partial(report.beat, loop)
+        host.heartbeats[loop].on_stop = partial(report.stop, loop)
+    return run_worker(log_level, on_registered=registered)
