@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.requirements-dev
 ROOM_SERVER ?=
+# Set here, because some shells export HOST: only `make HOST=...` counts.
+HOST :=
 TESTS ?= tests
 # As many processes as cores, each with a room server of its own; one where they share a running one.
 JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
@@ -44,8 +46,8 @@ setup-postgres: ## install Debian's postgresql, of which the tests start a serve
 setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg
 
-dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured
-	@exec $(BIN)/python -m agent dev
+dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
+	@exec $(BIN)/python -m agent dev $(if $(HOST),--host "$(HOST)")
 
 test: $(STAMP) ## the tests but those with sound; ROOM_SERVER=ws://... or a livekit-server binary for a real one
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) \

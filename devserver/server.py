@@ -31,6 +31,8 @@ _HEADER_BYTES = 1_048_576
 """Of a request's line or one of its headers, as Go's server takes them: a token may carry 64 KiB of
 attributes and as much metadata."""
 _SHUTDOWN_SECONDS = 2.0
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names what is bound elsewhere
+"""By which address a server that is bound to all of them is reached on its own machine."""
 
 VERSION = "1.13.3"
 """The version of livekit-server whose behaviour this server has, and which it tells clients."""
@@ -109,7 +111,7 @@ class RoomServer:
 
     @property
     def url(self) -> str:
-        """The address for clients and workers: ``ws://…``."""
+        """The address for clients and workers on this machine: ``ws://…``."""
         return f"ws://{self._authority}"
 
     @property
@@ -119,8 +121,8 @@ class RoomServer:
 
     @property
     def _authority(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        host = _LOOPBACK_OF.get(self.host, self.host)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def start(self) -> None:
         """Serve. Raises OSError if the port is taken."""

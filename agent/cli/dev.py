@@ -18,6 +18,14 @@ def dev(
             show_default=False,
         ),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="IP address of this machine on which the room server lets others in, such as a "
+            "phone: 0.0.0.0 for all of them. Without it nobody but this machine comes in.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the worker with whatever is not configured: a room server and a demo model.
 
@@ -27,4 +35,4 @@ def dev(
     """
     from agent.cli.dev_run import run_dev  # noqa: PLC0415 - see agent/cli/__init__.py
 
-    run(run_dev(os.environ, port))
+    run(run_dev(os.environ, host, port))

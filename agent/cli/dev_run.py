@@ -16,6 +16,7 @@ from rich.console import Console
 from agent.cli.command import WRONG_SETTINGS, CommandError
 from agent.cli.dev_record import DevRecord, DevRecordFile
 from agent.cli.dev_worker import REGISTERED
+from agent.cli.listening import LOOPBACK, Listening
 from agent.cli.room_servers import RunningServer, started_server
 from agent.cli.target import read_settings, reply_topic, target_of
 from agent.processes.child_process import running
@@ -35,7 +36,7 @@ DEMO_TOKEN_DELAY: Final = 0.02
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run_dev(environ: Mapping[str, str], port: int | None) -> None:
+async def run_dev(environ: Mapping[str, str], host: str | None, port: int | None) -> None:
     """Starts what is not configured, tells where it is, and stops it all on a signal.
 
     Raises:
@@ -50,7 +51,7 @@ async def run_dev(environ: Mapping[str, str], port: int | None) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         async with contextlib.AsyncExitStack() as stack:
             file = stack.enter_context(_taken(environ))
-            server = await stack.enter_async_context(_server(settings, environ, port))
+            server = await stack.enter_async_context(_server(settings, environ, host, port))
             model_url = await stack.enter_async_context(_model(settings))
             worker = await stack.enter_async_context(_worker(settings, environ, server, model_url))
             file.write(_record(settings, server, model_url))
@@ -75,12 +76,17 @@ def _taken(environ: Mapping[str, str]) -> Generator[DevRecordFile]:
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Settings, environ: Mapping[str, str], port: int | None
+    settings: Settings, environ: Mapping[str, str], host: str | None, port: int | None
 ) -> AsyncGenerator[RunningServer]:
     if settings.livekit_url is None:
-        async with started_server(environ, port) as server:
+        async with started_server(environ, Listening.on(host or LOOPBACK, port)) as server:
             yield server
         return
+    if host is not None:
+        raise CommandError(
+            "--host is for a room server that `dev` starts, but LIVEKIT_URL names another",
+            WRONG_SETTINGS,
+        )
     target = target_of(settings)
     if target is None:
         problems = [problem for problem in settings.missing() if problem.startswith("LIVEKIT_")]
@@ -187,6 +193,7 @@ def _announce(settings: Settings, server: RunningServer, model_url: str) -> None
     console.print(f"  room server  {server.url}  {server.what}")
     if server.what != "configured":
         console.print(f"               API key {server.api_key}, secret {server.api_secret}")
+    _warn_of_network(console, server)
     console.print(f"  model        {model_url}  {model}")
     console.print(f"  agent        {settings.agent_identity}, {rooms}")
     console.print()
@@ -194,6 +201,18 @@ def _announce(settings: Settings, server: RunningServer, model_url: str) -> None
     console.print(f"Talk to it:    {talk}")
     console.print("Ctrl-C stops everything.", style="dim")
     console.print()
+
+
+def _warn_of_network(console: Console, server: RunningServer) -> None:
+    if server.network_url is None:
+        return
+    where = server.network_url or "no network: other machines cannot reach it"
+    console.print(f"  network      {where}")
+    console.print(
+        "  WARNING      Every machine on this network can reach the room server: whoever has the "
+        "API secret, or a token made with it, comes in. Signalling is not encrypted.",
+        style="bold yellow",
+    )
 
 
 def _python() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import unused_port
+from livekit import rtc
 
 from devserver.model import DemoModel, Reply
 from tests.agent.cli.command_line import CommandLine, RunningCommand
@@ -48,6 +49,7 @@ async def test_a_talking_room_in_one_command(bare: CommandLine) -> None:
     async with dev(bare, "--port", "0") as running:
         assert re.search(r"ws://127\.0\.0\.1:\d+", running.output)
         assert "demo model" in running.output
+        assert "WARNING" not in running.output
         [talk] = re.findall(
             r'-m agent (chat) "What is the weather in Paris\?" --room demo', running.output
         )
@@ -66,6 +68,27 @@ async def test_a_talking_room_in_one_command(bare: CommandLine) -> None:
     if sys.platform == "linux":
         assert processes_of(bare) == {}
     assert (await bare.run("token", "--room", "r", "--identity", "i")).status == 2
+
+
+async def test_others_on_the_network_come_in_only_where_that_is_said(bare: CommandLine) -> None:
+    async with dev(bare, "--host", "0.0.0.0", "--port", "0") as running:  # noqa: S104
+        assert "WARNING" in running.output
+        assert "secretsecret" not in running.output
+        network = re.search(r"network +(ws://\S+)", running.output)
+        if network is None:
+            pytest.skip("this machine has no network")
+        joining = await bare.run("token", "--room", "demo", "--identity", "phone")
+        room = rtc.Room()
+        await room.connect(network[1], joining.stdout.strip())
+        await room.disconnect()
+
+
+async def test_a_host_for_a_server_that_is_not_started_here_is_refused(
+    bare: CommandLine, settings_of_worker: dict[str, str]
+) -> None:
+    finished = await bare.run("dev", "--host", "0.0.0.0", **settings_of_worker)  # noqa: S104
+    assert finished.status == 2
+    assert "LIVEKIT_URL names another" in finished.stderr
 
 
 async def test_what_is_configured_is_used(
