@@ -29,12 +29,13 @@ from agent.host import loop_watch
 from agent.host.admission import Admission
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
+from agent.host.seats import Seats
 from agent.host.worker_server import WorkerServer
 from agent.inbox.people import Directory
 from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
-from agent.sdk import job_pool, native_events, native_log, native_requests
+from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
 from agent.wire.presence import STATE
 from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
@@ -102,6 +103,7 @@ class RoomHost:
         self._sweep = Sweep(
             self._files.store, self._history.attached_content, database_name(settings.database_url)
         )
+        self._seats = Seats(settings.agent_identity)
         self._opening: asyncio.Task[None] | None = None
         self._reported_blocks = loop_watch.thresholds()
         self._watch: EventLoopMonitor | None = None
@@ -114,7 +116,7 @@ class RoomHost:
         os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
         native_log.keep_native()
         job_pool.install()
-        _quiet_the_framework(log_content=self._settings.log_content)
+        framework_log.quiet(log_content=self._settings.log_content)
         settings = self._settings
         secret = settings.livekit_api_secret
         server = HostedServer(
@@ -148,11 +150,15 @@ class RoomHost:
         self._run(self._opened())
 
     async def on_request(self, request: JobRequest) -> None:
-        """Accepts a job if there is room for it."""
+        """Accepts a job if there is a place for it, and no living agent in its room."""
         if not self.admission.admit(request.id):
             await request.reject(terminate=False)
             return
         try:
+            if not await self._seats.free(request.room.name):
+                self.admission.end(request.id)
+                await request.reject()
+                return
             await request.accept(
                 identity=self._settings.agent_identity,
                 name=self._settings.agent_display_name,
@@ -195,6 +201,7 @@ class RoomHost:
         if self._loop is None:
             return
         await asyncio.wrap_future(self._run(self._close_all()))
+        await self._seats.aclose()
         self.heartbeats["main"].stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:
@@ -367,29 +374,3 @@ def _mcp_servers(settings: Settings, on_change: Callable[[], None]) -> McpServer
     from agent.mcp.servers import McpServers  # noqa: PLC0415
 
     return McpServers(settings.mcp_servers, on_change=on_change)
-
-
-_NOT_LOGGED = (
-    "The job task completed without establishing a connection",
-    "MCP client connection failed",
-)
-
-
-def _quiet_the_framework(*, log_content: bool) -> None:
-    """Keeps out of the log what does not belong there.
-
-    The framework warns of a job that returns without having connected *its* room; ours are
-    connected elsewhere. What an MCP connection failed with may have secrets in it; agent.mcp logs
-    that it failed. At level DEBUG it logs what people and the model say, in fields that it
-    marks `lk.pii`.
-    """
-
-    def keep(record: logging.LogRecord) -> bool:
-        if str(record.msg).startswith(_NOT_LOGGED):
-            return False
-        if not log_content:
-            for name in [name for name in vars(record) if name.startswith("lk.pii")]:
-                delattr(record, name)
-        return True
-
-    logging.getLogger("livekit.agents").addFilter(keep)

@@ -271,21 +271,6 @@ async def test_a_worker_that_stops_leaves_its_rooms(
     await alice.until(lambda: alice.agent is None)
 
 
-async def test_a_second_agent_of_the_same_identity_replaces_the_first(
-    enter: Enter, lk_api: api.LiveKitAPI, room_name: str, start_worker: StartWorker
-) -> None:
-    first, second = await start_worker(), await start_worker()
-    alice = await enter("alice", worker=first)
-    assert alice.agent is not None
-    before = alice.agent.sid
-    await dispatch(lk_api, room_name, second.name)
-    async with asyncio.timeout(20):
-        await first.host.until_left()
-    await alice.until(lambda: alice.agent is not None and alice.agent.sid != before)
-    await alice.until_ready()
-    assert (await alice.ask("who is it?")).finish_reason == "stop"
-
-
 async def test_two_rooms_at_once_keep_apart(
     start_worker: StartWorker, room_server: RoomServerUnderTest, join: Join, model: DemoModel
 ) -> None:

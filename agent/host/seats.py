@@ -1,0 +1,128 @@
+"""Seats: the agent's identity in a room, which one participant can have at a time.
+
+A participant that joins with an identity that is taken throws the other one out. A second dispatch
+into a room would so end the answers of the living agent there. Docs:
+docs/adr/0031-the-living-agent-stays.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from enum import Enum
+from typing import Final
+
+import aiohttp
+from livekit import api
+from livekit.api.room_service import RoomService
+from livekit.protocol import room as room_protocol
+from livekit.protocol.models import ParticipantInfo
+
+logger = logging.getLogger(__name__)
+
+LOOKUP_TIMEOUT: Final = 2.0
+PROBE_TIMEOUT: Final = 2.2
+"""Seconds; livekit-server gives a call up after 2 s if the participant does not acknowledge it. The
+native SDK acknowledges by itself, also where Python is busy."""
+
+PAUSE: Final = 0.5
+"""Seconds from an answer to the next call: an agent that was told to leave has left by then."""
+
+_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
+_NO_ANSWER: Final = ("canceled", "deadline_exceeded", "unavailable")
+_NO_CALLS: Final = ("bad_route", "unimplemented")
+"""The server cannot call participants, as before livekit-server 1.9."""
+
+
+class Sign(Enum):
+    """What a call to the other agent showed."""
+
+    LIVES = "lives"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+class Seats:
+    """Finds out, by the server's API, whether the agent's identity can be taken in a room."""
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+        self._api: api.LiveKitAPI | None = None
+
+    async def free(self, room: str) -> bool:
+        """Whether the agent may join. True at once in a room without an agent of its identity.
+
+        An agent that answers two calls stays: False. One that does not acknowledge a call is dead:
+        it is removed, since its end after the job was accepted would end that job (livekit-server,
+        pkg/rtc/room.go, RemoveParticipant). The server gives a job up that is not accepted in 3 s.
+        """
+        for pause in (PAUSE, 0):
+            if not await self._is_taken(room):
+                return True
+            sign = await self._probe(room)
+            if sign is Sign.UNKNOWN:
+                return True
+            if sign is Sign.SILENT:
+                logger.warning("removing a dead agent from the room", extra={"room": room})
+                await self._remove(room)
+                return True
+            await asyncio.sleep(pause)
+        logger.warning("a job is refused: its room has an agent", extra={"room": room})
+        return False
+
+    async def aclose(self) -> None:
+        if self._api is not None:
+            await self._api.aclose()
+
+    @property
+    def _service(self) -> RoomService:
+        if self._api is None:
+            self._api = api.LiveKitAPI()
+        return self._api.room
+
+    async def _is_taken(self, room: str) -> bool:
+        """Whether an agent of this identity is in the room; False if the server does not say."""
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                found = await self._service.get_participant(self._who(room))
+        except _UNAVAILABLE:
+            return False
+        return found.kind == ParticipantInfo.Kind.AGENT
+
+    async def _remove(self, room: str) -> None:
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                await self._service.remove_participant(self._who(room))
+        except _UNAVAILABLE as error:
+            logger.warning("the dead agent was not removed: %s", type(error).__name__)
+
+    async def _probe(self, room: str) -> Sign:
+        """Calls `ping` of the agent in the room, in the name of the server."""
+        service = self._service
+        request = room_protocol.PerformRpcRequest(
+            room=room, destination_identity=self._identity, method="ping", payload="{}"
+        )
+        grants = api.VideoGrants(room_admin=True, room=room)
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                # livekit-api has no method for it yet.
+                await service._client.request(  # pyright: ignore[reportPrivateUsage]
+                    "RoomService",
+                    "PerformRpc",
+                    request,
+                    service._auth_header(grants),  # pyright: ignore[reportPrivateUsage]
+                    room_protocol.PerformRpcResponse,
+                )
+        except api.TwirpError as error:
+            if error.code in _NO_CALLS:
+                return Sign.UNKNOWN
+            # Any other error is an answer, such as that there is no such method.
+            return Sign.SILENT if error.code in _NO_ANSWER else Sign.LIVES
+        except TimeoutError:
+            return Sign.SILENT
+        except aiohttp.ClientError:
+            return Sign.UNKNOWN
+        return Sign.LIVES
+
+    def _who(self, room: str) -> api.RoomParticipantIdentity:
+        return api.RoomParticipantIdentity(room=room, identity=self._identity)

@@ -1,0 +1,96 @@
+"""A job for a room in which the agent is already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from livekit import api
+
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.host.test_admission import rooms_held
+from tests.devserver.dispatches import dispatch
+from tests.room_server import RoomServerUnderTest
+
+PARTICIPANT = """
+import asyncio, sys
+from livekit import rtc
+
+async def join():
+    room = rtc.Room()
+    await room.connect(sys.argv[1], sys.argv[2])
+    print("joined", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(join())
+"""
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in its process", "in another"])
+async def test_a_second_dispatch_leaves_the_living_agent_alone(
+    *,
+    elsewhere: bool,
+    enter: Enter,
+    start_worker: StartWorker,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    first = await start_worker()
+    second = await start_worker() if elsewhere else first
+    alice = await enter("alice", worker=first)
+    former = alice.agent_sid
+    rest = asyncio.Event()
+    model.script(Reply(tokens=["one ", "two"], after=1, pause=rest))
+    asked = await alice.say("count")
+    await alice.begun_answer_to(asked)
+
+    rooms = rooms_held(second)
+    await dispatch(lk_api, room_name, second.name)
+    held = 0 if elsewhere else 1
+    async with asyncio.timeout(30):
+        assert await rooms.get() == held + 1
+        assert await rooms.get() == held
+
+    assert alice.agent_sid == former
+    rest.set()
+    assert (await alice.answer_to(asked)).text == "one two"
+    assert (await alice.ask("still there?")).finish_reason == "stop"
+
+
+async def test_a_dead_agent_is_replaced(
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    tmp_path: Path,
+) -> None:
+    """A process that stands still keeps its place in the room, and answers nothing."""
+    worker = await start_worker()
+    alice = ChatClient()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    token = room_server.access_token(AGENT, room_name).with_kind("agent").to_jwt()
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARTICIPANT, room_server.url, token),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert other.stdout is not None
+        assert await other.stdout.readline() == b"joined\n"
+        await alice.until(lambda: alice.agent)
+        former = alice.agent_sid
+        os.kill(other.pid, signal.SIGSTOP)
+        await dispatch(lk_api, room_name, worker.name)
+        await alice.until_ready_again(former)
+        assert (await alice.ask("hello")).finish_reason == "stop"
+    finally:
+        other.kill()
+        await other.communicate()
+        await alice.room.disconnect()
