@@ -1,6 +1,8 @@
 """`start`: the worker alone, as in production."""
 
+import errno
 import os
+import socket
 from typing import Annotated
 
 import typer
@@ -24,8 +26,14 @@ def start(processes: ProcessesOption = None) -> None:
             raise CommandError("\n".join(problems), WRONG_SETTINGS)
         wanted = settings.processes if processes is None else processes
         count = wanted or _cores()
+        listener = _health_listener(settings)
         if count > 1:
-            raise typer.Exit(_supervise(settings, count))
+            from agent.processes.supervision import supervise  # noqa: PLC0415 - as below
+
+            raise typer.Exit(supervise(settings, count, listener))
+        # The worker opens the port itself.
+        os.environ["HTTP_PORT"] = str(listener.getsockname()[1])
+        listener.close()
     from agent.processes.worker_run import run_worker  # noqa: PLC0415 - see agent/cli/__init__.py
 
     if not run_worker(settings.log_level):
@@ -39,12 +47,25 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _supervise(settings: Settings, count: int) -> int:
+def _health_listener(settings: Settings) -> socket.socket:
+    """A socket for the health page. Where the default port is taken, as by another worker on this
+    machine, it is on a free one; where a port that was asked for is, CommandError is raised."""
     from agent.processes.health_page import listen  # noqa: PLC0415 - see agent/cli/__init__.py
-    from agent.processes.supervision import supervise  # noqa: PLC0415 - as above
 
+    host, port = settings.http_host, settings.http_port
     try:
-        listener = listen((settings.http_host, settings.http_port))
+        return listen((host, port))
+    except socket.gaierror as error:
+        raise CommandError(f"HTTP_HOST={host}: {error.strerror}", WRONG_SETTINGS) from error
     except OSError as error:
-        raise CommandError(f"HTTP_PORT={settings.http_port}: {error.strerror}") from error
-    return supervise(settings, count, listener)
+        if error.errno != errno.EADDRINUSE:
+            raise CommandError(f"HTTP_HOST={host}, HTTP_PORT={port}: {error.strerror}") from error
+        if "http_port" in settings.model_fields_set:
+            raise CommandError(
+                f"HTTP_PORT={port}: the port is taken. Set HTTP_PORT to another one, or to 0 for "
+                "any that is free"
+            ) from error
+    listener = listen((host, 0))
+    free = listener.getsockname()[1]
+    typer.echo(f"port {port} is taken: health is on port {free} (HTTP_PORT sets it)", err=True)
+    return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +53,17 @@ class WorkerServer(PromptServer):
         if name == "_http_server" and isinstance(value, HttpServer):
             value.app.middlewares.append(self._tell_of_stuck_loops)
         super().__setattr__(name, value)
+
+    async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
+        try:
+            await super().run(devmode=devmode, unregistered=unregistered)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise RuntimeError(
+                f"HTTP_PORT={self._port}: the port is taken. Set HTTP_PORT to another one, or to 0 "
+                "for any that is free"
+            ) from error
 
     async def drain(
         self,

@@ -25,11 +25,14 @@ _WAITING: Final = 16
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
-    """A socket for a health page; raises OSError if the port is taken."""
-    listener = socket.socket()
+    """A socket for a health page; raises OSError if the port is taken or the address is wrong."""
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        *address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        listener.bind(place)
         listener.listen(_WAITING)
         listener.setblocking(False)
     except OSError:

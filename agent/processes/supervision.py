@@ -33,7 +33,8 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
 
     The listener is the socket of the health page.
     """
-    # The workers' own pages are on any free port; the supervisor's is where one asks.
+    # The health page of each worker is for nobody but this machine; the supervisor's is public.
+    os.environ["HTTP_HOST"] = "127.0.0.1"
     os.environ["HTTP_PORT"] = "0"
     # Threads of libraries would not be there in a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

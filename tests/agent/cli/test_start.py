@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -39,17 +40,42 @@ async def test_settings_of_a_file(agent: CommandLine) -> None:
     assert "LLM_TIMEOUT: expected" in finished.stderr
 
 
-async def test_a_worker_that_cannot_go_on_is_a_failure(agent: CommandLine) -> None:
+async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         alone = await agent.run("start", "--processes", "1", HTTP_PORT=port)
         several = await agent.run("start", "--processes", "2", HTTP_PORT=port)
-    assert alone.status == 1
-    assert "worker failed" in alone.stdout
-    assert several.status == 1
-    assert f"HTTP_PORT={port}: Address already in use" in several.stderr
+    for finished in (alone, several):
+        assert finished.status == 1
+        assert f"HTTP_PORT={port}: the port is taken. Set HTTP_PORT to another" in finished.stderr
+
+
+async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: CommandLine) -> None:
+    with socket.socket() as taken:
+        # Where it cannot be bound, somebody else has it.
+        with contextlib.suppress(OSError):
+            taken.bind(("", 8081))
+            taken.listen()
+        async with agent.running("start", "--processes", "2", HTTP_PORT="") as started:
+            await registered(started, 2)
+            found = re.search(r"port 8081 is taken: health is on port (\d+)", started.output)
+            assert found is not None
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{found[1]}") as client:
+                while (health := await asked(client))[0] == 503:
+                    pass
+                assert health == (200, "2 of 2 worker processes registered\n")
+            supervisor = psutil.Process(started.process.pid)
+            for worker in supervisor.children():
+                # Those that were forked have inherited the supervisor's socket.
+                listening = [
+                    connection.laddr
+                    for connection in worker.net_connections()
+                    if connection.status == "LISTEN" and connection.laddr.port != int(found[1])
+                ]
+                assert {address.ip for address in listening} == {"127.0.0.1"}
+            assert await started.stop() == 0
 
 
 async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: str) -> None:

@@ -37,6 +37,16 @@ def said(page: HealthPage, *parts: bytes) -> bytes:
     return answer
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "localhost"])  # noqa: S104
+def test_it_listens_on_addresses_of_either_family(host: str) -> None:
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with listen((host, 0)) as listener:
+        address = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+        with socket.create_connection((address, listener.getsockname()[1])):
+            pass
+
+
 def test_a_request_may_arrive_in_parts(page: HealthPage) -> None:
     answer = said(page, b"GET / HT", b"TP/1.1\r\nHost: x\r\n", b"\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
