@@ -2,8 +2,13 @@
 # `make help` lists the targets.
 
 PYTHON ?= python3
-BIN := .venv/bin
-STAMP := .venv/.requirements-dev
+# .venv, unless it holds another Python than the one that is named: then .venv-3.13 and the like.
+VERSION = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+OTHER := $(if $(filter-out file,$(origin PYTHON)),$(if $(wildcard .venv/bin/python),$(filter-out \
+	$(call VERSION,.venv/bin/python),$(call VERSION,$(PYTHON)))))
+VENV := .venv$(OTHER:%=-%)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.requirements-dev
 ROOM_SERVER ?=
 # Set here, because some shells export HOST: only `make HOST=...` counts.
 HOST :=
@@ -11,12 +16,12 @@ TESTS ?= tests
 # As many processes as cores, each with a room server of its own; one where they share a running one.
 JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 
-# uv: the one on PATH, else one that pip puts into .venv, where requirements-dev.lock keeps it.
+# uv: the one on PATH, else one that pip puts into the environment, where requirements-dev.lock keeps it.
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-voice check bench bench-quick
-.PHONY: format lock clean
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-quick test-sdk-next test-voice
+.PHONY: check bench bench-quick format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +31,7 @@ setup: $(STAMP) ## install what development needs into .venv
 $(STAMP): requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements-dev.lock
@@ -52,6 +57,25 @@ dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is c
 test: $(STAMP) ## the tests but those with sound; ROOM_SERVER=ws://... or a livekit-server binary for a real one
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) \
 		--ignore tests/agent/voice
+
+# What needs no room, no database server and no other process; each change can wait for it.
+QUICK := tests/toolkit tests/tools tests/patterns tests/test_docs.py tests/test_env_example.py \
+	tests/agent/config tests/agent/models tests/agent/wire
+
+test-quick: $(STAMP) ## the tests that take seconds, for each change
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(QUICK)
+
+# An environment of its own: livekit-agents pins an older SDK than the index has.
+NEXT := .venv-sdk-next
+
+test-sdk-next: ## all tests with the newest LiveKit SDK that the index has
+	@[ -x $(NEXT)/bin/python ] || $(PYTHON) -m venv $(NEXT)
+	@command -v uv >/dev/null || $(NEXT)/bin/python -m pip install --quiet uv
+	@PATH="$$PATH:$(NEXT)/bin" uv pip sync --quiet --require-hashes --python $(NEXT)/bin/python \
+		requirements-dev.lock
+	@PATH="$$PATH:$(NEXT)/bin" uv pip install --quiet --upgrade --no-deps \
+		--python $(NEXT)/bin/python livekit livekit-protocol livekit-api
+	$(NEXT)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) --ignore tests/agent/voice
 
 # One after another: sound is played and heard in real time.
 test-voice: $(STAMP) setup-voice ## the tests with sound
@@ -80,5 +104,5 @@ lock: $(STAMP) ## resolve the requirements anew; no index is named in the locks
 		pyproject.toml --group dev -o requirements-dev.lock
 
 clean: ## remove .venv and caches
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
