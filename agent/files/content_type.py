@@ -11,6 +11,7 @@ from typing import Final
 import puremagic
 
 from agent.files.markup import JSON, SVG, XML, markup_type
+from agent.files.text_encoding import looks_like_text
 
 HEAD_BYTES: Final = 4_096
 """How much of the beginning is looked at."""
@@ -20,6 +21,10 @@ PLAIN_TEXT: Final = "text/plain"
 PDF: Final = "application/pdf"
 
 _BY_SUFFIX: Final = {"md": "text/markdown", "markdown": "text/markdown", "csv": "text/csv"}
+MAX_PDF_PREFIX: Final = 1_024
+_WORD: Final = b" \"'`([" + bytes(range(0x30, 0x7B))
+"""What stands before a mark that is mentioned in a text."""
+
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _IN_ZIP: Final = (
     (b"word/", f"{_OFFICE}.wordprocessingml.document"),
@@ -32,14 +37,21 @@ _MIME_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 def content_type(head: bytes, name: str) -> str:
     """The MIME type of a file that begins with these bytes (HEAD_BYTES, or all of it)."""
-    if head.startswith(b"%PDF-"):
+    if _is_pdf(head):
         return PDF
     text = _as_text(head)
     if text is not None:
         return _kind_of_text(text, name)
+    if looks_like_text(head):
+        return _kind_of_text("", name)
     if head.startswith(b"PK\x03\x04"):
         return next((kind for mark, kind in _IN_ZIP if mark in head), "application/zip")
     return _kind_of_bytes(head)
+
+
+def is_utf8(content: bytes) -> bool:
+    """Whether this is text in UTF-8, or its beginning, which may end within a character."""
+    return _as_text(content) is not None
 
 
 def is_text(mime_type: str) -> bool:
@@ -55,6 +67,17 @@ def is_image(mime_type: str) -> bool:
 def is_accepted(mime_type: str, patterns: Sequence[str]) -> bool:
     """Whether one of the patterns (`image/*`, `application/pdf`) fits."""
     return any(fnmatchcase(mime_type, pattern.lower()) for pattern in patterns)
+
+
+def _is_pdf(head: bytes) -> bool:
+    """Whether it is one as readers take it: up to 1,024 bytes may come before the mark.
+
+    A text that only mentions the mark has no object after it.
+    """
+    start = head.find(b"%PDF-", 0, MAX_PDF_PREFIX + len(b"%PDF-"))
+    if start <= 0:
+        return start == 0
+    return head[start - 1] not in _WORD and b" obj" in head[start:]
 
 
 def _as_text(head: bytes) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import agent
-from agent.files.content_type import PDF, is_image, is_text
+from agent.files.content_type import PDF, is_image, is_text, is_utf8
 from agent.files.store import FileStore
 from agent.history.message import Attachment
 
@@ -98,25 +98,36 @@ class Contents:
             if attachment.type == PDF:
                 found = await self._extract("pdf", attachment.sha256, self._max_characters)
             else:
-                # Four bytes are the longest character.
-                found = await self._store.read(attachment.sha256, 4 * self._max_characters + 4)
+                found = await self._text(attachment.sha256)
         except (OSError, UnreadableError) as error:
             logger.info("a file cannot be read: %s", str(error) or type(error).__name__)
             return None
         return found.decode("utf-8-sig", errors="replace")[: self._max_characters + 1]
 
+    async def _text(self, sha256: str) -> bytes:
+        """In UTF-8; what is in another encoding is read by a process."""
+        # Four bytes are the longest character.
+        content = await self._store.read(sha256, 4 * self._max_characters + 4)
+        if is_utf8(content):
+            return content
+        return await self._extract("text", sha256, self._max_characters)
+
     async def _extract(self, kind: str, sha256: str, bound: int) -> bytes:
-        path = self._store.path(sha256).absolute()
+        path = self._store.path(sha256)
         async with self._at_once:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "agent.files.extraction", kind, str(path), str(bound)),
-                cwd=_ROOT,
-                env={},  # none of the worker's secrets
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
+            file = await self._store.run(lambda: path.open("rb"))
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-m", "agent.files.extraction", kind, str(bound)),
+                    cwd=_ROOT,
+                    env={},  # none of the worker's secrets
+                    stdin=file,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+            finally:
+                file.close()
             try:
                 async with asyncio.timeout(TIMEOUT):
                     return await _output(process)
