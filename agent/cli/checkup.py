@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import aiohttp
 from livekit import api
 from rich.console import Console
 from rich.text import Text
 
 from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecordFile
-from agent.cli.room_api import FAILURES, TIMEOUT, is_refusal, reason, room_api
+from agent.cli.finding import Finding
+from agent.cli.model_check import check_model
+from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
@@ -24,19 +24,6 @@ from tools import get_weather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-UNAUTHORIZED: Final = (401, 403)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `advice` says what to do about it where it is not ok."""
-
-    what: str
-    ok: bool
-    text: str
-    advice: str = ""
-    needed: bool = True
 
 
 async def check_everything(environ: Mapping[str, str]) -> None:
@@ -55,7 +42,9 @@ async def check_everything(environ: Mapping[str, str]) -> None:
     model_url = dev.model_url if dev else settings.openai_base_url
     checks = [_check_settings(settings, dev is not None)]
     checks += await asyncio.gather(
-        _check_room_server(environ), _check_model(settings, model_url), _check_weather(settings)
+        _check_room_server(environ),
+        check_model(settings, model_url, environ),
+        _check_weather(settings),
     )
     for finding in checks:
         _print(finding)
@@ -88,29 +77,6 @@ async def _check_room_server(environ: Mapping[str, str]) -> Finding:
             advice = "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
         return Finding(name, ok=False, text=f"{target.url}: {reason(error)}", advice=advice)
     return Finding(name, ok=True, text=f"{target.url}: {len(rooms)} rooms")
-
-
-async def _check_model(settings: Settings, url: str) -> Finding:
-    """Lists the models: what an OpenAI-compatible service answers without cost."""
-    key = settings.openai_api_key
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{url}/models", headers=headers) as response,
-        ):
-            status = response.status
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        advice = "check OPENAI_BASE_URL, and that the service is running"
-        return Finding("model", ok=False, text=f"{url}: {reason(error)}", advice=advice)
-    if status in UNAUTHORIZED:
-        advice = "check OPENAI_API_KEY"
-        return Finding("model", ok=False, text=f"{url}: status {status}", advice=advice)
-    if status >= 500:
-        return Finding("model", ok=False, text=f"{url}: status {status}", advice="try again later")
-    # Not every compatible service lists its models: that it answers is enough.
-    return Finding("model", ok=True, text=f"{url}: answers")
 
 
 async def _check_weather(settings: Settings) -> Finding:

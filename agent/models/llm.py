@@ -102,13 +102,7 @@ class ChatLLM(llm.LLM[Any]):
         Raises:
             APIError: the service fails; not `retryable` once there was something of an answer.
         """
-        body: dict[str, object] = {
-            "model": self._model,
-            "messages": context_messages(context),
-            **drop_unsupported_params(self._model, {**self._options, **options}, list(tools)),
-        }
-        if tools:
-            body["tools"] = self._describe(list(tools))
+        body = self.request(context, tools, **options)
         dialect = self._client.dialect(self._model)
         reader = CompletionReader(
             opens_thinking=dialect.opens_thinking, taken_ids=_call_ids(context)
@@ -133,6 +127,22 @@ class ChatLLM(llm.LLM[Any]):
         if reader.finish_reason is not None and on_finish is not None:
             on_finish(reader.finish_reason)
         _note_thinking(dialect, reader.text, self._model)
+
+    def request(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool] = (),
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> dict[str, object]:
+        """The body of the request that `ask` makes."""
+        body: dict[str, object] = {
+            "model": self._model,
+            "messages": context_messages(context),
+            **drop_unsupported_params(self._model, {**self._options, **options}, list(tools)),
+        }
+        if tools:
+            body["tools"] = self._describe(list(tools))
+        return body
 
     def _describe(self, tools: list[llm.Tool]) -> list[dict[str, Any]]:
         """Tools as the service is told of them; most often they are those of the answer before."""

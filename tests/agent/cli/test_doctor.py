@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
+from tests.agent.raw_model import RawAnswer, RawModel
 from tests.agent.cli.command_line import CommandLine
 from tests.room_server import RoomServerUnderTest
 from tests.tools.open_meteo_server import OpenMeteoServer
@@ -76,6 +78,85 @@ async def test_wrong_keys(healthy: CommandLine) -> None:
     assert "check LIVEKIT_API_KEY" in text
     assert "check OPENAI_API_KEY" in text
     assert "wrong one" not in text
+
+
+async def model_line(agent: CommandLine, **environ: str) -> tuple[str, str]:
+    """`ok` or `failed`, and all that was written."""
+    _, findings, text = await report(agent, OPENAI_API_KEY="sk-of-the-tests", **environ)
+    assert "sk-of-the-tests" not in text
+    return findings["model"], text
+
+
+def json_error(message: str, status: int) -> RawAnswer:
+    body = json.dumps({"error": {"message": message}})
+    return RawAnswer(body.encode(), status, "application/json")
+
+
+async def test_the_model_is_asked_for_a_word(healthy: CommandLine) -> None:
+    async with RawModel() as model:
+        word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url, LLM_MODEL="demo")
+
+    assert word == "ok"
+    assert "demo answers" in text
+    assert model.requests[0].body["tools"]
+
+
+async def test_a_base_url_without_v1(healthy: CommandLine) -> None:
+    async with RawModel() as model:
+        whole = model.base_url
+        word, text = await model_line(healthy, OPENAI_BASE_URL=whole.removesuffix("/v1"))
+
+    assert word == "failed"
+    assert f"OPENAI_BASE_URL lacks /v1: set it to {whole}" in text
+
+
+async def test_a_model_that_the_service_does_not_have(healthy: CommandLine) -> None:
+    async with RawModel(json_error("The model `big` does not exist", 404)) as model:
+        word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url, LLM_MODEL="big")
+
+    assert word == "failed"
+    assert "status 404: The model `big` does not exist" in text
+    assert "set LLM_MODEL: the service has no big, but demo" in text
+
+
+async def test_a_key_that_is_refused(healthy: CommandLine) -> None:
+    async with RawModel(json_error("Incorrect API key: sk-of-the-tests", 401)) as model:
+        word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url)
+
+    assert word == "failed"
+    assert "Incorrect API key: ***" in text
+    assert "check OPENAI_API_KEY" in text
+
+
+async def test_the_query_of_a_base_url_is_kept_and_not_shown(healthy: CommandLine) -> None:
+    async with RawModel(prefix="/openai/deployments/gpt") as model:
+        url = f"{model.base_url}?api-version=2024-10-21"
+        word, text = await model_line(healthy, OPENAI_BASE_URL=url)
+
+    assert word == "ok", text
+    assert "2024-10-21" not in text
+    request = model.requests[0]
+    assert (dict(request.query), request.headers["api-key"]) == (
+        {"api-version": "2024-10-21"},
+        "sk-of-the-tests",
+    )
+
+
+async def test_what_the_service_refuses_is_named(healthy: CommandLine) -> None:
+    async with RawModel(json_error("gemma:2b does not support tools", 400)) as model:
+        word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url)
+
+    assert word == "ok", text
+    assert "the service refuses tools" in text
+    assert "the model will call no tools" in text
+
+
+async def test_a_page_in_place_of_a_model(healthy: CommandLine) -> None:
+    async with RawModel(RawAnswer(b"<html></html>", kind="text/html")) as model:
+        word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url, LLM_MODEL="demo")
+
+    assert word == "failed"
+    assert "check OPENAI_BASE_URL" in text
 
 
 async def test_the_agent_works_without_weather(healthy: CommandLine) -> None:
