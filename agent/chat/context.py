@@ -131,6 +131,11 @@ class Context:
             self._turns.put(message.key, [self._turns[message.key][0], *said])
             self._cut()
 
+    def leave_out(self, message: IncomingMessage) -> None:
+        """Drops a message that the model service does not take: with it, it would refuse all that
+        are asked later, too."""
+        self._turns.drop(message.key)
+
     def revise(self, message: IncomingMessage) -> None:
         """Gives a message another text; what it was answered is dropped."""
         self.forget_summary()

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from livekit.agents import APIStatusError
+
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.changes import Changes
 from agent.chat.context import Context, ContextLimits
@@ -23,7 +25,7 @@ from agent.history.message import Attachment, FinishReason
 from agent.inbox.message import IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
-from agent.models.openai_errors import describe
+from agent.models.openai_errors import describe, is_withheld
 from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
@@ -280,6 +282,8 @@ class Conversation:
         withheld = response.finish_reason == CONTENT_FILTER
         if error is not None or withheld or not reply.started:
             self._log_failure(error, withheld=withheld)
+            if isinstance(error, APIStatusError) and is_withheld(error):
+                self._context.leave_out(message)
             self._apologise(reply, error, withheld=withheld)
             return "error"
         return "length" if response.finish_reason == "length" else "stop"

@@ -15,14 +15,14 @@ from agent.models.openai_client import OpenAIClient
 from agent.models.openai_errors import BrokenAnswerError, describe
 from agent.models.proxy import proxy_for
 from agent.models.timeouts import Timeouts
+from toolkit.errors import ToolError
 from tools import TOOLS
-from tools.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.settings import Settings
-    from tools.tool import Tool
+    from agent.config.settings import Settings
+    from toolkit.tool import Tool
 
 WHAT: Final = "model"
 UNAUTHORIZED: Final = (401, 403)

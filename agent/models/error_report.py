@@ -60,7 +60,7 @@ class ErrorReport:
         if isinstance(body, str):
             try:
                 parsed: object = msgspec.json.decode(body)
-            except (msgspec.DecodeError, UnicodeEncodeError):
+            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
                 return cls(message=_short(body))
             body = parsed
         fields = _innermost(body)

@@ -36,7 +36,7 @@ def chunks_of(event: bytes) -> Iterator[Chunk]:
     if event.startswith(b"{"):
         try:
             chunk = _decode(event)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
             if chunk.choices or chunk.usage is not None:

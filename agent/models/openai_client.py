@@ -136,7 +136,13 @@ class OpenAIClient:
             return [model.id for model in msgspec.json.decode(raw, type=_ModelList).data]
         except TimeoutError:
             raise APITimeoutError from None
-        except (aiohttp.ClientError, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (
+            aiohttp.ClientError,
+            OSError,
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
             raise APIConnectionError from error
 
     async def _send(

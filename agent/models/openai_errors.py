@@ -156,7 +156,7 @@ def _api_error(text: str, report: ErrorReport, words: ServiceWords) -> dict[str,
     """The API's error object, `{message, type, param, code}`, or else the start of the body."""
     try:
         body: object = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return report.message
     found = cast("dict[str, object]", body).get("error") if isinstance(body, dict) else None
     error = cast("dict[str, object]", found or body) if isinstance(found or body, dict) else {}

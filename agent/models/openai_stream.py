@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 from livekit.agents import APIConnectionError, APIError, APITimeoutError
 
-from agent.models.chunks import Choice, Chunk, only_text
+from agent.models.chunks import Choice, Chunk, Delta, only_text
 from agent.models.event_stream import ErrorData, EventStreamDecoder, EventTooLargeError
 from agent.models.finish_reason import ERROR, finish_reason
 from agent.models.loose_chunks import chunks_of, error_of
@@ -66,6 +66,8 @@ class CompletionStream:
         self._watch: asyncio.TimerHandle | None = None
         self._decoder = EventStreamDecoder()
         self._ready: deque[Chunk] = deque()
+        self._latest: Delta | None = None
+        """The delta of the latest chunk, if that has nothing but text."""
         self._failure: APIError | None = None
         self._finished = False
         """Whether the model gave its finish reason."""
@@ -132,7 +134,7 @@ class CompletionStream:
             if event.__class__ is bytes and event.startswith(b"{"):
                 try:
                     chunk = _decode_chunk(event)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     pass
                 else:
                     if chunk.choices and not chunk.error:
@@ -179,11 +181,11 @@ class CompletionStream:
             if choice.finish_reason or choice.error or choice.delta is None:
                 self._note_finish(choice)
         text = only_text(chunk)
-        waiting = only_text(self._ready[-1]) if text and self._ready else None
-        if text and waiting:
-            waiting.content = f"{waiting.content}{text.content}"
+        if text is not None and self._latest is not None and self._ready:
+            self._latest.content = f"{self._latest.content}{text.content}"
         elif chunk.choices or chunk.usage is not None:
             self._ready.append(chunk)
+            self._latest = text
         if chunk.error:
             self._fail_as_told(chunk.error)
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from tests.agent.raw_model import RawAnswer, RawModel
 from tests.agent.cli.command_line import CommandLine
+from tests.agent.models.raw_model import RawAnswer, RawModel
 from tests.room_server import RoomServerUnderTest
 from tests.tools.open_meteo_server import OpenMeteoServer
 

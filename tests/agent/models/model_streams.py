@@ -94,6 +94,7 @@ _AFTER_THE_END = {
     "broken JSON": event("{oops"),
     "text that is no JSON": event("goodbye"),
     "an error after the answer": event({"error": {"message": "too late"}}),
+    "nested too deep": event('{"choices":' + "[" * 5000 + "]" * 5000 + "}"),
     "an event too large": b"data: " + b"x" * (2**20 + 1),
     "nothing at all": b"",
 }

@@ -262,3 +262,72 @@ async def test_a_lone_end_of_reasoning_is_learned_from(
     assert "no beginning" in caplog.text
     service.answer = lambda _: RawAnswer(text("No thoughts.") + END)
     assert (await alice.ask("and now")).text == "No thoughts."
+
+
+async def test_a_question_that_a_filter_refuses_is_not_asked_again_with_the_next_one(
+    enter: Enter, service: RawModel, worker: Worker
+) -> None:
+    error = {
+        "message": "The prompt triggered the content management policy",
+        "code": "content_filter",
+    }
+    refusal = RawAnswer(json.dumps({"error": error}).encode(), 400, "application/json")
+    service.answer = lambda request: (
+        refusal if "unspeakable" in str(request.body["messages"]) else RawAnswer(said("Hello."))
+    )
+    alice = await enter("alice", worker=worker)
+
+    refused = await alice.ask("something unspeakable")
+    assert (refused.finish_reason, "withheld" in refused.text) == ("error", True)
+    assert (await alice.ask("something else")).text == "Hello."
+
+
+@pytest.mark.parametrize(("seconds", "requests"), [("0", 2), ("3600", 1)], ids=["soon", "too late"])
+async def test_a_service_is_left_alone_as_long_as_it_wants(
+    enter: Enter,
+    service: RawModel,
+    start_worker: StartWorker,
+    seconds: str,
+    requests: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = await start_worker(OPENAI_BASE_URL=service.base_url, LLM_RETRIES="1")
+    busy = b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}'
+    service.script(RawAnswer(busy, 429, "application/json", {"retry-after": seconds}))
+    alice = await enter("alice", worker=worker)
+
+    answer = await alice.ask("hello")
+
+    assert len(service.requests) == requests
+    assert answer.finish_reason == ("stop" if requests == 2 else "error")
+    assert "status 429, code rate_limit_exceeded: slow down" in caplog.text
+
+
+async def test_a_refusal_of_the_model_is_its_answer(
+    enter: Enter, service: RawModel, worker: Worker
+) -> None:
+    service.script(RawAnswer(d({"refusal": "I cannot help with that."}) + END))
+    alice = await enter("alice", worker=worker)
+
+    answer = await alice.ask("hello")
+
+    assert (answer.text, answer.finish_reason) == ("I cannot help with that.", "stop")
+
+
+async def test_each_tool_is_described_with_properties(
+    enter: Enter, service: RawModel, start_worker: StartWorker
+) -> None:
+    @tool
+    async def nothing() -> str:
+        """Do nothing."""
+        return ""
+
+    worker = await start_worker(tools=[look, nothing], OPENAI_BASE_URL=service.base_url)
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+
+    functions = [each["function"] for each in service.requests[0].body["tools"]]
+    parameters = {each["name"]: each["parameters"] for each in functions}
+    assert {each["type"] for each in parameters.values()} == {"object"}
+    assert sorted(parameters["look"]["properties"]) == ["city"]
+    assert parameters["nothing"]["properties"] == {}
