@@ -1,6 +1,7 @@
 """Who may call a tool."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from toolkit.caller import Caller
 
@@ -11,17 +12,27 @@ ROLE = "role"
 """The participant attribute that names roles, separated by commas."""
 
 
-def role(*names: str) -> Permission:
+@dataclass(frozen=True, slots=True)
+class Role:
+    """The permission of those who have one of some roles by their token.
+
+    Attributes:
+        names: of the roles.
+    """
+
+    names: tuple[str, ...]
+
+    def __call__(self, caller: Caller) -> bool:
+        if not caller.vouched:
+            return False
+        roles = (each.strip() for each in caller.attributes.get(ROLE, "").split(","))
+        return any(each in self.names for each in roles)
+
+
+def role(*names: str) -> Role:
     """Those who have one of these roles by their token: its attribute `role`.
 
     Whoever may change their own attributes (`canUpdateOwnMetadata`) has no role: they could give
     themselves any.
     """
-
-    def allows(caller: Caller) -> bool:
-        if not caller.vouched:
-            return False
-        roles = (each.strip() for each in caller.attributes.get(ROLE, "").split(","))
-        return any(each in names for each in roles)
-
-    return allows
+    return Role(names)

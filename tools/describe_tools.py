@@ -1,6 +1,7 @@
 """describeTools: what a client needs to offer the tools to a person."""
 
-from toolkit.context import ToolContext
+from toolkit.context import ToolContext, ToolDescription
+from toolkit.permission import Role
 from toolkit.tool import tool
 
 
@@ -9,8 +10,19 @@ async def describe_tools(context: ToolContext) -> dict[str, object]:
     """List the tools that can be called, with descriptions and JSON schemas of the arguments."""
     return {
         "tools": [
-            {"name": each.name, "description": each.description, "parameters": each.json_schema()}
-            for each in context.toolbox
-            if each.rpc and each.allows(context.caller)
+            _describe(each) for each in context.toolbox if each.rpc and each.allows(context.caller)
         ]
     }
+
+
+def _describe(described: ToolDescription) -> dict[str, object]:
+    about: dict[str, object] = {
+        "name": described.name,
+        "description": described.description,
+        "parameters": described.json_schema(),
+        "needsApproval": described.needs_approval,
+        "confidential": described.confidential,
+    }
+    if isinstance(described.allow, Role):
+        about["roles"] = sorted(described.allow.names)
+    return about

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from livekit import rtc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from agent.cli.room_client import RoomClient
 
@@ -41,6 +41,7 @@ class Answers:
 
     def __init__(self, client: RoomClient, topic: str) -> None:
         self._agent = client.agent
+        self._room = client.room
         self._arrived: asyncio.Queue[rtc.TextStreamReader | _Refused | _Gone] = asyncio.Queue(
             MAX_WAITING
         )
@@ -97,9 +98,17 @@ class Answers:
                     if not ids or message_id in ids:
                         raise NoAnswerError(text)
                 case reader:
-                    if (reader.info.attributes or {}).get("in_reply_to") == message_id:
+                    if self._answers_me(reader.info.attributes or {}, message_id):
                         return reader
                     reader.close()
+
+    def _answers_me(self, attributes: Mapping[str, str], message_id: str) -> bool:
+        """Whether it is the answer to a message of this client; others may use its id."""
+        me = self._room.local_participant.identity
+        return (
+            attributes.get("in_reply_to") == message_id
+            and attributes.get("in_reply_to_sender", me) == me
+        )
 
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         if identity == self._agent:

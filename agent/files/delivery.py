@@ -20,6 +20,7 @@ from livekit.rtc.participant import PublishDataError
 
 from agent.files.outgoing import Outgoing
 from agent.files.store import FileStore
+from agent.tool_calls.call_origin import CallOrigin
 from agent.wire.publish import publish
 from toolkit.errors import RateLimited, TooLarge
 
@@ -70,13 +71,18 @@ class FileDelivery:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(
-        self, file: Outgoing, *, to: str | None, private: bool = False, in_reply_to: str = ""
+        self,
+        file: Outgoing,
+        *,
+        to: str | None,
+        private: bool = False,
+        answers: CallOrigin | None = None,
     ) -> None:
         """Begins to send a file: to everybody (None), or to one participant.
 
         Args:
             private: nobody else may get a byte of it.
-            in_reply_to: id of the message that it answers.
+            answers: the message that it answers, if any.
 
         Raises:
             ToolError: a private file is too large, or too many are under way.
@@ -91,7 +97,7 @@ class FileDelivery:
             raise RateLimited(f"{MAX_WAITING} files are under way already", retry_after=5.0)
         self._under_way[key] += 1
         task = asyncio.create_task(
-            self._send(file, to, private=private, in_reply_to=in_reply_to), name="send a file"
+            self._send(file, to, private=private, answers=answers), name="send a file"
         )
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._done(task, key))
@@ -111,29 +117,31 @@ class FileDelivery:
             logger.error("a file could not be sent", exc_info=error)
 
     async def _send(
-        self, file: Outgoing, to: str | None, *, private: bool, in_reply_to: str
+        self, file: Outgoing, to: str | None, *, private: bool, answers: CallOrigin | None
     ) -> None:
         try:
             async with self._at_once:
                 if to is None or not private:
-                    await self._send_stream(file, to, in_reply_to)
+                    await self._send_stream(file, to, answers)
                 elif file.attachment.size <= MAX_INLINE_BYTES and await self._reads_alone(to):
-                    await self._send_inline(file, to, in_reply_to)
+                    await self._send_inline(file, to, answers)
                 else:
-                    await self._send_packets(file, to, in_reply_to)
+                    await self._send_packets(file, to, answers)
         except (StreamError, PublishDataError, TimeoutError, OSError) as error:
             logger.warning("a file could not be sent: %s", type(error).__name__)
         finally:
             await file.discard()
 
-    async def _send_stream(self, file: Outgoing, to: str | None, in_reply_to: str) -> None:
+    async def _send_stream(
+        self, file: Outgoing, to: str | None, answers: CallOrigin | None
+    ) -> None:
         about = file.attachment
         async with asyncio.timeout(WRITE_TIMEOUT):
             writer = await self._room.local_participant.stream_bytes(
                 about.name,
                 total_size=about.size,
                 mime_type=about.type,
-                attributes=_attributes(file, in_reply_to, scope="room"),
+                attributes=_attributes(file, answers, scope="room"),
                 destination_identities=None if to is None else [to],
                 topic=FILES_TOPIC,
             )
@@ -147,7 +155,7 @@ class FileDelivery:
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await writer.aclose(reason="" if complete else "the file could not be sent")
 
-    async def _send_inline(self, file: Outgoing, to: str, in_reply_to: str) -> None:
+    async def _send_inline(self, file: Outgoing, to: str, answers: CallOrigin | None) -> None:
         content = b"".join([piece async for piece in self._pieces(file, MAX_INLINE_BYTES)])
         async with asyncio.timeout(WRITE_TIMEOUT):
             await self._room.local_participant.send_bytes(
@@ -156,18 +164,19 @@ class FileDelivery:
                 name=file.attachment.name,
                 mime_type=file.attachment.type,
                 destination_identities=[to],
-                attributes=_attributes(file, in_reply_to, scope="private"),
+                attributes=_attributes(file, answers, scope="private"),
                 compress=False,
             )
 
-    async def _send_packets(self, file: Outgoing, to: str, in_reply_to: str) -> None:
+    async def _send_packets(self, file: Outgoing, to: str, answers: CallOrigin | None) -> None:
         """`{type: "file", fileId, seq, total, …, data}`: parts in base64, addressed."""
         about = file.attachment
         total = max(1, -(-about.size // PART_BYTES))
         body: dict[str, object] = {
             "type": "file",
             "fileId": about.id,
-            "inReplyTo": in_reply_to or None,
+            "inReplyTo": answers.message_id if answers else None,
+            "inReplyToSenderId": answers.caller.identity if answers else None,
             "total": total,
             "name": about.name,
             "mimeType": about.type,
@@ -190,6 +199,9 @@ class FileDelivery:
             opened.close()
 
 
-def _attributes(file: Outgoing, in_reply_to: str, *, scope: str) -> dict[str, str]:
+def _attributes(file: Outgoing, answers: CallOrigin | None, *, scope: str) -> dict[str, str]:
     attributes = {"file_id": file.attachment.id, "scope": scope, "sha256": file.attachment.sha256}
-    return attributes | ({"in_reply_to": in_reply_to} if in_reply_to else {})
+    if answers is not None:
+        attributes["in_reply_to"] = answers.message_id
+        attributes["in_reply_to_sender"] = answers.caller.identity
+    return attributes

@@ -70,7 +70,7 @@ class RoomFiles:
             kept,
             to=turn.caller.identity if turn.private else None,
             private=turn.private and not file.public,
-            in_reply_to=turn.message_id,
+            answers=turn,
         )
         turn.attach(kept.attachment)
         return sent
@@ -80,10 +80,10 @@ class RoomFiles:
         await self._delivery.aclose()
 
     async def _send(
-        self, file: Outgoing, *, to: str | None, private: bool, in_reply_to: str = ""
+        self, file: Outgoing, *, to: str | None, private: bool, answers: CallOrigin | None = None
     ) -> dict[str, object]:
         try:
-            self._delivery.send(file, to=to, private=private, in_reply_to=in_reply_to)
+            self._delivery.send(file, to=to, private=private, answers=answers)
         except BaseException:
             await file.discard()
             raise

@@ -47,6 +47,7 @@ class PacketOutput(ReplyOutput):
             message_id=self._segment_id,
             fields={
                 "inReplyTo": self._message.id,
+                "inReplyToSenderId": self._message.sender.identity,
                 "finishReason": ending.finish_reason,
                 "part": part if parts > 1 else None,
                 "parts": parts if parts > 1 else None,

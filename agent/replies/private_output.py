@@ -60,6 +60,7 @@ class PrivatePacketOutput(ReplyOutput):
             "type": "delta",
             "id": self._segment_id,
             "inReplyTo": self._message.id,
+            "inReplyToSenderId": self._message.sender.identity,
             "seq": self._seq,
             **fields,
         }
@@ -113,6 +114,7 @@ class SnapshotOutput(ReplyOutput):
         segment = f".{self._segment}" if self._segment else ""
         attributes = {
             "in_reply_to": self._message.id,
+            "in_reply_to_sender": self._message.sender.identity,
             SCOPE: PRIVATE,
             SEGMENT_ID: self._segment_id + segment,
             TRANSCRIPTION_FINAL: "true" if final else "false",

@@ -218,6 +218,7 @@ class ReplyStream:
         """Of the header of a stream to the room."""
         attributes = {
             "in_reply_to": self._message.id,
+            "in_reply_to_sender": self._message.sender.identity,
             SCOPE: ROOM,
             SEGMENT_ID: self.segment_id,
             TRANSCRIPTION_FINAL: "false",
@@ -233,6 +234,7 @@ class ReplyStream:
             "",
             segmentId=self.segment_id,
             inReplyTo=self._message.id,
+            inReplyToSenderId=self._message.sender.identity,
             finishReason=ending.finish_reason,
         )
 

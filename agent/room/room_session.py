@@ -292,7 +292,11 @@ class RoomSession:
         )
         methods = room_methods(control)
         if not self._voice.is_off:
-            methods.append(set_listening_tool(self._people.is_known, self._voice.listen_to))
+            methods.append(
+                set_listening_tool(
+                    self._people.is_known, lambda: self._voice.only, self._voice.listen_to
+                )
+            )
         return methods
 
     async def _complete(

@@ -28,6 +28,7 @@ def as_shape(message: Message) -> dict[str, object]:
         "timestamp": message.timestamp,
         "editedAt": message.edited_at,
         "inReplyTo": message.in_reply_to,
+        "inReplyToSenderId": message.in_reply_to_sender,
         "finishReason": message.finish_reason,
         "reactions": _reactions(message) or None,
         "attachments": [attachment_shape(each) for each in message.attachments] or None,

@@ -85,6 +85,20 @@ def choose(method: str, candidates: Iterable[Named], caller: Caller) -> Named:
     return min(reversed(allowed), key=lambda each: each.whose(caller))
 
 
+def check_listening(caller: Caller, listening: str | None, wanted: str | None) -> None:
+    """Raises NotAllowed unless somebody may have the agent listen to whom they want.
+
+    People may have it listen to themselves, and give that up. Everything else would make the agent
+    deaf to others, or take its ear from somebody: that is for moderators.
+
+    Args:
+        listening: to whom it listens alone now; None: to whoever speaks.
+    """
+    own = {None, caller.identity}
+    if not (wanted in own and listening in own) and not Moderators(caller):
+        raise NotAllowed("Only moderators choose whom else the agent listens to")
+
+
 def check_thread(method: str, thread: ThreadKey, caller: Caller) -> None:
     """Raises NotFound for what is private to others, NotAllowed for what the caller may not."""
     if thread.owner not in {None, caller.identity}:

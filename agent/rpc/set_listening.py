@@ -7,15 +7,23 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agent.rpc.arguments import caller_of
+from agent.rpc.permissions import check_listening
 from toolkit.context import ToolContext
 from toolkit.errors import NotFound
 from toolkit.tool import Tool, tool
 
 
 def set_listening_tool(
-    is_present: Callable[[str], bool], listen_to: Callable[[str | None], None]
+    is_present: Callable[[str], bool],
+    listening: Callable[[], str | None],
+    listen_to: Callable[[str | None], None],
 ) -> Tool:
-    """The method for one room."""
+    """The method for one room.
+
+    Args:
+        listening: to whom the agent listens alone; None: to whoever speaks.
+    """
 
     @tool
     async def set_listening(
@@ -27,6 +35,7 @@ def set_listening_tool(
         """Listen to one person only, until they leave, or again to whoever speaks."""
         if identity is not None and not is_present(identity):
             raise NotFound("There is nobody of that identity")
+        check_listening(caller_of(context), listening(), identity)
         listen_to(identity)
         return {"listening": identity}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 
+from agent.tool_calls.call_origin import CallOrigin
 from agent.wire.notices import Notices
 from toolkit.context import Progress
 from toolkit.errors import ToolError
@@ -25,12 +26,21 @@ class CallNotices:
         tool: str,
         *,
         to: str | None,
-        in_reply_to: str | None = None,
+        answers: CallOrigin | None = None,
     ) -> None:
-        """`to` is the one who is told, or None for the whole room."""
+        """
+        Args:
+            to: the one who is told, or None for the whole room.
+            answers: the message for whose answer the model calls, if it does.
+        """
         self.call_id = f"TC_{uuid.uuid4().hex[:16]}"
         self._notices = notices
-        self._about = {"callId": self.call_id, "tool": tool, "inReplyTo": in_reply_to}
+        self._about = {
+            "callId": self.call_id,
+            "tool": tool,
+            "inReplyTo": answers.message_id if answers else None,
+            "inReplyToSenderId": answers.caller.identity if answers else None,
+        }
         self._to = to
         self._loop = asyncio.get_running_loop()
         self._latest: Progress | None = None

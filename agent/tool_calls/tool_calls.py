@@ -82,7 +82,7 @@ class ToolCalls:
             self._notices,
             tool.name,
             to=turn.caller.identity if turn.private else None,
-            in_reply_to=turn.message_id,
+            answers=turn,
         )
         notices.begin()
         context = replace(

@@ -77,6 +77,11 @@ class VoiceSwitch:
         self._changed.set()
         self._task = asyncio.create_task(self._follow(), name="voice")
 
+    @property
+    def only(self) -> str | None:
+        """The one person that it listens to; None: whoever speaks."""
+        return self._only
+
     def listen_to(self, identity: str | None) -> None:
         """Listens to one person only, until they leave; None: to whoever speaks."""
         self._only = identity

@@ -1,3 +1,4 @@
+import json
 import logging
 
 import pytest
@@ -8,12 +9,32 @@ from toolkit.permission import role
 from toolkit.settings import ToolSettings
 from toolkit.tool import tool
 from toolkit.toolbox import Toolbox
+from tools.describe_tools import describe_tools
 
 
 @tool(allow=role("admin", "owner"))
 async def close_shop() -> str:
     """Close the shop."""
     return "closed"
+
+
+@tool(needs_approval=True, confidential=True)
+async def read_diary() -> str:
+    """Read the diary."""
+    return "dear diary"
+
+
+async def test_describe_tools_says_what_a_tool_takes() -> None:
+    async with Toolbox([describe_tools, close_shop, read_diary], ToolSettings()) as toolbox:
+        described = await describe_tools.call({}, toolbox.context(with_role("owner")))
+        by_name = {each["name"]: each for each in json.loads(described)["tools"]}
+        assert by_name["closeShop"]["roles"] == ["admin", "owner"]
+        assert not by_name["closeShop"]["needsApproval"]
+        assert by_name["readDiary"]["needsApproval"]
+        assert by_name["readDiary"]["confidential"]
+        assert "roles" not in by_name["readDiary"]
+        others = json.loads(await describe_tools.call({}, toolbox.context(with_role("guest"))))
+        assert "closeShop" not in [each["name"] for each in others["tools"]]
 
 
 def with_role(roles: str, *, vouched: bool = True) -> Caller:

@@ -55,6 +55,8 @@ async def test_describe_tools() -> None:
         assert [each["name"] for each in described["tools"]] == list(toolbox.names)
         for each in described["tools"]:
             assert each["description"]
+            assert not each["needsApproval"]
+            assert "roles" not in each
             assert each["parameters"] == toolbox.get(each["name"]).json_schema()
 
 

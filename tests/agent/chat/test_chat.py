@@ -24,6 +24,7 @@ async def test_an_answer_streams_on_every_reply_topic(enter: Enter, model: DemoM
     assert first.text == mirror.text == "Hello, Alice. This is the demo model."
     assert first.attributes == {
         "in_reply_to": message,
+        "in_reply_to_sender": "alice",
         "scope": "room",
         "lk.segment_id": mirror.attributes["lk.segment_id"],
         "lk.transcription_final": "false",

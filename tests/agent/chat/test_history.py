@@ -243,7 +243,7 @@ async def test_pages_show_what_was_said_byte_for_byte(enter: Enter, model: DemoM
     }
     assert reply["id"] == answer.attributes["lk.segment_id"]
     assert (reply["senderId"], reply["finishReason"]) == (AGENT, "stop")
-    assert reply["inReplyTo"] == answer.in_reply_to
+    assert (reply["inReplyTo"], reply["inReplyToSenderId"]) == (answer.in_reply_to, "alice")
 
 
 async def test_long_messages_make_short_pages(enter: Enter) -> None:

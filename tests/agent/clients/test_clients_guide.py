@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.agent.clients import document
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.node import run_node
-from tests.agent.conftest import Enter, StartWorker
+from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.rpc.test_rpc import ROOM_METHODS, ROOM_TOOLS
 from tests.room_server import RoomServerUnderTest
 from toolkit.tool import tool
@@ -103,11 +104,29 @@ async def test_the_channel_class(client: ExampleClient, example: Example, model:
     await client.console.says("pong at 1")
 
 
+@pytest.fixture(params=["joins after the client", "is there already"])
+async def agent_arrives(
+    request: pytest.FixtureRequest, enter: Enter
+) -> Callable[[Worker], Awaitable[None]]:
+    """Brings the agent into the room first, or leaves that to the client's token."""
+
+    async def arrive(worker: Worker) -> None:
+        if request.param == "is there already":
+            await enter("bob", worker=worker)
+
+    return arrive
+
+
 async def test_in_node(
-    start_worker: StartWorker, model: DemoModel, room_server: RoomServerUnderTest, room_name: str
+    start_worker: StartWorker,
+    model: DemoModel,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    agent_arrives: Callable[[Worker], Awaitable[None]],
 ) -> None:
     model.script(Reply("It is noon."))
     worker = await start_worker()
+    await agent_arrives(worker)
     (program,) = document.examples(DOCUMENT, "mjs")["In Node"]
     dispatch = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=worker.name)])
     token = room_server.access_token("ana", room_name).with_room_config(dispatch)
@@ -122,6 +141,7 @@ async def test_packets_files_and_methods_in_node(
     room_server: RoomServerUnderTest,
     room_name: str,
     tmp_path: Path,
+    agent_arrives: Callable[[Worker], Awaitable[None]],
 ) -> None:
     @tool(needs_approval=True)
     async def send_mail(to: str) -> str:
@@ -134,6 +154,7 @@ async def test_packets_files_and_methods_in_node(
         Reply("Sent."),
     )
     worker = await start_worker(tools=[send_mail])
+    await agent_arrives(worker)
     (program,) = document.examples(DOCUMENT, "mjs")["Packets, files and methods in Node"]
     dispatch = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=worker.name)])
     token = room_server.access_token("ana", room_name, can_update_own_metadata=True)

@@ -187,6 +187,7 @@ async def test_a_file_of_an_answer_goes_to_the_room_and_into_the_history(
         assert received.content == content_of(20_000)
         assert (received.name, received.mime_type) == ("made.txt", "text/plain")
         assert received.attributes["in_reply_to"] == answer.in_reply_to
+        assert received.attributes["in_reply_to_sender"] == "alice"
         assert received.attributes["scope"] == "room"
     (attachment,) = (await history(bob.client))[-1]["attachments"]
     assert attachment == {

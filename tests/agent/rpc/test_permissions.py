@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.history.message import MessageKey, ThreadKey
-from agent.rpc.permissions import MESSAGES, Named, check_thread, choose
+from agent.rpc.permissions import MESSAGES, Named, check_listening, check_thread, choose
 from devserver.model import DemoModel, Reply
 from tests.agent.client_protocol import lie_about_protocol
 from tests.agent.conftest import Enter, StartWorker
@@ -49,6 +49,31 @@ def may(caller: Caller, method: str, named: Named) -> bool:
         return choose(method, [named], caller) == named
     except NotAllowed:
         return False
+
+
+@pytest.mark.parametrize(
+    ("caller", "listening", "wanted", "allowed"),
+    [
+        (ALICE, None, "alice", True),
+        (ALICE, "alice", None, True),
+        (ALICE, None, None, True),
+        (ALICE, None, "bob", False),
+        (ALICE, "bob", None, False),
+        (ALICE, "bob", "alice", False),
+        (MODERATOR, None, "bob", True),
+        (MODERATOR, "bob", "alice", True),
+        (MODERATOR, "bob", None, True),
+        (PRETENDER, None, "bob", False),
+    ],
+)
+def test_people_have_the_agent_listen_to_themselves_and_moderators_to_anybody(
+    caller: Caller, listening: str | None, wanted: str | None, allowed: bool
+) -> None:
+    if allowed:
+        check_listening(caller, listening, wanted)
+    else:
+        with pytest.raises(NotAllowed):
+            check_listening(caller, listening, wanted)
 
 
 def test_people_change_their_own_and_moderators_keep_order() -> None:

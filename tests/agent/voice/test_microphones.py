@@ -49,6 +49,10 @@ async def test_the_agent_listens_to_whom_it_is_told(meet: Meet, model: DemoModel
     assert refused.value.code == 404
     answer = await bob.call("setListening", '{"identity": "bob"}')
     assert json.loads(answer) == {"listening": "bob"}
+    for taken in ('"alice"', "null", '"bob"'):
+        with pytest.raises(rtc.RpcError, match="moderators") as refused:
+            await alice.call("setListening", f'{{"identity": {taken}}}')
+        assert refused.value.code == 403
     await asyncio.gather(
         alice.microphone.say("what is the weather in Paris"),
         bob.microphone.say("what is the weather in London"),
