@@ -213,10 +213,7 @@ class Worker:
                 hidden=permissions.hidden or None,
             ),
         )
-        try:
-            return self._server.auth.issue(answer.participant_identity, claims, TOKEN_TTL)
-        except ValueError:
-            raise WorkerUnavailableError("the worker named no participant identity") from None
+        return self._server.auth.issue(answer.participant_identity, claims, TOKEN_TTL)
 
 
 def new_job_id() -> str:

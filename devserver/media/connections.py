@@ -60,6 +60,11 @@ class Connections:
         """Whether packets reach the client; it may take itself for connected from then on."""
         return self._primary.is_reachable
 
+    @property
+    def publisher_is_established(self) -> bool:
+        """Whether the connection on which the client publishes has been negotiated."""
+        return self._publisher.is_established
+
     async def answer(self, offer: rtc.SessionDescription) -> None:
         """Answer the client's offer."""
         await self._publisher.answer(offer)

@@ -65,6 +65,11 @@ class PeerConnection:
         """Whether packets reach the client; it may take itself for connected from then on."""
         return self.pc.iceConnectionState == "completed"
 
+    @property
+    def is_established(self) -> bool:
+        """Whether the connection has been negotiated, be it up yet or not."""
+        return self.pc.connectionState != "new"
+
     def end_publication(self, track: PublishedTrack) -> None:
         """Stop receiving ``track``."""
         for section in self.sections:

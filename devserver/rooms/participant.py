@@ -345,6 +345,9 @@ class Participant:
     def _set_permission(self, permission: models.ParticipantPermission) -> None:
         self._video = grants_with_permission(self._video, permission)
         self.info.permission.CopyFrom(permission)
+        # pkg/rtc/participant.go, SetPermission
+        self.info.is_publisher = permission.can_publish and self.connection.publisher_is_established
+        self.room.count_publishers()
         self.publications.revoke(permission)
         self.room.announce(self)
         self.connection.reconcile_subscriptions()

@@ -55,6 +55,7 @@ class Publications:
         """Tell everyone of a track whose media section is negotiated."""
         publisher = self._publisher
         publisher.info.is_publisher = True
+        publisher.room.count_publishers()
         self._announce()
         for other in publisher.room.others(publisher):
             other.connection.reconcile()

@@ -36,6 +36,7 @@ class Room:
             creation_time=int(now),
             creation_time_ms=int(now * 1000),
             metadata=request.metadata,
+            turn_password=sid.new_secret(),
             enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
         )
         """What clients and RoomService see; its counts are kept up to date."""
@@ -147,13 +148,17 @@ class Room:
             participant.cut()
         self.close(models.DisconnectReason.SERVER_SHUTDOWN)
 
+    def count_publishers(self) -> None:
+        """Keep the count of those who publish."""
+        self.info.num_publishers = sum(p.info.is_publisher for p in self.participants.values())
+
     def _count(self) -> int:
         return sum(not p.is_dependent for p in self.participants.values())
 
     def _count_changed(self) -> None:
         """Keep the room's counts, and its end when nobody but agents is left."""
         self.info.num_participants = self._count()
-        self.info.num_publishers = sum(p.info.is_publisher for p in self.participants.values())
+        self.count_publishers()
         self._expiry.cancel()
         if not self.closed and not self.info.num_participants:
             timeout = self.info.departure_timeout if self._ever_joined else self.info.empty_timeout

@@ -164,6 +164,23 @@ class TestAssignment:
         assert job.state.worker_id == registered.worker_id
         assert job.state.started_at == job.state.updated_at > 0
 
+    async def test_one_that_names_no_identity_accepts_too(
+        self,
+        room_server: RoomServerUnderTest,
+        worker: ConnectWorker,
+        lk_api: api.LiveKitAPI,
+        room_name: str,
+        agent_name: str,
+    ) -> None:
+        registered = await worker(agent_name)
+        await dispatch(lk_api, room_name, agent_name)
+        job = await registered.offered_job()
+        assignment = await registered.accept(job, identity="")
+        assert assignment.job.state.participant_identity == ""
+        claims = jwt.decode(assignment.token, room_server.api_secret, algorithms=["HS256"])
+        assert claims.get("sub", "") == ""
+        assert claims["video"]["room"] == room_name
+
     async def test_accepting_brings_a_token_for_the_room(
         self,
         room_server: RoomServerUnderTest,

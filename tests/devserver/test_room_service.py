@@ -15,6 +15,7 @@ from tests.devserver.room_events import RoomEvents
 if TYPE_CHECKING:
     from tests.conftest import Join
     from tests.devserver.twirp_client import TwirpClient
+    from tests.room_server import RoomServerUnderTest
 
 
 class TestRooms:
@@ -116,6 +117,29 @@ class TestParticipants:
         assert await told.next("disconnected") == (models.DisconnectReason.PARTICIPANT_REMOVED,)
         listed = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
         assert not listed.participants
+
+    async def test_who_publishes_is_counted_until_it_may_no_longer(
+        self, lk_api: api.LiveKitAPI, join: Join, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        publisher, listener = await join("publisher"), await join("listener")
+        told = RoomEvents(listener, "track_subscribed", "track_unpublished")
+        who = api.RoomParticipantIdentity(room=room_name, identity="publisher")
+        server = room_server.embedded  # livekit-server's counts are seconds late
+        assert not (await lk_api.room.get_participant(who)).is_publisher
+        async with tone(publisher, 450):
+            await told.next("track_subscribed")
+            assert (await lk_api.room.get_participant(who)).is_publisher
+            assert server is None or server.rooms[room_name].info.num_publishers == 1
+            info = await lk_api.room.update_participant(
+                api.UpdateParticipantRequest(
+                    room=room_name,
+                    identity="publisher",
+                    permission=models.ParticipantPermission(can_subscribe=True),
+                )
+            )
+            assert not info.is_publisher
+            await told.next("track_unpublished")
+            assert server is None or server.rooms[room_name].info.num_publishers == 0
 
     async def test_what_an_administrator_changes_everyone_sees(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
