@@ -66,9 +66,8 @@ class Participant:
             identity=token.identity,
             name=claims.name,
             state=models.ParticipantInfo.JOINING,
-            metadata=join.metadata or claims.metadata,
-            attributes=dict(claims.attributes or {})
-            | {key: value for key, value in join.participant_attributes.items() if value},
+            metadata=join.metadata,
+            attributes=join.participant_attributes,
             permission=permission_from_grants(token.video),
             kind=kind_from_claim(claims.kind),
             joined_at=int(now),

@@ -31,6 +31,7 @@ class Join:
 
     token: VerifiedToken
     request: rtc.JoinRequest
+    """What the client asks for, with the metadata and the attributes of its token."""
     room: room_proto.CreateRoomRequest
     """The room, as the token configures it."""
     two_connections: bool
@@ -40,6 +41,13 @@ class Join:
     def client(self) -> Client:
         """What the client says it is."""
         return Client(self.request.client_info)
+
+    def exceeds(self, limits: Limits) -> bool:
+        """Whether metadata or attributes are larger than the server takes."""
+        attributes = self.request.participant_attributes
+        size = sum(len(k.encode()) + len(v.encode()) for k, v in attributes.items())
+        metadata_size = len(self.request.metadata.encode())
+        return metadata_size > limits.metadata_size or size > limits.attributes_size
 
     @property
     def is_dependent(self) -> bool:
@@ -86,7 +94,16 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool, stri
         token = _publishing(token, publish)
     if (join.metadata or join.participant_attributes) and not token.video.can_update_own_metadata:
         raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
+    _add_claims(join, token)
     return Join(token, join, _room_request(token), two_connections=not encoded)
+
+
+def _add_claims(join: rtc.JoinRequest, token: VerifiedToken) -> None:
+    """Add the token's metadata and attributes; the client's own take precedence, unless empty."""
+    join.metadata = join.metadata or token.claims.metadata
+    own = {key: value for key, value in join.participant_attributes.items() if value}
+    join.participant_attributes.clear()
+    join.participant_attributes.update({**(token.claims.attributes or {}), **own})
 
 
 def _read_query(request: web.Request, *, strict: bool) -> rtc.JoinRequest:

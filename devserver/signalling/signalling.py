@@ -28,6 +28,7 @@ log = logging.getLogger("devserver.signal")
 _V1 = "/rtc/v1"
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
+_REFUSED_BY_ROOM = "connection closed by media"
 _LIMIT_EXCEEDED = "node has exceeded its configured limit"
 _TOKEN_REFRESH_SECONDS = 300.0
 
@@ -61,6 +62,8 @@ class Signalling:
         if not web.WebSocketResponse().can_prepare(request).ok:
             return web.Response(status=404)
         join = self._read_join(request, strict=False)
+        if join.exceeds(self._server.limits):
+            raise web.HTTPInternalServerError(text=_REFUSED_BY_ROOM)
         room = self._room_for(join)
         websocket = web.WebSocketResponse(
             max_msg_size=self._server.limits.signal_message_size, compress=False

@@ -160,6 +160,29 @@ class TestRefusals:
         async with RawSignal(room_server, token, query=query(attributes="*")) as signal:
             assert not (await signal.next("join")).join.participant.attributes
 
+    @pytest.mark.parametrize(
+        ("request_", "more"),
+        [
+            (join_request(participant_attributes={"key": "x" * 65_536}), None),
+            (join_request(metadata="x" * (512 * 1024 + 1)), None),
+            (None, {"attributes": attributes({"key": "x" * 65_536})}),
+        ],
+        ids=["attributes of v1", "metadata of v1", "attributes of v0"],
+    )
+    async def test_who_brings_too_much_does_not_come_in(
+        self,
+        room_server: RoomServerUnderTest,
+        room_name: str,
+        request_: rtc.JoinRequest | None,
+        more: dict[str, str] | None,
+    ) -> None:
+        token = room_server.token("someone", room_name, can_update_own_metadata=True)
+        said = None if more is None else query(**more)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with RawSignal(room_server, token, request_, query=said):
+                pass
+        assert refused.value.status == 500
+
     async def test_the_handshake_says_what_is_wrong(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
