@@ -187,6 +187,10 @@ class RoomStreams:
     def off_bytes(self, topic: str) -> None:
         self._room.unregister_byte_stream_handler(topic)
 
+    def is_open(self, stream_id: str) -> bool:
+        """Whether somebody else than the agent has a stream with this id open."""
+        return stream_id in self._open
+
     def hear(self, event: RoomEvent) -> None:
         """Takes the packets of streams (native_events.STREAM_PACKETS), in their order."""
         match event.WhichOneof("message"):

@@ -86,6 +86,8 @@ class LateJoiners:
         is_asker = participant.identity == reply.asker
         if reply.began_at is None or (reply.private and (not is_asker or reply.ended_at)):
             return False
+        if reply.is_addressed_to_others(participant.identity):
+            return True
         joined = joined_at(participant)
         if joined is None or participant.identity in answer.left:
             return True

@@ -11,6 +11,8 @@ from livekit import rtc
 
 from agent.inbox.message import IncomingMessage
 from agent.replies.reply_output import Ending, ReplyOutput
+from agent.replies.stream_ids import stream_id
+from agent.sdk.native_sending import begin_text
 from agent.wire.attributes import PRIVATE, SCOPE, SEGMENT_ID, TRANSCRIPTION_FINAL
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
@@ -70,7 +72,7 @@ class PrivatePacketOutput(ReplyOutput):
 
 class SnapshotOutput(ReplyOutput):
     """Text streams to the asker, each with all that was said so far, for clients that replace the
-    text of a segment as official UIs do.
+    text of a segment as official UIs do. Those of one segment and topic have one stream id.
 
     Each is small enough to travel inside its addressed header; what goes beyond starts another
     segment. Nothing at all is sent to a client that would get the text in chunks.
@@ -111,12 +113,12 @@ class SnapshotOutput(ReplyOutput):
     async def _send(self, text: str, *, final: bool, ending: Ending | None = None) -> None:
         if not await self._suits_the_asker():
             return
-        segment = f".{self._segment}" if self._segment else ""
+        segment_id = self._segment_id + (f".{self._segment}" if self._segment else "")
         attributes = {
             "in_reply_to": self._message.id,
             "in_reply_to_sender": self._message.sender.identity,
             SCOPE: PRIVATE,
-            SEGMENT_ID: self._segment_id + segment,
+            SEGMENT_ID: segment_id,
             TRANSCRIPTION_FINAL: "true" if final else "false",
         }
         if ending is not None:
@@ -124,12 +126,14 @@ class SnapshotOutput(ReplyOutput):
             attributes["text_length"] = str(ending.text_length)
             attributes["sha256"] = ending.sha256
         for topic in self._topics:
-            await self._room.local_participant.send_text(
+            await begin_text(
+                self._room,
                 text,
                 topic=topic,
+                stream_id=stream_id(segment_id, topic),
                 attributes=attributes,
-                destination_identities=[self._message.sender.identity],
-            )
+                to=[self._message.sender.identity],
+            ).settled()
 
     async def _suits_the_asker(self) -> bool:
         identity = self._message.sender.identity

@@ -110,7 +110,7 @@ class ReplyOutput(ABC):
         if self._task is not None:
             self._task.cancel()
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Begins what can be done before there is text: nothing, unless an output knows better."""
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
@@ -161,7 +161,8 @@ class ReplyOutput(ABC):
                 elif self._ending is not None:
                     break
                 else:
-                    self.prepare()
+                    async with asyncio.timeout(WRITE_TIMEOUT):
+                        await self.prepare()
                 if self._waiting or self._ending is not None:
                     self._changed.set()
             async with asyncio.timeout(WRITE_TIMEOUT):

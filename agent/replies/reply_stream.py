@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import logging
 from collections.abc import Callable, Collection
@@ -15,8 +16,10 @@ from agent.history.message import FinishReason
 from agent.inbox.message import Form, IncomingMessage
 from agent.replies.packet_output import PacketOutput
 from agent.replies.private_output import PrivatePacketOutput, SnapshotOutput
+from agent.replies.renewed_output import RenewedOutput
 from agent.replies.replay import Replay
 from agent.replies.reply_output import WRITE_TIMEOUT, Ending, ReplyOutput
+from agent.replies.stream_ids import StreamIds, stream_id
 from agent.replies.topic_output import TopicOutput
 from agent.wire.attributes import (
     ROOM,
@@ -53,7 +56,7 @@ class ReplyStream:
         ended: set at the end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an answer goes out with
         self,
         room: rtc.Room,
         message: IncomingMessage,
@@ -62,9 +65,15 @@ class ReplyStream:
         topics: tuple[str, ...],
         notices: Notices,
         protocols: ClientProtocols,
+        stream_ids: StreamIds,
+        is_renewed: bool = False,
         track_sid: str | None = None,
     ) -> None:
-        """`track_sid`: the track on which the answer is spoken besides, if it is."""
+        """
+        Args:
+            is_renewed: whether something may have gone out under the segment id before.
+            track_sid: the track on which the answer is spoken besides, if it is.
+        """
         self.segment_id = segment_id
         self._room = room
         self._topics = topics
@@ -72,6 +81,8 @@ class ReplyStream:
         self._track_sid = track_sid
         self._notices = notices
         self._protocols = protocols
+        self._stream_ids = stream_ids
+        self._is_renewed = is_renewed
         self.on_first_text: Callable[[], None] | None = None
         self.on_first_sent: Callable[[], None] | None = None
         self.asker = message.sender.identity
@@ -205,6 +216,15 @@ class ReplyStream:
         for output in self._outputs:
             output.push(self.text)
 
+    def is_addressed_to_others(self, identity: str) -> bool:
+        """Whether the streams to the room go to some who were there, and not to this one."""
+        return any(
+            isinstance(output, RenewedOutput)
+            and output.addressed
+            and identity not in output.addressed
+            for output in self._outputs
+        )
+
     def forget_listener(self, identity: str) -> None:
         """Gives up the copies that only somebody who has left was to read."""
         for copy in list(self._copies):
@@ -245,12 +265,25 @@ class ReplyStream:
             outputs.append(PrivatePacketOutput(room, topics[0], message, self.segment_id))
             outputs.append(SnapshotOutput(room, topics, message, self.segment_id, self._protocols))
         else:
-            for index, topic in enumerate(topics):
-                window = MIRROR_WINDOW if index else 0.0
-                outputs.append(TopicOutput(room, topic, self._attributes, window=window))
-                if index:
-                    outputs[index].after = outputs[0]
+            for topic in topics:
+                output = self._open_output(topic, window=MIRROR_WINDOW if outputs else 0.0)
+                if outputs:
+                    output.after = outputs[0]
+                outputs.append(output)
         if message.form not in {Form.STREAM, Form.SPEECH}:
             outputs.append(PacketOutput(room, message, self.segment_id))
         outputs[0].on_first_written = self._first_was_sent
         return outputs
+
+    def _open_output(self, topic: str, *, window: float) -> ReplyOutput:
+        """The answer's way to the room on one topic."""
+        if self._is_renewed:
+            addresses = functools.partial(self._stream_ids.of_renewed, self.segment_id, topic)
+            return RenewedOutput(self._room, topic, self._attributes, addresses, window=window)
+        return TopicOutput(
+            self._room,
+            topic,
+            self._attributes,
+            stream_id=stream_id(self.segment_id, topic),
+            window=window,
+        )

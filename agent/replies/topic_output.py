@@ -31,19 +31,22 @@ class TopicOutput(ReplyOutput):
         topic: str,
         attributes: dict[str, str],
         *,
+        stream_id: str | None = None,
         window: float = 0.0,
         listeners: Sequence[str] = (),
     ) -> None:
+        """Without a stream id, the SDK makes one up."""
         super().__init__(topic)
         self.window = window
         self._room = room
         self._topic = topic
         self._attributes = attributes
+        self._stream_id = stream_id
         self._listeners = list(listeners)
         self._stream: OutgoingText | None = None
         self._write: Call | None = None
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         self._opened()
 
     async def ready(self) -> None:
@@ -63,17 +66,28 @@ class TopicOutput(ReplyOutput):
         self._write = self._opened().begin_write(text)
 
     async def close(self, ending: Ending) -> None:
-        attributes = {
-            TRANSCRIPTION_FINAL: "true",
-            "finish_reason": ending.finish_reason,
-            "text_length": str(ending.text_length),
-            "sha256": ending.sha256,
-        }
-        if ending.heard is not None:
-            attributes["heard_length"] = str(len(ending.heard.encode()))
-        await self._opened().begin_close(attributes).settled()
+        await self._opened().begin_close(trailer(ending)).settled()
 
     def _opened(self) -> OutgoingText:
         if self._stream is None:
-            self._stream = OutgoingText(self._room, self._topic, self._attributes, self._listeners)
+            self._stream = OutgoingText(
+                self._room,
+                self._topic,
+                self._attributes,
+                self._listeners,
+                stream_id=self._stream_id,
+            )
         return self._stream
+
+
+def trailer(ending: Ending) -> dict[str, str]:
+    """The trailer's attributes of a stream to the room."""
+    attributes = {
+        TRANSCRIPTION_FINAL: "true",
+        "finish_reason": ending.finish_reason,
+        "text_length": str(ending.text_length),
+        "sha256": ending.sha256,
+    }
+    if ending.heard is not None:
+        attributes["heard_length"] = str(len(ending.heard.encode()))
+    return attributes

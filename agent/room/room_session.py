@@ -41,6 +41,7 @@ from agent.models.service import ModelService
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.server_clock import ServerClock
+from agent.replies.stream_ids import StreamIds
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_profile import RoomProfile
 from agent.rpc.answer_delivery import AnswerDelivery
@@ -99,10 +100,11 @@ class RoomSession:
         self._history = history
         self._files = files
         self._people = People(self._room, directory)
-        self._protocols = ClientProtocols(self._room, directory.get)
+        self._protocols = ClientProtocols(self._room, directory.get, directory.all)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
         self._streams = RoomStreams(self._room, self._notices)
+        self._stream_ids = StreamIds(self._room, self._protocols, self._streams.is_open)
         self._file_inbox = FileInbox(
             self._streams,
             files=files,
@@ -346,6 +348,8 @@ class RoomSession:
             topics=self._settings.reply_topics,
             notices=self._notices,
             protocols=self._protocols,
+            stream_ids=self._stream_ids,
+            is_renewed=question.kept is None,
             track_sid=self._voice.track_sid,
         )
         self._late_joiners.watch(reply)

@@ -121,6 +121,7 @@ class Calls:
             "text_stream_open",
             "text_stream_writer_write",
             "text_stream_writer_close",
+            "send_text",
             "publish_data",
         }
     )

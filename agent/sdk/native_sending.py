@@ -35,8 +35,10 @@ class OutgoingText:
         topic: str,
         attributes: Mapping[str, str],
         listeners: Sequence[str] = (),
+        *,
+        stream_id: str | None = None,
     ) -> None:
-        """With listeners, its header goes to them alone.
+        """With listeners, its header goes to them alone. Without an id, the SDK makes one up.
 
         Raises:
             AssertionError: the room is gone.
@@ -50,6 +52,8 @@ class OutgoingText:
         opening.options.topic = topic
         opening.options.attributes.update(attributes)
         opening.options.destination_identities.extend(listeners)
+        if stream_id is not None:
+            opening.options.id = stream_id
         opening.options.sender_identity = me.identity
         begin(request, self._opening)
 
@@ -124,6 +128,39 @@ class _Opening(Call):
     def give_up_handle(self) -> None:
         """It is closed: the native library takes its half back."""
         self._handles.clear()
+
+
+def begin_text(
+    room: rtc.Room,
+    text: str,
+    *,
+    topic: str,
+    stream_id: str,
+    attributes: Mapping[str, str],
+    to: Sequence[str],
+) -> Call:
+    """Sends a whole text as one stream, whose header goes to these identities, or to everybody if
+    there are none; what is returned ends when it is on its way, or raises StreamError.
+
+    Where all of them read it there, a short text is inside the header (agent/wire/
+    client_protocols.py).
+
+    Raises:
+        AssertionError: the room is gone.
+    """
+    request, call = FfiRequest(), Call()
+    me = room.local_participant
+    sending = request.send_text
+    sending.local_participant_handle = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+    sending.text = text
+    sending.options.id = stream_id
+    sending.options.topic = topic
+    sending.options.attributes.update(attributes)
+    sending.options.destination_identities.extend(to)
+    sending.options.compress = True
+    sending.options.sender_identity = me.identity
+    begin(request, call)
+    return call
 
 
 def begin_packet(

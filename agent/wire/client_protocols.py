@@ -16,6 +16,8 @@ INLINE_PROTOCOL = 2
 """client_protocol from which on a client takes a text inside its stream's header
 (livekit-client 2.21; below it, text goes to the whole room in chunks, at any size)."""
 
+_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
+
 MAX_KNOWN = 1_000
 """Sessions whose protocol is remembered."""
 
@@ -27,13 +29,18 @@ class ClientProtocols:
 
     Args:
         look_up: asks the server for a participant of the room, by identity.
+        list_all: asks the server for all of them.
     """
 
     def __init__(
-        self, room: rtc.Room, look_up: Callable[[str], Awaitable[ParticipantInfo]]
+        self,
+        room: rtc.Room,
+        look_up: Callable[[str], Awaitable[ParticipantInfo]],
+        list_all: Callable[[], Awaitable[list[ParticipantInfo]]],
     ) -> None:
         self._room = room
         self._look_up = look_up
+        self._list_all = list_all
         self._known: OrderedDict[str, int] = OrderedDict()
 
     async def of(self, identity: str) -> int | None:
@@ -43,12 +50,10 @@ class ClientProtocols:
             return self._known[participant.sid]
         try:
             info = await self._look_up(identity)
-        except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+        except _UNAVAILABLE as error:
             logger.info("a client's protocol is not known: %s", type(error).__name__)
             return None
-        self._known[info.sid] = info.client_protocol
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._remember(info)
         return info.client_protocol
 
     async def reads_headers(self, identity: str) -> bool:
@@ -62,3 +67,23 @@ class ClientProtocols:
             return False
         protocol = await self.of(identity)
         return protocol is not None and protocol >= INLINE_PROTOCOL
+
+    async def all_who_read_headers(self) -> set[str]:
+        """The identities of those in the room of whom `reads_headers` is true."""
+        participants = list(self._room.remote_participants.values())
+        if any(each.sid not in self._known for each in participants):
+            try:
+                for info in await self._list_all():
+                    self._remember(info)
+            except _UNAVAILABLE as error:
+                logger.info("some clients' protocols are not known: %s", type(error).__name__)
+        return {
+            each.identity
+            for each in participants
+            if self._known.get(each.sid, 0) >= INLINE_PROTOCOL
+        }
+
+    def _remember(self, info: ParticipantInfo) -> None:
+        self._known[info.sid] = info.client_protocol
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)

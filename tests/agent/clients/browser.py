@@ -84,6 +84,16 @@ class Chromium:
 
         `package` is the one that they import as `livekit-client`, `options` are its RoomOptions.
         """
+        query = urlencode({"package": package, "options": json.dumps(options or {})})
+        page = await self.new_page(f"?{query}")
+        await page.wait_for_function("window.isLoaded")
+        await page.evaluate(
+            "names => void Object.assign(window, names)", {"url": url, "token": token}
+        )
+        return BrowserClient(page)
+
+    async def new_page(self, path: str) -> Page:
+        """A page of the page server's."""
         if self._browser is None:
             self._page_url = await self._stack.enter_async_context(_page_server())
             playwright = await self._stack.enter_async_context(async_playwright())
@@ -92,13 +102,8 @@ class Chromium:
             )
             self._stack.push_async_callback(self._browser.close)
         page = await self._browser.new_page()
-        query = urlencode({"package": package, "options": json.dumps(options or {})})
-        await page.goto(f"{self._page_url}?{query}")
-        await page.wait_for_function("window.isLoaded")
-        await page.evaluate(
-            "names => void Object.assign(window, names)", {"url": url, "token": token}
-        )
-        return BrowserClient(page)
+        await page.goto(self._page_url + path)
+        return page
 
     async def aclose(self) -> None:
         await self._stack.aclose()
@@ -111,8 +116,12 @@ async def _page_server() -> AsyncGenerator[str]:
     async def page(_: web.Request) -> web.FileResponse:
         return web.FileResponse(HERE / "page.html")
 
+    async def blank_page(_: web.Request) -> web.Response:
+        return web.Response(text='<!doctype html><div id="root"></div>', content_type="text/html")
+
     app = web.Application()
     app.router.add_get("/", page)
+    app.router.add_get("/blank", blank_page)
     for package in (LIVEKIT_CLIENT, OLD_LIVEKIT_CLIENT):
         app.router.add_static(f"/{package}", PACKAGES / package / "dist")
     runner = web.AppRunner(app)

@@ -18,7 +18,7 @@ from agent.sdk.native_events import EventRouter, install
 from agent.sdk.native_sending import OutgoingText, begin_packet
 from tests.conftest import Join
 
-SENT = ("text_stream_open", "text_stream_write", "text_stream_close", "publish_data")
+SENT = ("text_stream_open", "text_stream_write", "text_stream_close", "send_text", "publish_data")
 
 
 @pytest.fixture(params=[True, False], ids=["routed", "as the SDK has it"])
