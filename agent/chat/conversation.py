@@ -29,10 +29,15 @@ from agent.models.openai_errors import describe, is_withheld
 from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
+from agent.tasks import Tasks
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
 
 logger = logging.getLogger(__name__)
+
+RESTARTS = 3
+"""Failures in a row that a conversation survives. After that the agent leaves the room, so that
+people see that nobody is there to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Conversation:
         tools: ConversationTools,
         limits: ConversationLimits,
         interrupt_on_message: bool,
-        on_crash: Callable[[], None],
+        on_lost: Callable[[], None],
     ) -> None:
         self._assistant = assistant
         self._presence = presence
@@ -80,7 +85,7 @@ class Conversation:
         self._tools = tools
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
-        self._on_crash = on_crash
+        self._on_lost = on_lost
         self._waiting = QuestionQueue(limits.pending)
         self._context = Context(limits.context)
         self._recollection = HistoryLoader(memory, self._context, self._waiting)
@@ -97,7 +102,8 @@ class Conversation:
         )
         self._voice: Voice | None = None
         self._voice_set = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+        self._is_started = False
 
     @property
     def asker(self) -> Sender | None:
@@ -145,13 +151,17 @@ class Conversation:
 
     def start(self) -> None:
         """Begins to answer; what was submitted before is answered first."""
-        if self._task is not None:
+        if self._is_started:
             return
-        # A context of its own: what a session attaches to it must not reach its siblings.
-        self._task = asyncio.create_task(
-            self._answer_all(), name="conversation", context=contextvars.Context()
+        self._is_started = True
+        self._tasks.keep(
+            self._answer_all,
+            name="conversation",
+            restarts=RESTARTS,
+            on_lost=self._on_lost,
+            # A context of its own: what a session attaches to it must not reach its siblings.
+            context=contextvars.Context(),
         )
-        self._task.add_done_callback(self._on_done)
 
     async def recalled(self) -> None:
         """Returns when its past has been asked for, or it ends."""
@@ -164,9 +174,7 @@ class Conversation:
 
     async def aclose(self) -> list[IncomingMessage]:
         """Ends the answer in progress; returns what is left without an answer."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
         self._recollection.ready.set()
         await self._memory.settled()
         return [question.message for question in self._waiting.questions]
@@ -174,11 +182,6 @@ class Conversation:
     async def settled(self) -> None:
         """Returns when what was said until now is stored, as far as it can be."""
         await self._memory.settled()
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a conversation broke down", exc_info=error)
-            self._on_crash()
 
     async def _answer_all(self) -> None:
         try:

@@ -18,6 +18,7 @@ from agent.history.errors import HistoryError, InvalidValueError, UnavailableErr
 from agent.history.history import History
 from agent.history.message import Summary, ThreadKey, Unanswered
 from agent.inbox.message import IncomingMessage, Sender
+from agent.tasks import Tasks
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Conversations:
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
         self._closing = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         self._resuming: asyncio.Task[None] | None = None
 
     def of(self, message: IncomingMessage) -> Conversation:
@@ -86,7 +87,9 @@ class Conversations:
     def resume_private(self) -> None:
         """Opens the private conversations in which those who are here wait for an answer."""
         if self._started and (self._resuming is None or self._resuming.done()):
-            self._resuming = self._run(self._resume_private(), "resume private conversations")
+            self._resuming = self._tasks.start(
+                self._resume_private(), name="resume private conversations"
+            )
 
     def under_way(self, owner: str | None) -> list[Question]:
         """What is being answered or waits, in the room's conversation or a private one."""
@@ -111,7 +114,8 @@ class Conversations:
         """
         if not self._started:
             raise UnavailableError("The agent is leaving.")
-        return await asyncio.shield(self._run(work(self._of(owner).changes), "change"))
+        changing = self._tasks.start(work(self._of(owner).changes), name="change", is_awaited=True)
+        return await asyncio.shield(changing)
 
     async def summary(self, thread: ThreadKey) -> Summary | None:
         """What a thread was about until now; None if nothing was said and answered.
@@ -125,7 +129,7 @@ class Conversations:
     def release(self, identity: str) -> None:
         """Ends the private conversation of someone who is gone, unless they are back at once."""
         if identity in self._conversations:
-            self._run(self._release(identity), "release a conversation")
+            self._tasks.start(self._release(identity), name="release a conversation")
 
     def tell_model(self, owner: str | None, text: str) -> None:
         """Has the model told something with the next message, in the room's conversation (None) or
@@ -148,7 +152,7 @@ class Conversations:
             *(conversation.aclose() for conversation in self._conversations.values())
         )
         await self._summaries.aclose()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.ended()
         return list(chain.from_iterable(unanswered))
 
     def _of(self, owner: str | None) -> Conversation:
@@ -194,9 +198,3 @@ class Conversations:
         for owner in {each.message.thread.owner for each in waiting}:
             if owner is not None and self._started and self._is_present(owner):
                 self._of(owner)
-
-    def _run(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -7,6 +7,7 @@ import asyncio
 from agent.chat.context import Context
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.question_queue import QuestionQueue
+from agent.tasks import Tasks
 
 
 class HistoryLoader:
@@ -20,6 +21,7 @@ class HistoryLoader:
         self._memory = memory
         self._context = context
         self._waiting = waiting
+        self._tasks = Tasks()
         self._recalling: asyncio.Task[None] | None = None
         self._summarising: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -36,7 +38,7 @@ class HistoryLoader:
         """
         past = await self._memory.recall(self._context.limits.restored)
         if past is None:
-            self._recalling = asyncio.create_task(self._memory.recallable(), name="recall")
+            self._recalling = self._tasks.start(self._memory.recallable(), name="recall")
             self._recalling.add_done_callback(lambda _: self._waiting.wake())
         else:
             self._recalling = None
@@ -51,14 +53,11 @@ class HistoryLoader:
             return
         if self._summarising is None or self._summarising.done():
             self._context.summarising()
-            self._summarising = asyncio.create_task(self._summarise(), name="summarise")
+            self._summarising = self._tasks.start(self._summarise(), name="summarise")
 
     async def aclose(self) -> None:
         self.ready.set()
-        tasks = [task for task in (self._recalling, self._summarising) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _summarise(self) -> None:
         summary = await self._memory.summarise()

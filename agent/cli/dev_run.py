@@ -160,7 +160,9 @@ async def _reader(stack: contextlib.AsyncExitStack, descriptor: int) -> asyncio.
 async def _until_one_ends(processes: dict[str, Process | None]) -> None:
     """Waits for what should go on for ever; raises CommandError when one of them does not."""
     waits = {
-        asyncio.create_task(process.wait()): name for name, process in processes.items() if process
+        asyncio.create_task(process.wait(), name=f"process {name}"): name
+        for name, process in processes.items()
+        if process
     }
     try:
         ended, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

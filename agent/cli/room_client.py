@@ -88,7 +88,7 @@ async def _check(service: api.LiveKitAPI, target: Target) -> None:
 async def _ready_agent(
     service: api.LiveKitAPI, target: Target, room: rtc.Room, agents: _Agents, patience: float
 ) -> str:
-    dispatching = asyncio.create_task(_dispatch(service, target, room, agents))
+    dispatching = asyncio.create_task(_dispatch(service, target, room, agents), name="dispatch")
     try:
         async with asyncio.timeout(patience):
             return await agents.ready()

@@ -9,6 +9,7 @@ from typing import Final
 from agent.data.board import Board, Logged
 from agent.history.boards import Boards
 from agent.history.errors import HistoryError
+from agent.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class BoardKeeper:
         self._snapshot_due = False
         self._since_snapshot = 0
         self._closing = asyncio.Event()
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
 
     async def loaded(self) -> None:
@@ -65,15 +67,14 @@ class BoardKeeper:
         if not self._snapshot_due:
             self._waiting.append(logged)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write_all(), name="whiteboard")
+            self._task = self._tasks.keep(self._write_all, name="whiteboard")
 
     async def aclose(self) -> None:
         """Tries for CLOSE_TIMEOUT seconds to write what is left."""
         self._closing.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _write_all(self) -> None:
         pause = FIRST_PAUSE

@@ -7,7 +7,6 @@ import inspect
 import json
 import logging
 import uuid
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -18,6 +17,7 @@ from agent.data.packet import Packet, UnknownTopic, read_packet
 from agent.data.sender_queues import SenderQueues
 from agent.inbox.message import Sender
 from agent.inbox.people import People
+from agent.tasks import Tasks
 from agent.wire.envelope import encode, envelope
 from agent.wire.notices import Notices
 from agent.wire.publish import PacketTooLargeError, publish
@@ -31,10 +31,6 @@ MAX_STREAM_BYTES: Final = 1_048_576
 MAX_WAITING: Final = 256
 """Packets of one sender that wait for handlers that are async."""
 
-MAX_TOPICS_TOLD: Final = 1_000
-"""Pairs of sender and unknown topic that are remembered as told."""
-
-MAX_NAME_LENGTH: Final = 256
 
 _WHOSE_PACKET: Final = Refusal(
     409,
@@ -49,12 +45,16 @@ Handler = Callable[[Packet[Any]], Awaitable[object] | object]
 class DataChannel:
     """Sends and receives `{id, type, senderId, senderName, content, timestamp}`.
 
-    In: everybody's packets but agents', by type; who sent one is always the server's word. What is
-    malformed is refused to its sender, and so is a type that nobody handles, once. Handlers of a
-    packet are called at once, in the order in which they were added; those that are async run one
-    after the other for each sender. Whatever one does harms no other.
+    In: everybody's packets but agents', by type; who sent one is always the server's word. A packet
+    on a topic or of a type that nobody handles is the app's own: it is counted and left alone. A
+    malformed one of a topic that is handled is refused to its sender. Handlers of a packet are
+    called at once, in the order in which they were added; those that are async run one after the
+    other for each sender. Whatever one does harms no other.
 
     Out: sizes are checked before anything is sent.
+
+    Attributes:
+        ignored: how many packets were the app's own.
     """
 
     def __init__(self, room: rtc.Room, *, people: People, notices: Notices) -> None:
@@ -63,10 +63,11 @@ class DataChannel:
         self._notices = notices
         self._handlers: dict[str, list[Handler]] = {}
         self._lanes = SenderQueues(MAX_WAITING)
+        self._tasks = Tasks()
         self._known: frozenset[str] | None = None
         """Whom the room knew when a packet without a sender came, until somebody is told of it."""
         self._refusing: asyncio.Task[None] | None = None
-        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.ignored = 0
 
     @property
     def identity(self) -> str:
@@ -80,9 +81,7 @@ class DataChannel:
     async def aclose(self) -> None:
         """Stops listening, and gives up what is under way."""
         self._room.off("data_received", self._on_packet)
-        if self._refusing is not None:
-            self._refusing.cancel()
-            await asyncio.gather(self._refusing, return_exceptions=True)
+        await self._tasks.aclose()
         await self._lanes.aclose()
 
     def on(self, type: str, handler: Handler) -> None:  # noqa: A002 - the field's name on the wire
@@ -199,8 +198,7 @@ class DataChannel:
         known = frozenset(self._room.remote_participants)
         self._known = known if self._known is None else self._known & known
         if self._refusing is None:
-            self._refusing = asyncio.create_task(self._refuse_unnamed(), name="unnamed packets")
-            self._refusing.add_done_callback(self._refused)
+            self._refusing = self._tasks.start(self._refuse_unnamed(), name="unnamed packets")
 
     async def _refuse_unnamed(self) -> None:
         """Tells everybody whose packet it may have been to send it again.
@@ -217,10 +215,6 @@ class DataChannel:
         finally:
             self._refusing = None
 
-    def _refused(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("senders of packets could not be looked up", exc_info=error)
-
     def _take(self, raw: rtc.DataPacket, sender: Sender) -> None:
         if sender.is_agent:
             return
@@ -229,16 +223,8 @@ class DataChannel:
         except Refusal as refusal:
             self._notices.refuse(sender.identity, refusal)
         except UnknownTopic as unknown:
-            self._tell_unknown(sender.identity, unknown.name[:MAX_NAME_LENGTH])
+            self.ignored += 1
+            logger.debug("a packet on the app's own topic %.64r is ignored", unknown.name)
         else:
             for handler in tuple(self._handlers[packet.type]):
                 self.deliver(packet, handler)
-
-    def _tell_unknown(self, identity: str, name: str) -> None:
-        """Says once to each sender that a topic is unknown; others in the room may well know it."""
-        if (identity, name) in self._told:
-            return
-        self._told[identity, name] = None
-        if len(self._told) > MAX_TOPICS_TOLD:
-            self._told.popitem(last=False)
-        self._notices.refuse(identity, Refusal(404, f"The agent has no topic {name!r}."))

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from agent.history.message import MAX_ID_LENGTH
 from agent.inbox.message import Sender
+from agent.unicode_text import has_half_pair, is_well_formed
 from agent.wire.refusal import Refusal
 
 Content = TypeVar("Content")
@@ -23,9 +25,16 @@ Content = TypeVar("Content")
 _ENVELOPE: Final = frozenset({"type", "topic", "senderId", "senderName"})
 _WRAPPERS: Final = ("payload", "content")
 
+LOOKED_AT: Final = 1_000
+"""Characters of a packet without topic that is no JSON, in which the name of one is looked for."""
+
+HALF_PAIR: Final = "The packet has half of a surrogate pair: text that was cut inside a character."
+
+_NAMED: Final = re.compile(r'"(?:topic|type)" ?: ?"(?P<name>[^"\\]{1,256})"')
+
 
 class UnknownTopic(Exception):  # noqa: N818 - an answer, as a Refusal is
-    """A packet about something that nobody here handles."""
+    """A packet about something that nobody here handles: the app's own."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -61,24 +70,26 @@ def read_packet(
     """What a packet says. What its JSON says it is about counts before its packet topic.
 
     Raises:
-        Refusal: (400) it is malformed.
-        UnknownTopic: it is about none of the `known` names.
+        Refusal: (400) it is about a known topic, and malformed.
+        UnknownTopic: it is about none of the `known` names, as far as can be told.
     """
     if packet_topic and packet_topic not in known:
         raise UnknownTopic(packet_topic)
-    body = _read_json(data, default_type=packet_topic)
-    name = body.get("topic", body.get("type", packet_topic or None))
-    if not isinstance(name, str):
-        raise Refusal(400, 'The packet says neither what "type" nor what "topic" it is.')
+    text = _decode(data, packet_topic)
+    body = _read_json(text, packet_topic, known)
+    name = _name(body, packet_topic)
     if name not in known:
         raise UnknownTopic(name)
     rest = {key: value for key, value in body.items() if key not in _ENVELOPE}
     content = next((rest.pop(key) for key in _WRAPPERS if key in rest), rest)
     fields = rest | _fields(content)
+    packet_id = _id(body.get("id", fields.get("id")))
+    if has_half_pair(text):
+        raise Refusal(400, HALF_PAIR, message_id=packet_id or None)
     return Packet(
         type=name,
         sender=sender,
-        id=_id(body.get("id", fields.get("id"))),
+        id=packet_id,
         content=content,
         fields=fields,
         timestamp=_timestamp(fields.get("timestamp")),
@@ -86,23 +97,42 @@ def read_packet(
     )
 
 
-def _read_json(data: bytes, default_type: str) -> Mapping[str, Any]:
-    """The packet's object; anything else is the content of a packet that has a packet topic."""
+def _decode(data: bytes, packet_topic: str) -> str:
     try:
-        text = data.decode()
+        return data.decode("utf-8-sig")  # Some encoders put a byte order mark in front.
     except UnicodeDecodeError:
+        if not packet_topic:
+            raise UnknownTopic("") from None
         raise Refusal(400, "The packet is not valid UTF-8.") from None
+
+
+def _read_json(text: str, packet_topic: str, known: Container[str]) -> Mapping[str, Any]:
+    """The packet's object; anything else is the content of a packet that has a packet topic."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
-        if not default_type:
-            raise Refusal(400, "The packet is not valid JSON.") from None
+        if not packet_topic:
+            raise _broken(text, known) from None
         value = text
     if isinstance(value, dict):
         return cast("dict[str, Any]", value)
-    if not default_type:
-        raise Refusal(400, "The packet is not a JSON object.")
+    if not packet_topic:
+        raise UnknownTopic("")
     return {"content": value if isinstance(value, str) else text}
+
+
+def _broken(text: str, known: Container[str]) -> Refusal | UnknownTopic:
+    """What text that is no JSON is: a broken packet of a topic that it names, or the app's own."""
+    named = _NAMED.search(text, 0, LOOKED_AT)
+    if named is not None and named["name"] in known:
+        return Refusal(400, "The packet is not valid JSON.")
+    return UnknownTopic("")
+
+
+def _name(body: Mapping[str, Any], packet_topic: str) -> str:
+    """What a packet is about; empty if it does not say."""
+    names = (body.get("topic"), body.get("type"), packet_topic)
+    return next((each for each in names if isinstance(each, str) and each), "")
 
 
 def _fields(content: object) -> dict[str, Any]:
@@ -118,6 +148,8 @@ def _id(value: object) -> str:
     text = str(value)
     if len(text) > MAX_ID_LENGTH:
         raise Refusal(400, f'The "id" of a packet may have {MAX_ID_LENGTH} characters.')
+    if not is_well_formed(text):
+        raise Refusal(400, HALF_PAIR)
     return text
 
 

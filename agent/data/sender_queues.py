@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
+
+from agent.tasks import Tasks
 
 
 class SenderQueues:
@@ -15,7 +16,7 @@ class SenderQueues:
         """`max_waiting` pieces of one sender's."""
         self._max_waiting = max_waiting
         self._waiting: dict[str, deque[tuple[Awaitable[object], Callable[[Exception], None]]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def add(
         self, sender: str, work: Awaitable[object], failed: Callable[[Exception], None]
@@ -27,9 +28,7 @@ class SenderQueues:
         lane = self._waiting.get(sender)
         if lane is None:
             lane = self._waiting[sender] = deque()
-            task = asyncio.create_task(self._run(sender, lane), name="data packets")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.keep(lambda: self._run(sender, lane), name="data packets")
         elif len(lane) >= self._max_waiting:
             _close(work)
             return False
@@ -38,9 +37,7 @@ class SenderQueues:
 
     async def aclose(self) -> None:
         """Gives up what waits and what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
         for lane in self._waiting.values():
             for work, _ in lane:
                 _close(work)

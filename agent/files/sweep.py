@@ -13,6 +13,7 @@ from typing import Final
 
 from agent.files.store import FileStore
 from agent.history.errors import HistoryError
+from agent.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +42,14 @@ class Sweep:
         self._store = store
         self._in_use = in_use
         self._owner = hashlib.sha256(database.encode()).hexdigest()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
         """Begins; to be called when both are open."""
-        self._task = asyncio.create_task(self._sweep_daily(), name="sweep files")
+        self._tasks.keep(self._sweep_daily, name="sweep files")
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def sweep(self) -> int:
         """Does it once; returns how many were removed. Raises HistoryError or OSError."""

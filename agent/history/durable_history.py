@@ -22,6 +22,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class DurableHistory:
         self._migrated = False
         self._closing = asyncio.Event()
         self._writing: list[Write] = []
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
         self.given_up = 0
         """Writes of turns that were lost because too many waited."""
@@ -113,8 +115,7 @@ class DurableHistory:
         self._closing.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
         self._caught_up.set()
         if self.waiting:
             logger.error("%s writes of the history are lost: no database", self.waiting)
@@ -237,7 +238,7 @@ class DurableHistory:
 
     def _wake(self) -> None:
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write_all(), name="history backlog")
+            self._task = self._tasks.keep(self._write_all, name="history backlog")
 
     def _went_away(self, error: Exception) -> None:
         self._available.clear()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Text
 from sqlalchemy.types import TypeDecorator
 
+from agent.unicode_text import well_formed
+
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
@@ -36,8 +38,7 @@ class ExactText(TypeDecorator[str]):
 
 def escape(text: str) -> str:
     """The text as it stands in the database."""
-    if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = well_formed(text)
     if _ESCAPE in text:
         text = text.replace(_ESCAPE, _ESCAPE * 2)
     return text.replace("\0", _ESCAPED_NUL)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sqlalchemy.exc import DataError, IntegrityError
 
 from agent.history.errors import HistoryError, RejectedError, UnavailableError
+from agent.tasks import Tasks
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,6 +49,7 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[_Write] = deque()
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, work: Work[Result]) -> Result:
@@ -62,15 +64,14 @@ class GroupCommit:
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Write(work, outcome))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._commit_all(), name="history writes")
+            self._task = self._tasks.keep(self._commit_all, name="history writes")
         return await outcome
 
     async def aclose(self) -> None:
         """Does what was asked for, for CLOSE_TIMEOUT seconds; the rest fails."""
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
         while self._waiting:
             _settle(self._waiting.popleft().outcome, UnavailableError("the history is closed"))
 
@@ -107,6 +108,10 @@ class GroupCommit:
             except (DataError, IntegrityError):
                 outcome = RejectedError(f"refused by the database: {type(error.orig).__name__}")
             except HistoryError as failure:
+                outcome = failure
+            except Exception as failure:
+                # The boundary of a transaction, as above.
+                logger.exception("a write of the history is faulty")
                 outcome = failure
             _settle(write.outcome, outcome)
 

@@ -5,11 +5,11 @@ Their representations leave out what people wrote: they end up in logs.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
 from agent.history.errors import InvalidValueError, NotAllowedError
+from agent.unicode_text import is_well_formed
 
 Role = Literal["user", "assistant"]
 Scope = Literal["room", "private"]
@@ -21,7 +21,6 @@ MAX_ID_LENGTH: Final = 256
 MAX_COMMENT_LENGTH: Final = 4_000
 """Characters in a comment on a message."""
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER: Final = 2**63 - 1
 _PRIVATE_PREFIX: Final = "private:"
 
@@ -30,7 +29,7 @@ def check_id(what: str, value: str) -> None:
     """Raises InvalidValueError unless the value can be told from all others in any database."""
     if not 0 < len(value) <= MAX_ID_LENGTH:
         raise InvalidValueError(f"{what} must have 1 to {MAX_ID_LENGTH} characters")
-    if not value.isascii() and _SURROGATE.search(value):
+    if not is_well_formed(value):
         # Replacing them, as is done in texts, could make two ids one.
         raise InvalidValueError(f"{what} must not have half a surrogate pair")
 

@@ -36,6 +36,7 @@ from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
+from agent.tasks import Tasks
 from agent.wire.presence import STATE
 from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
@@ -104,6 +105,7 @@ class RoomHost:
             self._files.store, self._history.attached_content, database_name(settings.database_url)
         )
         self._seats = Seats(settings.agent_identity)
+        self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
         self._reported_blocks = loop_watch.thresholds()
         self._watch: EventLoopMonitor | None = None
@@ -240,7 +242,7 @@ class RoomHost:
     async def _opened(self) -> None:
         """Returns when what all rooms share is open, or takes too long."""
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open_shared(), name="open what rooms share")
+            self._opening = self._tasks.start(self._open_shared(), name="open what rooms share")
         await asyncio.wait((self._opening,), timeout=PATIENCE)
 
     async def _open_shared(self) -> None:
@@ -322,9 +324,7 @@ class RoomHost:
         for session in self._sessions.values():
             session.close()
         await self.until_left()
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._tasks.aclose()
         if self._mcp is not None:
             await self._mcp.aclose()
         if self._models is not None:

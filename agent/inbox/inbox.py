@@ -37,6 +37,10 @@ ATTACHMENTS = "attachments"
 """Attribute of a text stream: ids of byte streams, separated by commas. Not every SDK can set the
 header's own `attached_stream_ids`."""
 
+GIVEN_UP = ("stream closed abnormally", "Disconnected while receiving")
+"""What the errors of streams begin with whose sender has given them up, or is gone: there is nobody
+to tell (livekit rust-sdks, livekit-data-stream/src/utils.rs; rtc SDK, data_stream.py)."""
+
 Complete = Callable[[IncomingMessage, Sequence[str]], Awaitable[IncomingMessage]]
 """Finds out what else belongs to a message: whether it replies to the agent, and its files, by the
 ids of their streams, when they are there. May raise Refusal."""
@@ -176,8 +180,10 @@ class Inbox:
         except Refusal as refusal:
             self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         except StreamError as error:
-            # Cut off by its sender or by the connection: there is nobody to tell.
             logger.info("an incoming stream ended early: %s", error)
+            if not str(error).startswith(GIVEN_UP):
+                refusal = Refusal(400, "The message did not arrive whole, or not with its size.")
+                self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         finally:
             stream.close()
 

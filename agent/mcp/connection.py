@@ -13,6 +13,7 @@ from agent.mcp.result import text_of
 from agent.mcp.server_tools import MAX_TOOLS, ServerTools
 from agent.mcp.session import McpSession
 from agent.mcp.transport import open_streams
+from agent.tasks import Tasks
 from toolkit.errors import Unavailable
 from toolkit.tool import Tool
 
@@ -58,7 +59,7 @@ class McpConnection:
         self._session: McpSession | None = None
         self._suspicion = asyncio.Event()
         self._tried = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._requests: set[asyncio.Task[Any]] = set()
 
     @property
@@ -73,7 +74,7 @@ class McpConnection:
 
     def start(self) -> None:
         """Begins to connect."""
-        self._task = asyncio.create_task(self._keep_connected(), name=f"MCP server {self.name}")
+        self._tasks.keep(self._keep_connected, name=f"MCP server {self.name}")
 
     async def tried(self) -> None:
         """Returns when the first attempt has succeeded or failed."""
@@ -81,9 +82,7 @@ class McpConnection:
 
     async def aclose(self) -> None:
         """Ends the connection, and the program if it is one."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _keep_connected(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -178,7 +177,7 @@ class McpConnection:
         server does not read (_ABANDON_WRITE_TIMEOUT in mcp/shared/jsonrpc_dispatcher.py). It does
         so in a task of its own here, and `_end` waits for it.
         """
-        task = asyncio.create_task(request)
+        task = asyncio.create_task(request, name=f"request to MCP server {self.name}")
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
         try:

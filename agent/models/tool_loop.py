@@ -109,7 +109,7 @@ class ToolLoop:
 
     async def _call_all(self, calls: Sequence[llm.FunctionCall]) -> None:
         """Calls tools side by side; what has been done is kept, also if the rest is given up."""
-        tasks = [asyncio.create_task(self._call(call)) for call in calls]
+        tasks = [asyncio.create_task(self._call(call), name="tool call") for call in calls]
         try:
             await asyncio.wait(tasks)
         finally:

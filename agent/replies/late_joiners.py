@@ -11,6 +11,7 @@ from livekit import rtc
 from agent.inbox.people import ANNOUNCED_WITHIN
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.server_clock import ServerClock, joined_at
+from agent.tasks import Tasks
 
 GATHERING = 0.1
 """Seconds in which those who are announced one after the other get one stream for all of them."""
@@ -45,7 +46,7 @@ class LateJoiners:
     def __init__(self, clock: ServerClock) -> None:
         self._clock = clock
         self._answers: deque[_Answer] = deque(maxlen=MAX_KEPT)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def watch(self, reply: ReplyStream) -> None:
         """Takes note of an answer, from its opening on."""
@@ -76,9 +77,7 @@ class LateJoiners:
 
     async def aclose(self) -> None:
         """Gives up what is being sent again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     def _missed(self, answer: _Answer, participant: rtc.RemoteParticipant) -> bool:
         """Whether somebody joined between the beginning and the end of an answer."""
@@ -107,9 +106,7 @@ class LateJoiners:
 
     def _serve(self, answer: _Answer) -> None:
         if answer.serving is None or answer.serving.done():
-            answer.serving = asyncio.create_task(self._send(answer), name="answer for late joiners")
-            self._tasks.add(answer.serving)
-            answer.serving.add_done_callback(self._tasks.discard)
+            answer.serving = self._tasks.start(self._send(answer), name="answer for late joiners")
 
     async def _send(self, answer: _Answer) -> None:
         while answer.waiting:

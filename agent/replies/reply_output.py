@@ -173,6 +173,9 @@ class ReplyOutput(ABC):
             # does not any more when the connection is lost for good.
             reason = str(error) or type(error).__name__
             logger.warning("an answer could not be sent on %s: %s", self._name, reason)
+        except Exception:
+            # The boundary around one output: the answer's others, and its end, go out.
+            logger.exception("an answer could not be sent on %s", self._name)
         finally:
             self._is_idle = False
             self._departures.end(self)

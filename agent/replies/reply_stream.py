@@ -21,6 +21,7 @@ from agent.replies.replay import Replay
 from agent.replies.reply_output import WRITE_TIMEOUT, Ending, ReplyOutput
 from agent.replies.stream_ids import StreamIds, stream_id
 from agent.replies.topic_output import TopicOutput
+from agent.unicode_text import well_formed
 from agent.wire.attributes import (
     ROOM,
     SCOPE,
@@ -129,7 +130,7 @@ class ReplyStream:
         first = not self.started
         if self.began_at is None:
             self.began_at = asyncio.get_running_loop().time()
-        encoded = text.encode(errors="replace")
+        encoded = well_formed(text).encode()
         if self._size + len(encoded) > MAX_REPLY_BYTES:
             encoded = encoded[: MAX_REPLY_BYTES - self._size]
             self._size = MAX_REPLY_BYTES

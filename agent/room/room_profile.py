@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.config.setting_types import ReplyPolicy
 from agent.config.settings import Settings
+from agent.unicode_text import well_formed_json
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ _KEYS = {field.alias or name for name, field in RoomProfile.model_fields.items()
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value: object = json.loads(text) if text else {}
+        value: object = json.loads(well_formed_json(text)) if text else {}
     except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -203,6 +203,7 @@ class RoomSession:
         self.has_joined = True
         self._clock.connected(self._room.local_participant)
         native_events.claim(self._room, self._streams.hear)
+        native_events.when_deaf(self._room, self._on_deaf)
         native_sockets.send_at_once()
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
@@ -337,7 +338,7 @@ class RoomSession:
             tools=tools,
             limits=ConversationLimits.of(settings),
             interrupt_on_message=settings.interrupt_on_message,
-            on_crash=self.close,
+            on_lost=self.close,
         )
 
     def _open_reply(self, question: Question) -> ReplyStream:
@@ -392,6 +393,14 @@ class RoomSession:
             extra={"room": self._assignment.room},
         )
         self._ended.set()
+
+    def _on_deaf(self) -> None:
+        if not self._ended.is_set():
+            logger.error(
+                "the SDK reads no more events of the room; leaving it",
+                extra={"room": self._assignment.room},
+            )
+            self._ended.set()
 
     def _on_reconnected(self) -> None:
         native_sockets.send_at_once()

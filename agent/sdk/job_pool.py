@@ -26,7 +26,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from livekit.agents import AgentServer
+from livekit.agents import AgentServer, utils
 from livekit.agents.ipc import proc_pool
 from livekit.agents.ipc.job_executor import JobExecutor
 from livekit.agents.ipc.job_thread_executor import ThreadJobExecutor
@@ -73,6 +73,7 @@ class JobPool(_ProcPool):
     def _on_changed(self, _: JobExecutor) -> None:
         self._changed.set()
 
+    @utils.log_exceptions(logger=logger)
     async def _main_task(self) -> None:
         """Keeps as many places ready as are wanted. To be cancelled, and then ends all of them."""
         try:
@@ -118,6 +119,7 @@ class PromptServer(AgentServer):
     def _report_load(self) -> None:
         self._report = self._loop.create_task(self._tell_load(), name="report of the load")
 
+    @utils.log_exceptions(logger=logger)
     async def _tell_load(self) -> None:
         self._worker_load = await self._invoke_load_fnc()
         with contextlib.suppress(ChanClosed):  # The worker is ending.

@@ -381,6 +381,12 @@ def install() -> None:
         client._queue = router  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
 
+def when_deaf(room: rtc.Room, call: Callable[[], None]) -> None:
+    """Calls this once a connected room hears no more events: it was left, or the SDK's task that
+    reads them has failed (livekit/rtc/room.py, `_listen_task`)."""
+    room._task.add_done_callback(lambda _: call())  # pyright: ignore[reportPrivateUsage]
+
+
 def claim(room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
     """Gives a connected room its own events only, if events are routed; see EventRouter.claim."""
     queue: object = FfiClient.instance.queue

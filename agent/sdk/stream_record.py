@@ -116,7 +116,7 @@ class StreamRecord:
             NotKeptError: it was too long to keep.
         """
         if self._reason:
-            raise StreamError(self._reason)
+            raise StreamError(f"stream closed abnormally: {self._reason}")
         if self._kept > self._max_kept:
             raise NotKeptError
         if not self._whole:

@@ -7,6 +7,8 @@ from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agent.unicode_text import well_formed_json
+
 ATTRIBUTE = "client.methods"
 MAX_BYTES = 16_384
 MAX_DEPTH = 8
@@ -78,7 +80,7 @@ def parse(text: str) -> list[Method]:
     if len(text.encode()) > MAX_BYTES:
         raise MethodListError(f"it may have {MAX_BYTES} bytes")
     try:
-        return _METHODS.validate_json(text)
+        return _METHODS.validate_json(well_formed_json(text))
     except ValidationError as error:
         detail = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part)[:64] for part in detail["loc"][:3])

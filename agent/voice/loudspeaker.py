@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from livekit import rtc
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
+from agent.tasks import Tasks
+
 logger = logging.getLogger(__name__)
 
 RATE = 24_000
@@ -28,6 +30,7 @@ class Loudspeaker:
         self._room = room
         self._source = rtc.AudioSource(RATE, 1, queue_size_ms=QUEUE_MS)
         self._publication: rtc.LocalTrackPublication | None = None
+        self._tasks = Tasks()
         self._subscribed: asyncio.Task[None] | None = None
 
     @property
@@ -41,7 +44,7 @@ class Loudspeaker:
         self._publication = await self._room.local_participant.publish_track(
             track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         )
-        self._subscribed = asyncio.create_task(
+        self._subscribed = self._tasks.start(
             self._publication.wait_for_subscription(), name="first subscription"
         )
 
@@ -51,9 +54,7 @@ class Loudspeaker:
 
     async def aclose(self) -> None:
         """Takes the track back."""
-        if self._subscribed is not None:
-            self._subscribed.cancel()
-            await asyncio.gather(self._subscribed, return_exceptions=True)
+        await self._tasks.aclose()
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
             try:
@@ -84,6 +85,7 @@ class _Playout(AudioOutput):
         self._playing.set()
         self._pushed = 0.0
         self._is_open = False
+        self._tasks = Tasks()
         self._ending: asyncio.Task[None] | None = None
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
@@ -104,7 +106,7 @@ class _Playout(AudioOutput):
         """The segment is complete; it ends when it has been played."""
         super().flush()
         if self._is_open and self._ending is None:
-            self._ending = asyncio.create_task(self._play_out(), name="play out")
+            self._ending = self._tasks.start(self._play_out(), name="play out")
 
     def clear_buffer(self) -> None:
         """Falls silent at once."""
@@ -121,7 +123,11 @@ class _Playout(AudioOutput):
         self._playing.set()
 
     async def _play_out(self) -> None:
-        await self._source.wait_for_playout()
+        try:
+            await self._source.wait_for_playout()
+        except Exception:
+            # The boundary around the native audio source: the session waits for the end.
+            logger.exception("the end of an answer's sound is unknown; it counts as played")
         self._ending = None
         self._end(self._pushed, interrupted=False)
 

@@ -7,6 +7,7 @@ import logging
 
 from livekit import rtc
 
+from agent.tasks import Tasks
 from agent.voice.floor import Floor
 from agent.voice.microphone import FRAME_MS, RATE, Microphone
 
@@ -32,7 +33,8 @@ class Microphones:
     def __init__(self, room: rtc.Room, floor: Floor) -> None:
         self._room = room
         self._floor = floor
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
+        self._readers: dict[str, asyncio.Task[None]] = {}
         self._is_open = False
 
     def open(self) -> None:
@@ -62,10 +64,7 @@ class Microphones:
                 for publication in participant.track_publications.values():
                     if is_microphone(publication, participant):
                         publication.set_subscribed(False)
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     def _on_published(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -84,9 +83,9 @@ class Microphones:
         if not is_microphone(publication, participant) or publication.muted:
             return
         self._stop(publication.sid)
-        self._tasks[publication.sid] = asyncio.create_task(
-            self._read(track, Microphone(participant.identity, publication.sid)),
-            name="microphone",
+        microphone = Microphone(participant.identity, publication.sid)
+        self._readers[publication.sid] = self._tasks.keep(
+            lambda: self._read(track, microphone), name="microphone"
         )
 
     def _on_unsubscribed(
@@ -109,7 +108,7 @@ class Microphones:
             self._on_subscribed(publication.track, publication, participant)
 
     def _stop(self, track_sid: str) -> None:
-        if (task := self._tasks.pop(track_sid, None)) is not None:
+        if (task := self._readers.pop(track_sid, None)) is not None:
             task.cancel()
 
     async def _read(self, track: rtc.Track, microphone: Microphone) -> None:

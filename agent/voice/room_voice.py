@@ -16,6 +16,8 @@ from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
 from agent.replies.reply_sink import ReplySink
+from agent.tasks import Tasks
+from agent.unicode_text import well_formed
 from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone
@@ -63,7 +65,7 @@ class RoomVoice:
         self._floor = Floor()
         self._microphones = Microphones(room, self._floor)
         self._loudspeaker = Loudspeaker(room)
-        self._transcripts: set[asyncio.Task[None]] = set()
+        self._transcripts = Tasks()
 
     @property
     def track_sid(self) -> str | None:
@@ -102,9 +104,7 @@ class RoomVoice:
         """Stops listening and takes the track back; its last responder has been closed."""
         await self._microphones.aclose()
         self._floor.close()
-        for task in self._transcripts:
-            task.cancel()
-        await asyncio.gather(*self._transcripts, return_exceptions=True)
+        await self._transcripts.aclose()
         await self._loudspeaker.aclose()
 
     def _on_turn(self, text: str) -> None:
@@ -116,13 +116,11 @@ class RoomVoice:
         message = IncomingMessage(
             id=f"SP_{uuid.uuid4().hex[:16]}",
             sender=self._events.sender(microphone.identity),
-            text=text,
+            text=well_formed(text),
             timestamp=int(time.time() * 1000),
             form=Form.SPEECH,
         )
-        task = asyncio.create_task(self._transcribe(message, microphone), name="transcript")
-        self._transcripts.add(task)
-        task.add_done_callback(self._transcripts.discard)
+        self._transcripts.start(self._transcribe(message, microphone), name="transcript")
         self._events.on_message(message)
 
     async def _transcribe(self, message: IncomingMessage, microphone: Microphone) -> None:

@@ -10,6 +10,7 @@ from livekit import rtc
 
 from agent.chat.voice import Voice
 from agent.config.setting_types import VoicePolicy
+from agent.tasks import Tasks
 from agent.wire.notices import Notices
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class VoiceSwitch:
         self._only: str | None = None
         self._is_deserted = False
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     @property
     def is_off(self) -> bool:
@@ -74,8 +75,7 @@ class VoiceSwitch:
         self._room.on("track_unpublished", self._on_change)
         self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_disconnected", self._on_left)
-        self._changed.set()
-        self._task = asyncio.create_task(self._follow(), name="voice")
+        self._tasks.keep(self._follow, name="voice")
 
     @property
     def only(self) -> str | None:
@@ -90,14 +90,13 @@ class VoiceSwitch:
 
     async def aclose(self) -> None:
         """Closes the voice; the conversation has ended."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
         if self._voice is not None:
             await self._voice.aclose()
             self._voice = None
 
     async def _follow(self) -> None:
+        self._changed.set()
         while True:
             await self._changed.wait()
             self._changed.clear()

@@ -40,8 +40,8 @@ def envelope(
     return message
 
 
-def encode(message: Mapping[str, object]) -> bytes:
-    """Compact UTF-8 JSON."""
+def encode(message: Mapping[str, object] | str) -> bytes:
+    """Compact UTF-8 JSON of a message, or of a text in one."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from livekit import rtc
 
 from agent.sdk.native_events import Call
-from agent.wire.envelope import envelope
+from agent.tasks import Tasks
+from agent.wire.envelope import MAX_PACKET_BYTES, encode, envelope, split_text
 from agent.wire.publish import begin_publish
 from agent.wire.refusal import Refusal
 
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 SYSTEM_TOPIC = "system"
 MAX_WAITING = 256
 MAX_IDS = 200
+MAX_TEXT_BYTES = 4_000
+"""Of a notice's text, which stands in the packet twice; the rest is cut off."""
 SEND_TIMEOUT = 10.0
 FLUSH_TIMEOUT = 3.0
 PAUSE = 0.5
@@ -38,13 +42,15 @@ class _Notice:
 
 
 class Notices:
-    """Sends `system` packets, in order, without ever holding up who reports something.
+    """Sends `system` packets in order; reporting something never waits.
 
     A packet is `{id, type: "system", senderId, senderName, content, text, timestamp, event, …}` on
     packet topic `system`. Notices for the same participant that say the same thing while an
-    earlier one is still on its way go out as one packet with all their `messageIds`. The first
-    error leaves at once; the same error again waits for others like it, so that a flood of bad
-    messages is answered by a few packets.
+    earlier one is still waiting are merged: their `messageIds` go out together, in as many packets
+    as they need. The first error leaves at once; the same error again waits for others like it, so
+    that a flood of bad messages is answered by a few packets.
+
+    A notice that cannot be sent is logged, and the next one is sent.
     """
 
     def __init__(self, room: rtc.Room) -> None:
@@ -55,13 +61,15 @@ class Notices:
         self._is_dropping = False
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._is_started = False
+        self._tasks = Tasks()
         self._last: Call | None = None
         """The sending of the last one, which nobody waits for before there is another."""
 
     def start(self) -> None:
         """Begins to send; to be called once connected. What was told before goes out then."""
-        self._task = asyncio.create_task(self._send_all(), name="notices")
+        self._is_started = True
+        self._tasks.keep(self._send_all, name="notices")
 
     def refuse(self, identity: str, refusal: Refusal, message_id: str | None = None) -> None:
         """Tells a sender that what they sent was not accepted, and why."""
@@ -69,6 +77,7 @@ class Notices:
             "code": refusal.code,
             "retryAfter": refusal.retry_after,
         }
+        message_id = message_id or refusal.message_id
         self.tell(identity, "error", refusal.sentence, message_id=message_id, **fields)
 
     def tell(
@@ -98,8 +107,8 @@ class Notices:
         self._something.set()
 
     def _drop_one(self) -> None:
-        """Drops the oldest for whoever has most waiting: what somebody floods us with must not
-        cost the others what they are to be told."""
+        """Drops the oldest notice of the participant who has most waiting, so that a flood for one
+        costs the others nothing."""
         if not self._is_dropping:
             logger.warning("too many notices are waiting; some are dropped")
         self._is_dropping = True
@@ -108,7 +117,7 @@ class Notices:
 
     async def flush(self) -> None:
         """Returns when everything that waits now is sent, or could not be in time."""
-        if self._task is None:
+        if not self._is_started:
             return
         self._idle.clear()
         self._in_haste = True
@@ -121,9 +130,7 @@ class Notices:
 
     async def aclose(self) -> None:
         """Stops sending; what still waits is dropped, its readers being gone."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _send_all(self) -> None:
         while True:
@@ -133,7 +140,7 @@ class Notices:
                 if notice.due <= now or self._in_haste:
                     del self._waiting[key]
                     self._note(notice, now)
-                    await self._send(notice)
+                    await self._try_to_send(notice)
                     break
             else:
                 await self._until_due(now)
@@ -151,29 +158,53 @@ class Notices:
                 await self._something.wait()
 
     def _note(self, notice: _Notice, now: float) -> None:
-        """Has the same error wait for a while."""
+        """Makes the same error wait for a while."""
         if notice.event == "error":
             self._told[notice.about] = now
             self._told.move_to_end(notice.about)
             if len(self._told) > MAX_WAITING:
                 self._told.popitem(last=False)
 
+    async def _try_to_send(self, notice: _Notice) -> None:
+        try:
+            await self._send(notice)
+        except Exception as error:
+            # The boundary around one notice: whatever is wrong with it, the next one is sent.
+            logger.error("a notice %r could not be sent: %s", notice.event, type(error).__name__)
+
     async def _send(self, notice: _Notice) -> None:
+        to = None if notice.identity is None else [notice.identity]
+        for message_ids in self._packets(notice):
+            message = self._message(notice, message_ids)
+            await self._last_sent()
+            self._last = begin_publish(self._room, message, topic=SYSTEM_TOPIC, to=to)
+
+    def _packets(self, notice: _Notice) -> Iterator[Sequence[str]]:
+        """The message ids for each packet, so that none is larger than MAX_PACKET_BYTES."""
+        ids = notice.message_ids
+        left = MAX_PACKET_BYTES - len(encode(self._message(notice, [""])))
+        start = size = 0
+        for index, each in enumerate(ids):
+            width = len(encode(each)) + 1
+            if size + width > left and index > start:
+                yield ids[start:index]
+                start, size = index, 0
+            size += width
+        yield ids[start:]
+
+    def _message(self, notice: _Notice, message_ids: Sequence[str]) -> dict[str, object]:
         local = self._room.local_participant
-        message = envelope(
+        return envelope(
             "system",
-            notice.text,
+            split_text(notice.text, MAX_TEXT_BYTES)[0],
             sender_id=local.identity,
             sender_name=local.name,
             fields={
                 "event": notice.event,
-                "messageIds": notice.message_ids or None,
+                "messageIds": list(message_ids) or None,
                 **notice.fields,
             },
         )
-        await self._last_sent()
-        to = None if notice.identity is None else [notice.identity]
-        self._last = begin_publish(self._room, message, topic=SYSTEM_TOPIC, to=to)
 
     async def _last_sent(self) -> None:
         """Returns when the last one is on its way, or could not be sent."""
@@ -184,4 +215,4 @@ class Notices:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await last.settled()
         except (rtc.participant.PublishDataError, TimeoutError) as error:
-            logger.warning("a notice could not be sent: %s", error)
+            logger.warning("a notice could not be sent: %s", error or "no answer in time")

@@ -8,6 +8,8 @@ from typing import Literal
 
 from livekit import rtc
 
+from agent.tasks import Tasks
+
 logger = logging.getLogger(__name__)
 
 STATE = "lk.agent.state"
@@ -39,7 +41,7 @@ class Presence:
         self._written: dict[str, str] = {}
         self._since = 0.0
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     @property
     def state(self) -> AgentState:
@@ -56,7 +58,7 @@ class Presence:
         """Says that the agent listens and which RPC methods can be called, from now on."""
         self._methods = methods
         self._changed.set()
-        self._task = asyncio.create_task(self._write_all(), name="presence")
+        self._tasks.keep(self._write_all, name="presence")
 
     def set_methods(self, methods: tuple[str, ...]) -> None:
         """Says which RPC methods can be called from now on."""
@@ -80,11 +82,10 @@ class Presence:
         self._changed.set()
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _write_all(self) -> None:
+        self.repeat()
         while True:
             await self._changed.wait()
             if self._written:
@@ -99,8 +100,10 @@ class Presence:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await self._room.local_participant.set_attributes(changes)
             except TimeoutError:
-                logger.warning("the agent's attributes could not be written in time")
-                self._written.clear()
+                logger.warning(
+                    "the agent's attributes were not written in time; writing them again"
+                )
+                self.repeat()
 
     async def _settled(self) -> None:
         """Returns when the state has lasted for a while, or none does."""

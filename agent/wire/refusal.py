@@ -10,10 +10,19 @@ class Refusal(Exception):  # noqa: N818 - an answer to its sender, not a failure
         code: what is wrong, with the meaning that the code has in an RPC error
             (400 malformed, 413 too large, 429 too many).
         retry_after: seconds after which to try again, if that helps.
+        message_id: the sender's id of what is refused, where only its reader knows it.
     """
 
-    def __init__(self, code: int, sentence: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        sentence: str,
+        *,
+        retry_after: float | None = None,
+        message_id: str | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         self.retry_after = retry_after
+        self.message_id = message_id

@@ -198,8 +198,11 @@ async def test_a_type_nobody_handles_any_more_is_unknown(inside: Inside, bob: Ch
     inside.channel.off("poll")
     inside.channel.off("poll")
     await bob.send_packet({"type": "poll"})
-    await bob.notice("error", code=404)
-    assert len(inside.taken) == 1
+    inside.channel.on("end", inside.take)
+    await bob.send_packet({"type": "end"})
+    assert [each.type for each in await inside.until_taken(2)] == ["poll", "end"]
+    assert inside.channel.ignored == 1
+    assert bob.notices("error") == []
 
 
 async def test_everybody_gets_a_broadcast_and_nobody_else_what_is_for_one(

@@ -8,19 +8,26 @@ import pytest
 
 from devserver.model import DemoModel
 from tests.agent.conftest import Enter, StartWorker
+from tests.agent.raw_stream import send_raw_text
 
 
 @pytest.mark.parametrize(
     ("packet", "topic", "code"),
     [
         ('{"type": "chat"', "", 400),
-        ("not JSON at all", "", 400),
-        ("[1, 2]", "", 400),
-        ("[" * 10_000, "", 400),
-        (b"\xff\xfe{}", "", 400),
+        ('{"topic": "reactions", "payload": {}', "", 400),
         (b"\xff\xfe", "chat", 400),
-        ("{}", "", 400),
-        ({"type": 5}, "", 400),
+        ("{}", "chat", 400),
+        ('{"type":"chat","id":"\\ud83d","text":"hi"}', "", 400),
+        ('{"type":"chat","id":"\\ud83d","text":"hi","private":true}', "", 400),
+        ('{"type":"chat","id":"m","text":"cut \\ud83d"}', "", 400),
+        ('{"type":"chat","\\udc00":1,"id":"m","text":"hi"}', "", 400),
+        ('{"topic":"chat","payload":{"id":"\\udc00","text":"hi"}}', "", 400),
+        ('{"type":"cursor","id":"\\ud83d","x":1,"y":2}', "", 400),
+        ('{"id":"\\ud83d","x":1,"y":2}', "cursor", 400),
+        ('{"type":"reactions","id":"\\ud83d"}', "", 400),
+        ('{"op":"clear","id":"\\ud83d"}', "whiteboard", 400),
+        ('{"id":"\\ud83d","message":"hi"}', "lk-chat-topic", 400),
         ({"type": "chat"}, "", 400),
         ({"type": "chat", "text": 5}, "", 400),
         ({"type": "chat", "text": "   "}, "", 400),
@@ -29,9 +36,6 @@ from tests.agent.conftest import Enter, StartWorker
         ({"topic": "chat", "payload": 5}, "", 400),
         ({"topic": "chat", "payload": {}}, "", 400),
         ("{}", "lk-chat-topic", 400),
-        ({"type": "no-such-type"}, "", 404),
-        ({"topic": "no-such-topic", "payload": {}}, "", 404),
-        ({"type": "chat", "text": "hello"}, "no-such-topic", 404),
         ({"type": "system", "event": "error", "senderId": "agent"}, "", 403),
     ],
 )
@@ -92,13 +96,114 @@ async def test_a_stream_that_goes_on_for_ever_is_cut(enter: Enter, model: DemoMo
     assert len(model.requests) == 1
 
 
-async def test_an_unknown_topic_is_told_once(enter: Enter) -> None:
+@pytest.mark.parametrize(
+    ("packet", "topic"),
+    [
+        ('{"type":"my-app","x":1}', ""),
+        ('{"topic":"my-app","payload":{}}', ""),
+        ('{"type":5}', ""),
+        ("{}", ""),
+        ("[1, 2]", ""),
+        ("[" * 10_000, ""),
+        ("not JSON at all", ""),
+        ('{"type":"my-app"}\n{"type":"my-app"}', ""),
+        ('{"type":"my-app","id":"\\ud83d"}', ""),
+        (b"\x08\x96\x01\xff", ""),
+        (b"\x08\x96\x01\xff", "my-app"),
+        ('{"x":1}', "my-app"),
+        ('{"type":"chat","text":"hello"}', "my-app"),
+        ('{"type":"typing","text":"hello"}', "chat"),
+        ("", ""),
+    ],
+)
+async def test_what_an_app_sends_for_itself_is_nobodys_error(
+    enter: Enter, packet: bytes | str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
     alice = await enter("alice")
-    for number in range(20):
-        await alice.send_packet({"type": "cursors", "x": number})
-    await alice.send_packet("{")
-    await alice.notice("error", code=400)
-    assert len(alice.notices("error", code=404)) == 1
+    caplog.set_level("DEBUG", logger="agent.data.data_channel")
+    await alice.send_packet(packet, topic)
+    await alice.send_packet({"type": "system"})
+    await alice.notice("error", code=403)
+    assert len(alice.notices("error")) == 1
+    assert caplog.text.count("is ignored") == 1
+
+
+@pytest.mark.parametrize("topic", ["", "chat", "lk-chat-topic"])
+async def test_a_byte_order_mark_before_json(enter: Enter, topic: str) -> None:
+    alice = await enter("alice")
+    body = '{"type":"chat","id":"m1","text":"hello"}'
+    await alice.send_packet(b"\xef\xbb\xbf" + body.encode(), topic)
+    assert (await alice.answer_to("m1")).finish_reason == "stop"
+    assert alice.notices("error") == []
+
+
+async def test_names_that_an_app_leaves_empty_do_not_count(enter: Enter) -> None:
+    alice = await enter("alice")
+    await alice.send_packet({"type": "chat", "topic": None, "id": "m1", "text": "hello"})
+    await alice.send_packet({"type": 1, "topic": "", "id": "m2", "text": "hello"}, "chat")
+    assert (await alice.answer_to("m1")).finish_reason == "stop"
+    assert (await alice.answer_to("m2")).finish_reason == "stop"
+
+
+@pytest.mark.parametrize("total_size", [6, 11, 20])
+async def test_a_stream_of_another_size_than_it_declared(enter: Enter, total_size: int) -> None:
+    """As a client sends it that counts JavaScript's characters, or anything but bytes of UTF-8."""
+    alice = await enter("alice")
+    refused = await send_raw_text(alice.room, ["😀😀😀".encode()], total_size=total_size)
+    assert (await alice.notice("error", code=400))["messageIds"] == [refused]
+    taken = await send_raw_text(alice.room, ["😀😀😀".encode()], total_size=12)
+    assert (await alice.answer_to(taken)).finish_reason == "stop"
+
+
+async def test_a_stream_that_is_no_utf_8(enter: Enter) -> None:
+    alice = await enter("alice")
+    refused = await send_raw_text(alice.room, [b"caf\xe9 and more"])
+    assert (await alice.notice("error", code=400))["messageIds"] == [refused]
+
+
+async def test_a_stream_that_its_sender_gives_up_is_no_error(
+    enter: Enter, model: DemoModel
+) -> None:
+    alice = await enter("alice")
+    writer = await alice.me.stream_text(topic="lk.chat")
+    await writer.write("I mean")
+    await writer.aclose(reason="never mind")
+    assert (await alice.ask("hello")).finish_reason == "stop"
+    assert alice.notices("error") == []
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "sent"),
+    [
+        ([f"{number:03}" + "y" * 247 for number in range(65)], "text"),
+        ([chr(0x1F600 + number) * 250 for number in range(20)], "text"),
+        ([chr(number) * 250 for number in range(1, 21)], "text"),
+        ([f"{number:03}" + "y" * 247 for number in range(65)], "stream"),
+    ],
+    ids=["many", "emoji", "control characters", "streams"],
+)
+async def test_refusals_with_long_ids_come_in_several_packets(
+    enter: Enter, ids: list[str], sent: str
+) -> None:
+    alice = await enter("alice")
+    bob = await enter("bob")
+    for each in ids:
+        if sent == "stream":
+            writer = await alice.me.stream_text(topic="lk.chat", stream_id=each)
+            await writer.aclose()
+        else:
+            await alice.send_packet({"type": "chat", "id": each})
+
+    def refused() -> list[str]:
+        return [each for n in alice.notices("error", code=400) for each in n["messageIds"]]
+
+    await alice.until(lambda: len(refused()) >= len(ids))
+    assert sorted(refused()) == sorted(ids)
+    assert len(alice.notices("error")) < len(ids)
+    answered = await bob.ask("hello")
+    await alice.notice("answer.finished", inReplyTo=answered.in_reply_to)
+    assert bob.notices("error") == []
 
 
 async def test_a_thousand_messages_in_a_second(

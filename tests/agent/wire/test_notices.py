@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from agent.wire.envelope import MAX_PACKET_BYTES, encode
 from agent.wire.notices import MAX_WAITING, Notices
+from agent.wire.refusal import Refusal
 from tests.agent.chat_client import ChatClient
 from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
@@ -30,3 +34,77 @@ async def test_a_flood_for_one_costs_nobody_else_a_notice(
     await notices.aclose()
     for client in (bob, eve):
         await client.room.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("half of a \ud83d", {}),
+        ("", {"name": "half of a \ud83d"}),
+        ("", {"name": object()}),
+        ("", {"newText": "x" * 20_000}),
+    ],
+)
+async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
+    join: Join,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+    fields: dict[str, Any],
+) -> None:
+    bob = ChatClient()
+    await bob.room.connect(room_server.url, room_server.token("bob", room_name))
+    notices = Notices(await join("agent"))
+    notices.start()
+    notices.tell("bob", "broken", text, **fields)
+    notices.refuse("bob", Refusal(400, "No."), "half of an id: \ud83d")
+    notices.tell("bob", "file.received", "")
+    await bob.notice("file.received")
+    assert [each for each in caplog.messages if "could not be sent" in each] == [
+        caplog.messages[0],
+        "a notice 'error' could not be sent: UnicodeEncodeError",
+    ]
+    assert "half of" not in caplog.text
+    await notices.aclose()
+
+
+async def test_packets_are_no_larger_than_they_may_be(
+    join: Join, room_server: RoomServerUnderTest, room_name: str
+) -> None:
+    bob = ChatClient()
+    await bob.room.connect(room_server.url, room_server.token("bob", room_name))
+    notices = Notices(await join("agent"))
+    ids = [f"{number}" + '\x01é😀"' * 50 for number in range(200)]
+    for each in ids:
+        notices.refuse("bob", Refusal(400, "x" * 100_000), each)
+    notices.start()
+
+    def told() -> list[str]:
+        return [each for notice in bob.notices("error") for each in notice["messageIds"]]
+
+    await bob.until(lambda: len(told()) >= len(ids))
+    assert told() == ids
+    assert max(len(encode(each)) for each in bob.notices("error")) <= MAX_PACKET_BYTES
+    await notices.aclose()
+
+
+async def test_the_task_that_sends_is_restarted(
+    join: Join,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bob = ChatClient()
+    await bob.room.connect(room_server.url, room_server.token("bob", room_name))
+    notices = Notices(await join("agent"))
+    with monkeypatch.context() as patch:
+        patch.delattr(Notices, "_until_due")
+        notices.tell("bob", "file.received", "")
+        notices.start()
+        await bob.notice("file.received")
+    notices.tell("bob", "file.refused", "")
+    await bob.notice("file.refused")
+    assert "the task 'notices' failed; it is restarted" in caplog.text
+    await notices.aclose()
