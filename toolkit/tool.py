@@ -77,7 +77,7 @@ class Tool:
             return bool(self.allow(caller))
         except Exception:
             # The boundary around a permission: one that fails allows nothing.
-            logger.exception("the permission of %s failed", self.name)
+            logger.exception("permission check of %s failed; the call is denied", self.name)
             return False
 
     def parse_payload(self, payload: str) -> Mapping[str, object]:

@@ -147,7 +147,7 @@ class Toolbox:
                 changed()
             except Exception:
                 # The boundary around one room: the others are to know, too.
-                logger.exception("a room did not take the tools that there are now")
+                logger.exception("updating the tools of a room failed")
 
     async def aclose(self) -> None:
         """Ends look-ups under way and closes the HTTP session; calls after it are refused."""

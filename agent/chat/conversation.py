@@ -236,7 +236,7 @@ class Conversation:
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
-            logger.exception("an answer failed")
+            logger.exception("answer failed; its asker is told, the next message is answered")
             self._apologise(reply, None)
             reason = "error"
         finally:
@@ -327,7 +327,7 @@ class Conversation:
     def _log_failure(error: BaseException | None, *, withheld: bool) -> None:
         problem = "its content filter withheld the answer" if withheld else "it gave no answer"
         logger.warning(
-            "the model service failed, the asker is told so: %s",
+            "model service failed; the asker gets an error sentence: %s",
             describe(error) if error is not None else problem,
         )
 

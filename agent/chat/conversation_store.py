@@ -198,10 +198,10 @@ class ConversationStore:
         try:
             summary = await self._summaries.up_to_date(self._thread)
         except (SummaryError, HistoryError) as error:
-            logger.warning("a conversation is not summarised: %s", error)
+            logger.warning("conversation not summarised, retried after the next answers: %s", error)
         except Exception:
             # The boundary of something that the conversation can do without.
-            logger.exception("a conversation cannot be summarised")
+            logger.exception("summarising a conversation failed unexpectedly")
         else:
             return None if summary is None else summary.text
         return None
@@ -350,7 +350,7 @@ async def _attempt(write: Awaitable[Result], otherwise: Result) -> Result:
         return await write
     except Exception as error:
         # The boundary of the history: whatever is wrong with it, the room goes on.
-        _log(error, "something said is not kept")
+        _log(error, "message not persisted")
         return otherwise
 
 

@@ -191,9 +191,11 @@ class Conversations:
             try:
                 waiting = await self._history.unanswered(self._room)
             except UnavailableError as error:
-                logger.warning("private conversations are resumed later: %s", error)
+                logger.warning(
+                    "history unavailable; private conversations will be resumed later: %s", error
+                )
             except HistoryError as error:
-                logger.warning("private conversations are not resumed: %s", error)
+                logger.warning("private conversations not resumed: %s", error)
                 return
         for owner in {each.message.thread.owner for each in waiting}:
             if owner is not None and self._started and self._is_present(owner):

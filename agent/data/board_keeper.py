@@ -84,10 +84,10 @@ class BoardKeeper:
                 pause = FIRST_PAUSE
                 continue
             except HistoryError as error:
-                logger.warning("a whiteboard cannot be kept for now: %s", error)
+                logger.warning("whiteboard not stored, will retry: %s", error)
             except Exception:
                 # The boundary of the store: whatever is wrong with it, the board goes on without.
-                logger.exception("a whiteboard cannot be kept")
+                logger.exception("storing a whiteboard failed unexpectedly")
             self._snapshot_due = True
             if self._closing.is_set():
                 return

@@ -174,7 +174,11 @@ class DataChannel:
 
     def _failed(self, packet: Packet[Any], error: Exception) -> None:
         if not isinstance(error, Refusal):
-            logger.error("a handler of %.64r packets failed", packet.type, exc_info=error)
+            logger.error(
+                "handler of %.64r packets failed; its sender gets error 500",
+                packet.type,
+                exc_info=error,
+            )
             error = Refusal(500, "Something went wrong here with the packet.")
         self._notices.refuse(packet.sender.identity, error, packet.id or None)
 

@@ -100,7 +100,10 @@ class Contents:
             else:
                 found = await self._text(attachment.sha256)
         except (OSError, UnreadableError) as error:
-            logger.info("a file cannot be read: %s", str(error) or type(error).__name__)
+            logger.info(
+                "file content not readable, the model gets only its name: %s",
+                str(error) or type(error).__name__,
+            )
             return None
         return found.decode("utf-8-sig", errors="replace")[: self._max_characters + 1]
 

@@ -114,7 +114,7 @@ class FileDelivery:
         if not self._under_way[key]:
             del self._under_way[key]
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a file could not be sent", exc_info=error)
+            logger.error("sending a file failed", exc_info=error)
 
     async def _send(
         self, file: Outgoing, to: str | None, *, private: bool, answers: CallOrigin | None
@@ -128,7 +128,7 @@ class FileDelivery:
                 else:
                     await self._send_packets(file, to, answers)
         except (StreamError, PublishDataError, TimeoutError, OSError) as error:
-            logger.warning("a file could not be sent: %s", type(error).__name__)
+            logger.warning("file not sent: %s", type(error).__name__)
         finally:
             await file.discard()
 

@@ -170,7 +170,7 @@ class FileInbox:
         arrival.end(None)
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a file could not be received", exc_info=error)
+            logger.error("receiving a file failed", exc_info=error)
 
     async def _receive(
         self, stream: ByteStream, identity: str, arrival: Arrival, told: FileNotices
@@ -192,7 +192,7 @@ class FileInbox:
             told.refused(refusal)
         except StreamError as error:
             # Its sender gave it up or is gone, or said another size than it had (livekit-ffi).
-            logger.info("an incoming file ended early: %s", error)
+            logger.info("incoming file ended early and is refused: %s", error)
             told.refused(Refusal(400, "The file did not arrive whole, or not with its size."))
 
     def _free(self, identity: str) -> None:

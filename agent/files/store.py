@@ -64,7 +64,7 @@ class FileStore:
         try:
             self._stored = await self.run(self._prepare)
         except OSError as error:
-            logger.error("files cannot be kept, ATTACHMENTS_DIR: %s", error.strerror)
+            logger.error("files cannot be stored in ATTACHMENTS_DIR: %s", error.strerror)
         else:
             self._usable = True
 
@@ -227,7 +227,7 @@ class IncomingFile:
 
     def _fail(self, error: OSError) -> None:
         self._failed = True
-        logger.error("a file could not be stored: %s", error.strerror)
+        logger.error("file not stored: %s", error.strerror)
 
     def _write(self, data: list[bytes]) -> None:
         file = self._open()

@@ -54,7 +54,9 @@ class Sweep:
     async def sweep(self) -> int:
         """Does it once; returns how many were removed. Raises HistoryError or OSError."""
         if not await self._store.run(self._is_owner):
-            logger.warning("ATTACHMENTS_DIR belongs to another database: nothing is removed there")
+            logger.warning(
+                "ATTACHMENTS_DIR belongs to another database; unused files are not removed"
+            )
             return 0
         old = await self._store.run(self._old)
         removed = 0
@@ -72,10 +74,10 @@ class Sweep:
             try:
                 removed = await self.sweep()
             except (HistoryError, OSError) as error:
-                logger.warning("unused files are not removed: %s", error)
+                logger.warning("unused files not removed: %s", error)
             else:
                 if removed:
-                    logger.info("%s files that belonged to no message are removed", removed)
+                    logger.info("removed %s files that belonged to no message", removed)
             await asyncio.sleep(EVERY)
 
     def _is_owner(self) -> bool:

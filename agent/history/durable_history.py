@@ -118,7 +118,10 @@ class DurableHistory:
         await self._tasks.aclose()
         self._caught_up.set()
         if self.waiting:
-            logger.error("%s writes of the history are lost: no database", self.waiting)
+            logger.error(
+                "history database unavailable at shutdown; %s buffered writes are lost",
+                self.waiting,
+            )
         await self._store.aclose()
 
     async def add_message(self, message: Message) -> bool:
@@ -223,7 +226,9 @@ class DurableHistory:
         given_up = self._backlog.add(write)
         if given_up:
             if not self.given_up:
-                logger.error("the database is away for too long: the oldest turns are given up")
+                logger.error(
+                    "history database unavailable for too long; dropping the oldest buffered turns"
+                )
             self.given_up += given_up
         self._wake()
         if self._away:
@@ -247,7 +252,7 @@ class DurableHistory:
         if not self._away:
             self._away = True
             reason = error if isinstance(error, HistoryError) else type(error).__name__
-            logger.warning("the history is away; rooms go on, turns are kept: %s", reason)
+            logger.warning("history database unavailable; buffering writes: %s", reason)
         if not self._closing.is_set():
             self._wake()
 
@@ -258,7 +263,7 @@ class DurableHistory:
             self._caught_up.clear()
         else:
             self._available.set()
-        logger.info("the history is back")
+        logger.info("history database available again; buffered writes are stored")
 
     async def _write_all(self) -> None:
         """Writes until there is nothing left and the database is there."""
@@ -272,7 +277,7 @@ class DurableHistory:
                 self._went_away(error)
             except Exception as error:
                 # The boundary of the store: whatever is wrong with it, rooms go on without it.
-                logger.exception("the store of the history is faulty")
+                logger.exception("history store failed unexpectedly")
                 self._went_away(error)
             if self._closing.is_set():
                 return
@@ -319,7 +324,7 @@ class DurableHistory:
                 continue
             if isinstance(outcome, Exception) and write.outcome.done():
                 reason = outcome if isinstance(outcome, HistoryError) else type(outcome).__name__
-                logger.error("a write that was kept is lost: %s", reason)
+                logger.error("buffered write rejected by the history database and lost: %s", reason)
             write.settle(outcome)
         self._backlog.put_back(failed)
         if unavailable is not None:

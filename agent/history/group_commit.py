@@ -95,7 +95,7 @@ class GroupCommit:
         except Exception as error:
             # The boundary of a transaction: its writers are told, the next ones get their turn.
             if not isinstance(error, HistoryError):
-                logger.exception("a write of the history is faulty")
+                logger.exception("history write failed unexpectedly")
             outcomes = [error] * len(batch)
         for write, outcome in zip(batch, outcomes, strict=True):
             _settle(write.outcome, outcome)
@@ -111,7 +111,7 @@ class GroupCommit:
                 outcome = failure
             except Exception as failure:
                 # The boundary of a transaction, as above.
-                logger.exception("a write of the history is faulty")
+                logger.exception("history write failed unexpectedly")
                 outcome = failure
             _settle(write.outcome, outcome)
 

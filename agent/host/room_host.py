@@ -230,7 +230,7 @@ class RoomHost:
             await session.run()
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
-            logger.exception("a room ended with an error", extra={"room": assignment.room})
+            logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
             self._sessions.pop(job_id, None)
             self._left += 1
@@ -265,10 +265,10 @@ class RoomHost:
         try:
             await self._history.migrate()
         except HistoryError as error:
-            logger.error("the database cannot be used, rooms go on without it: %s", error)
+            logger.error("history database unusable; rooms continue without history: %s", error)
         else:
             self._sweep.start()
-        logger.info("history: %s", "healthy" if self._history.healthy else "away")
+        logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
 
     async def _rehearse(self) -> None:
         """Has nobody wait for what takes long where it is done for the first time."""
@@ -276,7 +276,7 @@ class RoomHost:
             await self._open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
         except Exception:
             # The boundary of something that rooms can do without.
-            logger.exception("a room cannot be prepared")
+            logger.exception("warming up a room failed; the first room will be slower")
 
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings

@@ -67,7 +67,7 @@ class Seats:
                 await self._remove(room)
                 return True
             await asyncio.sleep(pause)
-        logger.warning("a job is refused: its room has an agent", extra={"room": room})
+        logger.warning("job refused: its room already has a living agent", extra={"room": room})
         return False
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ class Seats:
             async with asyncio.timeout(LOOKUP_TIMEOUT):
                 await self._service.remove_participant(self._who(room))
         except _UNAVAILABLE as error:
-            logger.warning("the dead agent was not removed: %s", type(error).__name__)
+            logger.warning("dead agent not removed from the room: %s", type(error).__name__)
 
     async def _probe(self, room: str) -> Sign:
         """Calls `ping` of the agent in the room, in the name of the server."""

@@ -142,7 +142,7 @@ class Inbox:
         self._tasks.discard(task)
         self._order.leave(identity, turn)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("an incoming message could not be read", exc_info=error)
+            logger.error("reading an incoming message failed", exc_info=error)
 
     async def _take_in_turn(
         self, message: IncomingMessage, attached_streams: Sequence[str], turn: ArrivalSlot
@@ -180,7 +180,7 @@ class Inbox:
         except Refusal as refusal:
             self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         except StreamError as error:
-            logger.info("an incoming stream ended early: %s", error)
+            logger.info("incoming stream ended early and is refused: %s", error)
             if not str(error).startswith(GIVEN_UP):
                 refusal = Refusal(400, "The message did not arrive whole, or not with its size.")
                 self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])

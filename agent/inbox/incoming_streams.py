@@ -244,7 +244,7 @@ class RoomStreams:
             return record
         record.contest()
         if record.is_handled and record.is_first_from(identity):
-            logger.warning("packets that somebody else sent into a stream are left out")
+            logger.warning("dropping packets that another participant sent into a stream")
             self._notices.refuse(identity, _NOT_YOURS, stream_id)
         return None
 

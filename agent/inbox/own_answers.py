@@ -55,7 +55,10 @@ class OwnAnswers:
                     self._room, replied_to, asker=message.sender.identity
                 )
         except (HistoryError, TimeoutError) as error:
-            logger.warning("a reply is taken for one to the agent: %s", type(error).__name__)
+            logger.warning(
+                "history lookup failed; treating the reply as one to the agent: %s",
+                type(error).__name__,
+            )
             self.add(replied_to)
             return
         if any(each.role == "assistant" and each.sender_id == self._agent for each in found):

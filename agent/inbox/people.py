@@ -116,7 +116,7 @@ class People:
         try:
             present = await self._directory.all()
         except _UNAVAILABLE as error:
-            logger.warning("participants could not be looked up: %s", type(error).__name__)
+            logger.warning("participant lookup failed: %s", type(error).__name__)
             return []
         me = self._room.local_participant.identity
         return [
@@ -129,9 +129,9 @@ class People:
         try:
             info = await self._directory.get(identity)
         except _UNAVAILABLE as error:
-            logger.info("a participant could not be looked up: %s", type(error).__name__)
+            logger.info("participant lookup failed: %s", type(error).__name__)
             if not await self.announced(identity):
-                logger.warning("a participant who wrote was never announced")
+                logger.warning("sender of a message was never announced by the room server")
             return self.known(identity)
         return Sender(identity, info.name, is_agent=_is_agent(info.kind))
 

@@ -98,7 +98,9 @@ class McpConnection:
             except Exception as error:
                 # The boundary around one server: the others, and all rooms, go on. Only the
                 # error's kind is logged, for its words may have secrets in them.
-                logger.warning("MCP server %s is away: %s", self.name, _kind(error))
+                logger.warning(
+                    "MCP server %s unavailable, reconnecting: %s", self.name, _kind(error)
+                )
             finally:
                 self._session = None
                 self._tried.set()
@@ -113,7 +115,7 @@ class McpConnection:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             await session.open()
             await self._list_tools(session)
-        logger.info("MCP server %s is connected: %s tools", self.name, len(self.tools))
+        logger.info("MCP server %s connected, %s tools", self.name, len(self.tools))
         self._tried.set()
 
     async def _watch(self, session: McpSession) -> None:
@@ -151,7 +153,7 @@ class McpConnection:
                     await asyncio.wait(self._requests)
         except Exception as error:
             # The boundary around one server, as above: it is given up in any case.
-            logger.info("MCP server %s ended with %s", self.name, _kind(error))
+            logger.info("MCP connection to %s closed with %s", self.name, _kind(error))
 
     async def _call(self, name: str, arguments: dict[str, object]) -> str:
         session = self._session
@@ -166,7 +168,7 @@ class McpConnection:
             # The boundary to another program: whatever the transport raises. Only its kind is
             # logged, as above.
             self._suspicion.set()
-            logger.warning("MCP server %s: a call failed: %s", self.name, _kind(error))
+            logger.warning("MCP server %s: tool call failed: %s", self.name, _kind(error))
             raise Unavailable(f"The MCP server {self.name} did not answer") from None
         return text_of(result, name)
 

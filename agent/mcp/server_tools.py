@@ -73,7 +73,9 @@ class ServerTools:
                 fields = ("name", "title", "description", "inputSchema")
                 wanted.setdefault(key, {field: tool.get(field) for field in fields})
         if len(wanted) > MAX_TOOLS and not self._too_many:
-            logger.warning("MCP server %s: only %s tools are used", self._server, MAX_TOOLS)
+            logger.warning(
+                "MCP server %s: too many tools, using the first %s", self._server, MAX_TOOLS
+            )
         self._too_many = len(wanted) > MAX_TOOLS
         return dict(list(wanted.items())[:MAX_TOOLS])
 
@@ -119,7 +121,7 @@ class ServerTools:
         )
 
     def _leave_out(self, tool: str, reason: str) -> None:
-        logger.warning("MCP server %s: tool %.100s is left out: %s", self._server, tool, reason)
+        logger.warning("MCP server %s: tool %.100s skipped: %s", self._server, tool, reason)
 
 
 @dataclass(frozen=True, slots=True)

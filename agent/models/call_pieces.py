@@ -168,7 +168,7 @@ def _runnable(calls: Sequence[_Call], reason: str | None) -> Iterator[_Call]:
         else:
             yield call
             continue
-        logger.warning("the model's call of %s is left out: %s", call.name or "a tool", problem)
+        logger.warning("model's call of %s skipped: %s", call.name or "a tool", problem)
 
 
 def _is_object(text: str) -> bool:

@@ -121,7 +121,7 @@ class ChatLLM(llm.LLM[Any]):
                     yield chunk
                 error.retryable = error.retryable and not said
                 raise
-            logger.debug("an answer ended without a finish reason, its tool calls are whole")
+            logger.debug("answer ended without finish reason; running its complete tool calls")
         for chunk in reader.rest(complete=True):
             yield chunk
         if reader.finish_reason is not None and on_finish is not None:

@@ -61,7 +61,7 @@ class RetryingLLM:
                 if begun or final or not error.retryable or delay is None:
                     raise
                 logger.warning(
-                    "the model service failed, it is asked again in %.1f s: %s",
+                    "model service failed, retrying in %.1f s: %s",
                     delay,
                     describe(error),
                 )

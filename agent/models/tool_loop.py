@@ -60,7 +60,7 @@ class ToolLoop:
             options = {"tool_choice": "none"} if step == MAX_TOOL_STEPS else {}
             calls = await self._ask(llm.ChatContext([*before, *self.said]), options)
             if calls and options:
-                logger.warning("the model calls tools where it was told not to")
+                logger.warning("model called tools although told not to; the calls are ignored")
             if not calls or options:
                 return
             await self._call_all(calls)
@@ -133,7 +133,7 @@ class ToolLoop:
             return _result(call, error.message, is_error=True)
         except Exception:
             # The boundary of one tool: the model is told, and nothing of the cause.
-            logger.exception("a tool broke down: %s", call.name)
+            logger.exception("tool failed unexpectedly: %s", call.name)
             return _result(call, "An internal error occurred", is_error=True)
         return _result(call, output)
 

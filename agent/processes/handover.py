@@ -84,7 +84,10 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
             arguments = ["-m", "agent.processes.handover", str(file.fileno())]
             os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
     except OSError:
-        logger.warning("the supervisor stays as large as it is", exc_info=True)
+        logger.warning(
+            "handing over to a small supervisor failed; this process keeps supervising",
+            exc_info=True,
+        )
         for descriptor in passed:
             os.set_inheritable(descriptor, False)
 
@@ -116,7 +119,7 @@ def main(arguments: list[str]) -> int:
     listener = socket.socket(fileno=state["listener"])
     listener.set_inheritable(False)
     listener.setblocking(False)
-    logger.info("a small process supervises")
+    logger.info("small supervisor took over")
     return Supervisor(
         places=[_place(worker) for worker in state["places"]],
         run_worker=anew(state["command"]),

@@ -135,7 +135,7 @@ class Supervisor:
         for number in numbers:
             if number != signal.SIGCHLD:
                 # A second signal is passed on like the first, and makes the workers end at once.
-                logger.info("%s: draining", signal.Signals(number).name)
+                logger.info("%s received, draining", signal.Signals(number).name)
                 self._end()
 
     def _hand_over(self, woken: socket.socket) -> None:
@@ -185,7 +185,7 @@ class Supervisor:
             if not process.pulse.has_begun and process.seconds > self.patience.starting:
                 reason = f"it has not started within {self.patience.starting:.0f} s"
             if reason is not None:
-                logger.error("worker process %d is stuck, %s: killing it", process.pid, reason)
+                logger.error("worker process %d is stuck (%s), killing it", process.pid, reason)
                 process.kill_stuck()
 
     def _kill_overdue(self) -> None:
@@ -206,7 +206,7 @@ class Supervisor:
             process.close()
         for place in self.places:
             if place.successor is not None and place.successor.exit_status is not None:
-                logger.warning("a successor %s", _ended(place.successor))
+                logger.warning("replacement worker process %s", _ended(place.successor))
                 place.successor.close()
                 place.successor = None
             if place.process is not None and place.process.exit_status is not None:
@@ -221,7 +221,7 @@ class Supervisor:
             place.start_at = time.monotonic() + self.patience.pause(place.failures)
             logger.error("worker process %d %s", process.pid, _ended(process))
             if place.failures >= ATTEMPTS:
-                logger.critical("%d processes in a row have not lasted: giving up", ATTEMPTS)
+                logger.critical("%d worker processes in a row failed to start, giving up", ATTEMPTS)
                 self._end(FAILED)
         process.close()
 
@@ -240,7 +240,7 @@ class Supervisor:
         if used and (largest := max(used)) > self.memory_limit:
             place = used[largest]
             logger.warning(
-                "worker process %d needs %d MB, more than the limit: it is replaced",
+                "worker process %d uses %d MB, over MEMORY_LIMIT, replacing it",
                 place.process.pid if place.process else 0,
                 largest // 2**20,
             )
@@ -265,7 +265,7 @@ class Supervisor:
 
     def _kill(self, process: WorkerProcess) -> None:
         if process.exit_status is None and not process.killed:
-            logger.error("worker process %d did not end in time: killing it", process.pid)
+            logger.error("worker process %d did not exit in time, killing it", process.pid)
             process.kill()
             if self._ending:
                 self._status = FAILED

@@ -105,7 +105,7 @@ class ReplyOutput(ABC):
         return self._wake()
 
     def cancel(self) -> None:
-        """Gives up at once, for when the room is gone."""
+        """Gives up at once, for when room no longer exists, leaving."""
         self._is_idle = False
         if self._task is not None:
             self._task.cancel()
@@ -172,10 +172,10 @@ class ReplyOutput(ABC):
             # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it
             # does not any more when the connection is lost for good.
             reason = str(error) or type(error).__name__
-            logger.warning("an answer could not be sent on %s: %s", self._name, reason)
+            logger.warning("answer not sent on %s: %s", self._name, reason)
         except Exception:
             # The boundary around one output: the answer's others, and its end, go out.
-            logger.exception("an answer could not be sent on %s", self._name)
+            logger.exception("answer not sent on %s; its other outputs continue", self._name)
         finally:
             self._is_idle = False
             self._departures.end(self)

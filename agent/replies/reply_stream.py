@@ -134,7 +134,7 @@ class ReplyStream:
         if self._size + len(encoded) > MAX_REPLY_BYTES:
             encoded = encoded[: MAX_REPLY_BYTES - self._size]
             self._size = MAX_REPLY_BYTES
-            logger.warning("an answer was cut at %s bytes", MAX_REPLY_BYTES)
+            logger.warning("answer cut off at %s bytes", MAX_REPLY_BYTES)
         else:
             self._size += len(encoded)
         text = encoded.decode(errors="ignore")

@@ -208,7 +208,7 @@ class RoomSession:
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
             if await self._assignment.is_lost(self._room):
-                logger.info("the room is gone", extra={"room": self._assignment.room})
+                logger.info("room no longer exists, leaving", extra={"room": self._assignment.room})
                 return
             await self._serve()
             await self._ended.wait()

@@ -66,7 +66,9 @@ class JobPool(_ProcPool):
             try:
                 return await super().launch_job(info)
             except RuntimeError as error:
-                logger.warning("a job is tried again: %s", error, extra={"job_id": info.job.id})
+                logger.warning(
+                    "job failed to start, retrying: %s", error, extra={"job_id": info.job.id}
+                )
                 await asyncio.sleep(pause)
         return await super().launch_job(info)
 

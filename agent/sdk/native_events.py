@@ -372,7 +372,7 @@ def install() -> None:
         return
     methods = {name for name in dir(queue) if not name.startswith("_")}
     if type(queue) is not FfiQueue or methods != {"put", "subscribe", "unsubscribe"}:
-        logger.warning("an unknown version of the livekit SDK: its events are not routed")
+        logger.warning("unknown livekit SDK version; using its own event delivery")
         return
     router = EventRouter()
     with queue._lock:  # pyright: ignore[reportPrivateUsage]

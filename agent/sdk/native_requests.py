@@ -46,7 +46,7 @@ def install() -> None:
         return
     library = getattr(client, "_ffi_lib", None)
     if not isinstance(library, ctypes.CDLL) or not isinstance(getattr(client, "_pid", None), int):
-        logger.warning("an unknown version of the livekit SDK: its requests are left as they are")
+        logger.warning("unknown livekit SDK version; using its own requests")
         return
     setattr(client, "request", _requester(library, client.request))  # noqa: B010 - a method
 

@@ -41,7 +41,7 @@ class OutgoingText:
         """With listeners, its header goes to them alone. Without an id, the SDK makes one up.
 
         Raises:
-            AssertionError: the room is gone.
+            AssertionError: room no longer exists, leaving.
         """
         self._opening = _Opening()
         self._handle = 0
@@ -146,7 +146,7 @@ def begin_text(
     client_protocols.py).
 
     Raises:
-        AssertionError: the room is gone.
+        AssertionError: room no longer exists, leaving.
     """
     request, call = FfiRequest(), Call()
     me = room.local_participant
@@ -170,7 +170,7 @@ def begin_packet(
     ends when it is on its way, or raises PublishDataError.
 
     Raises:
-        AssertionError: the room is gone.
+        AssertionError: room no longer exists, leaving.
     """
     request, call = FfiRequest(), Call(PublishDataError)
     packet = request.publish_data

@@ -31,7 +31,7 @@ def send_at_once() -> None:
     try:
         files = [int(name) for name in os.listdir(DESCRIPTORS)]
     except OSError as error:
-        logger.debug("signal connections are left as they are: %s", error)
+        logger.debug("signal connection keeps its socket options: %s", error)
         return
     set_option = ctypes.CDLL(None).setsockopt
     yes = ctypes.c_int(1)

@@ -110,7 +110,7 @@ class Approvals:
         try:
             verdict = Verdict.model_validate_json(answer)
         except ValidationError:
-            logger.warning("a client's answer to %s cannot be read", METHOD)
+            logger.warning("client sent an unreadable answer to %s; the call is refused", METHOD)
             raise _refused(tool, "the participant's app gave no answer that can be read") from None
         if not verdict.approved:
             reason = (verdict.reason or "").strip()[:MAX_REASON]

@@ -52,5 +52,7 @@ class Callers:
         try:
             return await self._look_up(identity)
         except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
-            logger.info("a caller could not be looked up: %s", type(error).__name__)
+            logger.info(
+                "caller lookup failed; the call runs without roles: %s", type(error).__name__
+            )
             return None

@@ -56,7 +56,7 @@ class ClientMethods:
             return []
         identity = turn.caller.identity
         if turn.private and not await self._rpc.is_private(identity):
-            logger.info("a client's methods are not used: it cannot be called privately")
+            logger.info("ignoring a client's methods: it cannot be called privately")
             return []
         try:
             methods = parse(text)

@@ -98,5 +98,5 @@ def _translated(error: rtc.RpcError) -> ClientCallError:
         return NoAnswerError("did not answer in time")
     if error.code == _CODES.APPLICATION_ERROR or not 1001 <= error.code <= 1999:
         return AppError(error.message)
-    logger.warning("a client could not be called: %s %s", error.code, error.message)
+    logger.warning("RPC call to a client failed: %s %s", error.code, error.message)
     return ClientCallError("could not be reached")

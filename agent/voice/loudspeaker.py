@@ -61,7 +61,7 @@ class Loudspeaker:
                 async with asyncio.timeout(UNPUBLISH_TIMEOUT):
                     await self._room.local_participant.unpublish_track(publication.sid)
             except (rtc.participant.UnpublishTrackError, TimeoutError) as error:
-                logger.warning("the agent's track could not be unpublished: %s", error)
+                logger.warning("unpublishing the agent's track failed: %s", error)
         await self._source.aclose()
 
     async def _audible(self) -> None:

@@ -139,4 +139,4 @@ class RoomVoice:
                 await writer.write(message.text)
                 await writer.aclose()
         except (StreamError, TimeoutError) as error:
-            logger.warning("a transcript could not be sent: %s", error)
+            logger.warning("transcript not sent: %s", error)

@@ -72,7 +72,9 @@ class SpeakingAssistant(Agent):
             async for frame in Agent.default.tts_node(self, text, model_settings):
                 yield frame
         except APIError as error:
-            logger.warning("an answer was not spoken: %s", type(error).__name__)
+            logger.warning(
+                "speech synthesis failed; the answer is in writing only: %s", type(error).__name__
+            )
             self._on_voice_failure()
             async for _ in text:
                 pass

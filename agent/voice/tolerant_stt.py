@@ -57,7 +57,7 @@ class TolerantSTT(stt.STT[Any]):
                 )
             text = event.alternatives[0].text if event.alternatives else ""
         except (APIError, TimeoutError) as error:
-            logger.warning("speech was not recognised: %s", type(error).__name__)
+            logger.warning("speech recognition failed: %s", type(error).__name__)
             self._on_failure()
             return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[])
         finally:

@@ -113,7 +113,7 @@ class VoiceSwitch:
             except Exception:
                 # The boundary around one room's voice: the room goes on in writing, and the next
                 # microphone tries again.
-                logger.exception("the voice of a room does not work")
+                logger.exception("voice failed; the room continues in writing")
                 self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
 
     async def _opened(self) -> Voice:

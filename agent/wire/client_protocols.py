@@ -51,7 +51,7 @@ class ClientProtocols:
         try:
             info = await self._look_up(identity)
         except _UNAVAILABLE as error:
-            logger.info("a client's protocol is not known: %s", type(error).__name__)
+            logger.info("client protocol lookup failed: %s", type(error).__name__)
             return None
         self._remember(info)
         return info.client_protocol

@@ -110,7 +110,7 @@ class Notices:
         """Drops the oldest notice of the participant who has most waiting, so that a flood for one
         costs the others nothing."""
         if not self._is_dropping:
-            logger.warning("too many notices are waiting; some are dropped")
+            logger.warning("too many notices queued, dropping some")
         self._is_dropping = True
         ((most, _),) = Counter(each.identity for each in self._waiting.values()).most_common(1)
         del self._waiting[next(k for k, each in self._waiting.items() if each.identity == most)]
@@ -126,7 +126,7 @@ class Notices:
             async with asyncio.timeout(FLUSH_TIMEOUT):
                 await self._idle.wait()
         except TimeoutError:
-            logger.warning("notices were not sent in time")
+            logger.warning("notices not sent before the room closed")
 
     async def aclose(self) -> None:
         """Stops sending; what still waits is dropped, its readers being gone."""
@@ -170,7 +170,7 @@ class Notices:
             await self._send(notice)
         except Exception as error:
             # The boundary around one notice: whatever is wrong with it, the next one is sent.
-            logger.error("a notice %r could not be sent: %s", notice.event, type(error).__name__)
+            logger.error("notice %r not sent: %s", notice.event, type(error).__name__)
 
     async def _send(self, notice: _Notice) -> None:
         to = None if notice.identity is None else [notice.identity]
@@ -215,4 +215,4 @@ class Notices:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await last.settled()
         except (rtc.participant.PublishDataError, TimeoutError) as error:
-            logger.warning("a notice could not be sent: %s", error or "no answer in time")
+            logger.warning("notice not sent: %s", error or "no answer in time")

@@ -100,9 +100,7 @@ class Presence:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await self._room.local_participant.set_attributes(changes)
             except TimeoutError:
-                logger.warning(
-                    "the agent's attributes were not written in time; writing them again"
-                )
+                logger.warning("participant attributes not updated in time, retrying")
                 self.repeat()
 
     async def _settled(self) -> None:

@@ -137,10 +137,10 @@ async def test_those_that_are_stuck_are_replaced(agent: CommandLine, room_name: 
             joined = re.search(r'"joined the room".*?"pid": (\d+)', started.output)
             assert joined is not None
             blocked = int(joined[1])
-            await started.says(f"worker process {blocked} is stuck, its rooms loop has not run")
+            await started.says(f"worker process {blocked} is stuck (its rooms loop has not run")
         [other] = set(workers) - {blocked}
         os.kill(other, signal.SIGSTOP)
-        await started.says(f"worker process {other} is stuck, its rooms loop has not run")
+        await started.says(f"worker process {other} is stuck (its rooms loop has not run")
         assert "in stand_still" in started.output
         assert not set(workers) & set((await registered(started, 4))[2:])
         called = await agent.run("call", "ping", "--room", f"{room_name}-2", **settings)

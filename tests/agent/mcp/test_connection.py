@@ -134,7 +134,9 @@ async def test_a_server_that_never_answers_is_tried_and_given_up(
             await calc.connection.tried()
         assert not calc.connection.is_up
         assert calc.connection.tools == ()
-        await calc.until(lambda: "MCP server calc is away: TimeoutError" in caplog.text)
+        await calc.until(
+            lambda: "MCP server calc unavailable, reconnecting: TimeoutError" in caplog.text
+        )
 
 
 async def test_a_server_that_was_too_slow_is_tried_again(
@@ -185,7 +187,7 @@ async def test_a_program_that_does_not_exist(caplog: pytest.LogCaptureFixture) -
         async with asyncio.timeout(WITHIN):
             await calc.connection.tried()
         assert not calc.connection.is_up
-    assert "MCP server calc is away: FileNotFoundError" in caplog.text
+    assert "MCP server calc unavailable, reconnecting: FileNotFoundError" in caplog.text
     assert "hidden" not in caplog.text
 
 
@@ -274,7 +276,9 @@ async def test_an_answer_without_end_is_given_up(
         async with kept(HttpServer(url=f"http://127.0.0.1:{port}/mcp")) as calc:
             async with asyncio.timeout(WITHIN):
                 await calc.connection.tried()
-            await calc.until(lambda: f"MCP server calc is away: {said}" in caplog.text)
+            await calc.until(
+                lambda: f"MCP server calc unavailable, reconnecting: {said}" in caplog.text
+            )
 
 
 async def test_an_http_server_that_never_answers(

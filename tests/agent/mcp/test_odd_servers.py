@@ -77,7 +77,7 @@ async def test_a_tool_that_cannot_be_used_is_left_out_alone(
     async with odd(plan(tool)) as calc:
         assert await calc.call("good", a="x") == "fine"
         assert len(calc.connection.tools) == (1 if reason else 2)
-    said = [each.getMessage() for each in caplog.records if "left out" in each.getMessage()]
+    said = [each.getMessage() for each in caplog.records if "skipped" in each.getMessage()]
     assert len(said) == (1 if reason else 0)
     if reason:
         assert reason in said[0]
@@ -91,7 +91,7 @@ async def test_a_tool_is_named_once_while_it_stays_as_it_is(
     async with odd(plan(listed("bad", {}))) as calc:
         for _ in range(5):
             assert await calc.call("good") == "fine"
-    assert caplog.text.count("tool bad is left out") == 1
+    assert caplog.text.count("tool bad skipped") == 1
 
 
 async def test_of_two_tools_with_one_name_the_first_is_used(
@@ -101,7 +101,7 @@ async def test_of_two_tools_with_one_name_the_first_is_used(
     async with odd(plan(*tools, **{"a.b": TEXT})) as calc:
         assert await calc.call("a_b") == "fine"
         assert {tool.name for tool in calc.connection.tools} == {"calc_a_b", "calc_good"}
-    assert "tool a_b is left out: there is another tool called calc_a_b" in caplog.text
+    assert "tool a_b skipped: there is another tool called calc_a_b" in caplog.text
 
 
 async def test_all_pages_of_a_list_are_read_up_to_a_bound() -> None:

@@ -88,7 +88,6 @@ SCRIPTS: dict[str, list[Reply]] = {
         Reply("Both."),
     ],
     "a call that fails": [Reply(tool_calls=[tool_call("findNothing")]), Reply("Nothing.")],
-    "no such tool": [Reply(tool_calls=[tool_call("fly")]), Reply("I cannot.")],
     "arguments that are no JSON": [
         Reply(tool_calls=[tool_call("tellTime", "Paris, please")]),
         Reply("Sorry."),
@@ -204,7 +203,20 @@ async def test_a_tool_that_breaks_down_is_an_error_of_which_the_model_has_no_det
     assert ("tellTime", "An internal error occurred", True) in [
         each[:3] for each in remembered(loop.said)
     ]
-    assert "a tool broke down: tellTime" in caplog.text
+    assert "tool failed unexpectedly: tellTime" in caplog.text
+
+
+async def test_a_model_that_calls_an_unknown_tool_learns_which_there_are(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox
+) -> None:
+    loop = loop_of(client, tools)
+    model.script(Reply(tool_calls=[tool_call("fly")]), Reply("I cannot."))
+
+    await loop.run([llm.ChatMessage(role="user", content=["hello"])])
+
+    assert ("fly", "There is no tool fly. The tools are: tellTime, findNothing", True) in [
+        each[:3] for each in remembered(loop.said)
+    ]
 
 
 async def finish_reason(client: OpenAIClient, tools: Toolbox, text: str) -> str | None:

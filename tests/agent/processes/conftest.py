@@ -13,7 +13,7 @@ from tests.agent.cli.command_line import CommandLine, RunningCommand
 
 Supervise = Callable[[str], AbstractAsyncContextManager[RunningCommand]]
 NEVER_REGISTERED = {"failing", "unregistered"}
-HANDED_OVER = "a small process supervises"
+HANDED_OVER = "small supervisor took over"
 
 
 @pytest.fixture

@@ -59,7 +59,9 @@ async def test_who_asks_for_health_meanwhile_is_answered(supervised: CommandLine
 
 async def test_it_goes_on_where_it_cannot_hand_over(supervised: CommandLine) -> None:
     async with supervised.running("steady", "cannot-hand-over") as running:
-        await running.says("the supervisor stays as large as it is")
+        await running.says(
+            "handing over to a small supervisor failed; this process keeps supervising"
+        )
         first, second = await pids(running, 2)
         os.kill(first, signal.SIGKILL)
         third = (await pids(running, 3))[2]

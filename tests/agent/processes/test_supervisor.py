@@ -69,7 +69,7 @@ async def test_those_that_are_stopped_are_killed_and_replaced(supervise: Supervi
         assert status == 503
         assert f"process {first}: its rooms loop has not run for" in text
         await pids(running, 3)
-        assert f"worker process {first} is stuck, its rooms loop has not run" in running.output
+        assert f"worker process {first} is stuck (its rooms loop has not run" in running.output
         assert f"worker process {second} is stuck" not in running.output
         assert await running.stop() == 0
 
@@ -86,7 +86,7 @@ async def test_those_whose_loops_are_silent_are_killed_and_replaced(supervise: S
 async def test_one_that_never_begins_is_killed_and_replaced(supervise: Supervise) -> None:
     async with supervise("never_begins") as running:
         await pids(running, 4)
-        assert running.output.count("is stuck, it has not started within 1 s") == 2
+        assert running.output.count("is stuck (it has not started within 1 s)") == 2
         assert await running.stop() == 0
 
 
@@ -112,7 +112,7 @@ async def test_one_that_was_replaced_and_does_not_end_is_killed(supervise: Super
     async with supervise("replaced") as running:
         [first] = await pids(running, 1)
         os.kill(first, signal.SIGUSR1)
-        await running.says(f"worker process {first} did not end in time: killing it")
+        await running.says(f"worker process {first} did not exit in time, killing it")
         await pids(running, 2)
         assert await running.stop() == 0
 
@@ -120,7 +120,7 @@ async def test_one_that_was_replaced_and_does_not_end_is_killed(supervise: Super
 async def test_it_gives_up_when_none_lasts(supervise: Supervise) -> None:
     async with supervise("failing") as running:
         assert await running.ends() == 1
-    assert "10 processes in a row have not lasted: giving up" in running.output
+    assert "10 worker processes in a row failed to start, giving up" in running.output
 
 
 async def test_it_gives_up_when_no_replacement_lasts(supervise: Supervise) -> None:
@@ -129,7 +129,7 @@ async def test_it_gives_up_when_no_replacement_lasts(supervise: Supervise) -> No
         os.kill(first, signal.SIGKILL)
         assert await running.ends() == 1
         assert await pids(running, 1, "drained") == [second]
-    assert "10 processes in a row have not lasted: giving up" in running.output
+    assert "10 worker processes in a row failed to start, giving up" in running.output
 
 
 async def test_one_that_grows_is_replaced_before_it_drains(supervise: Supervise) -> None:
@@ -139,7 +139,7 @@ async def test_one_that_grows_is_replaced_before_it_drains(supervise: Supervise)
         _, successor = await pids(running, 2)
         assert await pids(running, 1, "drained") == [first]
         assert successor != first
-        assert running.output.index("is replaced") < running.output.index("drained")
+        assert running.output.index("replacing it") < running.output.index("drained")
         assert await running.stop() == 0
 
 
@@ -153,7 +153,7 @@ async def test_one_that_does_not_end_is_killed(supervise: Supervise) -> None:
     async with supervise("stubborn") as running:
         await pids(running, 2)
         assert await running.stop() == 1
-    assert running.output.count("did not end in time: killing it") == 2
+    assert running.output.count("did not exit in time, killing it") == 2
 
 
 async def test_no_process_outlives_a_killed_supervisor(supervise: Supervise) -> None:
