@@ -16,9 +16,10 @@ from agent.room.room_session import RoomSession
 from agent.voice.voice_switch import VoiceSwitch
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
-from tests.agent.chat_client import AGENT, WITHIN
+from tests.agent.chat_client import AGENT, WITHIN, ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.conftest import Join
+from tests.room_server import RoomServerUnderTest
 
 
 class Failing:
@@ -39,25 +40,23 @@ class Failing:
 
 
 async def test_the_agents_attributes_are_written_after_a_failure(
-    join: Join, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    join: Join,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(
         rtc.LocalParticipant, "set_attributes", Failing(rtc.LocalParticipant, "set_attributes", 2)
     )
-    written = asyncio.Event()
-    watcher = await join("alice")
-
-    def on_changed(_changed: dict[str, str], _who: rtc.Participant) -> None:
-        written.set()
-
-    watcher.on("participant_attributes_changed", on_changed)
+    alice = ChatClient()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
     presence = Presence(await join("agent", can_update_own_metadata=True))
     presence.start(("ping",))
-    async with asyncio.timeout(WITHIN):
-        await written.wait()
-    assert watcher.remote_participants["agent"].attributes["agent.ready"] == "ping"
+    await alice.until_ready()
     assert caplog.text.count("the task 'presence' failed; it is restarted") == 2
     await presence.aclose()
+    await alice.room.disconnect()
 
 
 async def test_a_conversation_that_fails_goes_on_with_what_it_was_asked(
