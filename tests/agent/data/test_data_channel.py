@@ -143,7 +143,7 @@ async def test_a_failing_handler_harms_no_other(
     taken = await inside.until_taken(6)
     assert sorted(packet.id for packet in taken) == ["p0", "p0", "p1", "p1", "p2", "p2"]
     await bob.notice("error", code=500)
-    assert caplog.text.count("a handler of 'poll' packets failed") == 6
+    assert caplog.text.count("handler of 'poll' packets failed") == 6
 
 
 async def test_async_handlers_take_packets_of_one_sender_in_their_order(
