@@ -9,11 +9,13 @@ import os
 import sys
 from pathlib import Path
 
+from agent.config.environment import slips
+from agent.config.proxies import Proxies
+from agent.config.setting_sources import SETTLED
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
 from agent.history.errors import InvalidValueError
 from agent.host.room_host import RoomHost
-from agent.models.proxy import proxy_for
 from tools import TOOLS
 
 WRONG_SETTINGS = 2
@@ -30,6 +32,9 @@ def load_settings() -> Settings:
     try:
         settings = Settings.from_environment(os.environ, DOTENV)
         problems = settings.missing(server=False)
+        if SETTLED not in os.environ:
+            for slip in slips(os.environ, DOTENV):
+                print(slip, file=sys.stderr)  # noqa: T201 - for the person who starts it
     except SettingsError as error:
         problems = error.problems
     else:
@@ -41,11 +46,14 @@ def load_settings() -> Settings:
 
 
 def open_host(settings: Settings) -> RoomHost:
-    """The host; a DATABASE_URL that names no database ends the process with status 2."""
+    """The host; settings that cannot be used end the process with status 2."""
     try:
-        proxy = proxy_for(settings.openai_base_url, os.environ)
-        return RoomHost(settings, TOOLS, model_proxy=proxy)
-    except InvalidValueError as error:
+        proxies = Proxies.of(os.environ)
+        proxies.check(settings.urls)
+        if settings.livekit_url is not None:
+            proxies.settle(os.environ, settings.livekit_url)
+        return RoomHost(settings, TOOLS, proxies=proxies)
+    except (InvalidValueError, SettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person who starts it
         raise SystemExit(WRONG_SETTINGS) from None
 

@@ -11,6 +11,7 @@ from toolkit.call_slots import CallSlots
 from toolkit.caller import Caller
 from toolkit.context import ToolContext
 from toolkit.errors import NotFound, Unavailable
+from toolkit.http_session import open_session
 from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
 
@@ -111,7 +112,7 @@ class Toolbox:
         if self._shared.closed:
             raise Unavailable("Shutting down")
         if self._shared.http is None:
-            self._shared.http = aiohttp.ClientSession()
+            self._shared.http = open_session(self.settings.proxy_for)
         return ToolContext(self, self.settings, self._shared.http, caller)
 
     def cache(self, kind: type[V], *, ttl: float, size: int) -> Cache[V]:

@@ -15,6 +15,8 @@ from agent.cli.finding import Finding
 from agent.cli.model_check import check_model
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
+from agent.config.environment import slips
+from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
 from toolkit.errors import ToolError
@@ -34,6 +36,8 @@ async def check_everything(environ: Mapping[str, str]) -> None:
     """
     try:
         settings = Settings.from_environment(environ, DOTENV)
+        proxies = Proxies.of(environ)
+        proxies.check(settings.urls)
     except SettingsError as error:
         for problem in error.problems:
             _print(Finding("settings", ok=False, text=problem, advice=f"set it in {DOTENV}"))
@@ -41,10 +45,12 @@ async def check_everything(environ: Mapping[str, str]) -> None:
     dev = None if environ.get("LIVEKIT_URL") else DevRecordFile(environ).read()
     model_url = dev.model_url if dev else settings.openai_base_url
     checks = [_check_settings(settings, dev is not None)]
+    for slip in slips(environ, DOTENV):
+        checks.append(Finding("settings", ok=False, text=slip, needed=False))
     checks += await asyncio.gather(
         _check_room_server(environ),
-        check_model(settings, model_url, environ),
-        _check_weather(settings),
+        check_model(settings, model_url, proxies),
+        _check_weather(settings, proxies),
     )
     for finding in checks:
         _print(finding)
@@ -79,8 +85,9 @@ async def _check_room_server(environ: Mapping[str, str]) -> Finding:
     return Finding(name, ok=True, text=f"{target.url}: {len(rooms)} rooms")
 
 
-async def _check_weather(settings: Settings) -> Finding:
+async def _check_weather(settings: Settings, proxies: Proxies) -> Finding:
     tool_settings = ToolSettings(
+        proxy_for=proxies.for_url,
         weather_geocoding_url=settings.weather_geocoding_url,
         weather_forecast_url=settings.weather_forecast_url,
     )

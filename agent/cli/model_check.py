@@ -13,7 +13,6 @@ from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.offered_tools import OfferedTools
 from agent.models.openai_client import OpenAIClient
 from agent.models.openai_errors import BrokenAnswerError, describe
-from agent.models.proxy import proxy_for
 from agent.models.timeouts import Timeouts
 from toolkit.errors import ToolError
 from tools import TOOLS
@@ -21,6 +20,7 @@ from tools import TOOLS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agent.config.proxies import Proxies
     from agent.config.settings import Settings
     from toolkit.tool import Tool
 
@@ -31,16 +31,16 @@ MAX_NAMES: Final = 5
 """Models of the service that are named where it does not have the one that is set."""
 
 
-async def check_model(settings: Settings, url: str, environ: Mapping[str, str]) -> Finding:
+async def check_model(settings: Settings, url: str, proxies: Proxies) -> Finding:
     """Asks the model a question as the worker does, with its tools, until it begins to answer."""
-    return await _ModelCheck(settings, url, environ).run()
+    return await _ModelCheck(settings, url, proxies).run()
 
 
 class _ModelCheck:
-    def __init__(self, settings: Settings, url: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, url: str, proxies: Proxies) -> None:
         self._settings = settings
         self._url = url
-        self._environ = environ
+        self._proxies = proxies
         self._name = settings.llm_model
         # Without the query, which may have a key in it.
         self._shown = str(URL(url).with_query(None))
@@ -65,7 +65,7 @@ class _ModelCheck:
         return build_client(
             base_url=url,
             api_key=key.get_secret_value() if key else None,
-            proxy=proxy_for(url, self._environ),
+            proxy=self._proxies.for_url(url),
             timeouts=Timeouts(first_byte=silence, silence=silence, total=silence),
         )
 

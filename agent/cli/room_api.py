@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from livekit import api
+
+from agent.config.proxies import Proxies
+from agent.host.server_api import ServerApi
 
 if TYPE_CHECKING:
     from agent.cli.target import Target
@@ -17,10 +21,15 @@ FAILURES: Final = (api.ServerError, aiohttp.ClientError, OSError, TimeoutError)
 """What asking it may raise."""
 
 
-def room_api(target: Target) -> api.LiveKitAPI:
+def room_api(target: Target) -> ServerApi:
     """The API of a room server, to be used as a context manager."""
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    return api.LiveKitAPI(target.http_url, target.api_key, target.api_secret, timeout=timeout)
+    return ServerApi(
+        target.http_url,
+        target.api_key,
+        target.api_secret,
+        proxy=Proxies.of(os.environ).for_url(target.url),
+        timeout=TIMEOUT,
+    )
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from typing import TYPE_CHECKING, Final
 
 from livekit import api, rtc
 
 from agent.cli.command import CommandError
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
+from agent.config.proxies import Proxies
 from agent.wire.presence import READY
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ async def joined(
             .with_grants(api.VideoGrants(room_join=True, room=room_name))
             .to_jwt()
         )
+        Proxies.of(os.environ).settle(os.environ, target.url)
         try:
             # Never under a timeout: a cancelled connect() aborts the process later
             # (python-sdks#784). It gives up by itself.

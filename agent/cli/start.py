@@ -9,7 +9,8 @@ import typer
 
 from agent.cli.command import FAILED, WRONG_SETTINGS, CommandError, reporting
 from agent.cli.target import DOTENV, read_settings
-from agent.config.settings import Settings, settle
+from agent.config.environment import settle, slips
+from agent.config.settings import Settings
 
 ProcessesOption = Annotated[
     int | None,
@@ -20,8 +21,10 @@ ProcessesOption = Annotated[
 def start(processes: ProcessesOption = None) -> None:
     """Run the worker alone, for the room server and the model that the settings name."""
     with reporting():
-        settle(os.environ, DOTENV)
         settings = read_settings(os.environ)
+        for slip in slips(os.environ, DOTENV):
+            typer.echo(slip, err=True)
+        settle(os.environ, DOTENV)
         if problems := settings.missing():
             raise CommandError("\n".join(problems), WRONG_SETTINGS)
         wanted = settings.processes if processes is None else processes

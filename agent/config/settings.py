@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -15,7 +14,8 @@ from pydantic import (
     ValidationError,
 )
 
-from agent.config.mcp_servers import McpServerSettings
+from agent.config.mcp_servers import HttpServer, McpServerSettings
+from agent.config.setting_sources import given
 from agent.config.setting_types import (
     DatabaseUrl,
     HeartbeatTimeout,
@@ -34,9 +34,6 @@ DEFAULT_INSTRUCTIONS = (
     "briefly and honestly. Use your tools when they help; if a tool fails, say so. When several "
     "people write, their messages start with who wrote them: answer the one who asked."
 )
-
-SETTLED = "AGENT_SETTINGS"
-"""Set in an environment that has all settings, so that no file is read."""
 
 
 class Settings(BaseModel):
@@ -354,6 +351,11 @@ class Settings(BaseModel):
     )
 
     @classmethod
+    def names(cls) -> set[str]:
+        """The environment variables."""
+        return {field.alias or name for name, field in cls.model_fields.items()}
+
+    @classmethod
     def from_environment(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Self:
         """Reads and checks everything at once.
 
@@ -361,9 +363,20 @@ class Settings(BaseModel):
             SettingsError: naming every wrong setting with what is expected.
         """
         try:
-            return cls.model_validate(_given(environ, dotenv))
+            return cls.model_validate(given(cls.names(), environ, dotenv))
         except ValidationError as error:
             raise SettingsError.of(error) from None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """What the worker connects to."""
+        servers = (each for each in self.mcp_servers.values() if isinstance(each, HttpServer))
+        given = (
+            *(self.livekit_url, self.openai_base_url, self.stt_base_url, self.tts_base_url),
+            *(self.weather_geocoding_url, self.weather_forecast_url),
+            *(server.url for server in servers),
+        )
+        return tuple(url for url in given if url)
 
     def missing(self, *, server: bool = True) -> list[str]:
         """What must still be set before the worker can run, one sentence each.
@@ -384,20 +397,3 @@ class Settings(BaseModel):
                 "service that needs none"
             )
         return problems
-
-
-def settle(environ: MutableMapping[str, str], dotenv: Path) -> None:
-    """Takes the settings of the `.env` file into the environment, and leaves the file alone from
-    then on: processes that inherit the environment have these settings, whenever they start."""
-    environ.update(_given(environ, dotenv))
-    environ[SETTLED] = "settled"
-
-
-def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
-    """The variables of settings that are set, by name."""
-    names = {field.alias for field in Settings.model_fields.values()}
-    values: dict[str, str | None] = {}
-    if dotenv is not None and SETTLED not in environ and dotenv.is_file():
-        values.update(dotenv_values(dotenv))
-    values.update(environ)
-    return {name: value for name, value in values.items() if name in names and value}

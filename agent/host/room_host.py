@@ -20,6 +20,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
+from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
 from agent.files.files import Files
 from agent.files.sweep import Sweep
@@ -30,6 +31,8 @@ from agent.host.admission import Admission
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.seats import Seats
+from agent.host.server_api import ServerApi
+from agent.host.tool_sources import mcp_servers, tool_settings
 from agent.host.worker_server import WorkerServer
 from agent.inbox.people import Directory
 from agent.models.service import ModelService
@@ -38,12 +41,11 @@ from agent.room.room_session import RoomSession
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
 from agent.tasks import Tasks
 from agent.wire.presence import STATE
-from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 if TYPE_CHECKING:
-    from agent.mcp.servers import McpServers
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -80,12 +82,12 @@ class RoomHost:
     """
 
     def __init__(
-        self, settings: Settings, tools: Sequence[Tool], *, model_proxy: str | None = None
+        self, settings: Settings, tools: Sequence[Tool], *, proxies: Proxies = DIRECT
     ) -> None:
         """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
         self._settings = settings
         self._tools = tools
-        self._model_proxy = model_proxy
+        self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)
         self.heartbeats = {"main": Heartbeat(), "rooms": Heartbeat()}
         self._lock = threading.Lock()
@@ -95,7 +97,7 @@ class RoomHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._toolbox: Toolbox | None = None
-        self._mcp = _mcp_servers(settings, self._on_tools_changed)
+        self._mcp = mcp_servers(settings, proxies, self._on_tools_changed)
         self._models: ModelService | None = None
         self._main_loop: asyncio.AbstractEventLoop | None = None
         self._api: api.LiveKitAPI | None = None
@@ -135,6 +137,7 @@ class RoomHost:
             port=settings.http_port,
             drain_timeout=settings.drain_timeout,
             log_level=settings.log_level,
+            **self._worker_proxy(),
         )
         server.rtc_session(
             self.entrypoint, agent_name=settings.agent_name, on_request=self.on_request
@@ -142,6 +145,12 @@ class RoomHost:
         server.once("worker_started", self.open)
         self.admission.on_load_changed = server.load_changed
         return server
+
+    def _worker_proxy(self) -> dict[str, str | None]:
+        """The worker's own connection: livekit-agents reads HTTPS_PROXY alone (worker.py)."""
+        url = self._settings.livekit_url
+        # Without one LiveKit's tools hand it over later, and the framework decides.
+        return {} if url is None else {"http_proxy": self._proxies.for_url(url)}
 
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
@@ -281,13 +290,15 @@ class RoomHost:
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings
         if self._toolbox is None:
-            self._toolbox = Toolbox(self._tools, _tool_settings(settings), more=self._mcp_tools)
+            self._toolbox = Toolbox(
+                self._tools, tool_settings(settings, self._proxies), more=self._mcp_tools
+            )
         if self._models is None:
             self._models = ModelService(
-                settings, self._model_proxy, on_main_thread=self._on_main_thread
+                settings, self._proxies, on_main_thread=self._on_main_thread
             )
         if self._api is None:
-            self._api = api.LiveKitAPI()
+            self._api = ServerApi.of(settings, self._proxies)
         return RoomSession(
             assignment,
             settings=settings,
@@ -358,19 +369,3 @@ def _assignment(job: JobContext) -> RoomAssignment:
         room_metadata=job.job.room.metadata,
         sid=job.job.room.sid,
     )
-
-
-def _tool_settings(settings: Settings) -> ToolSettings:
-    return ToolSettings(
-        weather_geocoding_url=settings.weather_geocoding_url,
-        weather_forecast_url=settings.weather_forecast_url,
-    )
-
-
-def _mcp_servers(settings: Settings, on_change: Callable[[], None]) -> McpServers | None:
-    if not settings.mcp_servers:
-        return None
-    # Only then: it costs half a second and 21 MB.
-    from agent.mcp.servers import McpServers  # noqa: PLC0415
-
-    return McpServers(settings.mcp_servers, on_change=on_change)

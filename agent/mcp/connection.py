@@ -12,7 +12,7 @@ from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.result import text_of
 from agent.mcp.server_tools import MAX_TOOLS, ServerTools
 from agent.mcp.session import McpSession
-from agent.mcp.transport import open_streams
+from agent.mcp.transport import direct, open_streams
 from agent.tasks import Tasks
 from toolkit.errors import Unavailable
 from toolkit.tool import Tool
@@ -47,14 +47,21 @@ class McpConnection:
 
     Args:
         on_change: called when the tools change, or whether they can be called.
+        proxy_for: the proxy that a URL is reached through, if any.
     """
 
     def __init__(
-        self, name: str, settings: StdioServer | HttpServer, *, on_change: Callable[[], None]
+        self,
+        name: str,
+        settings: StdioServer | HttpServer,
+        *,
+        on_change: Callable[[], None],
+        proxy_for: Callable[[str], str | None] = direct,
     ) -> None:
         self.name = name
         self._settings = settings
         self._on_change = on_change
+        self._proxy_for = proxy_for
         self._tools = ServerTools(name, settings, self._call)
         self._session: McpSession | None = None
         self._suspicion = asyncio.Event()
@@ -89,7 +96,7 @@ class McpConnection:
         delay = FIRST_DELAY
         patience = max(self._settings.timeout, CONNECT_TIMEOUT) + SESSION_MARGIN
         while True:
-            session = McpSession(open_streams(self._settings), patience=patience)
+            session = McpSession(open_streams(self._settings, self._proxy_for), patience=patience)
             connected = clock()
             try:
                 await self._connect(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -22,35 +23,34 @@ SILENCE = 300.0
 """Seconds without a byte; a stream of events may have nothing to say."""
 
 
-def http_streams(settings: HttpServer) -> AbstractAsyncContextManager[Any]:
+def http_streams(settings: HttpServer, proxy: str | None) -> AbstractAsyncContextManager[Any]:
     """mcp's streams to the server, over an HTTP client that gives up answers that are too long.
 
     mcp reads an answer of JSON to its end, however long that is (mcp/client/streamable_http.py),
     and compressed ones are unpacked meanwhile.
     """
     headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+    client = partial(_client, proxy)
     if settings.type == "sse":
         return sse_client(
             settings.url,
             headers=headers,
             timeout=CONNECT_TIMEOUT,
             sse_read_timeout=SILENCE,
-            httpx_client_factory=_client,
+            httpx_client_factory=client,
         )
-    return _streamable(settings.url, headers)
+    timeout = httpx2.Timeout(CONNECT_TIMEOUT, read=SILENCE)
+    return _streamable(settings.url, client(headers, timeout))
 
 
 @asynccontextmanager
-async def _streamable(url: str, headers: dict[str, str]) -> AsyncGenerator[Any]:
-    timeout = httpx2.Timeout(CONNECT_TIMEOUT, read=SILENCE)
-    async with (
-        _client(headers, timeout) as client,
-        streamable_http_client(url, http_client=client) as streams,
-    ):
+async def _streamable(url: str, client: httpx2.AsyncClient) -> AsyncGenerator[Any]:
+    async with client, streamable_http_client(url, http_client=client) as streams:
         yield streams
 
 
 def _client(
+    proxy: str | None,
     headers: dict[str, Any] | None = None,
     timeout: httpx2.Timeout | None = None,
     auth: httpx2.Auth | None = None,
@@ -60,6 +60,8 @@ def _client(
         timeout=timeout,
         auth=auth,
         event_hooks={"response": [_bound]},
+        proxy=proxy,
+        trust_env=False,
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.connection import McpConnection
+from agent.mcp.transport import direct
 from toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
@@ -19,10 +20,15 @@ class McpServers:
 
     Args:
         on_change: called when the tools change, or whether they can be called.
+        proxy_for: the proxy that a URL is reached through, if any.
     """
 
     def __init__(
-        self, servers: Mapping[str, StdioServer | HttpServer], *, on_change: Callable[[], None]
+        self,
+        servers: Mapping[str, StdioServer | HttpServer],
+        *,
+        on_change: Callable[[], None],
+        proxy_for: Callable[[str], str | None] = direct,
     ) -> None:
         # Their logs have URLs, session ids and what servers say in them; ours say what happens.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -30,7 +36,8 @@ class McpServers:
         for name in ("mcp", "mcp.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.connections = [
-            McpConnection(name, settings, on_change=on_change) for name, settings in servers.items()
+            McpConnection(name, settings, on_change=on_change, proxy_for=proxy_for)
+            for name, settings in servers.items()
         ]
 
     def start(self) -> None:

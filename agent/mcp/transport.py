@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -13,13 +13,22 @@ from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.http_streams import http_streams
 from agent.mcp.incoming import MendedMessages
 
+ProxyFor = Callable[[str], str | None]
+
+
+def direct(_: str) -> str | None:
+    """No proxy for any URL."""
+    return None
+
 
 @asynccontextmanager
-async def open_streams(settings: StdioServer | HttpServer) -> AsyncGenerator[tuple[Any, Any]]:
+async def open_streams(
+    settings: StdioServer | HttpServer, proxy_for: ProxyFor
+) -> AsyncGenerator[tuple[Any, Any]]:
     """The streams from and to the server, while they are open."""
     transport: AbstractAsyncContextManager[Any]
     if isinstance(settings, HttpServer):
-        transport = http_streams(settings)
+        transport = http_streams(settings, proxy_for(settings.url))
     else:
         transport = stdio_client(
             StdioServerParameters(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.main_thread import OnMainThread
@@ -21,17 +22,18 @@ class ModelService:
     """
 
     def __init__(
-        self, settings: Settings, proxy: str | None, *, on_main_thread: OnMainThread
+        self, settings: Settings, proxies: Proxies, *, on_main_thread: OnMainThread
     ) -> None:
         key = settings.openai_api_key
         silence = settings.llm_timeout
         self._settings = settings
+        self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
         self._client = build_client(
             base_url=settings.openai_base_url,
             api_key=key.get_secret_value() if key else None,
-            proxy=proxy,
+            proxy=proxies.for_url(settings.openai_base_url),
             timeouts=Timeouts(first_byte=silence, silence=silence),
         )
 
@@ -53,7 +55,7 @@ class ModelService:
             # Only here: a worker whose rooms have no microphones does without it.
             from agent.models.speech import SpeechService  # noqa: PLC0415
 
-            self._speech = SpeechService(self._settings)
+            self._speech = SpeechService(self._settings, self._proxies)
         await self._speech.load(self._on_main_thread)
         return self._speech
 

@@ -18,6 +18,7 @@ from livekit.agents import LanguageCode, inference, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 from pydantic import SecretStr
 
+from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,16 +41,18 @@ class SpeechService:
     Each session has its own of each, because it listens to their errors.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, proxies: Proxies = DIRECT) -> None:
         self._settings = settings
         self._stt_client = _client(
             settings.stt_base_url or settings.openai_base_url,
             settings.stt_api_key if settings.stt_base_url else settings.openai_api_key,
+            proxies,
         )
         self._tts_client = _client(
             settings.tts_base_url or settings.openai_base_url,
             settings.tts_api_key if settings.tts_base_url else settings.openai_api_key,
-            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [_limit_silence]}),
+            proxies,
+            event_hooks={"request": [_limit_silence]},
         )
         self._executor = ThreadPoolExecutor(VAD_THREADS, thread_name_prefix="vad")
 
@@ -129,13 +132,16 @@ async def _limit_silence(request: httpx2.Request) -> None:
 def _client(
     base_url: str,
     api_key: SecretStr | None,
-    http_client: openai.DefaultAsyncHttpxClient | None = None,
+    proxies: Proxies,
+    **options: Any,  # noqa: ANN401 - the client's own
 ) -> openai.AsyncClient:
     return openai.AsyncClient(
         base_url=base_url,
         api_key=api_key.get_secret_value() if api_key else NO_KEY,
         max_retries=0,
-        http_client=http_client,
+        http_client=openai.DefaultAsyncHttpxClient(
+            proxy=proxies.for_url(base_url), trust_env=False, **options
+        ),
     )
 
 

@@ -40,6 +40,23 @@ async def test_settings_of_a_file(agent: CommandLine) -> None:
     assert "LLM_TIMEOUT: expected" in finished.stderr
 
 
+async def test_a_file_in_another_encoding_is_refused(agent: CommandLine) -> None:
+    (agent.directory / ".env").write_bytes("LLM_TIMEOUT=5\n".encode("utf-16"))
+    for command in ("start", "migrate", "doctor"):
+        finished = await agent.run(command)
+        assert finished.status == (1 if command == "doctor" else 2)
+        assert "expected a text file in UTF-8" in finished.stdout + finished.stderr
+        assert "Traceback" not in finished.stderr
+
+
+async def test_a_misspelt_setting_is_named(agent: CommandLine) -> None:
+    (agent.directory / ".env").write_text("AGENT_MAX_ROOM=5\n")
+    finished = await agent.run("doctor")
+    assert "AGENT_MAX_ROOM is not a setting: did you mean AGENT_MAX_ROOMS?" in finished.stdout
+    async with agent.running("start", "--processes", "1") as started:
+        await started.says("AGENT_MAX_ROOM is not a setting: did you mean AGENT_MAX_ROOMS?")
+
+
 async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from agent.config.environment import settle
 from agent.config.mcp_servers import HttpServer, StdioServer
-from agent.config.settings import Settings, settle
+from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
 
 WHOLE = {

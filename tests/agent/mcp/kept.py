@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.connection import McpConnection
+from agent.mcp.transport import ProxyFor, direct
 from toolkit.settings import ToolSettings
 from toolkit.toolbox import Toolbox
 
@@ -17,9 +18,11 @@ WITHIN = 30.0
 class Kept:
     """A connection with its tools, and what changes about it."""
 
-    def __init__(self, settings: StdioServer | HttpServer) -> None:
+    def __init__(self, settings: StdioServer | HttpServer, proxy_for: ProxyFor) -> None:
         self._changed = asyncio.Event()
-        self.connection = McpConnection("calc", settings, on_change=self._changed.set)
+        self.connection = McpConnection(
+            "calc", settings, on_change=self._changed.set, proxy_for=proxy_for
+        )
         self.toolbox = Toolbox([], ToolSettings(), more=lambda: self.connection.tools)
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -38,8 +41,10 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(settings: StdioServer | HttpServer) -> AsyncGenerator[Kept]:
-    keeping = Kept(settings)
+async def kept(
+    settings: StdioServer | HttpServer, proxy_for: ProxyFor = direct
+) -> AsyncGenerator[Kept]:
+    keeping = Kept(settings, proxy_for)
     keeping.connection.start()
     try:
         yield keeping

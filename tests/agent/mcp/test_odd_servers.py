@@ -17,6 +17,7 @@ from agent.mcp.result import text_of
 from agent.mcp.server_tools import MAX_TOOLS
 from tests.agent.mcp.kept import Kept, kept
 from tests.agent.mcp.programs import ODD_SERVER, free_port
+from tests.forward_proxy import forward_proxy
 from toolkit.errors import ToolError, Unavailable
 
 GOOD = {"name": "good", "inputSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}
@@ -192,6 +193,22 @@ async def test_half_a_surrogate_pair_over_http() -> None:
         async with kept(HttpServer(url=f"http://127.0.0.1:{port}/mcp")) as calc:
             await calc.until(lambda: calc.connection.is_up)
             assert await calc.call("odd") == "half \ufffd end"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_server_is_reached_through_the_proxy_of_its_url() -> None:
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, ODD_SERVER, json.dumps({**plan(), "port": port})
+    )
+    settings = HttpServer(url=f"http://mcp.test:{port}/mcp")
+    try:
+        async with forward_proxy() as proxy, kept(settings, lambda _: proxy.url) as calc:
+            await calc.until(lambda: calc.connection.is_up)
+            assert await calc.call("good") == "fine"
+            assert proxy.hosts == {"mcp.test"}
     finally:
         process.kill()
         await process.wait()

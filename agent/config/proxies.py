@@ -1,0 +1,158 @@
+"""Proxies: which connections go through a proxy. Docs: docs/configuration.md#proxies."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import SplitResult, urlsplit
+
+from agent.config.settings_error import SettingsError
+
+_SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+_PORTS: Final = {"http": 80, "https": 443}
+_PROXY_SCHEMES: Final = frozenset({"http", "https"})
+_VARIABLES: Final = ("http_proxy", "https_proxy")
+_PORT: Final = re.compile(r":\d+\Z")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxies that the environment names, and the hosts that are reached directly.
+
+    One rule for every connection: `http_proxy` for http and ws, `https_proxy` for https and wss,
+    `all_proxy` where that one is not set; each also in upper case. Loopback is always direct, and
+    so is what `no_proxy` excludes: a host with its subdomains (`corp.test`, `.corp.test`,
+    `*.corp.test`), an address, a network (`10.0.0.0/8`), each also with a port, or everything
+    (`*`).
+    """
+
+    urls: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    excluded: tuple[_Excluded, ...] = ()
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """The proxies of an environment."""
+        everything = _variable(environ, "all_proxy")
+        named = {
+            scheme: url
+            for scheme in ("http", "https")
+            if (url := _variable(environ, f"{scheme}_proxy") or everything)
+        }
+        urls = {scheme: url if "://" in url else f"http://{url}" for scheme, url in named.items()}
+        entries = re.split(r"[,\s]+", _variable(environ, "no_proxy"))
+        return cls(urls, tuple(_Excluded.of(entry) for entry in entries if entry))
+
+    def for_url(self, url: str) -> str | None:
+        """The proxy's URL, or None for a direct connection."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".").lower()
+        scheme = _SCHEMES.get(parts.scheme, parts.scheme)
+        if not host or _is_loopback(host):
+            return None
+        port = _port(parts) or _PORTS.get(scheme)
+        if any(entry.matches(host, port) for entry in self.excluded):
+            return None
+        return self.urls.get(scheme)
+
+    def check(self, urls: Iterable[str]) -> None:
+        """Raises SettingsError if the proxy of one of these URLs cannot be used.
+
+        Neither LiveKit's SDK nor aiohttp speaks SOCKS.
+        """
+        for url in urls:
+            proxy = urlsplit(self.for_url(url) or "http://none")
+            if proxy.scheme not in _PROXY_SCHEMES or not proxy.hostname:
+                host = urlsplit(url).hostname
+                problem = (
+                    f"HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://host:port for {host}, "
+                    f"got {proxy.scheme}://; SOCKS is not supported, and hosts that need no "
+                    "proxy go into NO_PROXY"
+                )
+                raise SettingsError([problem])
+
+    def settle(self, environ: MutableMapping[str, str], url: str) -> None:
+        """Has LiveKit's native SDK connect to this URL as the rule says.
+
+        The SDK reads HTTP_PROXY and HTTPS_PROXY itself, and knows no NO_PROXY (rust-sdks,
+        livekit-net/src/native/proxy.rs). All other connections of the process are given their
+        proxies, so the variables can say what counts for the room server.
+        """
+        for name in _VARIABLES:
+            environ.pop(name, None)
+            environ.pop(name.upper(), None)
+        if (proxy := self.for_url(url)) is not None:
+            environ["HTTP_PROXY"] = environ["HTTPS_PROXY"] = proxy
+
+
+@dataclass(frozen=True, slots=True)
+class _Excluded:
+    """One entry of NO_PROXY."""
+
+    suffix: str
+    network: Network | None = None
+    port: int | None = None
+
+    @classmethod
+    def of(cls, entry: str) -> Self:
+        entry = entry.lower()
+        if entry == "*":
+            return cls("")
+        if (network := _network(entry)) is not None:
+            return cls(entry, network)
+        found = _PORT.search(entry)
+        port = int(found[0][1:]) if found else None
+        host = _PORT.sub("", entry).removeprefix("*").lstrip(".").rstrip(".")
+        # An entry that means nothing excludes nothing, as in curl and Go.
+        return cls(host or "/", _network(host.strip("[]")), port)
+
+    def matches(self, host: str, port: int | None) -> bool:
+        if self.port is not None and self.port != port:
+            return False
+        if self.network is not None:
+            address = _address(host)
+            return address is not None and address in self.network
+        return not self.suffix or host == self.suffix or host.endswith(f".{self.suffix}")
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    return (environ.get(name) or environ.get(name.upper()) or "").strip()
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        return None
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return None
+
+
+def _address(host: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    if address is not None:
+        return address.is_loopback or address.is_unspecified
+    return host == "localhost" or host.endswith(".localhost")
+
+
+DIRECT: Final = Proxies()
+"""No proxy for anything."""
