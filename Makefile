@@ -44,9 +44,10 @@ setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
 		npm ci --silent --prefix tests/agent/clients || \
 		echo "npm cannot install livekit-client: the tests that need it will be skipped" >&2
 
-setup-postgres: ## install Debian's postgresql, of which the tests start a server of their own
+setup-postgres: ## install Debian's postgresql and pgbouncer, of which the tests start a server of their own
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 		.ci/debian postgresql
+	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || .ci/debian pgbouncer
 
 setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg

@@ -10,6 +10,7 @@ from livekit import rtc
 from livekit.agents import Agent, APIError, ModelSettings, StopResponse, llm, utils
 
 from agent.models.assistant import Assistant
+from agent.voice.aloud import aloud
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class SpeakingAssistant(Agent):
         An error here would have the session stop the model in mid-sentence.
         """
         try:
-            async for frame in Agent.default.tts_node(self, text, model_settings):
+            async for frame in Agent.default.tts_node(self, aloud(text), model_settings):
                 yield frame
         except APIError as error:
             logger.warning(

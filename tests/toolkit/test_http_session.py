@@ -13,7 +13,7 @@ from toolkit.http_session import open_session
 
 async def _hello(request: web.Request) -> web.Response:
     if request.path == "/away":
-        raise web.HTTPFound(f"http://direct.localhost:{request.url.port}/")
+        raise web.HTTPFound(f"http://127.0.0.1:{request.query_string}/")
     return web.Response(text=request.host.partition(":")[0])
 
 
@@ -27,6 +27,7 @@ def app() -> web.Application:
 async def test_each_request_takes_the_proxy_of_its_url(app: web.Application) -> None:
     async with forward_proxy() as proxy, TestServer(app) as server:
         url = proxy.url.replace("//", "//me:pa55@")
+        port = server.make_url("").port
 
         def proxy_for(asked: str) -> str | None:
             return url if "proxied.test" in asked else None
@@ -36,10 +37,12 @@ async def test_each_request_takes_the_proxy_of_its_url(app: web.Application) -> 
                 assert await response.text() == "proxied.test"
             async with session.get(f"http://127.0.0.1:{server.port}/") as response:
                 assert response.status == 200
-            async with session.get(f"http://proxied.test:{server.port}/away") as response:
-                assert await response.text() == "direct.localhost"
-    assert proxy.asked_for == [("GET", f"proxied.test:{server.port}")] * 2
-    assert proxy.authorized == [aiohttp.encode_basic_auth("me", "pa55")] * 2
+            away = f"http://proxied.test:{server.port}/away?{server.port}"
+            async with session.get(away) as response:
+                assert await response.text() == "127.0.0.1"
+    # The second request to it went over the same connection.
+    assert proxy.asked_for == [("GET", f"proxied.test:{port}")]
+    assert proxy.authorized == [aiohttp.encode_basic_auth("me", "pa55")]
 
 
 async def test_a_tunnel_is_authorized_and_its_far_end_is_not_told() -> None:

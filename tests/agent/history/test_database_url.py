@@ -85,6 +85,78 @@ def test_others_are_refused_without_being_quoted(text: str) -> None:
     assert refused.value.__cause__ is None
 
 
+LIBPQ: list[tuple[str, dict[str, object]]] = [
+    (
+        "sslmode=require&channel_binding=require",
+        {"sslmode": "require", "channel_binding": "require"},
+    ),
+    ("ssl=require", {"sslmode": "require"}),
+    ("ssl=true", {"sslmode": "require"}),
+    ("ssl=False", {"sslmode": "disable"}),
+    ("ssl=verify-full&sslrootcert=system", {"sslmode": "verify-full", "sslrootcert": "system"}),
+    ("ssl=no-verify&uselibpqcompat=true", {"sslmode": "require"}),
+    ("pgbouncer=true&connection_limit=1&pool_timeout=10", {}),
+    ("sslmode=require&sslaccept=accept_invalid_certs", {"sslmode": "require"}),
+    ("prepared_statement_cache_size=0&statement_cache_size=0", {}),
+    ("pool=5&encoding=unicode&prepared_statements=false", {"client_encoding": "utf8"}),
+    ("connect_timeout=15&supa=base-pooler.x", {"connect_timeout": "15"}),
+    ("timeout=7.5", {"connect_timeout": "8"}),
+    ("target_session_attrs=any", {"target_session_attrs": "any"}),
+    ("targetServerType=master", {"target_session_attrs": "primary"}),
+    ("ApplicationName=x&prepareThreshold=0", {"application_name": "x"}),
+    ("options=endpoint%3Dcool", {"options": "endpoint=cool"}),
+]
+
+
+@pytest.mark.parametrize(("query", "options"), LIBPQ)
+def test_options_of_other_drivers_are_translated(query: str, options: dict[str, object]) -> None:
+    for scheme in ("postgres", "postgresql+asyncpg", "postgresql"):
+        assert (
+            dict(DatabaseUrl.parse(f"{scheme}://me@db.example/chat?{query}").url.query) == options
+        )
+
+
+@pytest.mark.parametrize(
+    ("query", "schemas"),
+    [
+        ("schema=chat", ("chat",)),
+        ("currentSchema=chat,public", ("chat", "public")),
+        ('search_path="chat", public', ("chat", "public")),
+    ],
+)
+def test_the_schema_is_none_of_libpqs_options(query: str, schemas: tuple[str, ...]) -> None:
+    url = DatabaseUrl.parse(f"postgresql://db.example/chat?{query}")
+    assert (url.schemas, dict(url.url.query)) == (schemas, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("sslmod=require", "the option sslmod is not known: did you mean sslmode?"),
+        ("statement_timeout=5", "the option statement_timeout is not known"),
+        ("sslmode=on", "expected one of disable, allow, prefer, require, verify-ca, verify-full"),
+        ("ssl=maybe", "expected one of disable, .* as ssl"),
+        ("sslaccept=strict", "expected one of disable, .* as sslaccept"),
+        ("target_session_attrs=rw", "expected one of any, read-write"),
+        ("connect_timeout=soon", "expected a whole number as connect_timeout"),
+        ("schema=a%3Bdrop", "expected names of schemas as schema"),
+        ("sslmode=require&sslmode=disable", "the option sslmode is there twice"),
+        (f"passwort={PASSWORD}", "the option passwort is not known: did you mean password?"),
+    ],
+)
+def test_an_option_that_nothing_takes_is_named(query: str, said: str) -> None:
+    with pytest.raises(InvalidValueError, match=f"DATABASE_URL: {said}") as refused:
+        DatabaseUrl.parse(f"postgresql://me:{PASSWORD}@db.example/chat?{query}")
+    assert "s3cr" not in str(refused.value)
+
+
+def test_several_hosts_are_written_as_for_libpq() -> None:
+    url = DatabaseUrl.parse(f"postgresql://me:{PASSWORD}@a.example:5433,b.example/chat?ssl=true")
+    assert url.url.query == {"host": ("a.example:5433", "b.example"), "sslmode": "require"}
+    assert (url.url.username, url.url.password, url.url.database) == ("me", "s3cr@t", "chat")
+    assert str(url) == "postgresql://a.example:5433,b.example/chat"
+
+
 async def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

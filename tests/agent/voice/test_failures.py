@@ -55,6 +55,21 @@ async def test_without_synthesis_the_answer_is_written_and_the_next_one_spoken(
     assert "tomorrow" in heard
 
 
+async def test_an_answer_with_nothing_to_say_aloud_is_silence(
+    meet: Meet, start_worker: StartWorker, model: DemoModel, speech: SpeechServer
+) -> None:
+    worker = await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+    model.script(Reply(text="…"), Reply(text=SUNNY))
+    alice = await meet("alice", worker=worker)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    silent = await alice.ask("Say nothing.")
+    assert (silent.text, silent.finish_reason) == ("…", "stop")
+    assert (await alice.ask("What is the weather?")).text == SUNNY
+    assert "sunny" in await alice.ears.understood()
+    assert alice.notices("voice.failed") == []
+    assert "…" not in speech.spoken
+
+
 async def test_services_that_say_nothing_have_failed(
     meet: Meet,
     start_worker: StartWorker,
