@@ -325,10 +325,14 @@ class Settings(BaseModel):
         "0.0.0.0",  # noqa: S104 - health checks come from outside the container
         alias="HTTP_HOST",
         min_length=1,
-        description="address of the health check; 127.0.0.1: this machine only",
+        description="address of the health pages; 127.0.0.1: this machine only",
     )
     http_port: int = Field(
-        8081, alias="HTTP_PORT", ge=0, le=65_535, description="health check port; 0: any free one"
+        8081,
+        alias="HTTP_PORT",
+        ge=0,
+        le=65_535,
+        description="port of the health pages (`/healthz`, `/readyz`); 0: any free one",
     )
     drain_timeout: int = Field(
         1800,

@@ -38,6 +38,12 @@ class Admission:
                 return FULL_LOAD
             return LOAD_BELOW_FULL * len(self._held) / self._places
 
+    @property
+    def full(self) -> bool:
+        """Whether the next job would be refused."""
+        with self._lock:
+            return self._is_full()
+
     def admit(self, job_id: str) -> bool:
         """Gives a job a place, if there is one."""
         with self._lock:

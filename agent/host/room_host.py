@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from livekit import api
-from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
+from livekit.agents import JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
 from agent.config.proxies import DIRECT, Proxies
@@ -30,6 +30,7 @@ from agent.host import loop_watch
 from agent.host.admission import Admission
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
+from agent.host.readiness import LastSeen, Readiness
 from agent.host.seats import Seats
 from agent.host.server_api import ServerApi
 from agent.host.tool_sources import mcp_servers, tool_settings
@@ -68,6 +69,15 @@ class HostedServer(WorkerServer):
     def __init__(self, rooms: RoomHost, silence: float, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
         super().__init__(rooms.heartbeats, silence=silence, **options)
         self._rooms = rooms
+
+    def readiness(self) -> Readiness:
+        return Readiness(
+            connected=self.connected,
+            full=self._rooms.admission.full,
+            draining=self.draining,
+            database=self._rooms.database,
+            model=self._rooms.model,
+        )
 
     async def aclose(self) -> None:
         await super().aclose()
@@ -109,10 +119,21 @@ class RoomHost:
         self._seats = Seats(settings.agent_identity)
         self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
+        self._has_database: bool | None = None
         self._reported_blocks = loop_watch.thresholds()
         self._watch: EventLoopMonitor | None = None
 
-    def agent_server(self) -> AgentServer:
+    @property
+    def database(self) -> LastSeen:
+        if self._has_database is None:
+            return LastSeen.UNKNOWN
+        return LastSeen.of(works=self._has_database and self._history.healthy)
+
+    @property
+    def model(self) -> LastSeen:
+        return LastSeen.of(works=None if self._models is None else self._models.health.works)
+
+    def agent_server(self) -> HostedServer:
         """The AgentServer that takes jobs for this host."""
         # The framework would load its speech models into the process: 244 MB for nobody.
         os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
@@ -275,7 +296,9 @@ class RoomHost:
             await self._history.migrate()
         except HistoryError as error:
             logger.error("history database unusable; rooms continue without history: %s", error)
+            self._has_database = False
         else:
+            self._has_database = True
             self._sweep.start()
         logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
 

@@ -16,7 +16,10 @@ from agent.sdk.job_pool import PromptServer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    import aiohttp
+
     from agent.host.heartbeat import Heartbeat
+    from agent.host.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +30,10 @@ ENDING: Final = 15.0
 class WorkerServer(PromptServer):
     """An AgentServer that also watches the loops that rooms depend on.
 
-    Its health page is 503 while one of them is stuck; AgentServer's own only knows the main loop.
+    `/` and `/healthz` are 503 while one of them is stuck; AgentServer's own page only knows the
+    main loop. `/readyz` is 503 while the worker cannot take a room. Docs: docs/deploying.md,
+    Health.
+
     A drain ends the process at a deadline, whatever does not let go: AgentServer gives up waiting
     for jobs then, but what it closes afterwards may wait for ever.
     """
@@ -46,13 +52,25 @@ class WorkerServer(PromptServer):
         """
         self._heartbeats = heartbeats
         self._silence = silence
+        self._connected = False
         super().__init__(**options)
 
     def __setattr__(self, name: str, value: object) -> None:
         # AgentServer.run makes its page and starts it, and calls nothing in between.
         if name == "_http_server" and isinstance(value, HttpServer):
             value.app.middlewares.append(self._tell_of_stuck_loops)
+            value.app.router.add_get("/healthz", self._show_health)
+            value.app.router.add_get("/readyz", self._show_readiness)
         super().__setattr__(name, value)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the room server has registered the worker and still hears it."""
+        return self._connected
+
+    def readiness(self) -> Readiness:
+        """Whether the worker can take a room. For any thread."""
+        raise NotImplementedError
 
     async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
         try:
@@ -64,6 +82,14 @@ class WorkerServer(PromptServer):
                 f"HTTP_PORT={self._port}: the port is taken. Set HTTP_PORT to another one, or to 0 "
                 "for any that is free"
             ) from error
+
+    async def _run_ws(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """AgentServer's, for one connection: from its registration until it is lost."""
+        self._connected = True
+        try:
+            await super()._run_ws(ws)
+        finally:
+            self._connected = False
 
     async def drain(
         self,
@@ -93,3 +119,18 @@ class WorkerServer(PromptServer):
         if request.path == "/" and (stuck := self._stuck_loops()):
             return web.Response(status=503, text="; ".join(stuck))
         return await handler(request)
+
+    async def _show_health(self, _: web.Request) -> web.Response:
+        stuck = self._stuck_loops()
+        return _page({"status": "stuck" if stuck else "alive", "reasons": stuck}, ok=not stuck)
+
+    async def _show_readiness(self, _: web.Request) -> web.Response:
+        readiness = self.readiness()
+        reasons = self._stuck_loops() + readiness.reasons()
+        status = "not ready" if reasons else "ready"
+        said = {"status": status, "reasons": reasons, **readiness.report()}
+        return _page(said, ok=not reasons)
+
+
+def _page(said: Mapping[str, object], *, ok: bool) -> web.Response:
+    return web.json_response(said, status=200 if ok else 503)

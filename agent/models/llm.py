@@ -115,6 +115,7 @@ class ChatLLM(llm.LLM[Any]):
                         said = said or chunk.has_response()
                         yield chunk
         except APIError as error:
+            self._client.health.failed(error)
             if not (isinstance(error.__cause__, EndedEarlyError) and reader.has_whole_calls):
                 for chunk in reader.rest(complete=False):
                     said = said or chunk.has_response()
@@ -122,6 +123,8 @@ class ChatLLM(llm.LLM[Any]):
                 error.retryable = error.retryable and not said
                 raise
             logger.debug("answer ended without finish reason; running its complete tool calls")
+        else:
+            self._client.health.answered()
         for chunk in reader.rest(complete=True):
             yield chunk
         if reader.finish_reason is not None and on_finish is not None:

@@ -20,6 +20,7 @@ from agent.models.dialect import Dialect, Dialects
 from agent.models.openai_errors import MAX_BODY_BYTES, describe, report_of, status_error
 from agent.models.openai_stream import CompletionStream
 from agent.models.refused_field import refused_part
+from agent.models.service_health import ServiceHealth
 from agent.models.service_words import ServiceWords
 from agent.models.timeouts import Timeouts
 
@@ -67,6 +68,7 @@ class OpenAIClient:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._dialects = Dialects()
+        self.health = ServiceHealth()
 
     def __repr__(self) -> str:
         # Without the query: some services have their key in it.

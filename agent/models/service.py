@@ -8,6 +8,7 @@ from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.main_thread import OnMainThread
+from agent.models.service_health import ServiceHealth
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 
@@ -36,6 +37,11 @@ class ModelService:
             proxy=proxies.for_url(settings.openai_base_url),
             timeouts=Timeouts(first_byte=silence, silence=silence),
         )
+
+    @property
+    def health(self) -> ServiceHealth:
+        """Whether the service answered when it was last asked."""
+        return self._client.health
 
     def open_llm(self) -> ChatLLM:
         """An LLM for one session."""

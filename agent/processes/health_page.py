@@ -42,8 +42,14 @@ def listen(address: tuple[str, int]) -> socket.socket:
 
 
 class HealthPage:
-    """`/` is 200 while every place has a process that is registered and responds, else 503;
-    `/worker` says more, as JSON. A worker's own page has the same paths (livekit/agents/worker.py).
+    """Answers for all worker processes on the paths that a worker's own page has
+    (agent/host/worker_server.py).
+
+    - `/` is 200 while every place has a process that is registered and responds, else 503.
+    - `/healthz` is 503 while a process is stuck. One that has ended is none of these: it is
+      replaced.
+    - `/readyz` is 200 while at least one process can take a room.
+    - `/worker` has counts of rooms and the memory of each process.
 
     Wait for it like for a socket; `answer` then answers one request, without a thread. It does
     without `http.server`, which needs as much memory as the rest of a supervisor.
@@ -86,25 +92,53 @@ class HealthPage:
             return HTTPStatus.NOT_IMPLEMENTED, "text/plain", "only GET and HEAD\n"
         if path == "/":
             return self._summary()
+        if path == "/healthz":
+            stuck = self._stuck()
+            return _json({"status": "stuck" if stuck else "alive", "reasons": stuck}, ok=not stuck)
+        if path == "/readyz":
+            return self._readiness()
         if path == "/worker":
             places = [place.report() for place in self._places]
             jobs = sum(place["rooms"] for place in places)
-            said = json.dumps({"active_jobs": jobs, "processes": places})
-            return HTTPStatus.OK, "application/json", said
+            return _json({"active_jobs": jobs, "processes": places}, ok=True)
         return HTTPStatus.NOT_FOUND, "text/plain", "not found\n"
 
     def _summary(self) -> tuple[HTTPStatus, str, str]:
         processes = [place.process for place in self._places if place.process]
         registered = sum(1 for process in processes if process.registered)
-        stuck = [
-            f"process {process.pid}: {silence}"
-            for process in processes
-            if (silence := process.pulse.described(self._silence))
-        ]
+        stuck = self._stuck()
         healthy = registered == len(self._places) and not stuck
         status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
         count = f"{registered} of {len(self._places)} worker processes registered"
         return status, "text/plain", "; ".join([count, *stuck]) + "\n"
+
+    def _stuck(self) -> list[str]:
+        processes = [place.process for place in self._places if place.process]
+        return [
+            f"process {process.pid}: {silence}"
+            for process in processes
+            if (silence := process.pulse.described(self._silence))
+        ]
+
+    def _readiness(self) -> tuple[HTTPStatus, str, str]:
+        processes = [place.readiness(self._silence) for place in self._places]
+        ready = any(not process["reasons"] for process in processes)
+        reasons = [
+            f"{_name(process['pid'])}: {reason}"
+            for process in processes
+            for reason in process["reasons"]
+        ]
+        status = "ready" if ready else "not ready"
+        return _json({"status": status, "reasons": reasons, "processes": processes}, ok=ready)
+
+
+def _name(pid: int | None) -> str:
+    return "a process" if pid is None else f"process {pid}"
+
+
+def _json(said: object, *, ok: bool) -> tuple[HTTPStatus, str, str]:
+    status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
+    return status, "application/json", json.dumps(said)
 
 
 def _read(connection: socket.socket) -> tuple[str, str] | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Final
+
+from agent.host.readiness import LastSeen, Readiness
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
@@ -19,6 +22,7 @@ _SIZE: Final = mmap.PAGESIZE
 _REGISTERED: Final = 0
 _ROOMS: Final = 1
 _BEATS: Final[dict[Loop, int]] = {"main": 2, "rooms": 3}
+_READINESS: Final = slice(4, 9)
 
 
 def shared_file(name: str) -> int:
@@ -65,6 +69,23 @@ class Report:
     @rooms.setter
     def rooms(self, value: int) -> None:
         self._numbers[_ROOMS] = value
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether the process can take a room, as of its main loop's last beat."""
+        connected, full, draining, database, model = self._numbers[_READINESS].tolist()
+        return Readiness(
+            connected=bool(connected),
+            full=bool(full),
+            draining=bool(draining),
+            database=LastSeen(database),
+            model=LastSeen(model),
+        )
+
+    @readiness.setter
+    def readiness(self, value: Readiness) -> None:
+        for place, number in enumerate(astuple(value), _READINESS.start):
+            self._numbers[place] = number
 
     def beats(self, loop: Loop) -> int:
         """How often a loop has beaten; 0 before it runs and after it has ended."""

@@ -41,7 +41,7 @@ def run_reporting(log_level: str, report: Report) -> bool:
     """Runs a worker that reports to its supervisor; returns whether it ran until it was told to
     end."""
     from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
-    from agent.worker import host  # noqa: PLC0415 - as above
+    from agent.worker import host, server  # noqa: PLC0415 - as above
 
     def registered() -> None:
         report.registered = True
@@ -49,9 +49,14 @@ def run_reporting(log_level: str, report: Report) -> bool:
     def rooms_changed(rooms: int) -> None:
         report.rooms = rooms
 
+    def main_loop_beats() -> None:
+        report.readiness = server.readiness()
+        report.beat("main")
+
     logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
     host.admission.on_rooms_changed = rooms_changed
     for loop in LOOPS:
         host.heartbeats[loop].on_beat = partial(report.beat, loop)
         host.heartbeats[loop].on_stop = partial(report.stop, loop)
+    host.heartbeats["main"].on_beat = main_loop_beats
     return run_worker(log_level, on_registered=registered)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from agent.host.readiness import Readiness, ReadinessReport
+
 if TYPE_CHECKING:
     from agent.processes.worker_process import WorkerProcess
 
@@ -17,6 +19,13 @@ class PlaceReport(TypedDict):
     rooms: int
     seconds: float
     memoryBytes: int
+
+
+class PlaceReadiness(ReadinessReport):
+    """What the health page's `/readyz` says of a place; it is ready where there are no reasons."""
+
+    pid: int | None
+    reasons: list[str]
 
 
 @dataclass(slots=True)
@@ -51,3 +60,14 @@ class WorkerSlot:
             seconds=round(process.seconds, 3),
             memoryBytes=process.memory(),
         )
+
+    def readiness(self, silence: float) -> PlaceReadiness:
+        """Whether its process can take a room; one that was silent for so many seconds cannot."""
+        process = self.process
+        if process is None:
+            reasons = ["it has ended, and is started again"]
+            return PlaceReadiness(pid=None, reasons=reasons, **Readiness().report())
+        readiness = process.report.readiness
+        stuck = process.pulse.described(silence)
+        reasons = [stuck, *readiness.reasons()] if stuck else readiness.reasons()
+        return PlaceReadiness(pid=process.pid, reasons=reasons, **readiness.report())

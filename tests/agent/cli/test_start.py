@@ -69,6 +69,7 @@ async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
         assert f"HTTP_PORT={port}: the port is taken. Set HTTP_PORT to another" in finished.stderr
 
 
+@pytest.mark.timeout(180)
 async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: CommandLine) -> None:
     with socket.socket() as taken:
         # Where it cannot be bound, somebody else has it.
@@ -83,6 +84,13 @@ async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: Comman
                 while (health := await asked(client))[0] == 503:
                     pass
                 assert health == (200, "2 of 2 worker processes registered\n")
+                assert await asked(client, "/healthz") == (
+                    200,
+                    '{"status": "alive", "reasons": []}',
+                )
+                while (health := await asked(client, "/readyz"))[0] == 503:
+                    pass
+                assert health[1].startswith('{"status": "ready"')
             supervisor = psutil.Process(started.process.pid)
             for worker in supervisor.children():
                 # Those that were forked have inherited the supervisor's socket.
@@ -95,6 +103,7 @@ async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: Comman
             assert await started.stop() == 0
 
 
+@pytest.mark.timeout(180)
 async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: str) -> None:
     """A process that holds as many rooms as it may refuses more, and another takes them."""
     name = f"{room_name}-worker"
@@ -200,15 +209,19 @@ async def test_one_alone_says_that_it_is_stuck_and_ends_when_told(
                     pass
             assert health[0] == 503
             assert health[1].startswith("the rooms loop has not run for")
+            for path in ("/healthz", "/readyz"):
+                status, said = await asked(client, path)
+                assert (status, "the rooms loop has not run for" in said) == (503, True)
         assert await started.stop(signal.SIGTERM) == 1
     assert "in stand_still" in started.output
 
 
-async def asked(client: aiohttp.ClientSession) -> tuple[int, str]:
-    async with client.get("/") as answer:
+async def asked(client: aiohttp.ClientSession, path: str = "/") -> tuple[int, str]:
+    async with client.get(path) as answer:
         return answer.status, await answer.text()
 
 
+@pytest.mark.timeout(180)
 async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -> None:
     """By workers with the settings of the first ones, whatever the file says by then."""
     name = f"{room_name}-worker"

@@ -1,27 +1,42 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from agent.host.readiness import LastSeen, Readiness
 from agent.processes.health_page import HealthPage, listen
 from agent.processes.report import Report
 from agent.processes.worker_process import WorkerProcess
 from agent.processes.worker_slot import WorkerSlot
 
+READY = Readiness(connected=True, database=LastSeen.WORKING)
+
 
 @pytest.fixture
-def page() -> Generator[HealthPage]:
+def report() -> Generator[Report]:
+    report = Report()
+    report.registered = True
+    report.rooms = 2
+    yield report
+    report.close()
+
+
+@pytest.fixture
+def place(report: Report) -> WorkerSlot:
+    return WorkerSlot(WorkerProcess(os.getpid(), report, started=0))
+
+
+@pytest.fixture
+def page(place: WorkerSlot) -> Generator[HealthPage]:
     with listen(("127.0.0.1", 0)) as listener:
-        report = Report()
-        report.registered = True
-        report.rooms = 2
-        process = WorkerProcess(os.getpid(), report, started=0)
-        yield HealthPage(listener, [WorkerSlot(process)], silence=5)
-        report.close()
+        yield HealthPage(listener, [place], silence=5)
 
 
 def said(page: HealthPage, *parts: bytes) -> bytes:
@@ -73,3 +88,74 @@ def test_who_says_nothing_is_given_up(page: HealthPage) -> None:
     with socket.create_connection(("127.0.0.1", page.port)) as client:
         page.answer()
         assert client.recv(1) == b""
+
+
+def shown(page: HealthPage, path: str) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of one of the pages."""
+    head, _, body = said(page, f"GET {path} HTTP/1.1\r\n\r\n".encode()).partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_processes_are_ready_while_one_of_them_can_take_a_room(
+    page: HealthPage, report: Report
+) -> None:
+    report.readiness = READY
+
+    status, readiness = shown(page, "/readyz")
+
+    assert (status, readiness["status"], readiness["reasons"]) == (200, "ready", [])
+    [process] = readiness["processes"]
+    assert process == {"pid": os.getpid(), "reasons": [], **READY.report()}
+
+
+@pytest.mark.parametrize(
+    ("readiness", "reasons"),
+    [
+        (
+            Readiness(),
+            ["not connected to the LiveKit server", "the database has not been opened yet"],
+        ),
+        (replace(READY, connected=False), ["not connected to the LiveKit server"]),
+        (replace(READY, full=True), ["full: it holds AGENT_MAX_ROOMS rooms"]),
+        (replace(READY, draining=True), ["draining"]),
+        (replace(READY, database=LastSeen.FAILING), ["the database is unavailable"]),
+        (replace(READY, model=LastSeen.FAILING), ["the model service fails"]),
+        (replace(READY, model=LastSeen.WORKING), []),
+    ],
+)
+def test_a_process_says_why_it_cannot_take_a_room(
+    page: HealthPage, report: Report, readiness: Readiness, reasons: list[str]
+) -> None:
+    report.readiness = readiness
+
+    status, found = shown(page, "/readyz")
+
+    assert report.readiness == readiness
+    assert status == (503 if reasons else 200)
+    assert found["reasons"] == [f"process {os.getpid()}: {reason}" for reason in reasons]
+
+
+def test_a_process_that_ended_leaves_the_worker_alive_but_not_ready(
+    page: HealthPage, place: WorkerSlot
+) -> None:
+    place.process = None
+
+    assert shown(page, "/healthz") == (200, {"status": "alive", "reasons": []})
+    status, readiness = shown(page, "/readyz")
+    assert status == 503
+    assert readiness["reasons"] == ["a process: it has ended, and is started again"]
+
+
+def test_a_process_whose_loop_is_silent_is_neither_alive_nor_ready(
+    page: HealthPage, place: WorkerSlot, report: Report
+) -> None:
+    report.readiness = READY
+    report.beat("rooms")
+    assert place.process is not None
+    for second in range(8):
+        place.process.pulse.look(float(second))
+
+    reason = f"process {os.getpid()}: its rooms loop has not run for 7 s"
+    assert shown(page, "/healthz") == (503, {"status": "stuck", "reasons": [reason]})
+    status, readiness = shown(page, "/readyz")
+    assert (status, readiness["reasons"]) == (503, [reason])

@@ -1,0 +1,76 @@
+"""Readiness: whether a worker process can take a room, and if not, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self, TypedDict
+
+
+class LastSeen(IntEnum):
+    """How something that rooms depend on was when it was last used."""
+
+    UNKNOWN = 0
+    WORKING = 1
+    FAILING = 2
+
+    @classmethod
+    def of(cls, *, works: bool | None) -> Self:
+        """As it was seen; None: it was not."""
+        if works is None:
+            return cls(cls.UNKNOWN)
+        return cls(cls.WORKING) if works else cls(cls.FAILING)
+
+
+class ReadinessReport(TypedDict):
+    """A Readiness as health pages show it."""
+
+    connected: bool
+    full: bool
+    draining: bool
+    database: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a worker process can take a room.
+
+    Attributes:
+        connected: it is registered, and its connection to the room server is up.
+        full: it holds AGENT_MAX_ROOMS rooms.
+        draining: it was told to end, and takes no more rooms.
+        database: UNKNOWN until it was opened.
+        model: the model service; UNKNOWN while nobody asks it.
+    """
+
+    connected: bool = False
+    full: bool = False
+    draining: bool = False
+    database: LastSeen = LastSeen.UNKNOWN
+    model: LastSeen = LastSeen.UNKNOWN
+
+    def reasons(self) -> list[str]:
+        """Why the process is not ready, in words; empty: it is.
+
+        The model counts only when it failed: nobody asks it before the first message.
+        """
+        reasons = {
+            "not connected to the LiveKit server": not self.connected,
+            "full: it holds AGENT_MAX_ROOMS rooms": self.full,
+            "draining": self.draining,
+            "the database has not been opened yet": self.database is LastSeen.UNKNOWN,
+            "the database is unavailable": self.database is LastSeen.FAILING,
+            "the model service fails": self.model is LastSeen.FAILING,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
+
+    def report(self) -> ReadinessReport:
+        """Its fields as JSON has them."""
+        return ReadinessReport(
+            connected=self.connected,
+            full=self.full,
+            draining=self.draining,
+            database=self.database.name.lower(),
+            model=self.model.name.lower(),
+        )
