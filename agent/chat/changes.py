@@ -85,8 +85,8 @@ class Changes:
 
     async def edit(
         self, message: Key, text: str, is_for_agent: Callable[[IncomingMessage], bool]
-    ) -> None:
-        """Gives a message another text and answers it anew.
+    ) -> IncomingMessage:
+        """Gives a message another text and answers it again; returns the message as it is now.
 
         One that was for others, and still is, has no answer: the model is told of its new text.
 
@@ -109,6 +109,7 @@ class Changes:
                     self._waiting.add(question)
                 else:
                     await self._memory.ask_again(message, awaits_answer=False)
+                return question.message
 
     async def delete(self, message: Key, question: Key) -> tuple[Key, ...]:
         """Erases a message with its answer, or the answer to a question; returns what is gone."""

@@ -54,6 +54,7 @@ from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.room_calls import RoomCalls
 from agent.voice.voice_switch import VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
+from agent.wire.edited_questions import CHAT_TOPIC, EditedQuestions
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
@@ -292,6 +293,9 @@ class RoomSession:
             self._notices,
             is_for_agent=self._is_for_agent,
             max_message_bytes=self._settings.max_message_bytes,
+            edited_questions=EditedQuestions(self._room, self._protocols)
+            if CHAT_TOPIC in self._settings.chat_topics
+            else None,
         )
         methods = room_methods(control)
         if not self._voice.is_off:

@@ -32,10 +32,11 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
             raise TooLarge(f"A message may have {control.max_message_bytes} bytes")
         named = await control.find("editMessage", message_id, caller_of(context))
         key = named.key.sender_id, named.key.id
-        await control.change(
+        edited = await control.change(
             named.key.thread, lambda changes: changes.edit(key, text, control.is_for_agent)
         )
         control.tell("message.edited", named.key, **_new_text(text))
+        await control.show_edited(edited)
         return {"messageId": named.key.id}
 
     @tool

@@ -11,9 +11,10 @@ from agent.chat.conversation_store import Question
 from agent.chat.conversations import Conversations
 from agent.history.history import History
 from agent.history.message import MessageKey, ThreadKey
-from agent.inbox.message import IncomingMessage
+from agent.inbox.message import Form, IncomingMessage
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
+from agent.wire.edited_questions import EditedQuestions
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
 
@@ -28,6 +29,8 @@ class RoomControl:
         agent: the agent's identity.
         is_for_agent: whether a message is to be answered.
         max_message_bytes: of UTF-8 in a message.
+        edited_questions: shows new texts to LiveKit's components; None where their topic is not
+            one of the chat topics.
     """
 
     room: str
@@ -37,6 +40,7 @@ class RoomControl:
     notices: Notices
     is_for_agent: Callable[[IncomingMessage], bool]
     max_message_bytes: int
+    edited_questions: EditedQuestions | None
 
     async def find(self, method: str, message_id: str, caller: Caller) -> Named:
         """What an id names, if the caller may do this to it; raises ToolError."""
@@ -90,4 +94,12 @@ class RoomControl:
         thread = what.thread if isinstance(what, MessageKey) else what
         self.notices.tell(
             thread.owner, event, "", message_id=message_id, thread=thread.id, **fields
+        )
+
+    async def show_edited(self, message: IncomingMessage) -> None:
+        """Shows a message's new text where components show the stream in which the message came."""
+        if self.edited_questions is None or message.form is not Form.STREAM:
+            return
+        await self.edited_questions.show(
+            message.sender.identity, message.id, message.text, private=message.private
         )

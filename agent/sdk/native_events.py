@@ -122,6 +122,9 @@ class Calls:
             "text_stream_writer_write",
             "text_stream_writer_close",
             "send_text",
+            "send_stream_header",
+            "send_stream_chunk",
+            "send_stream_trailer",
             "publish_data",
         }
     )

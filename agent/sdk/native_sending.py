@@ -10,11 +10,13 @@ tests/agent/sdk/test_native_sending.py holds the SDK to it.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc._proto.ffi_pb2 import FfiRequest
+from livekit.rtc._proto.room_pb2 import DataStream
 from livekit.rtc.participant import PublishDataError
 
 from agent.sdk.native_events import Call, begin
@@ -161,6 +163,63 @@ def begin_text(
     sending.options.sender_identity = me.identity
     begin(request, call)
     return call
+
+
+async def send_addressed_text(
+    room: rtc.Room,
+    parts: Sequence[str],
+    *,
+    topic: str,
+    stream_id: str,
+    attributes: Mapping[str, str],
+    to: Sequence[str],
+    update_of: str | None = None,
+) -> None:
+    """Sends a whole text as one stream, of which others than these identities get nothing at all,
+    whatever its length: the SDK's own calls address the header only. Returns when it is on its way.
+
+    Args:
+        parts: the text, in pieces that each fit into a packet.
+        update_of: a participant in whose name it goes out, as a new text for the stream of theirs
+            that had this id; only agents may do this.
+
+    Raises:
+        StreamError: it could not be sent.
+        AssertionError: the room is gone.
+    """
+    me = room.local_participant
+    handle: int = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+
+    async def send(request: FfiRequest, kind: str) -> None:
+        packet = getattr(request, kind)
+        packet.local_participant_handle = handle
+        packet.destination_identities.extend(to)
+        packet.sender_identity = update_of or me.identity
+        call = Call()
+        begin(request, call)
+        await call.settled()
+
+    opening = FfiRequest()
+    header = opening.send_stream_header.header
+    header.stream_id = stream_id
+    header.timestamp = int(time.time() * 1000)
+    header.mime_type = "text/plain"
+    header.topic = topic
+    header.attributes.update(attributes)
+    kinds = DataStream.OperationType
+    header.text_header.operation_type = kinds.CREATE if update_of is None else kinds.UPDATE
+    await send(opening, "send_stream_header")
+    for index, part in enumerate(parts):
+        writing = FfiRequest()
+        chunk = writing.send_stream_chunk.chunk
+        chunk.stream_id = stream_id
+        chunk.chunk_index = index
+        chunk.content = part.encode()
+        await send(writing, "send_stream_chunk")
+    closing = FfiRequest()
+    closing.send_stream_trailer.trailer.stream_id = stream_id
+    closing.send_stream_trailer.trailer.reason = ""
+    await send(closing, "send_stream_trailer")
 
 
 def begin_packet(

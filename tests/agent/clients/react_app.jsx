@@ -4,6 +4,7 @@ import { TokenSource } from 'livekit-client';
 import { useEffect, useMemo } from 'react';
 import { createRoot } from 'react-dom/client';
 
+const onPacket = ({ payload }) => app.packets.push(new TextDecoder().decode(payload));
 const app = { mounted: [], unmounted: [], received: [], messages: [], transcriptions: [], chat: [], packets: [], states: [] };
 window.app = app;
 
@@ -22,7 +23,7 @@ function Conversation({ session }) {
   const assistant = useVoiceAssistant();
   const transcriptions = useTranscriptions();
   const { chatMessages } = useChat();
-  const channel = useDataChannel('my-app', ({ payload }) => app.packets.push(new TextDecoder().decode(payload)));
+  const channel = useDataChannel('my-app', onPacket);
   useEvents(conversation, MessagesEvent.MessageReceived, ({ id }) => app.received.push(id), []);
 
   useEffect(() => {

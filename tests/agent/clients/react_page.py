@@ -52,6 +52,7 @@ class ReactPage:
         """Opens the app, which is not connected yet."""
         react = cls(await chromium.new_page("blank"))
         await react._page.add_script_tag(path=script, type="module")
+        await react.until("Boolean(window.render)")
         await react._page.evaluate("([url, token]) => window.render(url, token)", [url, token])
         await react.until("Boolean(app.start)")
         return react

@@ -65,6 +65,24 @@ async def alice(open_react: OpenReact) -> ReactPage:
     return page
 
 
+async def ask(
+    page: ReactPage, model: DemoModel, text: str, answer: str, *others: ReactPage, **options: object
+) -> str:
+    """Asks, and is answered once everybody shows the question; returns the question's id.
+
+    Hooks that hear of both at once show the answer first.
+    """
+    gate = asyncio.Event()
+    model.script(Reply(answer, pause=gate))
+    question = await page.send(text, **options)
+    for each in (page, *others):
+        await each.shows(text)
+    gate.set()
+    for each in (page, *others):
+        await each.shows(answer)
+    return question
+
+
 async def segment_of(page: ReactPage, text: str) -> str:
     """The id of the message with this text."""
     (found,) = [each["id"] for each in await page.get("messages") if each["message"] == text]
@@ -100,9 +118,7 @@ async def test_an_answer_that_is_given_again_stays_where_it_was(
     alice: ReactPage, model: DemoModel
 ) -> None:
     for number in range(4):
-        model.script(Reply(f"Answer {number}."))
-        await alice.send(f"Question {number}?")
-        await alice.shows(f"Answer {number}.")
+        await ask(alice, model, f"Question {number}?", f"Answer {number}.")
     before = await alice.mounts()
     segment = await segment_of(alice, "Answer 0.")
     model.script(Reply(tokens=["Another ", "answer."]))
@@ -112,17 +128,78 @@ async def test_an_answer_that_is_given_again_stays_where_it_was(
     assert await alice.mounts() == before == [8, 0, 8]
 
 
-async def test_the_answer_to_an_edited_question_stays_where_it_was(
-    alice: ReactPage, model: DemoModel
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_an_edited_question_shows_its_new_text_and_its_answer_stays(
+    alice: ReactPage, open_react: OpenReact, model: DemoModel, scope: str
 ) -> None:
-    model.script(Reply("Noon."), Reply("Rain."), Reply("One o'clock."))
-    question = await alice.send("What time is it?")
-    await alice.shows("Noon.")
-    await alice.send("And the weather?")
-    await alice.shows("Rain.")
+    bob = await open_react("bob")
+    await bob.start()
+    others, options = [bob], dict[str, object]()
+    if scope == "private":
+        others = []
+        options = {"attributes": {"scope": "private"}, "destinationIdentities": ["agent"]}
+    question = await ask(alice, model, "What time is it?", "Noon.", *others, **options)
+    await ask(alice, model, "And the weather?", "Rain.", *others, **options)
     before = await alice.mounts()
-    edit = {"messageId": question, "text": "What time is it in Paris?"}
-    await alice.call("editMessage", json.dumps(edit))
+    model.script(Reply("One o'clock."))
+    text = "What time is it in Paris?" * 2_000
+    await alice.call("editMessage", json.dumps({"messageId": question, "text": text}))
     await alice.shows("One o'clock.")
-    assert (await alice.texts())[1:] == ["One o'clock.", "And the weather?", "Rain."]
+    await alice.shows(text)
+    after = [text, "One o'clock.", "And the weather?", "Rain."]
+    assert await alice.texts() == after
     assert await alice.mounts() == before == [4, 0, 4]
+    edited = (await alice.get("chat"))[0]
+    assert edited == {"id": question, "message": text, "isEdited": True}
+    if scope == "private":
+        assert await bob.texts() == []
+    else:
+        await bob.shows(text)
+        await bob.shows("One o'clock.")
+        assert await bob.texts() == after
+        assert await bob.mounts() == before
+
+
+async def test_hooks_say_what_the_agent_is_and_does(
+    open_react: OpenReact, model: DemoModel, enter: Enter, worker: Worker
+) -> None:
+    bob = await enter("bob", worker=worker)
+    alice = await open_react("alice")
+    await alice.start()
+    assert await alice.get("agent") == {"identity": "agent", "name": "Agent", "canListen": True}
+    gate = asyncio.Event()
+    model.script(Reply(tokens=["One. ", "Two."], after=1, pause=gate, first_token_delay=0.3))
+    await alice.send("How many?")
+    await alice.shows("One. ")
+    await alice.until("app.voiceAssistant === 'speaking'")
+    gate.set()
+    await alice.shows("One. Two.")
+    await alice.until("app.voiceAssistant === 'listening'")
+    assert await alice.get("transcriptions") == ["One. Two."]
+    assert [each["message"] for each in await alice.get("chat")] == ["How many?"]
+    shown = [(each["from"], each["type"]) for each in await alice.get("messages")]
+    assert shown == [("alice", "chatMessage"), ("agent", "agentTranscript")]
+    states = await alice.get("states")
+    assert states[0] == "disconnected"
+    assert states[-3:] in (
+        ["listening", "speaking", "listening"],
+        ["thinking", "speaking", "listening"],
+    )
+    await bob.send_packet("hello from bob", topic="my-app")
+    await alice.until("app.packets.includes('hello from bob')")
+
+
+async def test_packets_of_an_app_of_its_own_are_no_error(
+    alice: ReactPage, enter: Enter, worker: Worker
+) -> None:
+    bob = await enter("bob", worker=worker)
+    await alice.run(
+        "app.room.on('dataReceived', (data, from, kind, topic) =>"
+        " topic === 'system' && app.packets.push(new TextDecoder().decode(data)))"
+    )
+    await alice.run("app.publish(JSON.stringify({ type: 'move', x: 1 }))")
+    await alice.run("app.publish('not JSON')")
+    await bob.until(lambda: len([1 for topic, _ in bob.packets if topic == "my-app"]) == 2)
+    await alice.send("Are you there?")  # Answered after the packets.
+    await alice.until("app.packets.some((each) => each.includes('answer.finished'))")
+    assert not [each for each in await alice.get("packets") if '"error"' in each]

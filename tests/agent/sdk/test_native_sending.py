@@ -15,10 +15,19 @@ from livekit.rtc.participant import PublishDataError
 
 from agent.sdk import native_events
 from agent.sdk.native_events import EventRouter, install
-from agent.sdk.native_sending import OutgoingText, begin_packet
+from agent.sdk.native_sending import OutgoingText, begin_packet, send_addressed_text
 from tests.conftest import Join
 
-SENT = ("text_stream_open", "text_stream_write", "text_stream_close", "send_text", "publish_data")
+SENT = (
+    "text_stream_open",
+    "text_stream_write",
+    "text_stream_close",
+    "send_text",
+    "send_stream_header",
+    "send_stream_chunk",
+    "send_stream_trailer",
+    "publish_data",
+)
 
 
 @pytest.fixture(params=[True, False], ids=["routed", "as the SDK has it"])
@@ -101,6 +110,34 @@ async def test_with_listeners_only_they_hear_it(
             await stream.begin_close({}).settled()
         reader = await heard.get()
     assert reader.info.attributes == {"for": "bob"}
+    assert heard.empty()
+
+
+@pytest.mark.usefixtures("events")
+async def test_of_an_addressed_text_nobody_else_gets_a_packet(
+    join: Join, heard: asyncio.Queue[rtc.TextStreamReader]
+) -> None:
+    room = await join("ana")
+    eves = asyncio.Queue[rtc.TextStreamReader]()
+
+    def listen(eve: rtc.Room) -> None:
+        eve.register_text_stream_handler("t", lambda reader, _: eves.put_nowait(reader))
+
+    await join("eve", prepare=listen)
+    parts = ["x" * 14_000, "naïve " * 2_000, "end"]
+    async with asyncio.timeout(20):
+        # One with the same id is open at eve: she would read what was meant for bob.
+        theirs = OutgoingText(room, "t", {}, ["eve"], stream_id="one")
+        await theirs.opened()
+        await send_addressed_text(
+            room, parts, topic="t", stream_id="one", attributes={"a": "1"}, to=["bob"]
+        )
+        await theirs.begin_write("for eve").settled()
+        await theirs.begin_close({}).settled()
+        reader = await heard.get()
+        assert await reader.read_all() == "".join(parts)
+        assert await (await eves.get()).read_all() == "for eve"
+    assert (reader.info.stream_id, reader.info.attributes) == ("one", {"a": "1"})
     assert heard.empty()
 
 
