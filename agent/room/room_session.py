@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Final
 
 from livekit import rtc
 
-from agent.chat.conversation import Conversation, ConversationLimits
-from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.conversation import Conversation
+from agent.chat.conversation_store import ConversationStore
 from agent.chat.conversations import Conversations
 from agent.chat.summaries import Summaries
 from agent.chat.user_message import user_message
@@ -35,13 +34,12 @@ from agent.inbox.message import IncomingMessage, Sender
 from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.people import Directory, People
 from agent.inbox.reply_policy import ReplyTest
-from agent.models.assistant import Assistant
-from agent.models.retrying_llm import RetryingLLM
 from agent.models.service import ModelService
 from agent.replies.late_joiners import LateJoiners
-from agent.replies.reply_stream import ReplyStream
 from agent.replies.server_clock import ServerClock
 from agent.replies.stream_ids import StreamIds
+from agent.room.conversation_opener import ConversationOpener
+from agent.room.message_router import MessageRouter
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_profile import RoomProfile
 from agent.rpc.answer_delivery import AnswerDelivery
@@ -113,18 +111,9 @@ class RoomSession:
             chat_topics=settings.chat_topics,
             limits=FileLimits.of(settings),
             notices=self._notices,
-            deliver=lambda message: self._conversations.of(message).overhear(message),
+            deliver=self._overhear,
         )
         self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
-        self._inbox = Inbox(
-            self._streams,
-            people=self._people,
-            topics=settings.chat_topics,
-            limits=InboxLimits.of(settings),
-            notices=self._notices,
-            complete=self._complete,
-            deliver=self._deliver,
-        )
         self._is_for_agent = ReplyTest(
             self._profile.reply_policy or settings.reply_policy,
             (settings.agent_display_name, settings.agent_identity, settings.agent_name),
@@ -140,6 +129,22 @@ class RoomSession:
             refuse=self._refuse,
             is_present=self._people.is_known,
             summaries=Summaries(history, models.summariser(), me),
+        )
+        self._router = MessageRouter(
+            self._conversations,
+            self._notices,
+            is_for_agent=self._is_for_agent,
+            own_answers=self._own_answers,
+            attached=self._file_inbox.attached,
+        )
+        self._inbox = Inbox(
+            self._streams,
+            people=self._people,
+            topics=settings.chat_topics,
+            limits=InboxLimits.of(settings),
+            notices=self._notices,
+            complete=self._router.complete,
+            deliver=self._router.deliver,
         )
         self._room_files = RoomFiles(
             self._room,
@@ -171,6 +176,22 @@ class RoomSession:
             self._notices,
             open_voice=self._open_voice,
             set_voice=self._conversations.set_voice,
+        )
+        self._opener = ConversationOpener(
+            room=self._room,
+            settings=settings,
+            profile=self._profile,
+            models=models,
+            files=files,
+            calls=self._calls,
+            presence=self._presence,
+            notices=self._notices,
+            protocols=self._protocols,
+            stream_ids=self._stream_ids,
+            late_joiners=self._late_joiners,
+            own_answers=self._own_answers,
+            voice=self._voice,
+            on_lost=self.close,
         )
         self._methods = RpcMethods(
             self._room,
@@ -306,60 +327,11 @@ class RoomSession:
             )
         return methods
 
-    async def _complete(
-        self, message: IncomingMessage, attached_streams: Sequence[str]
-    ) -> IncomingMessage:
-        """A message with its files, and known for a reply if it is one; raises Refusal."""
-        if not self._is_for_agent(message):
-            await self._own_answers.look_up(message)
-        if not attached_streams:
-            return message
-        sender = message.sender.identity
-        attachments = await self._file_inbox.attached(sender, attached_streams)
-        return replace(message, attachments=attachments)
-
-    def _deliver(self, message: IncomingMessage) -> None:
-        """Hands a message to its conversation; raises Refusal."""
-        conversation = self._conversations.of(message)
-        if self._is_for_agent(message):
-            conversation.submit(message)
-        else:
-            conversation.overhear(message)
+    def _overhear(self, message: IncomingMessage) -> None:
+        self._router.overhear(message)
 
     def _open_conversation(self, memory: ConversationStore) -> Conversation:
-        settings = self._settings
-        tools = self._calls.for_conversation()
-        model = RetryingLLM(
-            self._models.open_llm(),
-            retries=settings.llm_retries,
-            show_files=self._files.model_view.show,
-        )
-        return Conversation(
-            assistant=Assistant(self._profile.full_instructions(settings), model, tools.offered),
-            presence=self._presence,
-            open_reply=self._open_reply,
-            memory=memory,
-            tools=tools,
-            limits=ConversationLimits.of(settings),
-            interrupt_on_message=settings.interrupt_on_message,
-            on_lost=self.close,
-        )
-
-    def _open_reply(self, question: Question) -> ReplyStream:
-        reply = ReplyStream(
-            self._room,
-            question.message,
-            question.segment_id,
-            topics=self._settings.reply_topics,
-            notices=self._notices,
-            protocols=self._protocols,
-            stream_ids=self._stream_ids,
-            is_renewed=question.kept is None,
-            track_sid=self._voice.track_sid,
-        )
-        self._late_joiners.watch(reply)
-        self._own_answers.add(reply.segment_id)
-        return reply
+        return self._opener.open(memory)
 
     async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
         """Raises what loading the models does."""
@@ -371,7 +343,7 @@ class RoomSession:
         return RoomVoice(
             self._room,
             await self._models.load_speech(),
-            VoiceEvents(self._on_spoken, on_failure, self._people.known),
+            VoiceEvents(self._router.deliver_spoken, on_failure, self._people.known),
             Manner(
                 self._profile.voice,
                 self._profile.language,
@@ -380,12 +352,6 @@ class RoomSession:
                 max_items=settings.max_context_messages,
             ),
         )
-
-    def _on_spoken(self, message: IncomingMessage) -> None:
-        try:
-            self._deliver(message)
-        except Refusal as refusal:
-            self._refuse(message, refusal)
 
     def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
         self._notices.refuse(message.sender.identity, refusal, message.id)

@@ -1,0 +1,86 @@
+"""ConversationOpener: makes a room's conversations, and the replies that they write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livekit import rtc
+
+from agent.chat.conversation import Conversation, ConversationLimits
+from agent.chat.conversation_store import ConversationStore, Question
+from agent.config.settings import Settings
+from agent.files.files import Files
+from agent.inbox.own_answers import OwnAnswers
+from agent.models.assistant import Assistant
+from agent.models.retrying_llm import RetryingLLM
+from agent.models.service import ModelService
+from agent.replies.late_joiners import LateJoiners
+from agent.replies.reply_stream import ReplyStream
+from agent.replies.stream_ids import StreamIds
+from agent.room.room_profile import RoomProfile
+from agent.tool_calls.room_calls import RoomCalls
+from agent.voice.voice_switch import VoiceSwitch
+from agent.wire.client_protocols import ClientProtocols
+from agent.wire.notices import Notices
+from agent.wire.presence import Presence
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationOpener:
+    """The parts of a room that its conversations share.
+
+    Attributes:
+        on_lost: called when a conversation cannot go on, so that the agent has to leave.
+    """
+
+    room: rtc.Room
+    settings: Settings
+    profile: RoomProfile
+    models: ModelService
+    files: Files
+    calls: RoomCalls
+    presence: Presence
+    notices: Notices
+    protocols: ClientProtocols
+    stream_ids: StreamIds
+    late_joiners: LateJoiners
+    own_answers: OwnAnswers
+    voice: VoiceSwitch
+    on_lost: Callable[[], None]
+
+    def open(self, memory: ConversationStore) -> Conversation:
+        """A conversation with a model and tools of its own."""
+        settings = self.settings
+        tools = self.calls.for_conversation()
+        model = RetryingLLM(
+            self.models.open_llm(),
+            retries=settings.llm_retries,
+            show_files=self.files.model_view.show,
+        )
+        return Conversation(
+            assistant=Assistant(self.profile.full_instructions(settings), model, tools.offered),
+            presence=self.presence,
+            open_reply=self._open_reply,
+            memory=memory,
+            tools=tools,
+            limits=ConversationLimits.of(settings),
+            interrupt_on_message=settings.interrupt_on_message,
+            on_lost=self.on_lost,
+        )
+
+    def _open_reply(self, question: Question) -> ReplyStream:
+        reply = ReplyStream(
+            self.room,
+            question.message,
+            question.segment_id,
+            topics=self.settings.reply_topics,
+            notices=self.notices,
+            protocols=self.protocols,
+            stream_ids=self.stream_ids,
+            is_renewed=question.kept is None,
+            track_sid=self.voice.track_sid,
+        )
+        self.late_joiners.watch(reply)
+        self.own_answers.add(reply.segment_id)
+        return reply

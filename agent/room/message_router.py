@@ -1,0 +1,71 @@
+"""MessageRouter: the way of a message from the inbox into its conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from agent.chat.conversations import Conversations
+from agent.history.message import Attachment
+from agent.inbox.message import IncomingMessage
+from agent.inbox.own_answers import OwnAnswers
+from agent.inbox.reply_policy import ReplyTest
+from agent.wire.notices import Notices
+from agent.wire.refusal import Refusal
+
+
+class MessageRouter:
+    """Completes what the inbox read, and hands it to the conversation that it belongs to.
+
+    A message for the agent becomes a question there; any other is only overheard.
+    """
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        notices: Notices,
+        *,
+        is_for_agent: ReplyTest,
+        own_answers: OwnAnswers,
+        attached: Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]],
+    ) -> None:
+        """`attached` waits for the files of a sender's streams, by their stream ids."""
+        self._conversations = conversations
+        self._notices = notices
+        self._is_for_agent = is_for_agent
+        self._own_answers = own_answers
+        self._attached = attached
+
+    async def complete(
+        self, message: IncomingMessage, attached_streams: Sequence[str]
+    ) -> IncomingMessage:
+        """Adds a message's files; finds out whether it replies to the agent.
+
+        Raises:
+            Refusal: a file did not arrive, or was refused.
+        """
+        if not self._is_for_agent(message):
+            await self._own_answers.look_up(message)
+        if not attached_streams:
+            return message
+        attachments = await self._attached(message.sender.identity, attached_streams)
+        return replace(message, attachments=attachments)
+
+    def deliver(self, message: IncomingMessage) -> None:
+        """Hands a message to its conversation; raises Refusal."""
+        conversation = self._conversations.of(message)
+        if self._is_for_agent(message):
+            conversation.submit(message)
+        else:
+            conversation.overhear(message)
+
+    def deliver_spoken(self, message: IncomingMessage) -> None:
+        """The same for what was said aloud; its speaker is told if it is refused."""
+        try:
+            self.deliver(message)
+        except Refusal as refusal:
+            self._notices.refuse(message.sender.identity, refusal, message.id)
+
+    def overhear(self, message: IncomingMessage) -> None:
+        """Adds a message that needs no answer to its conversation."""
+        self._conversations.of(message).overhear(message)
