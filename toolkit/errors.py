@@ -102,3 +102,9 @@ class TimedOut(ToolError):
     """The tool took longer than it may."""
 
     code = 504
+
+
+class StorageFull(ToolError):
+    """There is no space left for what the tool wants to keep."""
+
+    code = 507

@@ -257,6 +257,13 @@ class Settings(BaseModel):
         ge=0,
         description="of all files in ATTACHMENTS_DIR together",
     )
+    quarantine_days: float = Field(
+        14.0,
+        alias="QUARANTINE_DAYS",
+        ge=0,
+        le=3_650,
+        description="days that a file which no message has any more is kept before it is deleted",
+    )
 
     voice: VoicePolicy = Field(
         "auto",

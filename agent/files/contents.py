@@ -116,7 +116,7 @@ class Contents:
         return await self._extract("text", sha256, self._max_characters)
 
     async def _extract(self, kind: str, sha256: str, bound: int) -> bytes:
-        path = self._store.path(sha256)
+        path = await self._store.find(sha256)
         async with self._at_once:
             file = await self._store.run(lambda: path.open("rb"))
             try:

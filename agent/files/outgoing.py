@@ -14,7 +14,7 @@ from agent.files.store import BLOCK_BYTES, FileStore, IncomingFile
 from agent.files.type_detection import TypeDetection
 from agent.history.message import Attachment
 from agent.wire.refusal import Refusal
-from toolkit.errors import RateLimited, TooLarge, ToolError, Unavailable
+from toolkit.errors import RateLimited, StorageFull, TooLarge, ToolError, Unavailable
 from toolkit.file import File
 
 _TOO_LARGE: Final = 413
@@ -129,4 +129,6 @@ def to_tool_error(refusal: Refusal) -> ToolError:
         return TooLarge(refusal.sentence)
     if refusal.code == RateLimited.code:
         return RateLimited(refusal.sentence, retry_after=refusal.retry_after)
+    if refusal.code == StorageFull.code:
+        return StorageFull(refusal.sentence, retry_after=refusal.retry_after)
     return Unavailable(refusal.sentence, retry_after=refusal.retry_after)

@@ -110,7 +110,7 @@ class RoomFiles:
             if found is None:
                 raise NotFound("There is no such file")
             attachment, thread = found
-            path = self._store.path(attachment.sha256)
+            path = await self._store.find(attachment.sha256)
             if not await self._store.run(path.is_file):
                 raise NotFound("The file is gone")
             is_private = thread.owner is not None

@@ -114,7 +114,10 @@ class RoomHost:
         self._history = open_history(settings.database_url)
         self._files = Files.of(settings)
         self._sweep = Sweep(
-            self._files.store, self._history.attached_content, database_name(settings.database_url)
+            self._files.store,
+            self._history.attached_content,
+            database_name(settings.database_url),
+            quarantine_days=settings.quarantine_days,
         )
         self._seats = Seats(settings.agent_identity)
         self._tasks = Tasks()
