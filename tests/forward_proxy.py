@@ -34,7 +34,7 @@ class ForwardProxy:
         assert task is not None
         self._pipes.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._serve(reader, writer)
         finally:
             self._pipes.discard(task)
@@ -68,7 +68,7 @@ class ForwardProxy:
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with suppress(OSError):
         while data := await reader.read(MAX_HEADERS):
             writer.write(data)
             await writer.drain()
