@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from livekit import rtc
 
@@ -22,14 +22,22 @@ class Replay:
     def __init__(
         self,
         room: rtc.Room,
-        topics: Collection[str],
+        stream_ids: Mapping[str, str],
         attributes: dict[str, str],
         listeners: Collection[str],
     ) -> None:
+        """`stream_ids`: by topic."""
         self.listeners = set(listeners)
         self._outputs = [
-            TopicOutput(room, topic, attributes, window=COPY_WINDOW, listeners=sorted(listeners))
-            for topic in topics
+            TopicOutput(
+                room,
+                topic,
+                attributes,
+                stream_id=stream_id,
+                window=COPY_WINDOW,
+                listeners=sorted(listeners),
+            )
+            for topic, stream_id in stream_ids.items()
         ]
 
     def push(self, text: str) -> None:

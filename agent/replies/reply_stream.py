@@ -196,7 +196,8 @@ class ReplyStream:
 
         Returns at once, or, of an answer that has ended, when all of it is out.
         """
-        copy = Replay(self._room, self._topics, self._attributes, listeners)
+        stream_ids = self._stream_ids.of_copy(self.segment_id, self._topics, listeners)
+        copy = Replay(self._room, stream_ids, self._attributes, listeners)
         if self.started:
             copy.push(self.text)
         if self._ending is None:

@@ -8,7 +8,9 @@ former one (TranscriptionStreamReceiver). Docs: docs/adr/0033-one-answer-one-str
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,8 +43,16 @@ def stream_id(segment_id: str, topic: str) -> str:
     return segment_id if topic == TRANSCRIPTION_TOPIC else f"{segment_id}:{topic}"
 
 
+MAX_REMEMBERED: Final = 256
+"""Answers of which it is remembered who has a copy."""
+
+
 class StreamIds:
-    """Chooses the ids of the streams in which an answer is given again.
+    """Chooses the ids of the streams in which an answer is sent or given again.
+
+    Those who joined in the middle of an answer have a copy of it, under ids of the copy's own: the
+    answer's are open at others, and the SDK sends the chunks of a copy to everybody. Given again,
+    the answer comes to them under the copy's ids.
 
     Args:
         is_taken: whether somebody else has a stream with this id open.
@@ -54,20 +64,38 @@ class StreamIds:
         self._room = room
         self._protocols = protocols
         self._is_taken = is_taken
+        self._copies: OrderedDict[str, dict[str, str]] = OrderedDict()
+        """By segment id and session: the copy's name, which stands for the segment's in its ids."""
+
+    def of_copy(
+        self, segment_id: str, topics: Collection[str], listeners: Collection[str]
+    ) -> dict[str, str]:
+        """The ids, by topic, of a copy for these identities."""
+        copy = f"{segment_id}~{secrets.token_hex(4)}"
+        holders = self._copies.setdefault(segment_id, {})
+        self._copies.move_to_end(segment_id)
+        if len(self._copies) > MAX_REMEMBERED:
+            self._copies.popitem(last=False)
+        for identity in listeners:
+            if (participant := self._room.remote_participants.get(identity)) is not None:
+                holders[participant.sid] = copy
+        return {topic: stream_id(copy, topic) for topic in topics}
 
     async def of_renewed(self, segment_id: str, topic: str) -> tuple[Address, ...]:
-        """One stream where all clients are of one kind, else two: the former stream's id for those
-        that replace, a new one for those that append, or whose kind is not known."""
-        former = stream_id(segment_id, topic)
-        if self._is_taken(former):
-            return (Address(None),)
-        everybody = set(self._room.remote_participants)
-        replacing = everybody & await self._protocols.all_who_read_headers()
-        if replacing == everybody:
-            return (Address(former),)
-        if not replacing:
-            return (Address(None),)
-        return (
-            Address(former, tuple(sorted(replacing))),
-            Address(None, tuple(sorted(everybody - replacing))),
-        )
+        """One stream where one id suits everybody, else several: the id that they have seen for
+        clients that replace, a new one for those that append, or whose kind is not known."""
+        replacing = await self._protocols.all_who_read_headers()
+        copies = self._copies.get(segment_id, {})
+        groups: dict[str | None, list[str]] = {}
+        for participant in list(self._room.remote_participants.values()):
+            known: str | None = None
+            if participant.identity in replacing:
+                known = stream_id(copies.get(participant.sid, segment_id), topic)
+            if known is not None and self._is_taken(known):
+                known = None
+            groups.setdefault(known, []).append(participant.identity)
+        if not groups:
+            return (Address(stream_id(segment_id, topic)),)
+        if len(groups) == 1 and not copies:
+            return (Address(next(iter(groups))),)
+        return tuple(Address(known, tuple(sorted(to))) for known, to in groups.items())

@@ -128,6 +128,30 @@ async def test_an_answer_that_is_given_again_stays_where_it_was(
     assert await alice.mounts() == before == [8, 0, 8]
 
 
+async def test_a_late_joiner_sees_one_message_too(
+    alice: ReactPage, open_react: OpenReact, model: DemoModel
+) -> None:
+    gate = asyncio.Event()
+    model.script(Reply(tokens=["One. ", "Two."], after=1, pause=gate))
+    question = await alice.send("How many?")
+    await alice.shows("One. ")
+    carol = await open_react("carol")
+    await carol.start()
+    await carol.shows("One. ")
+    gate.set()
+    await carol.shows("One. Two.")
+    await ask(alice, model, "And then?", "Four.", carol)
+    model.script(Reply("Three."))
+    await alice.call("regenerate", json.dumps({"messageId": question}))
+    for page, texts in (
+        (alice, ["How many?", "Three.", "And then?", "Four."]),
+        (carol, ["Three.", "And then?", "Four."]),
+    ):
+        await page.shows("Three.")
+        assert await page.texts() == texts
+        assert await page.mounts() == [len(texts), 0, len(texts)]
+
+
 @pytest.mark.parametrize("scope", ["room", "private"])
 async def test_an_edited_question_shows_its_new_text_and_its_answer_stays(
     alice: ReactPage, open_react: OpenReact, model: DemoModel, scope: str

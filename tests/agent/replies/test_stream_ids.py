@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from devserver.model import DemoModel, Reply
@@ -62,6 +63,26 @@ async def test_clients_that_append_get_another_id(
     await regenerate(alice, message)
     assert await ids_of(alice, message, "Two.") == first
     assert set(await ids_of(bob, message, "Two.")).isdisjoint(first)
+
+
+async def test_a_late_joiner_keeps_the_ids_of_their_copy(enter: Enter, model: DemoModel) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await bob.ask("hello everybody")
+    gate = asyncio.Event()
+    model.script(Reply(tokens=["One. ", "Two."], after=1, pause=gate), Reply("Three."), Reply("4."))
+    message = await alice.say("how many?")
+    await alice.begun_answer_to(message)
+    carol = await enter("carol")
+    await carol.begun_answer_to(message)
+    gate.set()
+    first = await ids_of(alice, message, "One. Two.")
+    copied = await ids_of(carol, message, "One. Two.")
+    assert set(copied).isdisjoint(first)
+    for text in ("Three.", "4."):
+        await regenerate(alice, message)
+        assert await ids_of(alice, message, text) == first
+        assert await ids_of(bob, message, text) == first
+        assert await ids_of(carol, message, text) == copied
 
 
 async def test_who_is_not_announced_yet_gets_a_renewed_answer_too(
