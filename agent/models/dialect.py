@@ -19,7 +19,7 @@ _TRUSTED_ANSWERS: Final = 3
 """Answers without reasoning after which a model is no longer expected to begin with it."""
 
 _OPENS_THINKING: Final = re.compile(
-    r"deepseek-r1|\bqwq\b|[-_]thinking\b|minimax-m2|nemotron.*nano", re.IGNORECASE
+    r"deepseek-r1|\bqwq\b|[-_]thinking\b|minimax-m2|nemotron.{0,40}nano", re.IGNORECASE
 )
 """Names of models whose templates begin the reasoning in the prompt, so that only `</think>` comes,
 unless the service has a parser for it."""

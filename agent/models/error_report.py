@@ -24,9 +24,7 @@ _MESSAGE_KEYS: Final = (
     "errors",
     "title",
 )
-_INPUT: Final = re.compile(
-    r"""[,;\s]*(?:['"]input(?:_value)?['"]\s*:|\binput_value=).*""", re.DOTALL
-)
+_INPUT: Final = re.compile(r"""(?:['"]input(?:_value)?['"]\s{0,8}:|\binput_value=).*""", re.DOTALL)
 """Where pydantic repeats what it was given, which may be the conversation."""
 
 
@@ -148,6 +146,8 @@ def _word(value: object) -> str | None:
 
 
 def _short(text: str) -> str:
-    text = _INPUT.sub("", text[: 8 * MAX_MESSAGE])
+    text = text[: 8 * MAX_MESSAGE]
+    if repeated := _INPUT.search(text):
+        text = text[: repeated.start()].rstrip(",; \t\r\n")
     text = " ".join(text.split())
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "…"

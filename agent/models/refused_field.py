@@ -46,6 +46,8 @@ _NO: Final = (
     r"|cannot find field|requires? --|no endpoints found that support|support for)"
 )
 _OF_TOOLS: Final = r"(?:\btools?\b|\bfunctions?\b|\btool[ _-](?:use|calls?|calling|choice)\b)"
+_WORD: Final = re.compile(r"\w+")
+
 _NO_TOOLS: Final = re.compile(
     rf"{_NO}.{{0,60}}{_OF_TOOLS}|{_OF_TOOLS}.{{0,60}}{_NO}", re.IGNORECASE
 )
@@ -101,7 +103,8 @@ def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -
 def _field(report: ErrorReport, named: str, body: Mapping[str, object]) -> str | None:
     sent = [name for name in FIELDS if name in body]
     exactly = [name for name in sent if name == report.param or name in report.fields]
-    mentioned = [name for name in sent if re.search(rf"\b{name}\b", named)]
+    words = frozenset(_WORD.findall(named))
+    mentioned = [name for name in sent if name in words]
     return next(iter((*exactly, *mentioned)), None)
 
 
