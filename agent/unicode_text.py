@@ -27,8 +27,8 @@ _ESCAPES: Final = re.compile(
 _JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that names need: Persian and Indic spelling, and emoji made of several."""
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that end a line, turn the direction of writing, or are not seen."""
+_LINE_ENDS: Final = frozenset({"Cc", "Zl", "Zp"})
+"""Categories of control characters and line ends."""
 
 
 def is_well_formed(text: str) -> bool:
@@ -61,13 +61,16 @@ def well_formed_json(json_text: str) -> str:
 def one_line(text: str) -> str:
     """Text for a place that has one line for it, such as a display name.
 
-    Line ends, control characters and marks that turn the direction of writing are removed, and runs
-    of white space become one space.
+    Format characters, such as those that turn the direction of writing, are removed. Line ends and
+    control characters count as white space, and runs of white space become one space.
     """
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
-    spaced = "".join(
-        each if each in _JOINERS or unicodedata.category(each) not in _HIDDEN else " "
-        for each in well_formed(text)
-    )
-    return " ".join(spaced.split())
+    return " ".join("".join(map(_on_a_line, well_formed(text))).split())
+
+
+def _on_a_line(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in _LINE_ENDS:
+        return " "
+    return "" if category == "Cf" and character not in _JOINERS else character

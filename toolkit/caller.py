@@ -9,7 +9,7 @@ class Caller:
     """Who a tool runs for, as the room server describes them, never as they describe themselves.
 
     Attributes:
-        name: their display name; may be empty.
+        name: their display name, on one line; may be empty.
         attributes: participant attributes.
         metadata: participant metadata.
         vouched: name, attributes and metadata are as the app's token (or its server) set them: the

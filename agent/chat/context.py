@@ -11,7 +11,7 @@ from livekit.agents import llm
 
 from agent.chat.conversation_store import Turn
 from agent.chat.turns import Turns, tokens_in
-from agent.chat.user_message import user_message
+from agent.chat.user_message import user_message, with_author
 from agent.inbox.message import IncomingMessage, Key
 
 CUT_TO = 0.75
@@ -46,7 +46,7 @@ class Context:
     """Turns, oldest first: a message, and what the model said and did about it.
 
     A turn keeps its place when its message is edited or answered anew; what came after it stays
-    after it. Messages name their author once more than one person has written.
+    after it. All messages name their authors once more than one person has written.
 
     Args:
         limits: beyond them, the oldest turns are dropped, to three quarters of them, so that it
@@ -88,6 +88,8 @@ class Context:
         """Puts what was said in former times before everything else."""
         self._is_cut = not is_whole
         self.summarise(summary)
+        turns = tuple(turns)
+        self._count_speakers(turn.message for turn in turns)
         later, self._turns = self._turns, Turns()
         for turn in turns:
             read = self._read(turn.message)
@@ -111,6 +113,7 @@ class Context:
 
     def before(self, message: IncomingMessage) -> llm.ChatContext:
         """All turns before a message's own, or simply all."""
+        self._count_speakers([message])
         if self._notes:
             told = llm.ChatMessage(role="user", content=["\n".join(self._notes)])
             # In a turn of its own: nobody's, with an id that no other has.
@@ -161,11 +164,21 @@ class Context:
         self._is_cut = False
 
     def _read(self, message: IncomingMessage) -> llm.ChatMessage:
-        self._speakers.add(message.sender.identity)
-        text = message.text
-        if len(self._speakers) > 1:
-            text = f"{message.sender.label}: {text}"
-        return user_message(text, message.attachments)
+        self._count_speakers([message])
+        return user_message(message, authored=self._names_authors)
+
+    @property
+    def _names_authors(self) -> bool:
+        return len(self._speakers) > 1
+
+    def _count_speakers(self, messages: Iterable[IncomingMessage]) -> None:
+        """With the second person who writes, all turns so far name their authors, too."""
+        named_before = self._names_authors
+        self._speakers.update(message.sender.identity for message in messages)
+        if self._names_authors and not named_before:
+            for key in self._turns:
+                question, *said = self._turns[key]
+                self._turns.put(key, [with_author(question), *said])
 
     def _cut(self) -> None:
         if self._fill <= 1:

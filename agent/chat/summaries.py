@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from agent.author_label import author_label, labelled
 from agent.history.errors import NotFoundError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import Message, Summary, ThreadKey
@@ -162,4 +163,4 @@ def _line(message: Message) -> str:
     if len(text) > MAX_EXCERPT:
         text = f"{text[:MAX_EXCERPT]} […]"
     files = "".join(f" [File: {each.name}]" for each in message.attachments)
-    return f"{Sender(message.sender_id, message.sender_name).label}: {text}{files}"
+    return labelled(author_label(message.sender_id, message.sender_name), text) + files

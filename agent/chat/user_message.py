@@ -6,27 +6,47 @@ that had them in it would carry them along for good.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, cast
 
 from livekit.agents import llm
 
+from agent.author_label import labelled
 from agent.history.message import Attachment
+from agent.inbox.message import IncomingMessage
 
-_KEY: Final = "attachments"
+_ATTACHMENTS: Final = "attachments"
+_INCOMING: Final = "incoming"
 
 
-def user_message(text: str, attachments: Sequence[Attachment]) -> llm.ChatMessage:
-    """A message as it stands in the context."""
+def user_message(message: IncomingMessage, *, authored: bool) -> llm.ChatMessage:
+    """A message as it stands in the context, with its author in front or not."""
+    extra: dict[str, object] = {_INCOMING: message}
+    if message.attachments:
+        extra[_ATTACHMENTS] = message.attachments
+    content = _content(message, authored=authored)
+    return llm.ChatMessage(role="user", content=[content], extra=extra)
+
+
+def with_author(item: llm.ChatItem) -> llm.ChatItem:
+    """The same message with its author in front; an item that nobody wrote stays as it is."""
+    message = item.extra.get(_INCOMING) if isinstance(item, llm.ChatMessage) else None
+    if not isinstance(message, IncomingMessage):
+        return item
+    return item.model_copy(update={"content": [_content(message, authored=True)]})
+
+
+def _content(message: IncomingMessage, *, authored: bool) -> str:
+    text = message.text
+    if authored:
+        text = labelled(message.sender.label, text)
     lines = [text] if text else []
-    lines += [f"[File: {summary(each)}]" for each in attachments]
-    extra = {_KEY: tuple(attachments)} if attachments else {}
-    return llm.ChatMessage(role="user", content=["\n".join(lines)], extra=extra)
+    lines += [f"[File: {summary(each)}]" for each in message.attachments]
+    return "\n".join(lines)
 
 
 def attachments_of(message: llm.ChatMessage) -> tuple[Attachment, ...]:
     """The files of a message in a context."""
-    return cast("tuple[Attachment, ...]", message.extra.get(_KEY, ()))
+    return cast("tuple[Attachment, ...]", message.extra.get(_ATTACHMENTS, ()))
 
 
 def summary(attachment: Attachment) -> str:

@@ -32,7 +32,8 @@ from agent.config.settings_error import SettingsError
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant in a LiveKit room. Answer in the language you are asked in, "
     "briefly and honestly. Use your tools when they help; if a tool fails, say so. When several "
-    "people write, their messages start with who wrote them: answer the one who asked."
+    "people write, their messages start with who wrote them, and the further lines are indented: "
+    "answer the one who asked."
 )
 
 
@@ -136,7 +137,10 @@ class Settings(BaseModel):
     reply_policy: ReplyPolicy = Field(
         "always",
         alias="REPLY_POLICY",
-        description="always, mention (only when named or replied to), auto (mention in a group)",
+        description=(
+            "always, mention (only when named, in any script, or replied to), "
+            "auto (mention in a group)"
+        ),
     )
     interrupt_on_message: bool = Field(
         False,

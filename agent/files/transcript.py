@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from agent.author_label import author_label
 from agent.history.history import MAX_PAGE
 from agent.history.message import Message, Page
 from agent.rpc.get_history import as_shape
@@ -121,7 +122,7 @@ class _Html:
 
 
 def _author(message: Message) -> str:
-    return message.sender_name or message.sender_id
+    return author_label(message.sender_id, message.sender_name)
 
 
 def _one_line(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from agent.author_label import author_label, display_name
 from agent.history.message import Attachment
 from agent.wire.refusal import Refusal
 
@@ -39,18 +40,22 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A participant in the server's words: identity, display name (may be empty), kind."""
+    """A participant as the server describes them: identity, display name (may be empty), kind.
+
+    The name is on one line, without control and direction characters.
+    """
 
     identity: str
     name: str = ""
     is_agent: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", display_name(self.name))
+
     @property
     def label(self) -> str:
         """How the model is told who it is: `name (identity)`."""
-        if self.name and self.name != self.identity:
-            return f"{self.name} ({self.identity})"
-        return self.identity
+        return author_label(self.identity, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from agent.config.setting_types import ReplyPolicy
+from agent.inbox.mention import Names
 from agent.inbox.message import IncomingMessage
 from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.people import People
@@ -14,7 +13,7 @@ class ReplyTest:
     """Decides by policy: `always`; `mention`: the agent is named, or one of its answers is replied
     to; `auto`: always with one person in the room, by mention with several.
 
-    Private messages are always for the agent. A name counts as a word of its own, in any case.
+    Private messages are always for the agent.
     """
 
     def __init__(
@@ -27,8 +26,7 @@ class ReplyTest:
         self._policy = policy
         self._people = people
         self._own_answers = own_answers
-        words = "|".join(re.escape(name) for name in names if name)
-        self._named = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+        self._names = Names(names)
 
     def __call__(self, message: IncomingMessage) -> bool:
         if message.private or self._policy == "always":
@@ -37,4 +35,4 @@ class ReplyTest:
             return True
         if message.reply_to in self._own_answers:
             return True
-        return self._named.search(message.text) is not None
+        return self._names.are_in(message.text)

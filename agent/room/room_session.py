@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 from livekit import rtc
+from livekit.agents import llm
 
 from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.conversations import Conversations
 from agent.chat.summaries import Summaries
-from agent.chat.user_message import user_message
 from agent.chat.voice import Voice
 from agent.config.settings import Settings
 from agent.data.chat import CHAT
@@ -241,7 +241,8 @@ class RoomSession:
     async def rehearse(self) -> None:
         """Does what the first room of a process would keep people waiting for, without a room: its
         parts are made, the tools described, and the statements of the history compiled."""
-        user_message("", ())  # Of a class that pydantic completes with its first use.
+        # Pydantic completes the class with its first use.
+        llm.ChatMessage(role="user", content=[""])
         for tool in self._toolbox:
             tool.json_schema()
         thread = ThreadKey(self._assignment.room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.author_label import display_name
 from agent.history.message import Attachment, Message
 from agent.rpc.answer_delivery import INLINE_BYTES
 from agent.wire.envelope import encode, split_text
@@ -23,7 +24,7 @@ def as_shape(message: Message) -> dict[str, object]:
         "thread": message.thread.id,
         "role": message.role,
         "senderId": message.sender_id,
-        "senderName": message.sender_name,
+        "senderName": display_name(message.sender_name),
         "text": message.text,
         "timestamp": message.timestamp,
         "editedAt": message.edited_at,

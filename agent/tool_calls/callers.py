@@ -9,6 +9,7 @@ import aiohttp
 from livekit import api, rtc
 from livekit.protocol.models import ParticipantInfo
 
+from agent.author_label import display_name
 from toolkit.caller import Caller
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Callers:
             permissions = participant.permissions
             return Caller(
                 identity,
-                participant.name,
+                display_name(participant.name),
                 attributes=dict(participant.attributes),
                 metadata=participant.metadata,
                 # Without any permission, none have been told.
@@ -39,10 +40,10 @@ class Callers:
             )
         info = await self._info(identity)
         if info is None:
-            return Caller(identity, name)
+            return Caller(identity, display_name(name))
         return Caller(
             identity,
-            info.name,
+            display_name(info.name),
             attributes=dict(info.attributes),
             metadata=info.metadata,
             vouched=info.HasField("permission") and not info.permission.can_update_metadata,

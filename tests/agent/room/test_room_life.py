@@ -186,7 +186,7 @@ async def test_mention_policy(enter: Enter, model: DemoModel) -> None:
     called = await bob.ask("Agent, who won?")
     assert called.text == "Yes, Bob?"
     texts = [message.text for message in model.requests[0].chat.messages]
-    assert texts[-2:] == ["bob, did you see the game?", "bob: Agent, who won?"]
+    assert texts[-2:] == ["alice: bob, did you see the game?", "bob: Agent, who won?"]
     await bob.ask("and by how much?", in_reply_to=called.attributes["lk.segment_id"])
     assert len(model.requests) == 2
 
