@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Self
 
@@ -130,13 +131,17 @@ class RoomServer:
             middlewares=[cors, self.auth.middleware],
             client_max_size=self.limits.request_body_size,
         )
-        app.add_routes([web.get("/", _health)])
-        app.add_routes(Signalling(self).routes())
+        routes: list[web.RouteDef] = [
+            web.route("*", "/", _health),
+            *Signalling(self).routes(),
+        ]
         before = len(self.listeners)
         self._services = list(services(self))
         self._own_listeners = self.listeners[before:]
         for service in self._services:
-            app.add_routes(service.routes())
+            routes.extend(service.routes())
+        app.add_routes(routes)
+        app.add_routes([web.route(r.method, f"/{r.path}", r.handler) for r in routes])
         app.add_routes([web.route("*", "/{path:.*}", _not_found)])
         self._runner = web.AppRunner(
             app,
@@ -213,7 +218,10 @@ class RoomServer:
 
 
 async def _not_found(request: web.Request) -> web.Response:
-    del request
+    """Answer a path without a route; a client that doubled a slash within it is redirected."""
+    path = re.sub("//+", "/", request.path)
+    if path != request.path:
+        raise web.HTTPTemporaryRedirect(request.rel_url.with_path(path, keep_query=True))
     return web.Response(status=404, text="404 page not found\n")
 
 

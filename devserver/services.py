@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from devserver.agents.agents import AgentWorkers
 from devserver.agents.dispatch import Dispatcher
 from devserver.api.dispatch_service import AgentDispatchService
+from devserver.api.redis_services import RedisServices
 from devserver.api.room_service import RoomService
 from devserver.api.twirp import Twirp
 from devserver.api.webhooks import Webhooks
@@ -40,6 +41,7 @@ def services(server: RoomServer) -> Sequence[Service]:
         {
             "RoomService": RoomService(server).methods(),
             "AgentDispatchService": AgentDispatchService(server, dispatcher).methods(),
+            **RedisServices(server).methods(),
         }
     )
     return (webhooks, dispatcher, workers, twirp)

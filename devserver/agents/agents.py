@@ -55,7 +55,7 @@ class AgentWorkers:
         self._tasks = TaskSet()
 
     def routes(self) -> Iterable[web.RouteDef]:
-        return [web.get("/agent", self._connect)]
+        return [web.route("*", "/agent", self._connect)]
 
     async def close(self) -> None:
         """Closes every worker's connection."""

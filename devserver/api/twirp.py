@@ -96,9 +96,15 @@ class Twirp:
                     return error.response()
 
             yield web.route("*", f"/twirp/livekit.{name}/{{method:.*}}", answer)
+            yield web.route("*", f"/twirp/livekit.{name}", _add_slash)
 
     async def close(self) -> None:
         """Nothing outlives a request."""
+
+
+async def _add_slash(request: web.Request) -> web.StreamResponse:
+    """Redirect from a service without a method to its path, as Go's ServeMux does."""
+    raise web.HTTPTemporaryRedirect(f"{request.path}/")
 
 
 async def _answer(request: web.Request, methods: Mapping[str, Method[Any]]) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
@@ -83,6 +84,7 @@ class PublishedTrack:
         self._receiver = receiver
         receiver.sink = self._forward
         self.info.mid = mid
+        self.info.version.unix_micro = time.time_ns() // 1000
         self.info.mime_type = codec.mimeType
         self.info.codecs.append(
             models.SimulcastCodecInfo(

@@ -152,6 +152,11 @@ class Participant:
         self.send(rtc.SignalResponse(leave=self.client.leave(reason, action)))
         self._close(reason)
 
+    def drop(self, reason: models.DisconnectReason) -> None:
+        """Take it out of the room without a word, as when the node that has it fails."""
+        if not self.closed:
+            self._close(reason)
+
     def cut(self) -> None:
         """Break its signal connection without a word, as a network that fails does."""
         self.signal.cut()

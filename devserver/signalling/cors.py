@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _MAX_AGE_SECONDS = 86400
+_METHODS = ("OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE")
+"""The methods that a page may use (pkg/service/server.go, cors.Options)."""
 _VALIDATE_PATHS = ("/rtc/validate", "/rtc/v1/validate")
 
 
@@ -17,16 +19,14 @@ _VALIDATE_PATHS = ("/rtc/validate", "/rtc/v1/validate")
 async def cors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer a browser's preflight, and mark every answer as one that any page may read."""
-    origin = request.headers.get("Origin")
-    if request.path in _VALIDATE_PATHS:
-        origin = "*"
-    if origin is None:
-        return await handler(request)
-    method = request.headers.get("Access-Control-Request-Method")
-    if request.method == "OPTIONS" and method is not None:
-        return _preflight(request, origin, method)
-    headers = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "*"}
+    """Answer a browser's preflight, and mark every answer as one that any page may read.
+
+    An OPTIONS request that is no preflight goes to its handler, as one of any other method.
+    """
+    requested_method = request.headers.get("Access-Control-Request-Method")
+    if request.method == "OPTIONS" and requested_method:
+        return _preflight(request, requested_method)
+    headers = _headers(request)
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -37,14 +37,28 @@ async def cors(
     return response
 
 
-def _preflight(request: web.Request, origin: str, method: str) -> web.Response:
+def _headers(request: web.Request) -> dict[str, str]:
+    """Return the headers of an answer that is none to a preflight."""
+    headers = {"Vary": "Origin"}
+    origin = request.headers.get("Origin")
+    if origin is not None and request.method in _METHODS:
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Expose-Headers"] = "*"
+    if "/" + request.path.lstrip("/") in _VALIDATE_PATHS:
+        headers["Access-Control-Allow-Origin"] = "*"
+    return headers
+
+
+def _preflight(request: web.Request, method: str) -> web.Response:
     headers = {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Methods": method,
-        "Access-Control-Max-Age": str(_MAX_AGE_SECONDS),
         "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
     }
-    requested = request.headers.get("Access-Control-Request-Headers")
-    if requested:
-        headers["Access-Control-Allow-Headers"] = requested
+    origin = request.headers.get("Origin")
+    if origin is not None and method in _METHODS:
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Methods"] = method
+        headers["Access-Control-Max-Age"] = str(_MAX_AGE_SECONDS)
+        requested = request.headers.get("Access-Control-Request-Headers")
+        if requested:
+            headers["Access-Control-Allow-Headers"] = requested
     return web.Response(status=204, headers=headers)

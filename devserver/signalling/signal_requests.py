@@ -43,6 +43,8 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
             participant.synchronize(request.sync_state)
         case "update_metadata":
             _update_metadata(participant, request.update_metadata)
+        case "simulate":
+            _simulate(participant, request.simulate)
         case "leave":
             _leave(participant, request.leave)
         case "ping" | "ping_req":
@@ -110,6 +112,23 @@ def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) 
         participant.connection.apply_pauses()
     else:
         participant.publications.permit(request.subscription_permission)
+
+
+def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:
+    """Let happen to the client what it wants to test itself with (pkg/rtc/room.go)."""
+    match request.WhichOneof("scenario"):
+        case "node_failure":
+            participant.drop(models.DisconnectReason.SERVER_SHUTDOWN)
+        case "migration":
+            participant.drop(models.DisconnectReason.MIGRATION)
+        case "server_leave":
+            participant.remove(models.DisconnectReason.SERVER_SHUTDOWN)
+        case "leave_request_full_reconnect":
+            participant.remove(
+                models.DisconnectReason.CLIENT_INITIATED, action=rtc.LeaveRequest.RECONNECT
+            )
+        case kind:
+            log.debug("ignored a request to simulate: %s", kind)
 
 
 def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:

@@ -43,10 +43,10 @@ class Signalling:
     def routes(self) -> Iterable[web.RouteDef]:
         """The routes of both versions."""
         return (
-            web.get("/rtc", self._connect),
-            web.get("/rtc/validate", self._validate),
-            web.get(_V1, self._connect),
-            web.get(f"{_V1}/validate", self._validate),
+            web.route("*", "/rtc", self._connect),
+            web.route("*", "/rtc/validate", self._validate),
+            web.route("*", _V1, self._connect),
+            web.route("*", f"{_V1}/validate", self._validate),
         )
 
     async def _validate(self, request: web.Request) -> web.Response:
@@ -54,12 +54,12 @@ class Signalling:
         return web.Response(text="success")
 
     def _read_join(self, request: web.Request, *, strict: bool) -> Join:
-        needs_request = request.path.startswith(_V1)
+        needs_request = _V1 in request.path
         limits = self._server.limits
         return read_join(request, limits, needs_request=needs_request, strict=strict)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        if not web.WebSocketResponse().can_prepare(request).ok:
+        if request.method != "GET" or not web.WebSocketResponse().can_prepare(request).ok:
             return web.Response(status=404)
         join = self._read_join(request, strict=False)
         if join.exceeds(self._server.limits):

@@ -267,3 +267,40 @@ class TestEnds:
             assert leave.reason == models.DisconnectReason.CLIENT_INITIATED
             assert leave.action == rtc.LeaveRequest.DISCONNECT
             await signal.closed()
+
+    @pytest.mark.parametrize(
+        ("scenario", "reason"),
+        [
+            ("node_failure", models.DisconnectReason.SERVER_SHUTDOWN),
+            ("migration", models.DisconnectReason.MIGRATION),
+        ],
+    )
+    async def test_who_simulates_a_failure_is_dropped_without_a_word(
+        self,
+        room_server: RoomServerUnderTest,
+        room_name: str,
+        join: Join,
+        scenario: str,
+        reason: models.DisconnectReason,
+    ) -> None:
+        witness = await join("witness")
+        seen = RoomEvents(witness, "participant_connected", "participant_disconnected")
+        async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
+            await signal.next("join")
+            await seen.next("participant_connected")
+            simulate = rtc.SimulateScenario(**{scenario: True})  # pyright: ignore[reportArgumentType]
+            await signal.send(rtc.SignalRequest(simulate=simulate))
+            await signal.closed()
+        (gone,) = await seen.next("participant_disconnected")
+        assert gone.disconnect_reason == reason
+
+    async def test_who_simulates_a_server_that_leaves_is_sent_away(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
+            await signal.next("join")
+            await signal.send(rtc.SignalRequest(simulate=rtc.SimulateScenario(server_leave=True)))
+            leave = (await signal.next("leave")).leave
+            assert leave.reason == models.DisconnectReason.SERVER_SHUTDOWN
+            assert leave.action == rtc.LeaveRequest.DISCONNECT
+            await signal.closed()

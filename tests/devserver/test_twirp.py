@@ -83,6 +83,102 @@ class TestRoutes:
     ) -> None:
         assert (await twirp.call("RoomService/ListRooms", content_type=content_type)).status == 200
 
+    async def test_a_url_that_ends_in_a_slash(
+        self, room_server: RoomServerUnderTest, twirp: TwirpClient, http: aiohttp.ClientSession
+    ) -> None:
+        headers = {"Authorization": f"Bearer {twirp.administrator('')}"}
+        url = f"{room_server.http_url}//twirp/livekit.RoomService/ListRooms"
+        async with http.post(url, json={"names": ["none"]}, headers=headers) as response:
+            assert (response.status, await response.json()) == (200, {"rooms": []})
+
+    @pytest.mark.parametrize(
+        ("path", "location"),
+        [
+            ("/rtc//validate?a=b", "/rtc/validate?a=b"),
+            ("/twirp/livekit.RoomService", "/twirp/livekit.RoomService/"),
+        ],
+    )
+    async def test_paths_that_are_redirected(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        path: str,
+        location: str,
+    ) -> None:
+        url = room_server.http_url + path
+        async with http.post(url, allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (307, location)
+
+
+EGRESS_NEEDS_REDIS = "twirp error unknown: egress not connected (redis required)"
+INGRESS_NEEDS_REDIS = "twirp error unknown: ingress not connected (redis required)"
+SIP_NEEDS_REDIS = "twirp error unknown: sip not connected (redis required)"
+SOMEONE = {"room_name": "none", "participant_identity": "someone"}
+
+
+class TestWithoutRedis:
+    @pytest.mark.parametrize(
+        ("method", "request_", "error"),
+        [
+            ("Egress/StartWebEgress", {}, NO_RESPONSE),
+            ("Egress/StartRoomCompositeEgress", {"room_name": "none"}, NO_SUCH_ROOM),
+            ("Egress/ListEgress", {}, (500, "internal", EGRESS_NEEDS_REDIS)),
+            ("Egress/StopEgress", {"egress_id": "EG_x"}, (500, "internal", EGRESS_NEEDS_REDIS)),
+            ("Ingress/CreateIngress", {}, (500, "internal", INGRESS_NEEDS_REDIS)),
+            ("Ingress/ListIngress", {}, (500, "internal", INGRESS_NEEDS_REDIS)),
+            ("Ingress/DeleteIngress", {}, (500, "internal", "Internal service panic")),
+            ("SIP/ListSIPInboundTrunk", {}, (500, "internal", SIP_NEEDS_REDIS)),
+            ("SIP/CreateSIPDispatchRule", {}, (500, "internal", SIP_NEEDS_REDIS)),
+            ("SIP/CreateSIPParticipant", {}, (500, "internal", SIP_NEEDS_REDIS)),
+            (
+                "SIP/TransferSIPParticipant",
+                {},
+                (400, "invalid_argument", "twirp error unknown: Missing room name"),
+            ),
+            (
+                "SIP/TransferSIPParticipant",
+                SOMEONE,
+                (400, "invalid_argument", "missing transfer to"),
+            ),
+            (
+                "SIP/TransferSIPParticipant",
+                {**SOMEONE, "transfer_to": "tel:+1234567"},
+                NO_SUCH_PARTICIPANT,
+            ),
+        ],
+    )
+    async def test_what_needs_it_is_refused(
+        self,
+        room_server: RoomServerUnderTest,
+        twirp: TwirpClient,
+        method: str,
+        request_: dict[str, Any],
+        error: tuple[int, str, str],
+    ) -> None:
+        token = (
+            api.AccessToken(room_server.api_key, room_server.api_secret)
+            .with_grants(
+                api.VideoGrants(room="none", room_admin=True, room_record=True, ingress_admin=True)
+            )
+            .with_sip_grants(api.SIPGrants(admin=True, call=True))
+            .to_jwt()
+        )
+        assert (await twirp.call(method, request_, token=token)).error == error
+
+    @pytest.mark.parametrize(
+        "method",
+        [
+            "Egress/StartWebEgress",
+            "Egress/ListEgress",
+            "Ingress/ListIngress",
+            "Ingress/DeleteIngress",
+            "SIP/ListSIPInboundTrunk",
+            "SIP/CreateSIPParticipant",
+        ],
+    )
+    async def test_who_may_not_is_told_so_first(self, twirp: TwirpClient, method: str) -> None:
+        assert (await twirp.call(method, {})).error == PERMISSION_DENIED
+
 
 class TestCodecs:
     @pytest.mark.parametrize(
@@ -374,3 +470,33 @@ class TestBrowsers:
         async with http.post(url, json={}, headers=origin | authorization) as response:
             assert response.status == 200
             assert response.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+
+    async def test_a_method_that_no_page_may_use(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PUT"}
+        async with http.options(room_server.http_url, headers=headers) as response:
+            assert response.status == 204
+            assert "Access-Control-Allow-Origin" not in response.headers
+            assert "Access-Control-Request-Method" in response.headers["Vary"]
+
+    @pytest.mark.parametrize(
+        ("path", "answer"),
+        [
+            ("/", (200, "OK")),
+            ("/rtc", (404, "")),
+            ("/rtc/validate", (401, "no permissions to access the room")),
+            ("/agent", (404, "")),
+            ("/none", (404, "404 page not found\n")),
+        ],
+    )
+    async def test_options_is_a_method_like_others(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        path: str,
+        answer: tuple[int, str],
+    ) -> None:
+        async with http.options(room_server.http_url + path) as response:
+            assert (response.status, await response.text()) == answer
+            assert response.headers["Vary"] == "Origin"
