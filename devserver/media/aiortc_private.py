@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 from aioice import ice
 from aioice.stun import TransactionError
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, rtcicetransport
-from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc.rtcrtpparameters import (
+    RTCRtcpFeedback,
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+)
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
 from aiortc.utils import random32
 
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
     from aiortc.rtcicetransport import RTCIceParameters
     from aiortc.rtcrtpparameters import (
-        RTCRtpCodecParameters,
         RTCRtpReceiveParameters,
         RTCRtpSendParameters,
     )
@@ -63,6 +66,9 @@ _RID_EXTENSIONS = (
     (14, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
     (15, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
 )
+_FORWARDED_VIDEO = ((105, "video/VP9"), (107, "video/AV1"))
+"""What aiortc has no decoder for, with the payload types that this server offers them by; the
+numbers after them are those of their retransmissions."""
 LOST_AFTER = 15.0
 """Seconds without a packet from a client after which it is lost, as in livekit-server
 (pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
@@ -149,7 +155,31 @@ def configure() -> None:
     for number, uri in _RID_EXTENSIONS:
         if uri not in known:
             HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=number, uri=uri))
+    known_codecs = {codec.mimeType for codec in CODECS["video"]}
+    for payload_type, mime_type in _FORWARDED_VIDEO:
+        if mime_type not in known_codecs:
+            CODECS["video"].extend(_video_codec(payload_type, mime_type))
     setattr(rtcicetransport, "Connection", IceConnection)  # noqa: B010  what gatherers make
+
+
+def _video_codec(payload_type: int, mime_type: str) -> list[RTCRtpCodecParameters]:
+    """Return a video codec and its retransmissions, with the feedback of aiortc's own codecs."""
+    feedback = [
+        RTCRtcpFeedback(type="nack"),
+        RTCRtcpFeedback(type="nack", parameter="pli"),
+        RTCRtcpFeedback(type="goog-remb"),
+    ]
+    return [
+        RTCRtpCodecParameters(
+            mimeType=mime_type, clockRate=90000, payloadType=payload_type, rtcpFeedback=feedback
+        ),
+        RTCRtpCodecParameters(
+            mimeType="video/rtx",
+            clockRate=90000,
+            payloadType=payload_type + 1,
+            parameters={"apt": payload_type},
+        ),
+    ]
 
 
 def new_peer_connection() -> RTCPeerConnection:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from devserver.rooms.participant import Participant
     from devserver.server import RoomServer
 
-ENABLED_CODECS = ("audio/PCMU", "audio/PCMA", "audio/opus", "video/VP8", "video/H264")
+ENABLED_CODECS = (
+    "audio/PCMU",
+    "audio/PCMA",
+    "audio/opus",
+    "video/VP8",
+    "video/H264",
+    "video/VP9",
+)
 
 
 class Room:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aioice import ice
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver
-from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
@@ -91,6 +91,10 @@ def test_configuring_twice_is_configuring_once() -> None:
     uris = [extension.uri for extension in HEADER_EXTENSIONS["video"]]
     assert len(uris) == len(set(uris))
     assert "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in uris
+    mime_types = [codec.mimeType for codec in CODECS["video"] if codec.name != "rtx"]
+    assert sorted(set(mime_types)) == ["video/AV1", "video/H264", "video/VP8", "video/VP9"]
+    numbers = [codec.payloadType for codec in CODECS["video"]]
+    assert len(numbers) == len(set(numbers))
     assert aiortc_private.LOST_AFTER == 15
 
 
