@@ -23,6 +23,7 @@ class Admission:
     def __init__(self, places: int) -> None:
         self._places = places
         self._held: set[str] = set()
+        self._joining: dict[str, str] = {}
         self._called_off: set[str] = set()
         self._was_full = False
         self._lock = threading.Lock()
@@ -44,19 +45,31 @@ class Admission:
         with self._lock:
             return self._is_full()
 
-    def admit(self, job_id: str) -> bool:
+    def is_joining(self, room_sid: str) -> bool:
+        """Whether a job that was admitted is on its way into this room."""
+        with self._lock:
+            return room_sid in self._joining.values()
+
+    def admit(self, job_id: str, room_sid: str) -> bool:
         """Gives a job a place, if there is one."""
         with self._lock:
             if self._is_full():
                 return False
             self._held.add(job_id)
+            self._joining[job_id] = room_sid
             self._tell()
             return True
+
+    def joined(self, job_id: str) -> None:
+        """Notes that a job's room was joined: from now on its agent answers for itself."""
+        with self._lock:
+            self._joining.pop(job_id, None)
 
     def call_off(self, job_id: str) -> None:
         """Takes the place of a job whose room goes on being joined in vain."""
         with self._lock:
             self._held.discard(job_id)
+            self._joining.pop(job_id, None)
             self._called_off.add(job_id)
             self._tell()
 
@@ -64,6 +77,7 @@ class Admission:
         """Takes the place of a job that has ended."""
         with self._lock:
             self._held.discard(job_id)
+            self._joining.pop(job_id, None)
             self._called_off.discard(job_id)
             self._tell()
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from livekit.agents.telemetry.loop_monitor import EventLoopMonitor, LoopMonitorThresholds
+from livekit.agents.telemetry.loop_monitor import LoopMonitorThresholds
+
+from agent.sdk.loop_monitor import LoopMonitor
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,9 +43,9 @@ def thresholds() -> LoopMonitorThresholds | None:
     return LoopMonitorThresholds(warn=warn, error=max(asked.error, warn))
 
 
-def watch(loop: asyncio.AbstractEventLoop, limits: LoopMonitorThresholds) -> EventLoopMonitor:
+def watch(loop: asyncio.AbstractEventLoop, limits: LoopMonitorThresholds) -> LoopMonitor:
     """Reports blocks of this loop, on which it is called, until the monitor is stopped there."""
-    monitor = EventLoopMonitor(
+    monitor = LoopMonitor(
         loop,
         warn_threshold=limits.warn,
         error_threshold=limits.error,

@@ -14,11 +14,11 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from livekit import api
 from livekit.agents import JobContext, JobExecutorType, JobRequest
-from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
@@ -40,6 +40,7 @@ from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
+from agent.sdk.loop_monitor import LoopMonitor
 from agent.tasks import Tasks
 from agent.wire.presence import STATE
 from toolkit.tool import Tool
@@ -124,7 +125,7 @@ class RoomHost:
         self._opening: asyncio.Task[None] | None = None
         self._has_database: bool | None = None
         self._reported_blocks = loop_watch.thresholds()
-        self._watch: EventLoopMonitor | None = None
+        self._watch: LoopMonitor | None = None
 
     @property
     def database(self) -> LastSeen:
@@ -186,11 +187,15 @@ class RoomHost:
 
     async def on_request(self, request: JobRequest) -> None:
         """Accepts a job if there is a place for it, and no living agent in its room."""
-        if not self.admission.admit(request.id):
+        room = request.room
+        if self.admission.is_joining(room.sid):
+            await request.reject()
+            return
+        if not self.admission.admit(request.id, room.sid):
             await request.reject(terminate=False)
             return
         try:
-            if not await self._seats.free(request.room.name):
+            if not await self._seats.free(room.name):
                 self.admission.end(request.id)
                 await request.reject()
                 return
@@ -260,7 +265,7 @@ class RoomHost:
         try:
             session = self._sessions[job_id] = self._open_session(assignment)
             await self._opened()
-            await session.run()
+            await session.run(on_joined=partial(self.admission.joined, job_id))
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})

@@ -20,10 +20,15 @@ from livekit.protocol.models import ParticipantInfo
 
 logger = logging.getLogger(__name__)
 
-LOOKUP_TIMEOUT: Final = 2.0
-PROBE_TIMEOUT: Final = 2.2
-"""Seconds; livekit-server gives a call up after 2 s if the participant does not acknowledge it. The
-native SDK acknowledges by itself, also where Python is busy."""
+DECIDED_WITHIN: Final = 2.6
+"""Seconds from a job request to its answer. livekit-server gives a job up after 3 s, the default
+timeout of psrpc (LaunchJob, pkg/agent/client.go), of which it takes 0.2 s to select a server
+(DefaultAffinityShortCircuit)."""
+
+REMOVAL: Final = 0.3
+"""Seconds of these that are kept for the removal of a dead agent. A call to it has the rest:
+livekit-server gives a call up after 2 s if the participant does not acknowledge it. The native SDK
+acknowledges by itself, also where Python is busy."""
 
 PAUSE: Final = 0.5
 """Seconds from an answer to the next call: an agent that was told to leave has left by then."""
@@ -54,17 +59,22 @@ class Seats:
 
         An agent that answers two calls stays: False. One that does not acknowledge a call is dead:
         it is removed, since its end after the job was accepted would end that job (livekit-server,
-        pkg/rtc/room.go, RemoveParticipant). The server gives a job up that is not accepted in 3 s.
+        pkg/rtc/room.go, RemoveParticipant). An agent of which nothing more is heard before the
+        decision is due is judged by its last sign.
         """
+        due = asyncio.get_running_loop().time() + DECIDED_WITHIN
         for pause in (PAUSE, 0):
-            if not await self._is_taken(room):
+            taken = await self._is_taken(room, due)
+            if taken is None and not pause:
+                break
+            if not taken:
                 return True
-            sign = await self._probe(room)
+            sign = await self._probe(room, due - REMOVAL)
             if sign is Sign.UNKNOWN:
                 return True
             if sign is Sign.SILENT:
                 logger.warning("removing a dead agent from the room", extra={"room": room})
-                await self._remove(room)
+                await self._remove(room, due)
                 return True
             await asyncio.sleep(pause)
         logger.warning("job refused: its room already has a living agent", extra={"room": room})
@@ -80,23 +90,25 @@ class Seats:
             self._api = api.LiveKitAPI()
         return self._api.room
 
-    async def _is_taken(self, room: str) -> bool:
-        """Whether an agent of this identity is in the room; False if the server does not say."""
+    async def _is_taken(self, room: str, due: float) -> bool | None:
+        """Whether an agent of this identity is in the room; None if the server does not say."""
         try:
-            async with asyncio.timeout(LOOKUP_TIMEOUT):
+            async with asyncio.timeout_at(due):
                 found = await self._service.get_participant(self._who(room))
-        except _UNAVAILABLE:
-            return False
+        except api.TwirpError as error:
+            return False if error.code == api.TwirpErrorCode.NOT_FOUND else None
+        except (aiohttp.ClientError, TimeoutError):
+            return None
         return found.kind == ParticipantInfo.Kind.AGENT
 
-    async def _remove(self, room: str) -> None:
+    async def _remove(self, room: str, due: float) -> None:
         try:
-            async with asyncio.timeout(LOOKUP_TIMEOUT):
+            async with asyncio.timeout_at(due):
                 await self._service.remove_participant(self._who(room))
         except _UNAVAILABLE as error:
             logger.warning("dead agent not removed from the room: %s", type(error).__name__)
 
-    async def _probe(self, room: str) -> Sign:
+    async def _probe(self, room: str, due: float) -> Sign:
         """Calls `ping` of the agent in the room, in the name of the server."""
         service = self._service
         request = room_protocol.PerformRpcRequest(
@@ -104,7 +116,7 @@ class Seats:
         )
         grants = api.VideoGrants(room_admin=True, room=room)
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
+            async with asyncio.timeout_at(due):
                 # livekit-api has no method for it yet.
                 await service._client.request(  # pyright: ignore[reportPrivateUsage]
                     "RoomService",

@@ -207,7 +207,7 @@ class RoomSession:
         self.has_joined = False
         """Whether the room was joined, so that `close` ends the stay soon."""
 
-    async def run(self) -> None:
+    async def run(self, *, on_joined: Callable[[], None]) -> None:
         """Lives through the whole stay in the room. Not to be cancelled: `close` ends it.
 
         A native connect that is given up half-way takes the process down later
@@ -223,12 +223,15 @@ class RoomSession:
         options = self._assignment.room_options(self._settings)
         await self._room.connect(self._assignment.url, self._assignment.token, options)
         self.has_joined = True
+        on_joined()
         self._clock.connected(self._room.local_participant)
         native_events.claim(self._room, self._streams.hear)
         native_events.when_deaf(self._room, self._on_deaf)
         native_sockets.send_at_once()
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
+            if self._ended.is_set():
+                return  # Called off while it was joining.
             if await self._assignment.is_lost(self._room):
                 logger.info("room no longer exists, leaving", extra={"room": self._assignment.room})
                 return

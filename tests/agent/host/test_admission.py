@@ -6,7 +6,7 @@ import asyncio
 from threading import Event
 
 import pytest
-from livekit import api, rtc
+from livekit import api
 from livekit.agents import JobRequest
 from livekit.agents import worker as worker_module
 from livekit.protocol import agent as protocol
@@ -96,22 +96,6 @@ async def test_a_room_that_was_closed_meanwhile_is_left_at_once(
         assert await rooms.get() == 1
         assert await rooms.get() == 0
     assert "notices" not in caplog.text  # There are none, and so none to wait for.
-
-
-@pytest.fixture
-async def joining(monkeypatch: pytest.MonkeyPatch, room_name: str) -> tuple[asyncio.Event, Event]:
-    """The agent's joining of the room takes until the second event; the first: it has begun."""
-    begun, goes_on = asyncio.Event(), Event()
-    loop, connect = asyncio.get_running_loop(), rtc.Room.connect
-
-    async def connect_slowly(room: rtc.Room, url: str, token: str, *rest: rtc.RoomOptions) -> None:
-        await connect(room, url, token, *rest)
-        if room.name == room_name:
-            loop.call_soon_threadsafe(begun.set)
-            await asyncio.to_thread(goes_on.wait, 30)
-
-    monkeypatch.setattr(rtc.Room, "connect", connect_slowly)
-    return begun, goes_on
 
 
 async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(

@@ -13,6 +13,9 @@ from toolkit.tool import tool
 if TYPE_CHECKING:
     from tests.agent.conftest import Enter, StartWorker
 
+ATTEMPTS = 4
+"""A loaded machine may keep the watching thread from looking in time: nothing is logged then."""
+
 
 @tool
 async def stand_still() -> str:
@@ -30,14 +33,15 @@ async def test_a_tool_that_blocks_all_rooms_is_named(
     monkeypatch.delenv(loop_watch.LOOP_BLOCK, raising=False)
     ana = await enter("ana", worker=await start_worker(tools=[stand_still]))
 
-    await ana.me.perform_rpc(destination_identity="agent", method="standStill", payload="")
-    # The answer may be faster than the loop's next look at itself.
-    await ana.me.perform_rpc(destination_identity="agent", method="listThreads", payload="")
+    for _ in range(ATTEMPTS):
+        await ana.me.perform_rpc(destination_identity="agent", method="standStill", payload="")
+        # The answer may be faster than the loop's next look at itself.
+        await ana.me.perform_rpc(destination_identity="agent", method="listThreads", payload="")
+        if any("stand_still" in getattr(record, "stack", "") for record in caplog.records):
+            break
+    else:
+        pytest.fail("nothing names the tool that blocked the loop")
     assert (await ana.ask("still there?")).finish_reason == "stop"
-
-    reports = [record for record in caplog.records if "loop blocked" in record.getMessage()]
-    assert len(reports) == 1
-    assert "stand_still" in getattr(reports[0], "stack", "")
 
 
 @pytest.mark.parametrize(

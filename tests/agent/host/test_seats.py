@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 from livekit import api
+from livekit.agents import JobRequest
 
+from agent.host.room_host import RoomHost
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
@@ -94,3 +97,39 @@ async def test_a_dead_agent_is_replaced(
         other.kill()
         await other.communicate()
         await alice.room.disconnect()
+
+
+async def test_a_second_job_is_refused_while_the_first_one_joins(
+    joining: tuple[asyncio.Event, Event],
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its agent would throw the first one out, and the server would end the jobs of both."""
+    begun, goes_on = joining
+    answers: asyncio.Queue[JobRequest] = asyncio.Queue()
+    on_request = RoomHost.on_request
+
+    async def answer(host: RoomHost, request: JobRequest) -> None:
+        await on_request(host, request)
+        answers.put_nowait(request)
+
+    monkeypatch.setattr(RoomHost, "on_request", answer)
+    worker = await start_worker()
+    alice = ChatClient()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    rooms = rooms_held(worker)
+    async with asyncio.timeout(30):
+        await dispatch(lk_api, room_name, worker.name)
+        await begun.wait()
+        await answers.get()
+        await dispatch(lk_api, room_name, worker.name)
+        await answers.get()
+
+    goes_on.set()
+    await alice.until_ready()
+    assert (await alice.ask("hello")).finish_reason == "stop"
+    assert rooms.qsize() == 1
+    await alice.room.disconnect()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import weakref
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -64,9 +65,9 @@ async def test_rooms_that_were_left_are_freed(
     loop, freed = asyncio.get_running_loop(), asyncio.Event()
     run = RoomSession.run
 
-    async def watched(session: RoomSession) -> None:
+    async def watched(session: RoomSession, *, on_joined: Callable[[], None]) -> None:
         weakref.finalize(session, loop.call_soon_threadsafe, freed.set)
-        await run(session)
+        await run(session, on_joined=on_joined)
 
     monkeypatch.setattr(room_host, "COLLECTED_AFTER", 2)
     monkeypatch.setattr(RoomSession, "run", watched)

@@ -1,0 +1,52 @@
+"""LoopMonitor: livekit-agents' EventLoopMonitor without its false alarms.
+
+On a loaded machine, or while another thread keeps the interpreter, an idle loop wakes up late from
+`select`. EventLoopMonitor then reports "event loop blocked … in select", unless its own thread was
+as late (livekit/agents/telemetry/loop_monitor.py, `_build_report`). No code is at fault then.
+
+All that relies on private parts of that module is here.
+tests/agent/sdk/test_loop_monitor.py holds it to this.
+"""
+
+from __future__ import annotations
+
+import selectors
+from typing import TYPE_CHECKING, Final
+
+from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
+
+if TYPE_CHECKING:
+    from livekit.agents.telemetry.loop_monitor import (
+        BlockedReport,
+        _StackSample,  # pyright: ignore[reportPrivateUsage]
+    )
+
+AT_WORK: Final = 0.5
+"""Share of a block for which the loop's thread must have used the processor, where no sample of its
+stack shows any code."""
+
+
+class LoopMonitor(EventLoopMonitor):
+    """Reports a block only where code of the loop ran, or waited, meanwhile.
+
+    What it does not report counts as the machine's: it is in the metrics, but not in the log.
+    """
+
+    def _build_report(
+        self,
+        lag: float,
+        gc_time: float,
+        cpu_time: float,
+        watchdog_gap: float,
+        samples: list[_StackSample],
+    ) -> BlockedReport:
+        report = super()._build_report(lag, gc_time, cpu_time, watchdog_gap, samples)
+        if cpu_time < lag * AT_WORK and not any(_shows_code(sample) for sample in samples):
+            report.process_descheduled = True
+            report.severity = "warning"
+        return report
+
+
+def _shows_code(sample: _StackSample) -> bool:
+    """Whether the loop was anywhere else than waiting for something to do."""
+    return bool(sample.frames) and sample.frames[-1].filename != selectors.__file__
