@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -61,9 +62,10 @@ class SqliteEngine:
         event.listen(self._engine, "connect", _prepare)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="history")
         self._under_way: set[Future[Any]] = set()
+        self._closed = threading.Event()
 
     async def transact(self, work: Work[Result], *, writes: bool) -> Result:
-        transaction = _Transaction(self._engine, work, writes=writes)
+        transaction = _Transaction(self._engine, work, writes=writes, closed=self._closed)
         future = self._executor.submit(transaction.run)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
@@ -74,21 +76,38 @@ class SqliteEngine:
             raise
 
     async def aclose(self) -> None:
-        """Waits CLOSE_TIMEOUT seconds for what is under way; what has not begun is cancelled."""
+        """Waits CLOSE_TIMEOUT seconds for what is under way; what has not begun is cancelled.
+
+        A transaction that takes longer closes its connection itself when it ends.
+        """
         under_way = [asyncio.wrap_future(future) for future in tuple(self._under_way)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await asyncio.gather(*under_way, return_exceptions=True)
-                # The last one may have to write all of the log into the database.
-                await asyncio.wrap_future(self._executor.submit(self._engine.dispose))
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._closed.set()
+        for future in tuple(self._under_way):
+            future.cancel()
+        # In a thread: the last connection may have to write all of the log into the database.
+        disposed = self._executor.submit(self._engine.dispose)
+        self._executor.shutdown(wait=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await asyncio.shield(asyncio.wrap_future(disposed))
 
 
 class _Transaction(Generic[Result]):
     """One transaction. It runs in a thread; whoever asked for it may abandon it at any time."""
 
-    def __init__(self, engine: SqlAlchemyEngine, work: Work[Result], *, writes: bool) -> None:
+    def __init__(
+        self,
+        engine: SqlAlchemyEngine,
+        work: Work[Result],
+        *,
+        writes: bool,
+        closed: threading.Event,
+    ) -> None:
         self._engine = engine
+        self._closed = closed
         self._work = work
         # A write takes the lock at once: one that finds out later that it needs it is refused.
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
@@ -108,6 +127,9 @@ class _Transaction(Generic[Result]):
                     driver.commit()
             finally:
                 driver.set_progress_handler(None, STEPS)
+                if self._closed.is_set():
+                    # The pool is gone, and would leave the connection to the garbage collector.
+                    connection.invalidate()
         return result
 
     def abandon(self) -> None:
