@@ -15,16 +15,24 @@ class ActiveAnswer:
 
     Attributes:
         attachments: files that became part of the answer.
+        timed_out: the answer took too long, and was stopped as an `error`.
     """
 
-    def __init__(self, question: Question, *, on_stop: Callable[[], None]) -> None:
-        """`on_stop` is called when it is stopped, and at its end."""
+    def __init__(self, question: Question, *, timeout: float, on_stop: Callable[[], None]) -> None:
+        """
+        Args:
+            timeout: seconds from now after which the answer is stopped; 0: never.
+            on_stop: called when the answer is stopped, and when it ends.
+        """
         self.question = question
+        self.timed_out = False
         self.attachments: list[Attachment] = []
         self._on_stop = on_stop
         self._response: Response | None = None
         self._stopped: FinishReason | None = None
-        self._ended: asyncio.Future[FinishReason] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[FinishReason] = loop.create_future()
+        self._timer = loop.call_later(timeout, self._time_out) if timeout else None
 
     @property
     def stopped(self) -> FinishReason | None:
@@ -48,6 +56,8 @@ class ActiveAnswer:
         """Ends it with this finish reason, unless it ends by itself in this moment."""
         if self._stopped is None:
             self._stopped = reason
+        if self._timer is not None:
+            self._timer.cancel()
         self._on_stop()
         if self._response is not None:
             self._response.interrupt()
@@ -59,3 +69,7 @@ class ActiveAnswer:
     async def ended(self) -> FinishReason:
         """How it ended, once it has."""
         return await asyncio.shield(self._ended)
+
+    def _time_out(self) -> None:
+        self.timed_out = True
+        self.stop("error")

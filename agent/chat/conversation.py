@@ -15,7 +15,7 @@ from agent.chat.active_answer import ActiveAnswer
 from agent.chat.changes import Changes
 from agent.chat.context import Context, ContextLimits
 from agent.chat.conversation_store import ConversationStore, Question
-from agent.chat.error_text import sentence_for
+from agent.chat.error_text import sentence_for, timeout_sentence
 from agent.chat.history_loader import HistoryLoader
 from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder, TextResponder
@@ -47,23 +47,27 @@ class ConversationLimits:
     Attributes:
         pending: messages that one person may have waiting.
         context: what the model is given.
+        answer_timeout: seconds that one answer may take, with its tool calls; 0: no limit.
     """
 
     pending: int
     context: ContextLimits
+    answer_timeout: float
 
     @classmethod
     def of(cls, settings: Settings) -> ConversationLimits:
         return cls(
             pending=settings.max_pending_messages,
             context=ContextLimits(settings.max_context_messages, settings.max_context_tokens),
+            answer_timeout=settings.answer_timeout,
         )
 
 
 class Conversation:
-    """Answers messages one after the other, each exactly once, in the order they came.
+    """Answers messages one after the other, each exactly once. Senders take turns, and the
+    messages of each sender keep their order.
 
-    Its answers are in writing, and aloud as well as long as it has a voice.
+    Answers are in writing, and spoken as well while the conversation has a voice.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a conversation
@@ -227,7 +231,9 @@ class Conversation:
 
     async def _answer(self, responder: Responder, question: Question) -> None:
         reply = self._open_reply(question)
-        answering = self._answering = ActiveAnswer(question, on_stop=self._tools.cancel)
+        answering = self._answering = ActiveAnswer(
+            question, timeout=self._limits.answer_timeout, on_stop=self._tools.cancel
+        )
         self._text.begin(reply)
         self._presence.set(self, "thinking")
         reason: FinishReason | None = None
@@ -281,6 +287,8 @@ class Conversation:
         error = await response.done()
         self._context.end(message, response.said)
         if response.interrupted:
+            if answering.timed_out:
+                self._give_up(reply)
             return answering.stopped or "interrupted"
         withheld = response.finish_reason == CONTENT_FILTER
         if error is not None or withheld or not reply.started:
@@ -323,6 +331,14 @@ class Conversation:
         if not self._tools.busy:
             self._presence.set(self, "speaking")
 
+    def _give_up(self, reply: ReplyStream) -> None:
+        logger.warning(
+            "answer took longer than %g s; its asker gets an error sentence, the next message is "
+            "answered",
+            self._limits.answer_timeout,
+        )
+        _append(reply, timeout_sentence(said=reply.started))
+
     @staticmethod
     def _log_failure(error: BaseException | None, *, withheld: bool) -> None:
         problem = "its content filter withheld the answer" if withheld else "it gave no answer"
@@ -335,9 +351,12 @@ class Conversation:
     def _apologise(
         reply: ReplyStream, error: BaseException | None, *, withheld: bool = False
     ) -> None:
-        said = reply.started
-        sentence = sentence_for(error, said=said, withheld=withheld)
-        reply.push(("\n\n" if said else "") + sentence)
+        _append(reply, sentence_for(error, said=reply.started, withheld=withheld))
+
+
+def _append(reply: ReplyStream, sentence: str) -> None:
+    """Adds a sentence of the agent's own to what the model has said."""
+    reply.push(("\n\n" if reply.started else "") + sentence)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -18,10 +18,17 @@ _BY_STATUS = {
     422: "The model service did not accept the request.",
     429: "The model service is over its limit right now. Please try again in a while.",
 }
+_TOO_LONG = "The answer took too long and was given up. Please try again."
+_ENDS_HERE = "(The answer took too long and ends here.)"
 _NOTHING_SAID = "The model gave no answer. Please try again."
 _CUT_OFF = "(The answer was cut off here. Please ask again.)"
 _WITHHELD = "The model service's content filter withheld the answer."
 _REST_WITHHELD = "(The model service's content filter withheld the rest of the answer.)"
+
+
+def timeout_sentence(*, said: bool) -> str:
+    """The sentence for an answer that reached ANSWER_TIMEOUT; `said`: part of it is already out."""
+    return _ENDS_HERE if said else _TOO_LONG
 
 
 def sentence_for(error: BaseException | None, *, said: bool, withheld: bool = False) -> str:

@@ -161,6 +161,14 @@ class Settings(BaseModel):
         le=1000,
         description="messages one person may have waiting for an answer",
     )
+    answer_timeout: float = Field(
+        300.0,
+        alias="ANSWER_TIMEOUT",
+        ge=0,
+        le=86_400,
+        description="seconds that an answer may take, with tool calls, approvals and speech; "
+        "0: no limit",
+    )
     max_context_messages: int = Field(
         200,
         alias="MAX_CONTEXT_MESSAGES",

@@ -70,6 +70,22 @@ async def test_an_answer_with_nothing_to_say_aloud_is_silence(
     assert "…" not in speech.spoken
 
 
+async def test_a_spoken_answer_has_a_time_limit(
+    meet: Meet, start_worker: StartWorker, model: DemoModel, speech: SpeechServer
+) -> None:
+    hasty = await start_worker(
+        ANSWER_TIMEOUT="3", STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url
+    )
+    model.script(Reply(text=" ".join([SUNNY] * 5)), Reply(text="Hello."))
+    alice = await meet("alice", worker=hasty)
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    answer = await alice.ask("What is the weather?")
+    assert answer.finish_reason == "error"
+    assert answer.text.startswith(SUNNY)
+    assert answer.text.endswith("(The answer took too long and ends here.)")
+    assert (await alice.ask("hello")).text == "Hello."
+
+
 async def test_services_that_say_nothing_have_failed(
     meet: Meet,
     start_worker: StartWorker,
