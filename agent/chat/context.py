@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from livekit.agents import llm
 
 from agent.chat.conversation_store import Turn
-from agent.chat.turns import Turns, tokens_in
+from agent.chat.turns import BYTES_PER_TOKEN, Turns, tokens_in
 from agent.chat.user_message import user_message, with_author
 from agent.inbox.message import IncomingMessage, Key
 
 CUT_TO = 0.75
 SUMMARISED_AT = 0.875
-"""Shares of the limits."""
+FOR_RESULTS = 0.25
+"""Shares of the limits; the last one is what tool results may have in an answer at the least."""
 
 SUMMARY = "[What was said before, in a summary of yours:]"
 
@@ -69,6 +70,12 @@ class Context:
         if not self._told and self._is_cut:
             return True
         return 2 * self._told < len(self._turns) and self._fill >= SUMMARISED_AT
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of tool results that the next answer has room for."""
+        left = self.limits.tokens - self._turns.tokens - self._summary_tokens
+        return max(left, int(FOR_RESULTS * self.limits.tokens)) * BYTES_PER_TOKEN
 
     def summarising(self) -> None:
         """A summary is being made of all turns there are."""

@@ -278,6 +278,7 @@ class Conversation:
             message.sender.name,
             message_id=message.id,
             private=message.private,
+            result_bytes=self._context.result_bytes,
             on_call=lambda: self._presence.set(self, "thinking"),
             on_file=answering.attachments.append,
         )

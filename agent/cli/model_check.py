@@ -75,7 +75,10 @@ class _ModelCheck:
         context.add_message(role="system", content="Answer with one word.")
         context.add_message(role="user", content="Hello")
         model: ChatLLM = build_llm(
-            client, model=self._name, temperature=self._settings.llm_temperature
+            client,
+            model=self._name,
+            temperature=self._settings.llm_temperature,
+            max_completion_tokens=self._settings.llm_max_completion_tokens,
         )
         tools = OfferedTools()
         tools.offer(TOOLS, _never)

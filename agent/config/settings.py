@@ -111,6 +111,13 @@ class Settings(BaseModel):
     llm_temperature: float | None = Field(
         None, alias="LLM_TEMPERATURE", ge=0, le=2, description="0 to 2; empty: the model's own"
     )
+    llm_max_completion_tokens: int | None = Field(
+        None,
+        alias="LLM_MAX_COMPLETION_TOKENS",
+        ge=1,
+        le=10_000_000,
+        description="tokens that the model may write in one request; empty: the model's own limit",
+    )
     llm_timeout: float = Field(
         30.0,
         alias="LLM_TIMEOUT",

@@ -49,6 +49,7 @@ class ModelService:
             self._client,
             model=self._settings.llm_model,
             temperature=self._settings.llm_temperature,
+            max_completion_tokens=self._settings.llm_max_completion_tokens,
         )
 
     def summariser(self) -> Summariser:

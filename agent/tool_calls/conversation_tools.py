@@ -10,6 +10,7 @@ from agent.models.offered_tools import OfferedTools
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
+from agent.tool_calls.result_budget import ResultBudget
 from agent.tool_calls.tool_calls import ToolCalls
 from toolkit.errors import Unavailable
 from toolkit.tool import Tool
@@ -54,6 +55,7 @@ class ConversationTools:
         *,
         message_id: str,
         private: bool,
+        result_bytes: int,
         on_call: Callable[[], None],
         on_file: Callable[[Attachment], None],
     ) -> None:
@@ -61,10 +63,13 @@ class ConversationTools:
 
         Args:
             identity: whose message it is.
+            result_bytes: bound of the results of all calls of this answer together.
             on_call: told whenever the model calls a tool.
             on_file: told of each file that becomes part of the answer.
         """
         turn = CallOrigin(await self._callers.find(identity, name), message_id, private, on_file)
+
+        budget = ResultBudget(result_bytes)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
             task = asyncio.create_task(
@@ -80,7 +85,7 @@ class ConversationTools:
                 raise
             if task.cancelled():
                 raise Unavailable("The call was cancelled")
-            return task.result()
+            return budget.fit(task.result())
 
         own = list(self._toolbox)
         theirs = await self._client_methods.tools(turn, [tool.name for tool in own])
