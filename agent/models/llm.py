@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from livekit.agents import APIError, llm, utils
@@ -25,6 +26,8 @@ from agent.models.visible_text import VisibleText
 
 logger = logging.getLogger(__name__)
 
+OpenSlot = Callable[[], AbstractAsyncContextManager[None]]
+
 
 def build_client(
     *,
@@ -43,6 +46,7 @@ def build_llm(
     model: str,
     temperature: float | None = None,
     max_completion_tokens: int | None = None,
+    slot: OpenSlot = nullcontext,
 ) -> ChatLLM:
     """An LLM for one AgentSession, which hears its errors: sessions do not share it.
 
@@ -54,7 +58,7 @@ def build_llm(
         "reasoning_effort": min_reasoning_effort(model),
     }
     given = {name: value for name, value in options.items() if value is not None}
-    return ChatLLM(client, model=model, options=given)
+    return ChatLLM(client, model=model, options=given, slot=slot)
 
 
 class ChatLLM(llm.LLM[Any]):
@@ -62,8 +66,17 @@ class ChatLLM(llm.LLM[Any]):
     test holds it to that. Docs: docs/adr/0018-text-without-the-plugin.md.
     """
 
-    def __init__(self, client: OpenAIClient, *, model: str, options: dict[str, object]) -> None:
+    def __init__(
+        self,
+        client: OpenAIClient,
+        *,
+        model: str,
+        options: dict[str, object],
+        slot: OpenSlot = nullcontext,
+    ) -> None:
+        """`slot` opens what each request has to hold while it is under way."""
         super().__init__()
+        self._slot = slot
         self._client = client
         self._model = model
         self._options = options
@@ -109,7 +122,7 @@ class ChatLLM(llm.LLM[Any]):
         )
         said = False
         try:
-            async with await self._client.complete(body, silence=silence) as stream:
+            async with self._slot(), await self._client.complete(body, silence=silence) as stream:
                 async for event in stream:
                     for chunk in reader.read(event):
                         said = said or chunk.has_response()

@@ -26,7 +26,7 @@ from agent.models.timeouts import Timeouts
 
 logger = logging.getLogger(__name__)
 
-_MAX_CONNECTIONS = 100
+MAX_CONNECTIONS: Final = 100
 _KEEP_ALIVE_SECONDS = 120.0
 _MAX_REDIRECTS = 5
 _USER_AGENT = "livekit-room-agent"
@@ -53,7 +53,7 @@ class OpenAIClient:
         api_key: str | None = None,
         timeouts: Timeouts | None = None,
         proxy: str | None = None,
-        max_connections: int = _MAX_CONNECTIONS,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._url = _checked_url(base_url)
         self._urls = {path: _url_of(self._url, path) for path in ("chat/completions", "models")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.models.llm import ChatLLM, build_client, build_llm
 from agent.models.main_thread import OnMainThread
+from agent.models.openai_client import MAX_CONNECTIONS
+from agent.models.request_slots import RequestSlots
 from agent.models.service_health import ServiceHealth
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
@@ -31,6 +34,7 @@ class ModelService:
         self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
+        self._slots = RequestSlots(MAX_CONNECTIONS, MAX_CONNECTIONS // 2)
         self._client = build_client(
             base_url=settings.openai_base_url,
             api_key=key.get_secret_value() if key else None,
@@ -43,18 +47,20 @@ class ModelService:
         """Whether the service answered when it was last asked."""
         return self._client.health
 
-    def open_llm(self) -> ChatLLM:
-        """An LLM for one session."""
+    def open_llm(self, room: str) -> ChatLLM:
+        """An LLM for one conversation. Its requests wait for a connection in turn by room, and one
+        room has at most half of the connections."""
         return build_llm(
             self._client,
             model=self._settings.llm_model,
             temperature=self._settings.llm_temperature,
             max_completion_tokens=self._settings.llm_max_completion_tokens,
+            slot=partial(self._slots.hold, room),
         )
 
-    def summariser(self) -> Summariser:
-        """What puts conversations into a few words."""
-        return Summariser(self.open_llm, timeout=self._settings.llm_timeout)
+    def summariser(self, room: str) -> Summariser:
+        """What puts the conversations of a room into a few words."""
+        return Summariser(partial(self.open_llm, room), timeout=self._settings.llm_timeout)
 
     async def load_speech(self) -> SpeechService:
         """What hears and speaks; its models are loaded when the first room asks for it."""

@@ -13,8 +13,8 @@ from agent.config.settings import Settings
 from agent.files.files import Files
 from agent.inbox.own_answers import OwnAnswers
 from agent.models.assistant import Assistant
+from agent.models.llm import ChatLLM
 from agent.models.retrying_llm import RetryingLLM
-from agent.models.service import ModelService
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
@@ -31,13 +31,14 @@ class ConversationOpener:
     """The parts of a room that its conversations share.
 
     Attributes:
+        open_llm: makes the model of one conversation.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
     """
 
     room: rtc.Room
     settings: Settings
     profile: RoomProfile
-    models: ModelService
+    open_llm: Callable[[], ChatLLM]
     files: Files
     calls: RoomCalls
     presence: Presence
@@ -54,7 +55,7 @@ class ConversationOpener:
         settings = self.settings
         tools = self.calls.for_conversation()
         model = RetryingLLM(
-            self.models.open_llm(),
+            self.open_llm(),
             retries=settings.llm_retries,
             show_files=self.files.model_view.show,
         )

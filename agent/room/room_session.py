@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from livekit import rtc
@@ -128,7 +129,7 @@ class RoomSession:
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self._people.is_known,
-            summaries=Summaries(history, models.summariser(), me),
+            summaries=Summaries(history, models.summariser(assignment.room), me),
         )
         self._router = MessageRouter(
             self._conversations,
@@ -181,7 +182,7 @@ class RoomSession:
             room=self._room,
             settings=settings,
             profile=self._profile,
-            models=models,
+            open_llm=partial(models.open_llm, assignment.room),
             files=files,
             calls=self._calls,
             presence=self._presence,
