@@ -40,6 +40,7 @@ from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
+from agent.sdk.job_token import join_token
 from agent.sdk.loop_monitor import LoopMonitor
 from agent.tasks import Tasks
 from agent.wire.presence import STATE
@@ -384,18 +385,11 @@ class RoomHost:
 
 
 def _assignment(job: JobContext) -> RoomAssignment:
-    """How to join a job's room: by a token of the same claims as the one that the job was given.
-
-    AgentServer.run puts the server's URL and keys into the environment, which AccessToken reads.
-    """
-    claims = job.token_claims()
-    token = api.AccessToken()
-    token.identity = claims.identity
-    token.claims = claims
+    """How to join a job's room. AgentServer.run puts the server's URL into the environment."""
     return RoomAssignment(
         room=job.job.room.name,
         url=os.environ["LIVEKIT_URL"],
-        token=token.to_jwt(),
+        token=join_token(job),
         dispatch_metadata=job.job.metadata,
         room_metadata=job.job.room.metadata,
         sid=job.job.room.sid,
