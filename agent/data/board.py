@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Final, cast
 
 from agent.data.board_operation import Clear, Erase, Move, Operation, Stroke, Text
@@ -52,6 +52,7 @@ class Board:
         self._elements: dict[str, _Element] = {}
         self._characters = 0
         self._log: deque[Logged] = deque(maxlen=LOG_LENGTH)
+        self._log_start = 0
 
     def __len__(self) -> int:
         return len(self._elements)
@@ -99,16 +100,50 @@ class Board:
 
         None where the log does not go back that far.
         """
-        missed = self.sequence - sequence
-        if not 0 <= missed <= len(self._log):
+        if not self._log_start <= sequence <= self.sequence:
             return None
         page: list[Logged] = []
-        for logged in islice(self._log, len(self._log) - missed, None):
+        for logged in self.logged_after(sequence):
             max_bytes -= len(logged.json.encode()) + 1
             if max_bytes < 0:
                 return [each.json for each in page], page[-1].sequence
             page.append(logged)
         return [each.json for each in page], None
+
+    def logged_after(self, sequence: int) -> list[Logged]:
+        """The operations of the log after a number, oldest first."""
+        return [logged for logged in self._log if logged.sequence > sequence]
+
+    def merge(self, kept: Board, base: int) -> list[Logged]:
+        """Becomes the board that another agent kept, with what was done here after `base`.
+
+        Operations that the other agent has, too, are not done twice. The rest get new numbers,
+        above all that either board gave, so that no client takes one for another.
+
+        Returns:
+            The operations that are not kept yet.
+        """
+        known = Counter(_identity(logged.json) for logged in kept.logged_after(base))
+        missing: list[dict[str, Any]] = []
+        for logged in self.logged_after(base):
+            identity = _identity(logged.json)
+            known[identity] -= 1
+            if known[identity] < 0:
+                missing.append(cast("dict[str, Any]", json.loads(logged.json)))
+        self.sequence = max(self.sequence, kept.sequence)
+        self._elements, self._characters = kept._elements, kept._characters
+        # A gap: who knows the board by its former numbers reads it anew.
+        self._log.clear()
+        self.sequence = self._log_start = self.sequence + 1
+        merged: list[Logged] = []
+        for shape in missing:
+            # What the other agent's board has no room for, or no element.
+            with contextlib.suppress(Refusal):
+                operation = Operation.model_validate(shape)
+                logged = self.do(operation, shape["senderId"], shape["timestamp"])
+                if logged is not None:
+                    merged.append(logged)
+        return merged
 
     def snapshot(self) -> str:
         """All elements, a line each; `restore` reads it."""
@@ -116,7 +151,7 @@ class Board:
 
     def restore(self, sequence: int, snapshot: str, operations: Iterable[str]) -> None:
         """Becomes what was kept: a snapshot, and the operations that came after it."""
-        self.sequence = sequence
+        self.sequence = self._log_start = sequence
         # Not splitlines: JSON leaves other line breaks than this one as they are.
         for line in filter(None, snapshot.split("\n")):
             shape = cast("dict[str, Any]", json.loads(line))
@@ -124,6 +159,9 @@ class Board:
             self._characters += len(line)
         for line in operations:
             kept = cast("dict[str, Any]", json.loads(line))
+            if kept["sequence"] != self.sequence + 1:
+                self._log.clear()
+                self._log_start = kept["sequence"] - 1
             self.sequence = kept["sequence"] - 1
             self.do(Operation.model_validate(kept), kept["senderId"], kept["timestamp"])
 
@@ -158,5 +196,13 @@ class Board:
         shape = operation.root.model_dump(exclude_none=True)
         shape |= {"sequence": self.sequence, "senderId": sender, "timestamp": timestamp}
         logged = Logged(self.sequence, encode(shape).decode())
+        if len(self._log) == LOG_LENGTH:
+            self._log_start = self._log[0].sequence
         self._log.append(logged)
         return logged
+
+
+def _identity(operation: str) -> str:
+    """What is the same in two agents' logs of one packet: each has its own number and clock."""
+    shape = cast("dict[str, Any]", json.loads(operation))
+    return encode({k: shape[k] for k in sorted(shape.keys() - {"sequence", "timestamp"})}).decode()

@@ -39,6 +39,7 @@ class BoardKeeper:
         self._board = board
         self._loading = asyncio.Lock()
         self._loaded = False
+        self._base = 0
         self._waiting: list[Logged] = []
         self._snapshot_due = False
         self._since_snapshot = 0
@@ -57,6 +58,7 @@ class BoardKeeper:
                 await asyncio.to_thread(
                     self._board.restore, kept.sequence, kept.snapshot, kept.operations
                 )
+                self._base = self._board.sequence
                 self._since_snapshot = len(kept.operations)
                 self._loaded = True
 
@@ -95,15 +97,35 @@ class BoardKeeper:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _write(self) -> None:
+        newest = self._board.sequence
         if self._snapshot_due or self._since_snapshot >= SNAPSHOT_EVERY:
             self._waiting.clear()
             self._snapshot_due = False
             self._since_snapshot = 0
-            await self._boards.replace(self._room, self._board.sequence, self._board.snapshot())
-            return
-        batch, self._waiting = self._waiting, []
-        self._since_snapshot += len(batch)
-        await self._boards.append(self._room, [(each.sequence, each.json) for each in batch])
+            written = await self._boards.replace(
+                self._room, self._base, newest, self._board.snapshot()
+            )
+        else:
+            batch, self._waiting = self._waiting, []
+            self._since_snapshot += len(batch)
+            operations = [(each.sequence, each.json) for each in batch]
+            written = await self._boards.append(self._room, self._base, operations)
+        if written:
+            self._base = newest
+        else:
+            await self._merge()
+
+    async def _merge(self) -> None:
+        """Takes over what another agent in the room wrote, and has the rest written again."""
+        kept = await self._boards.load(self._room)
+        other = Board()
+        await asyncio.to_thread(other.restore, kept.sequence, kept.snapshot, kept.operations)
+        base = other.sequence
+        self._waiting = self._board.merge(other, self._base)
+        self._snapshot_due = False
+        self._base = base
+        self._since_snapshot = len(kept.operations)
+        logger.info("whiteboard merged with what another agent in the room kept")
 
     async def _pause(self, seconds: float) -> None:
         try:

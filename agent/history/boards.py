@@ -29,10 +29,15 @@ class Boards(Protocol):
         """What is kept of a room's board; an empty one where there is nothing."""
         ...
 
-    async def append(self, room: str, operations: Sequence[tuple[int, str]]) -> None:
-        """Keeps operations with their numbers; those whose number is there already are left out."""
+    async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
+        """Keeps operations with their numbers, all of them above `base`.
+
+        Returns:
+            False, and nothing is kept, if the database has operations after number `base`: another
+            agent in the room wrote them, or a write came through that seemed to fail.
+        """
         ...
 
-    async def replace(self, room: str, sequence: int, snapshot: str) -> None:
-        """Keeps a snapshot in place of the operations that it has in it."""
+    async def replace(self, room: str, base: int, sequence: int, snapshot: str) -> bool:
+        """Keeps a snapshot in place of the operations up to its number; returns as `append`."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select
 
 from agent.history.boards import StoredBoard
 from agent.history.schema import board_operations, boards
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _KEY: Final[BindParameter[str]] = bindparam("key_room")
 _UP_TO: Final[BindParameter[int]] = bindparam("up_to")
+_NUMBERS: Final[BindParameter[Sequence[int]]] = bindparam("numbers", expanding=True)
 
 _SNAPSHOT: Final = select(boards).where(boards.c.room == _KEY)
 _LATER: Final = (
@@ -29,6 +30,13 @@ _LATER: Final = (
 )
 _ADD: Final = insert_new(board_operations, "room", "sequence", "operation")
 _REMOVE_SNAPSHOT: Final = delete(boards).where(boards.c.room == _KEY)
+_SNAPSHOT_NUMBER: Final = select(boards.c.sequence).where(boards.c.room == _KEY)
+_NEWEST_NUMBER: Final = select(func.max(board_operations.c.sequence)).where(
+    board_operations.c.room == _KEY
+)
+_REMOVE_ADDED: Final = delete(board_operations).where(
+    board_operations.c.room == _KEY, board_operations.c.sequence.in_(_NUMBERS)
+)
 _REMOVE_EARLIER: Final = delete(board_operations).where(
     board_operations.c.room == _KEY, board_operations.c.sequence <= _UP_TO
 )
@@ -44,16 +52,16 @@ class SqlBoards:
     async def load(self, room: str) -> StoredBoard:
         return await self._database.read(partial(_load, room=room))
 
-    async def append(self, room: str, operations: Sequence[tuple[int, str]]) -> None:
+    async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
         rows = [
             {"room": room, "sequence": sequence, "operation": operation}
             for sequence, operation in operations
         ]
-        await self._commits.run(partial(_append, rows=rows))
+        return await self._commits.run(partial(_append, room=room, base=base, rows=rows))
 
-    async def replace(self, room: str, sequence: int, snapshot: str) -> None:
+    async def replace(self, room: str, base: int, sequence: int, snapshot: str) -> bool:
         row = {"room": room, "sequence": sequence, "snapshot": snapshot}
-        await self._commits.run(partial(_replace, row=row))
+        return await self._commits.run(partial(_replace, base=base, row=row))
 
 
 def _load(connection: Connection, room: str) -> StoredBoard:
@@ -63,11 +71,32 @@ def _load(connection: Connection, room: str) -> StoredBoard:
     return StoredBoard(sequence, snapshot, tuple(later))
 
 
-def _append(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    connection.execute(_ADD, rows)
+def _append(connection: Connection, room: str, base: int, rows: list[dict[str, Any]]) -> bool:
+    if _newest(connection, room) > base:
+        return False
+    added: list[int] = []
+    for row in rows:
+        if not connection.execute(_ADD, row).rowcount:
+            # Postgres: another process has just added its own.
+            if added:
+                connection.execute(_REMOVE_ADDED, {"key_room": room, "numbers": added})
+            return False
+        added.append(row["sequence"])
+    return True
 
 
-def _replace(connection: Connection, row: dict[str, Any]) -> None:
-    connection.execute(_REMOVE_SNAPSHOT, {"key_room": row["room"]})
+def _replace(connection: Connection, base: int, row: dict[str, Any]) -> bool:
+    room = row["room"]
+    if _newest(connection, room) > base:
+        return False
+    connection.execute(_REMOVE_SNAPSHOT, {"key_room": room})
     connection.execute(insert(boards), row)
-    connection.execute(_REMOVE_EARLIER, {"key_room": row["room"], "up_to": row["sequence"]})
+    connection.execute(_REMOVE_EARLIER, {"key_room": room, "up_to": row["sequence"]})
+    return True
+
+
+def _newest(connection: Connection, room: str) -> int:
+    """The number of the last operation that is kept."""
+    key = {"key_room": room}
+    numbers = (connection.scalar(each, key) for each in (_SNAPSHOT_NUMBER, _NEWEST_NUMBER))
+    return max(number or 0 for number in numbers)

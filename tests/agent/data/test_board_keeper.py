@@ -31,14 +31,15 @@ class CutBoards:
         self._check()
         return await self._boards.load(room)
 
-    async def append(self, room: str, operations: Sequence[tuple[int, str]]) -> None:
+    async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
         self._check()
-        await self._boards.append(room, operations)
+        return await self._boards.append(room, base, operations)
 
-    async def replace(self, room: str, sequence: int, snapshot: str) -> None:
+    async def replace(self, room: str, base: int, sequence: int, snapshot: str) -> bool:
         self._check()
-        await self._boards.replace(room, sequence, snapshot)
+        written = await self._boards.replace(room, base, sequence, snapshot)
         self.replaced.set()
+        return written
 
     def _check(self) -> None:
         if self.away:
@@ -112,3 +113,35 @@ async def test_leaving_does_not_wait_for_a_database_that_is_away(history: Durabl
         await boards.refused.wait()
         await keeper.aclose()
     assert len(await kept(history)) == 0
+
+
+async def test_two_agents_in_a_room_keep_what_either_did(history: DurableHistory) -> None:
+    boards = [Board(), Board()]
+    keepers = [BoardKeeper(history.boards, "kitchen", board) for board in boards]
+    for keeper in keepers:
+        await keeper.loaded()
+    everybody = [f"packet {number}" for number in range(300)]
+    for board, keeper in zip(boards, keepers, strict=True):
+        draw(board, keeper, *everybody)
+    draw(boards[0], keepers[0], "by the first alone")
+    draw(boards[1], keepers[1], "by the second alone")
+    for keeper in keepers:
+        await keeper.aclose()
+    drawn = {element["id"] for element in await kept(history)}
+    assert drawn == {*everybody, "by the first alone", "by the second alone"}
+
+
+async def test_a_stale_agent_does_not_replace_a_newer_board(history: DurableHistory) -> None:
+    stale, newer = Board(), Board()
+    stale_keeper = BoardKeeper(history.boards, "kitchen", stale)
+    await stale_keeper.loaded()
+    newer_keeper = BoardKeeper(history.boards, "kitchen", newer)
+    await newer_keeper.loaded()
+    draw(newer, newer_keeper, *(f"new {number}" for number in range(250)))
+    await newer_keeper.aclose()
+    draw(stale, stale_keeper, "late")
+    assert stale.since(0, 10_000) is not None
+    await stale_keeper.aclose()
+    assert len(await kept(history)) == 251
+    # Its clients know it by numbers that mean something else now.
+    assert stale.since(1, 10_000) is None

@@ -168,7 +168,7 @@ async def test_a_board_of_ten_thousand_strokes_is_full_and_can_be_read(
     lines = [json.dumps(each | {"senderId": "bob", "timestamp": 1}) for each in strokes]
     history = open_history(database)
     await history.migrate()
-    await history.boards.replace(room_name, 10_000, "\n".join(lines))
+    await history.boards.replace(room_name, 0, 10_000, "\n".join(lines))
     await history.aclose()
     alice = await enter("alice", worker=await start_worker(DATABASE_URL=database))
     await alice.ask("hello")

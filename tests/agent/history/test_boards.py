@@ -15,18 +15,22 @@ async def test_a_board_is_its_snapshot_and_what_came_after(
 ) -> None:
     boards = history.boards
     assert await boards.load("kitchen") == StoredBoard()
-    await boards.append("kitchen", [(1, "one"), (2, "two\0\x1a")])
-    await boards.append("kitchen", [(2, "again"), (3, "three")])
-    await boards.append("hall", [(1, "other")])
+    await boards.append("kitchen", 0, [(1, "one"), (2, "two\0\x1a")])
+    # Another agent, which does not know of these two.
+    assert not await boards.append("kitchen", 1, [(2, "again"), (3, "three")])
+    assert not await boards.replace("kitchen", 1, 1, "stale")
+    assert await boards.append("kitchen", 2, [(3, "three")])
+    await boards.append("hall", 0, [(1, "other")])
     assert await boards.load("kitchen") == StoredBoard(0, "", ("one", "two\0\x1a", "three"))
-    await boards.replace("kitchen", 2, "as it was")
-    await boards.append("kitchen", [(4, "four")])
+    await boards.replace("kitchen", 3, 2, "as it was")
+    assert not await boards.append("kitchen", 1, [(2, "older than the snapshot")])
+    await boards.append("kitchen", 3, [(4, "four")])
     kept = StoredBoard(2, "as it was", ("three", "four"))
     assert await boards.load("kitchen") == kept
     await history.aclose()
     other = new_history()
     assert await other.boards.load("kitchen") == kept
-    await other.boards.replace("kitchen", 4, "x" * 2_000_000)
+    await other.boards.replace("kitchen", 4, 4, "x" * 2_000_000)
     assert await other.boards.load("kitchen") == StoredBoard(4, "x" * 2_000_000)
     assert await other.boards.load("hall") == StoredBoard(0, "", ("other",))
 
@@ -37,4 +41,4 @@ async def test_a_database_that_is_away_says_so(new_history: NewHistory) -> None:
     with pytest.raises(UnavailableError):
         await history.boards.load("kitchen")
     with pytest.raises(UnavailableError):
-        await history.boards.append("kitchen", [(1, "one")])
+        await history.boards.append("kitchen", 0, [(1, "one")])
