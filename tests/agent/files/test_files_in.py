@@ -291,6 +291,18 @@ async def test_types_that_are_not_taken_are_refused_by_their_bytes(
     assert (await alice.notice("file.received", streamId=text))["mimeType"] == "text/plain"
 
 
+async def test_a_full_store_is_told_to_the_sender_and_the_room_goes_on(
+    start_worker: StartWorker, enter: Enter
+) -> None:
+    worker = await start_worker(MAX_STORED_BYTES="1000")
+    alice = await enter("alice", worker=worker)
+    large = await send(alice, b"x" * 1_001)
+    assert (await alice.notice("file.refused", streamId=large))["code"] == 507
+    small = await send(alice, b"x" * 1_000)
+    await alice.notice("file.received", streamId=small)
+    assert (await alice.ask("still there?")).finish_reason == "stop"
+
+
 async def test_a_worker_without_a_directory_refuses_files_and_goes_on(
     start_worker: StartWorker, enter: Enter, tmp_path: Path
 ) -> None:
