@@ -114,8 +114,8 @@ class Board:
         """The operations of the log after a number, oldest first."""
         return [logged for logged in self._log if logged.sequence > sequence]
 
-    def merge(self, kept: Board, base: int) -> list[Logged]:
-        """Becomes the board that another agent kept, with what was done here after `base`.
+    def merge(self, kept: Board, base: int, own: Iterable[Logged]) -> list[Logged]:
+        """Becomes the board that another agent kept, with what was done here (`own`) after `base`.
 
         Operations that the other agent has, too, are not done twice. The rest get new numbers,
         above all that either board gave, so that no client takes one for another.
@@ -125,7 +125,7 @@ class Board:
         """
         known = Counter(_identity(logged.json) for logged in kept.logged_after(base))
         missing: list[dict[str, Any]] = []
-        for logged in self.logged_after(base):
+        for logged in own:
             identity = _identity(logged.json)
             known[identity] -= 1
             if known[identity] < 0:

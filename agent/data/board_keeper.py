@@ -105,6 +105,7 @@ class BoardKeeper:
             written = await self._boards.replace(
                 self._room, self._base, newest, self._board.snapshot()
             )
+            batch = []
         else:
             batch, self._waiting = self._waiting, []
             self._since_snapshot += len(batch)
@@ -113,15 +114,18 @@ class BoardKeeper:
         if written:
             self._base = newest
         else:
-            await self._merge()
+            await self._merge(batch)
 
-    async def _merge(self) -> None:
+    async def _merge(self, unwritten: list[Logged]) -> None:
         """Takes over what another agent in the room wrote, and has the rest written again."""
         kept = await self._boards.load(self._room)
         other = Board()
         await asyncio.to_thread(other.restore, kept.sequence, kept.snapshot, kept.operations)
         base = other.sequence
-        self._waiting = self._board.merge(other, self._base)
+        # After an outage the board's log is all there is, as far as it goes back.
+        logged = (*self._board.logged_after(self._base), *unwritten, *self._waiting)
+        own = {each.sequence: each for each in logged}
+        self._waiting = self._board.merge(other, self._base, [own[key] for key in sorted(own)])
         self._snapshot_due = False
         self._base = base
         self._since_snapshot = len(kept.operations)

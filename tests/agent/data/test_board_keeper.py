@@ -139,9 +139,9 @@ async def test_a_stale_agent_does_not_replace_a_newer_board(history: DurableHist
     await newer_keeper.loaded()
     draw(newer, newer_keeper, *(f"new {number}" for number in range(250)))
     await newer_keeper.aclose()
-    draw(stale, stale_keeper, "late")
-    assert stale.since(0, 10_000) is not None
+    draw(stale, stale_keeper, *(f"late {number}" for number in range(300)))
+    assert stale.since(299, 10_000) is not None
     await stale_keeper.aclose()
-    assert len(await kept(history)) == 251
+    assert len(await kept(history)) == 550
     # Its clients know it by numbers that mean something else now.
-    assert stale.since(1, 10_000) is None
+    assert stale.since(299, 10_000) is None
