@@ -277,6 +277,7 @@ class Conversation:
             message.sender.identity,
             message.sender.name,
             message_id=message.id,
+            position=message.answer_position,
             private=message.private,
             result_bytes=self._context.result_bytes,
             on_call=lambda: self._presence.set(self, "thinking"),

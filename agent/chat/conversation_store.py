@@ -15,6 +15,7 @@ from agent.chat.summaries import Summaries
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import (
+    Added,
     Attachment,
     FinishReason,
     Message,
@@ -44,12 +45,13 @@ class Question:
 
     Attributes:
         segment_id: id of its answer.
-        kept: says, once the message is stored, whether it is new; None: it is from the store.
+        kept: says, once the message is stored, whether it is new, and its position; None: it is
+            from the store.
     """
 
     message: IncomingMessage
     segment_id: str
-    kept: asyncio.Task[bool] | None = None
+    kept: asyncio.Task[Added] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,10 @@ class ConversationStore:
                 return None
             return replace(question, segment_id=standing.id)
         # Not cancelled with the one who waits: it is to be stored in any case.
-        return question if await asyncio.shield(question.kept) else None
+        added = await asyncio.shield(question.kept)
+        if not added.is_new:
+            return None
+        return replace(question, message=replace(question.message, position=added.position))
 
     def begun(self, question: Question) -> None:
         """Begins to note under which id an answer goes out, once that may have been seen.
@@ -282,7 +287,7 @@ class ConversationStore:
             if before is None or not max_items:
                 return tuple(reversed(newest_first)), before is None
 
-    def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[bool]:
+    def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[Added]:
         sender = message.sender
         try:
             kept = Message(
@@ -302,20 +307,20 @@ class ConversationStore:
             raise Refusal(400, f"{error}.") from None
         return self._start(self._add_new(message, kept))
 
-    async def _add_new(self, message: IncomingMessage, kept: Message) -> bool:
-        """Stores a message; False if it is a repetition, or another one has its id.
+    async def _add_new(self, message: IncomingMessage, kept: Message) -> Added:
+        """Stores a message; not new if it is a repetition, or another one has its id.
 
         Of the latter its sender is told: it has no answer. What was edited since cannot be told
         from a repetition.
         """
-        is_new = await _attempt(self._history.add_message(kept), True)
-        if not is_new:
+        added = await _attempt(self._history.add_message(kept), Added(is_new=True))
+        if not added.is_new:
             find = self._history.find(kept.thread.room, kept.id, asker=kept.sender_id)
             for former in await _attempt(find, ()):
                 is_other = former.text != kept.text and former.edited_at is None
                 if former.key == kept.key and is_other:
                     self._refuse(message, id_was_used())
-        return is_new
+        return added
 
     def _answer(
         self, question: Question, text: str = "", finish_reason: FinishReason | None = None
@@ -381,4 +386,5 @@ def _incoming(message: Message) -> IncomingMessage:
         private=message.thread.owner is not None,
         reply_to=message.in_reply_to,
         attachments=message.attachments,
+        position=message.position,
     )

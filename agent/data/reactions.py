@@ -97,6 +97,7 @@ class ReactionHandler(TopicHandler[Reaction]):
             messageId=message.id,
             messageSenderId=message.sender_id,
             thread=message.thread.id,
+            position=message.position,
             emoji=reaction.emoji,
             reactedBy=sender.identity,
             removed=reaction.remove,

@@ -21,6 +21,7 @@ from livekit.rtc.participant import PublishDataError
 from agent.files.outgoing import Outgoing
 from agent.files.store import FileStore
 from agent.tool_calls.call_origin import CallOrigin
+from agent.wire.attributes import position_attribute
 from agent.wire.publish import publish
 from toolkit.errors import RateLimited, TooLarge
 
@@ -177,6 +178,7 @@ class FileDelivery:
             "fileId": about.id,
             "inReplyTo": answers.message_id if answers else None,
             "inReplyToSenderId": answers.caller.identity if answers else None,
+            "position": answers.position if answers else None,
             "total": total,
             "name": about.name,
             "mimeType": about.type,
@@ -204,4 +206,5 @@ def _attributes(file: Outgoing, answers: CallOrigin | None, *, scope: str) -> di
     if answers is not None:
         attributes["in_reply_to"] = answers.message_id
         attributes["in_reply_to_sender"] = answers.caller.identity
+        attributes |= position_attribute(answers.position)
     return attributes

@@ -12,6 +12,7 @@ from agent.history.boards import Boards
 from agent.history.errors import HistoryError, UnavailableError
 from agent.history.history import History
 from agent.history.message import (
+    Added,
     Attachment,
     Feedback,
     Message,
@@ -46,9 +47,10 @@ class DurableHistory:
     """A History (see there) around another one, for a database that may be away.
 
     Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
-    is away they are kept in memory and return at once what is presumed: the message is new, the
-    answer the first. They are written in order when the database is back. Past the bounds of the
-    backlog the oldest turns are given up, see there; `given_up` counts them.
+    is away they are kept in memory and return at once what is presumed: the message is new (at a
+    position that is not known yet), the answer the first. They are written in order when the
+    database is back. Past the bounds of the backlog the oldest turns are given up, see there;
+    `given_up` counts them.
 
     Everything else fails with UnavailableError until all that was kept is written, since it would
     not see it. `migrate` does not fail for a database that is away: it is done when it is back.
@@ -124,13 +126,16 @@ class DurableHistory:
             )
         await self._store.aclose()
 
-    async def add_message(self, message: Message) -> bool:
+    async def add_message(self, message: Message) -> Added:
         if self._backlog.has_message(message.key) or any(
             write.opens and write.turn == message.key for write in self._writing
         ):
-            return False
+            return Added(is_new=False)
         return await self._keep(
-            message.key, message, lambda: self._store.add_message(message), presumed=True
+            message.key,
+            message,
+            lambda: self._store.add_message(message),
+            presumed=Added(is_new=True),
         )
 
     async def begin_answer(self, answer: Message) -> Message:

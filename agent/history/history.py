@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from agent.history.boards import Boards
 from agent.history.message import (
+    Added,
     Attachment,
     Feedback,
     Message,
@@ -62,11 +63,11 @@ class History(Protocol):
         """Writes what is under way and lets go of the database."""
         ...
 
-    async def add_message(self, message: Message) -> bool:
-        """Keeps what a participant wrote; to be called before it is answered.
+    async def add_message(self, message: Message) -> Added:
+        """Stores what a participant wrote; to be called before it is answered.
 
-        Returns False if there is, or once was, a message with its thread, sender and id: then it
-        has been dealt with, and nothing is changed.
+        The outcome is not new if there is, or once was, a message with its thread, sender and id:
+        then it has been dealt with, and nothing is changed.
         """
         ...
 

@@ -140,6 +140,8 @@ class Message:
         awaits_answer: it is to be answered and has not been.
         edited_at: ms since 1970, if it was edited.
         attachments: the files that came with it, in its sender's order.
+        position: given by the store, and never changed: messages of a thread are sorted by it, and
+            an answer comes right after its question.
         cursor: given by the store: what `before` must be to read on before this message.
     """
 
@@ -158,6 +160,7 @@ class Message:
     edited_at: int | None = None
     reactions: tuple[Reaction, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    position: int | None = None
     cursor: str = ""
 
     def __post_init__(self) -> None:
@@ -181,6 +184,22 @@ class Message:
         if self.in_reply_to is None or self.in_reply_to_sender is None:
             raise InvalidValueError("Only an answer has a question.")
         return MessageKey(self.thread, self.in_reply_to_sender, self.in_reply_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The outcome of storing a participant's message. True if the message is new.
+
+    Attributes:
+        is_new: no message with its thread, sender and id was stored before.
+        position: of a new message; None: not known, since the database is away or slow.
+    """
+
+    is_new: bool
+    position: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.is_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
 from agent.history.message import (
     MAX_COMMENT_LENGTH,
+    Added,
     Attachment,
     Feedback,
     Message,
@@ -56,7 +57,7 @@ class SqlHistory:
         await self._commits.aclose()
         await self._database.aclose()
 
-    async def add_message(self, message: Message) -> bool:
+    async def add_message(self, message: Message) -> Added:
         return await self._commits.run(partial(sql_turns.add_message, message=message))
 
     async def begin_answer(self, answer: Message) -> Message:

@@ -21,6 +21,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.history.position import message_position, stored_answer_position
 from agent.history.schema import attachments, messages, reactions, threads
 from agent.history.sql_keys import ANSWER_ROLE, IS_THREAD, thread_values
 
@@ -42,7 +43,20 @@ _VISIBLE: Final = and_(
     threads.c.room == bindparam("key_room"),
     or_(threads.c.owner == "", threads.c.owner == bindparam("asker")),
 )
-_COLUMNS: Final = (messages, threads.c.room, threads.c.owner)
+_question: Final = messages.alias("question")
+_QUESTION_ROW: Final = (
+    select(_question.c.position)
+    .where(
+        _question.c.thread_id == messages.c.thread_id,
+        _question.c.message_id == messages.c.in_reply_to,
+        _question.c.sender_id == messages.c.in_reply_to_sender,
+    )
+    .correlate(messages)
+    .scalar_subquery()
+    .label("question_row")
+)
+"""Of an answer: where its question is stored."""
+_COLUMNS: Final = (messages, threads.c.room, threads.c.owner, _QUESTION_ROW)
 _WITH_THREAD: Final = select(*_COLUMNS).select_from(messages.join(threads))
 _answer: Final = messages.alias("answer")
 _WITH_ANSWER: Final = select(*_COLUMNS, _answer.c.message_id.label("segment_id")).select_from(
@@ -231,6 +245,11 @@ def _message(
         edited_at=row.edited_at,
         reactions=tuple(its_reactions),
         attachments=tuple(its_files),
+        position=(
+            message_position(row.position)
+            if row.role == "user"
+            else stored_answer_position(row.position, row.question_row)
+        ),
         cursor=encode_cursor(thread, row.position),
     )
 

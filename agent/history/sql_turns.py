@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import TextClause, bindparam, delete, exists, select, update
 
 from agent.history.errors import RejectedError
-from agent.history.message import Message, ThreadKey
+from agent.history.message import Added, Message, ThreadKey
+from agent.history.position import message_position
 from agent.history.prepared import Prepared
 from agent.history.schema import attachments, messages, threads
 from agent.history.sql_insert import insert_new, places, typed
@@ -63,12 +64,12 @@ _FORMER_ANSWER: Final = select(
 ).where(IS_ANSWER)
 
 
-def add_message(connection: Connection, message: Message) -> bool:
-    position = _add(connection, _ADD_MESSAGE, message.thread, _values(message))
-    if position is None:
-        return False
-    _attach(connection, position, message)
-    return True
+def add_message(connection: Connection, message: Message) -> Added:
+    row = _add(connection, _ADD_MESSAGE, message.thread, _values(message))
+    if row is None:
+        return Added(is_new=False)
+    _attach(connection, row, message)
+    return Added(is_new=True, position=message_position(row))
 
 
 def begin_answer(connection: Connection, answer: Message) -> Message:

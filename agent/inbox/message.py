@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.author_label import author_label, display_name
 from agent.history.message import Attachment
+from agent.history.position import answer_position
 from agent.wire.refusal import Refusal
 
 LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
@@ -68,6 +69,8 @@ class IncomingMessage:
         private: whether its sender asked for an answer that only they get.
         reply_to: id of the message that it answers, if it says so.
         attachments: files that belong to it.
+        position: given by the history when it is stored; None: not known, see
+            agent.history.position.
     """
 
     id: str
@@ -78,10 +81,16 @@ class IncomingMessage:
     private: bool = False
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    position: int | None = None
 
     @property
     def key(self) -> Key:
         return self.sender.identity, self.id
+
+    @property
+    def answer_position(self) -> int | None:
+        """The position of its answer, which is known once the message is stored."""
+        return answer_position(self.position)
 
 
 def id_was_used() -> Refusal:

@@ -13,7 +13,8 @@ from agent.wire.publish import publish
 class PacketOutput(ReplyOutput):
     """The finished answer as chat packets, for a question that came as one.
 
-    `{id, type: "chat", senderId, senderName, content, text, timestamp, inReplyTo, finishReason}`,
+    `{id, type: "chat", senderId, senderName, content, text, timestamp, inReplyTo, position,
+    finishReason}`,
     in parts of at most 14,000 bytes; several parts share an id and say `part` and `parts`, from 1.
     To a question that had its text as `message`, the answer has it there, too. One to a question
     `{topic, payload}` has these two besides; `payload` is text where the question's was.
@@ -48,6 +49,7 @@ class PacketOutput(ReplyOutput):
             fields={
                 "inReplyTo": self._message.id,
                 "inReplyToSenderId": self._message.sender.identity,
+                "position": self._message.answer_position,
                 "finishReason": ending.finish_reason,
                 "part": part if parts > 1 else None,
                 "parts": parts if parts > 1 else None,

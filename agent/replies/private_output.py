@@ -13,7 +13,13 @@ from agent.inbox.message import IncomingMessage
 from agent.replies.reply_output import Ending, ReplyOutput
 from agent.replies.stream_ids import stream_id
 from agent.sdk.native_sending import begin_text
-from agent.wire.attributes import PRIVATE, SCOPE, SEGMENT_ID, TRANSCRIPTION_FINAL
+from agent.wire.attributes import (
+    PRIVATE,
+    SCOPE,
+    SEGMENT_ID,
+    TRANSCRIPTION_FINAL,
+    position_attribute,
+)
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 from agent.wire.publish import publish
@@ -28,8 +34,8 @@ SNAPSHOT_WINDOW = 0.2
 class PrivatePacketOutput(ReplyOutput):
     """Data packets addressed to the asker, on the first reply topic; every SDK can read them.
 
-    `{type: "delta", id, inReplyTo, seq, text}`, the last one with `final: true`, `finishReason`,
-    `textLength` and `sha256`.
+    `{type: "delta", id, inReplyTo, position, seq, text}`, the last one with `final: true`,
+    `finishReason`, `textLength` and `sha256`.
     """
 
     def __init__(
@@ -66,6 +72,8 @@ class PrivatePacketOutput(ReplyOutput):
             "seq": self._seq,
             **fields,
         }
+        if self._message.answer_position is not None:
+            delta["position"] = self._message.answer_position
         self._seq += 1
         await publish(self._room, delta, topic=self._topic, to=[self._message.sender.identity])
 
@@ -120,6 +128,7 @@ class SnapshotOutput(ReplyOutput):
             SCOPE: PRIVATE,
             SEGMENT_ID: segment_id,
             TRANSCRIPTION_FINAL: "true" if final else "false",
+            **position_attribute(self._message.answer_position),
         }
         if ending is not None:
             attributes["finish_reason"] = ending.finish_reason

@@ -28,6 +28,7 @@ from agent.wire.attributes import (
     SEGMENT_ID,
     TRANSCRIBED_TRACK,
     TRANSCRIPTION_FINAL,
+    position_attribute,
 )
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
@@ -244,6 +245,7 @@ class ReplyStream:
             SCOPE: ROOM,
             SEGMENT_ID: self.segment_id,
             TRANSCRIPTION_FINAL: "false",
+            **position_attribute(self._message.answer_position),
         }
         if self._track_sid is not None:
             attributes[TRANSCRIBED_TRACK] = self._track_sid
@@ -257,6 +259,7 @@ class ReplyStream:
             segmentId=self.segment_id,
             inReplyTo=self._message.id,
             inReplyToSenderId=self._message.sender.identity,
+            position=self._message.answer_position,
             finishReason=ending.finish_reason,
         )
 

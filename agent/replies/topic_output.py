@@ -18,9 +18,10 @@ class TopicOutput(ReplyOutput):
     With listeners, its header goes to them alone. The content goes to everybody all the same
     (livekit-rtc), and clients drop what belongs to a stream whose header they have not seen.
 
-    Header attributes: `in_reply_to`, `scope`, `lk.segment_id`, `lk.transcription_final=false`;
-    trailer: `lk.transcription_final=true`, `finish_reason`, `text_length`, `sha256`, and
-    `heard_length` of an answer that was interrupted while it was spoken.
+    Header attributes: `in_reply_to`, `position`, `scope`, `lk.segment_id`,
+    `lk.transcription_final=false`; trailer: `lk.transcription_final=true`, `finish_reason`,
+    `text_length`, `sha256`, and `heard_length` of an answer that was interrupted while it was
+    spoken.
     """
 
     is_quick = True

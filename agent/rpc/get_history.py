@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -44,9 +43,11 @@ def get_history_tool(room: str, read: ReadPage) -> Tool:
 def fit(page: Page) -> dict[str, object]:
     """A page on the wire: as many of its newest messages as fit, but one at least.
 
+    They are chosen by when they were stored, and sorted by position.
+
     A message that is too long for a page of its own is cut, and says so; getMessage has the rest.
     """
-    shown: deque[dict[str, object]] = deque()
+    shown: list[tuple[int, dict[str, object]]] = []
     size = 0
     next_before = page.next_before
     following: Message | None = None
@@ -58,8 +59,9 @@ def fit(page: Page) -> dict[str, object]:
                 next_before = following.cursor
                 break
             shape, width = as_part(message), PAGE_BYTES
-        shown.appendleft(shape)
+        shown.append((message.position or 0, shape))
         size += width
         following = message
-    whole: dict[str, object] = {"messages": list(shown)}
+    shown.sort(key=lambda each: each[0])
+    whole: dict[str, object] = {"messages": [shape for _, shape in shown]}
     return whole if next_before is None else whole | {"nextBefore": next_before}

@@ -35,7 +35,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         edited = await control.change(
             named.key.thread, lambda changes: changes.edit(key, text, control.is_for_agent)
         )
-        control.tell("message.edited", named.key, **_new_text(text))
+        control.tell("message.edited", named.key, position=edited.position, **_new_text(text))
         await control.show_edited(edited)
         return {"messageId": named.key.id}
 
@@ -49,7 +49,11 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
             named.key.thread, lambda changes: changes.delete(key, question)
         )
         for each in erased:
-            control.tell("message.deleted", MessageKey(named.key.thread, *each))
+            control.tell(
+                "message.deleted",
+                MessageKey(named.key.thread, *each),
+                position=named.position_of(each),
+            )
         return {"deleted": [message_id for _, message_id in erased]}
 
     @tool

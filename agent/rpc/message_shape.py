@@ -27,6 +27,7 @@ def as_shape(message: Message) -> dict[str, object]:
         "senderName": display_name(message.sender_name),
         "text": message.text,
         "timestamp": message.timestamp,
+        "position": message.position,
         "editedAt": message.edited_at,
         "inReplyTo": message.in_reply_to,
         "inReplyToSenderId": message.in_reply_to_sender,

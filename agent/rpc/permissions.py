@@ -8,11 +8,12 @@ participant's token, and the server tells nobody of it. Who looks after a room i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from agent.history.message import MessageKey, ThreadKey
+from agent.history.position import answer_position
 from toolkit.caller import Caller
 from toolkit.errors import NotAllowed, NotFound
 from toolkit.permission import Permission, role
@@ -54,10 +55,21 @@ class Whose(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What an id names: a participant's message, which is its own `question`, or an answer."""
+    """What an id names: a participant's message, which is its own `question`, or an answer.
+
+    Attributes:
+        question_position: of the question, in its thread; None: not known.
+    """
 
     key: MessageKey
     question: MessageKey
+    question_position: int | None = field(default=None, compare=False)
+
+    def position_of(self, message: tuple[str, str]) -> int | None:
+        """The position of the question or of its answer, by its sender and id."""
+        if message == (self.question.sender_id, self.question.id):
+            return self.question_position
+        return answer_position(self.question_position)
 
     def whose(self, caller: Caller) -> Whose:
         own = self.question.sender_id == caller.identity

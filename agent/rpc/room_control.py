@@ -10,7 +10,8 @@ from agent.chat.changes import Changes
 from agent.chat.conversation_store import Question
 from agent.chat.conversations import Conversations
 from agent.history.history import History
-from agent.history.message import MessageKey, ThreadKey
+from agent.history.message import Message, MessageKey, ThreadKey
+from agent.history.position import question_position
 from agent.inbox.message import Form, IncomingMessage
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
@@ -48,9 +49,7 @@ class RoomControl:
         with told_to_caller("messageId"):
             await self.conversations.settled()
             stored = await self.history.find(self.room, message_id, asker=caller.identity)
-        candidates = [
-            Named(each.key, each.key if each.role == "user" else each.question) for each in stored
-        ]
+        candidates = [_named(each) for each in stored]
         candidates += [each for each in under_way if each not in candidates]
         return choose(method, candidates, caller)
 
@@ -61,9 +60,10 @@ class RoomControl:
             for question in self.conversations.under_way(owner):
                 key = self.key(owner, question)
                 if question.message.id == message_id:
-                    found.append(Named(key, key))
+                    found.append(Named(key, key, question.message.position))
                 elif question.segment_id == message_id:
-                    found.append(Named(MessageKey(key.thread, self.agent, message_id), key))
+                    answer = MessageKey(key.thread, self.agent, message_id)
+                    found.append(Named(answer, key, question.message.position))
         return found
 
     def answering(self, caller: Caller) -> list[MessageKey]:
@@ -85,7 +85,7 @@ class RoomControl:
         with told_to_caller("messageId"):
             return await self.conversations.change(thread.owner, work)
 
-    def tell(self, event: str, what: MessageKey | ThreadKey, **fields: str | float) -> None:
+    def tell(self, event: str, what: MessageKey | ThreadKey, **fields: str | float | None) -> None:
         """Tells those who see a message, or a thread, what became of it."""
         message_id: str | None = None
         if isinstance(what, MessageKey):
@@ -101,5 +101,15 @@ class RoomControl:
         if self.edited_questions is None or message.form is not Form.STREAM:
             return
         await self.edited_questions.show(
-            message.sender.identity, message.id, message.text, private=message.private
+            message.sender.identity,
+            message.id,
+            message.text,
+            private=message.private,
+            position=message.position,
         )
+
+
+def _named(stored: Message) -> Named:
+    if stored.role == "user":
+        return Named(stored.key, stored.key, stored.position)
+    return Named(stored.key, stored.question, question_position(stored.position))

@@ -35,11 +35,12 @@ class CallNotices:
         """
         self.call_id = f"TC_{uuid.uuid4().hex[:16]}"
         self._notices = notices
-        self._about = {
+        self._about: dict[str, object] = {
             "callId": self.call_id,
             "tool": tool,
             "inReplyTo": answers.message_id if answers else None,
             "inReplyToSenderId": answers.caller.identity if answers else None,
+            "position": answers.position if answers else None,
         }
         self._to = to
         self._loop = asyncio.get_running_loop()
@@ -54,7 +55,7 @@ class CallNotices:
         """Tells that the call has begun, unless that has been told."""
         if not self._begun:
             self._begun = True
-            self._notices.tell(self._to, "tool.started", "", **self._about)
+            self._tell("tool.started", "")
 
     def report(self, progress: Progress) -> None:
         """Takes the latest progress, in any thread; what comes between two packets is left out."""
@@ -74,11 +75,9 @@ class CallNotices:
         if self._pause is not None:
             self._pause.cancel()
         if self._begun:
-            self._notices.tell(
-                self._to,
+            self._tell(
                 "tool.finished",
                 error.message if error else "",
-                **self._about,
                 outcome=outcome,
                 code=error.code if error else None,
             )
@@ -89,9 +88,7 @@ class CallNotices:
             return
         self._sent = progress
         self.begin()
-        self._notices.tell(
-            self._to, "tool.progress", progress.text, **self._about, progress=progress.fraction
-        )
+        self._tell("tool.progress", progress.text, progress=progress.fraction)
         self._pause = self._loop.call_later(INTERVAL, self._after_pause)
 
     def _after_pause(self) -> None:
@@ -99,3 +96,6 @@ class CallNotices:
         if self._latest is not self._sent:
             self._scheduled = True
             self._send()
+
+    def _tell(self, event: str, text: str, **fields: object) -> None:
+        self._notices.tell(self._to, event, text, message_id=None, **self._about, **fields)

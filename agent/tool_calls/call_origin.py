@@ -14,11 +14,13 @@ class CallOrigin:
     """Attributes:
     caller: who wrote the message; tools run for them.
     message_id: of the message.
+    position: of the answer, in its thread; None: not known.
     private: nobody else may learn of it.
     attach: told of a file that becomes part of the answer.
     """
 
     caller: Caller
     message_id: str
+    position: int | None
     private: bool
     attach: Callable[[Attachment], None]

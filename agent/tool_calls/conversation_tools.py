@@ -54,6 +54,7 @@ class ConversationTools:
         name: str,
         *,
         message_id: str,
+        position: int | None,
         private: bool,
         result_bytes: int,
         on_call: Callable[[], None],
@@ -63,11 +64,13 @@ class ConversationTools:
 
         Args:
             identity: whose message it is.
+            position: of the answer, in its thread; None: not known.
             result_bytes: bound of the results of all calls of this answer together.
             on_call: told whenever the model calls a tool.
             on_file: told of each file that becomes part of the answer.
         """
-        turn = CallOrigin(await self._callers.find(identity, name), message_id, private, on_file)
+        caller = await self._callers.find(identity, name)
+        turn = CallOrigin(caller, message_id, position, private, on_file)
 
         budget = ResultBudget(result_bytes)
 

@@ -15,5 +15,14 @@ ROOM: Final = "room"
 SEGMENT_ID: Final = "lk.segment_id"
 """The id of an answer; each of its streams carries it."""
 
+POSITION: Final = "position"
+"""Of an answer, in its thread: clients sort messages by it, and it never changes."""
+
+
+def position_attribute(position: int | None) -> dict[str, str]:
+    """The attribute of a position; none if that is not known."""
+    return {} if position is None else {POSITION: str(position)}
+
+
 TRANSCRIPTION_FINAL: Final = "lk.transcription_final"
 TRANSCRIBED_TRACK: Final = "lk.transcribed_track_id"

@@ -15,7 +15,7 @@ from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from agent.sdk.native_sending import send_addressed_text
-from agent.wire.attributes import PRIVATE, SCOPE
+from agent.wire.attributes import PRIVATE, SCOPE, position_attribute
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 
@@ -38,7 +38,9 @@ class EditedQuestions:
         self._room = room
         self._protocols = protocols
 
-    async def show(self, author: str, message_id: str, text: str, *, private: bool) -> None:
+    async def show(
+        self, author: str, message_id: str, text: str, *, private: bool, position: int | None
+    ) -> None:
         """Sends a message's new text in its author's name, to the author alone if it is private.
 
         Without the author in the room, clients cannot tell whose message it is: nothing is sent.
@@ -63,7 +65,7 @@ class EditedQuestions:
                     split_text(text, MAX_PACKET_BYTES - ENVELOPE_BYTES),
                     topic=CHAT_TOPIC,
                     stream_id=message_id,
-                    attributes={SCOPE: PRIVATE} if private else {},
+                    attributes=({SCOPE: PRIVATE} if private else {}) | position_attribute(position),
                     to=to,
                     update_of=author,
                 )

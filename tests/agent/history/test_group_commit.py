@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from agent.history import group_commit
 from agent.history.errors import RejectedError, UnavailableError
+from agent.history.message import Added
 from agent.history.sql_history import SqlHistory
 from tests.agent.history.cut_database import CutDatabase
 from tests.agent.history.turns import answer_to, asked, ended, everything
@@ -47,9 +48,9 @@ async def test_a_refused_write_fails_alone(history: SqlHistory) -> None:
         history.add_message(second),
         return_exceptions=True,
     )
-    assert outcomes[0] is True
+    assert outcomes[0] == Added(is_new=True, position=4)
     assert isinstance(outcomes[1], RejectedError)
-    assert outcomes[2] is True
+    assert outcomes[2] == Added(is_new=True, position=6)
     assert [m.id for m in await everything(history)] == ["SG_same", "1", "2"]
 
 
