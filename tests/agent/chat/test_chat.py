@@ -28,6 +28,7 @@ async def test_an_answer_streams_on_every_reply_topic(enter: Enter, model: DemoM
         "scope": "room",
         "lk.segment_id": mirror.attributes["lk.segment_id"],
         "lk.transcription_final": "false",
+        "position": "3",
     }
     assert first.trailer is not None
     assert first.trailer["lk.transcription_final"] == "true"

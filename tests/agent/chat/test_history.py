@@ -240,6 +240,7 @@ async def test_pages_show_what_was_said_byte_for_byte(enter: Enter, model: DemoM
         "senderName": "Alice A.",
         "text": texts[-1],
         "timestamp": question["timestamp"],
+        "position": int(answer.attributes["position"]) - 1,
     }
     assert reply["id"] == answer.attributes["lk.segment_id"]
     assert (reply["senderId"], reply["finishReason"]) == (AGENT, "stop")
