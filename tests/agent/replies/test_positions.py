@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from livekit import rtc
 
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat.test_remembering import until_the_database_is_back
-from tests.agent.chat_client import REPLY_TOPICS, ChatClient
+from tests.agent.chat_client import REPLY_TOPICS, WITHIN, ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.outages import MissingSqlite
 from tests.agent.talk import Scope, Talk
@@ -55,7 +56,17 @@ def answers_of(history: list[dict[str, Any]]) -> dict[str, set[int]]:
 async def test_live_late_and_stored_have_one_order_after_edits_and_regenerates(
     enter: Enter, worker: Worker, model: DemoModel
 ) -> None:
-    alice, bob = Talk(await enter("alice", worker=worker)), Talk(await enter("bob", worker=worker))
+    reader = ChatClient()
+    shown_edit: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def on_chat(stream: rtc.TextStreamReader, _sender: str) -> None:
+        position = (stream.info.attributes or {}).get("position")
+        if position is not None:
+            shown_edit.set_result(position)
+
+    reader.room.register_text_stream_handler("lk.chat", on_chat)
+    alice = Talk(await enter("alice", worker=worker))
+    bob = Talk(await enter("bob", worker=worker, client=reader))
     gate = asyncio.Event()
     model.script(Reply(tokens=["A", "1"], after=1, pause=gate), Reply(text="B1"))
     questions = [await alice.say("Q1")]
@@ -103,6 +114,8 @@ async def test_live_late_and_stored_have_one_order_after_edits_and_regenerates(
     assert in_notices(late.client)[last["id"]] == {last["position"]}
     edited = await alice.client.notice("message.edited")
     assert edited["position"] == before[questions[0]]
+    async with asyncio.timeout(WITHIN):
+        assert int(await shown_edit) == before[questions[0]]
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
