@@ -48,7 +48,7 @@ class ConversationTools:
         for task in self._under_way:
             task.cancel()
 
-    async def begin_turn(
+    async def begin_turn(  # noqa: PLR0913 - all that its tools need to know of a turn
         self,
         identity: str,
         name: str,
