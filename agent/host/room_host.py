@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from livekit import api
 from livekit.agents import JobContext, JobExecutorType, JobRequest
@@ -46,9 +46,6 @@ from agent.tasks import Tasks
 from agent.wire.presence import STATE
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 

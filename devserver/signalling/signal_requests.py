@@ -123,10 +123,6 @@ def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:
             participant.drop(models.DisconnectReason.MIGRATION)
         case "server_leave":
             participant.remove(models.DisconnectReason.SERVER_SHUTDOWN)
-        case "leave_request_full_reconnect":
-            participant.remove(
-                models.DisconnectReason.CLIENT_INITIATED, action=rtc.LeaveRequest.RECONNECT
-            )
         case kind:
             log.debug("ignored a request to simulate: %s", kind)
 

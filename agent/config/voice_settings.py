@@ -1,0 +1,54 @@
+"""VoiceSettings: a group of settings; agent.config.settings reads them."""
+
+from pydantic import BaseModel, Field, SecretStr
+
+from agent.config.setting_types import HttpUrl, VoicePolicy, VoiceText
+
+
+class VoiceSettings(BaseModel):
+    """When the agent speaks, and the speech services."""
+
+    voice: VoicePolicy = Field(
+        "auto",
+        alias="VOICE",
+        description="auto (while somebody has a microphone), on (in rooms with people), off",
+    )
+    voice_text: VoiceText = Field(
+        "immediate",
+        alias="VOICE_TEXT",
+        description="the text of a spoken answer: immediate, or synced with the speech",
+    )
+    stt_model: str = Field(
+        "gpt-4o-mini-transcribe",
+        alias="STT_MODEL",
+        min_length=1,
+        description="model that recognises speech",
+    )
+    stt_language: str = Field(
+        "",
+        alias="STT_LANGUAGE",
+        max_length=16,
+        description="language spoken to the agent, such as en; empty: found out each time; "
+        "a room may have its own in its metadata",
+    )
+    stt_base_url: HttpUrl | None = Field(
+        None, alias="STT_BASE_URL", description="service for speech recognition, if another one"
+    )
+    stt_api_key: SecretStr | None = Field(
+        None, alias="STT_API_KEY", description="key of the service at STT_BASE_URL"
+    )
+    tts_model: str = Field(
+        "gpt-4o-mini-tts", alias="TTS_MODEL", min_length=1, description="model that speaks"
+    )
+    tts_voice: str = Field(
+        "ash",
+        alias="TTS_VOICE",
+        min_length=1,
+        description="its voice; a room may have its own in its metadata",
+    )
+    tts_base_url: HttpUrl | None = Field(
+        None, alias="TTS_BASE_URL", description="service for speech synthesis, if another one"
+    )
+    tts_api_key: SecretStr | None = Field(
+        None, alias="TTS_API_KEY", description="key of the service at TTS_BASE_URL"
+    )
