@@ -15,8 +15,9 @@ from typing import Final
 import aiohttp
 from livekit import api
 from livekit.api.room_service import RoomService
-from livekit.protocol import room as room_protocol
 from livekit.protocol.models import ParticipantInfo
+
+from agent.sdk.perform_rpc import perform_rpc
 
 logger = logging.getLogger(__name__)
 
@@ -110,21 +111,9 @@ class Seats:
 
     async def _probe(self, room: str, due: float) -> Sign:
         """Calls `ping` of the agent in the room, in the name of the server."""
-        service = self._service
-        request = room_protocol.PerformRpcRequest(
-            room=room, destination_identity=self._identity, method="ping", payload="{}"
-        )
-        grants = api.VideoGrants(room_admin=True, room=room)
         try:
             async with asyncio.timeout_at(due):
-                # livekit-api has no method for it yet.
-                await service._client.request(  # pyright: ignore[reportPrivateUsage]
-                    "RoomService",
-                    "PerformRpc",
-                    request,
-                    service._auth_header(grants),  # pyright: ignore[reportPrivateUsage]
-                    room_protocol.PerformRpcResponse,
-                )
+                await perform_rpc(self._service, room, self._identity, "ping", "{}")
         except api.TwirpError as error:
             if error.code in _NO_CALLS:
                 return Sign.UNKNOWN
