@@ -82,4 +82,4 @@ async def test_a_permission_that_fails_allows_nothing(caplog: pytest.LogCaptureF
     async with Toolbox([anything], ToolSettings()) as toolbox:
         with caplog.at_level(logging.ERROR), pytest.raises(NotAllowed):
             await toolbox.call("anything", {}, Caller("anna"))
-    assert "the permission of anything failed" in caplog.text
+    assert "permission check of anything failed" in caplog.text

@@ -74,6 +74,7 @@ async def test_a_file_is_stored_as_it_was_sent(
         "senderName": "",
         "text": "",
         "timestamp": (await history(alice))[-1]["timestamp"],
+        "position": 2,
         "attachments": [
             {
                 "id": notice["fileId"],

@@ -137,7 +137,7 @@ async def test_a_server_that_dies_is_told_to_the_model_and_to_who_asked(
     finished = await alice.notice("tool.finished")
     assert (finished["outcome"], finished["code"]) == ("error", 503)
     assert finished["content"] == told
-    assert "MCP server calc: a call failed" in caplog.text
+    assert "MCP server calc: tool call failed" in caplog.text
     with pytest.raises(rtc.RpcError) as caught:
         await alice.call("calc_die")
     assert caught.value.code == 503
