@@ -5,7 +5,7 @@ nothing else of this project, and no livekit.
 """
 
 from toolkit.caller import Caller
-from toolkit.context import ToolContext
+from toolkit.context import ToolContext, ToolDescription
 from toolkit.errors import (
     InvalidArguments,
     NotAllowed,
@@ -19,7 +19,7 @@ from toolkit.errors import (
     Unavailable,
 )
 from toolkit.file import File
-from toolkit.permission import role
+from toolkit.permission import Role, role
 from toolkit.tool import Tool, tool
 from toolkit.toolbox import Toolbox
 
@@ -31,11 +31,13 @@ __all__ = [
     "NotFound",
     "OperationFailed",
     "RateLimited",
+    "Role",
     "StorageFull",
     "TimedOut",
     "TooLarge",
     "Tool",
     "ToolContext",
+    "ToolDescription",
     "ToolError",
     "Toolbox",
     "Unavailable",

@@ -5,9 +5,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
+from toolkit import InvalidArguments, tool
 from toolkit.clock import now, to_iso
-from toolkit.errors import InvalidArguments
-from toolkit.tool import tool
 
 
 @tool

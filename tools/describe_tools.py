@@ -1,8 +1,6 @@
 """describeTools: what a client needs to offer the tools to a person."""
 
-from toolkit.context import ToolContext, ToolDescription
-from toolkit.permission import Role
-from toolkit.tool import tool
+from toolkit import Role, ToolContext, ToolDescription, tool
 
 
 @tool

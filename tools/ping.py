@@ -1,7 +1,7 @@
 """ping: is anyone there?"""
 
+from toolkit import tool
 from toolkit.clock import now, to_ms
-from toolkit.tool import tool
 
 
 @tool

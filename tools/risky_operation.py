@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from toolkit.tool import tool
+from toolkit import tool
 
 FAILING_TEXT = "data"
 """The bare text that LiveKit's RPC error-handling example sends, and expects an error for."""

@@ -6,10 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from toolkit import InvalidArguments, ToolContext, Unavailable, tool
 from toolkit.clock import to_iso
-from toolkit.context import ToolContext
-from toolkit.errors import InvalidArguments, Unavailable
-from toolkit.tool import tool
 from tools.weather import open_meteo, weather_codes
 from tools.weather.open_meteo import Units
 

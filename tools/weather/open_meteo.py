@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from toolkit import NotFound, RateLimited, Unavailable
 from toolkit.clock import now
-from toolkit.errors import NotFound, RateLimited, Unavailable
 from tools.weather.place_name import PlaceName, readings
 
 if TYPE_CHECKING:
