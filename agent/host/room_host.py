@@ -118,7 +118,7 @@ class RoomHost:
             database_name(settings.database_url),
             quarantine_days=settings.quarantine_days,
         )
-        self._seats = Seats(settings.agent_identity)
+        self._seats = Seats(settings.agent_identity, partial(ServerApi.of, settings, proxies))
         self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
         self._has_database: bool | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -18,6 +19,7 @@ from livekit.api.room_service import RoomService
 from livekit.protocol.models import ParticipantInfo
 
 from agent.sdk.perform_rpc import perform_rpc
+from agent.wire.server_errors import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,6 @@ acknowledges by itself, also where Python is busy."""
 PAUSE: Final = 0.5
 """Seconds from an answer to the next call: an agent that was told to leave has left by then."""
 
-_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
 _NO_ANSWER: Final = ("canceled", "deadline_exceeded", "unavailable")
 _NO_CALLS: Final = ("bad_route", "unimplemented")
 """The server cannot call participants, as before livekit-server 1.9."""
@@ -51,8 +52,10 @@ class Sign(Enum):
 class Seats:
     """Finds out, by the server's API, whether the agent's identity can be taken in a room."""
 
-    def __init__(self, identity: str) -> None:
+    def __init__(self, identity: str, open_api: Callable[[], api.LiveKitAPI]) -> None:
+        """`open_api` is called on the loop of `free`, when it is first needed."""
         self._identity = identity
+        self._open_api = open_api
         self._api: api.LiveKitAPI | None = None
 
     async def free(self, room: str) -> bool:
@@ -88,7 +91,7 @@ class Seats:
     @property
     def _service(self) -> RoomService:
         if self._api is None:
-            self._api = api.LiveKitAPI()
+            self._api = self._open_api()
         return self._api.room
 
     async def _is_taken(self, room: str, due: float) -> bool | None:
@@ -106,7 +109,7 @@ class Seats:
         try:
             async with asyncio.timeout_at(due):
                 await self._service.remove_participant(self._who(room))
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             logger.warning("dead agent not removed from the room: %s", type(error).__name__)
 
     async def _probe(self, room: str, due: float) -> Sign:
