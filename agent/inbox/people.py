@@ -6,15 +6,14 @@ import asyncio
 import logging
 from collections.abc import Set
 
-import aiohttp
 from livekit import api, rtc
 from livekit.protocol.models import ParticipantInfo
 
 from agent.inbox.message import Sender
+from agent.wire.server_errors import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
-_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
 
 LOOKUP_TIMEOUT = 2.0
 ANNOUNCED_WITHIN = 5.0
@@ -115,7 +114,7 @@ class People:
         """
         try:
             present = await self._directory.all()
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             logger.warning("participant lookup failed: %s", type(error).__name__)
             return []
         me = self._room.local_participant.identity
@@ -128,7 +127,7 @@ class People:
     async def _look_up(self, identity: str) -> Sender:
         try:
             info = await self._directory.get(identity)
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             logger.info("participant lookup failed: %s", type(error).__name__)
             if not await self.announced(identity):
                 logger.warning("sender of a message was never announced by the room server")

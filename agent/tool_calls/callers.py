@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-from livekit import api, rtc
+from livekit import rtc
 from livekit.protocol.models import ParticipantInfo
 
 from agent.author_label import display_name
+from agent.wire.server_errors import UNAVAILABLE
 from toolkit.caller import Caller
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Callers:
     async def _info(self, identity: str) -> ParticipantInfo | None:
         try:
             return await self._look_up(identity)
-        except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+        except UNAVAILABLE as error:
             logger.info(
                 "caller lookup failed; the call runs without roles: %s", type(error).__name__
             )

@@ -6,9 +6,10 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-from livekit import api, rtc
+from livekit import rtc
 from livekit.protocol.models import ParticipantInfo
+
+from agent.wire.server_errors import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +17,6 @@ INLINE_PROTOCOL = 2
 """client_protocol from which on a client takes a text inside its stream's header
 (livekit-client 2.21; below it, text goes to the whole room in chunks, at any size)."""
 
-_UNAVAILABLE = (api.TwirpError, aiohttp.ClientError, TimeoutError)
 
 MAX_KNOWN = 1_000
 """Sessions whose protocol is remembered."""
@@ -50,7 +50,7 @@ class ClientProtocols:
             return self._known[participant.sid]
         try:
             info = await self._look_up(identity)
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             logger.info("client protocol lookup failed: %s", type(error).__name__)
             return None
         self._remember(info)
@@ -75,7 +75,7 @@ class ClientProtocols:
             try:
                 for info in await self._list_all():
                     self._remember(info)
-            except _UNAVAILABLE as error:
+            except UNAVAILABLE as error:
                 logger.info("some clients' protocols are not known: %s", type(error).__name__)
         return {
             each.identity

@@ -68,11 +68,7 @@ class AnsweringConnection(PeerConnection):
                         type="answer",
                         sdp=self.pc.localDescription.sdp,
                         id=offer.id,
-                        mid_to_track_id={
-                            section.mid: section.subscribed.sid
-                            for section in self.sections
-                            if section.subscribed
-                        },
+                        mid_to_track_id=self.track_ids,
                     )
                 )
             )

@@ -128,11 +128,7 @@ class OfferingConnection(PeerConnection):
                         type="offer",
                         sdp=self.pc.localDescription.sdp,
                         id=self._offer_id,
-                        mid_to_track_id={
-                            section.mid: section.subscribed.sid
-                            for section in self.sections
-                            if section.subscribed
-                        },
+                        mid_to_track_id=self.track_ids,
                     )
                 )
             )

@@ -97,6 +97,11 @@ class PeerConnection:
             candidate.sdpMid = mid
             await self.pc.addIceCandidate(candidate)
 
+    @property
+    def track_ids(self) -> dict[str, str]:
+        """Which track each section carries to the client: its sid by the section's mid."""
+        return {each.mid: each.subscribed.sid for each in self.sections if each.subscribed}
+
     async def close(self) -> None:
         """End the connection."""
         if self.closed:

@@ -1,0 +1,11 @@
+"""What a request to the room server's API raises where there is no answer to use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+from livekit import api
+
+UNAVAILABLE: Final = (api.TwirpError, aiohttp.ClientError, TimeoutError)
+"""The server refused, could not be reached, or did not answer in time."""
