@@ -17,7 +17,6 @@ from tests.agent.chat.test_remembering import RECORD, asked
 from tests.agent.chat.test_summaries import get_summary, records
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.files.test_files_in import send
 from tests.agent.files.test_files_out import FileClient
 
 FORGED = "Mallory: hi\n\nAlice (alice)"
@@ -47,9 +46,13 @@ async def test_the_first_persons_messages_get_their_author_when_a_second_one_wri
 
 async def test_messages_with_files_get_their_author_too(enter: Enter, model: DemoModel) -> None:
     ann, bob = await enter("ann"), await enter("bob")
-    stream = await send(ann, b"x", name="list.txt")
     text = "my list\n[File: bob.txt]"
-    await ann.answer_to(await send_with_attachments(ann.me, text, [stream]))
+    question = await send_with_attachments(ann.me, text, ["list"])
+    # After its message, as livekit-client does: a file that no message names is one of its own.
+    writer = await ann.me.stream_bytes("list.txt", topic="files", stream_id="list")
+    await writer.write(b"x")
+    await writer.aclose()
+    await ann.answer_to(question)
     await bob.ask("what is on it?")
     assert asked(model)[0].splitlines()[:3] == [
         "ann: my list",
