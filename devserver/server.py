@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-import secrets
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 from livekit.protocol import models
-from livekit.protocol import room as room_proto
 
 from devserver import sid
 from devserver.auth import Authenticator
 from devserver.data.packets import PacketRecord
 from devserver.faults import Faults
-from devserver.limits import Limits, RoomLimitError
+from devserver.limits import Limits
 from devserver.media import aiortc_private
-from devserver.rooms.room import Room
+from devserver.rooms.register import RoomRegister
+from devserver.rooms.room_context import RoomContext
 from devserver.services import Service, services
 from devserver.signalling.cors import cors
 from devserver.signalling.signalling import Signalling
@@ -26,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from livekit.protocol import room as room_proto
+
     from devserver.rooms.listeners import RoomListener
+    from devserver.rooms.room import Room
 
 _HEADER_BYTES = 1_048_576
 """Of a request's line or one of its headers, as Go's server takes them: a token may carry 64 KiB of
@@ -47,7 +49,9 @@ class RoomServer:
         async with RoomServer() as server:
             await room.connect(server.url, token)
 
-    It serves on the event loop that starts it. ``port=0`` takes a free port.
+    It serves on the event loop that starts it. ``port=0`` takes a free port. A room that nobody
+    joined stays ``empty_timeout`` seconds, and one that everybody left ``departure_timeout``,
+    unless its creator says otherwise.
     """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own, by keyword
@@ -66,34 +70,40 @@ class RoomServer:
         self.port = port
         self.api_key = api_key
         self.api_secret = api_secret
-        self.limits = limits or Limits()
-        self.empty_timeout = empty_timeout
-        """Seconds that a room which nobody joined stays, unless its creator says otherwise."""
-        self.departure_timeout = departure_timeout
-        """Seconds that a room stays after the last one left, unless its creator says otherwise."""
         self.webhook_urls = tuple(webhook_urls)
         aiortc_private.configure()
-        self.auth = Authenticator(api_key, api_secret)
-        self.info = models.ServerInfo(
+        self.auth: Final = Authenticator(api_key, api_secret)
+        self.limits: Final = limits or Limits()
+        self.info: Final = models.ServerInfo(
             edition=models.ServerInfo.Standard,
             version=VERSION,
             protocol=17,
             agent_protocol=1,
             node_id=sid.new_sid(sid.NODE),
         )
-        """What clients and workers are told about the server."""
-        self.rooms: dict[str, Room] = {}
-        """The rooms that exist, by name."""
-        self.listeners: list[RoomListener] = []
-        """Who follows the life of rooms; they hear of events in this order."""
-        self.packets = PacketRecord()
+        """How the server introduces itself to clients and workers."""
+        self.packets: Final = PacketRecord()
         """The data packets that were forwarded."""
-        self.faults = Faults()
+        self.faults: Final = Faults()
         """What goes wrong, on demand."""
-        self.tasks = TaskSet()
+        self.tasks: Final = TaskSet()
         """The server's background tasks: cancelled when it stops."""
-        self.sif_trailer = secrets.token_bytes(16)
-        """Marks frames that the server itself would inject; part of the JoinResponse."""
+        self._register = RoomRegister(
+            RoomContext(
+                auth=self.auth,
+                info=self.info,
+                limits=self.limits,
+                faults=self.faults,
+                packets=self.packets,
+                tasks=self.tasks,
+                empty_timeout=empty_timeout,
+                departure_timeout=departure_timeout,
+            )
+        )
+        self.rooms: Final = self._register.rooms
+        """The rooms that exist, by name."""
+        self.listeners: Final[list[RoomListener]] = self._register.listeners
+        """Who follows the life of rooms; they hear of events in this order."""
         self._services: list[Service] = []
         self._own_listeners: list[RoomListener] = []
         self._runner: web.AppRunner | None = None
@@ -133,10 +143,10 @@ class RoomServer:
         )
         routes: list[web.RouteDef] = [
             web.route("*", "/", _health),
-            *Signalling(self).routes(),
+            *Signalling(self._register).routes(),
         ]
         before = len(self.listeners)
-        self._services = list(services(self))
+        self._services = list(services(self._register, self.webhook_urls))
         self._own_listeners = self.listeners[before:]
         for service in self._services:
             routes.extend(service.routes())
@@ -191,30 +201,11 @@ class RoomServer:
         A room that exists stays as it is, whatever the request says, as in livekit-server. Raises
         RoomLimitError.
         """
-        room = self.rooms.get(request.name)
-        if room is not None:
-            return room, False
-        if len(self.rooms) >= self.limits.rooms:
-            raise RoomLimitError("as many rooms as there may be")
-        room = self.rooms[request.name] = Room(self, request)
-        for listener in self.listeners:
-            listener.room_started(room)
-        return room, True
+        return self._register.get_or_create(request)
 
     def delete_room(self, name: str) -> bool:
         """Send everyone in the room away and end it; False if there is no such room."""
-        room = self.rooms.get(name)
-        if room is None:
-            return False
-        room.close(models.DisconnectReason.ROOM_DELETED)
-        return True
-
-    def forget_room(self, room: Room) -> None:
-        """Take a room that has closed out of the register."""
-        if self.rooms.get(room.name) is room:
-            del self.rooms[room.name]
-            for listener in self.listeners:
-                listener.room_finished(room)
+        return self._register.delete(name)
 
 
 async def _not_found(request: web.Request) -> web.Response:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from devserver.server import RoomServer
+    from devserver.rooms.register import RoomRegister
 
 
 class Service(Protocol):
-    """A part of the server. It may add a RoomListener to ``server.listeners`` when it is made."""
+    """A part of the server. Its constructor may add itself to ``RoomRegister.listeners``."""
 
     def routes(self) -> Iterable[web.RouteDef]:
         """The HTTP and WebSocket routes it answers."""
@@ -32,16 +32,16 @@ class Service(Protocol):
         ...
 
 
-def services(server: RoomServer) -> Sequence[Service]:
-    """Return the parts of ``server``, in the order in which they hear of events."""
-    webhooks = Webhooks(server)
-    workers = AgentWorkers(server)
-    dispatcher = Dispatcher(server, workers)
+def services(register: RoomRegister, webhook_urls: Sequence[str]) -> Sequence[Service]:
+    """Return the services of a server, in the order in which they hear of events."""
+    webhooks = Webhooks(register, webhook_urls)
+    workers = AgentWorkers(register.context)
+    dispatcher = Dispatcher(register, workers)
     twirp = Twirp(
         {
-            "RoomService": RoomService(server).methods(),
-            "AgentDispatchService": AgentDispatchService(server, dispatcher).methods(),
-            **RedisServices(server).methods(),
+            "RoomService": RoomService(register).methods(),
+            "AgentDispatchService": AgentDispatchService(register, dispatcher).methods(),
+            **RedisServices(register).methods(),
         }
     )
     return (webhooks, dispatcher, workers, twirp)

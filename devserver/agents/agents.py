@@ -26,7 +26,7 @@ from devserver.tasks import TaskSet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from devserver.server import RoomServer
+    from devserver.rooms.room_context import RoomContext
 
 log = logging.getLogger("devserver.agents")
 
@@ -48,8 +48,8 @@ class NoWorkerError(Exception):
 class AgentWorkers:
     """The workers of one server."""
 
-    def __init__(self, server: RoomServer) -> None:
-        self._server = server
+    def __init__(self, context: RoomContext) -> None:
+        self._context = context
         self._workers: list[Worker] = []
         self._connections: set[WorkerConnection] = set()
         self._tasks = TaskSet()
@@ -122,13 +122,13 @@ class AgentWorkers:
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(
-            timeout=CLOSE_WITHIN_SECONDS, max_msg_size=self._server.limits.signal_message_size
+            timeout=CLOSE_WITHIN_SECONDS, max_msg_size=self._context.limits.signal_message_size
         )
         if not websocket.can_prepare(request).ok:
             return web.Response(status=404)
         if not token_of(request).can_register_agent():
             return web.Response(status=401, text="no permissions to access the room")
-        if len(self._connections) >= self._server.limits.workers:
+        if len(self._connections) >= self._context.limits.workers:
             return web.Response(status=503, text="too many workers")
         await websocket.prepare(request)
         connection = WorkerConnection(websocket)
@@ -184,8 +184,8 @@ class AgentWorkers:
             raise WorkerProtocolError("unknown job type")
         if error := deployment_error(request.deployment):
             raise WorkerProtocolError(error)
-        worker = Worker(self._server, connection, request)
-        answer = agent.RegisterWorkerResponse(worker_id=worker.id, server_info=self._server.info)
+        worker = Worker(self._context.auth, connection, request)
+        answer = agent.RegisterWorkerResponse(worker_id=worker.id, server_info=self._context.info)
         await connection.send(agent.ServerMessage(register=answer))
         return worker
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from devserver.rooms.participant import Participant
+    from devserver.rooms.register import RoomRegister
     from devserver.rooms.room import Room
-    from devserver.server import RoomServer
 
 log = logging.getLogger("devserver.dispatch")
 
@@ -67,12 +67,12 @@ class _RoomJobs:
 class Dispatcher(RoomListener):
     """Sends for agents, for every room of a server."""
 
-    def __init__(self, server: RoomServer, workers: AgentWorkers) -> None:
+    def __init__(self, register: RoomRegister, workers: AgentWorkers) -> None:
         self._workers = workers
         self._tasks = TaskSet()
         self._jobs: dict[str, _RoomJobs] = {}
         """By room id."""
-        server.listeners.append(self)
+        register.listeners.append(self)
 
     def routes(self) -> Iterable[web.RouteDef]:
         """It answers nothing; AgentDispatchService does."""

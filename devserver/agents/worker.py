@@ -24,7 +24,7 @@ from devserver.agents.worker_connection import (
 )
 
 if TYPE_CHECKING:
-    from devserver.server import RoomServer
+    from devserver.auth import Authenticator
 
 AGENT_NAME_ATTRIBUTE = "lk.agent_name"
 """Attribute by which the server says which agent a participant is; livekit-agents adds its own."""
@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(
         self,
-        server: RoomServer,
+        auth: Authenticator,
         connection: WorkerConnection,
         registration: agent.RegisterWorkerRequest,
     ) -> None:
@@ -65,7 +65,7 @@ class Worker:
         )
         self.load = 0.0
         self.status: agent.WorkerStatus = agent.WS_AVAILABLE
-        self._server = server
+        self._auth = auth
         self._connection = connection
         self._permissions = (
             registration.allowed_permissions
@@ -213,7 +213,7 @@ class Worker:
                 hidden=permissions.hidden or None,
             ),
         )
-        return self._server.auth.issue(answer.participant_identity, claims, TOKEN_TTL)
+        return self._auth.issue(answer.participant_identity, claims, TOKEN_TTL)
 
 
 def new_job_id() -> str:

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from devserver.agents.dispatch import Dispatcher
     from devserver.auth import VerifiedToken
+    from devserver.rooms.register import RoomRegister
     from devserver.rooms.room import Room
-    from devserver.server import RoomServer
 
 
 class AgentDispatchService:
     """The methods of livekit.AgentDispatchService for one server."""
 
-    def __init__(self, server: RoomServer, dispatcher: Dispatcher) -> None:
-        self._server = server
+    def __init__(self, register: RoomRegister, dispatcher: Dispatcher) -> None:
+        self._register = register
         self._dispatcher = dispatcher
 
     def methods(self) -> Mapping[str, Method[Any]]:
@@ -47,14 +47,14 @@ class AgentDispatchService:
     ) -> agent_dispatch.AgentDispatch:
         """Sends for an agent; a room that does not exist begins to."""
         require(token.can_administer(request.room))
-        limits = self._server.limits
+        limits = self._register.context.limits
         if error := deployment_error(request.deployment):
             raise internal_error("invalid_argument", error)
         if len(request.metadata.encode()) > limits.metadata_size:
             raise internal_error("invalid_argument", "metadata size exceeds limits")
         if attributes_size(request.attributes) > limits.attributes_size:
             raise internal_error("invalid_argument", "attribute size exceeds limits")
-        room = room_for(self._server, room_proto.CreateRoomRequest(name=request.room))
+        room = room_for(self._register, room_proto.CreateRoomRequest(name=request.room))
         if len(room.dispatches) >= limits.dispatches_per_room:
             raise internal_error("resource_exhausted", "as many dispatches as there may be")
         dispatch = agent_dispatch.AgentDispatch(
@@ -92,7 +92,7 @@ class AgentDispatchService:
 
     def _room(self, token: VerifiedToken, name: str) -> Room:
         require(token.can_administer(name))
-        room = self._server.rooms.get(name)
+        room = self._register.rooms.get(name)
         if room is None:
             raise nobody_answers()
         return room

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from devserver.auth import VerifiedToken
-    from devserver.server import RoomServer
+    from devserver.rooms.register import RoomRegister
 
 _SIP_CALL_ID = "sip.callID"
 
@@ -72,8 +72,8 @@ _SIP = {
 class RedisServices:
     """The methods of the three services for one server; none of them ever succeeds."""
 
-    def __init__(self, server: RoomServer) -> None:
-        self._server = server
+    def __init__(self, register: RoomRegister) -> None:
+        self._register = register
 
     def methods(self) -> Mapping[str, Mapping[str, Method[Any]]]:
         """Every method that exists, by service and name."""
@@ -100,7 +100,7 @@ class RedisServices:
     def _start_egress(self, token: VerifiedToken, request: Message) -> NoReturn:
         require(_may_record(token))
         room: str = getattr(request, "room_name", "")  # a web egress has no room
-        if room and room not in self._server.rooms:
+        if room and room not in self._register.rooms:
             raise no_such_room()
         raise nobody_answers()
 
@@ -114,7 +114,7 @@ class RedisServices:
         require(_may_call(token) and token.can_administer(request.room_name))
         if not request.transfer_to:
             raise TwirpError("invalid_argument", "missing transfer to")
-        room = self._server.rooms.get(request.room_name)
+        room = self._register.rooms.get(request.room_name)
         participant = room and room.participants.get(request.participant_identity)
         if participant is None:
             raise no_such_participant()

@@ -15,14 +15,14 @@ from devserver.api.perform_rpc import perform_rpc
 from devserver.api.twirp import Method, TwirpError, argument_error, internal_error
 from devserver.auth import PERMISSION_DENIED, VerifiedToken
 from devserver.limits import RoomLimitError
-from devserver.rooms.participant import LimitExceededError
+from devserver.rooms.participant_info import LimitExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from devserver.rooms.participant import Participant
+    from devserver.rooms.register import RoomRegister
     from devserver.rooms.room import Room
-    from devserver.server import RoomServer
 
 _NONCE_SIZE = 16
 
@@ -45,9 +45,9 @@ def nobody_answers() -> TwirpError:
 class RoomService:
     """The methods of livekit.RoomService for one server."""
 
-    def __init__(self, server: RoomServer) -> None:
-        self._server = server
-        self._limits = server.limits
+    def __init__(self, register: RoomRegister) -> None:
+        self._register = register
+        self._limits = register.context.limits
 
     def methods(self) -> Mapping[str, Method[Any]]:
         """Every method that exists, by name."""
@@ -99,7 +99,7 @@ class RoomService:
             raise internal_error(
                 "invalid_argument", "unknown room configuration in create room request"
             )
-        return room_for(self._server, request).info
+        return room_for(self._register, request).info
 
     def list_rooms(
         self, token: VerifiedToken, request: room_proto.ListRoomsRequest
@@ -108,7 +108,7 @@ class RoomService:
         return room_proto.ListRoomsResponse(
             rooms=[
                 room.info
-                for name, room in self._server.rooms.items()
+                for name, room in self._register.rooms.items()
                 if not request.names or name in request.names
             ]
         )
@@ -117,7 +117,7 @@ class RoomService:
         self, token: VerifiedToken, request: room_proto.DeleteRoomRequest
     ) -> room_proto.DeleteRoomResponse:
         require(token.can_create())
-        if not self._server.delete_room(request.room):
+        if not self._register.delete(request.room):
             raise no_such_room()
         return room_proto.DeleteRoomResponse()
 
@@ -126,7 +126,7 @@ class RoomService:
     ) -> models.Room:
         self._check_metadata(request.metadata)
         require(token.can_administer(request.room))
-        room = self._server.rooms.get(request.room)
+        room = self._register.rooms.get(request.room)
         if room is None:
             raise no_such_room()
         room.set_metadata(request.metadata)
@@ -141,7 +141,7 @@ class RoomService:
                 "invalid_argument",
                 f"nonce should be 16-bytes or not present, got: {len(request.nonce)} bytes",
             )
-        room = self._server.rooms.get(request.room)
+        room = self._register.rooms.get(request.room)
         if room is None:
             raise nobody_answers()
         room.send_data(
@@ -166,7 +166,7 @@ class RoomService:
         self, token: VerifiedToken, request: room_proto.ListParticipantsRequest
     ) -> room_proto.ListParticipantsResponse:
         require(token.can_administer(request.room))
-        room = self._server.rooms.get(request.room)
+        room = self._register.rooms.get(request.room)
         participants = room.participants.values() if room is not None else ()
         return room_proto.ListParticipantsResponse(participants=[p.info for p in participants])
 
@@ -267,7 +267,7 @@ class RoomService:
     def _participant(
         self, room_name: str, identity: str, error: Callable[[], TwirpError]
     ) -> Participant:
-        room = self._server.rooms.get(room_name)
+        room = self._register.rooms.get(room_name)
         participant = room.participants.get(identity) if room is not None else None
         if participant is None:
             raise error()
@@ -282,10 +282,10 @@ class RoomService:
             raise argument_error("attribute size exceeds limits", str(self._limits.attributes_size))
 
 
-def room_for(server: RoomServer, request: room_proto.CreateRoomRequest) -> Room:
+def room_for(register: RoomRegister, request: room_proto.CreateRoomRequest) -> Room:
     """The room that `request` names, made if need be. Raises TwirpError if there are too many."""
     try:
-        room, _ = server.get_or_create_room(request)
+        room, _ = register.get_or_create(request)
     except RoomLimitError as error:
         raise internal_error("resource_exhausted", str(error)) from None
     return room

@@ -28,13 +28,13 @@ from devserver.rooms.listeners import RoomListener
 from devserver.tasks import TaskSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from aiohttp import web
 
     from devserver.rooms.participant import Participant
+    from devserver.rooms.register import RoomRegister
     from devserver.rooms.room import Room
-    from devserver.server import RoomServer
 
 log = logging.getLogger("devserver.webhooks")
 
@@ -58,15 +58,16 @@ class _Queued(NamedTuple):
 
 
 class Webhooks(RoomListener):
-    """Tells every URL of ``server.webhook_urls`` of every event, from its making to ``close``."""
+    """Sends every event to every URL, from its making to ``close``."""
 
-    def __init__(self, server: RoomServer) -> None:
-        self._server = server
+    def __init__(self, register: RoomRegister, urls: Sequence[str]) -> None:
+        self._auth = register.context.auth
+        self._urls = urls
         self._tasks = TaskSet()
         self._queues: dict[tuple[str, str], deque[_Queued]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
-        server.listeners.append(self)
+        register.listeners.append(self)
 
     def routes(self) -> Iterable[web.RouteDef]:
         """It answers nothing."""
@@ -114,7 +115,7 @@ class Webhooks(RoomListener):
         event.id = sid.new_sid(_EVENT)
         event.created_at = int(time.time())
         queued = _Queued(event, asyncio.get_running_loop().time())
-        for url in self._server.webhook_urls:
+        for url in self._urls:
             key = (url, event.room.name)
             queue = self._queues.get(key)
             if queue is None and len(self._queues) < QUEUES:
@@ -143,7 +144,7 @@ class Webhooks(RoomListener):
         body = json_format.MessageToJson(event, indent=None).encode()
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         headers = {
-            "Authorization": self._server.auth.issue("", Claims(sha256=digest), TOKEN_TTL),
+            "Authorization": self._auth.issue("", Claims(sha256=digest), TOKEN_TTL),
             # So that nothing parses the body before the signature is checked.
             "Content-Type": "application/webhook+json",
         }

@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from livekit.protocol import models
-
-if TYPE_CHECKING:
-    from devserver.rooms.participant import Participant
 
 MAX_PAYLOAD_BYTES: Final = 15_360
 ACKNOWLEDGED_WITHIN: Final = 2.0
@@ -49,10 +46,26 @@ class _Call:
     acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Callee(Protocol):
+    """The participant that is called."""
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its media connection is up."""
+        ...
+
+    def send_from_server(self, packet: models.DataPacket) -> None:
+        """Send it a reliable packet of the server's own."""
+        ...
+
+
 class ServerRpc:
     """The calls to one participant that are under way."""
 
-    def __init__(self, participant: Participant) -> None:
+    def __init__(self, participant: Callee) -> None:
         self._participant = participant
         self._calls: dict[str, _Call] = {}
 
@@ -120,7 +133,7 @@ class ServerRpc:
     def _send(self, call_id: str, method: str, payload: str, seconds: float) -> None:
         if not self._participant.is_active:
             raise UnreachableError("data channel is not available")
-        self._participant.room.send_data(
+        self._participant.send_from_server(
             models.DataPacket(
                 participant_identity=call_id,
                 destination_identities=[self._participant.identity],
@@ -131,8 +144,7 @@ class ServerRpc:
                     response_timeout_ms=int(seconds * 1000),
                     version=1,
                 ),
-            ),
-            models.DataPacket.RELIABLE,
+            )
         )
 
 

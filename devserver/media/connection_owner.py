@@ -8,15 +8,44 @@ if TYPE_CHECKING:
     from livekit.protocol import models, rtc
 
     from devserver.media.track import PublishedTrack
-    from devserver.rooms.publications import Publications
-    from devserver.rooms.subscriptions import Subscriptions
+
+
+class AnnouncedTracks(Protocol):
+    """The tracks that a participant publishes."""
+
+    def pending(self, cid: str | None, kind: str) -> PublishedTrack | None:
+        """Return the announced track that a media section with this track id carries."""
+        ...
+
+    def negotiated(self, track: PublishedTrack) -> None:
+        """Note that the media section of ``track`` is negotiated."""
+        ...
+
+    def end(self, track: PublishedTrack) -> None:
+        """End a track."""
+        ...
+
+
+class WantedTracks(Protocol):
+    """The tracks that a participant is to receive."""
+
+    def wanted(self) -> list[PublishedTrack]:
+        """Return them, oldest publisher first."""
+        ...
+
+    def is_paused(self, track: PublishedTrack) -> bool:
+        """Whether packets of ``track`` are not wanted for now."""
+        ...
 
 
 class ConnectionOwner(Protocol):
     """Where the peer connections get their tracks from, and whom they notify."""
 
-    publications: Publications
-    subscriptions: Subscriptions
+    @property
+    def publications(self) -> AnnouncedTracks: ...
+
+    @property
+    def subscriptions(self) -> WantedTracks: ...
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import models, rtc
 
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
     from aiortc.rtp import RtpPacket
 
+    from devserver.faults import Faults
     from devserver.media.rtp_receiver import RtpReceiver
-    from devserver.media.rtp_sender import RtpSender
-    from devserver.rooms.participant import Participant
 
 _SID_MARKS = {models.AUDIO: "A", models.VIDEO: "V"}
 _SOURCE_MARKS = {
@@ -33,11 +32,48 @@ _STREAMS = {
 }
 
 
+class TrackSubscriber(Protocol):
+    """A participant that may receive tracks."""
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def sid(self) -> str: ...
+
+    @property
+    def permission(self) -> models.ParticipantPermission: ...
+
+
+class TrackPublisher(Protocol):
+    """The participant that a track belongs to."""
+
+    @property
+    def sid(self) -> str: ...
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        """Send ``response`` to the publishing client."""
+        ...
+
+    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
+        """Whether the publisher lets ``subscriber`` have ``track``."""
+        ...
+
+
+class PacketSink(Protocol):
+    """Takes the packets of a track on their way to one subscriber."""
+
+    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None: ...
+
+
 class PublishedTrack:
     """A track from its AddTrack request on; others see it once its media section is negotiated."""
 
-    def __init__(self, publisher: Participant, request: rtc.AddTrackRequest) -> None:
+    def __init__(
+        self, publisher: TrackPublisher, request: rtc.AddTrackRequest, faults: Faults
+    ) -> None:
         self.publisher = publisher
+        self._faults = faults
         self.cid = request.cid
         """The client's own id for the track: the track id in its session description."""
         self.info = models.TrackInfo(
@@ -62,7 +98,7 @@ class PublishedTrack:
             layers=request.layers if request.type == models.VIDEO else (),
         )
         self._receiver: RtpReceiver | None = None
-        self._senders: list[RtpSender] = []
+        self._senders: list[PacketSink] = []
 
     @property
     def sid(self) -> str:
@@ -98,11 +134,11 @@ class PublishedTrack:
             self._receiver.sink = None
             self._receiver = None
 
-    def add_sender(self, sender: RtpSender) -> None:
+    def add_sender(self, sender: PacketSink) -> None:
         """Forward packets to ``sender`` from now on."""
         self._senders.append(sender)
 
-    def remove_sender(self, sender: RtpSender) -> None:
+    def remove_sender(self, sender: PacketSink) -> None:
         """Forward no more packets to ``sender``."""
         if sender in self._senders:
             self._senders.remove(sender)
@@ -113,7 +149,7 @@ class PublishedTrack:
             await self._receiver.request_keyframe()
 
     async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        faults = self.publisher.server.faults
+        faults = self._faults
         for sender in tuple(self._senders):
             if not faults.loses(faults.media_loss):
                 await sender.forward(packet, codec)

@@ -5,39 +5,29 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
-from devserver import sid
 from devserver.data.server_rpc import ServerRpc
 from devserver.media.connections import Connections
 from devserver.rooms.client import Client
-from devserver.rooms.permission import (
-    grants_with_permission,
-    is_dependent,
-    kind_from_claim,
-    permission_from_grants,
-)
+from devserver.rooms.participant_info import check_limits, participant_info
+from devserver.rooms.permission import grants_with_permission, is_dependent
 from devserver.rooms.publications import Publications
 from devserver.rooms.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from devserver.auth import VerifiedToken
-    from devserver.media.track import PublishedTrack
-    from devserver.rooms.room import Room
-    from devserver.signalling.signal_connection import SignalConnection
+    from devserver.media.track import PublishedTrack, TrackSubscriber
+    from devserver.rooms.participant_room import ParticipantRoom
+    from devserver.rooms.signal import Signal
 
 log = logging.getLogger("devserver.rooms")
 
 _LEAVE_GRACE_SECONDS = 0.5
-
-
-class LimitExceededError(ValueError):
-    """A name, metadata or attributes are larger than the server takes."""
 
 
 class Participant:
@@ -45,37 +35,21 @@ class Participant:
 
     def __init__(
         self,
-        room: Room,
+        room: ParticipantRoom[Participant],
         token: VerifiedToken,
         join: rtc.JoinRequest,
-        signal: SignalConnection,
+        signal: Signal,
         *,
         two_connections: bool = False,
     ) -> None:
-        now = time.time()
         self.room = room
-        self.server = room.server
+        self.context = room.context
         self.token = token
         self.signal = signal
         self.client = Client(join.client_info)
         self.auto_subscribe = join.connection_settings.auto_subscribe
-        claims = token.claims
         self._video = token.video
-        self.info = models.ParticipantInfo(
-            sid=sid.new_sid(sid.PARTICIPANT),
-            identity=token.identity,
-            name=claims.name,
-            state=models.ParticipantInfo.JOINING,
-            metadata=join.metadata,
-            attributes=join.participant_attributes,
-            permission=permission_from_grants(token.video),
-            kind=kind_from_claim(claims.kind),
-            joined_at=int(now),
-            joined_at_ms=int(now * 1000),
-            version=1,
-            client_protocol=self.client.client_protocol,
-            capabilities=self.client.capabilities,
-        )
+        self.info = participant_info(token, join, self.client)
         """What others see; it is broadcast as it is, and copied by whoever keeps it."""
         self.was_active = False
         """Whether its media connection has ever been up."""
@@ -84,14 +58,15 @@ class Participant:
         self.subscriptions = Subscriptions(self)
         self.connection = Connections(
             self,
-            self.server.limits,
-            self.server.faults,
+            self.context.limits,
+            self.context.faults,
             two=two_connections,
             subscriber_primary=self.client.expects_offers and self.permission.can_subscribe,
         )
         self.server_rpc = ServerRpc(self)
         """Calls that the server's API makes to it."""
-        self._last_sequence = 0
+        self.last_sequence = 0
+        """Number of the last reliable packet that it sent."""
         self._leave_timer: asyncio.TimerHandle | None = None
 
     # --- who it is
@@ -173,7 +148,9 @@ class Participant:
 
         Raises LimitExceededError, and changes nothing, if a value is too large.
         """
-        self._check_limits(name, metadata, attributes or {})
+        check_limits(
+            self.context.limits, name, metadata, {**self.info.attributes, **(attributes or {})}
+        )
         changed = (name or self.info.name, metadata or self.info.metadata) != (
             self.info.name,
             self.info.metadata,
@@ -209,11 +186,48 @@ class Participant:
         self.subscriptions.update(track_sids, participant_tracks, subscribe=subscribe)
         self.connection.reconcile_subscriptions()
 
+    def room_tracks(self) -> Iterator[PublishedTrack]:
+        """Return every announced track in the room, oldest publisher first."""
+        for participant in self.room.participants.values():
+            yield from participant.publications
+
     def subscribed_to(self, track: PublishedTrack) -> None:
         """Tell the publisher of ``track`` that it has a subscriber."""
         track.publisher.send(
             rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
         )
+
+    # --- what it publishes
+
+    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
+        """Whether it lets ``subscriber`` have ``track``."""
+        return self.publications.allows(track, subscriber)
+
+    def track_published(self, track: PublishedTrack) -> None:
+        """Tell everyone about a track whose media section is negotiated."""
+        self.info.is_publisher = True
+        self._list_tracks()
+        self.room.track_published(self, track)
+
+    def track_ended(self, track: PublishedTrack, *, was_published: bool) -> None:
+        """Stop receiving ``track``, and tell everyone who knew of it."""
+        self.connection.end_publication(track)
+        if was_published:
+            self._list_tracks()
+            self.room.track_unpublished(self, track)
+
+    def announce_tracks(self) -> None:
+        """Tell everyone how the tracks are now."""
+        self._list_tracks()
+        self.room.announce(self)
+
+    def track_permissions_changed(self) -> None:
+        """Let the others start and stop receiving, as is now permitted."""
+        self.room.reconcile_subscriptions(self)
+
+    def _list_tracks(self) -> None:
+        del self.info.tracks[:]
+        self.info.tracks.extend(self.publications.infos())
 
     # --- data
 
@@ -233,11 +247,15 @@ class Participant:
             return False
         return self.connection.data.send(data, kind)
 
+    def send_from_server(self, packet: models.DataPacket) -> None:
+        """Send the client a packet of the server's own, through the room."""
+        self.room.send_data(packet, models.DataPacket.RELIABLE)
+
     def is_next(self, sequence: int) -> bool:
         """Whether a reliable packet of this number is new, not a repetition."""
-        if sequence <= self._last_sequence:
+        if sequence <= self.last_sequence:
             return False
-        self._last_sequence = sequence
+        self.last_sequence = sequence
         return True
 
     # --- its connection
@@ -253,7 +271,9 @@ class Participant:
         )
         self.send(
             rtc.SignalResponse(
-                refresh_token=self.server.auth.refresh(self.identity, claims, self.token.expires_at)
+                refresh_token=self.context.auth.refresh(
+                    self.identity, claims, self.token.expires_at
+                )
             )
         )
 
@@ -268,9 +288,7 @@ class Participant:
             return
         self.info.state = models.ParticipantInfo.ACTIVE
         self.was_active = True
-        self.room.announce(self)
-        for listener in self.server.listeners:
-            listener.participant_joined(self.room, self)
+        self.room.joined(self)
         self.connection.reconcile()
 
     def disconnected(self) -> None:
@@ -290,46 +308,6 @@ class Participant:
         log.warning("%s is sent to join again: %s", self.identity, reason)
         self.remove(models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT)
 
-    def resume(self, signal: SignalConnection) -> None:
-        """Go on with another signal connection, the media connection being up still.
-
-        The client is told everything that it may have missed (pkg/rtc/room.go, ResumeParticipant).
-        """
-        self.signal.cut()
-        self.signal = signal
-        self.send(
-            rtc.SignalResponse(
-                reconnect=rtc.ReconnectResponse(
-                    server_info=self.server.info, last_message_seq=self._last_sequence
-                )
-            )
-        )
-        everyone = [
-            participant.info
-            for participant in self.room.participants.values()
-            if participant is self or not participant.permission.hidden
-        ]
-        self.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=everyone)))
-        self.send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info)))
-        self.send_token()
-        self.connection.resume()
-
-    def synchronize(self, state: rtc.SyncState) -> None:
-        """Take over what a resuming client says; one that has other tracks has to join anew."""
-        for published in state.publish_tracks:
-            if published.track.sid not in self.publications:
-                self.remove(
-                    models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
-                )
-                return
-        self.subscriptions.pause(state.track_sids_disabled, paused=True)
-        self.connection.apply_pauses()
-        self.update_subscriptions(
-            state.subscription.track_sids,
-            state.subscription.participant_tracks,
-            subscribe=state.subscription.subscribe,
-        )
-
     def signal_closed(self) -> None:
         """Note that the signal connection is gone: one that never had media leaves with it."""
         if not self.was_active and not self.closed:
@@ -344,7 +322,7 @@ class Participant:
         self.server_rpc.close()
         self.signal.close()
         self.room.release(self)
-        self.server.tasks.start(self.connection.close(), name="close a peer connection")
+        self.context.tasks.start(self.connection.close(), name="close a peer connection")
 
     def _set_permission(self, permission: models.ParticipantPermission) -> None:
         self._video = grants_with_permission(self._video, permission)
@@ -355,15 +333,3 @@ class Participant:
         self.publications.revoke(permission)
         self.room.announce(self)
         self.connection.reconcile_subscriptions()
-
-    def _check_limits(self, name: str, metadata: str, attributes: Mapping[str, str]) -> None:
-        limits = self.server.limits
-        if len(name) > limits.participant_name_length:
-            raise LimitExceededError("exceeds name length limit")
-        if len(metadata.encode()) > limits.metadata_size:
-            raise LimitExceededError("exceeds metadata size limit")
-        merged = {**self.info.attributes, **attributes}
-        if sum(len(k.encode()) + len(v.encode()) for k, v in merged.items()) > (
-            limits.attributes_size
-        ):
-            raise LimitExceededError("exceeds attributes size limit")

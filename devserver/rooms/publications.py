@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import rtc
 
-from devserver.media.track import PublishedTrack
+from devserver.media.track import PublishedTrack, TrackPublisher, TrackSubscriber
 from devserver.rooms.permission import may_publish
 
 if TYPE_CHECKING:
@@ -14,13 +14,36 @@ if TYPE_CHECKING:
 
     from livekit.protocol import models
 
-    from devserver.rooms.participant import Participant
+    from devserver.rooms.room_context import RoomContext
+
+
+class Publisher(TrackPublisher, Protocol):
+    """The participant that the tracks belong to, which spreads the word about them."""
+
+    @property
+    def context(self) -> RoomContext: ...
+
+    def track_published(self, track: PublishedTrack) -> None:
+        """Tell everyone about a track whose media section is negotiated."""
+        ...
+
+    def track_ended(self, track: PublishedTrack, *, was_published: bool) -> None:
+        """Stop receiving ``track``, and tell everyone who knew of it."""
+        ...
+
+    def announce_tracks(self) -> None:
+        """Tell everyone how the tracks are now."""
+        ...
+
+    def track_permissions_changed(self) -> None:
+        """Let the others start and stop receiving, as is now permitted."""
+        ...
 
 
 class Publications:
     """A participant's tracks, from their announcement to their end, and who may have them."""
 
-    def __init__(self, publisher: Participant) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._tracks: dict[str, PublishedTrack] = {}
         self._permission: rtc.SubscriptionPermission | None = None
@@ -34,11 +57,15 @@ class Publications:
     def __len__(self) -> int:
         return len(self._tracks)
 
+    def infos(self) -> list[models.TrackInfo]:
+        """Return the tracks that others see: those whose media section is negotiated."""
+        return [track.info for track in self if track.is_published]
+
     def add(self, request: rtc.AddTrackRequest) -> PublishedTrack | None:
         """Take a track that the client is about to send; None if it announced that cid before."""
         if any(track.cid == request.cid for track in self):
             return None
-        track = PublishedTrack(self._publisher, request)
+        track = PublishedTrack(self._publisher, request, self._publisher.context.faults)
         self._tracks[track.sid] = track
         return track
 
@@ -52,30 +79,14 @@ class Publications:
         return next((track for track in pending if track.cid == cid), oldest)
 
     def negotiated(self, track: PublishedTrack) -> None:
-        """Tell everyone of a track whose media section is negotiated."""
-        publisher = self._publisher
-        publisher.info.is_publisher = True
-        publisher.room.count_publishers()
-        self._announce()
-        for other in publisher.room.others(publisher):
-            other.connection.reconcile()
-        for listener in publisher.server.listeners:
-            listener.track_published(publisher.room, publisher, track.info)
+        """Tell everyone about a track whose media section is negotiated."""
+        self._publisher.track_published(track)
 
     def end(self, track: PublishedTrack) -> None:
         """End a track and tell everyone who knew of it."""
-        publisher = self._publisher
         was_published = track.is_published
         del self._tracks[track.sid]
-        publisher.connection.end_publication(track)
-        if not was_published:
-            return
-        self._announce()
-        for other in publisher.room.others(publisher):
-            other.connection.end_subscription(track)
-            other.connection.reconcile()
-        for listener in publisher.server.listeners:
-            listener.track_unpublished(publisher.room, publisher, track.info)
+        self._publisher.track_ended(track, was_published=was_published)
 
     def end_all(self) -> None:
         """End every track."""
@@ -101,16 +112,15 @@ class Publications:
             return None
         if track.info.muted != muted:
             track.info.muted = muted
-            self._announce()
+            self._publisher.announce_tracks()
         return track.info
 
     def permit(self, permission: rtc.SubscriptionPermission) -> None:
         """Note who may have the tracks."""
         self._permission = permission
-        for other in self._publisher.room.others(self._publisher):
-            other.connection.reconcile_subscriptions()
+        self._publisher.track_permissions_changed()
 
-    def allows(self, track: PublishedTrack, subscriber: Participant) -> bool:
+    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
         """Whether the publisher lets ``subscriber`` have ``track``; recorders have everything."""
         permission = self._permission
         if permission is None or permission.all_participants or subscriber.permission.recorder:
@@ -121,9 +131,3 @@ class Publications:
             for entry in permission.track_permissions
             if entry.all_tracks or track.sid in entry.track_sids
         )
-
-    def _announce(self) -> None:
-        publisher = self._publisher
-        del publisher.info.tracks[:]
-        publisher.info.tracks.extend(track.info for track in self if track.is_published)
-        publisher.room.announce(publisher)

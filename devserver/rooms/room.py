@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from devserver import sid
-from devserver.data.data import Forwarder
+from devserver.rooms.forwarder import Forwarder
 
 if TYPE_CHECKING:
     from livekit.protocol import agent_dispatch
     from livekit.protocol import room as room_proto
 
+    from devserver.media.track import PublishedTrack
     from devserver.rooms.participant import Participant
-    from devserver.server import RoomServer
+    from devserver.rooms.room_context import RoomContext
+    from devserver.rooms.room_events import RoomEvents
 
 ENABLED_CODECS = (
     "audio/PCMU",
@@ -29,16 +31,22 @@ ENABLED_CODECS = (
 
 
 class Room:
-    """A room of a server. Made by ``RoomServer.get_or_create_room``."""
+    """A room of a server. Made by ``RoomRegister.get_or_create``."""
 
-    def __init__(self, server: RoomServer, request: room_proto.CreateRoomRequest) -> None:
+    def __init__(
+        self,
+        context: RoomContext,
+        request: room_proto.CreateRoomRequest,
+        events: RoomEvents[Room, Participant],
+    ) -> None:
         now = time.time()
-        self.server = server
+        self.context = context
+        self._events = events
         self.info = models.Room(
             sid=sid.new_sid(sid.ROOM),
             name=request.name,
-            empty_timeout=request.empty_timeout or server.empty_timeout,
-            departure_timeout=request.departure_timeout or server.departure_timeout,
+            empty_timeout=request.empty_timeout or context.empty_timeout,
+            departure_timeout=request.departure_timeout or context.departure_timeout,
             max_participants=request.max_participants,
             creation_time=int(now),
             creation_time_ms=int(now * 1000),
@@ -54,7 +62,7 @@ class Room:
         self.dispatches: dict[str, agent_dispatch.AgentDispatch] = {}
         """Agent dispatches by id: kept here for whoever assigns agents."""
         self.closed = False
-        self._forwarder = Forwarder(self)
+        self._forwarder = Forwarder(self.name, self.participants, context.packets)
         self._expiry = asyncio.get_running_loop().call_later(self.info.empty_timeout, self.close)
         self._ever_joined = False
 
@@ -85,8 +93,12 @@ class Room:
         if not participant.is_dependent:
             self._ever_joined = True
         self._count_changed()
-        for listener in self.server.listeners:
-            listener.participant_admitted(self, participant)
+        self._events.participant_admitted(self, participant)
+
+    def joined(self, participant: Participant) -> None:
+        """Note that the media connection of ``participant`` is up."""
+        self.announce(participant)
+        self._events.participant_joined(self, participant)
 
     def release(self, participant: Participant) -> None:
         """Let ``participant`` go and tell the others."""
@@ -98,11 +110,33 @@ class Room:
             # Clients see a new session take the identity over (pkg/rtc/room.go,
             # IsCloseNotifySkippable).
             self.announce(participant)
-        for listener in self.server.listeners:
-            if participant.was_active:
-                listener.participant_left(self, participant)
-            else:
-                listener.participant_connection_aborted(self, participant)
+        if participant.was_active:
+            self._events.participant_left(self, participant)
+        else:
+            self._events.participant_connection_aborted(self, participant)
+
+    # --- what they publish
+
+    def track_published(self, publisher: Participant, track: PublishedTrack) -> None:
+        """Tell everyone about a track whose media section is negotiated."""
+        self.count_publishers()
+        self.announce(publisher)
+        for other in self.others(publisher):
+            other.connection.reconcile()
+        self._events.track_published(self, publisher, track.info)
+
+    def track_unpublished(self, publisher: Participant, track: PublishedTrack) -> None:
+        """Tell everyone that a track has ended."""
+        self.announce(publisher)
+        for other in self.others(publisher):
+            other.connection.end_subscription(track)
+            other.connection.reconcile()
+        self._events.track_unpublished(self, publisher, track.info)
+
+    def reconcile_subscriptions(self, publisher: Participant) -> None:
+        """Let the others start and stop receiving, as ``publisher`` now permits."""
+        for other in self.others(publisher):
+            other.connection.reconcile_subscriptions()
 
     # --- what they are told
 
@@ -147,7 +181,7 @@ class Room:
         self._expiry.cancel()
         for participant in list(self.participants.values()):
             participant.remove(reason)
-        self.server.forget_room(self)
+        self._events.room_finished(self)
 
     def abandon(self) -> None:
         """End the room as a server that crashes does: every connection breaks, no word is said."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import rtc
+
+from devserver.media.track import TrackSubscriber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,13 +14,33 @@ if TYPE_CHECKING:
     from livekit.protocol import models
 
     from devserver.media.track import PublishedTrack
-    from devserver.rooms.participant import Participant
+    from devserver.rooms.room_context import RoomContext
+
+
+class Subscriber(TrackSubscriber, Protocol):
+    """The participant that receives the tracks."""
+
+    @property
+    def context(self) -> RoomContext: ...
+
+    @property
+    def auto_subscribe(self) -> bool:
+        """Whether the client wants every track, unless it says otherwise."""
+        ...
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        """Send ``response`` to the client."""
+        ...
+
+    def room_tracks(self) -> Iterable[PublishedTrack]:
+        """Return every announced track in the room, oldest publisher first."""
+        ...
 
 
 class Subscriptions:
     """A participant's wishes for tracks, and what its permissions make of them."""
 
-    def __init__(self, subscriber: Participant) -> None:
+    def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self._wishes: dict[str, bool] = {}
         self._paused: set[str] = set()
@@ -35,7 +57,7 @@ class Subscriptions:
         sids = list(track_sids)
         for tracks in participant_tracks:
             sids.extend(tracks.track_sids)
-        for sid in sids[: self._subscriber.server.limits.subscriptions_per_participant]:
+        for sid in sids[: self._subscriber.context.limits.subscriptions_per_participant]:
             self._wishes[sid] = subscribe
         self._trim()
 
@@ -52,11 +74,11 @@ class Subscriptions:
     def includes(self, track: PublishedTrack) -> bool:
         """Whether the participant is to receive ``track``."""
         subscriber, publisher = self._subscriber, track.publisher
-        if publisher is subscriber or not subscriber.permission.can_subscribe:
+        if publisher.sid == subscriber.sid or not subscriber.permission.can_subscribe:
             return False
         if not self._wishes.get(track.sid, subscriber.auto_subscribe):
             return False
-        allowed = publisher.publications.allows(track, subscriber)
+        allowed = publisher.allows(track, subscriber)
         self._tell_permission(track, allowed=allowed)
         return allowed
 
@@ -64,11 +86,10 @@ class Subscriptions:
         """Return every track that the participant is to receive, oldest publisher first."""
         tracks = [
             track
-            for publisher in self._subscriber.room.participants.values()
-            for track in publisher.publications
+            for track in self._subscriber.room_tracks()
             if track.is_published and self.includes(track)
         ]
-        return tracks[: self._subscriber.server.limits.subscriptions_per_participant]
+        return tracks[: self._subscriber.context.limits.subscriptions_per_participant]
 
     def _tell_permission(self, track: PublishedTrack, *, allowed: bool) -> None:
         """Tell the client when a publisher refuses it a track, and when no longer."""
@@ -85,14 +106,10 @@ class Subscriptions:
 
     def _trim(self) -> None:
         """Forget wishes for tracks that are gone once there are many."""
-        limit = 4 * self._subscriber.server.limits.subscriptions_per_participant
+        limit = 4 * self._subscriber.context.limits.subscriptions_per_participant
         if len(self._wishes) + len(self._paused) + len(self._refused) <= limit:
             return
-        published = {
-            track.sid
-            for publisher in self._subscriber.room.participants.values()
-            for track in publisher.publications
-        }
+        published = {track.sid for track in self._subscriber.room_tracks()}
         self._wishes = {sid: wish for sid, wish in self._wishes.items() if sid in published}
         self._paused &= published
         self._refused &= published

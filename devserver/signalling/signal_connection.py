@@ -14,7 +14,7 @@ from livekit.protocol import rtc
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from devserver.server import RoomServer
+    from devserver.rooms.room_context import RoomContext
 
 log = logging.getLogger("devserver.signal")
 
@@ -26,11 +26,11 @@ class SignalConnection:
 
     def __init__(
         self,
-        server: RoomServer,
+        context: RoomContext,
         websocket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
     ) -> None:
-        self._server = server
+        self._context = context
         self._websocket = websocket
         self._transport = transport
         self._queue: deque[rtc.SignalResponse] = deque()
@@ -38,7 +38,7 @@ class SignalConnection:
         self._closing = False
         self.as_json = False
         """Whether the client speaks JSON: it does if its last message was a text."""
-        self._writer = server.tasks.start(self._write(), name="signal writer")
+        self._writer = context.tasks.start(self._write(), name="signal writer")
 
     @property
     def closed(self) -> bool:
@@ -52,7 +52,7 @@ class SignalConnection:
         """
         if self.closed:
             return
-        if len(self._queue) >= self._server.limits.signal_queue:
+        if len(self._queue) >= self._context.limits.signal_queue:
             log.warning("closing a signal connection that does not read")
             self.cut()
             return
@@ -79,8 +79,8 @@ class SignalConnection:
         try:
             while True:
                 while self._queue:
-                    if self._server.faults.signal_delay:
-                        await asyncio.sleep(self._server.faults.signal_delay)
+                    if self._context.faults.signal_delay:
+                        await asyncio.sleep(self._context.faults.signal_delay)
                     await self._write_one(self._queue.popleft())
                 if self._closing:
                     break

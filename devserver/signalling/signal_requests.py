@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
-from devserver.rooms.participant import LimitExceededError
+from devserver.rooms.participant_info import LimitExceededError
 from devserver.rooms.permission import may_publish
+from devserver.rooms.resumption import synchronize
 
 if TYPE_CHECKING:
     from devserver.rooms.participant import Participant
@@ -40,7 +41,7 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
         case "subscription" | "track_setting" | "subscription_permission":
             _change_subscriptions(participant, request)
         case "sync_state":
-            participant.synchronize(request.sync_state)
+            synchronize(participant, request.sync_state)
         case "update_metadata":
             _update_metadata(participant, request.update_metadata)
         case "simulate":
@@ -84,7 +85,7 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         reason = rtc.RequestResponse.UNSUPPORTED_TYPE
     elif request.sid and request.sid not in participant.publications:
         reason = rtc.RequestResponse.NOT_FOUND
-    elif len(participant.publications) >= participant.server.limits.tracks_per_participant:
+    elif len(participant.publications) >= participant.context.limits.tracks_per_participant:
         reason = rtc.RequestResponse.LIMIT_EXCEEDED
     if reason is not None:
         _respond(participant, rtc.RequestResponse(reason=reason, add_track=request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
@@ -13,6 +14,7 @@ from livekit.protocol import models, rtc
 
 from devserver.limits import RoomLimitError
 from devserver.rooms.participant import Participant
+from devserver.rooms.resumption import resume
 from devserver.signalling import signal_requests
 from devserver.signalling.join import Join, read_join
 from devserver.signalling.signal_connection import SignalConnection
@@ -20,8 +22,8 @@ from devserver.signalling.signal_connection import SignalConnection
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from devserver.rooms.register import RoomRegister
     from devserver.rooms.room import Room
-    from devserver.server import RoomServer
 
 log = logging.getLogger("devserver.signal")
 
@@ -36,9 +38,12 @@ _TOKEN_REFRESH_SECONDS = 300.0
 class Signalling:
     """Answers ``/rtc/v1`` and ``/rtc``: signalling v1 and v0 (pkg/service/rtcservice.go)."""
 
-    def __init__(self, server: RoomServer) -> None:
-        self._server = server
+    def __init__(self, register: RoomRegister) -> None:
+        self._register = register
+        self._context = register.context
         self._connections = 0
+        self._sif_trailer = secrets.token_bytes(16)
+        """Marks frames that the server itself would inject; part of the JoinResponse."""
 
     def routes(self) -> Iterable[web.RouteDef]:
         """The routes of both versions."""
@@ -55,23 +60,23 @@ class Signalling:
 
     def _read_join(self, request: web.Request, *, strict: bool) -> Join:
         needs_request = _V1 in request.path
-        limits = self._server.limits
+        limits = self._context.limits
         return read_join(request, limits, needs_request=needs_request, strict=strict)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         if request.method != "GET" or not web.WebSocketResponse().can_prepare(request).ok:
             return web.Response(status=404)
         join = self._read_join(request, strict=False)
-        if join.exceeds(self._server.limits):
+        if join.exceeds(self._context.limits):
             raise web.HTTPInternalServerError(text=_REFUSED_BY_ROOM)
         room = self._room_for(join)
         websocket = web.WebSocketResponse(
-            max_msg_size=self._server.limits.signal_message_size, compress=False
+            max_msg_size=self._context.limits.signal_message_size, compress=False
         )
         self._connections += 1
         try:
             await websocket.prepare(request)
-            signal = SignalConnection(self._server, websocket, request.transport)
+            signal = SignalConnection(self._context, websocket, request.transport)
             try:
                 await self._serve(websocket, signal, room, join)
             finally:
@@ -82,10 +87,10 @@ class Signalling:
         return websocket
 
     def _room_for(self, join: Join) -> Room:
-        if self._connections >= self._server.limits.connections:
+        if self._connections >= self._context.limits.connections:
             raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED)
         try:
-            room, _ = self._server.get_or_create_room(join.room)
+            room, _ = self._register.get_or_create(join.room)
         except RoomLimitError:
             raise web.HTTPServiceUnavailable(text=_LIMIT_EXCEEDED) from None
         if room.is_full and not join.is_dependent and join.token.identity not in room.participants:
@@ -106,13 +111,13 @@ class Signalling:
             if participant is None:
                 _send_away(signal, join)
                 return
-            participant.resume(signal)
+            resume(participant, signal)
         else:
             participant = self._admit(signal, room, join)
         timer = asyncio.get_running_loop().call_later(
-            self._server.limits.join_timeout, participant.join_timed_out
+            self._context.limits.join_timeout, participant.join_timed_out
         )
-        refresher = self._server.tasks.start(_refresh_token(participant), name="token refresh")
+        refresher = self._context.tasks.start(_refresh_token(participant), name="token refresh")
         try:
             if not join.request.reconnect:
                 for request in join.request.add_track_requests:
@@ -146,21 +151,21 @@ class Signalling:
         return participant
 
     def _join_response(self, room: Room, participant: Participant) -> rtc.JoinResponse:
-        server = self._server
+        server_info = self._context.info
         return rtc.JoinResponse(
             room=room.info,
             participant=participant.info,
             other_participants=[
                 other.info for other in room.participants.values() if not other.permission.hidden
             ],
-            server_version=server.info.version,
-            server_info=server.info,
+            server_version=server_info.version,
+            server_info=server_info,
             subscriber_primary=participant.connection.subscriber_primary,
             fast_publish=participant.permission.can_publish,
             ping_interval=_PING_INTERVAL_SECONDS,
             ping_timeout=_PING_TIMEOUT_SECONDS,
             enabled_publish_codecs=room.info.enabled_codecs,
-            sif_trailer=server.sif_trailer,
+            sif_trailer=self._sif_trailer,
         )
 
 

@@ -74,7 +74,7 @@ async def test_fifty_joins_and_leaves(*, single: bool) -> None:
     held = [
         found
         for found in gc.get_objects()
-        if isinstance(found, Participant | Room) and found.server is server
+        if isinstance(found, Participant | Room) and found.context.packets is server.packets
     ]
     assert not held
     assert not len(server.tasks)

@@ -1,4 +1,4 @@
-"""Data packets: read, given their true sender, and handed to those they are for."""
+"""The forwarder of a room: data packets get their true sender and go to their destinations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from livekit.protocol import models
 from devserver.data.packets import ForwardedPacket
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devserver.data.packets import PacketRecord
     from devserver.rooms.participant import Participant
-    from devserver.rooms.room import Room
 
 log = logging.getLogger("devserver.data")
 
@@ -22,8 +24,12 @@ RELIABLE = models.DataPacket.RELIABLE
 class Forwarder:
     """Forwards the data packets of one room (livekit-server: pkg/rtc/participant.go, room.go)."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(
+        self, room_name: str, participants: Mapping[str, Participant], packets: PacketRecord
+    ) -> None:
+        self._room_name = room_name
+        self._participants = participants
+        self._packets = packets
         self._nonces: dict[bytes, None] = {}
 
     def receive(self, sender: Participant, data: bytes, kind: models.DataPacket.Kind) -> None:
@@ -49,10 +55,10 @@ class Forwarder:
         if not receivers:
             return
         data = packet.SerializeToString()
-        packets = self._room.server.packets
+        packets = self._packets
         for receiver in receivers:
             if receiver.send_data(data, kind, sequenced=packet.sequence > 0) and packets.enabled:
-                packets.add(_record(self._room.name, sender, receiver, packet, len(data)))
+                packets.add(_record(self._room_name, sender, receiver, packet, len(data)))
 
     def _receivers(
         self, packet: models.DataPacket, sender: Participant | None
@@ -70,7 +76,7 @@ class Forwarder:
         identities = set(packet.destination_identities)
         return [
             receiver
-            for receiver in self._room.participants.values()
+            for receiver in self._participants.values()
             if receiver is not sender
             and (
                 not (identities or sids) or receiver.identity in identities or receiver.sid in sids

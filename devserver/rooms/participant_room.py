@@ -1,0 +1,64 @@
+"""What a participant uses of the room that it is in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from livekit.protocol import models
+
+    from devserver.media.track import PublishedTrack
+    from devserver.rooms.room_context import RoomContext
+
+ParticipantT = TypeVar("ParticipantT")
+
+
+class ParticipantRoom(Protocol[ParticipantT]):
+    """A room, as its participants know it; ``Room`` is one."""
+
+    @property
+    def context(self) -> RoomContext: ...
+
+    @property
+    def info(self) -> models.Room: ...
+
+    @property
+    def participants(self) -> Mapping[str, ParticipantT]: ...
+
+    def announce(self, participant: ParticipantT) -> None:
+        """Tell everyone how ``participant`` is now."""
+        ...
+
+    def joined(self, participant: ParticipantT) -> None:
+        """Note that the media connection of ``participant`` is up."""
+        ...
+
+    def release(self, participant: ParticipantT) -> None:
+        """Let ``participant`` go and tell the others."""
+        ...
+
+    def track_published(self, publisher: ParticipantT, track: PublishedTrack) -> None:
+        """Tell everyone about a track whose media section is negotiated."""
+        ...
+
+    def track_unpublished(self, publisher: ParticipantT, track: PublishedTrack) -> None:
+        """Tell everyone that a track has ended."""
+        ...
+
+    def reconcile_subscriptions(self, publisher: ParticipantT) -> None:
+        """Let the others start and stop receiving, as ``publisher`` now permits."""
+        ...
+
+    def count_publishers(self) -> None:
+        """Update the count of participants that publish."""
+        ...
+
+    def receive_data(self, sender: ParticipantT, data: bytes, kind: models.DataPacket.Kind) -> None:
+        """Forward a packet that ``sender`` sent on a data channel."""
+        ...
+
+    def send_data(self, packet: models.DataPacket, kind: models.DataPacket.Kind) -> None:
+        """Send a packet of the server's own to its destinations."""
+        ...
