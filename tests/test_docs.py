@@ -12,6 +12,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from agent.config.settings import Settings
+from agent.parts.part_actions import PartActions
 from agent.rpc.answer_methods import answer_methods
 from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
@@ -102,6 +103,7 @@ def test_the_methods_in_the_wire_contract_are_tools_with_these_arguments() -> No
     documented = {method: set(re.findall(r'"(\w+)"\??:', payload)) for method, payload in rows}
 
     own = [make(NO_ROOM) for make in (answer_methods, message_methods, thread_methods)]
+    own.append((PartActions().method(),))
     arguments = {tool.name: set(tool.parameters.names) for tool in chain(TOOLS, *own)}
     assert documented.items() <= arguments.items()
     assert documented.keys() >= {"getWeather", *(tool.name for tool in chain(*own))}

@@ -19,20 +19,27 @@ from toolkit.errors import (
     Unavailable,
 )
 from toolkit.file import File
+from toolkit.parts import Data, Part, PartAction, Result, Source, Suggestion
 from toolkit.permission import Role, role
 from toolkit.tool import Tool, tool
 from toolkit.toolbox import Toolbox
 
 __all__ = [
     "Caller",
+    "Data",
     "File",
     "InvalidArguments",
     "NotAllowed",
     "NotFound",
     "OperationFailed",
+    "Part",
+    "PartAction",
     "RateLimited",
+    "Result",
     "Role",
+    "Source",
     "StorageFull",
+    "Suggestion",
     "TimedOut",
     "TooLarge",
     "Tool",

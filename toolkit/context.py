@@ -13,6 +13,7 @@ from toolkit.cache import Cache
 from toolkit.call_slots import CallSlots
 from toolkit.caller import Caller
 from toolkit.file import SendFile
+from toolkit.parts import Part, Show, ShownPart
 from toolkit.settings import ToolSettings
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class ToolContext:
             `File` goes that way by itself.
         on_confidential: hears that nobody but the caller may read the answer, where somebody else
             might.
+        on_part: takes a part into the answer, where the call belongs to one.
     """
 
     toolbox: Tools
@@ -117,6 +119,26 @@ class ToolContext:
     approve: Approve | None = None
     send_file: SendFile | None = None
     on_confidential: Callable[[], None] | None = None
+    on_part: Show | None = None
+
+    def show(self, part: Part) -> str:
+        """Shows a part in the answer that the call belongs to, beside its text.
+
+        Never waits; may be called in any thread. A part with the id of an earlier one replaces it.
+        A call that belongs to no answer, as one by RPC, shows nothing; so does a part past the
+        answer's limits, which the worker's log names.
+
+        Returns:
+            The part's id.
+
+        Raises:
+            TypeError: it is no part, or its value has no JSON form.
+            ValueError: its schema is no JSON schema of an object.
+        """
+        shown = ShownPart.of(part)
+        if self.on_part is not None:
+            self.on_part(shown)
+        return shown.id
 
     def keep_confidential(self) -> None:
         """Keeps the answer to this call from everybody but its caller, as

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import cast, overload
+from typing import Literal, TypeAlias, cast, overload
 
 import pydantic_core
 from pydantic.alias_generators import to_camel
@@ -23,6 +23,7 @@ from toolkit.errors import (
 )
 from toolkit.file import File
 from toolkit.parameters import Parameters
+from toolkit.parts import Data, Result, Source, Suggestion, value_of
 from toolkit.permission import Permission
 from toolkit.signature import Function, signature_of
 
@@ -30,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds that a tool may take unless it says otherwise."""
+
+ShowCall: TypeAlias = Literal["name", "arguments", "all"]
+"""What people see of a call of the model's: the tool's name; its arguments as well; its result,
+too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Tool:
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
         confidential: nobody but its caller may read what it answers.
+        show: what people who see an answer are shown of the calls for it.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Tool:
     max_calls: int | None = None
     rpc: bool = True
     confidential: bool = False
+    show: ShowCall = "name"
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
@@ -108,7 +115,8 @@ class Tool:
         """The one way in: permission, arguments, approval, a free slot, the function; wire text.
 
         Text comes back as it is, anything else as compact JSON; a File is sent to whoever asked,
-        and the text says what it is. A call that was given up leaves a function that is not async
+        and the text says what it is. Parts in a Result are shown, and so is a part by itself, whose
+        content the text has. A call that was given up leaves a function that is not async
         running in its thread until it returns by itself.
 
         Raises:
@@ -139,6 +147,7 @@ class Tool:
             await context.approve(self, arguments)
         async with self._slot(context):
             result = await self._run(values)
+        result = _shown(result, context)
         if isinstance(result, File):
             if context.send_file is None:
                 raise Unavailable("There is nobody here that a file could be sent to")
@@ -178,6 +187,7 @@ def tool(
     max_calls: int | None = None,
     rpc: bool = True,
     confidential: bool = False,
+    show: ShowCall = "name",
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -193,6 +203,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
     max_calls: int | None = None,
     rpc: bool = True,
     confidential: bool = False,
+    show: ShowCall = "name",
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -210,6 +221,8 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         rpc: whether clients may call it by RPC; False: the model alone has it.
         confidential: whether what it answers to an RPC caller is kept from the others in the room.
             A tool that knows only later calls `ToolContext.keep_confidential`.
+        show: what is shown of the model's calls to everybody who sees the answer: the `name`, the
+            `arguments` as well, or `all`: the result, too.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -237,9 +250,22 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
             max_calls=max_calls,
             rpc=rpc,
             confidential=confidential,
+            show=show,
         )
 
     return make if function is None else make(function)
+
+
+def _shown(result: object, context: ToolContext) -> object:
+    """What the caller gets of a result; parts that came with it are shown."""
+    if isinstance(result, Result):
+        for part in result.parts:
+            context.show(part)
+        return result.value
+    if isinstance(result, Source | Data | Suggestion):
+        context.show(result)
+        return value_of(result)
+    return result
 
 
 def _to_wire(result: object) -> str:

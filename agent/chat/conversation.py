@@ -26,6 +26,7 @@ from agent.inbox.message import IncomingMessage, Sender
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import describe, is_withheld
+from agent.parts.file_part import show_file
 from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
@@ -93,7 +94,7 @@ class Conversation:
         self._waiting = QuestionQueue(limits.pending)
         self._context = Context(limits.context)
         self._recollection = HistoryLoader(memory, self._context, self._waiting)
-        self._text = ReplySink()
+        self._text = ReplySink(shows_reasoning=assistant.shows_reasoning)
         self._text.on_step = self._on_text
         self._answering: ActiveAnswer | None = None
         self.changes = Changes(
@@ -273,6 +274,11 @@ class Conversation:
         reply.on_first_text = self._on_text
         reply.on_first_sent = lambda: self._memory.begun(answering.question)
         message = answering.question.message
+
+        def on_file(attachment: Attachment) -> None:
+            answering.attachments.append(attachment)
+            show_file(reply.parts, attachment)
+
         await self._tools.begin_turn(
             message.sender.identity,
             message.sender.name,
@@ -281,7 +287,8 @@ class Conversation:
             private=message.private,
             result_bytes=self._context.result_bytes,
             on_call=lambda: self._presence.set(self, "thinking"),
-            on_file=answering.attachments.append,
+            on_file=on_file,
+            parts=lambda: reply.parts,
         )
         before = self._context.before(message)
         response = await responder.respond(before, self._context.note(message))

@@ -163,7 +163,7 @@ class ConversationStore:
     ) -> None:
         """Begins to store an answer that has ended, with its files."""
         answer = self._answer(question, ending.kept, ending.finish_reason)
-        answer = replace(answer, attachments=tuple(attachments))
+        answer = replace(answer, attachments=tuple(attachments), parts=ending.parts)
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:

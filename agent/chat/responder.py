@@ -73,7 +73,8 @@ class TextResponder:
 
     async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> Response:
         self._text.open()
-        return _TextResponse(ToolLoop(self._assistant, self._text), [*before.items, message])
+        loop = ToolLoop(self._assistant, self._text, on_reasoning=self._text.on_reasoning)
+        return _TextResponse(loop, [*before.items, message])
 
     async def aclose(self) -> None:
         pass

@@ -16,6 +16,7 @@ from agent.config.chat_settings import ChatSettings
 from agent.config.file_settings import FileSettings
 from agent.config.mcp_servers import HttpServer
 from agent.config.model_settings import ModelSettings
+from agent.config.part_settings import PartSettings
 from agent.config.setting_sources import given
 from agent.config.setting_types import (
     DatabaseUrl,
@@ -32,6 +33,7 @@ class Settings(
     # pydantic puts the fields of the last class first.
     VoiceSettings,
     FileSettings,
+    PartSettings,
     ToolCallSettings,
     ChatSettings,
     ModelSettings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -78,7 +78,10 @@ class _Markdown:
         files = "".join(
             f"- {_one_line(each.name)} ({each.size} bytes)\n" for each in message.attachments
         )
-        parts = (f"\n**{_one_line(_author(message))}**, {_time(message)}\n", text, files)
+        sources = "".join(
+            f"- {_one_line(title)}: {_one_line(url)}\n" for title, url in _sources(message)
+        )
+        parts = (f"\n**{_one_line(_author(message))}**, {_time(message)}\n", text, files, sources)
         return "\n".join(part for part in parts if part)
 
     def tail(self) -> bytes:
@@ -93,7 +96,9 @@ class _Json:
         return f'{{"title": {json.dumps(self._title)}, "messages": ['.encode()
 
     def message(self, message: Message, *, first: bool) -> str:
-        return ("\n" if first else ",\n") + json.dumps(as_shape(message), ensure_ascii=False)
+        return ("\n" if first else ",\n") + json.dumps(
+            as_shape(message, parts_bytes=None), ensure_ascii=False
+        )
 
     def tail(self) -> bytes:
         return b"\n]}\n"
@@ -112,6 +117,10 @@ class _Html:
             f"<li>{html.escape(each.name)} <small>{each.size} bytes</small></li>"
             for each in message.attachments
         )
+        files += "".join(
+            f"<li>{html.escape(title)} <small>{html.escape(url)}</small></li>"
+            for title, url in _sources(message)
+        )
         return (
             f"<p><b>{html.escape(_author(message))}</b> <small>{_time(message)}</small></p>"
             f"<pre>{html.escape(message.text)}</pre>{f'<ul>{files}</ul>' if files else ''}\n"
@@ -119,6 +128,12 @@ class _Html:
 
     def tail(self) -> bytes:
         return b"</body></html>\n"
+
+
+def _sources(message: Message) -> Iterator[tuple[str, str]]:
+    """Titles and URLs of what an answer relies on."""
+    parts: list[dict[str, str]] = [] if message.parts is None else json.loads(message.parts)
+    return ((each["title"], each["url"]) for each in parts if each["type"] == "source")
 
 
 def _author(message: Message) -> str:

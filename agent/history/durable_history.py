@@ -227,7 +227,8 @@ class DurableHistory:
         if self._closing.is_set():
             raise UnavailableError("The history is closed.")
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        write = Write(turn, message.role == "user", len(message.text), run, presumed, outcome)
+        size = len(message.text) + len(message.parts or "")
+        write = Write(turn, message.role == "user", size, run, presumed, outcome)
         given_up = self._backlog.add(write)
         if given_up:
             if not self.given_up:

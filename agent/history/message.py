@@ -140,6 +140,7 @@ class Message:
         awaits_answer: it is to be answered and has not been.
         edited_at: ms since 1970, if it was edited.
         attachments: the files that came with it, in its sender's order.
+        parts: of an answer: what it showed beside its text, a JSON array; None: nothing.
         position: given by the store, and never changed: messages of a thread are sorted by it, and
             an answer comes right after its question.
         cursor: given by the store: what `before` must be to read on before this message.
@@ -160,6 +161,7 @@ class Message:
     edited_at: int | None = None
     reactions: tuple[Reaction, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    parts: str | None = field(default=None, repr=False)
     position: int | None = None
     cursor: str = ""
 

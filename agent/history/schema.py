@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -67,6 +67,8 @@ messages: Final = Table(
     Column("awaits_answer", Boolean, nullable=False),
     Column("edited_at", BigInteger),
     Column("deleted", Boolean, nullable=False),
+    # Of an answer: what it showed beside its text, a JSON array.
+    Column("parts", ExactText),
     UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
 )
 

@@ -243,6 +243,7 @@ def _message(
         form=row.form,
         awaits_answer=row.awaits_answer,
         edited_at=row.edited_at,
+        parts=row.parts,
         reactions=tuple(its_reactions),
         attachments=tuple(its_files),
         position=(

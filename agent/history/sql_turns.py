@@ -23,6 +23,7 @@ ERASED: Final[dict[str, Any]] = {
     "sender_name": "",
     "deleted": True,
     "awaits_answer": False,
+    "parts": None,
 }
 """What a deleted message has in place of what it had."""
 
@@ -153,4 +154,5 @@ def _values(message: Message) -> dict[str, Any]:
         "awaits_answer": message.awaits_answer,
         "edited_at": message.edited_at,
         "deleted": False,
+        "parts": message.parts,
     }

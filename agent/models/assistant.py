@@ -15,8 +15,10 @@ class Assistant:
     Attributes:
         instructions: who the model is and what it is to do.
         tools: what it may call in the turn that is being answered.
+        shows_reasoning: people see what the model thinks, as parts of the answer.
     """
 
     instructions: str
     model: RetryingLLM
     tools: OfferedTools
+    shows_reasoning: bool = False

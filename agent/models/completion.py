@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, Final, cast
 
 from livekit.agents import llm
@@ -23,7 +23,7 @@ class CompletionReader:
     Calls are given at the end, once all of their pieces are there, and the usage after them.
 
     Args:
-        opens_thinking: see VisibleText.
+        opens_thinking, on_reasoning: see VisibleText.
         taken_ids: ids of calls that were made before.
 
     Attributes:
@@ -31,10 +31,14 @@ class CompletionReader:
     """
 
     def __init__(
-        self, *, opens_thinking: bool = False, taken_ids: Container[str] = frozenset()
+        self,
+        *,
+        opens_thinking: bool = False,
+        taken_ids: Container[str] = frozenset(),
+        on_reasoning: Callable[[str], None] | None = None,
     ) -> None:
         self.finish_reason: str | None = None
-        self.text = VisibleText(opens_thinking=opens_thinking)
+        self.text = VisibleText(opens_thinking=opens_thinking, on_reasoning=on_reasoning)
         self._calls = CallPieces()
         self._taken_ids = taken_ids
         self._reasoning_field = ""

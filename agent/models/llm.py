@@ -102,6 +102,7 @@ class ChatLLM(llm.LLM[Any]):
         *,
         silence: float | None = None,
         on_finish: Callable[[str], None] | None = None,
+        on_reasoning: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
         """An answer of the model, as it comes; without the tasks and the records of `chat`.
@@ -110,6 +111,7 @@ class ChatLLM(llm.LLM[Any]):
             silence: seconds without anything from the service, if shorter than the client's.
             on_finish: told why the model stopped (`stop`, `length`, `tool_calls`,
                 `content_filter` …), for which livekit-agents' chunks have no field.
+            on_reasoning: told each piece of what the model thinks, for which they have none either.
             options: fields of the request besides those that the LLM has.
 
         Raises:
@@ -118,7 +120,9 @@ class ChatLLM(llm.LLM[Any]):
         body = self.request(context, tools, **options)
         dialect = self._client.dialect(self._model)
         reader = CompletionReader(
-            opens_thinking=dialect.opens_thinking, taken_ids=_call_ids(context)
+            opens_thinking=dialect.opens_thinking,
+            taken_ids=_call_ids(context),
+            on_reasoning=on_reasoning,
         )
         said = False
         try:

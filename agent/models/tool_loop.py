@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -40,11 +40,19 @@ class ToolLoop:
             or was interrupted is in it, as `interrupted`; a call only with its result.
     """
 
-    def __init__(self, assistant: Assistant, text: Text) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        text: Text,
+        *,
+        on_reasoning: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_reasoning`: told each piece of what the model thinks."""
         self.said: list[llm.ChatItem] = []
         self.finish_reason: str | None = None
         self._assistant = assistant
         self._text = text
+        self._on_reasoning = on_reasoning
 
     async def run(self, items: Iterable[llm.ChatItem]) -> None:
         """Answers the last one of these items of a conversation.
@@ -77,7 +85,11 @@ class ToolLoop:
         whole = False
         self.finish_reason = None
         asked = self._assistant.model.ask(
-            context, tools, on_finish=self._on_finish, **(options if tools else {})
+            context,
+            tools,
+            on_finish=self._on_finish,
+            on_reasoning=self._on_reasoning,
+            **(options if tools else {}),
         )
         try:
             async with aclosing(asked) as answer:

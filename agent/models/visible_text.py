@@ -8,6 +8,7 @@ so that only the second one comes (vllm-project/vllm#31045, sgl-project/sglang#3
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _TAG: Final = re.compile("</?think>")
@@ -33,12 +34,19 @@ class VisibleText:
     Args:
         opens_thinking: the model is believed to begin with reasoning that has no first tag. Its
             text is held back until the second one shows that, or the answer ends without it.
+        on_reasoning: told each piece of reasoning, as soon as it is certain to be that.
 
     Attributes:
         lone_end: whether reasoning ended that had not begun.
     """
 
-    def __init__(self, *, opens_thinking: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        opens_thinking: bool = False,
+        on_reasoning: Callable[[str], None] | None = None,
+    ) -> None:
+        self._on_reasoning = on_reasoning
         self.lone_end = False
         self.held_in_vain = False
         """Whether text was held back for a tag that did not come."""
@@ -137,7 +145,10 @@ class VisibleText:
         at = text.find(end)
         if at < 0:
             cut = len(text) - _partial(text, end)
-            self._hidden.append(text[:cut])
+            if self._assumed or self._mentioned:
+                self._hidden.append(text[:cut])
+            else:
+                self._keep(text[:cut])
             self._tail = text[cut:]
             return ""
         self._hidden.append(text[:at])
@@ -199,6 +210,8 @@ class VisibleText:
         reasoning = reasoning[: MAX_REASONING - self._size]
         self._size += len(reasoning)
         self._reasoning.append(reasoning)
+        if reasoning and self._on_reasoning is not None:
+            self._on_reasoning(reasoning)
 
 
 def whole_characters(text: str) -> str:

@@ -34,6 +34,7 @@ class Ending:
         text_length: its length in bytes of UTF-8.
         sha256: of those bytes, in hex.
         heard: of an answer that was interrupted while it was spoken: what had been said by then.
+        parts: what it showed beside its text, as JSON; None: nothing.
     """
 
     finish_reason: FinishReason
@@ -41,6 +42,7 @@ class Ending:
     text_length: int
     sha256: str
     heard: str | None = None
+    parts: str | None = None
 
     @property
     def kept(self) -> str:

@@ -15,10 +15,18 @@ class ReplySink:
     line between them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_reasoning: bool = False) -> None:
+        """`shows_reasoning`: people see what the model thinks, as parts of the answer."""
+        self.shows_reasoning = shows_reasoning
         self.reply: ReplyStream | None = None
         self.on_step: Callable[[], None] | None = None
         self._step_ended = False
+        self._is_thinking = False
+
+    @property
+    def on_reasoning(self) -> Callable[[str], None] | None:
+        """Takes what the model thinks, where people see that."""
+        return self._think if self.shows_reasoning else None
 
     def open(self) -> None:
         """The model is being asked."""
@@ -35,11 +43,23 @@ class ReplySink:
             if self.on_step is not None:
                 self.on_step()
         self._step_ended = False
+        self._thought()
         self.reply.push(text)
+
+    def _think(self, text: str) -> None:
+        if self.reply is not None:
+            self._is_thinking = True
+            self.reply.parts.think(text)
 
     def flush(self) -> None:
         """A step has no more text."""
         self._step_ended = True
+        self._thought()
+
+    def _thought(self) -> None:
+        if self._is_thinking and self.reply is not None:
+            self.reply.parts.thought()
+        self._is_thinking = False
 
     def begin(self, reply: ReplyStream) -> None:
         """What is said from now on belongs to this answer."""

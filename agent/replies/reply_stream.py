@@ -14,6 +14,8 @@ from livekit import rtc
 
 from agent.history.message import FinishReason
 from agent.inbox.message import Form, IncomingMessage
+from agent.parts.answer_parts import AnswerParts
+from agent.parts.part_stream import PartStream
 from agent.replies.packet_output import PacketOutput
 from agent.replies.private_output import PrivatePacketOutput, SnapshotOutput
 from agent.replies.renewed_output import RenewedOutput
@@ -23,6 +25,7 @@ from agent.replies.stream_ids import StreamIds, stream_id
 from agent.replies.topic_output import TopicOutput
 from agent.unicode_text import well_formed
 from agent.wire.attributes import (
+    PRIVATE,
     ROOM,
     SCOPE,
     SEGMENT_ID,
@@ -41,6 +44,9 @@ trip into the native library, and whoever reads a mirror reads no slower for it.
 
 MAX_REPLY_BYTES = 1_048_576
 """Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
+
+
+MakeParts = Callable[["ReplyStream"], AnswerParts]
 
 
 class ReplyStream:
@@ -68,11 +74,13 @@ class ReplyStream:
         notices: Notices,
         protocols: ClientProtocols,
         stream_ids: StreamIds,
+        make_parts: MakeParts,
         is_renewed: bool = False,
         track_sid: str | None = None,
     ) -> None:
         """
         Args:
+            make_parts: makes what takes the answer's parts, once there are any.
             is_renewed: whether something may have gone out under the segment id before.
             track_sid: the track on which the answer is spoken besides, if it is.
         """
@@ -84,6 +92,7 @@ class ReplyStream:
         self._notices = notices
         self._protocols = protocols
         self._stream_ids = stream_ids
+        self._make_parts = make_parts
         self._is_renewed = is_renewed
         self.on_first_text: Callable[[], None] | None = None
         self.on_first_sent: Callable[[], None] | None = None
@@ -94,7 +103,8 @@ class ReplyStream:
         self.ended_at: float | None = None
         self.ended = asyncio.Event()
         self._ending: Ending | None = None
-        self._parts: list[str] = []
+        self._texts: list[str] = []
+        self._parts: AnswerParts | None = None
         self._size = 0
         self._outputs = self._open_outputs()
         self._copies: list[Replay] = []
@@ -102,7 +112,24 @@ class ReplyStream:
     @property
     def text(self) -> str:
         """What has been said so far."""
-        return "".join(self._parts)
+        return "".join(self._texts)
+
+    @property
+    def parts(self) -> AnswerParts:
+        """What the answer shows beside its text. An answer of text alone never asks for it."""
+        if self._parts is None:
+            self._parts = self._make_parts(self)
+        return self._parts
+
+    def open_parts(self, listeners: Collection[str]) -> PartStream:
+        """A stream of parts to these identities; to nobody in particular: to all who see it."""
+        to = sorted(listeners) or ([self.asker] if self.private else [])
+        return PartStream(self._room, self.segment_id, self._attributes_of_parts, to)
+
+    @property
+    def units(self) -> int:
+        """How much has been said so far, in UTF-16 code units."""
+        return len(self.text.encode("utf-16-le")) // 2
 
     @property
     def started(self) -> bool:
@@ -139,7 +166,7 @@ class ReplyStream:
         else:
             self._size += len(encoded)
         text = encoded.decode(errors="ignore")
-        self._parts.append(text)
+        self._texts.append(text)
         for output in (*self._outputs, *self._copies):
             output.push(text)
         if first and self.on_first_text is not None:
@@ -169,6 +196,7 @@ class ReplyStream:
             text_length=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             heard=heard,
+            parts=None if self._parts is None else self._parts.end(),
         )
 
     async def finish(self, ending: Ending) -> None:
@@ -185,6 +213,9 @@ class ReplyStream:
                 output.cancel()
             raise
         self._copies.clear()
+        if self._parts is not None or self._is_renewed:
+            ended = {"finish_reason": ending.finish_reason}
+            await self.parts.finish(ended, even_empty=self._is_renewed)
         self._tell_end(self.asker if self.private else None, ending)
 
     @property
@@ -203,13 +234,19 @@ class ReplyStream:
             copy.push(self.text)
         if self._ending is None:
             self._copies.append(copy)
+            await self._repeat_parts(listeners)
             return
         try:
             await copy.end(self._ending)
+            await self._repeat_parts(listeners)
         finally:
             copy.cancel()
         for identity in listeners:
             self._tell_end(identity, self._ending)
+
+    async def _repeat_parts(self, listeners: Collection[str]) -> None:
+        if self._parts is not None:
+            await self._parts.repeat(listeners)
 
     def begin_again(self) -> None:
         """Sends a private answer from its beginning to its asker, who is back with a new client."""
@@ -218,6 +255,8 @@ class ReplyStream:
         self._outputs = self._open_outputs()
         for output in self._outputs:
             output.push(self.text)
+        if self._parts is not None:
+            self._parts.begin_again()
 
     def is_addressed_to_others(self, identity: str) -> bool:
         """Whether the streams to the room go to some who were there, and not to this one."""
@@ -235,6 +274,19 @@ class ReplyStream:
             if not copy.listeners:
                 self._copies.remove(copy)
                 copy.cancel()
+        if self._parts is not None:
+            self._parts.forget_listener(identity)
+
+    @property
+    def _attributes_of_parts(self) -> dict[str, str]:
+        """Of the header of a stream of parts, in public and in private."""
+        return {
+            "in_reply_to": self._message.id,
+            "in_reply_to_sender": self._message.sender.identity,
+            SCOPE: PRIVATE if self.private else ROOM,
+            SEGMENT_ID: self.segment_id,
+            **position_attribute(self._message.answer_position),
+        }
 
     @property
     def _attributes(self) -> dict[str, str]:

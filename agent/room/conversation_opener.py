@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from livekit import rtc
 
@@ -15,6 +16,9 @@ from agent.inbox.own_answers import OwnAnswers
 from agent.models.assistant import Assistant
 from agent.models.llm import ChatLLM
 from agent.models.retrying_llm import RetryingLLM
+from agent.parts.answer_parts import AnswerParts
+from agent.parts.part_actions import PartActions
+from agent.parts.part_limits import PartLimits
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
@@ -47,6 +51,7 @@ class ConversationOpener:
     stream_ids: StreamIds
     late_joiners: LateJoiners
     own_answers: OwnAnswers
+    part_actions: PartActions
     voice: VoiceSwitch
     on_lost: Callable[[], None]
 
@@ -60,7 +65,12 @@ class ConversationOpener:
             show_files=self.files.model_view.show,
         )
         return Conversation(
-            assistant=Assistant(self.profile.full_instructions(settings), model, tools.offered),
+            assistant=Assistant(
+                self.profile.full_instructions(settings),
+                model,
+                tools.offered,
+                shows_reasoning=settings.show_reasoning,
+            ),
             presence=self.presence,
             open_reply=self._open_reply,
             memory=memory,
@@ -79,9 +89,20 @@ class ConversationOpener:
             notices=self.notices,
             protocols=self.protocols,
             stream_ids=self.stream_ids,
+            make_parts=self._make_parts,
             is_renewed=question.kept is None,
             track_sid=self.voice.track_sid,
         )
         self.late_joiners.watch(reply)
         self.own_answers.add(reply.segment_id)
+        self.part_actions.forget(reply.segment_id)
         return reply
+
+    def _make_parts(self, reply: ReplyStream) -> AnswerParts:
+        owner = reply.asker if reply.private else None
+        return AnswerParts(
+            PartLimits.of(self.settings),
+            offset=lambda: reply.units,
+            open_stream=reply.open_parts,
+            on_actionable=partial(self.part_actions.note, reply.segment_id, owner),
+        )

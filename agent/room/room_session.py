@@ -36,6 +36,7 @@ from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.people import Directory, People
 from agent.inbox.reply_policy import ReplyTest
 from agent.models.service import ModelService
+from agent.parts.part_actions import PartActions
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.server_clock import ServerClock
 from agent.replies.stream_ids import StreamIds
@@ -178,6 +179,7 @@ class RoomSession:
             open_voice=self._open_voice,
             set_voice=self._conversations.set_voice,
         )
+        self._part_actions = PartActions()
         self._opener = ConversationOpener(
             room=self._room,
             settings=settings,
@@ -191,6 +193,7 @@ class RoomSession:
             stream_ids=self._stream_ids,
             late_joiners=self._late_joiners,
             own_answers=self._own_answers,
+            part_actions=self._part_actions,
             voice=self._voice,
             on_lost=self.close,
         )
@@ -323,7 +326,7 @@ class RoomSession:
             if CHAT_TOPIC in self._settings.chat_topics
             else None,
         )
-        methods = room_methods(control)
+        methods = [*room_methods(control), self._part_actions.method()]
         if not self._voice.is_off:
             methods.append(
                 set_listening_tool(

@@ -10,7 +10,7 @@ from pydantic import Field
 from agent.history.message import MAX_ID_LENGTH, Message
 from agent.rpc.arguments import MessageId, ThreadId, caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
-from agent.rpc.message_shape import as_part
+from agent.rpc.message_shape import as_part, parts_from
 from toolkit.context import ToolContext
 from toolkit.errors import InvalidArguments, NotFound
 from toolkit.tool import Tool, tool
@@ -34,8 +34,11 @@ def get_message_tool(room: str, find: FindMessages) -> Tool:
         thread: ThreadId = "room",
         sender_id: SenderId = None,
         offset: Annotated[int, Field(description="nextOffset of the part before", ge=0)] = 0,
+        from_part: Annotated[
+            int | None, Field(description="parts alone, from this one on", ge=0)
+        ] = None,
     ) -> dict[str, object]:
-        """One message of the history; of a long one a part, from an offset on."""
+        """One message of the history; of a long one a part, from an offset on. Or its parts."""
         key = read_thread("getMessage", room, thread, context)
         with told_to_caller("messageId"):
             found = [
@@ -48,8 +51,11 @@ def get_message_tool(room: str, find: FindMessages) -> Tool:
         if len(found) > 1:
             raise InvalidArguments.of({"senderId": "required: several people used this id"})
         try:
+            if from_part is not None:
+                return parts_from(found[0], from_part)
             return as_part(found[0], offset)
         except ValueError as error:
-            raise InvalidArguments.of({"offset": str(error)}) from None
+            wrong = "offset" if from_part is None else "fromPart"
+            raise InvalidArguments.of({wrong: str(error)}) from None
 
     return get_message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from agent.author_label import display_name
@@ -13,12 +14,22 @@ PAGE_BYTES = INLINE_BYTES - 256
 """Of JSON in the messages of a page; the rest is for what the page has around them. Every
 client can read such a page in a response, and most get a private one there, too."""
 
+PARTS_BYTES = 6_000
+"""Of JSON in the parts of a message beside its text; getMessage has longer ones by themselves."""
+
 REACTION_BYTES = 2_000
 """Of identities in the reactions to one message."""
 
 
-def as_shape(message: Message) -> dict[str, object]:
-    """A message on the wire; fields that do not apply are left out."""
+def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> dict[str, object]:
+    """A message on the wire; fields that do not apply are left out.
+
+    Args:
+        parts_bytes: bound of the parts; where they have more, `partsOmitted` says how many there
+            are. None: no bound.
+    """
+    parts: list[object] | None = None if message.parts is None else json.loads(message.parts)
+    omits = parts_bytes is not None and len((message.parts or "").encode()) > parts_bytes
     fields: dict[str, object] = {
         "id": message.id,
         "thread": message.thread.id,
@@ -34,8 +45,32 @@ def as_shape(message: Message) -> dict[str, object]:
         "finishReason": message.finish_reason,
         "reactions": _reactions(message) or None,
         "attachments": [attachment_shape(each) for each in message.attachments] or None,
+        "parts": None if omits else parts,
+        "partsOmitted": len(parts) if omits and parts is not None else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def parts_from(message: Message, first: int) -> dict[str, object]:
+    """The parts of a message, from one on (counted from 0), as many as fit into a page, but one at
+    least. `nextPart` is where they go on; without it, this is the end.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    parts: list[object] = [] if message.parts is None else json.loads(message.parts)
+    if first >= len(parts) and first:
+        raise ValueError("behind the last part")
+    fitting: list[object] = []
+    size = 0
+    for part in parts[first:]:
+        size += len(encode({"": part}))
+        if fitting and size > PAGE_BYTES:
+            break
+        fitting.append(part)
+    answer: dict[str, object] = {"id": message.id, "parts": fitting}
+    end = first + len(fitting)
+    return answer | ({"nextPart": end} if end < len(parts) else {})
 
 
 def attachment_shape(attachment: Attachment) -> dict[str, object]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc._proto.ffi_pb2 import FfiRequest
@@ -23,6 +23,9 @@ from agent.sdk.native_events import Call, begin
 
 if TYPE_CHECKING:
     from livekit import rtc
+
+MAX_CHUNK_BYTES: Final = 14_000
+"""Of a stream's packet: below the 15 KiB of a reliable one, with room for its addressing."""
 
 
 class OutgoingText:
@@ -165,61 +168,98 @@ def begin_text(
     return call
 
 
-async def send_addressed_text(
-    room: rtc.Room,
-    parts: Sequence[str],
-    *,
-    topic: str,
-    stream_id: str,
-    attributes: Mapping[str, str],
-    to: Sequence[str],
-    update_of: str | None = None,
-) -> None:
-    """Sends a whole text as one stream, of which others than these identities get nothing at all,
-    whatever its length: the SDK's own calls address the header only. Returns when it is on its way.
+class AddressedText:
+    """A text stream of which others than some identities get nothing at all, whatever its length:
+    the SDK's own calls address the header only. It is opened by the first write.
 
-    Args:
-        parts: the text, in pieces that each fit into a packet.
-        update_of: a participant in whose name it goes out, as a new text for the stream of theirs
-            that had this id; only agents may do this.
-
-    Raises:
-        StreamError: it could not be sent.
-        AssertionError: the room is gone.
+    One call may be under way at a time. Each returns when its packets are on their way, and raises
+    StreamError where they cannot be sent, AssertionError once the room is gone.
     """
-    me = room.local_participant
-    handle: int = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
 
-    async def send(request: FfiRequest, kind: str) -> None:
+    def __init__(
+        self,
+        room: rtc.Room,
+        topic: str,
+        attributes: Mapping[str, str],
+        to: Sequence[str],
+        *,
+        stream_id: str,
+        update_of: str | None = None,
+    ) -> None:
+        """
+        Args:
+            update_of: a participant in whose name it goes out, as a new text for the stream of
+                theirs that had this id; only agents may do this.
+        """
+        me = room.local_participant
+        self._handle: int = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+        self._sender = update_of or me.identity
+        self._topic = topic
+        self._attributes = attributes
+        self._to = tuple(to)
+        self._stream_id = stream_id
+        self._is_update = update_of is not None
+        self._chunks = 0
+        self._is_open = False
+
+    async def write(self, text: str) -> None:
+        """Sends more of the text."""
+        await self._open()
+        for part in _packets_of(text):
+            request = FfiRequest()
+            chunk = request.send_stream_chunk.chunk
+            chunk.stream_id = self._stream_id
+            chunk.chunk_index = self._chunks
+            chunk.content = part
+            self._chunks += 1
+            await self._send(request, "send_stream_chunk")
+
+    async def close(self, attributes: Mapping[str, str] | None = None) -> None:
+        """Sends the end, with attributes of the trailer."""
+        await self._open()
+        request = FfiRequest()
+        trailer = request.send_stream_trailer.trailer
+        trailer.stream_id = self._stream_id
+        trailer.reason = ""
+        trailer.attributes.update(attributes or {})
+        await self._send(request, "send_stream_trailer")
+
+    async def _open(self) -> None:
+        if self._is_open:
+            return
+        self._is_open = True
+        request = FfiRequest()
+        header = request.send_stream_header.header
+        header.stream_id = self._stream_id
+        header.timestamp = int(time.time() * 1000)
+        header.mime_type = "text/plain"
+        header.topic = self._topic
+        header.attributes.update(self._attributes)
+        kinds = DataStream.OperationType
+        header.text_header.operation_type = kinds.UPDATE if self._is_update else kinds.CREATE
+        await self._send(request, "send_stream_header")
+
+    async def _send(self, request: FfiRequest, kind: str) -> None:
         packet = getattr(request, kind)
-        packet.local_participant_handle = handle
-        packet.destination_identities.extend(to)
-        packet.sender_identity = update_of or me.identity
+        packet.local_participant_handle = self._handle
+        packet.destination_identities.extend(self._to)
+        packet.sender_identity = self._sender
         call = Call()
         begin(request, call)
         await call.settled()
 
-    opening = FfiRequest()
-    header = opening.send_stream_header.header
-    header.stream_id = stream_id
-    header.timestamp = int(time.time() * 1000)
-    header.mime_type = "text/plain"
-    header.topic = topic
-    header.attributes.update(attributes)
-    kinds = DataStream.OperationType
-    header.text_header.operation_type = kinds.CREATE if update_of is None else kinds.UPDATE
-    await send(opening, "send_stream_header")
-    for index, part in enumerate(parts):
-        writing = FfiRequest()
-        chunk = writing.send_stream_chunk.chunk
-        chunk.stream_id = stream_id
-        chunk.chunk_index = index
-        chunk.content = part.encode()
-        await send(writing, "send_stream_chunk")
-    closing = FfiRequest()
-    closing.send_stream_trailer.trailer.stream_id = stream_id
-    closing.send_stream_trailer.trailer.reason = ""
-    await send(closing, "send_stream_trailer")
+
+def _packets_of(text: str) -> Iterator[bytes]:
+    """A text in pieces that each fit into a packet. Readers decode each by itself, so that no
+    character is cut."""
+    data = text.encode()
+    start = 0
+    while start < len(data):
+        end = start + MAX_CHUNK_BYTES
+        while end < len(data) and data[end] & 0xC0 == 0x80:
+            end -= 1
+        yield data[start:end]
+        start = end
 
 
 def begin_packet(

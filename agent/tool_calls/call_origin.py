@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.history.message import Attachment
+from agent.parts.answer_parts import AnswerParts
 from toolkit.caller import Caller
 
 
@@ -17,6 +18,7 @@ class CallOrigin:
     position: of the answer, in its thread; None: not known.
     private: nobody else may learn of it.
     attach: told of a file that becomes part of the answer.
+    parts: what the answer shows beside its text; made when it is first asked for.
     """
 
     caller: Caller
@@ -24,3 +26,4 @@ class CallOrigin:
     position: int | None
     private: bool
     attach: Callable[[Attachment], None]
+    parts: Callable[[], AnswerParts]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from agent.history.message import Attachment
 from agent.models.offered_tools import OfferedTools
+from agent.parts.answer_parts import AnswerParts
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
@@ -59,6 +60,7 @@ class ConversationTools:
         result_bytes: int,
         on_call: Callable[[], None],
         on_file: Callable[[Attachment], None],
+        parts: Callable[[], AnswerParts],
     ) -> None:
         """Gets the tools ready for the answer to a message.
 
@@ -68,9 +70,10 @@ class ConversationTools:
             result_bytes: bound of the results of all calls of this answer together.
             on_call: told whenever the model calls a tool.
             on_file: told of each file that becomes part of the answer.
+            parts: what the answer shows beside its text.
         """
         caller = await self._callers.find(identity, name)
-        turn = CallOrigin(caller, message_id, position, private, on_file)
+        turn = CallOrigin(caller, message_id, position, private, on_file, parts)
 
         budget = ResultBudget(result_bytes)
 

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
+from agent.parts.call_part import CallPart
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
@@ -85,12 +86,22 @@ class ToolCalls:
             answers=turn,
         )
         notices.begin()
+        parts = turn.parts()
+        part = CallPart(parts, notices.call_id, tool, arguments)
+        part.running()
+
+        async def approve(asked: Tool, given: Mapping[str, object]) -> None:
+            part.waiting()
+            await self._approvals.ask(turn, notices.call_id, asked, given)
+            part.running()
+
         context = replace(
             self._toolbox.context(turn.caller),
-            approve=partial(self._approvals.ask, turn, notices.call_id),
+            approve=approve,
             send_file=partial(self._files.in_answer, turn),
+            on_part=parts.show,
         )
-        return await self._call(tool, arguments, context, notices)
+        return await self._call(tool, arguments, context, notices, part)
 
     async def _call(
         self,
@@ -98,17 +109,24 @@ class ToolCalls:
         arguments: Mapping[str, object],
         context: ToolContext,
         notices: CallNotices,
+        part: CallPart | None = None,
     ) -> str:
         context = replace(context, call_id=notices.call_id, report=notices.report)
         try:
             answer = await tool.call(arguments, context)
         except ToolError as error:
             notices.finish("error", error)
+            if part is not None:
+                part.failed(error)
             raise
         except asyncio.CancelledError:
             notices.finish("cancelled")
+            if part is not None:
+                part.failed()
             raise
         notices.finish("ok")
+        if part is not None:
+            part.done(answer)
         return answer
 
 

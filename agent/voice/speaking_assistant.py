@@ -30,6 +30,7 @@ class SpeakingAssistant(Agent):
         *,
         on_turn: Callable[[str], None],
         on_voice_failure: Callable[[], None],
+        on_reasoning: Callable[[str], None] | None,
     ) -> None:
         super().__init__(
             instructions=assistant.instructions, llm=assistant.model.model, tools=[assistant.tools]
@@ -38,6 +39,7 @@ class SpeakingAssistant(Agent):
         self._model = assistant.model
         self._on_turn = on_turn
         self._on_voice_failure = on_voice_failure
+        self._on_reasoning = on_reasoning
 
     async def on_user_turn_completed(
         self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
@@ -57,7 +59,9 @@ class SpeakingAssistant(Agent):
         choice = model_settings.tool_choice
         options = {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         self.finish_reason = None
-        asked = self._model.ask(chat_ctx, tools, on_finish=self._on_finish, **options)
+        asked = self._model.ask(
+            chat_ctx, tools, on_finish=self._on_finish, on_reasoning=self._on_reasoning, **options
+        )
         async with aclosing(asked) as answer:
             async for chunk in answer:
                 yield chunk

@@ -69,7 +69,10 @@ class SpokenResponder:
         self._answers = 0
         self._tts = speech.open_tts(manner.voice)
         self._agent = SpeakingAssistant(
-            assistant, on_turn=on_turn, on_voice_failure=self._on_voice_failure
+            assistant,
+            on_turn=on_turn,
+            on_voice_failure=self._on_voice_failure,
+            on_reasoning=text.on_reasoning,
         )
         options: dict[str, Any] = {"aec_warmup_duration": None} if echo_is_known else {}
         self._session = AgentSession[None](

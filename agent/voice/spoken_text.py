@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from livekit.agents.voice.io import AudioOutput, TextOutput
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
@@ -31,6 +33,11 @@ class SpokenText(TextOutput):
     def audio(self) -> AudioOutput:
         """The audio output that this text follows."""
         return self._synchronizer.audio_output
+
+    @property
+    def on_reasoning(self) -> Callable[[str], None] | None:
+        """Takes what the model thinks, where people see that."""
+        return self._reply.on_reasoning
 
     def begin(self) -> None:
         """An answer begins."""

@@ -14,10 +14,9 @@ from typing import Final
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
-from agent.sdk.native_sending import send_addressed_text
+from agent.sdk.native_sending import AddressedText
 from agent.wire.attributes import PRIVATE, SCOPE, position_attribute
 from agent.wire.client_protocols import ClientProtocols
-from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 
 logger = logging.getLogger(__name__)
 
@@ -60,15 +59,16 @@ class EditedQuestions:
             return
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await send_addressed_text(
+                stream = AddressedText(
                     self._room,
-                    split_text(text, MAX_PACKET_BYTES - ENVELOPE_BYTES),
-                    topic=CHAT_TOPIC,
+                    CHAT_TOPIC,
+                    ({SCOPE: PRIVATE} if private else {}) | position_attribute(position),
+                    to,
                     stream_id=message_id,
-                    attributes=({SCOPE: PRIVATE} if private else {}) | position_attribute(position),
-                    to=to,
                     update_of=author,
                 )
+                await stream.write(text)
+                await stream.close()
         except (StreamError, TimeoutError, AssertionError) as error:
             reason = str(error) or type(error).__name__
             logger.warning("clients were not sent the new text of a message: %s", reason)

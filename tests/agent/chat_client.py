@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 AGENT = "agent"
 WITHIN = 20.0
 REPLY_TOPICS = ("llm-response", "lk.transcription")
+PARTS_TOPIC = "agent.parts"
 
 T = TypeVar("T")
 
@@ -44,6 +45,18 @@ class Answer:
         return None if self.trailer is None else self.trailer["finish_reason"]
 
 
+def merged_parts(text: str) -> list[dict[str, Any]]:
+    """The parts that the lines of a stream make, as a client reads them."""
+    parts: dict[str, dict[str, Any]] = {}
+    for line in text.split("\n")[:-1]:
+        part = json.loads(line)
+        if "append" in part:
+            parts[part["id"]]["text"] += part["append"]
+        else:
+            parts[part["id"]] = part
+    return list(parts.values())
+
+
 class ChatClient:
     """A room with everything that came in; `until` waits for what a test expects."""
 
@@ -52,11 +65,12 @@ class ChatClient:
         self.answers: list[Answer] = []
         self.transcripts: list[Answer] = []
         """What the agent says that people have said."""
+        self.part_streams: list[Answer] = []
         self.packets: list[tuple[str, dict[str, Any]]] = []
         self.states: list[str] = []
         self._changed = asyncio.Event()
         self._reading: set[asyncio.Task[None]] = set()
-        for topic in REPLY_TOPICS:
+        for topic in (*REPLY_TOPICS, PARTS_TOPIC):
             self.room.register_text_stream_handler(topic, self._on_stream)
         self.room.on("data_received", self._on_packet)
         self.room.on("participant_connected", self._on_participant)
@@ -118,6 +132,17 @@ class ChatClient:
         """The finished answer to a message."""
         return (await self.until(lambda: self.finished(message_id, topic)))[0]
 
+    async def parts_of(self, message_id: str) -> list[dict[str, Any]]:
+        """The parts of the answer to a message, once their stream has ended."""
+
+        def whole() -> list[Answer]:
+            return [each for each in self.parts_under_way(message_id) if each.trailer]
+
+        return merged_parts((await self.until(whole))[-1].text)
+
+    def parts_under_way(self, message_id: str) -> list[Answer]:
+        return [each for each in self.part_streams if each.in_reply_to == message_id]
+
     async def heard(self, number: int = 0) -> Answer:
         """What the agent has understood, as its transcript says."""
         return (await self.until(lambda: self._finished_transcripts()[number:]))[0]
@@ -145,7 +170,7 @@ class ChatClient:
 
     def received(self, text: str) -> bool:
         """Whether anything that came in has this in it."""
-        streams = (answer.text for answer in self.answers)
+        streams = (answer.text for answer in (*self.answers, *self.part_streams))
         packets = (json.dumps(body, default=repr) for _, body in self.packets)
         return any(text in each for each in (*streams, *packets))
 
@@ -190,7 +215,12 @@ class ChatClient:
     def _on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         info = reader.info
         answer = Answer(info.topic, info.stream_id, dict(info.attributes or {}), identity)
-        (self.answers if "in_reply_to" in answer.attributes else self.transcripts).append(answer)
+        if info.topic == PARTS_TOPIC:
+            self.part_streams.append(answer)
+        elif "in_reply_to" in answer.attributes:
+            self.answers.append(answer)
+        else:
+            self.transcripts.append(answer)
         task = asyncio.create_task(self._read(reader, answer))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)

@@ -16,7 +16,7 @@ from tests.agent.clients.node import run_node
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker
 from tests.room_server import RoomServerUnderTest
-from toolkit.tool import tool
+from toolkit import Data, Source, ToolContext, tool
 
 DOCUMENT = "wire-contract.md"
 
@@ -46,6 +46,30 @@ async def test_a_message_is_answered_in_a_stream(
     await client.connect()
     await client.run(example(form))
     assert "room stop It is noon." in await client.console.says("It is noon.")
+
+
+async def test_parts_of_an_answer_are_read(
+    open_client: OpenClient, example: Example, start_worker: StartWorker, model: DemoModel
+) -> None:
+    @tool
+    async def cite(context: ToolContext) -> Data:
+        """Cite."""
+        context.show(Source("RFC 6902", "https://www.rfc-editor.org/rfc/rfc6902"))
+        return Data("card", "one\u2028two\nthree")
+
+    worker = await start_worker(tools=[cite], SHOW_REASONING="true")
+    model.script(
+        Reply(tokens=["<think>Let me", " see.</think>", "So:"], tool_calls=[tool_call("cite")]),
+        Reply("Done."),
+    )
+    client = await open_client("ana", worker=worker)
+    await client.run(example("Parts"))
+    await client.connect()
+    await client.run(example("Text streams"))
+    await client.console.says("part reasoning")
+    await client.console.says("part tool-call cite")
+    await client.console.says("part source https://www.rfc-editor.org/rfc/rfc6902")
+    await client.console.says("part data card")
 
 
 async def test_a_private_question_is_answered_in_packets(

@@ -29,6 +29,7 @@ ROOM_METHODS = [
     "listThreads",
     "deleteThread",
     "getSummary",
+    "partAction",
     "setListening",
     "getWhiteboard",
     "sendFile",

@@ -15,7 +15,7 @@ from livekit.rtc.participant import PublishDataError
 
 from agent.sdk import native_events
 from agent.sdk.native_events import EventRouter, install
-from agent.sdk.native_sending import OutgoingText, begin_packet, send_addressed_text
+from agent.sdk.native_sending import AddressedText, OutgoingText, begin_packet
 from tests.conftest import Join
 
 SENT = (
@@ -124,20 +124,21 @@ async def test_of_an_addressed_text_nobody_else_gets_a_packet(
         eve.register_text_stream_handler("t", lambda reader, _: eves.put_nowait(reader))
 
     await join("eve", prepare=listen)
-    parts = ["x" * 14_000, "naïve " * 2_000, "end"]
+    parts = ["x" * 14_000, "naïve " * 9_000, "end"]
     async with asyncio.timeout(20):
         # One with the same id is open at eve: she would read what was meant for bob.
         theirs = OutgoingText(room, "t", {}, ["eve"], stream_id="one")
         await theirs.opened()
-        await send_addressed_text(
-            room, parts, topic="t", stream_id="one", attributes={"a": "1"}, to=["bob"]
-        )
+        stream = AddressedText(room, "t", {"a": "1"}, ["bob"], stream_id="one")
+        for part in parts:
+            await stream.write(part)
+        await stream.close({"b": "2"})
         await theirs.begin_write("for eve").settled()
         await theirs.begin_close({}).settled()
         reader = await heard.get()
         assert await reader.read_all() == "".join(parts)
         assert await (await eves.get()).read_all() == "for eve"
-    assert (reader.info.stream_id, reader.info.attributes) == ("one", {"a": "1"})
+    assert (reader.info.stream_id, reader.info.attributes) == ("one", {"a": "1", "b": "2"})
     assert heard.empty()
 
 

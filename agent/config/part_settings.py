@@ -1,0 +1,34 @@
+"""PartSettings: a group of settings; agent.config.settings reads them."""
+
+from pydantic import BaseModel, Field
+
+
+class PartSettings(BaseModel):
+    """What answers show beside their text."""
+
+    show_reasoning: bool = Field(
+        False,
+        alias="SHOW_REASONING",
+        description="people see what the model thinks, as parts of its answers",
+    )
+    max_parts: int = Field(
+        100,
+        alias="MAX_PARTS",
+        ge=0,
+        le=1000,
+        description="parts that one answer may show beside its text; 0: none",
+    )
+    max_part_bytes: int = Field(
+        65_536,
+        alias="MAX_PART_BYTES",
+        ge=1_024,
+        le=1_048_576,
+        description="of JSON in one part of an answer",
+    )
+    max_parts_bytes: int = Field(
+        262_144,
+        alias="MAX_PARTS_BYTES",
+        ge=1_024,
+        le=1_048_576,
+        description="of JSON in all parts of one answer",
+    )

@@ -1,0 +1,21 @@
+"""A file that is part of an answer, as those who see the answer are shown it."""
+
+from __future__ import annotations
+
+from agent.history.message import Attachment
+from agent.parts.answer_parts import AnswerParts
+
+
+def show_file(parts: AnswerParts, file: Attachment) -> None:
+    """Shows a file; its content goes out as all files do."""
+    parts.put(
+        file.id,
+        {
+            "type": "file",
+            "fileId": file.id,
+            "name": file.name,
+            "mimeType": file.type,
+            "size": file.size,
+            "sha256": file.sha256,
+        },
+    )
