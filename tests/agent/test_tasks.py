@@ -22,6 +22,7 @@ NOTICED = {
     "incoming file": "logged when it is done",
     "incoming message": "logged when it is done",
     "look up a participant": "whoever asked waits for it",
+    "parts of an answer": "a boundary of its own",
     "process": "the command waits for it",
     "reply to": "a boundary of its own",
     "report of the load": "logged by livekit-agents",
