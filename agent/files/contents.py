@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import sys
 from collections import OrderedDict
-from pathlib import Path
 from typing import Final
 
-import agent
+from agent.files.confined_process import UnreadableError, run_confined
 from agent.files.content_type import PDF, is_image, is_text, is_utf8
 from agent.files.store import FileStore
 from agent.history.message import Attachment
@@ -20,7 +18,6 @@ logger = logging.getLogger(__name__)
 IMAGE_SIDE: Final = 1_024
 """Pixels of the longer side of a picture as the model gets it."""
 
-MAX_OUTPUT_BYTES: Final = 8 * 2**20
 TIMEOUT: Final = 20.0
 """Seconds that a PDF or a picture may take."""
 
@@ -28,11 +25,6 @@ AT_ONCE: Final = 2
 """Processes that take out what is in files, of all rooms."""
 
 CACHE_BYTES: Final = 32 * 2**20
-_ROOT: Final = Path(agent.__file__).parent.parent
-
-
-class UnreadableError(Exception):
-    """There is nothing in a file that the model could be given."""
 
 
 class Contents:
@@ -120,39 +112,11 @@ class Contents:
         async with self._at_once:
             file = await self._store.run(lambda: path.open("rb"))
             try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    *("-m", "agent.files.extraction", kind, str(bound)),
-                    cwd=_ROOT,
-                    env={},  # none of the worker's secrets
-                    stdin=file,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.DEVNULL,
+                return await run_confined(
+                    "agent.files.extraction", kind, str(bound), source=file, within=TIMEOUT
                 )
             finally:
                 file.close()
-            try:
-                async with asyncio.timeout(TIMEOUT):
-                    return await _output(process)
-            except TimeoutError:
-                raise UnreadableError(f"it took longer than {TIMEOUT:g} s") from None
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-
-
-async def _output(process: asyncio.subprocess.Process) -> bytes:
-    if process.stdout is None:
-        raise UnreadableError("no output")
-    found = bytearray()
-    while piece := await process.stdout.read(2**16):
-        found += piece
-        if len(found) > MAX_OUTPUT_BYTES:
-            raise UnreadableError("too much in it")
-    if await process.wait():
-        raise UnreadableError("it is damaged, or too large when unpacked")
-    return bytes(found)
 
 
 def _size(found: str | None) -> int:

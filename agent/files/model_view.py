@@ -8,7 +8,8 @@ from typing import Final
 from livekit.agents import llm
 
 from agent.chat.user_message import attachments_of, summary
-from agent.files.contents import Contents, UnreadableError
+from agent.files.confined_process import UnreadableError
+from agent.files.contents import Contents
 from agent.history.message import Attachment
 
 MAX_IMAGES: Final = 8
