@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from livekit.rtc.data_stream import StreamError
-from livekit.rtc.participant import PublishDataError
+from livekit.rtc.participant import PublishDataError, PublishTranscriptionError
 
 from agent.history.message import FinishReason
 from agent.replies.write_batcher import WriteBatcher
@@ -23,6 +23,9 @@ from agent.replies.write_batcher import WriteBatcher
 logger = logging.getLogger(__name__)
 
 WRITE_TIMEOUT = 10.0
+
+UNSENT = (StreamError, PublishDataError, PublishTranscriptionError)
+"""What the SDK raises when something could not be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class ReplyOutput(ABC):
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await self.ready()
                 await self.close(self._ending)
-        except (StreamError, PublishDataError, TimeoutError, AssertionError) as error:
+        except (*UNSENT, TimeoutError, AssertionError) as error:
             # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it
             # does not any more when the connection is lost for good.
             reason = str(error) or type(error).__name__

@@ -23,6 +23,7 @@ from agent.replies.replay import Replay
 from agent.replies.reply_output import WRITE_TIMEOUT, Ending, ReplyOutput
 from agent.replies.stream_ids import StreamIds, stream_id
 from agent.replies.topic_output import TopicOutput
+from agent.replies.transcription_output import TranscriptionOutput
 from agent.unicode_text import well_formed
 from agent.wire.attributes import (
     PRIVATE,
@@ -57,6 +58,7 @@ class ReplyStream:
     Attributes:
         on_first_text: called with the first text.
         on_first_sent: called when somebody may have seen that the answer has begun.
+        on_end: called with how it ended, before that goes out.
         asker: identity of the one whose message it answers.
         private: whether it goes to the asker alone.
         opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was made; of the first
@@ -96,6 +98,7 @@ class ReplyStream:
         self._is_renewed = is_renewed
         self.on_first_text: Callable[[], None] | None = None
         self.on_first_sent: Callable[[], None] | None = None
+        self.on_end: Callable[[Ending], None] | None = None
         self.asker = message.sender.identity
         self.private = message.private
         self.opened_at = asyncio.get_running_loop().time()
@@ -204,6 +207,8 @@ class ReplyStream:
         self._ending = ending
         self.ended_at = asyncio.get_running_loop().time()
         self.ended.set()
+        if self.on_end is not None:
+            self.on_end(ending)
         outputs = (*self._outputs, *self._copies)
         endings: list[asyncio.Future[Any]] = [output.end(ending) for output in outputs]
         try:
@@ -329,6 +334,8 @@ class ReplyStream:
                 outputs.append(output)
         if message.form not in {Form.STREAM, Form.SPEECH}:
             outputs.append(PacketOutput(room, message, self.segment_id))
+        if self._track_sid is not None and not self.private:
+            outputs.append(TranscriptionOutput(room, self.segment_id, self._track_sid))
         outputs[0].on_first_written = self._first_was_sent
         return outputs
 

@@ -126,6 +126,7 @@ class Calls:
             "send_stream_chunk",
             "send_stream_trailer",
             "publish_data",
+            "publish_transcription",
         }
     )
     """Kinds of events that such a call may end with."""

@@ -1,4 +1,4 @@
-"""What a room is sent by requests of the worker's own: text streams and data packets.
+"""What a room is sent by requests of the worker's own: streams, data packets, transcriptions.
 
 The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all ends of calls for each
 of these, and wakes the loop for each end, also where nobody has to wait for it.
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc._proto.ffi_pb2 import FfiRequest
 from livekit.rtc._proto.room_pb2 import DataStream
-from livekit.rtc.participant import PublishDataError
+from livekit.rtc.participant import PublishDataError, PublishTranscriptionError
 
 from agent.sdk.native_events import Call, begin
 
@@ -168,13 +168,67 @@ def begin_text(
     return call
 
 
-class AddressedText:
-    """A text stream of which others than some identities get nothing at all, whatever its length:
-    the SDK's own calls address the header only. It is opened by the first write.
+class _AddressedStream:
+    """A stream of which others than some identities get nothing at all, whatever its length: the
+    SDK's own calls address the header only. It is opened by the first write.
 
     One call may be under way at a time. Each returns when its packets are on their way, and raises
     StreamError where they cannot be sent, AssertionError once the room is gone.
     """
+
+    def __init__(
+        self, room: rtc.Room, header: DataStream.Header, to: Sequence[str], sender: str
+    ) -> None:
+        self._handle: int = room.local_participant._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+        self._header = header
+        self._to = tuple(to)
+        self._sender = sender
+        self._chunks = 0
+        self._is_open = False
+
+    async def write_packets(self, parts: Iterable[bytes]) -> None:
+        """Sends more of the content, in pieces that each fit into a packet."""
+        await self._open()
+        for part in parts:
+            request = FfiRequest()
+            chunk = request.send_stream_chunk.chunk
+            chunk.stream_id = self._header.stream_id
+            chunk.chunk_index = self._chunks
+            chunk.content = part
+            self._chunks += 1
+            await self._send(request, "send_stream_chunk")
+
+    async def close(self, attributes: Mapping[str, str] | None = None) -> None:
+        """Sends the end, with attributes of the trailer."""
+        await self._open()
+        request = FfiRequest()
+        trailer = request.send_stream_trailer.trailer
+        trailer.stream_id = self._header.stream_id
+        trailer.reason = ""
+        trailer.attributes.update(attributes or {})
+        await self._send(request, "send_stream_trailer")
+
+    async def _open(self) -> None:
+        if self._is_open:
+            return
+        self._is_open = True
+        request = FfiRequest()
+        self._header.timestamp = int(time.time() * 1000)
+        request.send_stream_header.header.CopyFrom(self._header)
+        await self._send(request, "send_stream_header")
+
+    async def _send(self, request: FfiRequest, kind: str) -> None:
+        packet = getattr(request, kind)
+        packet.local_participant_handle = self._handle
+        packet.destination_identities.extend(self._to)
+        packet.sender_identity = self._sender
+        call = Call()
+        begin(request, call)
+        await call.settled()
+
+
+class AddressedText(_AddressedStream):
+    """A text stream that is addressed as a whole."""
 
     def __init__(
         self,
@@ -191,62 +245,39 @@ class AddressedText:
             update_of: a participant in whose name it goes out, as a new text for the stream of
                 theirs that had this id; only agents may do this.
         """
-        me = room.local_participant
-        self._handle: int = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
-        self._sender = update_of or me.identity
-        self._topic = topic
-        self._attributes = attributes
-        self._to = tuple(to)
-        self._stream_id = stream_id
-        self._is_update = update_of is not None
-        self._chunks = 0
-        self._is_open = False
+        kinds = DataStream.OperationType
+        text_header = DataStream.TextHeader(
+            operation_type=kinds.CREATE if update_of is None else kinds.UPDATE
+        )
+        header = DataStream.Header(
+            stream_id=stream_id,
+            mime_type="text/plain",
+            topic=topic,
+            attributes=attributes,
+            text_header=text_header,
+        )
+        super().__init__(room, header, to, update_of or room.local_participant.identity)
 
     async def write(self, text: str) -> None:
         """Sends more of the text."""
-        await self._open()
-        for part in _packets_of(text):
-            request = FfiRequest()
-            chunk = request.send_stream_chunk.chunk
-            chunk.stream_id = self._stream_id
-            chunk.chunk_index = self._chunks
-            chunk.content = part
-            self._chunks += 1
-            await self._send(request, "send_stream_chunk")
+        await self.write_packets(_packets_of(text))
 
-    async def close(self, attributes: Mapping[str, str] | None = None) -> None:
-        """Sends the end, with attributes of the trailer."""
-        await self._open()
-        request = FfiRequest()
-        trailer = request.send_stream_trailer.trailer
-        trailer.stream_id = self._stream_id
-        trailer.reason = ""
-        trailer.attributes.update(attributes or {})
-        await self._send(request, "send_stream_trailer")
 
-    async def _open(self) -> None:
-        if self._is_open:
-            return
-        self._is_open = True
-        request = FfiRequest()
-        header = request.send_stream_header.header
-        header.stream_id = self._stream_id
-        header.timestamp = int(time.time() * 1000)
-        header.mime_type = "text/plain"
-        header.topic = self._topic
-        header.attributes.update(self._attributes)
-        kinds = DataStream.OperationType
-        header.text_header.operation_type = kinds.UPDATE if self._is_update else kinds.CREATE
-        await self._send(request, "send_stream_header")
-
-    async def _send(self, request: FfiRequest, kind: str) -> None:
-        packet = getattr(request, kind)
-        packet.local_participant_handle = self._handle
-        packet.destination_identities.extend(self._to)
-        packet.sender_identity = self._sender
-        call = Call()
-        begin(request, call)
-        await call.settled()
+async def send_addressed_bytes(
+    room: rtc.Room, data: bytes, *, topic: str, stream_id: str, to: Sequence[str]
+) -> None:
+    """Sends a whole byte stream, of which nobody else gets anything. Raises as its parts do."""
+    header = DataStream.Header(
+        stream_id=stream_id,
+        mime_type="application/octet-stream",
+        topic=topic,
+        total_length=len(data),
+        byte_header=DataStream.ByteHeader(name=stream_id),
+    )
+    stream = _AddressedStream(room, header, to, room.local_participant.identity)
+    starts = range(0, len(data), MAX_CHUNK_BYTES)
+    await stream.write_packets(data[start : start + MAX_CHUNK_BYTES] for start in starts)
+    await stream.close()
 
 
 def _packets_of(text: str) -> Iterator[bytes]:
@@ -280,5 +311,32 @@ def begin_packet(
     packet.reliable = reliable
     packet.topic = topic
     packet.destination_identities.extend(to)
+    begin(request, call)
+    return call
+
+
+def begin_transcription(
+    room: rtc.Room, identity: str, track_sid: str, segments: Sequence[rtc.TranscriptionSegment]
+) -> Call:
+    """Sends everybody a transcription packet about a track; what is returned ends when it is on its
+    way, or raises PublishTranscriptionError.
+
+    Raises:
+        AssertionError: room no longer exists, leaving.
+    """
+    request, call = FfiRequest(), Call(PublishTranscriptionError)
+    packet = request.publish_transcription
+    packet.local_participant_handle = room.local_participant._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+    packet.participant_identity = identity
+    packet.track_id = track_sid
+    for each in segments:
+        packet.segments.add(
+            id=each.id,
+            text=each.text,
+            start_time=each.start_time,
+            end_time=each.end_time,
+            final=each.final,
+            language=each.language,
+        )
     begin(request, call)
     return call

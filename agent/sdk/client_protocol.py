@@ -1,0 +1,17 @@
+"""The `client_protocol` of a participant, which the SDK has and does not show.
+
+livekit-agents reads it at the same place (voice/room_io/_output.py). tests/agent/sdk/
+test_client_protocol.py holds the SDK to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+
+def client_protocol(participant: rtc.Participant) -> int:
+    """What a participant's client told the server when it joined; 0: nothing."""
+    return participant._info.client_protocol  # pyright: ignore[reportPrivateUsage]
