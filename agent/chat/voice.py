@@ -17,6 +17,11 @@ class Voice(Protocol):
         """The agent's audio track."""
         ...
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether somebody is being listened to, or waits to be."""
+        ...
+
     async def open(self) -> None:
         """Begins to listen. Raises rtc.PublishTrackError."""
         ...

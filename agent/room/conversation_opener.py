@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from livekit import rtc
@@ -16,6 +16,7 @@ from agent.inbox.own_answers import OwnAnswers
 from agent.models.assistant import Assistant
 from agent.models.llm import ChatLLM
 from agent.models.retrying_llm import RetryingLLM
+from agent.models.usage_count import UsageCount
 from agent.parts.answer_parts import AnswerParts
 from agent.parts.part_actions import PartActions
 from agent.parts.part_limits import PartLimits
@@ -23,6 +24,7 @@ from agent.replies.late_joiners import LateJoiners
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
 from agent.room.room_profile import RoomProfile
+from agent.session_host.runs import Runs
 from agent.tool_calls.room_calls import RoomCalls
 from agent.voice.voice_switch import VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
@@ -37,6 +39,8 @@ class ConversationOpener:
     Attributes:
         open_llm: makes the model of one conversation.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
+        usage: tokens of all of them.
+        runs: tells those who wait for an answer in the agent itself.
     """
 
     room: rtc.Room
@@ -54,6 +58,8 @@ class ConversationOpener:
     part_actions: PartActions
     voice: VoiceSwitch
     on_lost: Callable[[], None]
+    usage: UsageCount = field(default_factory=UsageCount)
+    runs: Runs = field(default_factory=Runs)
 
     def open(self, memory: ConversationStore) -> Conversation:
         """A conversation with a model and tools of its own."""
@@ -63,6 +69,7 @@ class ConversationOpener:
             self.open_llm(),
             retries=settings.llm_retries,
             show_files=self.files.model_view.show,
+            on_usage=self.usage.add,
         )
         return Conversation(
             assistant=Assistant(
@@ -96,6 +103,7 @@ class ConversationOpener:
         self.late_joiners.watch(reply)
         self.own_answers.add(reply.segment_id)
         self.part_actions.forget(reply.segment_id)
+        self.runs.watch(question.message.key, reply)
         return reply
 
     def _make_parts(self, reply: ReplyStream) -> AnswerParts:

@@ -16,7 +16,6 @@ from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.conversations import Conversations
 from agent.chat.summaries import Summaries
-from agent.chat.voice import Voice
 from agent.config.settings import Settings
 from agent.data.chat import CHAT
 from agent.data.data_channel import DataChannel
@@ -42,23 +41,25 @@ from agent.replies.server_clock import ServerClock
 from agent.replies.stream_ids import StreamIds
 from agent.room.conversation_opener import ConversationOpener
 from agent.room.message_router import MessageRouter
+from agent.room.own_methods import own_methods
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_profile import RoomProfile
+from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.methods import RpcMethods
 from agent.rpc.room_control import RoomControl
-from agent.rpc.room_methods import room_methods
-from agent.rpc.set_listening import set_listening_tool
 from agent.sdk import native_events, native_sockets
+from agent.session_host.session_answers import SessionAnswers
+from agent.session_host.session_host import SessionHost
 from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.room_calls import RoomCalls
+from agent.voice.pre_connect_audio import PreConnectAudio
 from agent.voice.voice_switch import VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
-from agent.wire.edited_questions import CHAT_TOPIC, EditedQuestions
+from agent.wire.edited_questions import EditedQuestions
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
-from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -113,8 +114,9 @@ class RoomSession:
             chat_topics=settings.chat_topics,
             limits=FileLimits.of(settings),
             notices=self._notices,
-            deliver=self._overhear,
+            deliver=lambda message: self._router.overhear(message),  # noqa: PLW0108 - made later
         )
+        self._pre_connect_audio = PreConnectAudio(self._streams, self._notices)
         self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
         self._is_for_agent = ReplyTest(
             self._profile.reply_policy or settings.reply_policy,
@@ -176,8 +178,17 @@ class RoomSession:
             self._room,
             settings.voice,
             self._notices,
-            open_voice=self._open_voice,
+            open_voice=VoiceOpener(
+                room=self._room,
+                settings=settings,
+                profile=self._profile,
+                load_speech=models.load_speech,
+                router=self._router,
+                people=self._people,
+                pre_connect_audio=self._pre_connect_audio,
+            ).open,
             set_voice=self._conversations.set_voice,
+            set_deaf=self._presence.set_deaf,
         )
         self._part_actions = PartActions()
         self._opener = ConversationOpener(
@@ -197,15 +208,48 @@ class RoomSession:
             voice=self._voice,
             on_lost=self.close,
         )
+        control = RoomControl(
+            assignment.room,
+            settings.agent_identity,
+            history,
+            self._conversations,
+            self._notices,
+            is_for_agent=self._is_for_agent,
+            max_message_bytes=settings.max_message_bytes,
+            edited_questions=EditedQuestions.on(settings.chat_topics, self._room, self._protocols),
+        )
         self._methods = RpcMethods(
             self._room,
             self._toolbox,
-            [*self._own_methods(), *self._topics.methods(), *self._room_files.methods()],
+            [
+                *own_methods(control, self._voice, self._people),
+                self._part_actions.method(),
+                *self._topics.methods(),
+                *self._room_files.methods(),
+            ],
             answers=AnswerDelivery(
                 self._room, self._protocols, self._people.announced, settings.rpc_answers
             ),
             calls=self._calls.calls,
             max_calls=self._settings.max_rpc_calls,
+        )
+        self._session_host = SessionHost(
+            self._room,
+            self._streams,
+            self._notices,
+            find=self._calls.find_caller,
+            answer=SessionAnswers(
+                room=self._room,
+                settings=settings,
+                conversation=lambda: self._conversations.of_room,
+                presence=self._presence,
+                voice=self._voice,
+                instructions=self._profile.full_instructions(settings),
+                toolbox=self._toolbox,
+                usage=self._opener.usage,
+                runs=self._opener.runs,
+            ).answer,
+            settings=settings,
         )
         self._ended = asyncio.Event()
         self.has_joined = False
@@ -266,6 +310,9 @@ class RoomSession:
         self._inbox.open()
         self._channel.open()
         self._file_inbox.open()
+        if not self._voice.is_off:
+            self._pre_connect_audio.open()
+        self._session_host.open()
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("participant_connected", self._on_joined)
@@ -285,6 +332,7 @@ class RoomSession:
 
     async def _leave(self) -> None:
         self._methods.close()
+        await self._session_host.aclose()
         await self._channel.aclose()
         await self._topics.aclose()
         await self._inbox.aclose()
@@ -295,6 +343,8 @@ class RoomSession:
         await self._room_files.aclose()
         await self._late_joiners.aclose()
         await self._voice.aclose()
+        if not self._voice.is_off:
+            await self._pre_connect_audio.aclose()
         if self._room.isconnected():
             await self._notices.flush()
         await self._notices.aclose()
@@ -313,53 +363,8 @@ class RoomSession:
             tell_model=self._conversations.tell_model,
         )
 
-    def _own_methods(self) -> list[Tool]:
-        control = RoomControl(
-            self._assignment.room,
-            self._settings.agent_identity,
-            self._history,
-            self._conversations,
-            self._notices,
-            is_for_agent=self._is_for_agent,
-            max_message_bytes=self._settings.max_message_bytes,
-            edited_questions=EditedQuestions(self._room, self._protocols)
-            if CHAT_TOPIC in self._settings.chat_topics
-            else None,
-        )
-        methods = [*room_methods(control), self._part_actions.method()]
-        if not self._voice.is_off:
-            methods.append(
-                set_listening_tool(
-                    self._people.is_known, lambda: self._voice.only, self._voice.listen_to
-                )
-            )
-        return methods
-
-    def _overhear(self, message: IncomingMessage) -> None:
-        self._router.overhear(message)
-
     def _open_conversation(self, memory: ConversationStore) -> Conversation:
         return self._opener.open(memory)
-
-    async def _open_voice(self, on_failure: Callable[[str], None]) -> Voice:
-        """Raises what loading the models does."""
-        settings = self._settings
-        # Only here: a room without a microphone does without it.
-        from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
-        from agent.voice.spoken_responder import Manner  # noqa: PLC0415
-
-        return RoomVoice(
-            self._room,
-            await self._models.load_speech(),
-            VoiceEvents(self._router.deliver_spoken, on_failure, self._people.known),
-            Manner(
-                self._profile.voice,
-                self._profile.language,
-                settings.voice_text,
-                model_timeout=settings.llm_timeout,
-                max_items=settings.max_context_messages,
-            ),
-        )
 
     def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
         self._notices.refuse(message.sender.identity, refusal, message.id)

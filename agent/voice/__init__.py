@@ -1,1 +1,1 @@
-"""Spoken conversations; imported when a room first has a microphone."""
+"""Spoken conversations; most of it is imported when a room first has a microphone."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from functools import partial
 
 from livekit import rtc
 
 from agent.tasks import Tasks
 from agent.voice.floor import Floor
-from agent.voice.microphone import FRAME_MS, RATE, Microphone
+from agent.voice.microphone import Microphone
+from agent.voice.microphone_reader import MicrophoneReader
+from agent.voice.pre_connect_audio import PreConnectAudio, precedes
+from agent.voice.recordings import frames_of
 
 logger = logging.getLogger(__name__)
 
-MAX_FRAMES_BEHIND = 300
-"""Frames of one microphone (about 10 s) that a busy event loop may be late by."""
+SUBSCRIBED_WITHIN = 3.0
+"""Seconds that `subscribed` waits at the longest: a track may never come."""
 
 
 def is_microphone(
@@ -30,11 +35,13 @@ def is_microphone(
 class Microphones:
     """All microphones of a room, each with a task that reads it, from `open` to `aclose`."""
 
-    def __init__(self, room: rtc.Room, floor: Floor) -> None:
+    def __init__(self, room: rtc.Room, floor: Floor, pre_connect_audio: PreConnectAudio) -> None:
         self._room = room
         self._floor = floor
+        self._pre_connect_audio = pre_connect_audio
         self._tasks = Tasks()
-        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[str, tuple[MicrophoneReader, asyncio.Task[None]]] = {}
+        self._changed = asyncio.Event()
         self._is_open = False
 
     def open(self) -> None:
@@ -48,6 +55,25 @@ class Microphones:
         for participant in self._room.remote_participants.values():
             for publication in participant.track_publications.values():
                 self._on_published(publication, participant)
+
+    async def subscribed(self) -> None:
+        """Returns when the agent hears the microphones that there are, or would have to."""
+        try:
+            async with asyncio.timeout(SUBSCRIBED_WITHIN):
+                while self._awaited():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            logger.warning("a microphone is not subscribed to after %g s", SUBSCRIBED_WITHIN)
+
+    def _awaited(self) -> bool:
+        return any(
+            is_microphone(publication, participant)
+            and not publication.muted
+            and publication.track is None
+            for participant in self._room.remote_participants.values()
+            for publication in participant.track_publications.values()
+        )
 
     async def aclose(self) -> None:
         """Unsubscribes from all of them."""
@@ -80,13 +106,33 @@ class Microphones:
         publication: rtc.RemoteTrackPublication,
         participant: rtc.RemoteParticipant,
     ) -> None:
-        if not is_microphone(publication, participant) or publication.muted:
+        self._changed.set()
+        if not is_microphone(publication, participant):
             return
-        self._stop(publication.sid)
-        microphone = Microphone(participant.identity, publication.sid)
-        self._readers[publication.sid] = self._tasks.keep(
-            lambda: self._read(track, microphone), name="microphone"
+        sid, identity = publication.sid, participant.identity
+        reader, _ = self._readers.get(sid, (None, None))
+        if reader is not None and reader.awaits_recording:
+            reader.track, reader.is_muted = track, publication.muted
+            return
+        recorded = None
+        if precedes(publication) and not self._pre_connect_audio.was_taken(identity, sid):
+            recorded = partial(self._recorded, identity, sid)
+        elif publication.muted:
+            return
+        self._stop(sid)
+        reader = MicrophoneReader(
+            self._floor,
+            Microphone(identity, sid),
+            track,
+            is_muted=publication.muted,
+            recorded=recorded,
         )
+        self._readers[sid] = reader, self._tasks.keep(reader.run, name="microphone")
+
+    async def _recorded(self, identity: str, track_sid: str) -> Sequence[rtc.AudioFrame]:
+        """What was said into a track before it was subscribed to."""
+        recording = await self._pre_connect_audio.take(identity, track_sid)
+        return [] if recording is None else await frames_of(recording)
 
     def _on_unsubscribed(
         self,
@@ -94,10 +140,17 @@ class Microphones:
         publication: rtc.RemoteTrackPublication,
         _participant: rtc.RemoteParticipant,
     ) -> None:
+        self._changed.set()
         self._stop(publication.sid)
 
     def _on_muted(self, _participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
-        self._stop(publication.sid)
+        self._changed.set()
+        reader, _ = self._readers.get(publication.sid, (None, None))
+        if reader is not None and reader.awaits_recording:
+            # What was said before is heard first.
+            reader.is_muted = True
+        else:
+            self._stop(publication.sid)
 
     def _on_unmuted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if (
@@ -108,21 +161,5 @@ class Microphones:
             self._on_subscribed(publication.track, publication, participant)
 
     def _stop(self, track_sid: str) -> None:
-        if (task := self._readers.pop(track_sid, None)) is not None:
-            task.cancel()
-
-    async def _read(self, track: rtc.Track, microphone: Microphone) -> None:
-        stream = rtc.AudioStream(
-            track,
-            capacity=MAX_FRAMES_BEHIND,
-            sample_rate=RATE,
-            num_channels=1,
-            frame_size_ms=FRAME_MS,
-        )
-        self._floor.add(microphone)
-        try:
-            async for event in stream:
-                self._floor.take(microphone, event.frame)
-        finally:
-            self._floor.remove(microphone)
-            await stream.aclose()
+        if (reading := self._readers.pop(track_sid, None)) is not None:
+            reading[1].cancel()

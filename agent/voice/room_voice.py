@@ -22,8 +22,10 @@ from agent.voice.floor import Floor
 from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone
 from agent.voice.microphones import Microphones
+from agent.voice.pre_connect_audio import PreConnectAudio
 from agent.voice.spoken_responder import Manner, SpokenResponder
 from agent.voice.spoken_text import SpokenText
+from agent.wire import legacy_transcription
 from agent.wire.attributes import SEGMENT_ID, TRANSCRIBED_TRACK, TRANSCRIPTION_FINAL
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class RoomVoice:
         speech: SpeechService,
         events: VoiceEvents,
         manner: Manner,
+        pre_connect_audio: PreConnectAudio,
     ) -> None:
         self._room = room
         self._speech = speech
@@ -63,7 +66,7 @@ class RoomVoice:
         self._manner = manner
         self._has_had_session = False
         self._floor = Floor()
-        self._microphones = Microphones(room, self._floor)
+        self._microphones = Microphones(room, self._floor, pre_connect_audio)
         self._loudspeaker = Loudspeaker(room)
         self._transcripts = Tasks()
 
@@ -71,10 +74,16 @@ class RoomVoice:
     def track_sid(self) -> str | None:
         return self._loudspeaker.track_sid
 
+    @property
+    def is_listening(self) -> bool:
+        return self._floor.taken
+
     async def open(self) -> None:
-        """Publishes the track and begins to listen. Raises rtc.PublishTrackError."""
-        await self._loudspeaker.open()
+        """Publishes the track and begins to listen; returns when it hears the microphones that
+        there are. Raises rtc.PublishTrackError."""
         self._microphones.open()
+        await self._loudspeaker.open()
+        await self._microphones.subscribed()
 
     async def open_responder(self, assistant: Assistant, text: ReplySink) -> SpokenResponder:
         """A session that hears what the room's microphones do, and speaks on its track."""
@@ -138,5 +147,11 @@ class RoomVoice:
                 )
                 await writer.write(message.text)
                 await writer.aclose()
-        except (StreamError, TimeoutError) as error:
+                await legacy_transcription.publish(
+                    self._room,
+                    microphone.identity,
+                    microphone.track_sid,
+                    legacy_transcription.segments(message.id, message.text),
+                )
+        except (StreamError, rtc.participant.PublishTranscriptionError, TimeoutError) as error:
             logger.warning("transcript not sent: %s", error)

@@ -35,6 +35,8 @@ class VoiceSwitch:
     Args:
         open_voice: makes a voice that is not open, which says what fails: `stt` or `tts`.
         set_voice: has the conversation use it, or do without.
+        set_deaf: is told when somebody has a microphone that cannot be heard yet, and when it can,
+            or will not be.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class VoiceSwitch:
         *,
         open_voice: Callable[[Callable[[str], None]], Awaitable[Voice]],
         set_voice: Callable[[Voice | None], Awaitable[None]],
+        set_deaf: Callable[[bool], None],
     ) -> None:
         self._room = room
         self._policy = policy
         self._notices = notices
         self._open_voice = open_voice
         self._set_voice = set_voice
+        self._set_deaf = set_deaf
         self._voice: Voice | None = None
         self._only: str | None = None
         self._is_deserted = False
@@ -66,6 +70,11 @@ class VoiceSwitch:
     def track_sid(self) -> str | None:
         """The agent's audio track, while there is one."""
         return None if self._voice is None else self._voice.track_sid
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether somebody is being listened to."""
+        return self._voice is not None and self._voice.is_listening
 
     def start(self) -> None:
         """Looks for microphones from now on; to be called once connected."""
@@ -102,6 +111,7 @@ class VoiceSwitch:
             self._changed.clear()
             try:
                 if self._is_wanted() and self._voice is None:
+                    self._set_deaf(self._has_microphone())
                     self._voice = await self._opened()
                 elif not self._is_wanted() and self._voice is not None:
                     # Whoever went in mid-sentence has been heard all the same.
@@ -115,6 +125,8 @@ class VoiceSwitch:
                 # microphone tries again.
                 logger.exception("voice failed; the room continues in writing")
                 self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
+            finally:
+                self._set_deaf(False)
 
     async def _opened(self) -> Voice:
         voice = await self._open_voice(self._on_failure)
@@ -133,6 +145,9 @@ class VoiceSwitch:
     def _is_wanted(self) -> bool:
         if self._policy == "on":
             return not self._is_deserted
+        return self._has_microphone()
+
+    def _has_microphone(self) -> bool:
         return any(
             publication.source == rtc.TrackSource.SOURCE_MICROPHONE
             for participant in self._people()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from typing import Final
 
 from livekit import rtc
@@ -36,6 +37,13 @@ class EditedQuestions:
     def __init__(self, room: rtc.Room, protocols: ClientProtocols) -> None:
         self._room = room
         self._protocols = protocols
+
+    @classmethod
+    def on(
+        cls, topics: Collection[str], room: rtc.Room, protocols: ClientProtocols
+    ) -> EditedQuestions | None:
+        """None where messages are not read on the topic of LiveKit's components."""
+        return cls(room, protocols) if CHAT_TOPIC in topics else None
 
     async def show(
         self, author: str, message_id: str, text: str, *, private: bool, position: int | None

@@ -38,6 +38,7 @@ class Presence:
         self._room = room
         self._busy: dict[object, AgentState] = {}
         self._methods: tuple[str, ...] | None = None
+        self._is_deaf = False
         self._written: dict[str, str] = {}
         self._since = 0.0
         self._changed = asyncio.Event()
@@ -52,10 +53,10 @@ class Presence:
         for state in _BUSIEST_FIRST:
             if state in active:
                 return state
-        return "listening"
+        return "initializing" if self._is_deaf else "listening"
 
     def start(self, methods: tuple[str, ...]) -> None:
-        """Says that the agent listens and which RPC methods can be called, from now on."""
+        """Says from now on what the agent does, and which RPC methods can be called."""
         self._methods = methods
         self._changed.set()
         self._tasks.keep(self._write_all, name="presence")
@@ -72,9 +73,14 @@ class Presence:
             self._busy.pop(who, None)
         else:
             self._busy[who] = state
-        if self.state != former:
-            self._since = asyncio.get_running_loop().time()
-            self._changed.set()
+        self._note_change(former)
+
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Notes whether somebody has a microphone that the agent cannot hear yet: `listening` is
+        not said until it can."""
+        former = self.state
+        self._is_deaf = is_deaf
+        self._note_change(former)
 
     def repeat(self) -> None:
         """Writes everything again, as after the server has lost its memory of the agent."""
@@ -83,6 +89,11 @@ class Presence:
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
+
+    def _note_change(self, former: AgentState) -> None:
+        if self.state != former:
+            self._since = asyncio.get_running_loop().time()
+            self._changed.set()
 
     async def _write_all(self) -> None:
         self.repeat()

@@ -67,8 +67,12 @@ class BrowserClient:
 class Chromium:
     """Chromium with the page that clients run in; both start when the first page is opened."""
 
-    def __init__(self, executable: str) -> None:
+    def __init__(self, executable: str, *, microphone: Path | None = None) -> None:
+        """`microphone`: a WAV file that it plays once it is opened; else it beeps."""
         self._executable = executable
+        self._arguments: list[str] = [*_ARGUMENTS]
+        if microphone is not None:
+            self._arguments.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
         self._stack = contextlib.AsyncExitStack()
         self._browser: Browser | None = None
         self._page_url = ""
@@ -98,7 +102,7 @@ class Chromium:
             self._page_url = await self._stack.enter_async_context(_page_server())
             playwright = await self._stack.enter_async_context(async_playwright())
             self._browser = await playwright.chromium.launch(
-                executable_path=self._executable, args=_ARGUMENTS
+                executable_path=self._executable, args=self._arguments
             )
             self._stack.push_async_callback(self._browser.close)
         page = await self._browser.new_page()

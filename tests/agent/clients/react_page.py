@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,12 +49,22 @@ class ReactPage:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     @classmethod
-    async def open(cls, chromium: Chromium, script: Path, url: str, token: str) -> ReactPage:
+    async def open(
+        cls,
+        chromium: Chromium,
+        script: Path,
+        url: str,
+        token: str,
+        room_options: Mapping[str, object] | None = None,
+    ) -> ReactPage:
         """Opens the app, which is not connected yet."""
         react = cls(await chromium.new_page("blank"))
         await react._page.add_script_tag(path=script, type="module")
         await react.until("Boolean(window.render)")
-        await react._page.evaluate("([url, token]) => window.render(url, token)", [url, token])
+        await react._page.evaluate(
+            "([url, token, options]) => window.render(url, token, options)",
+            [url, token, room_options and dict(room_options)],
+        )
         await react.until("Boolean(app.start)")
         return react
 

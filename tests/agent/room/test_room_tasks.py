@@ -136,7 +136,14 @@ async def test_a_voice_is_opened_after_a_failure(
     async def set_voice(_: object) -> None: ...
 
     room = await join("agent")
-    switch = VoiceSwitch(room, "on", Notices(room), open_voice=open_voice, set_voice=set_voice)
+    switch = VoiceSwitch(
+        room,
+        "on",
+        Notices(room),
+        open_voice=open_voice,
+        set_voice=set_voice,
+        set_deaf=lambda _: None,
+    )
     switch.start()
     async with asyncio.timeout(WITHIN):
         await opened.wait()

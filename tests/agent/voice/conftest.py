@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pytest
 from livekit import rtc
@@ -15,6 +15,16 @@ from tests.agent.voice.speech import close, get_ready, missing
 from tests.agent.voice.speech_server import SpeechServer
 
 
+class Segment(NamedTuple):
+    """A segment of a transcription packet."""
+
+    identity: str
+    track: str
+    id: str
+    text: str
+    final: bool
+
+
 class Person(ChatClient):
     """What a person's app does in a room in which one speaks."""
 
@@ -22,8 +32,33 @@ class Person(ChatClient):
         super().__init__()
         self.ears = Ears(self.room)
         self.microphone = Microphone(self.room)
+        self.segments: list[Segment] = []
+        """Of transcription packets, one for each time that a segment came."""
+        self.room.on("transcription_received", self._on_transcription)
         self.room.on("track_published", self._on_published)
         self.room.on("track_unpublished", self._on_published)
+
+    @property
+    def state(self) -> str | None:
+        """What the agent says that it does."""
+        return self.states[-1] if self.states else None
+
+    def _on_transcription(
+        self,
+        segments: list[rtc.TranscriptionSegment],
+        participant: rtc.Participant | None,
+        publication: rtc.TrackPublication | None,
+    ) -> None:
+        who = "" if participant is None else participant.identity
+        track = "" if publication is None else publication.sid
+        self.segments += [Segment(who, track, s.id, s.text, s.final) for s in segments]
+        self._changed.set()
+
+    async def final_segment(self, segment_id: str) -> Segment:
+        """A segment as it is at its end."""
+        return (
+            await self.until(lambda: [s for s in self.segments if s.final and s.id == segment_id])
+        )[0]
 
     def _on_published(
         self, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant

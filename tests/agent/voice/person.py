@@ -31,8 +31,10 @@ class Microphone:
         assert self.publication is not None
         return self.publication.sid
 
-    async def publish(self) -> None:
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
+    async def publish(self, *, preconnect_buffer: bool = False) -> None:
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, preconnect_buffer=preconnect_buffer
+        )
         self.publication = await self._room.local_participant.publish_track(self.track, options)
         self._task = asyncio.create_task(self._run())
 

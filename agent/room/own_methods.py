@@ -1,0 +1,18 @@
+"""The RPC methods that every room has, besides its tools and those of its topics and files."""
+
+from __future__ import annotations
+
+from agent.inbox.people import People
+from agent.rpc.room_control import RoomControl
+from agent.rpc.room_methods import room_methods
+from agent.rpc.set_listening import set_listening_tool
+from agent.voice.voice_switch import VoiceSwitch
+from toolkit.tool import Tool
+
+
+def own_methods(control: RoomControl, voice: VoiceSwitch, people: People) -> list[Tool]:
+    """Those of the history and of messages; `setListening` where the room may have a voice."""
+    methods = room_methods(control)
+    if not voice.is_off:
+        methods.append(set_listening_tool(people.is_known, lambda: voice.only, voice.listen_to))
+    return methods

@@ -1,0 +1,79 @@
+"""MicrophoneReader: hands what comes from one microphone to the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from livekit import rtc
+
+from agent.voice.floor import Floor
+from agent.voice.microphone import FRAME_MS, RATE, Microphone
+
+MAX_FRAMES_BEHIND = 300
+"""Frames of one microphone (about 10 s) that a busy event loop may be late by, or that wait for
+the recording of what was said before them."""
+
+Recorded = Callable[[], Awaitable[Sequence[rtc.AudioFrame]]]
+"""Gives the frames from before a track was subscribed to."""
+
+
+class MicrophoneReader:
+    """Reads one track until it is muted, unpublished or lost.
+
+    Attributes:
+        track: the one to read.
+        is_muted: whether there is nothing to hear of it.
+        awaits_recording: whether what was said before is still to be heard, muted or not.
+    """
+
+    def __init__(
+        self,
+        floor: Floor,
+        microphone: Microphone,
+        track: rtc.Track,
+        *,
+        is_muted: bool,
+        recorded: Recorded | None,
+    ) -> None:
+        """`recorded`: None where the client sends no recording."""
+        self._floor = floor
+        self._microphone = microphone
+        self._recorded = recorded
+        self._stream: rtc.AudioStream | None = None
+        self.track = track
+        self.is_muted = is_muted
+        self.awaits_recording = recorded is not None
+
+    async def run(self) -> None:
+        """Reads; returns when the microphone is gone."""
+        self._floor.add(self._microphone)
+        try:
+            if self._recorded is not None:
+                self._open()
+                await self._hear(self._recorded)
+            self._open()
+            if self._stream is not None and not self.is_muted:
+                async for event in self._stream:
+                    self._floor.take(self._microphone, event.frame)
+        finally:
+            self._floor.remove(self._microphone)
+            if self._stream is not None:
+                await self._stream.aclose()
+
+    async def _hear(self, recorded: Recorded) -> None:
+        """What is said meanwhile waits in the stream."""
+        try:
+            for frame in await recorded():
+                self._floor.take(self._microphone, frame)
+        finally:
+            self.awaits_recording = False
+
+    def _open(self) -> None:
+        if self._stream is None and not self.is_muted:
+            self._stream = rtc.AudioStream(
+                self.track,
+                capacity=MAX_FRAMES_BEHIND,
+                sample_rate=RATE,
+                num_channels=1,
+                frame_size_ms=FRAME_MS,
+            )

@@ -1,0 +1,174 @@
+"""What people say before the agent can hear them is heard from their clients' recordings."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import av
+import numpy as np
+import pytest
+
+from agent.voice.pre_connect_audio import MAX_BYTES, TOPIC, Recording
+from agent.voice.recordings import frames_of
+from devserver.model import DemoModel, Reply
+from tests.agent.voice.conftest import Meet, Person
+from tests.agent.voice.speech import RATE, Samples, say, understand
+
+QUESTION = "what is the weather in Paris"
+
+
+@dataclass
+class Recorded:
+    """A recording as a client has it: `data` in 16-bit PCM unless `mime_type` says otherwise."""
+
+    data: bytes
+    mime_type: str = ""
+    rate: int = 48_000
+    channels: int = 1
+
+
+async def recorded(kind: str) -> Recorded:
+    """The question, in one of the forms that SDKs send."""
+    match kind:
+        case "pcm 24 kHz":
+            return Recorded((await say(QUESTION, 24_000)).tobytes(), rate=24_000)
+        case "pcm stereo":
+            samples = await say(QUESTION, 48_000)
+            return Recorded(np.repeat(samples, 2).tobytes(), channels=2)
+        case "mp4":
+            data = encode(await say(QUESTION, 48_000), "mp4", "aac")
+            return Recorded(data, "video/mp4")
+        case "ogg":
+            data = encode(await say(QUESTION, 48_000), "ogg", "libopus")
+            return Recorded(data, "audio/opus")
+        case _:
+            data = encode(await say(QUESTION, 48_000), "webm", "libopus")
+            return Recorded(data, "audio/webm;codecs=opus")
+
+
+def encode(samples: Samples, container_format: str, codec: str) -> bytes:
+    """48 kHz, one channel, as a browser's MediaRecorder writes it: without seeking back."""
+    file = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov"} if container_format == "mp4" else {}
+    with av.open(file, "w", format=container_format, container_options=options) as container:
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+async def send(person: Person, recording: Recorded, *, track: str | None = None) -> str:
+    """As livekit-client does it; returns the stream's id."""
+    info = await person.me.send_bytes(
+        recording.data,
+        name="preconnect-buffer",
+        mime_type=recording.mime_type,
+        topic=TOPIC,
+        destination_identities=["agent"],
+        attributes={
+            "trackId": person.microphone.sid if track is None else track,
+            "sampleRate": str(recording.rate),
+            "channels": str(recording.channels),
+        },
+    )
+    return info.stream_id
+
+
+async def say_later(person: Person, what: str) -> None:
+    """Says something after a second, in which the agent subscribes to the track."""
+    await person.microphone.say(np.concatenate([np.zeros(RATE, np.int16), await say(what)]))
+
+
+@pytest.mark.parametrize("kind", ["webm", "mp4", "ogg", "pcm 24 kHz", "pcm stereo"])
+async def test_what_was_said_before_is_heard_and_then_what_is_said(
+    meet: Meet, model: DemoModel, kind: str
+) -> None:
+    model.when("weather", Reply(text="It is warm."))
+    alice = await meet("alice", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    await send(alice, await recorded(kind))
+    asked = await alice.heard()
+    assert {"weather", "paris"} <= set(asked.text.split())
+    assert asked.sender == "alice"
+    assert asked.attributes["lk.transcribed_track_id"] == alice.microphone.sid
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "It is warm."
+    await alice.microphone.say("the weather in London")
+    assert "london" in (await alice.heard(1)).text
+
+
+async def test_what_was_said_before_is_heard_of_a_microphone_that_is_muted_by_then(
+    meet: Meet, model: DemoModel
+) -> None:
+    model.when("weather", Reply(text="It is warm."))
+    alice = await meet("alice", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    alice.microphone.track.mute()
+    await send(alice, await recorded("webm"))
+    assert "paris" in (await alice.heard()).text
+    alice.microphone.track.unmute()
+    await say_later(alice, "the weather in London")
+    assert "london" in (await alice.heard(1)).text
+
+
+async def test_a_recording_that_does_not_come_or_cannot_be_decoded_costs_nothing_that_is_said(
+    meet: Meet, model: DemoModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.when("weather", Reply(text="It is warm."))
+    alice = await meet("alice", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    await alice.microphone.say(QUESTION)
+    assert "paris" in (await alice.heard()).text
+    assert "did not arrive" in caplog.text
+    bob = await meet("bob", microphone=False)
+    await bob.microphone.publish(preconnect_buffer=True)
+    await send(bob, Recorded(b"\x1aE\xdf\xa3" + b"no WebM" * 100, "audio/webm;codecs=opus"))
+    await say_later(bob, "the weather in London")
+    assert "london" in (await bob.heard()).text
+    assert "is not heard: it is damaged" in caplog.text
+
+
+async def test_nobody_speaks_into_somebody_elses_microphone(meet: Meet, model: DemoModel) -> None:
+    model.when("weather", Reply(text="It is warm."))
+    alice = await meet("alice", microphone=False)
+    mallory = await meet("mallory", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    forged = Recorded((await say("the weather in London", 48_000)).tobytes())
+    await send(mallory, forged, track=alice.microphone.sid)
+    await send(alice, await recorded("webm"))
+    asked = await alice.heard()
+    assert "paris" in asked.text
+    await alice.answer_to(asked.attributes["lk.segment_id"])
+    await alice.ask("What is the weather?")
+    assert len(alice.transcripts) == 1
+
+
+@pytest.mark.parametrize(
+    ("recording", "track", "code"),
+    [
+        (Recorded(b"\0" * 64), "", 400),
+        (Recorded(b"\0" * 64, rate=0), None, 400),
+        (Recorded(b"\0" * 64, channels=99), None, 400),
+        (Recorded(b"\0" * (MAX_BYTES + 1)), None, 413),
+    ],
+)
+async def test_who_sends_what_is_no_recording_is_told(
+    meet: Meet, recording: Recorded, track: str | None, code: int
+) -> None:
+    alice = await meet("alice", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    sent = await send(alice, recording, track=track)
+    assert (await alice.notice("error", code=code))["messageIds"] == [sent]
+
+
+@pytest.mark.parametrize("kind", ["webm", "mp4", "ogg", "pcm 24 kHz", "pcm stereo"])
+async def test_a_recording_is_decoded_to_what_microphones_give(kind: str) -> None:
+    made = await recorded(kind)
+    frames = await frames_of(Recording(made.data, made.mime_type, made.rate, made.channels))
+    assert {(each.sample_rate, each.num_channels) for each in frames} == {(16_000, 1)}
+    assert {each.samples_per_channel for each in frames} == {512}
+    samples = np.concatenate([np.frombuffer(each.data, np.int16) for each in frames])
+    assert "weather" in await understand(samples)
