@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from livekit.agents import llm
@@ -134,6 +134,15 @@ class Context:
             summary = llm.ChatMessage(role="user", content=[text], created_at=first - 1)
             items.insert(0, summary)
         return llm.ChatContext(items)
+
+    @property
+    def items(self) -> list[llm.ChatItem]:
+        """All turns, oldest first."""
+        return [item for key in self._turns for item in self._turns[key]]
+
+    def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
+        """What the model said and did about a message, as far as it is still known."""
+        return self._turns[message][1:] if message in self._turns else ()
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
         """Adds what the model said and did; nothing if the message was removed meanwhile."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from livekit.agents import APIStatusError
+from livekit.agents import APIStatusError, llm
 
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.changes import Changes
@@ -22,7 +22,7 @@ from agent.chat.responder import Responder, TextResponder
 from agent.chat.voice import Voice
 from agent.config.settings import Settings
 from agent.history.message import Attachment, FinishReason
-from agent.inbox.message import IncomingMessage, Sender
+from agent.inbox.message import IncomingMessage, Key, Sender
 from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import describe, is_withheld
@@ -124,6 +124,15 @@ class Conversation:
     def waiting(self) -> list[Question]:
         """What is to be answered after that."""
         return self._waiting.questions
+
+    @property
+    def items(self) -> list[llm.ChatItem]:
+        """What was said and done until now, as far as the model is told of it."""
+        return self._context.items
+
+    def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
+        """What the model said and did about a message, as far as it is still known."""
+        return self._context.said_about(message)
 
     def submit(self, message: IncomingMessage) -> None:
         """Accepts a message: it is stored, and will have its answer unless it had one before.

@@ -68,6 +68,11 @@ class Conversations:
         """The conversation that a message belongs to; raises Refusal (400)."""
         return self._of(message.sender.identity if message.private else None)
 
+    @property
+    def of_room(self) -> Conversation:
+        """The room's own conversation."""
+        return self._of(None)
+
     async def set_voice(self, voice: Voice | None) -> None:
         """Has the room's own conversation hear and speak, or stop that; private ones never do."""
         await self._of(None).set_voice(voice)

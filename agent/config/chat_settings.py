@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from agent.config.setting_types import Names, ReplyPolicy, RpcAnswers
+from agent.config.setting_types import Names, RemoteSession, ReplyPolicy, RpcAnswers
 
 
 class ChatSettings(BaseModel):
@@ -84,4 +84,10 @@ class ChatSettings(BaseModel):
         alias="RPC_ANSWERS",
         description="response: answers come in the RPC response; private: in packets wherever the "
         "SDK would send the response to the whole room",
+    )
+    remote_session: RemoteSession = Field(
+        "moderators",
+        alias="REMOTE_SESSION",
+        description="moderators: they may read the room's context, with the instructions, by "
+        "lk.agent.session (Agents Playground); off: nobody may",
     )

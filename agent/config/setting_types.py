@@ -51,5 +51,6 @@ HeartbeatTimeout = Annotated[float, Field(ge=0, le=3600), AfterValidator(_check_
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 ReplyPolicy = Literal["always", "mention", "auto"]
 RpcAnswers = Literal["response", "private"]
+RemoteSession = Literal["moderators", "off"]
 VoicePolicy = Literal["auto", "on", "off"]
 VoiceText = Literal["immediate", "synced"]

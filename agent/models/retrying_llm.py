@@ -31,12 +31,23 @@ class RetryingLLM:
 
     A model that was silent for its whole timeout is not asked again: nobody waits it out twice.
 
+    Args:
+        on_usage: called with the tokens of each step, where the service counts them.
+
     Attributes:
         model: what is asked.
     """
 
-    def __init__(self, model: ChatLLM, *, retries: int, show_files: ShowFiles) -> None:
+    def __init__(
+        self,
+        model: ChatLLM,
+        *,
+        retries: int,
+        show_files: ShowFiles,
+        on_usage: Callable[[llm.CompletionUsage], None] = lambda _: None,
+    ) -> None:
         self.model = model
+        self._on_usage = on_usage
         self._retries = retries
         self._show_files = show_files
 
@@ -54,6 +65,8 @@ class RetryingLLM:
                 async with aclosing(self.model.ask(context, tools, **options)) as answer:
                     async for chunk in answer:
                         begun = True
+                        if chunk.usage is not None:
+                            self._on_usage(chunk.usage)
                         yield chunk
             except APIError as error:
                 final = attempt == self._retries or isinstance(error, APITimeoutError)

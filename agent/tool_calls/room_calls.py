@@ -12,6 +12,7 @@ from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.tool_calls.tool_calls import FileSender, ToolCalls
 from agent.wire.notices import Notices
+from toolkit.caller import Caller
 from toolkit.toolbox import Toolbox
 
 
@@ -49,6 +50,10 @@ class RoomCalls:
             approvals=Approvals(rpc, timeout=settings.approval_timeout),
             files=files,
         )
+
+    async def find_caller(self, identity: str) -> Caller:
+        """Who somebody is, by the server's word."""
+        return await self._callers.find(identity)
 
     def for_conversation(self) -> ConversationTools:
         """The tools of a conversation of the model's."""
