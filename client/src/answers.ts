@@ -1,0 +1,191 @@
+/** Answers of the agent as they come in: streams to the room, packets of private ones, and their parts. */
+
+import type { FinishReason, MessageChange, MessageList } from './messages.js';
+import { PartList } from './parts.js';
+import { encode, sha256, type StreamInfo, type TextReader } from './room.js';
+
+export interface AnswerLists {
+  /** The room's thread. */
+  readonly room: MessageList;
+  /** One's own private thread. */
+  readonly own: MessageList;
+}
+
+interface Delta {
+  id: string;
+  inReplyTo: string;
+  inReplyToSenderId: string;
+  seq: number;
+  text: string;
+  position?: number;
+  final?: boolean;
+  finishReason?: FinishReason;
+  textLength?: number;
+  sha256?: string;
+}
+
+interface Open {
+  /** Streams of the segment that are being read; the longest text is shown. */
+  count: number;
+  text: string;
+}
+
+/** Reads a broken answer again, from the history. */
+export type Recover = (list: MessageList, segmentId: string) => void;
+
+export class Answers {
+  readonly #agent: string;
+  readonly #lists: AnswerLists;
+  readonly #recover: Recover;
+  readonly #name: () => string;
+  #open = new Map<string, Open>();
+  #packets = new Map<string, { next: number; text: string }>();
+  #partStreams = new Map<string, symbol>();
+
+  /** `name` is the agent's display name, as far as it is known by now. */
+  constructor(agent: string, name: () => string, lists: AnswerLists, recover: Recover) {
+    this.#agent = agent;
+    this.#name = name;
+    this.#lists = lists;
+    this.#recover = recover;
+  }
+
+  /** Reads a text stream of a reply topic to its end. */
+  async read(reader: TextReader): Promise<void> {
+    const { attributes = {}, timestamp } = reader.info;
+    const segment = attributes['lk.segment_id'];
+    // Snapshots of private answers: the packets have the same text, and come to everybody's SDK.
+    if (segment === undefined || attributes['scope'] !== 'room') {
+      for await (const _ of reader);
+      return;
+    }
+    const list = this.#lists.room;
+    const open = this.#open.get(segment) ?? { count: 0, text: '' };
+    open.count += 1;
+    this.#open.set(segment, open);
+    const begun: MessageChange = { ...this.#head(segment, attributes), timestamp, state: 'streaming' };
+    if (open.count === 1) list.put({ ...begun, text: '' });
+    let text = '';
+    try {
+      for await (const chunk of reader) {
+        text += chunk;
+        if (text.length <= open.text.length) continue;
+        open.text = text;
+        list.put({ ...begun, text });
+      }
+    } catch {
+      // It broke off: what follows finds no end.
+    }
+    open.count -= 1;
+    if (open.count === 0) this.#open.delete(segment);
+    await this.#end(list, segment, text, reader.info, open.count === 0);
+  }
+
+  /** Reads the parts of an answer to their end. */
+  async readParts(reader: TextReader): Promise<void> {
+    const { attributes = {} } = reader.info;
+    const segment = attributes['lk.segment_id'];
+    if (segment === undefined) return;
+    const list = attributes['scope'] === 'private' ? this.#lists.own : this.#lists.room;
+    const stream = Symbol(segment);
+    this.#partStreams.set(segment, stream);
+    const parts = new PartList();
+    const show = (): void => {
+      if (this.#partStreams.get(segment) === stream) {
+        list.put({ ...this.#head(segment, attributes), ...this.#stateOf(list, segment), parts: parts.items });
+      }
+    };
+    show();
+    try {
+      for await (const chunk of reader) if (parts.take(chunk)) show();
+    } catch {
+      // It broke off; the history has them with the answer.
+    }
+    if (this.#partStreams.get(segment) === stream) this.#partStreams.delete(segment);
+  }
+
+  /** Takes a packet of a private answer. */
+  take(packet: Record<string, unknown>): void {
+    if (packet['type'] !== 'delta') return;
+    const delta = packet as unknown as Delta;
+    const list = this.#lists.own;
+    let known = this.#packets.get(delta.id);
+    if (delta.seq === 0 || !known) {
+      known = { next: 0, text: '' };
+      this.#packets.set(delta.id, known);
+    }
+    if (known.next !== delta.seq) {
+      if (delta.final === true) this.#breakOff(list, delta.id);
+      return;
+    }
+    known.next += 1;
+    known.text += delta.text;
+    list.put({ ...this.#headOf(delta), text: known.text, state: 'streaming' });
+    if (delta.final === true) {
+      this.#packets.delete(delta.id);
+      void this.#check(list, delta.id, known.text, delta.textLength, delta.sha256, delta.finishReason ?? 'stop');
+    }
+  }
+
+  /** The agent is gone, or the connection was: what is open will find no end. */
+  breakOff(): void {
+    for (const id of this.#packets.keys()) this.#breakOff(this.#lists.own, id);
+    this.#packets.clear();
+  }
+
+  async #end(list: MessageList, segment: string, text: string, info: StreamInfo, isLast: boolean): Promise<void> {
+    const { finish_reason: reason, text_length: length, sha256: hash } = info.attributes ?? {};
+    if (reason !== undefined) {
+      await this.#check(list, segment, text, length === undefined ? undefined : Number(length), hash, reason);
+    } else if (isLast) {
+      this.#breakOff(list, segment);
+    }
+  }
+
+  async #check(
+    list: MessageList,
+    segment: string,
+    text: string,
+    length: number | undefined,
+    hash: string | undefined,
+    finishReason: FinishReason,
+  ): Promise<void> {
+    const bytes = encode(text);
+    const found = hash === undefined ? undefined : await sha256(bytes);
+    if ((length !== undefined && length !== bytes.length) || (found !== undefined && found !== hash)) {
+      this.#breakOff(list, segment);
+    } else if (!this.#open.has(segment)) {
+      list.put({ id: segment, senderId: this.#agent, role: 'assistant', text, finishReason, state: 'done' });
+    }
+  }
+
+  #breakOff(list: MessageList, segment: string): void {
+    if (list.get(segment, this.#agent)?.state !== 'done') {
+      list.put({ id: segment, senderId: this.#agent, role: 'assistant', state: 'broken' });
+    }
+    this.#recover(list, segment);
+  }
+
+  #head(segment: string, attributes: Record<string, string>): MessageChange {
+    const { in_reply_to: inReplyTo, in_reply_to_sender: inReplyToSenderId, position } = attributes;
+    return {
+      id: segment,
+      senderId: this.#agent,
+      senderName: this.#name(),
+      role: 'assistant',
+      ...(inReplyTo === undefined ? {} : { inReplyTo }),
+      ...(inReplyToSenderId === undefined ? {} : { inReplyToSenderId }),
+      ...(position === undefined ? {} : { position: Number(position) }),
+    };
+  }
+
+  #headOf({ id, inReplyTo, inReplyToSenderId, position }: Delta): MessageChange {
+    const senderName = this.#name();
+    const head: MessageChange = { id, senderId: this.#agent, senderName, role: 'assistant', inReplyTo, inReplyToSenderId };
+    return position === undefined ? head : { ...head, position };
+  }
+
+  #stateOf(list: MessageList, segment: string): { state?: 'streaming' } {
+    return list.get(segment, this.#agent) ? {} : { state: 'streaming' };
+  }
+}

@@ -1,0 +1,112 @@
+/** Asking: one question, and its answer piece by piece. */
+
+import { AgentError } from './errors.js';
+import type { Message, MessageList } from './messages.js';
+import type { Part } from './parts.js';
+
+/** What iterating over an answer gives. `restart`: the text so far counts no more, what follows takes its place. */
+export type AnswerPiece =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'restart' }
+  | { readonly type: 'part'; readonly part: Part };
+
+export class Asking implements AsyncIterable<AnswerPiece> {
+  /** Id of the question. */
+  readonly id: string;
+  /** The answer when it has ended, well or not: see its `finishReason`. Rejects with AgentError where there is none. */
+  readonly answer: Promise<Message>;
+  readonly #list: MessageList;
+  readonly #asker: string;
+  readonly #stop: () => Promise<unknown>;
+  #isSettled = false;
+  #settle!: { resolve: (message: Message) => void; reject: (error: unknown) => void };
+  #unsubscribe: () => void;
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor(id: string, list: MessageList, asker: string, timeout: number, stop: () => Promise<unknown>) {
+    this.id = id;
+    this.#list = list;
+    this.#asker = asker;
+    this.#stop = stop;
+    this.answer = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.answer.catch(() => undefined); // Whoever iterates hears of it there.
+    this.#unsubscribe = list.subscribe(() => this.#look());
+    this.#timer = setTimeout(() => this.fail(new AgentError(504, 'There is no answer.')), timeout);
+  }
+
+  /** Whether it has its answer, or never will. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Stops the answer; what was said stays, with the finish reason `cancelled`. */
+  async stop(): Promise<void> {
+    await this.#stop();
+  }
+
+  /** There will be no answer. */
+  fail(error: unknown): void {
+    if (this.#isSettled) return;
+    this.#end();
+    const question = this.#list.get(this.id, this.#asker);
+    if (question) {
+      const { id, senderId, role } = question;
+      this.#list.put({ id, senderId, role, state: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
+    }
+    this.#settle.reject(error);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<AnswerPiece> {
+    let text = '';
+    const parts = new Map<string, Part>();
+    let wake = (): void => undefined;
+    const unsubscribe = this.#list.subscribe(() => wake());
+    this.answer.then(
+      () => wake(),
+      () => wake(),
+    );
+    try {
+      for (;;) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        const isLast = this.#isSettled;
+        const message = this.#list.answerTo(this.id, this.#asker);
+        if (message && message.state !== 'broken') {
+          if (!message.text.startsWith(text)) {
+            text = '';
+            yield { type: 'restart' };
+          }
+          for (const part of message.parts ?? []) {
+            if (parts.get(part.id) === part) continue;
+            parts.set(part.id, part);
+            yield { type: 'part', part };
+          }
+          if (message.text.length > text.length) {
+            const more = message.text.slice(text.length);
+            text = message.text;
+            yield { type: 'text', text: more };
+          }
+        }
+        if (isLast) break;
+        if (!this.#isSettled) await changed;
+      }
+    } finally {
+      unsubscribe();
+    }
+    await this.answer; // Throws what it failed with.
+  }
+
+  #look(): void {
+    const message = this.#list.answerTo(this.id, this.#asker);
+    if (message?.state !== 'done' || message.finishReason === undefined || this.#isSettled) return;
+    this.#end();
+    this.#settle.resolve(message);
+  }
+
+  #end(): void {
+    this.#isSettled = true;
+    this.#unsubscribe();
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,100 @@
+/** The whiteboard and the cursors of a room (docs/data.md of the worker). */
+
+import type { Calls } from './calls.js';
+import { newId, publish, type RoomLike } from './room.js';
+
+export interface Element {
+  readonly op: 'stroke' | 'note' | 'text';
+  readonly id: string;
+  readonly x?: number;
+  readonly y?: number;
+  readonly points?: readonly (readonly [number, number])[];
+  readonly text?: string;
+  readonly color?: string;
+  readonly width?: number;
+}
+
+export type Operation =
+  | (Omit<Element, 'id'> & { readonly id?: string })
+  | { readonly op: 'move'; readonly id: string; readonly x: number; readonly y: number }
+  | { readonly op: 'erase'; readonly id: string }
+  | { readonly op: 'clear' };
+
+interface Page {
+  elements: Element[];
+  operations?: (Operation & { sequence: number })[];
+  sequence: number;
+  nextAfter?: number;
+  nextSince?: number;
+}
+
+const TOPIC = 'whiteboard';
+
+export class Whiteboard {
+  readonly #room: RoomLike;
+  readonly #calls: Calls;
+  #elements = new Map<string, Element>();
+  #listeners = new Set<() => void>();
+
+  constructor(room: RoomLike, calls: Calls) {
+    this.#room = room;
+    this.#calls = calls;
+  }
+
+  get elements(): readonly Element[] {
+    return [...this.#elements.values()];
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Does an operation here and tells everybody; returns the element's id. */
+  async draw(operation: Operation): Promise<string> {
+    const id = ('id' in operation ? operation.id : undefined) ?? newId();
+    const whole = { ...operation, id };
+    this.apply(whole);
+    await publish(this.#room, { type: TOPIC, content: whole }, { topic: TOPIC });
+    return id;
+  }
+
+  /** Takes an operation that somebody sent. */
+  apply(operation: Record<string, unknown>): void {
+    const { op, id, x, y } = operation as { op: string; id: string; x: number; y: number };
+    const known = this.#elements.get(id);
+    if (op === 'clear') this.#elements.clear();
+    else if (op === 'erase') this.#elements.delete(id);
+    else if (op !== 'move') this.#elements.set(id, operation as unknown as Element);
+    else if (known?.points) {
+      const [fromX, fromY] = known.points[0] ?? [0, 0];
+      const points = known.points.map(([atX, atY]) => [atX + x - fromX, atY + y - fromY] as const);
+      this.#elements.set(id, { ...known, points });
+    } else if (known) this.#elements.set(id, { ...known, x, y });
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Reads the board as the agent keeps it, and what was done while it was being read. */
+  async load(): Promise<void> {
+    let page = (await this.#calls.value('getWhiteboard', {})) as Page;
+    let since: number | undefined = page.sequence;
+    for (;;) {
+      for (const element of page.elements) this.apply({ ...element });
+      if (page.nextAfter === undefined) break;
+      page = (await this.#calls.value('getWhiteboard', { after: page.nextAfter })) as Page;
+    }
+    while (since !== undefined) {
+      const done = (await this.#calls.value('getWhiteboard', { since })) as Page;
+      for (const operation of done.operations ?? []) this.apply({ ...operation });
+      since = done.nextSince;
+    }
+  }
+}
+
+export interface Cursor {
+  readonly identity: string;
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+  readonly label?: string;
+}

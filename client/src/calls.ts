@@ -1,0 +1,96 @@
+/** Calls of the agent's RPC methods (docs/wire-contract.md, "RPC methods"). */
+
+import { AgentError, asAgentError, parseObject } from './errors.js';
+import { me, type RoomLike } from './room.js';
+
+export interface CallOptions {
+  /** Milliseconds that an answer may take; 15,000 unless given. */
+  timeout?: number;
+}
+
+/** Answers in packets of which nobody has asked yet. */
+const MAX_WAITING = 64;
+
+interface Packets {
+  texts: Map<number, string>;
+  wake: () => void;
+}
+
+export class Calls {
+  readonly #room: RoomLike;
+  readonly #agent: string;
+  #packets = new Map<string, Packets>();
+
+  constructor(room: RoomLike, agent: string) {
+    this.#room = room;
+    this.#agent = agent;
+  }
+
+  /** Takes a packet of topic `rpc`. */
+  take(packet: Record<string, unknown>): void {
+    const { id, part, text } = packet;
+    if (typeof id !== 'string' || typeof part !== 'number' || typeof text !== 'string') return;
+    const packets = this.#of(id);
+    packets.texts.set(part, text);
+    packets.wake();
+  }
+
+  /** The bare text of an answer. Throws AgentError. */
+  async text(method: string, payload: unknown = {}, { timeout = 15_000 }: CallOptions = {}): Promise<string> {
+    try {
+      const response = await me(this.#room).performRpc({
+        destinationIdentity: this.#agent,
+        method,
+        payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+        responseTimeout: timeout,
+      });
+      return response.startsWith('{"packet":') ? await this.#inPackets(response, timeout) : response;
+    } catch (error) {
+      throw asAgentError(error);
+    }
+  }
+
+  /** An answer as JSON, or as text where it is none. */
+  async value(method: string, payload?: unknown, options?: CallOptions): Promise<unknown> {
+    const text = await this.text(method, payload, options);
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  }
+
+  async #inPackets(response: string, timeout: number): Promise<string> {
+    const { packet, parts } = parseObject(response);
+    if (typeof packet !== 'string' || typeof parts !== 'number') return response;
+    const packets = this.#of(packet);
+    try {
+      // They were sent before the response, but the SDK may hand them over after it.
+      const deadline = Date.now() + timeout;
+      while (packets.texts.size < parts) {
+        if (Date.now() >= deadline) throw new AgentError(504, 'The answer did not arrive whole.');
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, deadline - Date.now());
+          packets.wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      return Array.from({ length: parts }, (_, index) => packets.texts.get(index + 1) ?? '').join('');
+    } finally {
+      this.#packets.delete(packet);
+    }
+  }
+
+  #of(id: string): Packets {
+    let packets = this.#packets.get(id);
+    if (!packets) {
+      packets = { texts: new Map(), wake: () => undefined };
+      this.#packets.set(id, packets);
+      const oldest = this.#packets.keys().next().value;
+      if (this.#packets.size > MAX_WAITING && oldest !== undefined) this.#packets.delete(oldest);
+    }
+    return packets;
+  }
+}

@@ -1,0 +1,188 @@
+/** Files to the agent and from it (docs/files.md of the worker). */
+
+import { AgentError } from './errors.js';
+import { me, newId, sha256, type ByteReader, type RoomLike } from './room.js';
+
+export interface FileToSend {
+  /** A File has a name and a type of its own. */
+  data: Blob | Uint8Array;
+  name?: string;
+  mimeType?: string;
+}
+
+export interface SendFileOptions {
+  /** For one's own private thread. In Node the SDK sends a file's content to the whole room all the same. */
+  private?: boolean;
+  /** From 0 to 1: how much the SDK has taken. */
+  onProgress?: (fraction: number) => void;
+  /** Milliseconds without news from the agent once all is sent; 60,000 unless given. */
+  timeout?: number;
+}
+
+/** A file that the agent has stored. */
+export interface SentFile {
+  readonly fileId: string;
+  readonly name: string;
+  readonly mimeType: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** A file that the agent sent. */
+export interface ReceivedFile extends SentFile {
+  readonly bytes: Uint8Array;
+  readonly inReplyTo?: string | undefined;
+  readonly isPrivate: boolean;
+}
+
+interface Waiting {
+  resolve: (file: SentFile) => void;
+  reject: (error: Error) => void;
+  heard: () => void;
+}
+
+const PIECE = 64 * 1024;
+const FILES_TOPIC = 'files';
+/** Of a file in packets; the agent sends no longer ones that way. */
+const MAX_IN_PACKETS = 10 * 1024 * 1024;
+
+export class Files {
+  readonly #room: RoomLike;
+  readonly #agent: string;
+  readonly #received: (file: ReceivedFile) => void;
+  #waiting = new Map<string, Waiting>();
+  #packets = new Map<string, { pieces: Map<number, string>; size: number }>();
+
+  constructor(room: RoomLike, agent: string, received: (file: ReceivedFile) => void) {
+    this.#room = room;
+    this.#agent = agent;
+    this.#received = received;
+  }
+
+  /** Sends a file under the stream id that a message may have named already. Throws AgentError. */
+  async send(file: FileToSend, options: SendFileOptions = {}, streamId = newId()): Promise<SentFile> {
+    const { data } = file;
+    const size = data instanceof Uint8Array ? data.length : data.size;
+    const given = data as { name?: string; type?: string };
+    const stored = this.#outcome(streamId, options.timeout ?? 60_000);
+    stored.catch(() => undefined); // It may be refused while it is still being sent.
+    const mimeType = file.mimeType ?? (given.type || 'application/octet-stream');
+    const writer = await me(this.#room).streamBytes({
+      streamId,
+      name: file.name ?? given.name ?? 'file',
+      mimeType,
+      topic: FILES_TOPIC,
+      totalSize: size,
+      ...(options.private ? { attributes: { scope: 'private' }, destinationIdentities: [this.#agent] } : {}),
+    });
+    for (let at = 0; at < size; at += PIECE) {
+      const piece =
+        data instanceof Uint8Array
+          ? data.subarray(at, at + PIECE)
+          : new Uint8Array(await data.slice(at, at + PIECE).arrayBuffer());
+      await writer.write(piece);
+      this.#waiting.get(streamId)?.heard();
+      options.onProgress?.(Math.min(at + PIECE, size) / size);
+    }
+    await writer.close();
+    return stored;
+  }
+
+  /** Takes a notice about a file of one's own. */
+  notice(notice: Record<string, unknown>): void {
+    const { event, streamId, fileId, name, mimeType, size, sha256: hash } = notice;
+    const waiting = this.#waiting.get(String(streamId));
+    if (!waiting) return;
+    if (event === 'file.progress') waiting.heard();
+    if (event === 'file.received') {
+      waiting.resolve({ fileId, name, mimeType, size, sha256: hash } as SentFile);
+    }
+    if (event === 'file.refused') {
+      const retryAfter = notice['retryAfter'] as number | undefined;
+      waiting.reject(new AgentError(Number(notice['code']), String(notice['content']), { retryAfter }));
+    }
+  }
+
+  /** Reads a byte stream of the agent's. */
+  async read(reader: ByteReader): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of reader) pieces.push(piece);
+    const { attributes = {}, name = 'file', mimeType } = reader.info;
+    const bytes = joined(pieces);
+    await this.#deliver({
+      fileId: attributes['file_id'] ?? '',
+      name,
+      mimeType,
+      size: bytes.length,
+      sha256: attributes['sha256'] ?? '',
+      bytes,
+      inReplyTo: attributes['in_reply_to'],
+      isPrivate: attributes['scope'] === 'private',
+    });
+  }
+
+  /** Takes a piece of a private file in a packet. */
+  take(packet: Record<string, unknown>): void {
+    const { type, fileId, seq, total, data } = packet as { type: string; fileId: string; seq: number; total: number; data: string };
+    if (type !== 'file' || typeof data !== 'string') return;
+    const known = this.#packets.get(fileId) ?? { pieces: new Map<number, string>(), size: 0 };
+    this.#packets.set(fileId, known);
+    known.pieces.set(seq, data);
+    known.size += data.length;
+    if (known.size > 2 * MAX_IN_PACKETS) this.#packets.delete(fileId);
+    if (known.pieces.size < total) return;
+    this.#packets.delete(fileId);
+    const pieces = [...known.pieces.entries()].sort(([a], [b]) => a - b).map(([, piece]) => fromBase64(piece));
+    const about = packet as unknown as SentFile & { inReplyTo?: string };
+    const { name, mimeType, size, sha256: hash, inReplyTo } = about;
+    void this.#deliver({ fileId, name, mimeType, size, sha256: hash, bytes: joined(pieces), inReplyTo, isPrivate: true });
+  }
+
+  async #deliver(file: ReceivedFile): Promise<void> {
+    const found = await sha256(file.bytes);
+    if (found !== undefined && file.sha256 && found !== file.sha256) return; // Somebody else's, or damaged.
+    this.#received(file);
+  }
+
+  #outcome(streamId: string, timeout: number): Promise<SentFile> {
+    return new Promise<SentFile>((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout>;
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(streamId);
+      };
+      const heard = (): void => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          end();
+          reject(new AgentError(504, 'The agent does not say that it has the file.'));
+        }, timeout);
+      };
+      heard();
+      this.#waiting.set(streamId, {
+        heard,
+        resolve: (file) => {
+          end();
+          resolve(file);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+    });
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+

@@ -1,0 +1,28 @@
+export {
+  RoomAgent,
+  type AgentState,
+  type Approval,
+  type AskOptions,
+  type Decision,
+  type Offer,
+  type RoomAgentEvents,
+  type RoomAgentOptions,
+  type Thread,
+  type ToolCall,
+  type ToolDescription,
+} from './agent.js';
+export { Asking, type AnswerPiece } from './asking.js';
+export { Whiteboard, type Cursor, type Element, type Operation } from './board.js';
+export type { CallOptions } from './calls.js';
+export { AgentError, type AgentErrorCode } from './errors.js';
+export type { FileToSend, ReceivedFile, SendFileOptions, SentFile } from './files.js';
+export {
+  MessageList,
+  type Attachment,
+  type FinishReason,
+  type Message,
+  type MessageState,
+  type Reaction,
+} from './messages.js';
+export type { Part } from './parts.js';
+export type { RoomLike } from './room.js';

@@ -1,0 +1,152 @@
+/** The messages of one thread, in their order, as something to observe. */
+
+import type { Part } from './parts.js';
+
+export type FinishReason = 'stop' | 'length' | 'interrupted' | 'error' | 'cancelled' | (string & {});
+
+/** `sending` and `failed`: one's own, on its way or refused; `streaming`: an answer that is being given;
+ * `broken`: an answer that broke off, and is being read from the history. */
+export type MessageState = 'sending' | 'sent' | 'failed' | 'streaming' | 'broken' | 'done';
+
+export interface Attachment {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+export interface Reaction {
+  readonly emoji: string;
+  readonly count: number;
+  readonly identities?: readonly string[];
+}
+
+export interface Message {
+  readonly id: string;
+  /** `room`, or `private:` and an identity. */
+  readonly thread: string;
+  readonly role: 'user' | 'assistant';
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly state: MessageState;
+  /** Where it stands in its thread; unknown until the agent has stored it. */
+  readonly position?: number;
+  readonly inReplyTo?: string;
+  readonly inReplyToSenderId?: string;
+  readonly finishReason?: FinishReason;
+  readonly error?: Error;
+  readonly attachments?: readonly Attachment[];
+  readonly reactions?: readonly Reaction[];
+  /** What an answer shows beside its text. */
+  readonly parts?: readonly Part[];
+}
+
+export type MessageChange = Partial<Message> & Pick<Message, 'id' | 'senderId' | 'role'>;
+
+interface Entry {
+  message: Message;
+  readonly arrival: number;
+}
+
+const keyOf = (id: string, senderId: string): string => `${senderId}\n${id}`;
+
+/** An observable list, sorted by position; messages without one come last, as they came. */
+export class MessageList {
+  readonly thread: string;
+  #entries = new Map<string, Entry>();
+  #listeners = new Set<() => void>();
+  #arrivals = 0;
+  #snapshot: readonly Message[] | undefined = [];
+  #told = true;
+
+  constructor(thread: string) {
+    this.thread = thread;
+  }
+
+  /** The same array until something changes. */
+  get items(): readonly Message[] {
+    this.#snapshot ??= [...this.#entries.values()].sort(compare).map((entry) => entry.message);
+    return this.#snapshot;
+  }
+
+  /** Calls a listener after changes, once for all of a turn of the event loop; returns what ends that. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** By id; where several people gave the same one, by its sender, too. */
+  get(id: string, senderId?: string): Message | undefined {
+    if (senderId !== undefined) return this.#entries.get(keyOf(id, senderId))?.message;
+    for (const { message } of this.#entries.values()) if (message.id === id) return message;
+    return undefined;
+  }
+
+  answerTo(id: string, senderId: string): Message | undefined {
+    for (const { message } of this.#entries.values()) {
+      if (message.role === 'assistant' && message.inReplyTo === id && message.inReplyToSenderId === senderId) {
+        return message;
+      }
+    }
+    return undefined;
+  }
+
+  /** Adds a message, or changes the one with its id and sender. */
+  put(change: MessageChange): Message {
+    const key = keyOf(change.id, change.senderId);
+    const entry = this.#entries.get(key);
+    const message: Message = {
+      senderName: '',
+      text: '',
+      timestamp: Date.now(),
+      state: 'done',
+      ...entry?.message,
+      ...change,
+      thread: this.thread,
+    };
+    this.#entries.set(key, { message, arrival: entry?.arrival ?? this.#arrivals++ });
+    // An answer stands right after its question.
+    if (message.role === 'assistant' && message.position !== undefined && message.inReplyTo !== undefined) {
+      const asked = this.#entries.get(keyOf(message.inReplyTo, message.inReplyToSenderId ?? ''));
+      if (asked && asked.message.position === undefined) {
+        asked.message = { ...asked.message, position: message.position - 1 };
+      }
+    }
+    this.#changed();
+    return message;
+  }
+
+  remove(id: string, senderId?: string): void {
+    for (const [key, { message }] of this.#entries) {
+      if (message.id === id && (senderId === undefined || message.senderId === senderId)) this.#entries.delete(key);
+    }
+    this.#changed();
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#snapshot = undefined;
+    if (!this.#told) return;
+    this.#told = false;
+    queueMicrotask(() => {
+      this.#told = true;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+}
+
+function compare(a: Entry, b: Entry): number {
+  const [first, second] = [a.message.position, b.message.position];
+  if (first === undefined && second === undefined) return a.arrival - b.arrival;
+  if (first === undefined) return 1;
+  if (second === undefined) return -1;
+  return first - second || a.arrival - b.arrival;
+}

@@ -1,0 +1,65 @@
+/** Hooks over RoomAgent. They render when what they give changes, and own nothing. */
+
+import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { RoomAgent, type AgentState, type RoomAgentOptions, type ToolCall } from './agent.js';
+import type { Element, Whiteboard } from './board.js';
+import type { Message, MessageList } from './messages.js';
+import type { RoomLike } from './room.js';
+
+/** A RoomAgent for a room, closed when the component goes. Use it where the room is made, before it connects;
+ * beside the hooks of components-react with `chatTopic: null`. */
+export function useRoomAgent(room: RoomLike, options: RoomAgentOptions = {}): RoomAgent | undefined {
+  const { identity, replyTopic, chatTopic } = options;
+  const [agent, setAgent] = useState<RoomAgent>();
+  useEffect(() => {
+    const made = new RoomAgent(room, {
+      ...(identity === undefined ? {} : { identity }),
+      ...(replyTopic === undefined ? {} : { replyTopic }),
+      ...(chatTopic === undefined ? {} : { chatTopic }),
+    });
+    setAgent(made);
+    return () => made.close();
+  }, [room, identity, replyTopic, chatTopic]);
+  return agent;
+}
+
+const NONE: readonly never[] = [];
+
+/** The messages of a thread, in their order. */
+export function useMessages(list: MessageList | undefined): readonly Message[] {
+  const subscribe = useCallback((changed: () => void) => list?.subscribe(changed) ?? (() => undefined), [list]);
+  const read = (): readonly Message[] => list?.items ?? NONE;
+  return useSyncExternalStore(subscribe, read, read);
+}
+
+export function useAgentState(agent: RoomAgent | undefined): AgentState {
+  const subscribe = useCallback((changed: () => void) => agent?.on('state', changed) ?? (() => undefined), [agent]);
+  const read = (): AgentState => agent?.state ?? 'away';
+  return useSyncExternalStore(subscribe, read, read);
+}
+
+/** The calls of tools that are under way. */
+export function useToolCalls(agent: RoomAgent | undefined): readonly ToolCall[] {
+  const [calls, setCalls] = useState<readonly ToolCall[]>(NONE);
+  useEffect(
+    () =>
+      agent?.on('tool', (call) =>
+        setCalls((known) => {
+          const others = known.filter(({ callId }) => callId !== call.callId);
+          return call.state === 'finished' ? others : [...others, call];
+        }),
+      ),
+    [agent],
+  );
+  return calls;
+}
+
+export function useWhiteboard(whiteboard: Whiteboard | undefined): readonly Element[] {
+  const [elements, setElements] = useState<readonly Element[]>(NONE);
+  useEffect(() => {
+    if (!whiteboard) return undefined;
+    setElements(whiteboard.elements);
+    return whiteboard.subscribe(() => setElements(whiteboard.elements));
+  }, [whiteboard]);
+  return elements;
+}

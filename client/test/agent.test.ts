@@ -1,0 +1,299 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AgentError, RoomAgent, type AnswerPiece, type Asking } from '../src/index.js';
+import { sha256 } from '../src/room.js';
+import { FakeRoom } from './fake-room.js';
+
+let room: FakeRoom;
+let agent: RoomAgent;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  room = new FakeRoom();
+  agent = new RoomAgent(room);
+  room.agentArrives();
+});
+
+afterEach(() => {
+  agent.close();
+  vi.useRealTimers();
+});
+
+/** Lets all that can go on go on, without time passing. */
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+const head = (asking: Asking, segment = 'SG_1'): Record<string, string> => ({
+  'lk.segment_id': segment,
+  in_reply_to: asking.id,
+  in_reply_to_sender: 'ana',
+  scope: 'room',
+  position: '15',
+});
+
+const trailer = async (text: string): Promise<Record<string, string>> => ({
+  finish_reason: 'stop',
+  text_length: String(new TextEncoder().encode(text).length),
+  sha256: (await sha256(new TextEncoder().encode(text))) ?? '',
+});
+
+async function pieces(asking: Asking): Promise<AnswerPiece[]> {
+  const found: AnswerPiece[] = [];
+  for await (const piece of asking) found.push(piece);
+  return found;
+}
+
+const stored = (asking: Asking, text: string): object => ({
+  id: 'SG_1',
+  role: 'assistant',
+  senderId: 'agent',
+  senderName: 'Agent',
+  text,
+  timestamp: 2,
+  position: 15,
+  inReplyTo: asking.id,
+  inReplyToSenderId: 'ana',
+  finishReason: 'stop',
+});
+
+describe('asking', () => {
+  it('gives the answer as it comes', async () => {
+    const asking = agent.ask('What time is it?');
+    const read = pieces(asking);
+    await settle();
+    expect(room.sent).toEqual([{ id: asking.id, text: 'What time is it?' }]);
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('It is ');
+    await settle();
+    stream.write('noon.');
+    stream.end(await trailer('It is noon.'));
+    expect(await read).toEqual([
+      { type: 'text', text: 'It is ' },
+      { type: 'text', text: 'noon.' },
+    ]);
+    expect(await asking.answer).toMatchObject({ text: 'It is noon.', finishReason: 'stop', state: 'done' });
+    expect(agent.messages.items.map(({ text }) => text)).toEqual(['What time is it?', 'It is noon.']);
+  });
+
+  it('is sent again under its id where the server had not announced its sender yet', async () => {
+    const asking = agent.ask('Hello', { private: true });
+    await settle();
+    room.packet('system', { event: 'error', code: 409, retryAfter: 3, content: '…', messageIds: [asking.id] });
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(room.sent.map(({ id }) => id)).toEqual([asking.id, asking.id]);
+  });
+
+  it('fails with what the agent says', async () => {
+    const asking = agent.ask('x'.repeat(10));
+    await settle();
+    room.packet('system', { event: 'error', code: 413, content: 'A message may have 5 bytes.', messageIds: [asking.id] });
+    await expect(pieces(asking)).rejects.toMatchObject({ code: 413, message: 'A message may have 5 bytes.' });
+    expect(agent.messages.items[0]).toMatchObject({ state: 'failed' });
+  });
+
+  it('does not believe errors of others', async () => {
+    const asking = agent.ask('Hello');
+    await settle();
+    room.packet('system', { event: 'error', code: 413, content: 'No.', messageIds: [asking.id] }, 'mallory');
+    expect(asking.isSettled).toBe(false);
+  });
+
+  it('ends when nothing ever comes', async () => {
+    const asking = agent.ask('Hello', { timeout: 1_000 });
+    const failed = expect(asking.answer).rejects.toMatchObject({ code: 504 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await failed;
+  });
+
+  it('waits for the agent', async () => {
+    room.agentLeaves();
+    agent.ask('Hello');
+    await settle();
+    expect(room.sent).toEqual([]);
+    room.agentArrives();
+    await settle();
+    expect(room.sent).toHaveLength(1);
+  });
+
+  it('is sent again when another agent takes over', async () => {
+    const asking = agent.ask('Hello');
+    await settle();
+    room.agentLeaves();
+    room.agentArrives();
+    await settle();
+    expect(room.sent.map(({ id }) => id)).toEqual([asking.id, asking.id]);
+  });
+
+  it('has the whole answer from the history where its stream broke off', async () => {
+    const asking = agent.ask('What time is it?');
+    const read = pieces(asking);
+    await settle();
+    room.answer = () => stored(asking, 'It is noon.');
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('It is ');
+    await settle();
+    stream.fail();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(await read).toEqual([
+      { type: 'text', text: 'It is ' },
+      { type: 'text', text: 'noon.' },
+    ]);
+  });
+
+  it('reads again what has not the hash that its end says', async () => {
+    const asking = agent.ask('What time is it?');
+    await settle();
+    room.answer = () => stored(asking, 'It is noon.');
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('It is XXXX.');
+    stream.end(await trailer('It is noon.'));
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await asking.answer).text).toBe('It is noon.');
+    expect(room.calls.at(-1)).toMatchObject({ method: 'getMessage', payload: { messageId: 'SG_1' } });
+  });
+
+  it('begins again where an answer is given again', async () => {
+    const asking = agent.ask('What time is it?');
+    const read = pieces(asking);
+    await settle();
+    const first = room.stream('llm-response', head(asking));
+    first.write('It is one.');
+    await settle();
+    first.end({});
+    room.answer = () => {
+      throw Object.assign(new Error('not stored'), { code: 404 });
+    };
+    await settle();
+    const second = room.stream('llm-response', head(asking));
+    second.write('At noon.');
+    second.end(await trailer('At noon.'));
+    expect(await read).toEqual([
+      { type: 'text', text: 'It is one.' },
+      { type: 'restart' },
+      { type: 'text', text: 'At noon.' },
+    ]);
+  });
+
+  it('shows the longer one of two streams of an answer', async () => {
+    const asking = agent.ask('What time is it?');
+    await settle();
+    const first = room.stream('llm-response', head(asking));
+    first.write('It is noon');
+    await settle();
+    const copy = room.stream('llm-response', head(asking));
+    copy.write('It is');
+    await settle();
+    expect(agent.messages.answerTo(asking.id, 'ana')?.text).toBe('It is noon');
+    first.write('.');
+    first.end(await trailer('It is noon.'));
+    copy.write(' noon.');
+    copy.end(await trailer('It is noon.'));
+    expect((await asking.answer).text).toBe('It is noon.');
+  });
+
+  it('does not take answers of others', async () => {
+    const asking = agent.ask('Hello');
+    await settle();
+    room.stream('llm-response', head(asking), 'mallory').write('Send me money.');
+    await settle();
+    expect(agent.messages.items).toHaveLength(1);
+  });
+
+  it('gives parts beside the text', async () => {
+    const asking = agent.ask('Where is my order?');
+    const read = pieces(asking);
+    await settle();
+    const parts = room.stream('agent.parts', head(asking));
+    parts.write('{"id":"o-1","type":"data","name":"order","value":{"n":1},"at":0}\n');
+    await settle();
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('Here.');
+    stream.end(await trailer('Here.'));
+    expect(await read).toEqual([
+      { type: 'part', part: { id: 'o-1', type: 'data', name: 'order', value: { n: 1 }, at: 0 } },
+      { type: 'text', text: 'Here.' },
+    ]);
+  });
+});
+
+describe('private answers', () => {
+  const delta = (asking: Asking, seq: number, text: string, more: object = {}): object => ({
+    type: 'delta',
+    id: 'SG_1',
+    inReplyTo: asking.id,
+    inReplyToSenderId: 'ana',
+    seq,
+    text,
+    position: 15,
+    ...more,
+  });
+
+  it('come in packets, into a thread of their own', async () => {
+    const asking = agent.ask('Between us?', { private: true });
+    const read = pieces(asking);
+    await settle();
+    room.packet('llm-response', delta(asking, 0, 'Yes'));
+    await settle();
+    room.packet('llm-response', delta(asking, 1, '.'));
+    room.packet('llm-response', delta(asking, 2, '', { final: true, finishReason: 'stop', textLength: 4 }));
+    expect(await read).toEqual([
+      { type: 'text', text: 'Yes' },
+      { type: 'text', text: '.' },
+    ]);
+    expect(agent.messages.items).toEqual([]);
+    expect(agent.privateMessages.thread).toBe('private:ana');
+    expect(agent.privateMessages.items.map(({ text }) => text)).toEqual(['Between us?', 'Yes.']);
+  });
+
+  it('are read from the history where a packet is missing', async () => {
+    const asking = agent.ask('Between us?', { private: true });
+    await settle();
+    room.answer = () => stored(asking, 'Yes.');
+    room.packet('llm-response', delta(asking, 0, 'Y'));
+    room.packet('llm-response', delta(asking, 2, '.'));
+    room.packet('llm-response', delta(asking, 3, '', { final: true, finishReason: 'stop', textLength: 4 }));
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await asking.answer).text).toBe('Yes.');
+    expect(room.calls.at(-1)).toMatchObject({ payload: { thread: 'private:ana' } });
+  });
+});
+
+describe('calls', () => {
+  it('give JSON, or text', async () => {
+    room.answer = (method) => (method === 'ping' ? { pong: 5 } : 'noon');
+    expect(await agent.call('ping')).toEqual({ pong: 5 });
+    expect(await agent.call('getCurrentTime')).toBe('noon');
+  });
+
+  it('are put together where the answer comes in packets, also after the response', async () => {
+    room.answer = () => '{"packet": "answer_1", "parts": 2}';
+    const called = agent.call('getHistory', { thread: 'private:ana' });
+    await settle();
+    room.packet('rpc', { type: 'rpcAnswer', id: 'answer_1', part: 2, parts: 2, text: ':[]}' });
+    room.packet('rpc', { type: 'rpcAnswer', id: 'answer_1', part: 1, parts: 2, text: '{"messages"' });
+    expect(await called).toEqual({ messages: [] });
+  });
+
+  it('fail with a code, and what there is to act on', async () => {
+    room.answer = () => {
+      const data = JSON.stringify({ fields: { city: 'required' }, retryAfter: 2 });
+      throw Object.assign(new Error('wrong'), { code: 400, data });
+    };
+    const error = await agent.call('getWeather').catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(AgentError);
+    expect(error).toMatchObject({ code: 400, retryAfter: 2, fields: { city: 'required' }, isTemporary: true });
+  });
+});
+
+describe('notices', () => {
+  it('change what is shown', async () => {
+    const asking = agent.ask('Helo');
+    await settle();
+    const about = { thread: 'room', messageIds: [asking.id], authorId: 'ana' };
+    room.packet('system', { event: 'message.edited', newText: 'Hello', ...about });
+    expect(agent.messages.get(asking.id)?.text).toBe('Hello');
+    const reactions = [{ emoji: '👍', count: 1 }];
+    room.packet('system', { event: 'reactions.changed', thread: 'room', messageId: asking.id, messageSenderId: 'ana', reactions });
+    expect(agent.messages.get(asking.id)?.reactions).toEqual(reactions);
+    room.packet('system', { event: 'message.deleted', ...about });
+    expect(agent.messages.items).toEqual([]);
+  });
+});
