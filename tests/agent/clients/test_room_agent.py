@@ -18,7 +18,7 @@ from tests.agent.clients.node import run_node
 from tests.agent.clients.room_agent import PACKAGE, build, bundle
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.room_server import RoomServerUnderTest
-from toolkit.tool import tool
+from toolkit import Data, PartAction, Source, ToolContext, tool
 from tools import TOOLS
 
 
@@ -192,6 +192,40 @@ async def test_tools_files_approvals_and_the_board(
     question = model.requests[0].chat.messages[-1].text
     assert "mail.txt" in question
     assert "Paris" in model.requests[1].chat.messages[-1].text
+
+
+async def test_parts_come_beside_the_text(
+    start_worker: StartWorker, model: DemoModel, open_agent_page: OpenAgentPage
+) -> None:
+    pressed: list[PartAction] = []
+
+    async def on_action(action: PartAction) -> str:
+        pressed.append(action)
+        return "cancelled"
+
+    @tool
+    async def find_order(context: ToolContext) -> str:
+        """Find the order."""
+        context.show(Source("Orders", "https://example.com/orders"))
+        context.show(Data("order-card", {"order": "A1"}, id="o-1", on_action=on_action))
+        return "found"
+
+    worker = await start_worker(tools=[find_order])
+    model.script(Reply(tool_calls=[tool_call("findOrder")]), Reply("Here it is."))
+    ana = await open_agent_page("ana", worker)
+    await ana.connect()
+    await ana.run("""
+      for await (const piece of client.ask('Where is my order?')) {
+        if (piece.type === 'part') console.log('part', piece.part.type, piece.part.state);
+      }
+      const { id, parts } = client.messages.items[1];
+      console.log('shown:', parts.map(({ type }) => type).join(' '));
+      console.log('pressed', await client.act(id, 'o-1', 'cancel', { why: 'late' }));
+    """)
+    await ana.console.says("part tool-call done")
+    assert await ana.console.says("shown:") == "shown: tool-call source data"
+    await ana.console.says("pressed cancelled")
+    assert [(each.part, dict(each.payload)) for each in pressed] == [("o-1", {"why": "late"})]
 
 
 README = (PACKAGE / "README.md").read_text()
