@@ -16,7 +16,9 @@ from agent.parts.part_actions import PartActions
 from agent.rpc.answer_methods import answer_methods
 from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
+from agent.rpc.state_methods import state_methods
 from agent.rpc.thread_methods import thread_methods
+from agent.state.room_states import RoomStates
 from toolkit.errors import ToolError
 from tools import TOOLS
 
@@ -25,6 +27,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 WIRE_CONTRACT = (ROOT / "docs" / "wire-contract.md").read_text()
 
 NO_ROOM = cast("RoomControl", None)
+NO_STATES = cast("RoomStates", None)
 """For methods that are looked at and not called."""
 
 _CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -103,7 +106,7 @@ def test_the_methods_in_the_wire_contract_are_tools_with_these_arguments() -> No
     documented = {method: set(re.findall(r'"(\w+)"\??:', payload)) for method, payload in rows}
 
     own = [make(NO_ROOM) for make in (answer_methods, message_methods, thread_methods)]
-    own.append((PartActions().method(),))
+    own.append((PartActions().method(), *state_methods("", NO_STATES, "nobody")))
     arguments = {tool.name: set(tool.parameters.names) for tool in chain(TOOLS, *own)}
     assert documented.items() <= arguments.items()
     assert documented.keys() >= {"getWeather", *(tool.name for tool in chain(*own))}

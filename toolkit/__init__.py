@@ -7,6 +7,7 @@ nothing else of this project, and no livekit.
 from toolkit.caller import Caller
 from toolkit.context import ToolContext, ToolDescription
 from toolkit.errors import (
+    Conflict,
     InvalidArguments,
     NotAllowed,
     NotFound,
@@ -21,11 +22,13 @@ from toolkit.errors import (
 from toolkit.file import File
 from toolkit.parts import Data, Part, PartAction, Result, Source, Suggestion
 from toolkit.permission import Role, role
+from toolkit.state import State
 from toolkit.tool import Tool, tool
 from toolkit.toolbox import Toolbox
 
 __all__ = [
     "Caller",
+    "Conflict",
     "Data",
     "File",
     "InvalidArguments",
@@ -38,6 +41,7 @@ __all__ = [
     "Result",
     "Role",
     "Source",
+    "State",
     "StorageFull",
     "Suggestion",
     "TimedOut",

@@ -15,6 +15,7 @@ from toolkit.caller import Caller
 from toolkit.file import SendFile
 from toolkit.parts import Part, Show, ShownPart
 from toolkit.settings import ToolSettings
+from toolkit.state import NO_STATE, State
 
 if TYPE_CHECKING:
     import aiohttp
@@ -108,6 +109,7 @@ class ToolContext:
         on_confidential: hears that nobody but the caller may read the answer, where somebody else
             might.
         on_part: takes a part into the answer, where the call belongs to one.
+        state: the JSON document of the conversation that the call belongs to.
     """
 
     toolbox: Tools
@@ -120,6 +122,7 @@ class ToolContext:
     send_file: SendFile | None = None
     on_confidential: Callable[[], None] | None = None
     on_part: Show | None = None
+    state: State = NO_STATE
 
     def show(self, part: Part) -> str:
         """Shows a part in the answer that the call belongs to, beside its text.

@@ -71,6 +71,12 @@ class NotFound(ToolError):
     code = 404
 
 
+class Conflict(ToolError):
+    """What was expected to be there has changed."""
+
+    code = 409
+
+
 class TooLarge(ToolError):
     """The arguments or the result are over a limit."""
 

@@ -2,9 +2,11 @@
 
 from pydantic import BaseModel, Field
 
+from agent.config.setting_types import StateWriters
+
 
 class PartSettings(BaseModel):
-    """What answers show beside their text."""
+    """What answers show beside their text, and the state that a conversation shares."""
 
     show_reasoning: bool = Field(
         False,
@@ -31,4 +33,16 @@ class PartSettings(BaseModel):
         ge=1_024,
         le=1_048_576,
         description="of JSON in all parts of one answer",
+    )
+    max_state_bytes: int = Field(
+        65_536,
+        alias="MAX_STATE_BYTES",
+        ge=1_024,
+        le=1_048_576,
+        description="of JSON in the state that a conversation shares",
+    )
+    state_writers: StateWriters = Field(
+        "nobody",
+        alias="STATE_WRITERS",
+        description="whose clients may change the shared state: nobody, moderators, everyone",
     )

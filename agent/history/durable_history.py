@@ -23,6 +23,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.history.states import States
 from agent.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,11 @@ class DurableHistory:
     def boards(self) -> Boards:
         """Not kept while the database is away: whoever has a board open has all of it."""
         return self._store.boards
+
+    @property
+    def states(self) -> States:
+        """Written again by whoever has one open, once the database is back."""
+        return self._store.states
 
     @property
     def healthy(self) -> bool:

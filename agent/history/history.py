@@ -18,6 +18,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.history.states import States
 
 MAX_PAGE: Final = 200
 """Messages in a page."""
@@ -40,6 +41,11 @@ class History(Protocol):
     @property
     def boards(self) -> Boards:
         """The whiteboards, which are kept beside the messages."""
+        ...
+
+    @property
+    def states(self) -> States:
+        """The shared states of conversations, which are kept beside the messages."""
         ...
 
     @property

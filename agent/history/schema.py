@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -88,6 +88,17 @@ Index(
     messages.c.position,
     sqlite_where=text("awaits_answer"),
     postgresql_where=text("awaits_answer"),
+)
+
+states: Final = Table(
+    "state",
+    metadata,
+    Column("room", ExactText, primary_key=True),
+    # As in history_thread.
+    Column("owner", ExactText, primary_key=True),
+    # How many changes it has had.
+    Column("revision", BigInteger, nullable=False),
+    Column("document", ExactText, nullable=False),
 )
 
 versions: Final = Table(

@@ -28,6 +28,7 @@ from agent.history.message import (
     check_id,
 )
 from agent.history.sql_boards import SqlBoards
+from agent.history.sql_states import SqlStates
 
 MAX_EMOJI_LENGTH: Final = 64
 
@@ -39,6 +40,7 @@ class SqlHistory:
         self._database = database
         self._commits = GroupCommit(database)
         self.boards = SqlBoards(database, self._commits)
+        self.states = SqlStates(database, self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

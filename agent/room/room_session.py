@@ -51,6 +51,7 @@ from agent.rpc.room_control import RoomControl
 from agent.sdk import native_events, native_sockets
 from agent.session_host.session_answers import SessionAnswers
 from agent.session_host.session_host import SessionHost
+from agent.state.room_states import RoomStates
 from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.room_calls import RoomCalls
 from agent.voice.pre_connect_audio import PreConnectAudio
@@ -163,6 +164,9 @@ class RoomSession:
             self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
         )
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
+        self._states = RoomStates(
+            history.states, assignment.room, self._notices, max_bytes=settings.max_state_bytes
+        )
         self._calls = RoomCalls(
             self._room,
             self._toolbox,
@@ -170,6 +174,7 @@ class RoomSession:
             look_up=directory.get,
             rpc=ClientRpc(self._room, self._protocols, self._people.announced),
             files=self._room_files,
+            states=self._states,
             settings=settings,
         )
         self._clock = ServerClock()
@@ -217,13 +222,15 @@ class RoomSession:
             is_for_agent=self._is_for_agent,
             max_message_bytes=settings.max_message_bytes,
             edited_questions=EditedQuestions.on(settings.chat_topics, self._room, self._protocols),
+            states=self._states,
         )
         self._methods = RpcMethods(
             self._room,
             self._toolbox,
             [
-                *own_methods(control, self._voice, self._people),
-                self._part_actions.method(),
+                *own_methods(
+                    control, settings, self._part_actions, self._voice, self._people
+                ),
                 *self._topics.methods(),
                 *self._room_files.methods(),
             ],
@@ -340,6 +347,7 @@ class RoomSession:
         await self._people.aclose()
         for message in await self._conversations.aclose():
             self._refuse(message, _LEAVING)
+        await self._states.aclose()
         await self._room_files.aclose()
         await self._late_joiners.aclose()
         await self._voice.aclose()
@@ -396,3 +404,4 @@ class RoomSession:
         self._topics.forget(participant.identity)
         self._late_joiners.left(participant.identity)
         self._conversations.release(participant.identity)
+        self._states.release(participant.identity)

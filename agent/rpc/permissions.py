@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from agent.config.setting_types import StateWriters
 from agent.history.message import MessageKey, ThreadKey
 from agent.history.position import answer_position
 from toolkit.caller import Caller
@@ -36,6 +37,8 @@ MESSAGES: Final[Mapping[str, tuple[Permission, Permission, Permission, Permissio
 THREADS: Final[Mapping[str, tuple[Permission, Permission]]] = {
     #                 the room's  one's own private one
     "getHistory":    (Everybody,  Everybody),
+    "getState":      (Everybody,  Everybody),
+    "patchState":    (Everybody,  Everybody),  # and see check_state_writer
     "getMessage":    (Everybody,  Everybody),
     "exportTranscript": (Everybody,  Everybody),
     "getSummary":    (Everybody,  Everybody),
@@ -109,6 +112,13 @@ def check_listening(caller: Caller, listening: str | None, wanted: str | None) -
     own = {None, caller.identity}
     if not (wanted in own and listening in own) and not Moderators(caller):
         raise NotAllowed("Only moderators choose whom else the agent listens to")
+
+
+def check_state_writer(writers: StateWriters, thread: ThreadKey, caller: Caller) -> None:
+    """Raises NotAllowed unless somebody may change the state of a thread that they see."""
+    if writers == "everyone" or (writers == "moderators" and (thread.owner or Moderators(caller))):
+        return
+    raise NotAllowed("The state is not the caller's to change")
 
 
 def check_thread(method: str, thread: ThreadKey, caller: Caller) -> None:

@@ -15,6 +15,7 @@ from agent.history.position import question_position
 from agent.inbox.message import Form, IncomingMessage
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
+from agent.state.room_states import RoomStates
 from agent.wire.edited_questions import EditedQuestions
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
@@ -32,6 +33,7 @@ class RoomControl:
         max_message_bytes: of UTF-8 in a message.
         edited_questions: shows new texts to LiveKit's components; None where their topic is not
             one of the chat topics.
+        states: the shared states of the room's conversations.
     """
 
     room: str
@@ -42,6 +44,7 @@ class RoomControl:
     is_for_agent: Callable[[IncomingMessage], bool]
     max_message_bytes: int
     edited_questions: EditedQuestions | None
+    states: RoomStates
 
     async def find(self, method: str, message_id: str, caller: Caller) -> Named:
         """What an id names, if the caller may do this to it; raises ToolError."""

@@ -29,8 +29,9 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
 
     @tool
     async def delete_thread(context: ToolContext, thread: ThreadId) -> dict[str, object]:
-        """Erases all messages and answers of a thread."""
+        """Erases all messages and answers of a thread, and its shared state."""
         key = thread_of("deleteThread", control.room, thread, caller_of(context))
+        await control.states.clear(key.owner)
         count = await control.change(key, lambda changes: changes.delete_all())
         control.tell("thread.deleted", key)
         return {"thread": key.id, "messages": count}

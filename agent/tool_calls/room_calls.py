@@ -5,6 +5,7 @@ from __future__ import annotations
 from livekit import rtc
 
 from agent.config.settings import Settings
+from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.callers import Callers, LookUp
 from agent.tool_calls.client_methods import ClientMethods
@@ -27,7 +28,7 @@ class RoomCalls:
         calls: the way to call a tool.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tool calls in a room need
         self,
         room: rtc.Room,
         toolbox: Toolbox,
@@ -36,6 +37,7 @@ class RoomCalls:
         look_up: LookUp,
         rpc: ClientRpc,
         files: FileSender,
+        states: RoomStates,
         settings: Settings,
     ) -> None:
         self._toolbox = toolbox
@@ -49,6 +51,7 @@ class RoomCalls:
             callers=self._callers,
             approvals=Approvals(rpc, timeout=settings.approval_timeout),
             files=files,
+            states=states,
         )
 
     async def find_caller(self, identity: str) -> Caller:

@@ -10,6 +10,7 @@ from threading import Event
 from typing import Protocol
 
 from agent.parts.call_part import CallPart
+from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
@@ -43,12 +44,14 @@ class ToolCalls:
         callers: Callers,
         approvals: Approvals,
         files: FileSender,
+        states: RoomStates,
     ) -> None:
         self._toolbox = toolbox
         self._notices = notices
         self._callers = callers
         self._approvals = approvals
         self._files = files
+        self._states = states
 
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
@@ -69,6 +72,7 @@ class ToolCalls:
             approve=_consented,
             send_file=send_file,
             on_confidential=confidential.set,
+            state=self._states.of(None),
         )
         text = await self._call(tool, arguments, context, notices)
         return RpcAnswer(text, tool.confidential or confidential.is_set())
@@ -100,6 +104,7 @@ class ToolCalls:
             approve=approve,
             send_file=partial(self._files.in_answer, turn),
             on_part=parts.show,
+            state=self._states.of(turn.caller.identity if turn.private else None),
         )
         return await self._call(tool, arguments, context, notices, part)
 

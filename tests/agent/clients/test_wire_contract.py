@@ -14,7 +14,7 @@ from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.clients.conftest import Example, OpenClient
 from tests.agent.clients.node import run_node
 from tests.agent.clients.python_client import PythonClient
-from tests.agent.conftest import StartWorker
+from tests.agent.conftest import Enter, StartWorker
 from tests.room_server import RoomServerUnderTest
 from toolkit import Data, Source, ToolContext, tool
 
@@ -70,6 +70,20 @@ async def test_parts_of_an_answer_are_read(
     await client.console.says("part tool-call cite")
     await client.console.says("part source https://www.rfc-editor.org/rfc/rfc6902")
     await client.console.says("part data card")
+
+
+async def test_the_shared_state_is_read_again_when_it_changes(
+    open_client: OpenClient, example: Example, start_worker: StartWorker, enter: Enter
+) -> None:
+    worker = await start_worker(STATE_WRITERS="everyone")
+    client = await open_client("ana", worker=worker)
+    await client.connect()
+    await client.run(example("Shared state"))
+    await client.console.says("state 0 {}")
+    bob = await enter("bob", worker=worker)
+    patch = [{"op": "add", "path": "/a", "value": 1}]
+    await bob.call("patchState", json.dumps({"patch": patch}))
+    await client.console.says('state 1 {"a":1}')
 
 
 async def test_a_private_question_is_answered_in_packets(

@@ -30,6 +30,8 @@ ROOM_METHODS = [
     "deleteThread",
     "getSummary",
     "partAction",
+    "getState",
+    "patchState",
     "setListening",
     "getWhiteboard",
     "sendFile",

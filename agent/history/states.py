@@ -1,0 +1,33 @@
+"""States: the shared JSON documents of conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agent.history.message import ThreadKey
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """A conversation's document as it is kept.
+
+    Attributes:
+        revision: how many changes it has had.
+        document: JSON.
+    """
+
+    revision: int = 0
+    document: str = field(default="{}", repr=False)
+
+
+class States(Protocol):
+    """Keeps shared states. Any method may raise UnavailableError: there is no database now."""
+
+    async def load(self, thread: ThreadKey) -> StoredState:
+        """What is kept of a thread's state; an empty one where there is nothing."""
+        ...
+
+    async def save(self, thread: ThreadKey, state: StoredState) -> None:
+        """Keeps a state, unless a newer one is kept."""
+        ...
