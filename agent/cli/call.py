@@ -34,10 +34,10 @@ async def _call(method: str, payload: str, room: str, identity: str, patience: f
     from livekit import rtc  # noqa: PLC0415 - see agent/cli/__init__.py
 
     from agent.cli.method_call import MethodCall  # noqa: PLC0415 - as above
-    from agent.cli.room_client import joined  # noqa: PLC0415 - as above
+    from agent.cli.room_client import Person, joined  # noqa: PLC0415 - as above
 
     target = find_target(os.environ)
-    async with joined(target, room, identity, patience) as client:
+    async with joined(target, room, Person(identity), patience) as client:
         try:
             answer = await MethodCall(client).perform(method, payload, patience)
         except rtc.RpcError as error:

@@ -1,16 +1,16 @@
 """`chat`: a terminal client."""
 
-import asyncio
+import json
 import os
 import sys
-from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.command import (
     CommandError,
-    IdentityOption,
     PatienceOption,
     RoomOption,
     complain,
@@ -18,90 +18,124 @@ from agent.cli.command import (
     run,
     show,
 )
-from agent.cli.target import find_target
+from agent.cli.own_identity import kept_identity
+from agent.cli.participant_options import AttributeOption, NameOption, RoleOption, attributes_of
+from agent.cli.target import DOTENV, find_target
+from agent.config.environment import slips
 
 if TYPE_CHECKING:
-    from agent.cli.answers import Answers
-    from agent.cli.room_client import RoomClient
-    from agent.cli.target import Target
+    from livekit import rtc
 
-CHAT_TOPIC = "lk.chat"
-PROMPT = "> "
+    from agent.cli.room_client import Person
+    from agent.client import RoomAgent
+
+FILES_DIR = "received"
 
 
-def chat(
+def chat(  # noqa: PLR0913, PLR0917 - each is an option
     text: Annotated[
         str | None, typer.Argument(help="What to say. Without it: piped input, or a conversation.")
     ] = None,
     room: RoomOption = "demo",
-    identity: IdentityOption = "",
+    identity: Annotated[
+        str, typer.Option(help="Who you are; unless given, the same person each time.")
+    ] = "",
+    name: NameOption = "",
+    role: RoleOption = None,
+    attribute: AttributeOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what comes as lines of JSON.")
+    ] = False,
     patience: PatienceOption = 60.0,
 ) -> None:
     """Talk to the agent in a room."""
+    for slip in slips(os.environ, DOTENV):
+        complain(slip)
     if text is None and not sys.stdin.isatty():
         text = sys.stdin.read().strip()
-    run(_chat(text, room, identity or made_up_identity(), patience))
+    run(_chat(text, room, identity, (name, role, attribute), as_json, patience))
 
 
-async def _chat(text: str | None, room: str, identity: str, patience: float) -> None:
-    from agent.cli.answers import Answers  # noqa: PLC0415 - see agent/cli/__init__.py
-    from agent.cli.room_client import joined  # noqa: PLC0415 - as above
+async def _chat(
+    text: str | None,
+    room: str,
+    identity: str,
+    who: tuple[str, list[str] | None, list[str] | None],
+    as_json: bool,
+    patience: float,
+) -> None:
+    from agent.cli.room_client import Person, joined  # noqa: PLC0415 - see agent/cli/__init__.py
 
     if text == "":
         raise CommandError("there is nothing to say")
     target = find_target(os.environ)
-    async with joined(target, room, identity, patience) as client:
-        answers = Answers(client, target.reply_topic)
-        if text is not None:
-            await _ask(client, answers, text, patience)
-        else:
-            await _converse(client, answers, target, patience)
+    name, roles, given = who
+    person = Person(identity or kept_identity(os.environ), name, attributes_of(roles, given))
+    if not identity:
+        person = await _unless_there(person, room)
+    from agent.client import RoomAgent  # noqa: PLC0415 - as above
+
+    made: list[RoomAgent] = []
+
+    def prepare(livekit_room: "rtc.Room") -> None:
+        agent = RoomAgent(livekit_room, topic=target.reply_topic, files=Path(FILES_DIR))
+        made.append(agent)
+
+    async with joined(target, room, person, patience, prepare=prepare) as client:
+        (agent,) = made
+        agent.follow(client.agent)
+        await agent.ready(patience)
+        try:
+            if text is not None:
+                await _ask(agent, text, patience, as_json=as_json)
+            else:
+                from agent.cli.conversation import Conversation  # noqa: PLC0415 - as above
+
+                complain(f"In room {room} at {target.url} with {client.agent}. /help; Ctrl-D ends.")
+                await Conversation(agent, patience).run()
+        finally:
+            await agent.aclose()
 
 
-async def _ask(client: "RoomClient", answers: "Answers", text: str, patience: float) -> None:
+async def _unless_there(person: "Person", room: str) -> "Person":
+    """The person, or somebody else where one of this identity is in the room already, as in another
+    terminal: the server would throw that one out."""
+    from livekit import api  # noqa: PLC0415 - as above
+
+    from agent.cli.room_api import FAILURES, room_api  # noqa: PLC0415 - as above
+
+    try:
+        async with room_api(find_target(os.environ)) as service:
+            there = await service.room.list_participants(api.ListParticipantsRequest(room=room))
+    except FAILURES:
+        return person  # Joining says what is wrong.
+    if any(each.identity == person.identity for each in there.participants):
+        return replace(person, identity=made_up_identity())
+    return person
+
+
+async def _ask(agent: "RoomAgent", text: str, patience: float, *, as_json: bool) -> None:
     """Says something and shows the answer as it comes; raises CommandError without a whole one."""
-    from agent.cli.answers import NoAnswerError  # noqa: PLC0415 - as above
+    from agent.client import AgentError, Delta, Shown  # noqa: PLC0415 - as above
 
-    info = await client.room.local_participant.send_text(text, topic=CHAT_TOPIC)
     shown = False
     try:
-        async for delta in answers.to(info.stream_id, patience):
-            show(delta, end="")
-            shown = True
-    except NoAnswerError as error:
+        answer = await agent.ask(text, silence=patience)
+        async for event in answer:
+            if as_json and isinstance(event, Delta):
+                show(json.dumps({"type": "text", "text": event.text}, ensure_ascii=False))
+            elif as_json and isinstance(event, Shown):
+                show(json.dumps({"type": "part", "part": event.part}, ensure_ascii=False))
+            elif isinstance(event, Delta):
+                show(event.text, end="")
+                shown = True
+        if as_json:
+            end = {"type": "end", "messageId": answer.segment_id}
+            show(json.dumps(end | {"finishReason": answer.finish_reason}))
+    except AgentError as error:
+        if as_json:
+            show(json.dumps({"type": "error", "code": error.code, "message": str(error)}))
         raise CommandError(str(error)) from error
     finally:
         if shown:
             show("")
-
-
-async def _converse(
-    client: "RoomClient", answers: "Answers", target: "Target", patience: float
-) -> None:
-    complain(f"In room {client.room.name} at {target.url} with {client.agent}. Ctrl-D ends.")
-    show(PROMPT, end="")
-    async for line in _typed_lines():
-        if line.strip():
-            try:
-                await _ask(client, answers, line.strip(), patience)
-            except CommandError as error:
-                complain(str(error))
-        if not client.room.isconnected():
-            raise CommandError("the connection to the room is lost")
-        show(PROMPT, end="")
-    show("")
-
-
-async def _typed_lines() -> AsyncGenerator[str]:
-    """What is typed, line by line, without a thread that Ctrl-C could not interrupt."""
-    lines = asyncio.StreamReader()
-    # Opened anew: it becomes non-blocking, which standard output, the same terminal, must not.
-    terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(terminal, "rb")
-    )
-    try:
-        while line := await lines.readline():
-            yield line.decode(errors="replace")
-    finally:
-        transport.close()

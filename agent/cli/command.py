@@ -67,6 +67,11 @@ def show(text: str, end: str = "\n") -> None:
     _write(sys.stdout, text + end)
 
 
+def printable(text: str) -> str:
+    """Text without control characters, which a terminal would obey."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+
+
 def _write(stream: TextIO, text: str) -> None:
     """Writes what others may have written.
 
@@ -74,7 +79,7 @@ def _write(stream: TextIO, text: str) -> None:
     does not have is no error.
     """
     if stream.isatty():
-        text = "".join(c for c in text if c.isprintable() or c in "\n\t")
+        text = printable(text)
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()

@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 
 from agent.cli.command import RoomOption, reporting
+from agent.cli.participant_options import (
+    AttributeOption,
+    NameOption,
+    RoleOption,
+    attributes_of,
+    with_person,
+)
 from agent.cli.target import find_target
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -24,7 +31,9 @@ def _duration(text: str) -> datetime.timedelta:
 def token(
     room: RoomOption,
     identity: Annotated[str, typer.Option(help="Who joins; unique in the room.")],
-    name: Annotated[str, typer.Option(help="The name people see.")] = "",
+    name: NameOption = "",
+    role: RoleOption = None,
+    attribute: AttributeOption = None,
     ttl: Annotated[
         datetime.timedelta,
         typer.Option(
@@ -40,10 +49,10 @@ def token(
 
     with reporting():
         target = find_target(os.environ)
+        attributes = attributes_of(role, attribute)
+    token = api.AccessToken(target.api_key, target.api_secret)
     made = (
-        api.AccessToken(target.api_key, target.api_secret)
-        .with_identity(identity)
-        .with_name(name)
+        with_person(token, identity, name, attributes)
         .with_ttl(ttl)
         .with_grants(api.VideoGrants(room_join=True, room=room))
     )

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import logging
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from livekit import api, rtc
 
 from agent.cli.command import CommandError
+from agent.cli.participant_options import with_person
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.config.proxies import Proxies
 from agent.wire.presence import READY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from agent.cli.target import Target
 
@@ -27,6 +29,15 @@ AUTOMATIC_DISPATCH_TAKES: Final = 3.0
 """Seconds in which an agent without a name comes into a new room by itself."""
 START_OF_JOB_TAKES: Final = 10.0
 """Seconds after which a job that was dispatched, and did not come, is dispatched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who joins."""
+
+    identity: str
+    name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class RoomClient:
@@ -44,25 +55,32 @@ class RoomClient:
 
 @contextlib.asynccontextmanager
 async def joined(
-    target: Target, room_name: str, identity: str, patience: float
+    target: Target,
+    room_name: str,
+    person: Person,
+    patience: float,
+    *,
+    prepare: Callable[[rtc.Room], None] = lambda _: None,
 ) -> AsyncGenerator[RoomClient]:
     """Joins a room, sees to it that an agent is in it, and waits until that is ready.
+
+    Args:
+        prepare: called with the room before it is joined: the place for handlers.
 
     Raises:
         CommandError: the room cannot be joined, or no agent is ready within `patience` seconds.
     """
     room = rtc.Room()
+    prepare(room)
     agents = _Agents(room, target.agent_name)
     # The SDK reports a server that it cannot reach as an error of its own besides raising it.
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     async with room_api(target) as service:
         await _check(service, target)
-        token = (
-            api.AccessToken(target.api_key, target.api_secret)
-            .with_identity(identity)
-            .with_grants(api.VideoGrants(room_join=True, room=room_name))
-            .to_jwt()
+        token = api.AccessToken(target.api_key, target.api_secret).with_grants(
+            api.VideoGrants(room_join=True, room=room_name)
         )
+        token = with_person(token, person.identity, person.name, dict(person.attributes)).to_jwt()
         Proxies.of(os.environ).settle(os.environ, target.url)
         try:
             # Never under a timeout: a cancelled connect() aborts the process later
@@ -82,9 +100,10 @@ async def _check(service: api.LiveKitAPI, target: Target) -> None:
     try:
         await service.room.list_rooms(api.ListRoomsRequest())
     except FAILURES as error:
-        hint = "" if is_refusal(error) else "; is `python -m agent dev` running?"
+        hint = "" if is_refusal(error) else " Is `python -m agent dev` running?"
         raise CommandError(
-            f"cannot use the room server at {target.url}: {reason(error)}{hint}"
+            f"cannot use the room server at {target.url}: {reason(error)}.{hint} "
+            "`python -m agent doctor` says more."
         ) from error
 
 

@@ -228,9 +228,7 @@ class RoomSession:
             self._room,
             self._toolbox,
             [
-                *own_methods(
-                    control, settings, self._part_actions, self._voice, self._people
-                ),
+                *own_methods(control, settings, self._part_actions, self._voice, self._people),
                 *self._topics.methods(),
                 *self._room_files.methods(),
             ],

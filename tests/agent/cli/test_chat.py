@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
 import signal
@@ -10,6 +11,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 from livekit import api
 
+from agent.cli.markdown_stream import split_blocks
 from devserver.model import DemoModel, Fault, Reply
 from tests.agent.cli.command_line import WITHIN, CommandLine
 from tests.room_server import RoomServerUnderTest
@@ -98,6 +100,7 @@ async def test_no_room_server(agent: CommandLine) -> None:
     finished = await agent.run("chat", "Hello", LIVEKIT_URL=f"ws://127.0.0.1:{unused_port()}")
     assert finished.status == 1
     assert "cannot use the room server" in finished.stderr
+    assert "python -m agent doctor" in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
 
 
@@ -186,12 +189,129 @@ async def test_a_conversation(agent: CommandLine, model: DemoModel, room_name: s
         assert await terminal.ends() == 0
 
 
-async def test_ctrl_c_is_quiet(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+async def test_ctrl_c_stops_the_answer_and_then_the_client(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
     model.script(Reply("first rest", pause=asyncio.Event(), after=1))
     async with Terminal(agent, room_name) as terminal:
         await terminal.shows("Ctrl-D ends.")
         terminal.type("Hello\n")
         await terminal.shows("first")
         terminal.process.send_signal(signal.SIGINT)
+        await terminal.shows("finish_reason cancelled")
+        await terminal.shows("> ")
+        terminal.type("count to 3\n")
+        await terminal.shows("3")
+        await terminal.shows("> ")
+        terminal.process.send_signal(signal.SIGINT)
         assert await terminal.ends() == 130
         assert "Traceback" not in terminal.output
+
+
+async def test_commands_of_a_conversation(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    note = agent.directory / "note to self.txt"
+    note.write_text("milk")
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        terminal.type("/help\n")
+        await terminal.shows("/approve")
+        terminal.type("/who\n")
+        await terminal.shows(": you")
+        await terminal.shows("agent (Agent): the agent")
+        terminal.type("/call ping\n")
+        await terminal.shows('"pong"')
+        terminal.type("/call deleteMessage\n")
+        await terminal.shows("required")
+        terminal.type("/retry\n")
+        await terminal.shows("nothing was asked yet")
+        model.script(Reply("One."), Reply("Two."), Reply("Three."), Reply("Four."), Reply("Five."))
+        terminal.type("Say a number\n")
+        await terminal.shows("One.")
+        terminal.type("/retry\n")
+        await terminal.shows("Two.")
+        terminal.type("/edit Say another number\n")
+        await terminal.shows("Three.")
+        assert model.requests[-1].chat.user_text == "Say another number"
+        terminal.type("/private Between us\n")
+        await terminal.shows("Four.")
+        terminal.type("/file 'note to self.txt' What is in it?\n")
+        await terminal.shows("Five.")
+        terminal.type("/thread private\n")
+        await terminal.shows("you: Between us")
+        await terminal.shows("Agent: Four.")
+        await terminal.shows("to the agent alone")
+        terminal.type("/approve\n")
+        await terminal.shows("nothing waits for approval")
+        terminal.type("/nonsense\n")
+        await terminal.shows("There is no /nonsense")
+        terminal.type("/quit\n")
+        assert await terminal.ends() == 0
+
+
+async def test_parts_are_shown(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        terminal.type("What time is it?\n")
+        await terminal.shows("[getCurrentTime done]")
+        await terminal.shows("I called getCurrentTime")
+        terminal.type("\x04")
+        assert await terminal.ends() == 0
+
+
+async def test_piped_output_may_be_json(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    finished = await agent.run("chat", "What time is it?", "--json", "--room", room_name)
+    assert (finished.status, finished.stderr) == (0, "")
+    lines = [json.loads(line) for line in finished.stdout.split("\n")[:-1]]
+    text = "".join(line["text"] for line in lines if line["type"] == "text")
+    assert "I called getCurrentTime" in text
+    states = [line["part"]["state"] for line in lines if line["type"] == "part"]
+    assert states[-1] == "done"
+    assert lines[-1]["type"] == "end"
+    assert lines[-1]["finishReason"] == "stop"
+    model.script(Reply("first rest", fault=Fault.CUT, after=1))
+    finished = await agent.run("chat", "Hello", "--json", "--room", room_name)
+    assert finished.status == 1
+    assert json.loads(finished.stdout.split("\n")[-2])["type"] == "error"
+
+
+async def test_one_is_the_same_person_each_time(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    asked = ["chat", "call describeTools {}", "--room", room_name]
+    for _ in range(2):
+        assert (await agent.run(*asked)).status == 0
+    kept = (agent.directory / ".local/state/livekit-room-agent/identity").read_text().strip()
+    who = json.loads((await agent.run("call", "getHistory", "--room", room_name)).stdout)
+    senders = [each["senderId"] for each in who["messages"] if each["role"] == "user"]
+    assert senders == [kept, kept]
+
+
+async def test_who_one_is_to_the_agent(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    arguments = ("chat", "Hi", "--room", room_name, "--name", "Ana A.", "--identity", "ana")
+    finished = await agent.run(*arguments, "--role", "moderator", "--attribute", "team=blue")
+    assert finished.status == 0
+    page = json.loads((await agent.run("call", "getHistory", "--room", room_name)).stdout)
+    assert (page["messages"][0]["senderId"], page["messages"][0]["senderName"]) == ("ana", "Ana A.")
+    wrong = await agent.run(*arguments, "--attribute", "team")
+    assert (wrong.status, wrong.stderr) == (2, "--attribute team: expected KEY=VALUE\n")
+
+
+async def test_a_misspelt_setting_is_named(agent: CommandLine, room_name: str) -> None:
+    (agent.directory / ".env").write_text("AGENT_MAX_ROOM=3\n")
+    finished = await agent.run("chat", "Hello", "--room", room_name)
+    assert finished.status == 0
+    assert finished.stderr == "AGENT_MAX_ROOM is not a setting: did you mean AGENT_MAX_ROOMS?\n"
+
+
+def test_markdown_is_cut_between_blocks() -> None:
+    assert split_blocks("one\n\ntwo") == ("one\n\n", "two")
+    assert split_blocks("one\ntwo") == ("", "one\ntwo")
+    code = "```\na\n\nb\n```\n"
+    assert split_blocks(code) == ("", code)
+    assert split_blocks(code + "\nend") == (code + "\n", "end")

@@ -35,6 +35,13 @@ async def test_token_joins_the_room(server: CommandLine) -> None:
     assert claims.room_config is None
 
 
+async def test_token_says_who_somebody_is(server: CommandLine) -> None:
+    claims = await claims_of(
+        server, "--role", "admin", "--role", "moderator", "--attribute", "team=a=b"
+    )
+    assert claims.attributes == {"role": "admin,moderator", "team": "a=b"}
+
+
 async def test_token_dispatches_the_agent(server: CommandLine) -> None:
     claims = await claims_of(server, AGENT_NAME="support")
     assert claims.room_config is not None

@@ -47,6 +47,15 @@ async def test_a_question_is_answered(
     assert model.requests[0].chat.messages[-1].text == "What time is it in Paris?"
 
 
+@pytest.mark.parametrize("language", ["python"])
+async def test_the_python_client(client: ExampleClient, example: Example, model: DemoModel) -> None:
+    model.script(Reply(tool_calls=[tool_call("getCurrentTime")]), Reply("It is noon."))
+    await client.run(example("RoomAgent in Python"))
+    await client.console.says("part tool-call getCurrentTime")
+    await client.console.says("It is noon.")
+    await client.console.says("ended with stop")
+
+
 @pytest.mark.parametrize("to", ["Writing to everybody", "Writing to some"])
 async def test_a_packet_is_answered_by_one(
     client: ExampleClient, example: Example, model: DemoModel, to: str

@@ -1,0 +1,295 @@
+"""Conversation: a chat in a terminal, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+
+from agent.cli.command import INTERRUPTED, CommandError, complain, printable, show
+from agent.cli.markdown_stream import MarkdownStream
+from agent.cli.shown_parts import line_of
+from agent.client import AgentError, Answer, Approval, Delta, ReceivedFile, RoomAgent
+
+PROMPT: Final = "> "
+SHOWN_OF_HISTORY: Final = 10
+
+HELP: Final = """\
+/who                    who is in the room
+/call METHOD [JSON]     call a method of the agent's
+/private TEXT           ask so that nobody else gets the question or the answer
+/file PATH [TEXT]       send a file, with a question if there is one
+/stop                   stop the answer, as Ctrl-C does
+/retry                  have the last question answered again
+/edit TEXT              give the last question another text
+/thread [room|private]  show a conversation, and go on in it
+/approve [no [REASON]]  let a tool run, or not
+/help, /quit"""
+
+
+class Conversation:
+    """Says what is typed, and shows what comes. Ctrl-C stops an answer; without one, it ends."""
+
+    def __init__(self, agent: RoomAgent, patience: float) -> None:
+        self._agent = agent
+        self._patience = patience
+        self._console = Console()
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._waiting: deque[str] = deque()
+        self._last: str | None = None
+        """Id of the last question."""
+        self._is_private = False
+        self._approving: asyncio.Future[tuple[bool, str]] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._stream: MarkdownStream | None = None
+        self._interrupted = asyncio.Event()
+        agent.on_approval = self._approve
+        agent.on_file = self._on_file
+        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "who": self._who,
+            "call": self._call,
+            "private": lambda text: self._ask(text, private=True),
+            "file": self._file,
+            "stop": self._stop,
+            "retry": self._retry,
+            "edit": self._edit,
+            "thread": self._thread,
+            "approve": self._answer_approval,
+            "help": self._help,
+        }
+
+    async def run(self) -> None:
+        """Returns at the end of the input, or with /quit; raises typer.Exit after Ctrl-C."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
+        reading = asyncio.create_task(self._read(), name="typed lines")
+        try:
+            while (line := await self._next()) is not None:
+                if line.strip() in {"/quit", "/exit"}:
+                    return
+                await self._take(line.strip())
+                if not self._agent.room.isconnected():
+                    raise CommandError("the connection to the room is lost")
+            show("")
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _next(self) -> str | None:
+        """The next line; None at the end."""
+        if self._waiting:
+            return self._waiting.popleft()
+        show(PROMPT, end="")
+        typed = asyncio.create_task(self._lines.get())
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        await asyncio.wait((typed, interrupted), return_when=asyncio.FIRST_COMPLETED)
+        interrupted.cancel()
+        if not typed.done():
+            typed.cancel()
+            raise typer.Exit(INTERRUPTED)
+        return typed.result()
+
+    async def _take(self, line: str) -> None:
+        if not line:
+            return
+        try:
+            if not line.startswith("/"):
+                await self._ask(line, private=self._is_private)
+                return
+            name, _, rest = line[1:].partition(" ")
+            command = self._commands.get(name)
+            if command is None:
+                complain(f"There is no /{name}; /help shows what there is.")
+            else:
+                await command(rest.strip())
+        except (AgentError, CommandError) as error:
+            complain(str(error))
+
+    async def _ask(self, text: str, *, private: bool = False, files: tuple[Path, ...] = ()) -> None:
+        if not text:
+            raise CommandError("there is nothing to say")
+        answer = await self._agent.ask(
+            text, private=private, attachments=files, silence=self._patience
+        )
+        self._last = answer.question_id
+        await self._while_typing(self._show(answer))
+
+    async def _while_typing(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does something while lines may come: /stop and /approve count at once, others later."""
+        task = asyncio.create_task(work)
+        try:
+            while not task.done():
+                typed = asyncio.create_task(self._lines.get())
+                await asyncio.wait((task, typed), return_when=asyncio.FIRST_COMPLETED)
+                if not typed.done():
+                    typed.cancel()
+                    break
+                line = typed.result()
+                if line is None:
+                    self._lines.put_nowait(None)
+                    break
+                if line.startswith(("/stop", "/approve")):
+                    await self._take(line.strip())
+                else:
+                    self._waiting.append(line)
+            await task
+        finally:
+            task.cancel()
+
+    async def _show(self, answer: Answer) -> None:
+        self._stream = stream = MarkdownStream(self._console)
+        noted: set[str] = set()
+        try:
+            async for event in answer:
+                if isinstance(event, Delta):
+                    if event.restarts:
+                        stream.finish()
+                    stream.push(printable(event.text))
+                    continue
+                line = line_of(event.part)
+                if line is not None and line not in noted:
+                    noted.add(line)
+                    stream.note(printable(line))
+        finally:
+            stream.finish()
+            self._stream = None
+
+    async def _approve(self, approval: Approval) -> bool:
+        arguments = printable(str(dict(approval.arguments)))
+        self._tell(f"{printable(approval.tool)} {arguments} wants to run: /approve, or /approve no")
+        self._approving = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(approval.timeout):
+                approved, _ = await self._approving
+        except TimeoutError:
+            return False
+        finally:
+            self._approving = None
+        return approved
+
+    async def _answer_approval(self, rest: str) -> None:
+        if self._approving is None or self._approving.done():
+            raise CommandError("nothing waits for approval")
+        word, _, reason = rest.partition(" ")
+        self._approving.set_result((word.lower() != "no", reason))
+
+    def _on_file(self, file: ReceivedFile) -> None:
+        self._tell(f"[saved] {file.path} ({file.size} bytes)")
+
+    def _tell(self, line: str) -> None:
+        """A line of the client's own, above what is being shown."""
+        (self._stream or MarkdownStream(self._console)).note(line)
+
+    async def _who(self, _: str) -> None:
+        room = self._agent.room
+        me = room.local_participant
+        show(f"{me.identity}{f' ({me.name})' if me.name else ''}: you")
+        for each in room.remote_participants.values():
+            role = each.attributes.get("role")
+            is_agent = self._agent.participant is each
+            notes = [note for note in ("the agent" if is_agent else "", role or "") if note]
+            name = f" ({each.name})" if each.name else ""
+            show(f"{each.identity}{name}{': ' if notes else ''}{', '.join(notes)}")
+
+    async def _call(self, rest: str) -> None:
+        method, _, payload = rest.partition(" ")
+        if not method:
+            raise CommandError(f"methods: {', '.join(self._agent.method_names)}")
+        answer = await self._agent.call(method, payload.strip())
+        if isinstance(answer, str):
+            show(answer)
+        else:
+            self._console.print_json(data=answer)
+
+    async def _file(self, rest: str) -> None:
+        try:
+            path, *words = shlex.split(rest)
+        except ValueError as error:
+            raise CommandError(f"/file: {error}") from None
+        file = await asyncio.to_thread(Path(path).expanduser)
+        if not await asyncio.to_thread(file.is_file):
+            raise CommandError(f"{file}: no such file")
+        if words:
+            await self._ask(" ".join(words), private=self._is_private, files=(file,))
+        else:
+            await self._agent.send_file(file, private=self._is_private)
+            show(f"sent {file.name}")
+
+    async def _stop(self, _: str) -> None:
+        await self._agent.stop(self._last)
+
+    async def _retry(self, _: str) -> None:
+        answer = await self._agent.regenerate(self._question(), silence=self._patience)
+        await self._while_typing(self._show(answer))
+
+    async def _edit(self, text: str) -> None:
+        if not text:
+            raise CommandError("/edit TEXT: the new text of the last question")
+        answer = await self._agent.edit(self._question(), text, silence=self._patience)
+        await self._while_typing(self._show(answer))
+
+    def _question(self) -> str:
+        if self._last is None:
+            raise CommandError("nothing was asked yet")
+        return self._last
+
+    async def _thread(self, name: str) -> None:
+        if name not in {"", "room", "private"}:
+            raise CommandError("/thread room, or /thread private")
+        if name:
+            self._is_private = name == "private"
+        me = self._agent.room.local_participant.identity
+        thread = f"private:{me}" if self._is_private else "room"
+        await self._agent.load_history(thread, limit=SHOWN_OF_HISTORY)
+        shown = [each for each in self._agent.messages if each.thread == thread]
+        for message in shown[-SHOWN_OF_HISTORY:]:
+            author = "you" if message.sender_id == me else message.sender_name or message.sender_id
+            show(f"{author}: {message.text}")
+        show(f"What you say goes {'to the agent alone' if self._is_private else 'to the room'}.")
+
+    async def _help(self, _: str) -> None:
+        show(HELP)
+
+    def _on_interrupt(self) -> None:
+        if self._stream is None or self._stopping is not None:
+            self._interrupted.set()
+            return
+        self._stopping = asyncio.create_task(self._stop_answer(), name="stop")
+
+    async def _stop_answer(self) -> None:
+        try:
+            await self._agent.stop(self._last)
+        except AgentError as error:
+            complain(str(error))
+        finally:
+            self._stopping = None
+
+    async def _read(self) -> None:
+        async for line in _typed_lines():
+            self._lines.put_nowait(line)
+        self._lines.put_nowait(None)
+
+
+async def _typed_lines() -> AsyncGenerator[str]:
+    """What is typed, line by line, without a thread that Ctrl-C could not interrupt."""
+    lines = asyncio.StreamReader()
+    # Opened anew: it becomes non-blocking, which standard output, the same terminal, must not.
+    terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(terminal, "rb")
+    )
+    try:
+        while line := await lines.readline():
+            yield line.decode(errors="replace")
+    finally:
+        transport.close()

@@ -1,0 +1,75 @@
+"""MarkdownStream: Markdown in a terminal, shown while it comes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.markdown import Markdown
+
+REFRESH_PER_SECOND: Final = 8
+
+
+class MarkdownStream:
+    """Shows blocks that are whole for good; the last one is drawn again as it grows. So an answer
+    may be longer than the screen."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rest = ""
+        self._live: Live | None = None
+
+    def push(self, text: str) -> None:
+        """The next piece."""
+        self._rest += text
+        whole, self._rest = split_blocks(self._rest)
+        if whole.strip():
+            self._close()
+            self._console.print(Markdown(whole))
+        if self._rest.strip():
+            self._show()
+
+    def note(self, text: str) -> None:
+        """A line beside the answer."""
+        self._console.print(text, style="dim", markup=False, highlight=False)
+
+    def finish(self) -> None:
+        """There is no more."""
+        self._show()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._rest = ""
+
+    def _show(self) -> None:
+        if not self._rest.strip():
+            return
+        if self._live is None:
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=REFRESH_PER_SECOND,
+                vertical_overflow="visible",
+            )
+            self._live.start()
+        self._live.update(Markdown(self._rest), refresh=True)
+
+    def _close(self) -> None:
+        """Takes away what was drawn of the block that is whole now."""
+        if self._live is not None:
+            self._live.transient = True
+            self._live.stop()
+            self._live = None
+
+
+def split_blocks(text: str) -> tuple[str, str]:
+    """Markdown up to its last blank line outside of a block of code, and the rest."""
+    end = offset = 0
+    in_code = False
+    for line in text.splitlines(keepends=True):
+        offset += len(line)
+        if line.lstrip().startswith(("```", "~~~")):
+            in_code = not in_code
+        elif not line.strip() and line.endswith("\n") and not in_code:
+            end = offset
+    return text[:end], text[end:]

@@ -1,0 +1,35 @@
+"""The identity that the commands keep: whoever chats again is the same person to the agent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from agent.cli.command import made_up_identity
+
+_FORM: Final = re.compile(r"cli-[0-9a-f]{8}")
+
+
+def kept_identity(environ: Mapping[str, str]) -> str:
+    """The identity of earlier commands, or a new one that later ones will have.
+
+    It stands in `$XDG_STATE_HOME`, or `~/.local/state`. Where nothing can be written, it is new
+    each time.
+    """
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~") / ".local/state")
+    path = Path(home).expanduser() / "livekit-room-agent" / "identity"
+    try:
+        kept = path.read_text().strip()
+        if _FORM.fullmatch(kept):
+            return kept
+    except (OSError, UnicodeDecodeError):
+        pass
+    identity = made_up_identity()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(identity + "\n")
+    except OSError:
+        pass
+    return identity

@@ -1,0 +1,23 @@
+"""A Python client of the agent, for backends, tests and the terminal.
+
+It knows the wire and nothing of the worker. Docs: docs/clients.md.
+"""
+
+from agent.client.agent_error import AgentError, NoAnswerError
+from agent.client.answer import Answer, Delta, Shown
+from agent.client.file_receiver import ReceivedFile
+from agent.client.message_list import Message, MessageList
+from agent.client.room_agent import Approval, RoomAgent
+
+__all__ = [
+    "AgentError",
+    "Answer",
+    "Approval",
+    "Delta",
+    "Message",
+    "MessageList",
+    "NoAnswerError",
+    "ReceivedFile",
+    "RoomAgent",
+    "Shown",
+]

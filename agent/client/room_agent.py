@@ -1,0 +1,422 @@
+"""RoomAgent: the agent of a room, for somebody who is in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from livekit import rtc
+
+from agent.client.agent_error import AgentError, NoAnswerError
+from agent.client.answer import Answer
+from agent.client.answer_reader import AnswerReader
+from agent.client.file_receiver import FileReceiver, ReceivedFile
+from agent.client.message_list import ROOM, Message, MessageList
+from agent.client.method_calls import MethodCalls
+from agent.tasks import Tasks
+
+CHAT_TOPIC: Final = "lk.chat"
+PARTS_TOPIC: Final = "agent.parts"
+FILES_TOPIC: Final = "files"
+READY: Final = "agent.ready"
+
+MAX_ANSWERS: Final = 1_000
+"""Own questions whose answers are recognised when they are given again."""
+
+MAX_PACKET_BYTES: Final = 14_000
+"""Of a private question: this SDK sends a stream's content to everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The agent asks whether a tool may run.
+
+    Attributes:
+        timeout: seconds in which it needs to know.
+    """
+
+    call_id: str
+    tool: str
+    description: str
+    arguments: Mapping[str, Any]
+    message_id: str
+    timeout: float
+
+
+class RoomAgent:
+    """Asks the agent, and knows what it says. To be made before the room is connected: what comes
+    earlier than its handlers is lost.
+
+    Attributes:
+        messages: what was said, live and from the history (`load_history`).
+        on_approval: decides whether a tool may run; without it, none that needs approval does.
+        on_file: told of each file that was saved.
+        on_notice: told of each `system` packet of the agent's.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        identity: str | None = None,
+        topic: str = "llm-response",
+        files: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            identity: the agent's; by default that of the agent in the room.
+            topic: on which answers are read, one of REPLY_TOPICS.
+            files: directory in which files are saved that the agent sends; None: none are.
+        """
+        self.room = room
+        self.messages = MessageList()
+        self.on_approval: Callable[[Approval], Awaitable[bool]] | None = None
+        self.on_file: Callable[[ReceivedFile], None] | None = None
+        self.on_notice: Callable[[Mapping[str, Any]], None] | None = None
+        self._identity = identity
+        self._topic = topic
+        self._answers: dict[str, Answer] = {}
+        self._methods = MethodCalls(room, lambda: self.identity)
+        self._reader = AnswerReader(self.messages, self._answer_to)
+        self._files = None if files is None else FileReceiver(files)
+        self._changed = asyncio.Event()
+        self._tasks = Tasks()
+        self._takes_approvals = False
+        room.register_text_stream_handler(topic, self._on_text)
+        room.register_text_stream_handler(PARTS_TOPIC, self._on_parts)
+        if self._files is not None:
+            room.register_byte_stream_handler(FILES_TOPIC, self._on_file)
+        room.on("data_received", self._on_packet)
+        room.on("participant_connected", self._on_change)
+        room.on("participant_attributes_changed", self._on_change)
+        room.on("participant_disconnected", self._on_left)
+        room.on("disconnected", self._on_disconnected)
+
+    def follow(self, identity: str) -> None:
+        """Of several agents in the room, this one is meant."""
+        self._identity = identity
+
+    @property
+    def participant(self) -> rtc.RemoteParticipant | None:
+        """The agent, ready or not; None: it is not here."""
+        for participant in self.room.remote_participants.values():
+            if self._identity is not None:
+                if participant.identity == self._identity:
+                    return participant
+            elif participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and (
+                READY in participant.attributes
+            ):
+                return participant
+        return None
+
+    @property
+    def identity(self) -> str:
+        """The agent's. Raises AgentError (404) where it is not here."""
+        participant = self.participant
+        if participant is None:
+            raise AgentError(404, "there is no agent in the room")
+        return participant.identity
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """What can be called."""
+        participant = self.participant
+        names = "" if participant is None else participant.attributes.get(READY, "")
+        return tuple(name for name in names.split(",") if name)
+
+    async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - a convenience
+        """Returns when the agent is here and its methods can be called. Raises TimeoutError."""
+        self._take_approvals()
+        async with asyncio.timeout(timeout):
+            while not self.method_names:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        private: bool = False,
+        attachments: Sequence[Path] = (),
+        reply_to: str | None = None,
+        silence: float = 60.0,
+    ) -> Answer:
+        """Says something; the answer is read from what is returned.
+
+        Args:
+            private: nobody else gets the question or the answer. At most 14,000 bytes, and files
+                are no secret: this SDK sends their content to everybody.
+            attachments: files that belong to the message.
+            reply_to: segment id of the answer of the agent's that it replies to.
+            silence: seconds without a sign of life after which there is no answer.
+
+        Raises:
+            AgentError: it cannot be sent.
+        """
+        message_id = uuid.uuid4().hex
+        attached = [await self.send_file(path, private=private) for path in attachments]
+        answer = self._expect(message_id, silence)
+        me = self.room.local_participant
+        if private:
+            fields = {"private": True, "replyTo": reply_to, "attachments": attached or None}
+            packet = {"type": "chat", "id": message_id, "text": text, **fields}
+            data = json.dumps({k: v for k, v in packet.items() if v is not None}).encode()
+            if len(data) > MAX_PACKET_BYTES:
+                raise AgentError(413, f"a private question may have {MAX_PACKET_BYTES} bytes")
+            await me.publish_data(data, destination_identities=[self.identity])
+        else:
+            attributes = {"in_reply_to": reply_to or "", "attachments": ",".join(attached)}
+            writer = await me.stream_text(
+                topic=CHAT_TOPIC,
+                stream_id=message_id,
+                attributes={k: v for k, v in attributes.items() if v},
+            )
+            await writer.write(text)
+            await writer.aclose()
+        own = Message(
+            id=message_id,
+            thread=f"private:{me.identity}" if private else ROOM,
+            role="user",
+            sender_id=me.identity,
+            sender_name=me.name,
+            text=text,
+            timestamp=int(time.time() * 1000),
+        )
+        self.messages.put(own)
+        return answer
+
+    async def send_file(self, path: Path, *, private: bool = False) -> str:
+        """Sends a file; returns its stream's id. By itself it is a message without an answer."""
+        info = await self.room.local_participant.send_file(
+            str(path),
+            topic=FILES_TOPIC,
+            attributes={"scope": "private"} if private else {},
+            destination_identities=[self.identity] if private else None,
+        )
+        return info.stream_id
+
+    async def call(
+        self,
+        method: str,
+        arguments: Mapping[str, object] | str | None = None,
+        timeout: float = 15.0,  # noqa: ASYNC109 - the SDK's own parameter
+    ) -> Any:  # noqa: ANN401 - whatever the method has
+        """Calls a method: JSON is read, other text is returned as it is. Raises AgentError."""
+        text = await self._methods.call(method, arguments, timeout)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+    async def tools(self) -> list[dict[str, Any]]:
+        """The tools that one may call, with the JSON schemas of their arguments."""
+        return (await self.call("describeTools"))["tools"]
+
+    async def stop(self, message_id: str | None = None) -> list[str]:
+        """Stops an answer, by default what is being answered of one's own."""
+        return (await self.call("stopResponse", _given(messageId=message_id)))["stopped"]
+
+    async def regenerate(self, message_id: str, *, silence: float = 60.0) -> Answer:
+        """Has a message of one's own answered anew; the answer is read from what is returned."""
+        return await self._again("regenerate", message_id, {}, silence)
+
+    async def edit(self, message_id: str, text: str, *, silence: float = 60.0) -> Answer:
+        """Gives a message of one's own another text, and has it answered anew."""
+        return await self._again("editMessage", message_id, {"text": text}, silence)
+
+    async def delete(self, message_id: str) -> list[str]:
+        """Deletes a message with its answer, or an answer; returns the ids of what is gone."""
+        return (await self.call("deleteMessage", {"messageId": message_id}))["deleted"]
+
+    async def feedback(self, message_id: str, value: str | float, comment: str = "") -> None:
+        """Keeps what one thinks of an answer: `up`, `down` or a number."""
+        given = _given(messageId=message_id, value=value, comment=comment or None)
+        await self.call("sendFeedback", given)
+
+    async def react(self, message_id: str, emoji: str, *, remove: bool = False) -> None:
+        """Puts an emoji on a message, or takes it away."""
+        payload = {"emoji": emoji, "targetMessageId": message_id, "remove": remove}
+        packet = json.dumps({"topic": "reactions", "payload": payload})
+        await self.room.local_participant.publish_data(
+            packet, topic="reactions", destination_identities=[self.identity]
+        )
+
+    async def threads(self) -> list[dict[str, Any]]:
+        """The threads that one may see."""
+        return (await self.call("listThreads"))["threads"]
+
+    async def load_history(
+        self, thread: str = ROOM, *, limit: int = 50, before: str | None = None
+    ) -> str | None:
+        """Adds a page of the history to `messages`; returns where the page before it is."""
+        given = _given(thread=thread, limit=limit, before=before)
+        page = await self.call("getHistory", given)
+        for shape in page["messages"]:
+            self.messages.put(Message.of_history(shape))
+        return page.get("nextBefore")
+
+    async def act(
+        self, message_id: str, part: str, action: str, payload: Mapping[str, object] | None = None
+    ) -> Any:  # noqa: ANN401 - whatever the tool says
+        """Does something with a data part of an answer."""
+        given = _given(message=message_id, part=part, action=action, payload=payload)
+        return await self.call("partAction", given)
+
+    async def state(self, thread: str = ROOM) -> dict[str, Any]:
+        """The shared state: `{"thread", "revision", "state"}`."""
+        return await self.call("getState", {"thread": thread})
+
+    async def patch_state(self, *operations: Mapping[str, object], thread: str = ROOM) -> int:
+        """Changes it by a JSON patch; returns the new revision."""
+        given = {"thread": thread, "patch": list(operations)}
+        return (await self.call("patchState", given))["revision"]
+
+    async def aclose(self) -> None:
+        """Reads nothing more; the room stays as it is."""
+        await self._tasks.aclose()
+
+    async def _again(
+        self, method: str, message_id: str, more: Mapping[str, object], silence: float
+    ) -> Answer:
+        former = self._answers.get(message_id)
+        answer = self._expect(message_id, silence)
+        try:
+            await self.call(method, {"messageId": message_id, **more})
+        except AgentError:
+            if former is not None:
+                self._answers[message_id] = former
+            raise
+        return answer
+
+    def _expect(self, message_id: str, silence: float) -> Answer:
+        answer = self._answers[message_id] = Answer(message_id, silence=silence)
+        if len(self._answers) > MAX_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        return answer
+
+    def _answer_to(self, attributes: Mapping[str, Any]) -> Answer | None:
+        """The own question's answer that a stream or packet belongs to, by its attributes."""
+        me = self.room.local_participant.identity
+        if attributes.get("in_reply_to_sender", me) != me:
+            return None
+        return self._answers.get(str(attributes.get("in_reply_to")))
+
+    def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        if self._is_agent(identity):
+            # Private answers are read in packets, which every client gets.
+            if (reader.info.attributes or {}).get("scope") == "private":
+                reader.close()
+            else:
+                self._tasks.start(self._reader.read_text(reader, identity), name="answer")
+
+    def _on_parts(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        if self._is_agent(identity):
+            answer = self._reader.open_parts(reader)
+            self._tasks.start(self._reader.read_parts(reader, answer), name="parts")
+
+    def _on_file(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        if self._is_agent(identity):
+            self._tasks.start(self._save(reader), name="file")
+
+    async def _save(self, what: rtc.ByteStreamReader | Mapping[str, Any]) -> None:
+        if self._files is None:
+            return
+        if isinstance(what, Mapping):
+            saved = await self._files.hear(what)
+        else:
+            saved = await self._files.read(what)
+        if saved is not None and self.on_file is not None:
+            self.on_file(saved)
+
+    def _on_packet(self, packet: rtc.DataPacket) -> None:
+        if packet.participant is None or not self._is_agent(packet.participant.identity):
+            return
+        try:
+            body = cast("object", json.loads(packet.data))
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(body, dict):
+            return
+        fields = cast("dict[str, Any]", body)
+        if packet.topic == "system":
+            self._hear_notice(fields)
+        elif packet.topic == "rpc":
+            self._methods.hear(fields)
+        elif packet.topic == FILES_TOPIC and fields.get("type") == "file":
+            self._tasks.start(self._save(fields), name="file")
+        elif packet.topic == self._topic and fields.get("type") == "delta":
+            me = self.room.local_participant.identity
+            self._reader.hear_delta(fields, packet.participant.identity, f"private:{me}")
+
+    def _hear_notice(self, notice: Mapping[str, Any]) -> None:
+        event = notice.get("event")
+        ids = [str(each) for each in notice.get("messageIds") or ()]
+        if event == "error":
+            error = NoAnswerError(notice.get("code", 500), str(notice.get("content", "")))
+            for answer in [self._answers[each] for each in ids if each in self._answers]:
+                answer.fail(error)
+        elif event == "answer.finished":
+            answer = self._answers.get(str(notice.get("inReplyTo")))
+            if answer is not None:
+                answer.finish()
+        elif event in {"message.deleted", "message.edited"}:
+            for message in (self.messages.find(each, notice.get("authorId")) for each in ids):
+                if message is not None and event == "message.deleted":
+                    self.messages.remove(message)
+                elif message is not None:
+                    message.text = str(notice.get("newText", ""))
+                    self.messages.changed(message)
+        elif event == "thread.deleted":
+            self.messages.remove_thread(str(notice.get("thread")))
+        if self.on_notice is not None:
+            self.on_notice(notice)
+
+    def _take_approvals(self) -> None:
+        if not self._takes_approvals and self.room.isconnected():
+            self._takes_approvals = True
+            self.room.local_participant.register_rpc_method("approveTool", self._approve)
+
+    async def _approve(self, invocation: rtc.RpcInvocationData) -> str:
+        if not self._is_agent(invocation.caller_identity):
+            raise rtc.RpcError(403, "Only the agent may ask")
+        if self.on_approval is None:
+            return json.dumps({"approved": False, "reason": "nobody decides here"})
+        asked = json.loads(invocation.payload)
+        approval = Approval(
+            asked["callId"],
+            asked["tool"],
+            asked["description"],
+            asked["arguments"],
+            asked["messageId"],
+            asked["timeout"],
+        )
+        return json.dumps({"approved": await self.on_approval(approval)})
+
+    def _is_agent(self, identity: str) -> bool:
+        participant = self.participant
+        return participant is not None and participant.identity == identity
+
+    def _on_change(self, *_: object) -> None:
+        self._changed.set()
+
+    def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._changed.set()
+        if self._identity in {None, participant.identity} and self.participant is None:
+            self._fail_all("the agent has left the room")
+
+    def _on_disconnected(self, *_: object) -> None:
+        self._fail_all("the connection to the room is lost")
+
+    def _fail_all(self, reason: str) -> None:
+        for answer in self._answers.values():
+            answer.fail(NoAnswerError(503, reason))
+
+
+def _given(**arguments: object) -> dict[str, object]:
+    return {name: value for name, value in arguments.items() if value is not None}

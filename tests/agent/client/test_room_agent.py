@@ -1,0 +1,211 @@
+"""The Python client, with a worker in a real room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livekit import api, rtc
+
+from agent.client import AgentError, Approval, Delta, NoAnswerError, RoomAgent, Shown
+from agent.client.file_receiver import ReceivedFile, safe_name
+from devserver.model import DemoModel, Fault, Reply, tool_call
+from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.room_server import RoomServerUnderTest
+from toolkit import Data, File, PartAction, ToolContext, tool
+
+Joined = Callable[..., Awaitable[RoomAgent]]
+
+
+async def pressed(action: PartAction) -> dict[str, object]:
+    return {"pressed": action.action}
+
+
+@tool(needs_approval=True)
+async def send_mail(to: str) -> str:
+    """Send a mail."""
+    return f"sent to {to}"
+
+
+@tool
+async def make_card(context: ToolContext) -> str:
+    """Make a card."""
+    context.show(Data("card", {"n": 1}, id="card", on_action=pressed))
+    return "made"
+
+
+@tool
+async def write_report() -> File:
+    """Write a report."""
+    return File("report.txt", "all is well")
+
+
+@pytest.fixture
+async def worker(start_worker: StartWorker) -> Worker:
+    return await start_worker(tools=[send_mail, make_card, write_report], STATE_WRITERS="everyone")
+
+
+@pytest.fixture
+async def joined(
+    worker: Worker, room_server: RoomServerUnderTest, room_name: str, tmp_path: Path
+) -> AsyncGenerator[Joined]:
+    agents: list[RoomAgent] = []
+
+    async def join(identity: str) -> RoomAgent:
+        room = rtc.Room()
+        agent = RoomAgent(room, files=tmp_path / identity)
+        agents.append(agent)
+        dispatch = api.RoomAgentDispatch(agent_name=worker.name)
+        config = api.RoomConfiguration(agents=[dispatch])
+        token = room_server.access_token(identity, room_name).with_room_config(config)
+        await room.connect(room_server.url, token.to_jwt())
+        await agent.ready(20)
+        return agent
+
+    yield join
+    for agent in agents:
+        await agent.aclose()
+        await agent.room.disconnect()
+
+
+async def test_an_answer_comes_as_it_is_made(joined: Joined, model: DemoModel) -> None:
+    ana = await joined("ana")
+    gate = asyncio.Event()
+    model.script(Reply(tokens=["It is ", "noon."], after=1, pause=gate))
+    answer = await ana.ask("What time is it?")
+    pieces: list[str] = []
+    async for event in answer:
+        assert isinstance(event, Delta)
+        pieces.append(event.text)
+        gate.set()
+    assert pieces == ["It is ", "noon."]
+    assert answer.finish_reason == "stop"
+    question, said = ana.messages
+    assert (question.role, question.text) == ("user", "What time is it?")
+    assert (said.role, said.text, said.id) == ("assistant", "It is noon.", answer.segment_id)
+    assert said.position == (question.position or 0) + 1
+
+
+async def test_a_private_answer_with_parts(
+    joined: Joined, model: DemoModel, enter: Enter, worker: Worker
+) -> None:
+    ana, bob = await joined("ana"), await enter("bob", worker=worker)
+    model.script(Reply("See:", tool_calls=[tool_call("makeCard")]), Reply("Done."))
+    answer = await ana.ask("Make a card", private=True)
+    events = [event async for event in answer]
+    shown: dict[str, Any] = {e.part["id"]: e.part for e in events if isinstance(e, Shown)}
+    assert shown["card"]["value"] == {"n": 1}
+    assert "".join(e.text for e in events if isinstance(e, Delta)) == "See:\n\nDone."
+    message = ana.messages.find(answer.segment_id or "")
+    assert message is not None
+    assert message.thread == "private:ana"
+    assert message.parts == shown
+    acted = await ana.act(answer.segment_id or "", "card", "press")
+    assert acted == {"pressed": "press"}
+    assert not bob.received("Done.")
+
+
+async def test_it_is_stopped_edited_and_regenerated(joined: Joined, model: DemoModel) -> None:
+    ana = await joined("ana")
+    model.script(Reply(tokens=["For ", "ever"], after=1, pause=asyncio.Event()))
+    answer = await ana.ask("Count")
+    assert await anext(aiter(answer)) == Delta("For ")
+    assert await ana.stop() == [answer.question_id]
+    with pytest.raises(NoAnswerError, match="cancelled"):
+        await answer.text()
+    model.script(Reply("Anew."), Reply("Edited."))
+    again = await ana.regenerate(answer.question_id)
+    assert await again.text() == "Anew."
+    edited = await ana.edit(answer.question_id, "Count to 3")
+    assert await edited.text() == "Edited."
+    assert again.segment_id == edited.segment_id == answer.segment_id
+    assert [message.text for message in ana.messages] == ["Count to 3", "Edited."]
+    await ana.feedback(answer.segment_id or "", "up")
+    gone = asyncio.Event()
+    ana.messages.on_change(lambda message: gone.set() if not len(ana.messages) else None)
+    await ana.delete(answer.question_id)
+    async with asyncio.timeout(20):
+        await gone.wait()
+
+
+async def test_what_fails_says_why(joined: Joined, model: DemoModel) -> None:
+    ana = await joined("ana")
+    model.script(Reply("Half", fault=Fault.CUT, after=1))
+    with pytest.raises(NoAnswerError, match="finish_reason error"):
+        await (await ana.ask("Hello")).text()
+    with pytest.raises(NoAnswerError, match="65536 bytes") as refused:
+        await (await ana.ask("x" * 70_000)).text()
+    assert refused.value.code == 413
+    with pytest.raises(AgentError) as caught:
+        await ana.call("deleteMessage", {"messageId": "none"})
+    assert caught.value.code == 404
+    model.script(Reply(fault=Fault.NO_RESPONSE))
+    with pytest.raises(NoAnswerError, match="no answer within 1 s"):
+        await (await ana.ask("Hello", silence=1)).text()
+
+
+async def test_files_approvals_and_state(joined: Joined, model: DemoModel, tmp_path: Path) -> None:
+    ana = await joined("ana")
+    asked: list[Approval] = []
+
+    async def approve(approval: Approval) -> bool:
+        asked.append(approval)
+        return True
+
+    ana.on_approval = approve
+    model.script(Reply(tool_calls=[tool_call("sendMail", '{"to": "bob"}')]), Reply("Sent."))
+    assert await (await ana.ask("Mail Bob")).text() == "Sent."
+    assert [(each.tool, each.arguments) for each in asked] == [("sendMail", {"to": "bob"})]
+
+    saved: asyncio.Queue[ReceivedFile] = asyncio.Queue()
+    ana.on_file = saved.put_nowait
+    await ana.call("writeReport")
+    async with asyncio.timeout(20):
+        file = await saved.get()
+    assert file.path == tmp_path / "ana" / "report.txt"
+    assert file.path.read_text() == "all is well"
+
+    note = tmp_path / "note.txt"
+    note.write_text("remember the milk")
+    model.script(Reply("Milk."))
+    assert await (await ana.ask("What is it?", attachments=[note])).text() == "Milk."
+    assert "remember the milk" in str(model.requests[-1].chat.messages)
+
+    assert await ana.patch_state({"op": "add", "path": "/a", "value": 1}) == 1
+    assert (await ana.state())["state"] == {"a": 1}
+
+
+async def test_the_history_is_merged_with_what_comes(
+    joined: Joined, model: DemoModel, enter: Enter, worker: Worker
+) -> None:
+    bob = await enter("bob", worker=worker)
+    await bob.ask("first")
+    ana = await joined("ana")
+    await (await ana.ask("second")).text()
+    await ana.load_history()
+    await ana.load_history()
+    assert [message.text for message in ana.messages if message.role == "user"] == [
+        "first",
+        "second",
+    ]
+    assert len(ana.messages) == 4
+    assert [thread["id"] for thread in await ana.threads()] == ["room"]
+    assert "makeCard" in ana.method_names
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("report.txt", "report.txt"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\a b.txt", "a b.txt"),
+        ("\x1b[31m.sh", "__31m.sh"),
+        ("...", "file"),
+        ("", "file"),
+    ],
+)
+def test_names_of_files_are_made_safe(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
