@@ -19,6 +19,7 @@ from agent.config.environment import slips
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
+from agent.processes.health_page import listen
 from toolkit.errors import ToolError
 from toolkit.settings import ToolSettings
 from toolkit.toolbox import Toolbox
@@ -52,6 +53,8 @@ async def check_everything(environ: Mapping[str, str]) -> None:
         check_model(settings, model_url, proxies),
         _check_weather(settings, proxies),
     )
+    if settings.http_port:
+        checks.append(_check_port(settings.http_host, settings.http_port))
     for finding in checks:
         _print(finding)
     if failed := [finding.what for finding in checks if finding.needed and not finding.ok]:
@@ -65,6 +68,18 @@ def _check_settings(settings: Settings, dev: bool) -> Finding:
         advice = "`python -m agent dev` needs none of them"
         return Finding("settings", ok=False, text="; ".join(problems), advice=advice)
     return Finding("settings", ok=True, text="complete")
+
+
+def _check_port(host: str, port: int) -> Finding:
+    """Whether the port of the health pages is free; a worker that runs here has it."""
+    name = "health port"
+    try:
+        listen((host, port)).close()
+    except OSError as error:
+        advice = "unless a worker runs here already, set HTTP_PORT to another one, or to 0"
+        text = f"{host}:{port}: {error.strerror}"
+        return Finding(name, ok=False, text=text, advice=advice, needed=False)
+    return Finding(name, ok=True, text=f"{host}:{port}: free")
 
 
 async def _check_room_server(environ: Mapping[str, str]) -> Finding:

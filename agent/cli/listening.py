@@ -43,7 +43,10 @@ class Listening:
         if port is None:
             return cls(host, DEFAULT_PORT if _is_free(host, DEFAULT_PORT) else free_port(host))
         if not _is_free(host, port):
-            raise CommandError(f"port {port} is taken: choose another --port")
+            raise CommandError(
+                f"port {port} is taken: choose another --port, or 0 for any that is free; "
+                "`python -m agent doctor` says whether a room server runs"
+            )
         return cls(host, port or free_port(host))
 
     @property

@@ -65,8 +65,8 @@ def _health_listener(settings: Settings) -> socket.socket:
             raise CommandError(f"HTTP_HOST={host}, HTTP_PORT={port}: {error.strerror}") from error
         if "http_port" in settings.model_fields_set:
             raise CommandError(
-                f"HTTP_PORT={port}: the port is taken. Set HTTP_PORT to another one, or to 0 for "
-                "any that is free"
+                f"HTTP_PORT={port}: the port is taken (`python -m agent doctor` looks at it). Set "
+                "HTTP_PORT to another one, or to 0 for any that is free"
             ) from error
     listener = listen((host, 0))
     free = listener.getsockname()[1]

@@ -43,7 +43,8 @@ class ReplySink:
             if self.on_step is not None:
                 self.on_step()
         self._step_ended = False
-        self._thought()
+        if self._is_thinking:
+            self._thought()
         self.reply.push(text)
 
     def _think(self, text: str) -> None:

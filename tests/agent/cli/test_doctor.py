@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -46,6 +47,18 @@ async def test_all_is_well(healthy: CommandLine, room_server: RoomServerUnderTes
     assert room_server.url in text
     assert room_server.api_secret not in text
     assert "sk-of-the-tests" not in text
+
+
+async def test_the_port_of_the_health_pages(healthy: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        asked = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": port, "OPENAI_API_KEY": "sk-of-the-tests"}
+        status, findings, text = await report(healthy, **asked)
+    assert status == 0, text
+    assert findings["health port"] == "failed"
+    assert f"127.0.0.1:{port}" in text
+    status, findings, text = await report(healthy, **asked)
+    assert findings["health port"] == "ok", text
 
 
 async def test_what_is_needed_and_does_not_answer(healthy: CommandLine) -> None:
