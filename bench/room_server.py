@@ -82,6 +82,7 @@ async def opened(choice: str, logs: Path) -> AsyncGenerator[RoomServer]:
         yield RoomServer(url, url, os.environ.get("LIVEKIT_API_KEY", KEY), secret)
     elif choice == "embedded":
         command = [sys.executable, "-m", "devserver", "--port", "0", "--key", KEY]
+        command += ["--timing", "instant"]
         command += ["--secret", SECRET]
         async with running("room-server", command, logs=logs) as program:
             line = await program.line(lambda said: b"listening on" in said, within=STARTING_TAKES)

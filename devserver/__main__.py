@@ -52,6 +52,13 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="URL",
         help="tell this URL of every event; may be given several times",
     )
+    parser.add_argument(
+        "--timing",
+        choices=("livekit", "instant"),
+        default="livekit",
+        help="when participants and counts become visible: as late as in livekit-server, or at "
+        "once (default livekit)",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     args = parser.parse_args(argv)
     if not args.allow_any_host and not _is_loopback(args.host):
@@ -75,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         api_key=args.key,
         api_secret=args.secret,
         webhook_urls=args.webhook_url,
+        timing=args.timing,
     )
     try:
         asyncio.run(_serve(server))

@@ -20,6 +20,7 @@ from devserver.services import Service, services
 from devserver.signalling.cors import cors
 from devserver.signalling.signalling import Signalling
 from devserver.tasks import TaskSet
+from devserver.timing import DELAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from devserver.rooms.listeners import RoomListener
     from devserver.rooms.room import Room
+    from devserver.timing import Timing
 
 _HEADER_BYTES = 1_048_576
 """Of a request's line or one of its headers, as Go's server takes them: a token may carry 64 KiB of
@@ -51,7 +53,8 @@ class RoomServer:
 
     It serves on the event loop that starts it. ``port=0`` takes a free port. A room that nobody
     joined stays ``empty_timeout`` seconds, and one that everybody left ``departure_timeout``,
-    unless its creator says otherwise.
+    unless its creator says otherwise. ``timing`` says how soon clients and the server API hear of
+    participants and counts: as late as from livekit-server, or at once.
     """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own, by keyword
@@ -65,6 +68,7 @@ class RoomServer:
         empty_timeout: int = 300,
         departure_timeout: int = 20,
         webhook_urls: Sequence[str] = (),
+        timing: Timing = "livekit",
     ) -> None:
         self.host = host
         self.port = port
@@ -96,6 +100,7 @@ class RoomServer:
                 faults=self.faults,
                 packets=self.packets,
                 tasks=self.tasks,
+                delays=DELAYS[timing],
                 empty_timeout=empty_timeout,
                 departure_timeout=departure_timeout,
             )

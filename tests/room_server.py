@@ -1,6 +1,7 @@
 """The room server that the tests run against: embedded, started from a binary, or running already.
 
-ROOM_SERVER chooses: unset or `embedded` is the server of `devserver`, in the test process; a
+ROOM_SERVER chooses: unset or `embedded` is the server of `devserver`, in the test process, which
+announces participants at once; `embedded-late` is the same, as late as livekit-server; a
 `ws://` or `wss://` URL is a running one (LIVEKIT_API_KEY and LIVEKIT_API_SECRET, else the keys of
 `livekit-server --dev`); anything else is the name or path of a `livekit-server` binary, which is
 started on loopback for the test session and ended with it.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from devserver import RoomServer
+    from devserver.timing import Timing
 
 API_KEY = "devkey"
 API_SECRET = "a secret of the tests, thirty-two characters and more"  # noqa: S105  # signs nothing else
@@ -86,8 +88,9 @@ async def running_room_server(
         )
         return
     async with WebhookReceiver() as webhooks:
-        if choice == "embedded":
-            async with embedded_room_server(webhooks) as server:
+        if choice in ("embedded", "embedded-late"):
+            timing = "instant" if choice == "embedded" else "livekit"
+            async with embedded_room_server(webhooks, timing) as server:
                 yield server
         else:
             async with _started(choice, directory, webhooks) as server:
@@ -96,13 +99,15 @@ async def running_room_server(
 
 @contextlib.asynccontextmanager
 async def embedded_room_server(
-    webhooks: WebhookReceiver | None = None,
+    webhooks: WebhookReceiver | None = None, timing: Timing = "instant"
 ) -> AsyncGenerator[RoomServerUnderTest]:
     """One of our own, for who does to it what the others' would not survive."""
     from devserver import RoomServer  # noqa: PLC0415  # a real server needs nothing of devserver
 
     urls = [webhooks.url] if webhooks else []
-    async with RoomServer(api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls) as server:
+    async with RoomServer(
+        api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing
+    ) as server:
         yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
 
 

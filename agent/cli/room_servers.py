@@ -67,7 +67,9 @@ async def _embedded_server(listening: Listening) -> AsyncGenerator[RunningServer
             f"server's dependencies (dependency group devserver; {error})"
         ) from error
     secret = listening.secret()
-    async with RoomServer(listening.host, listening.port, api_key=DEV_KEY, api_secret=secret):
+    async with RoomServer(
+        listening.host, listening.port, api_key=DEV_KEY, api_secret=secret, timing="instant"
+    ):
         yield _running("embedded room server", listening, secret)
 
 

@@ -35,6 +35,11 @@ class Client:
         return self._info.protocol > 2
 
     @property
+    def knows_successors(self) -> bool:
+        """Whether the client sees by its identity that a session replaces another one."""
+        return self._info.protocol > 11
+
+    @property
     def reads_reconnect(self) -> bool:
         """Whether the client can read a ReconnectResponse."""
         if self._info.sdk != models.ClientInfo.JS:

@@ -163,7 +163,8 @@ class Participant:
             else:
                 self.info.attributes.pop(key, None)
         if changed or attributes:
-            self.room.announce(self)
+            self.room.announce(self, at_once=True)
+            self.room.counts_changed()
         if permission is not None and permission != self.permission:
             self._set_permission(permission)
         elif not (changed or attributes):
@@ -329,7 +330,7 @@ class Participant:
         self.info.permission.CopyFrom(permission)
         # pkg/rtc/participant.go, SetPermission
         self.info.is_publisher = permission.can_publish and self.connection.publisher_is_established
-        self.room.count_publishers()
+        self.room.counts_changed()
         self.publications.revoke(permission)
-        self.room.announce(self)
+        self.room.announce(self, at_once=True)
         self.connection.reconcile_subscriptions()

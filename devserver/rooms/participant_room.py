@@ -27,8 +27,8 @@ class ParticipantRoom(Protocol[ParticipantT]):
     @property
     def participants(self) -> Mapping[str, ParticipantT]: ...
 
-    def announce(self, participant: ParticipantT) -> None:
-        """Tell everyone how ``participant`` is now."""
+    def announce(self, participant: ParticipantT, *, at_once: bool = False) -> None:
+        """Tell everyone how ``participant`` is now, when the server's timing has it or at once."""
         ...
 
     def joined(self, participant: ParticipantT) -> None:
@@ -51,8 +51,8 @@ class ParticipantRoom(Protocol[ParticipantT]):
         """Let the others start and stop receiving, as ``publisher`` now permits."""
         ...
 
-    def count_publishers(self) -> None:
-        """Update the count of participants that publish."""
+    def counts_changed(self) -> None:
+        """Note that somebody publishes from now on, or no longer."""
         ...
 
     def receive_data(self, sender: ParticipantT, data: bytes, kind: models.DataPacket.Kind) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from devserver import sid
+from devserver.rooms.announcements import Announcements
+from devserver.rooms.count_updates import CountUpdates
 from devserver.rooms.forwarder import Forwarder
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Room:
             turn_password=sid.new_secret(),
             enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
         )
-        """What clients and RoomService see; its counts are kept up to date."""
+        """What clients and RoomService see; its counts are as late as ``context.delays`` has it."""
         self.agents: tuple[agent_dispatch.RoomAgentDispatch, ...] = tuple(request.agents)
         """The agents that the room was created with, by CreateRoom or by a token."""
         self.participants: dict[str, Participant] = {}
@@ -63,6 +65,8 @@ class Room:
         """Agent dispatches by id: kept here for whoever assigns agents."""
         self.closed = False
         self._forwarder = Forwarder(self.name, self.participants, context.packets)
+        self._announcements = Announcements(context.delays.announcements, self.participants.values)
+        self._count_updates = CountUpdates(context.delays.counts, self._refresh_info)
         self._expiry = asyncio.get_running_loop().call_later(self.info.empty_timeout, self.close)
         self._ever_joined = False
 
@@ -92,7 +96,7 @@ class Room:
         self.participants[participant.identity] = participant
         if not participant.is_dependent:
             self._ever_joined = True
-        self._count_changed()
+        self._membership_changed(participant)
         self._events.participant_admitted(self, participant)
 
     def joined(self, participant: Participant) -> None:
@@ -105,11 +109,8 @@ class Room:
         if self.participants.get(participant.identity) is not participant:
             return
         del self.participants[participant.identity]
-        self._count_changed()
-        if participant.info.disconnect_reason != models.DisconnectReason.DUPLICATE_IDENTITY:
-            # Clients see a new session take the identity over (pkg/rtc/room.go,
-            # IsCloseNotifySkippable).
-            self.announce(participant)
+        self._membership_changed(participant)
+        self.announce(participant)
         if participant.was_active:
             self._events.participant_left(self, participant)
         else:
@@ -119,7 +120,7 @@ class Room:
 
     def track_published(self, publisher: Participant, track: PublishedTrack) -> None:
         """Tell everyone about a track whose media section is negotiated."""
-        self.count_publishers()
+        self.counts_changed()
         self.announce(publisher)
         for other in self.others(publisher):
             other.connection.reconcile()
@@ -140,19 +141,19 @@ class Room:
 
     # --- what they are told
 
-    def announce(self, participant: Participant, *, to_itself: bool = True) -> None:
-        """Tell everyone how ``participant`` is now; of a hidden one only itself is told."""
+    def announce(
+        self, participant: Participant, *, to_itself: bool = True, at_once: bool = False
+    ) -> None:
+        """Tell everyone how ``participant`` is now, when the server's timing has it or at once."""
         participant.info.version += 1
-        update = rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[participant.info]))
-        for receiver in self.participants.values():
-            told = to_itself if receiver is participant else not participant.permission.hidden
-            if told:
-                receiver.send(update)
+        self._announcements.tell(participant, at_once=at_once, to_itself=to_itself)
 
     def set_metadata(self, metadata: str) -> None:
         """Change the room's metadata and tell everyone."""
-        self.info.metadata = metadata
-        self.broadcast_info()
+        if metadata != self.info.metadata:
+            self.info.metadata = metadata
+            if not self._count_updates.now():
+                self.broadcast_info()
 
     def broadcast_info(self) -> None:
         """Tell everyone how the room is now."""
@@ -181,6 +182,8 @@ class Room:
         self._expiry.cancel()
         for participant in list(self.participants.values()):
             participant.remove(reason)
+        self._announcements.close()
+        self._count_updates.close()
         self._events.room_finished(self)
 
     def abandon(self) -> None:
@@ -189,18 +192,32 @@ class Room:
             participant.cut()
         self.close(models.DisconnectReason.SERVER_SHUTDOWN)
 
-    def count_publishers(self) -> None:
-        """Keep the count of those who publish."""
-        self.info.num_publishers = sum(p.info.is_publisher for p in self.participants.values())
+    def counts_changed(self) -> None:
+        """Note that somebody publishes from now on, or no longer."""
+        self._count_updates.changed()
 
     def _count(self) -> int:
         return sum(not p.is_dependent for p in self.participants.values())
 
-    def _count_changed(self) -> None:
-        """Keep the room's counts, and its end when nobody but agents is left."""
+    def _refresh_info(self) -> bool:
+        """Bring what others see up to date, and tell everyone if that changed it."""
+        everyone = self.participants.values()
+        before = self.info.SerializeToString(deterministic=True)
         self.info.num_participants = self._count()
-        self.count_publishers()
+        self.info.num_publishers = sum(p.info.is_publisher for p in everyone)
+        self.info.active_recording = any(p.permission.recorder for p in everyone)
+        changed = self.info.SerializeToString(deterministic=True) != before
+        if changed and not self.closed:
+            self.broadcast_info()
+        return changed
+
+    def _membership_changed(self, participant: Participant) -> None:
+        """Keep the room's counts, and its end when nobody but agents is left."""
+        if participant.permission.recorder:
+            self._count_updates.now()
+        else:
+            self._count_updates.changed()
         self._expiry.cancel()
-        if not self.closed and not self.info.num_participants:
+        if not self.closed and not self._count():
             timeout = self.info.departure_timeout if self._ever_joined else self.info.empty_timeout
             self._expiry = asyncio.get_running_loop().call_later(timeout, self.close)

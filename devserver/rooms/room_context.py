@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.tasks import TaskSet
+    from devserver.timing import Delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class RoomContext:
     """Records every data packet that a room forwards."""
     tasks: TaskSet
     """Owns the background tasks; cancelled when the server stops."""
+    delays: Delays
     empty_timeout: int
     """Seconds that a room which nobody joined stays, unless its creator says otherwise."""
     departure_timeout: int
