@@ -243,6 +243,11 @@ class ChatClient:
         self.packets.append((packet.topic or "", body))
         self._changed.set()
 
+    async def until_sees(self, *others: ChatClient) -> None:
+        """The room server has announced the others, to this client and to the agent alike."""
+        identities = {other.me.identity for other in others if other is not self}
+        await self.until(lambda: identities <= self.room.remote_participants.keys())
+
     def _on_change(self, _: object) -> None:
         self._changed.set()
 
@@ -253,3 +258,13 @@ class ChatClient:
         if participant.identity == AGENT and "lk.agent.state" in changed:
             self.states.append(changed["lk.agent.state"])
         self._changed.set()
+
+
+async def announced(*people: ChatClient) -> None:
+    """Everybody has been announced to everybody, and so to the agent.
+
+    livekit-server announces people without tracks up to three seconds late, and the agent cannot
+    take their packets before that.
+    """
+    for person in people:
+        await person.until_sees(*people)

@@ -134,7 +134,11 @@ async def test_a_call_without_an_answer_is_made_again(callee: Callee) -> None:
 
 async def test_a_participant_who_leaves(callee: Callee) -> None:
     answer = await callee.perform("leave")
-    assert answer.error == (404, "not_found", "twirp error unknown: participant does not exist")
+    # The next attempt finds nobody; in livekit-server nobody may be left even to say so.
+    assert answer.error in (
+        (404, "not_found", "twirp error unknown: participant does not exist"),
+        (503, "unavailable", "twirp error unknown: no response from servers"),
+    )
     await callee.leaving
 
 

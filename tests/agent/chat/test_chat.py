@@ -9,6 +9,7 @@ import pytest
 from livekit import rtc
 
 from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import announced
 from tests.agent.conftest import Enter, StartWorker
 from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
@@ -169,6 +170,7 @@ async def test_a_message_is_answered_once_in_however_many_forms_it_comes(
 async def test_the_same_id_from_two_people_is_two_messages(enter: Enter, model: DemoModel) -> None:
     alice = await enter("alice")
     bob = await enter("bob")
+    await announced(alice, bob)
     for person in (alice, bob):
         await person.send_packet({"type": "chat", "id": "1", "text": "hello"})
     await alice.until(lambda: len(alice.finished("1")) == 2)

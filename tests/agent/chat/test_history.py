@@ -12,7 +12,7 @@ import pytest
 from livekit import api, rtc
 
 from devserver.model import DemoModel, Reply
-from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.chat_client import AGENT, ChatClient, announced
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.replies.test_private import MARK, private_answer, told
 from tests.agent.test_worker_module import start, until_it_says
@@ -323,6 +323,7 @@ async def test_bad_and_forbidden_messages(
     enter: Enter, arguments: dict[str, object], code: int
 ) -> None:
     alice, bob = await enter("alice"), await enter("bob")
+    await announced(alice, bob)
     packet = {"type": "chat", "id": "p-1", "text": "é"}
     for client in (alice, bob):
         await client.send_packet(packet)

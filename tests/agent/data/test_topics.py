@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devserver.model import DemoModel
-from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.chat_client import AGENT, ChatClient, announced
 from tests.agent.conftest import Enter
 
 
@@ -26,18 +26,12 @@ async def cursors(client: ChatClient) -> list[dict[str, Any]]:
     return json.loads(await client.call("getCursors"))["cursors"]
 
 
-async def announced(*people: ChatClient) -> None:
-    """The agent has answered each of them."""
-    for person in people:
-        await person.ask("hello")
-
-
 class TestReactions:
     async def test_are_kept_counted_and_told_to_the_room(self, enter: Enter) -> None:
         alice, bob = await enter("alice"), await enter("bob")
         answer = await alice.ask("hello")
         segment = answer.attributes["lk.segment_id"]
-        await announced(bob)
+        await announced(alice, bob)
 
         await react(bob, "👍", segment)
         await alice.notice("reactions.changed", reactedBy="bob")
@@ -76,7 +70,7 @@ class TestReactions:
     ) -> None:
         alice, bob = await enter("alice", name="Alice A."), await enter("bob")
         answer = await alice.ask("hello")
-        await announced(bob)
+        await announced(alice, bob)
         await react(alice, "👎", answer.attributes["lk.segment_id"])
         await react(alice, "🤔", answer.in_reply_to)
         await alice.notice("reactions.changed", emoji="🤔")
@@ -120,7 +114,6 @@ class TestReactions:
     )
     async def test_that_make_no_sense(self, enter: Enter, content: object, code: int) -> None:
         alice = await enter("alice")
-        await announced(alice)
         packet = {"id": "r-1", "type": "reaction", "content": content}
         await alice.send_packet(json.dumps(packet))
         notice = await alice.notice("error")
@@ -192,7 +185,6 @@ class TestCursors:
     )
     async def test_that_make_no_sense(self, enter: Enter, content: object) -> None:
         alice = await enter("alice")
-        await announced(alice)
         await alice.send_packet(json.dumps(content), "cursor")
         assert (await alice.notice("error"))["code"] == 400
         assert await cursors(alice) == []

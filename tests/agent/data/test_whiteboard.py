@@ -12,7 +12,7 @@ from livekit import api, rtc
 
 from agent.history.open_history import open_history
 from devserver.model import DemoModel, Reply, tool_call
-from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.chat_client import AGENT, ChatClient, announced
 from tests.agent.conftest import Enter, StartWorker
 
 SQUARE = {"op": "stroke", "id": "s1", "points": [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]}
@@ -137,6 +137,7 @@ async def test_the_model_reads_it_and_draws_on_it(
     alice: ChatClient, enter: Enter, model: DemoModel
 ) -> None:
     bob = await enter("bob")
+    await announced(alice, bob)
     await draw(bob, **SQUARE)
     await draw(bob, **NOTE)
     await until_drawn(bob, 2)

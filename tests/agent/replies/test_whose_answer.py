@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devserver.model import DemoModel, Reply, tool_call
-from tests.agent.chat_client import REPLY_TOPICS, ChatClient
+from tests.agent.chat_client import REPLY_TOPICS, ChatClient, announced
 from tests.agent.conftest import Enter, StartWorker
 from toolkit.file import File
 from toolkit.tool import tool
@@ -50,6 +50,7 @@ async def test_of_two_people_with_one_message_id_each_finds_their_own_answer(
     )
     alice = await enter("alice", worker=await start_worker(tools=[make_note]))
     mallory = await enter("mallory")
+    await announced(alice, mallory)
     await ask_by_packet(alice, "What time is it?")
     await alice.notice("answer.finished", inReplyTo="m-1", inReplyToSenderId="alice")
     await ask_by_packet(mallory, "What time is it?")

@@ -17,6 +17,7 @@ from agent.sdk import native_events
 from agent.sdk.native_events import EventRouter, install
 from agent.sdk.native_sending import AddressedText, OutgoingText, begin_packet
 from tests.conftest import Join
+from tests.devserver.room_events import RoomEvents
 
 SENT = (
     "text_stream_open",
@@ -196,7 +197,11 @@ async def test_a_packet_arrives(join: Join) -> None:
     bob, eve = await join("bob"), await join("eve")
     bob.on("data_received", packets.put_nowait)
     eve.on("data_received", packets.put_nowait)
+    events = [RoomEvents(each, "participant_connected") for each in (bob, eve)]
     room = await join("ana")
+    for heard in events:
+        # livekit-server announces her up to three seconds late.
+        await heard.next("participant_connected", lambda event: event[0].identity == "ana")
     async with asyncio.timeout(20):
         await begin_packet(room, b"x" * 15_000, topic="t", to=["bob"], reliable=True).settled()
         first = await packets.get()
