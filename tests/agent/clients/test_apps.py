@@ -22,6 +22,12 @@ from tests.tools.open_meteo_server import OpenMeteoServer
 DOCUMENT = str(Path(__file__).with_name("apps.md"))
 LOREM = "Lorem ipsum dolor sit amet..."
 
+SEES_USER_1 = """
+while (!room.remoteParticipants.has('user-1'))
+  await new Promise((next) => room.once('participantConnected', next));
+"""
+"""Ends when the room server has announced user-1 to the app, and so to the agent."""
+
 only_js = pytest.mark.parametrize("language", ["js"])
 
 
@@ -72,7 +78,7 @@ async def test_topics_reach_the_agent_and_people(
     client: ExampleClient, example: Example, enter: Enter, worker: Worker
 ) -> None:
     user_1 = await enter("user-1", worker=worker)
-    await user_1.ask("hello")  # Everybody is announced by now.
+    await client.run(SEES_USER_1)
     await client.run(example("Topics"))
     await user_1.notice("reactions.changed", messageId="msg-123", emoji="👍")
     assert json.loads(await user_1.call("getWhiteboard"))["elements"][0]["id"] == "s1"
@@ -101,6 +107,7 @@ async def test_a_channel_manager(
         body["id"] for _, body in user_1.packets if body.get("content") == "Hello everyone!"
     ]
     reaction = {"type": "reaction", "content": {"emoji": "👍", "targetMessageId": asked}}
+    await client.run(SEES_USER_1)
     await user_1.send_packet(reaction)
     await client.console.says("Reaction: 👍")
     await client.console.says("Agent tells reactions.changed")
@@ -151,7 +158,7 @@ async def test_byte_streams(
     client: ExampleClient, example: Example, enter: Enter, worker: Worker
 ) -> None:
     user_1 = await enter("user-1", worker=worker)
-    await user_1.ask("hello")  # Everybody is announced by now.
+    await client.run(SEES_USER_1)
     await client.run(example("Byte streams"))
     sha256 = hashlib.sha256(b"some notes").hexdigest()
     stored = worker.settings.attachments_dir / sha256[:2] / sha256

@@ -165,6 +165,8 @@ async def test_an_edited_question_shows_its_new_text_and_its_answer_stays(
     question = await ask(alice, model, "What time is it?", "Noon.", *others, **options)
     await ask(alice, model, "And the weather?", "Rain.", *others, **options)
     before = await alice.mounts()
+    # The agent hears of somebody when the others do, up to three seconds late.
+    await alice.until("app.room.remoteParticipants.has('bob')")
     model.script(Reply("One o'clock."))
     text = "What time is it in Paris?" * 2_000
     await alice.call("editMessage", json.dumps({"messageId": question, "text": text}))
