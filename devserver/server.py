@@ -39,7 +39,7 @@ _SHUTDOWN_SECONDS = 2.0
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names what is bound elsewhere
 """By which address a server that is bound to all of them is reached on its own machine."""
 
-VERSION = "1.13.3"
+VERSION = "1.13.5"
 """The version of livekit-server whose behaviour this server has, and which it tells clients."""
 
 
@@ -218,7 +218,8 @@ async def _not_found(request: web.Request) -> web.Response:
     path = re.sub("//+", "/", request.path)
     if path != request.path:
         raise web.HTTPTemporaryRedirect(request.rel_url.with_path(path, keep_query=True))
-    return web.Response(status=404, text="404 page not found\n")
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return web.Response(status=404, text="404 page not found\n", headers=headers)
 
 
 async def _health(request: web.Request) -> web.Response:

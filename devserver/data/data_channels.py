@@ -21,12 +21,14 @@ log = logging.getLogger("devserver.data")
 
 RELIABLE_LABEL = "_reliable"
 LOSSY_LABEL = "_lossy"
+DATA_TRACK_LABEL = "_data_track"
 _LABELS = {models.DataPacket.RELIABLE: RELIABLE_LABEL, models.DataPacket.LOSSY: LOSSY_LABEL}
 _KINDS = {label: kind for kind, label in _LABELS.items()}
+_ALL_LABELS = (*_KINDS, DATA_TRACK_LABEL)
 
 
 class DataChannels:
-    """The reliable and the lossy channel.
+    """The reliable channel, the lossy one, and the one for the frames of data tracks.
 
     A client with one peer connection opens both and hears answers on them. One with two sends on
     those that it opens and hears on those that the server opens. What is sent before its channel is
@@ -38,10 +40,12 @@ class DataChannels:
         limits: Limits,
         faults: Faults,
         receive: Callable[[bytes, models.DataPacket.Kind], None],
+        receive_frame: Callable[[bytes], None],
     ) -> None:
         self._limits = limits
         self._faults = faults
         self._receive = receive
+        self._receive_frame = receive_frame
         self._channels: dict[str, RTCDataChannel] = {}
         self._waiting: dict[str, list[bytes]] = {}
         self._delayed: deque[tuple[float, bytes, str]] = deque()
@@ -51,19 +55,23 @@ class DataChannels:
 
     def receive_from(self, channel: RTCDataChannel) -> None:
         """Take what the client sends on ``channel``; one of another label is ignored."""
-        kind = _KINDS.get(channel.label)
-        if kind is None:
+        if channel.label not in _ALL_LABELS:
             return
+        kind = _KINDS.get(channel.label)
 
         def receive(message: str | bytes) -> None:
-            if isinstance(message, bytes):
+            if not isinstance(message, bytes):
+                return
+            if kind is None:
+                self._receive_frame(message)
+            else:
                 self._receive(message, kind)
 
         channel.on("message", receive)
 
     def send_on(self, channel: RTCDataChannel) -> None:
         """Send on ``channel`` what its label is for, once it is open."""
-        if channel.label not in _KINDS:
+        if channel.label not in _ALL_LABELS:
             return
         if channel.readyState == "open":
             self._opened(channel)
@@ -83,6 +91,15 @@ class DataChannels:
             self._delay(data, label)
             return True
         return self._write(data, label)
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a frame of a data track; one that has no room is lost, as on the lossy channel."""
+        if DATA_TRACK_LABEL not in self._channels or self._faults.loses(self._faults.data_loss):
+            return
+        if self._faults.data_delay or self._delayed:
+            self._delay(frame, DATA_TRACK_LABEL)
+        else:
+            self._write(frame, DATA_TRACK_LABEL)
 
     def close(self) -> None:
         """Forget what waits."""

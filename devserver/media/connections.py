@@ -12,6 +12,8 @@ from devserver.media.answering_connection import AnsweringConnection
 from devserver.media.offering_connection import OfferingConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
@@ -33,10 +35,11 @@ class Connections:
         limits: Limits,
         faults: Faults,
         *,
+        receive_frame: Callable[[bytes], None],
         two: bool,
         subscriber_primary: bool,
     ) -> None:
-        self.data = DataChannels(limits, faults, owner.receive_data)
+        self.data = DataChannels(limits, faults, owner.receive_data, receive_frame)
         self.subscriber_primary = two and subscriber_primary
         self._publisher = AnsweringConnection(
             owner,
@@ -64,6 +67,11 @@ class Connections:
     def publisher_is_established(self) -> bool:
         """Whether the connection on which the client publishes has been negotiated."""
         return self._publisher.is_established
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a frame of a data track to the client; it may get lost."""
+        if self.is_reachable:
+            self.data.send_frame(frame)
 
     async def answer(self, offer: rtc.SessionDescription) -> None:
         """Answer the client's offer."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import rtc
 
-from devserver.data.data_channels import LOSSY_LABEL, RELIABLE_LABEL
+from devserver.data.data_channels import DATA_TRACK_LABEL, LOSSY_LABEL, RELIABLE_LABEL
 from devserver.media.peer_connection import UNUSABLE, PeerConnection
 from devserver.media.section import Section
 
@@ -37,7 +37,8 @@ class OfferingConnection(PeerConnection):
 
     def open_data_channels(self, data: DataChannels) -> None:
         """Open the channels on which ``data`` reaches the client, and offer them."""
-        for label, ordered in ((RELIABLE_LABEL, True), (LOSSY_LABEL, False)):
+        labels = ((RELIABLE_LABEL, True), (LOSSY_LABEL, False), (DATA_TRACK_LABEL, False))
+        for label, ordered in labels:
             channel = self.pc.createDataChannel(
                 label, ordered=ordered, maxRetransmits=None if ordered else 0
             )

@@ -55,8 +55,8 @@ class TrackPublisher(Protocol):
         """Send ``response`` to the publishing client."""
         ...
 
-    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
-        """Whether the publisher lets ``subscriber`` have ``track``."""
+    def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
+        """Whether the publisher lets ``subscriber`` have a track."""
         ...
 
 

@@ -12,6 +12,7 @@ from livekit.protocol import models, rtc
 from devserver.data.server_rpc import ServerRpc
 from devserver.media.connections import Connections
 from devserver.rooms.client import Client
+from devserver.rooms.data_tracks import DataTracks
 from devserver.rooms.participant_info import check_limits, participant_info
 from devserver.rooms.permission import grants_with_permission, is_dependent
 from devserver.rooms.publications import Publications
@@ -56,10 +57,15 @@ class Participant:
         self.publications = Publications(self)
         """The tracks it announced; those that are negotiated are in ``info.tracks``."""
         self.subscriptions = Subscriptions(self)
+        self.data_tracks = DataTracks(
+            self, auto_subscribe=join.connection_settings.auto_subscribe_data_track
+        )
+        """The data tracks that it publishes and receives."""
         self.connection = Connections(
             self,
             self.context.limits,
             self.context.faults,
+            receive_frame=self.data_tracks.receive,
             two=two_connections,
             subscriber_primary=self.client.expects_offers and self.permission.can_subscribe,
         )
@@ -200,9 +206,9 @@ class Participant:
 
     # --- what it publishes
 
-    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
-        """Whether it lets ``subscriber`` have ``track``."""
-        return self.publications.allows(track, subscriber)
+    def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
+        """Whether it lets ``subscriber`` have a track."""
+        return self.publications.allows(track_sid, subscriber)
 
     def track_published(self, track: PublishedTrack) -> None:
         """Tell everyone about a track whose media section is negotiated."""
@@ -220,7 +226,12 @@ class Participant:
     def announce_tracks(self) -> None:
         """Tell everyone how the tracks are now."""
         self._list_tracks()
+        self.room.counts_changed()
         self.room.announce(self)
+
+    def others_data_tracks(self) -> Iterator[DataTracks]:
+        """Return the data tracks of everyone else in the room."""
+        yield from (p.data_tracks for p in self.room.participants.values() if p is not self)
 
     def track_permissions_changed(self) -> None:
         """Let the others start and stop receiving, as is now permitted."""
@@ -291,6 +302,7 @@ class Participant:
         self.was_active = True
         self.room.joined(self)
         self.connection.reconcile()
+        self.data_tracks.subscribe_to_existing()
 
     def disconnected(self) -> None:
         """Note that the media connection is lost: the client is gone.
@@ -318,6 +330,7 @@ class Participant:
         if self._leave_timer is not None:
             self._leave_timer.cancel()
         self.publications.end_all()
+        self.data_tracks.close()
         self.info.state = models.ParticipantInfo.DISCONNECTED
         self.info.disconnect_reason = reason
         self.server_rpc.close()
@@ -332,5 +345,7 @@ class Participant:
         self.info.is_publisher = permission.can_publish and self.connection.publisher_is_established
         self.room.counts_changed()
         self.publications.revoke(permission)
+        self.data_tracks.revoke()
         self.room.announce(self, at_once=True)
         self.connection.reconcile_subscriptions()
+        self.data_tracks.reconcile()

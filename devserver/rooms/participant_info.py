@@ -40,7 +40,6 @@ def participant_info(
         kind=kind_from_claim(token.claims.kind),
         joined_at=int(now),
         joined_at_ms=int(now * 1000),
-        version=1,
         client_protocol=client.client_protocol,
         capabilities=client.capabilities,
     )

@@ -120,8 +120,8 @@ class Publications:
         self._permission = permission
         self._publisher.track_permissions_changed()
 
-    def allows(self, track: PublishedTrack, subscriber: TrackSubscriber) -> bool:
-        """Whether the publisher lets ``subscriber`` have ``track``; recorders have everything."""
+    def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
+        """Whether the publisher lets ``subscriber`` have a track; recorders have everything."""
         permission = self._permission
         if permission is None or permission.all_participants or subscriber.permission.recorder:
             return True
@@ -129,5 +129,5 @@ class Publications:
             entry.participant_identity == subscriber.identity
             or (not entry.participant_identity and entry.participant_sid == subscriber.sid)
             for entry in permission.track_permissions
-            if entry.all_tracks or track.sid in entry.track_sids
+            if entry.all_tracks or track_sid in entry.track_sids
         )

@@ -39,12 +39,14 @@ def resume(participant: Participant, signal: Signal) -> None:
 
 def synchronize(participant: Participant, state: rtc.SyncState) -> None:
     """Apply the state of a resuming client; one that has other tracks has to join again."""
-    for published in state.publish_tracks:
-        if published.track.sid not in participant.publications:
-            participant.remove(
-                models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
-            )
-            return
+    tracks = [published.track.sid for published in state.publish_tracks]
+    data_tracks = [published.info.sid for published in state.publish_data_tracks]
+    known = all(sid in participant.publications for sid in tracks)
+    if not known or not all(sid in participant.data_tracks for sid in data_tracks):
+        participant.remove(
+            models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
+        )
+        return
     participant.subscriptions.pause(state.track_sids_disabled, paused=True)
     participant.connection.apply_pauses()
     participant.update_subscriptions(

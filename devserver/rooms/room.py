@@ -26,10 +26,15 @@ ENABLED_CODECS = (
     "audio/PCMU",
     "audio/PCMA",
     "audio/opus",
+    "audio/red",
     "video/VP8",
     "video/H264",
     "video/VP9",
+    "video/AV1",
+    "video/H265",
+    "video/rtx",
 )
+"""Codecs of a room whose configuration names none (pkg/config/config.go)."""
 
 
 class Room:
@@ -138,6 +143,7 @@ class Room:
         """Let the others start and stop receiving, as ``publisher`` now permits."""
         for other in self.others(publisher):
             other.connection.reconcile_subscriptions()
+            other.data_tracks.reconcile()
 
     # --- what they are told
 

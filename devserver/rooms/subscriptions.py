@@ -78,7 +78,7 @@ class Subscriptions:
             return False
         if not self._wishes.get(track.sid, subscriber.auto_subscribe):
             return False
-        allowed = publisher.allows(track, subscriber)
+        allowed = publisher.allows(track.sid, subscriber)
         self._tell_permission(track, allowed=allowed)
         return allowed
 

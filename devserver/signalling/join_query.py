@@ -55,6 +55,7 @@ def join_request(query: Mapping[str, str], *, strict: bool) -> rtc.JoinRequest:
         connection_settings=rtc.ConnectionSettings(
             auto_subscribe=_is_true(query, "auto_subscribe", default=True),
             adaptive_stream=_is_true(query, "adaptive_stream"),
+            auto_subscribe_data_track=_is_true(query, "auto_subscribe_data_track"),
         ),
         reconnect=_is_true(query, "reconnect"),
     )

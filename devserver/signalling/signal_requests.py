@@ -28,12 +28,8 @@ _LEAVE_REASONS = (
 async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
     """Do what ``request`` asks for; one of a kind that the server does not have is ignored."""
     match request.WhichOneof("message"):
-        case "offer":
-            await offer(participant, request.offer)
-        case "answer":
-            await participant.connection.accept(request.answer)
-        case "trickle":
-            await _trickle(participant, request.trickle)
+        case "offer" | "answer" | "trickle":
+            await _negotiate(participant, request)
         case "add_track":
             add_track(participant, request.add_track)
         case "mute":
@@ -46,12 +42,27 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
             _update_metadata(participant, request.update_metadata)
         case "simulate":
             _simulate(participant, request.simulate)
+        case (
+            "publish_data_track_request"
+            | "unpublish_data_track_request"
+            | "update_data_subscription"
+        ):
+            _change_data_tracks(participant, request)
         case "leave":
             _leave(participant, request.leave)
         case "ping" | "ping_req":
             _answer_ping(participant, request)
         case kind:
             log.debug("ignored a signal request: %s", kind)
+
+
+async def _negotiate(participant: Participant, request: rtc.SignalRequest) -> None:
+    if request.HasField("offer"):
+        await offer(participant, request.offer)
+    elif request.HasField("answer"):
+        await participant.connection.accept(request.answer)
+    else:
+        await _trickle(participant, request.trickle)
 
 
 async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
@@ -113,6 +124,15 @@ def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) 
         participant.connection.apply_pauses()
     else:
         participant.publications.permit(request.subscription_permission)
+
+
+def _change_data_tracks(participant: Participant, request: rtc.SignalRequest) -> None:
+    if request.HasField("publish_data_track_request"):
+        participant.data_tracks.publish(request.publish_data_track_request)
+    elif request.HasField("unpublish_data_track_request"):
+        participant.data_tracks.unpublish(request.unpublish_data_track_request)
+    else:
+        participant.data_tracks.update(request.update_data_subscription)
 
 
 def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:

@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("devserver.signal")
 
 _V1 = "/rtc/v1"
+_PUBLISHED_CODECS = (
+    "video/VP8",
+    "video/H264",
+    "video/VP9",
+    "audio/PCMU",
+    "audio/PCMA",
+    "audio/opus",
+    "audio/red",
+)
+"""What livekit-server offers but AV1 and H265: a client that looks publishes another codec."""
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
 _REFUSED_BY_ROOM = "connection closed by media"
@@ -164,7 +174,7 @@ class Signalling:
             fast_publish=participant.permission.can_publish,
             ping_interval=_PING_INTERVAL_SECONDS,
             ping_timeout=_PING_TIMEOUT_SECONDS,
-            enabled_publish_codecs=room.info.enabled_codecs,
+            enabled_publish_codecs=[models.Codec(mime=mime) for mime in _PUBLISHED_CODECS],
             sif_trailer=self._sif_trailer,
         )
 

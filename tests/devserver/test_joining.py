@@ -238,6 +238,10 @@ class TestValidation:
             assert await self.ask(room_server, http, path, access_token=token) == expected
 
 
+AUDIO_CODECS = ("audio/PCMU", "audio/PCMA", "audio/opus", "audio/red")
+VIDEO_CODECS = ("video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265")
+
+
 class TestJoin:
     async def test_the_join_response(
         self, room_server: RoomServerUnderTest, room_name: str
@@ -275,7 +279,13 @@ class TestJoin:
         assert (join.ping_interval, join.ping_timeout) == (5, 15)
         assert join.server_version == join.server_info.version
         assert join.sif_trailer
-        assert "audio/opus" in {codec.mime for codec in join.enabled_publish_codecs}
+        assert join.participant.version == 0
+        codecs = [codec.mime for codec in join.room.enabled_codecs]
+        assert codecs == [*AUDIO_CODECS, *VIDEO_CODECS, "video/rtx"]
+        offered = [codec.mime for codec in join.enabled_publish_codecs]
+        # The embedded server offers neither AV1 nor H265.
+        missing = set(VIDEO_CODECS[3:]) - set(offered)
+        assert offered == [c for c in (*VIDEO_CODECS, *AUDIO_CODECS) if c not in missing]
 
     async def test_without_publish_grant_there_is_no_fast_publish_and_no_data(
         self, room_server: RoomServerUnderTest, room_name: str

@@ -62,6 +62,7 @@ class TestRoutes:
             assert response.status == 404
             assert response.content_type == "text/plain"
             assert await response.text() == "404 page not found\n"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
 
     async def test_only_post(self, twirp: TwirpClient) -> None:
         answer = await twirp.call("RoomService/ListRooms", verb="GET")
