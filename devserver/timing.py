@@ -11,15 +11,17 @@ Timing: TypeAlias = Literal["livekit", "instant"]
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds between two rounds of what is told in rounds; 0 tells it at once."""
+    """Seconds by which something is late, or between two rounds of it; 0 makes it at once."""
 
     announcements: float
     """Participants that have published nothing yet (pkg/rtc/room.go, subscriberUpdateInterval)."""
     counts: float
     """A room's numbers of participants and publishers (pkg/rtc/room.go, roomUpdateInterval)."""
+    jobs: float
+    """Until a job is offered to a worker (psrpc, DefaultAffinityShortCircuit)."""
 
 
 DELAYS: dict[Timing, Delays] = {
-    "livekit": Delays(announcements=3.0, counts=5.0),
-    "instant": Delays(announcements=0.0, counts=0.0),
+    "livekit": Delays(announcements=3.0, counts=5.0, jobs=0.2),
+    "instant": Delays(announcements=0.0, counts=0.0, jobs=0.0),
 }

@@ -69,6 +69,7 @@ class Dispatcher(RoomListener):
 
     def __init__(self, register: RoomRegister, workers: AgentWorkers) -> None:
         self._workers = workers
+        self._delay = register.context.delays.jobs
         self._tasks = TaskSet()
         self._jobs: dict[str, _RoomJobs] = {}
         """By room id."""
@@ -194,6 +195,8 @@ class Dispatcher(RoomListener):
     async def _assign(
         self, jobs: _RoomJobs, dispatch: agent_dispatch.AgentDispatch, job: agent.Job
     ) -> None:
+        if self._delay:
+            await asyncio.sleep(self._delay)
         try:
             state = await self._workers.assign(job)
         except NoWorkerError as error:
