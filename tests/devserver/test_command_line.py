@@ -82,6 +82,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
     [
         (["--port", "http"], "argument --port: invalid"),
         (["--port", "70000"], "argument --port: invalid"),
+        (["--timing", "fast"], "argument --timing: invalid choice: 'fast'"),
         (["--unheard-of"], "unrecognized arguments: --unheard-of"),
         (["--host", "0.0.0.0"], "not a loopback address"),  # noqa: S104  # it is refused
         (["--host", "example.org"], "not a loopback address"),
