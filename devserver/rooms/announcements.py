@@ -50,7 +50,8 @@ class Announcements:
         replaced = info.disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY
         due = self._due(_Update(info, replaced), at_once=at_once)
         if due:
-            self._broadcast(due, but=None if to_itself else participant)
+            skipped = None if to_itself or self._interval else participant
+            self._broadcast(due, but=skipped)
         elif to_itself:
             _send([participant], [info])
 

@@ -1,4 +1,4 @@
-"""CountUpdates: when a room's counts become visible."""
+"""CountUpdates: when what has changed in a room's description becomes visible."""
 
 from __future__ import annotations
 
@@ -36,13 +36,11 @@ class CountUpdates:
             at = self._started + rounds * self._interval
             self._round = self._loop.call_at(at, self._begin_round)
 
-    def now(self) -> bool:
-        """Make everything visible at once; whether anything had changed."""
+    def now(self) -> None:
+        """Make everything visible at once."""
         self.close()
-        changed = self._refresh()
-        if changed:
+        if self._refresh():
             self._refreshed = self._loop.time()
-        return changed
 
     def close(self) -> None:
         """Make no more changes visible."""

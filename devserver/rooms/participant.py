@@ -13,7 +13,7 @@ from devserver.data.server_rpc import ServerRpc
 from devserver.media.connections import Connections
 from devserver.rooms.client import Client
 from devserver.rooms.data_tracks import DataTracks
-from devserver.rooms.participant_info import check_limits, participant_info
+from devserver.rooms.participant_info import check_limits, merge_attributes, participant_info
 from devserver.rooms.permission import grants_with_permission, is_dependent
 from devserver.rooms.publications import Publications
 from devserver.rooms.subscriptions import Subscriptions
@@ -152,29 +152,29 @@ class Participant:
     ) -> None:
         """Change what is given and tell everyone; an attribute of empty value is removed.
 
+        Name, metadata and attributes are told one after the other, in this order.
+
         Raises LimitExceededError, and changes nothing, if a value is too large.
         """
         check_limits(
             self.context.limits, name, metadata, {**self.info.attributes, **(attributes or {})}
         )
-        changed = (name or self.info.name, metadata or self.info.metadata) != (
-            self.info.name,
-            self.info.metadata,
-        )
-        self.info.name = name or self.info.name
-        self.info.metadata = metadata or self.info.metadata
-        for key, value in (attributes or {}).items():
-            if value:
-                self.info.attributes[key] = value
-            else:
-                self.info.attributes.pop(key, None)
-        if changed or attributes:
-            self.room.announce(self, at_once=True)
-            self.room.counts_changed()
+        if name and name != self.info.name:
+            self.info.name = name
+            self._tell_change()
+        if metadata and metadata != self.info.metadata:
+            self.info.metadata = metadata
+            self._tell_change()
+        if attributes:
+            merge_attributes(self.info, attributes)
+            self._tell_change()
         if permission is not None and permission != self.permission:
             self._set_permission(permission)
-        elif not (changed or attributes):
-            return
+            self.send_token()
+
+    def _tell_change(self) -> None:
+        self.room.announce(self, at_once=True)
+        self.room.counts_changed()
         self.send_token()
 
     def mute_track(self, track_sid: str, *, muted: bool) -> models.TrackInfo | None:
@@ -226,8 +226,8 @@ class Participant:
     def announce_tracks(self) -> None:
         """Tell everyone how the tracks are now."""
         self._list_tracks()
-        self.room.counts_changed()
         self.room.announce(self)
+        self.room.counts_changed()
 
     def others_data_tracks(self) -> Iterator[DataTracks]:
         """Return the data tracks of everyone else in the room."""
@@ -343,9 +343,9 @@ class Participant:
         self.info.permission.CopyFrom(permission)
         # pkg/rtc/participant.go, SetPermission
         self.info.is_publisher = permission.can_publish and self.connection.publisher_is_established
-        self.room.counts_changed()
         self.publications.revoke(permission)
         self.data_tracks.revoke()
         self.room.announce(self, at_once=True)
+        self.room.counts_changed()
         self.connection.reconcile_subscriptions()
         self.data_tracks.reconcile()

@@ -55,3 +55,12 @@ def check_limits(limits: Limits, name: str, metadata: str, attributes: Mapping[s
         limits.attributes_size
     ):
         raise LimitExceededError("exceeds attributes size limit")
+
+
+def merge_attributes(info: models.ParticipantInfo, attributes: Mapping[str, str]) -> None:
+    """Set ``attributes``; those of empty value are removed."""
+    for key, value in attributes.items():
+        if value:
+            info.attributes[key] = value
+        else:
+            info.attributes.pop(key, None)

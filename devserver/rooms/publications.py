@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from livekit.protocol import rtc
+from livekit.protocol import models, rtc
 
 from devserver.media.track import PublishedTrack, TrackPublisher, TrackSubscriber
 from devserver.rooms.permission import may_publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from livekit.protocol import models
 
     from devserver.rooms.room_context import RoomContext
 
@@ -114,6 +112,31 @@ class Publications:
             track.info.muted = muted
             self._publisher.announce_tracks()
         return track.info
+
+    def update_audio(self, update: rtc.UpdateLocalAudioTrack) -> bool:
+        """Change the features of an audio track; whether there is such a track."""
+        track = self._tracks.get(update.track_sid)
+        if track is None:
+            return False
+        features = list(dict.fromkeys(update.features))
+        track.info.audio_features[:] = features
+        track.info.stereo = models.AudioTrackFeature.TF_STEREO in features
+        track.info.disable_dtx = models.AudioTrackFeature.TF_NO_DTX in features
+        self._updated(track)
+        return True
+
+    def update_video(self, update: rtc.UpdateLocalVideoTrack) -> bool:
+        """Change the size of a video track; whether there is such a track."""
+        track = self._tracks.get(update.track_sid)
+        if track is None:
+            return False
+        track.info.width, track.info.height = update.width, update.height
+        self._updated(track)
+        return True
+
+    def _updated(self, track: PublishedTrack) -> None:
+        if track.is_published:
+            self._publisher.announce_tracks()
 
     def permit(self, permission: rtc.SubscriptionPermission) -> None:
         """Note who may have the tracks."""

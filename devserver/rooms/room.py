@@ -74,6 +74,7 @@ class Room:
         self._count_updates = CountUpdates(context.delays.counts, self._refresh_info)
         self._expiry = asyncio.get_running_loop().call_later(self.info.empty_timeout, self.close)
         self._ever_joined = False
+        self._told_info = self.info.SerializeToString(deterministic=True)
 
     @property
     def name(self) -> str:
@@ -114,8 +115,8 @@ class Room:
         if self.participants.get(participant.identity) is not participant:
             return
         del self.participants[participant.identity]
-        self._membership_changed(participant)
         self.announce(participant)
+        self._membership_changed(participant)
         if participant.was_active:
             self._events.participant_left(self, participant)
         else:
@@ -125,8 +126,8 @@ class Room:
 
     def track_published(self, publisher: Participant, track: PublishedTrack) -> None:
         """Tell everyone about a track whose media section is negotiated."""
-        self.counts_changed()
         self.announce(publisher)
+        self.counts_changed()
         for other in self.others(publisher):
             other.connection.reconcile()
         self._events.track_published(self, publisher, track.info)
@@ -155,11 +156,9 @@ class Room:
         self._announcements.tell(participant, at_once=at_once, to_itself=to_itself)
 
     def set_metadata(self, metadata: str) -> None:
-        """Change the room's metadata and tell everyone."""
-        if metadata != self.info.metadata:
-            self.info.metadata = metadata
-            if not self._count_updates.now():
-                self.broadcast_info()
+        """Change the room's metadata and tell everyone, if it is another."""
+        self.info.metadata = metadata
+        self._count_updates.now()
 
     def broadcast_info(self) -> None:
         """Tell everyone how the room is now."""
@@ -208,11 +207,11 @@ class Room:
     def _refresh_info(self) -> bool:
         """Bring what others see up to date, and tell everyone if that changed it."""
         everyone = self.participants.values()
-        before = self.info.SerializeToString(deterministic=True)
         self.info.num_participants = self._count()
         self.info.num_publishers = sum(p.info.is_publisher for p in everyone)
         self.info.active_recording = any(p.permission.recorder for p in everyone)
-        changed = self.info.SerializeToString(deterministic=True) != before
+        info = self.info.SerializeToString(deterministic=True)
+        changed, self._told_info = info != self._told_info, info
         if changed and not self.closed:
             self.broadcast_info()
         return changed

@@ -12,6 +12,7 @@ from livekit.protocol import models, rtc
 from devserver.rooms.participant_info import LimitExceededError
 from devserver.rooms.permission import may_publish
 from devserver.rooms.resumption import synchronize
+from devserver.signalling import data_requests
 
 if TYPE_CHECKING:
     from devserver.rooms.participant import Participant
@@ -46,8 +47,12 @@ async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
             "publish_data_track_request"
             | "unpublish_data_track_request"
             | "update_data_subscription"
+            | "store_data_blob_request"
+            | "get_data_blob_request"
         ):
-            _change_data_tracks(participant, request)
+            data_requests.handle(participant, request)
+        case "update_audio_track" | "update_video_track":
+            _update_track(participant, request)
         case "leave":
             _leave(participant, request.leave)
         case "ping" | "ping_req":
@@ -126,13 +131,16 @@ def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) 
         participant.publications.permit(request.subscription_permission)
 
 
-def _change_data_tracks(participant: Participant, request: rtc.SignalRequest) -> None:
-    if request.HasField("publish_data_track_request"):
-        participant.data_tracks.publish(request.publish_data_track_request)
-    elif request.HasField("unpublish_data_track_request"):
-        participant.data_tracks.unpublish(request.unpublish_data_track_request)
+def _update_track(participant: Participant, request: rtc.SignalRequest) -> None:
+    response = rtc.RequestResponse(reason=rtc.RequestResponse.NOT_FOUND)
+    if request.HasField("update_audio_track"):
+        response.update_audio_track.CopyFrom(request.update_audio_track)
+        found = participant.publications.update_audio(request.update_audio_track)
     else:
-        participant.data_tracks.update(request.update_data_subscription)
+        response.update_video_track.CopyFrom(request.update_video_track)
+        found = participant.publications.update_video(request.update_video_track)
+    if not found:
+        _respond(participant, response)
 
 
 def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:

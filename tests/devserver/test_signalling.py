@@ -168,6 +168,79 @@ class TestRequests:
         assert response.reason == rtc.RequestResponse.NOT_FOUND
         assert response.mute == request
 
+    async def test_updating_a_track_that_does_not_exist(self, signal: RawSignal) -> None:
+        audio = rtc.UpdateLocalAudioTrack(track_sid="TR_unknown")
+        await signal.send(rtc.SignalRequest(update_audio_track=audio))
+        response = (await signal.next("request_response")).request_response
+        assert response.reason == rtc.RequestResponse.NOT_FOUND
+        assert response.update_audio_track == audio
+        video = rtc.UpdateLocalVideoTrack(track_sid="TR_unknown")
+        await signal.send(rtc.SignalRequest(update_video_track=video))
+        response = (await signal.next("request_response")).request_response
+        assert response.reason == rtc.RequestResponse.NOT_FOUND
+        assert response.update_video_track == video
+
+    @pytest.mark.parametrize(
+        ("request_", "reason", "message"),
+        [
+            (
+                rtc.SignalRequest(store_data_blob_request=rtc.StoreDataBlobRequest(request_id=5)),
+                rtc.RequestResponse.NOT_ALLOWED,
+                "data blob not enabled",
+            ),
+            (
+                rtc.SignalRequest(get_data_blob_request=rtc.GetDataBlobRequest(request_id=5)),
+                rtc.RequestResponse.INVALID_REQUEST,
+                "data blob key is required",
+            ),
+            (
+                rtc.SignalRequest(
+                    get_data_blob_request=rtc.GetDataBlobRequest(
+                        request_id=5, participant_identity="nobody", key=models.DataBlobKey()
+                    )
+                ),
+                rtc.RequestResponse.NOT_FOUND,
+                "participant not found",
+            ),
+            (
+                rtc.SignalRequest(
+                    get_data_blob_request=rtc.GetDataBlobRequest(
+                        request_id=5, participant_identity="someone", key=models.DataBlobKey()
+                    )
+                ),
+                rtc.RequestResponse.NOT_FOUND,
+                "data blob not found",
+            ),
+        ],
+    )
+    async def test_there_are_no_data_blobs(
+        self,
+        signal: RawSignal,
+        request_: rtc.SignalRequest,
+        reason: rtc.RequestResponse.Reason,
+        message: str,
+    ) -> None:
+        await signal.send(request_)
+        response = (await signal.next("request_response")).request_response
+        assert (response.request_id, response.reason, response.message) == (5, reason, message)
+
+    async def test_name_metadata_and_attributes_are_told_one_after_the_other(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = room_server.token("someone", room_name, can_update_own_metadata=True)
+        async with RawSignal(room_server, token) as signal:
+            await signal.next("join")
+            update = rtc.UpdateParticipantMetadata(
+                name="N", metadata="M", attributes={"key": "value"}, request_id=1
+            )
+            await signal.send(rtc.SignalRequest(update_metadata=update))
+            told: list[tuple[str, str, dict[str, str]]] = []
+            while len(told) < 3:
+                for info in (await signal.next("update")).update.participants:
+                    if info.name:
+                        told.append((info.name, info.metadata, dict(info.attributes)))
+            assert told == [("N", "", {}), ("N", "M", {}), ("N", "M", {"key": "value"})]
+
     async def test_own_metadata_is_refused_without_the_grant(self, signal: RawSignal) -> None:
         request = rtc.UpdateParticipantMetadata(request_id=7, metadata="mine")
         await signal.send(rtc.SignalRequest(update_metadata=request))
