@@ -98,7 +98,11 @@ class Caller:
 
 async def main(turns: int) -> None:
     await say(QUESTION)
-    async with RoomServer() as server, DemoModel() as model, SpeechServer() as speech:
+    async with (
+        RoomServer(timing="instant") as server,
+        DemoModel() as model,
+        SpeechServer() as speech,
+    ):
         model.when("", Reply(text=ANSWER))
         speech.scripted = QUESTION, RECOGNITION_SECONDS
         environ = {
