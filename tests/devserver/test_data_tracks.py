@@ -64,18 +64,19 @@ class TestDataTracks:
         self, join: Join, lk_api: api.LiveKitAPI, room_name: str
     ) -> None:
         writer = await join("writer")
-        await writer.local_participant.publish_data_track(name="positions")
+        track = await writer.local_participant.publish_data_track(name="positions")
         who = api.RoomParticipantIdentity(room=room_name, identity="writer")
         info = await lk_api.room.get_participant(who)
         assert info.is_publisher
-        assert [track.name for track in info.data_tracks] == ["positions"]
+        assert [each.name for each in info.data_tracks] == ["positions"]
+        assert track.is_published()  # It is until the last reference to it is gone.
 
     async def test_a_reader_whose_permission_goes_reads_no_more(
         self, join: Join, lk_api: api.LiveKitAPI, room_name: str
     ) -> None:
         events = RoomEvents(await join("reader"), "data_track_published", "data_track_unpublished")
         writer = await join("writer")
-        await writer.local_participant.publish_data_track(name="positions")
+        track = await writer.local_participant.publish_data_track(name="positions")
         remote = await published(events)
         request = api.UpdateParticipantRequest(
             room=room_name,
@@ -84,7 +85,7 @@ class TestDataTracks:
         )
         await lk_api.room.update_participant(request)
         (sid,) = await events.next("data_track_unpublished")
-        assert sid == remote.info.sid
+        assert sid == remote.info.sid == track.info.sid
 
 
 def publish(handle: int, name: str, encoding: str | None = None) -> signal.SignalRequest:

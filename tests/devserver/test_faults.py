@@ -35,7 +35,7 @@ async def connected(
 
 @pytest.fixture
 async def server() -> AsyncGenerator[RoomServer]:
-    async with RoomServer() as running:
+    async with RoomServer(timing="instant") as running:
         yield running
 
 
