@@ -1,1 +1,34 @@
-"""The worker that LiveKit dispatches into rooms."""
+"""A LiveKit agent worker. Public are these names, the toolkit's, and what docs/extending.md shows;
+everything else is internal and may change with each version.
+
+They are imported when they are asked for: `python -m agent --help` needs none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.app.answer import Answer
+    from agent.app.app import App
+    from agent.app.persona import Limits, Persona
+    from agent.app.turn import Turn
+    from toolkit.handoff import Handoff
+    from toolkit.room import Room
+
+__all__ = ["Answer", "App", "Handoff", "Limits", "Persona", "Room", "Turn"]
+
+_HOMES = {
+    "Answer": "agent.app.answer",
+    "App": "agent.app.app",
+    "Handoff": "toolkit.handoff",
+    "Limits": "agent.app.persona",
+    "Persona": "agent.app.persona",
+    "Room": "toolkit.room",
+    "Turn": "agent.app.turn",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -124,3 +124,13 @@ async def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> BaseException |
         # Something that the task waited for was cancelled by somebody else.
         return error
     return None
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Does something that must not be left half done, also when it is to be cancelled meanwhile."""
+    task = asyncio.create_task(work, name="to the end")
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -21,6 +21,7 @@ from agent.rpc.thread_methods import thread_methods
 from agent.state.room_states import RoomStates
 from toolkit.errors import ToolError
 from tools import TOOLS
+from tools.weather.weather_settings import WeatherSettings
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
@@ -37,7 +38,7 @@ def name(document: Path) -> str:
     return str(document.relative_to(ROOT))
 
 
-def row(field: FieldInfo) -> str:
+def row(variable: str, field: FieldInfo) -> str:
     """The line of a setting in the tables of docs/configuration.md."""
     default = field.default
     match default:
@@ -49,7 +50,7 @@ def row(field: FieldInfo) -> str:
             text = f"`{','.join(cast('tuple[str, ...]', default))}`"
         case _:
             text = f"`{default}`"
-    return f"| `{field.alias}` | {text} | {field.description} |"
+    return f"| `{variable}` | {text} | {field.description} |"
 
 
 def links(text: str) -> Iterator[str]:
@@ -70,7 +71,10 @@ def test_every_setting_is_in_the_configuration_guide_with_its_default_and_meanin
 
     rows = [line for line in lines if line.startswith("| `")]
 
-    assert rows == [row(field) for field in Settings.model_fields.values()]
+    assert rows == [
+        *(row(field.alias or name, field) for name, field in Settings.model_fields.items()),
+        *(row(name.upper(), field) for name, field in WeatherSettings.model_fields.items()),
+    ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

@@ -8,23 +8,31 @@ from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 
 from agent.config.settings import Settings
+from tools.weather.weather_settings import WeatherSettings
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 
-def block(field: FieldInfo) -> list[str]:
+FIELDS = [
+    *((field.alias or name, field) for name, field in Settings.model_fields.items()),
+    *((name.upper(), field) for name, field in WeatherSettings.model_fields.items()),
+]
+"""The worker's settings by their variables, and those of the default app's tools."""
+
+
+def block(name: str, field: FieldInfo) -> list[str]:
     """The two lines of a setting; one with a default is commented out, so copying sets nothing."""
     default = field.default
     match default:
         case None:
-            line = f"{field.alias}="
+            line = f"{name}="
         case bool():
-            line = f"#{field.alias}={str(default).lower()}"
+            line = f"#{name}={str(default).lower()}"
         case tuple():
             names = cast("tuple[str, ...]", default)
-            line = f"#{field.alias}={','.join(names)}"
+            line = f"#{name}={','.join(names)}"
         case _:
-            line = f"#{field.alias}={default}"
+            line = f"#{name}={default}"
     return [f"# {field.description}", line]
 
 
@@ -34,7 +42,7 @@ def test_names_every_setting_with_its_default_and_meaning() -> None:
 
     settings = [line for line in lines[start:] if line]
 
-    assert settings == [line for field in Settings.model_fields.values() for line in block(field)]
+    assert settings == [line for name, field in FIELDS for line in block(name, field)]
 
 
 def test_a_copy_of_it_changes_nothing() -> None:

@@ -20,8 +20,11 @@ from toolkit.errors import (
     Unavailable,
 )
 from toolkit.file import File
+from toolkit.handoff import Handoff
 from toolkit.parts import Data, Part, PartAction, Result, Source, Suggestion
 from toolkit.permission import Role, role
+from toolkit.room import Room
+from toolkit.settings import ToolSettings
 from toolkit.state import State
 from toolkit.tool import Tool, tool
 from toolkit.toolbox import Toolbox
@@ -31,6 +34,7 @@ __all__ = [
     "Conflict",
     "Data",
     "File",
+    "Handoff",
     "InvalidArguments",
     "NotAllowed",
     "NotFound",
@@ -40,6 +44,7 @@ __all__ = [
     "RateLimited",
     "Result",
     "Role",
+    "Room",
     "Source",
     "State",
     "StorageFull",
@@ -50,6 +55,7 @@ __all__ = [
     "ToolContext",
     "ToolDescription",
     "ToolError",
+    "ToolSettings",
     "Toolbox",
     "Unavailable",
     "role",

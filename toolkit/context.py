@@ -6,14 +6,16 @@ that this module depends on neither `Tool` nor `Toolbox`, which implement them.
 
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from toolkit.cache import Cache
 from toolkit.call_slots import CallSlots
 from toolkit.caller import Caller
 from toolkit.file import SendFile
+from toolkit.handoff import HandOff
 from toolkit.parts import Part, Show, ShownPart
+from toolkit.room import Room
 from toolkit.settings import ToolSettings
 from toolkit.state import NO_STATE, State
 
@@ -108,6 +110,12 @@ class ToolContext:
             `File` goes that way by itself.
         on_confidential: hears that nobody but the caller may read the answer, where somebody else
             might.
+        room: the room that it is called in; None in a shell and in tests without one.
+        thread: id of the conversation that the model calls it in: `room`, or `private:` and its
+            owner's identity; empty where no model calls.
+        segment_id: id of the answer in progress; empty where there is none.
+        hand_off: hands the conversation over, where a model calls; what a tool returns that is a
+            `Handoff` goes that way by itself.
         on_part: takes a part into the answer, where the call belongs to one.
         state: the JSON document of the conversation that the call belongs to.
     """
@@ -121,6 +129,10 @@ class ToolContext:
     approve: Approve | None = None
     send_file: SendFile | None = None
     on_confidential: Callable[[], None] | None = None
+    room: Room | None = None
+    thread: str = ""
+    segment_id: str = ""
+    hand_off: HandOff | None = None
     on_part: Show | None = None
     state: State = NO_STATE
 
@@ -142,6 +154,14 @@ class ToolContext:
         if self.on_part is not None:
             self.on_part(shown)
         return shown.id
+
+    def with_approval(self, approve: Approve) -> "ToolContext":
+        """The same with somebody to ask: for tests of tools that need approval."""
+        return replace(self, approve=approve)
+
+    def with_files(self, send_file: SendFile) -> "ToolContext":
+        """The same with somebody who gets files: for tests of tools that make some."""
+        return replace(self, send_file=send_file)
 
     def keep_confidential(self) -> None:
         """Keeps the answer to this call from everybody but its caller, as

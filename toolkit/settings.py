@@ -1,21 +1,34 @@
-"""What tools can be configured with. The worker fills it in; tools read no environment."""
+"""What tools are configured with: groups of settings, each a typed class."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from pydantic import BaseModel
+
+Group = TypeVar("Group", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSettings:
-    """Settings of all tools. A tool that needs another one adds its field here.
+    """The settings of all tools of a toolbox, by their classes.
+
+    A group is a pydantic model. The worker reads its fields from the environment, by their aliases
+    or their names in capitals, and checks them at the start; tools read no environment.
 
     Attributes:
-        weather_geocoding_url: Open-Meteo's geocoding endpoint.
-        weather_forecast_url: Open-Meteo's forecast endpoint.
         proxy_for: the proxy that a URL is asked through, if any.
-        weather_timeout: seconds that getWeather may wait for the service, all requests together.
     """
 
-    proxy_for: Callable[[str], str | None] | None = None
-    weather_geocoding_url: str = "https://geocoding-api.open-meteo.com/v1/search"
-    weather_forecast_url: str = "https://api.open-meteo.com/v1/forecast"
-    weather_timeout: float = 3.0
+    def __init__(
+        self, *groups: BaseModel, proxy_for: Callable[[str], str | None] | None = None
+    ) -> None:
+        self.proxy_for = proxy_for
+        self._groups = {type(group): group for group in groups}
+
+    def __getitem__(self, kind: type[Group]) -> Group:
+        """The settings of this class; raises LookupError where nobody asked for them."""
+        try:
+            return cast("Group", self._groups[kind])
+        except KeyError:
+            raise LookupError(
+                f"{kind.__name__} was not read: name it in @tool(settings=...) or App(settings=...)"
+            ) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, overload
 
 import pydantic_core
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from toolkit.caller import Caller
@@ -22,6 +23,7 @@ from toolkit.errors import (
     Unavailable,
 )
 from toolkit.file import File
+from toolkit.handoff import Handoff
 from toolkit.parameters import Parameters
 from toolkit.parts import Data, Result, Source, Suggestion, value_of
 from toolkit.permission import Permission
@@ -53,6 +55,8 @@ class Tool:
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
         confidential: nobody but its caller may read what it answers.
+        model: the model may call it; False: it is for callers only.
+        settings: the class of its settings, if it has any.
         show: what people who see an answer are shown of the calls for it.
     """
 
@@ -68,6 +72,8 @@ class Tool:
     max_calls: int | None = None
     rpc: bool = True
     confidential: bool = False
+    model: bool = True
+    settings: type[BaseModel] | None = None
     show: ShowCall = "name"
 
     def json_schema(self) -> dict[str, object]:
@@ -152,6 +158,10 @@ class Tool:
             if context.send_file is None:
                 raise Unavailable("There is nobody here that a file could be sent to")
             result = await context.send_file(result)
+        elif isinstance(result, Handoff):
+            if context.hand_off is None:
+                raise Unavailable("There is no conversation here that could be handed over")
+            result = context.hand_off(result)
         return result if isinstance(result, str) else _to_wire(result)
 
     def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
@@ -187,6 +197,8 @@ def tool(
     max_calls: int | None = None,
     rpc: bool = True,
     confidential: bool = False,
+    model: bool = True,
+    settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
 ) -> Callable[[Function], Tool]: ...
 
@@ -203,6 +215,8 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
     max_calls: int | None = None,
     rpc: bool = True,
     confidential: bool = False,
+    model: bool = True,
+    settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
@@ -221,6 +235,9 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         rpc: whether clients may call it by RPC; False: the model alone has it.
         confidential: whether what it answers to an RPC caller is kept from the others in the room.
             A tool that knows only later calls `ToolContext.keep_confidential`.
+        model: whether the model may call it; False: it is for callers only.
+        settings: the class of its settings, which it reads as `context.settings[...]`. The worker
+            reads it from the environment, and checks it at the start: see toolkit.settings.
         show: what is shown of the model's calls to everybody who sees the answer: the `name`, the
             `arguments` as well, or `all`: the result, too.
 
@@ -250,6 +267,8 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
             max_calls=max_calls,
             rpc=rpc,
             confidential=confidential,
+            model=model,
+            settings=settings,
             show=show,
         )
 

@@ -3,7 +3,7 @@
 from toolkit import Role, ToolContext, ToolDescription, tool
 
 
-@tool
+@tool(model=False)
 async def describe_tools(context: ToolContext) -> dict[str, object]:
     """List the tools that can be called, with descriptions and JSON schemas of the arguments."""
     return {

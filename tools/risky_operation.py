@@ -10,7 +10,7 @@ FAILING_TEXT = "data"
 """The bare text that LiveKit's RPC error-handling example sends, and expects an error for."""
 
 
-@tool(text_argument="data")
+@tool(text_argument="data", model=False)
 async def risky_operation(
     fail: Annotated[bool, Field(description="Whether the operation is to fail")] = False,
     data: Annotated[

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from agent.chat.conversation_store import Question
+from agent.app.turn import Turn
+from agent.chat.question import Question
 from agent.chat.responder import Response
 from agent.history.message import Attachment, FinishReason
 
@@ -16,6 +17,7 @@ class ActiveAnswer:
     Attributes:
         attachments: files that became part of the answer.
         timed_out: the answer took too long, and was stopped as an `error`.
+        turn: what the app's hooks were given, where there are any.
     """
 
     def __init__(self, question: Question, *, timeout: float, on_stop: Callable[[], None]) -> None:
@@ -26,6 +28,8 @@ class ActiveAnswer:
         """
         self.question = question
         self.timed_out = False
+        self.timeout = timeout
+        self.turn: Turn | None = None
         self.attachments: list[Attachment] = []
         self._on_stop = on_stop
         self._response: Response | None = None

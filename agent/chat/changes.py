@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.context import Context
-from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.conversation_store import ConversationStore
+from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
 from agent.inbox.message import IncomingMessage, Key
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from livekit.agents import llm
 
-from agent.chat.conversation_store import Turn
+from agent.chat.question import Turn
 from agent.chat.turns import BYTES_PER_TOKEN, Turns, tokens_in
 from agent.chat.user_message import user_message, with_author
 from agent.inbox.message import IncomingMessage, Key
@@ -96,12 +96,12 @@ class Context:
         self._is_cut = not is_whole
         self.summarise(summary)
         turns = tuple(turns)
-        self._count_speakers(turn.message for turn in turns)
+        self._count_speakers(turn.message for turn in turns if not turn.message.is_own)
         later, self._turns = self._turns, Turns()
         for turn in turns:
-            read = self._read(turn.message)
+            read = () if turn.message.is_own else (self._read(turn.message),)
             answer = [llm.ChatMessage(role="assistant", content=[turn.answer])]
-            self._turns.put(turn.message.key, [read, *(answer if turn.answer else ())])
+            self._turns.put(turn.message.key, [*read, *(answer if turn.answer else ())])
         for key in later:
             self._turns.drop(key)
             self._turns.put(key, later[key])
@@ -118,9 +118,16 @@ class Context:
         """Has the model told something, in brackets, with the next message that it answers."""
         self._notes.append(f"[{text}]")
 
+    def say_own(self, message: IncomingMessage) -> llm.ChatMessage:
+        """Makes a place for what the agent is about to say unasked; the instruction, as it is
+        read."""
+        self._turns.put(message.key, [])
+        return llm.ChatMessage(role="user", content=[f"[{message.text}]"])
+
     def before(self, message: IncomingMessage) -> llm.ChatContext:
         """All turns before a message's own, or simply all."""
-        self._count_speakers([message])
+        if not message.is_own:
+            self._count_speakers([message])
         if self._notes:
             told = llm.ChatMessage(role="user", content=["\n".join(self._notes)])
             # In a turn of its own: nobody's, with an id that no other has.
@@ -147,7 +154,8 @@ class Context:
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
         """Adds what the model said and did; nothing if the message was removed meanwhile."""
         if message.key in self._turns:
-            self._turns.put(message.key, [self._turns[message.key][0], *said])
+            question = self._turns[message.key][: 0 if message.is_own else 1]
+            self._turns.put(message.key, [*question, *said])
             self._cut()
 
     def leave_out(self, message: IncomingMessage) -> None:
@@ -193,8 +201,7 @@ class Context:
         self._speakers.update(message.sender.identity for message in messages)
         if self._names_authors and not named_before:
             for key in self._turns:
-                question, *said = self._turns[key]
-                self._turns.put(key, [with_author(question), *said])
+                self._turns.put(key, map(with_author, self._turns[key]))
 
     def _cut(self) -> None:
         if self._fill <= 1:

@@ -5,32 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from livekit.agents import APIStatusError, llm
 
+from agent.app.hooks import HookError
 from agent.chat.active_answer import ActiveAnswer
+from agent.chat.active_persona import ActivePersona
+from agent.chat.apology import apologise, give_up, log_failure
+from agent.chat.begin_response import begin_response
 from agent.chat.changes import Changes
-from agent.chat.context import Context, ContextLimits
-from agent.chat.conversation_store import ConversationStore, Question
-from agent.chat.error_text import sentence_for, timeout_sentence
+from agent.chat.context import Context
+from agent.chat.conversation_limits import ConversationLimits
+from agent.chat.conversation_store import ConversationStore
 from agent.chat.history_loader import HistoryLoader
+from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder, TextResponder
+from agent.chat.turn_hooks import TurnHooks
 from agent.chat.voice import Voice
-from agent.config.settings import Settings
 from agent.history.message import Attachment, FinishReason
 from agent.inbox.message import IncomingMessage, Key, Sender
-from agent.models.assistant import Assistant
 from agent.models.finish_reason import CONTENT_FILTER
-from agent.models.openai_errors import describe, is_withheld
+from agent.models.openai_errors import is_withheld
 from agent.parts.file_part import show_file
 from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
-from agent.tasks import Tasks
+from agent.tasks import Tasks, to_the_end
+from agent.tool_calls.call_origin import TurnOrigin
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
 
@@ -39,29 +42,6 @@ logger = logging.getLogger(__name__)
 RESTARTS = 3
 """Failures in a row that a conversation survives. After that the agent leaves the room, so that
 people see that nobody is there to answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationLimits:
-    """Bounds of one conversation.
-
-    Attributes:
-        pending: messages that one person may have waiting.
-        context: what the model is given.
-        answer_timeout: seconds that one answer may take, with its tool calls; 0: no limit.
-    """
-
-    pending: int
-    context: ContextLimits
-    answer_timeout: float
-
-    @classmethod
-    def of(cls, settings: Settings) -> ConversationLimits:
-        return cls(
-            pending=settings.max_pending_messages,
-            context=ContextLimits(settings.max_context_messages, settings.max_context_tokens),
-            answer_timeout=settings.answer_timeout,
-        )
 
 
 class Conversation:
@@ -74,16 +54,18 @@ class Conversation:
     def __init__(  # noqa: PLR0913 - the parts of a conversation
         self,
         *,
-        assistant: Assistant,
+        persona: ActivePersona,
+        hooks: TurnHooks | None,
         presence: Presence,
-        open_reply: Callable[[Question], ReplyStream],
+        open_reply: Callable[[Question, str | None], ReplyStream],
         memory: ConversationStore,
         tools: ConversationTools,
         limits: ConversationLimits,
         interrupt_on_message: bool,
         on_lost: Callable[[], None],
     ) -> None:
-        self._assistant = assistant
+        self._persona = persona
+        self._hooks = hooks
         self._presence = presence
         self._open_reply = open_reply
         self._memory = memory
@@ -94,7 +76,8 @@ class Conversation:
         self._waiting = QuestionQueue(limits.pending)
         self._context = Context(limits.context)
         self._recollection = HistoryLoader(memory, self._context, self._waiting)
-        self._text = ReplySink(shows_reasoning=assistant.shows_reasoning)
+        self._recollection.on_agent = persona.resume
+        self._text = ReplySink(shows_reasoning=persona.assistant.shows_reasoning)
         self._text.on_step = self._on_text
         self._answering: ActiveAnswer | None = None
         self.changes = Changes(
@@ -114,6 +97,16 @@ class Conversation:
     def asker(self) -> Sender | None:
         """Whose message is being answered."""
         return None if self._answering is None else self._answering.question.message.sender
+
+    @property
+    def persona(self) -> ActivePersona:
+        """The agent of the app that answers."""
+        return self._persona
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing had been said when it was opened, as far as is known."""
+        return bool(self._recollection.is_new)
 
     @property
     def answering(self) -> Question | None:
@@ -150,6 +143,20 @@ class Conversation:
         """Takes note of a message that is for others: the model is told of it with the next one."""
         self._memory.note(message)
         self._context.note(message)
+
+    def speak(self, message: IncomingMessage, text: str | None) -> None:
+        """Has the agent say something unasked, after what is being said.
+
+        Args:
+            message: stands for it, in the form OWN: its id is the segment's, its text what the
+                model is instructed.
+            text: what is said; None: the model finds it.
+
+        Raises:
+            Refusal: (429) too much waits to be said.
+        """
+        self._waiting.check(message.sender.identity)
+        self._waiting.add(self._memory.keep_own(message, text))
 
     def tell_model(self, text: str) -> None:
         """Has the model told something with the next message that it answers."""
@@ -207,22 +214,29 @@ class Conversation:
 
     async def _answer_some(self) -> None:
         """Answers with one responder until it is time for another."""
-        voice = self._voice
+        voice, agent = self._voice, self._persona.name
+        assistant = self._persona.assistant
+        # The seam for other kinds of agents: what makes the answers of one is a Responder.
         if voice is None:
-            responder: Responder = TextResponder(self._assistant, self._text)
+            responder: Responder = TextResponder(assistant, self._text)
         else:
-            responder = await voice.open_responder(self._assistant, self._text)
+            responder = await voice.open_responder(assistant, self._text)
         if voice is self._voice:
             self._voice_set.set()
         try:
-            while voice is self._voice and not responder.needs_replacement:
+            while self._suits(responder, voice, agent):
                 if self._recollection.is_due:
                     await self._recollection.recall()
                 if (question := await self._next()) is not None:
                     await self._answer(responder, question)
                     self._recollection.summarise()
         finally:
-            await _to_the_end(responder.aclose())
+            await to_the_end(responder.aclose())
+
+    def _suits(self, responder: Responder, voice: Voice | None, agent: str) -> bool:
+        """Whether to go on with a responder: each agent that is heard has a voice of its own."""
+        is_same = voice is self._voice and (voice is None or agent == self._persona.name)
+        return is_same and not responder.needs_replacement
 
     async def _next(self) -> Question | None:
         """The next one to answer; None if there is something else to look after."""
@@ -240,26 +254,33 @@ class Conversation:
             self._waiting.done(waiting)
 
     async def _answer(self, responder: Responder, question: Question) -> None:
-        reply = self._open_reply(question)
+        reply = self._open_reply(question, self._persona.label)
+        timeout = self._persona.persona.limits.answer_timeout
         answering = self._answering = ActiveAnswer(
-            question, timeout=self._limits.answer_timeout, on_stop=self._tools.cancel
+            question,
+            timeout=self._limits.answer_timeout if timeout is None else timeout,
+            on_stop=self._tools.cancel,
         )
         self._text.begin(reply)
         self._presence.set(self, "thinking")
         reason: FinishReason | None = None
         try:
             reason = await self._respond(responder, answering, reply)
+        except HookError as error:
+            # Its reason is in the log.
+            apologise(reply, error)
+            reason = "error"
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
             logger.exception("answer failed; its asker is told, the next message is answered")
-            self._apologise(reply, None)
+            apologise(reply, None)
             reason = "error"
         finally:
             reason = reason or answering.stopped or "interrupted"
             answering.stop(reason)
             self._text.end()
-            await _to_the_end(self._end(answering, reply, reason))
+            await to_the_end(self._end(answering, reply, reason))
             self._presence.set(self, "listening")
 
     async def _end(self, answering: ActiveAnswer, reply: ReplyStream, reason: FinishReason) -> None:
@@ -276,44 +297,65 @@ class Conversation:
         # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
         await self._memory.settled()
         await reply.finish(ending)
+        if self._hooks is not None and answering.turn is not None:
+            self._tasks.start(
+                self._hooks.after(
+                    answering.turn, ending, self._persona.name, answering.question.segment_id
+                ),
+                name="after an answer",
+            )
 
     async def _respond(
         self, responder: Responder, answering: ActiveAnswer, reply: ReplyStream
     ) -> FinishReason:
         reply.on_first_text = self._on_text
         reply.on_first_sent = lambda: self._memory.begun(answering.question)
-        message = answering.question.message
+        question = answering.question
+        message = question.message
 
         def on_file(attachment: Attachment) -> None:
             answering.attachments.append(attachment)
             show_file(reply.parts, attachment)
 
-        await self._tools.begin_turn(
-            message.sender.identity,
-            message.sender.name,
-            message_id=message.id,
-            position=message.answer_position,
-            private=message.private,
+        caller = await self._tools.begin_turn(
+            TurnOrigin(
+                identity=message.sender.identity,
+                name=message.sender.name,
+                message_id="" if message.is_own else message.id,
+                position=message.answer_position,
+                private=message.private,
+                on_file=on_file,
+                parts=lambda: reply.parts,
+                hand_off=self._persona.hand_off if self._persona.has_others else None,
+                segment_id=question.segment_id,
+            ),
             result_bytes=self._context.result_bytes,
             on_call=lambda: self._presence.set(self, "thinking"),
-            on_file=on_file,
-            parts=lambda: reply.parts,
         )
-        before = self._context.before(message)
-        response = await responder.respond(before, self._context.note(message))
+        self._persona.begin_turn()
+        self._text.shows_reasoning = self._persona.assistant.shows_reasoning
+        turn = None
+        if self._hooks is not None and question.own_text is None:
+            turn = answering.turn = await self._hooks.before(
+                message, caller, self._persona, reply.parts.show
+            )
+        response = await begin_response(responder, self._context, question, turn)
         answering.attach(response)
         error = await response.done()
         self._context.end(message, response.said)
+        if turn is not None and turn.refused:
+            self._context.leave_out(message)
         if response.interrupted:
             if answering.timed_out:
-                self._give_up(reply)
+                give_up(reply, answering.timeout)
             return answering.stopped or "interrupted"
         withheld = response.finish_reason == CONTENT_FILTER
         if error is not None or withheld or not reply.started:
-            self._log_failure(error, withheld=withheld)
+            if not isinstance(error, HookError):
+                log_failure(error, withheld=withheld)
             if isinstance(error, APIStatusError) and is_withheld(error):
                 self._context.leave_out(message)
-            self._apologise(reply, error, withheld=withheld)
+            apologise(reply, error, withheld=withheld)
             return "error"
         return "length" if response.finish_reason == "length" else "stop"
 
@@ -324,7 +366,7 @@ class Conversation:
             self._waiting.done(question)
             return False
         self._context.note(begun.message)
-        reply = self._open_reply(begun)
+        reply = self._open_reply(begun, self._persona.label)
         ending = self._keep_ending(begun, reply, "cancelled")
         await self._memory.settled()
         await reply.finish(ending)
@@ -341,47 +383,12 @@ class Conversation:
         """Begins to store how an answer ended: as what has been said so far, or heard of it."""
         ending = reply.ending(reason, heard)
         self._waiting.done(question)
-        self._memory.finish(question, ending, attachments)
+        label = reply.agent = self._persona.label
+        by = None if label is None else (label, self._persona.title)
+        self._memory.finish(question, ending, attachments, by)
         return ending
 
     def _on_text(self) -> None:
         # Text that was said before a call may be captured after the call has begun.
         if not self._tools.busy:
             self._presence.set(self, "speaking")
-
-    def _give_up(self, reply: ReplyStream) -> None:
-        logger.warning(
-            "answer took longer than %g s; its asker gets an error sentence, the next message is "
-            "answered",
-            self._limits.answer_timeout,
-        )
-        _append(reply, timeout_sentence(said=reply.started))
-
-    @staticmethod
-    def _log_failure(error: BaseException | None, *, withheld: bool) -> None:
-        problem = "its content filter withheld the answer" if withheld else "it gave no answer"
-        logger.warning(
-            "model service failed; the asker gets an error sentence: %s",
-            describe(error) if error is not None else problem,
-        )
-
-    @staticmethod
-    def _apologise(
-        reply: ReplyStream, error: BaseException | None, *, withheld: bool = False
-    ) -> None:
-        _append(reply, sentence_for(error, said=reply.started, withheld=withheld))
-
-
-def _append(reply: ReplyStream, sentence: str) -> None:
-    """Adds a sentence of the agent's own to what the model has said."""
-    reply.push(("\n\n" if reply.started else "") + sentence)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Does something that must not be left half done, also when it is to be cancelled meanwhile."""
-    task = asyncio.create_task(work, name="to the end")
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
+from agent.chat.question import Again, Past, Question, Turn, new_segment_id, question_of, turn_of
 from agent.chat.summaries import Summaries
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
@@ -21,9 +21,8 @@ from agent.history.message import (
     Message,
     MessageKey,
     ThreadKey,
-    Unanswered,
 )
-from agent.inbox.message import Form, IncomingMessage, Key, Sender, id_was_used
+from agent.inbox.message import IncomingMessage, Key, Sender, id_was_used
 from agent.models.summariser import SummaryError
 from agent.replies.reply_output import Ending
 from agent.wire.refusal import Refusal
@@ -37,61 +36,6 @@ RECALL_TIMEOUT = 5.0
 
 RECALL_PAUSE = 30.0
 """Seconds after which a slow store is asked again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A message that is to be answered.
-
-    Attributes:
-        segment_id: id of its answer.
-        kept: says, once the message is stored, whether it is new, and its position; None: it is
-            from the store.
-    """
-
-    message: IncomingMessage
-    segment_id: str
-    kept: asyncio.Task[Added] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A message that was opened for another answer.
-
-    Attributes:
-        answered: it had an answer before, whose segment id the question has.
-    """
-
-    question: Question
-    answered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message of former times, with what it was answered, if anything.
-
-    One that is to be answered anew stands in its place without an answer.
-    """
-
-    message: IncomingMessage
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a conversation was about.
-
-    Attributes:
-        turns: the last ones, oldest first.
-        is_whole: whether these are all there are.
-        summary: of what was said before, and perhaps of some turns; may be empty.
-        questions: what was left unanswered.
-    """
-
-    turns: tuple[Turn, ...] = ()
-    is_whole: bool = True
-    summary: str = ""
-    questions: tuple[Question, ...] = ()
 
 
 class ConversationStore:
@@ -119,6 +63,11 @@ class ConversationStore:
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
 
+    @property
+    def thread(self) -> ThreadKey:
+        """The thread that it keeps."""
+        return self._thread
+
     def keep(self, message: IncomingMessage) -> Question:
         """Begins to store a message that is to be answered.
 
@@ -126,6 +75,12 @@ class ConversationStore:
             Refusal: (400) no message can have such an id.
         """
         return Question(message, new_segment_id(), self._add(message, awaits_answer=True))
+
+    def keep_own(self, message: IncomingMessage, text: str | None) -> Question:
+        """Begins to store that the agent says something unasked; the message's id is its own."""
+        answer = self._answer(Question(message, message.id))
+        kept = self._start(_attempt(self._history.add_message(answer), Added(is_new=True)))
+        return Question(message, message.id, kept, text)
 
     def note(self, message: IncomingMessage) -> None:
         """Begins to store a message that is for others. Raises Refusal as `keep` does."""
@@ -154,16 +109,23 @@ class ConversationStore:
         Not earlier: the first text neither waits for it nor shares the processor with it, and a
         short answer has ended by then.
         """
-        if question.kept is not None:
+        if question.kept is not None and not question.message.is_own:
             begun = self._history.begin_answer(self._answer(question))
             self._start(_attempt(begun, None))
 
     def finish(
-        self, question: Question, ending: Ending, attachments: Sequence[Attachment] = ()
+        self,
+        question: Question,
+        ending: Ending,
+        attachments: Sequence[Attachment] = (),
+        by: tuple[str, str] | None = None,
     ) -> None:
-        """Begins to store an answer that has ended, with its files."""
+        """Begins to store an answer that has ended, with its files; `by`: the name of the agent of
+        the app that gave it, and its name for people, where there are several."""
         answer = self._answer(question, ending.kept, ending.finish_reason)
         answer = replace(answer, attachments=tuple(attachments), parts=ending.parts)
+        if by is not None:
+            answer = replace(answer, agent=by[0], sender_name=by[1])
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:
@@ -181,9 +143,10 @@ class ConversationStore:
             async with asyncio.timeout(RECALL_TIMEOUT):
                 # In this order: what is answered in between is a turn, and `begin` finds out.
                 questions = await self._unanswered()
-                turns, is_whole = await self._turns(max_items)
+                turns, is_whole, agent = await self._turns(max_items)
                 summary = await self._summaries.stored(self._thread)
-                return Past(turns, is_whole, summary.text if summary else "", questions)
+                text = summary.text if summary else ""
+                return Past(turns, is_whole, text, questions, agent)
         except (UnavailableError, TimeoutError) as error:
             _log(error, "a conversation goes on without its past for the moment")
             self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
@@ -226,7 +189,7 @@ class ConversationStore:
                 text=text,
                 awaits_answer=awaits_answer,
             )
-        return Again(_question(asked), asked.segment_id is not None)
+        return Again(question_of(asked), asked.segment_id is not None)
 
     async def delete(self, message: Key) -> tuple[Key, ...]:
         """Erases a message and its answer, or an answer. Raises HistoryError as `ask_again`."""
@@ -255,15 +218,17 @@ class ConversationStore:
 
     async def _unanswered(self) -> tuple[Question, ...]:
         found = await self._history.unanswered(self._thread.room)
-        return tuple(_question(each) for each in found if each.message.thread == self._thread)
+        return tuple(question_of(each) for each in found if each.message.thread == self._thread)
 
-    async def _turns(self, max_items: int) -> tuple[tuple[Turn, ...], bool]:
-        """The last turns, and whether there are no others.
+    async def _turns(self, max_items: int) -> tuple[tuple[Turn, ...], bool, str | None]:
+        """The last turns, whether there are no others, and which agent answered last.
 
-        Each answer stands after its question here, whatever was said in between.
+        Each answer stands after its question here, whatever was said in between. What the agent
+        said unasked is a turn without a question.
         """
         newest_first: list[Turn] = []
         answers: dict[tuple[str | None, str | None], Message] = {}
+        agent: str | None = None
         before: str | None = None
         while True:
             page = await self._history.page(
@@ -274,18 +239,20 @@ class ConversationStore:
             )
             for message in reversed(page.messages):
                 if message.role == "assistant":
-                    answers[message.in_reply_to_sender, message.in_reply_to] = message
-                    continue
+                    agent = agent or message.agent
+                    if message.in_reply_to is not None:
+                        answers[message.in_reply_to_sender, message.in_reply_to] = message
+                        continue
                 answer = answers.pop((message.sender_id, message.id), None)
                 if not message.awaits_answer or answer is not None:
-                    turn = _turn(message, answer)
+                    turn = turn_of(message, answer)
                     max_items -= 2 if turn.answer else 1
                     if max_items < 0:
-                        return tuple(reversed(newest_first)), False
+                        return tuple(reversed(newest_first)), False, agent
                     newest_first.append(turn)
             before = page.next_before
             if before is None or not max_items:
-                return tuple(reversed(newest_first)), before is None
+                return tuple(reversed(newest_first)), before is None, agent
 
     def _add(self, message: IncomingMessage, *, awaits_answer: bool) -> asyncio.Task[Added]:
         sender = message.sender
@@ -333,8 +300,10 @@ class ConversationStore:
             text=text,
             timestamp=int(time.time() * 1000),
             sender_name=self._agent.name,
-            in_reply_to=question.message.id,
-            in_reply_to_sender=question.message.sender.identity,
+            in_reply_to=None if question.message.is_own else question.message.id,
+            in_reply_to_sender=None
+            if question.message.is_own
+            else question.message.sender.identity,
             finish_reason=finish_reason,
         )
 
@@ -343,11 +312,6 @@ class ConversationStore:
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return task
-
-
-def new_segment_id() -> str:
-    """An id for an answer."""
-    return f"SG_{uuid.uuid4().hex[:16]}"
 
 
 async def _attempt(write: Awaitable[Result], otherwise: Result) -> Result:
@@ -364,27 +328,3 @@ def _log(error: Exception, what: str) -> None:
         logger.warning("%s: %s", what, error or "it takes too long")
     else:
         logger.error("%s", what, exc_info=error)
-
-
-def _question(unanswered: Unanswered) -> Question:
-    return Question(_incoming(unanswered.message), unanswered.segment_id or new_segment_id())
-
-
-def _turn(message: Message, answer: Message | None) -> Turn:
-    if answer is None or answer.finish_reason == "error" or message.awaits_answer:
-        return Turn(_incoming(message))
-    return Turn(_incoming(message), answer.text)
-
-
-def _incoming(message: Message) -> IncomingMessage:
-    return IncomingMessage(
-        id=message.id,
-        sender=Sender(message.sender_id, message.sender_name),
-        text=message.text,
-        timestamp=message.timestamp,
-        form=Form(message.form),
-        private=message.thread.owner is not None,
-        reply_to=message.in_reply_to,
-        attachments=message.attachments,
-        position=message.position,
-    )

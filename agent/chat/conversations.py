@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
-from agent.chat.conversation_store import ConversationStore, Question
+from agent.chat.conversation_store import ConversationStore
+from agent.chat.question import Question
 from agent.chat.summaries import Summaries
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
@@ -72,6 +73,10 @@ class Conversations:
     def of_room(self) -> Conversation:
         """The room's own conversation."""
         return self._of(None)
+
+    def private(self, owner: str) -> Conversation:
+        """The private one of somebody; raises Refusal (400)."""
+        return self._of(owner)
 
     async def set_voice(self, voice: Voice | None) -> None:
         """Has the room's own conversation hear and speak, or stop that; private ones never do."""

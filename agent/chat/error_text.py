@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
+from agent.app.hooks import HookError
 from agent.models.openai_errors import BrokenAnswerError, is_withheld, status_of
 
 _CREDENTIALS = "The model service does not accept this agent's credentials."
@@ -21,6 +22,7 @@ _BY_STATUS = {
 _TOO_LONG = "The answer took too long and was given up. Please try again."
 _ENDS_HERE = "(The answer took too long and ends here.)"
 _NOTHING_SAID = "The model gave no answer. Please try again."
+_NOT_PREPARED = "The answer could not be prepared. Please try again."
 _CUT_OFF = "(The answer was cut off here. Please ask again.)"
 _WITHHELD = "The model service's content filter withheld the answer."
 _REST_WITHHELD = "(The model service's content filter withheld the rest of the answer.)"
@@ -42,6 +44,10 @@ def sentence_for(error: BaseException | None, *, said: bool, withheld: bool = Fa
         return _REST_WITHHELD if said else _WITHHELD
     if said:
         return _CUT_OFF
+    return _NOT_PREPARED if isinstance(error, HookError) else _nothing_said(error)
+
+
+def _nothing_said(error: BaseException | None) -> str:
     if isinstance(error, APITimeoutError):
         return "The model did not answer in time. Please try again."
     if isinstance(error, APIStatusError) or isinstance(

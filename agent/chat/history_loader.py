@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from agent.chat.context import Context
 from agent.chat.conversation_store import ConversationStore
@@ -25,6 +26,10 @@ class HistoryLoader:
         self._recalling: asyncio.Task[None] | None = None
         self._summarising: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
+        self.on_agent: Callable[[str], None] | None = None
+        """Told which agent of the app answered last in former times."""
+        self.is_new: bool | None = None
+        """Whether nothing was said in former times; None: not known."""
 
     @property
     def is_due(self) -> bool:
@@ -42,6 +47,9 @@ class HistoryLoader:
             self._recalling.add_done_callback(lambda _: self._waiting.wake())
         else:
             self._recalling = None
+            self.is_new = not past.turns and not past.questions and past.is_whole
+            if past.agent is not None and self.on_agent is not None:
+                self.on_agent(past.agent)
             self._waiting.add_older(past.questions)
             self._context.restore(past.turns, is_whole=past.is_whole, summary=past.summary)
         self.ready.set()

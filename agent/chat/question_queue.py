@@ -8,7 +8,7 @@ from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from itertools import chain, zip_longest
 
-from agent.chat.conversation_store import Question
+from agent.chat.question import Question
 from agent.inbox.message import Key
 from agent.wire.refusal import Refusal
 

@@ -59,6 +59,10 @@ class Responder(Protocol):
         """Begins to answer a message."""
         ...
 
+    async def say(self, text: str) -> Response:
+        """Begins to say a text that is there already, in place of what a model would answer."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -76,8 +80,30 @@ class TextResponder:
         loop = ToolLoop(self._assistant, self._text, on_reasoning=self._text.on_reasoning)
         return _TextResponse(loop, [*before.items, message])
 
+    async def say(self, text: str) -> Response:
+        self._text.open()
+        self._text.push(text)
+        self._text.flush()
+        return _SaidText(text)
+
     async def aclose(self) -> None:
         pass
+
+
+class _SaidText:
+    """A text that was said as a whole, and so has ended."""
+
+    heard = None
+    finish_reason = None
+    interrupted = False
+
+    def __init__(self, text: str) -> None:
+        self.said = (llm.ChatMessage(role="assistant", content=[text]),)
+
+    def interrupt(self) -> None: ...
+
+    async def done(self) -> BaseException | None:
+        return None
 
 
 class _TextResponse:

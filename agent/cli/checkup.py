@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from livekit import api
 from rich.console import Console
 from rich.text import Text
 
+from agent.app.app_error import AppError
+from agent.app.app_settings import names_of, read_app_settings
 from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecordFile
 from agent.cli.finding import Finding
 from agent.cli.model_check import check_model
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.cli.target import DOTENV, Target, find_target
-from agent.config.environment import slips
+from agent.config.environment import settle, slips
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
+from agent.default_app import app_of
 from agent.processes.health_page import listen
 from toolkit.errors import ToolError
 from toolkit.settings import ToolSettings
 from toolkit.toolbox import Toolbox
-from tools import get_weather
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from pydantic import BaseModel
+
+    from agent.app.app import App
+    from toolkit.tool import Tool
+
+WEATHER: Final = "getWeather"
+"""The tool of the default app that depends on a service."""
 
 
-async def check_everything(environ: Mapping[str, str]) -> None:
+async def check_everything(environ: MutableMapping[str, str]) -> None:
     """Prints a line for each thing that is looked at.
 
     Raises:
@@ -39,32 +49,50 @@ async def check_everything(environ: Mapping[str, str]) -> None:
         settings = Settings.from_environment(environ, DOTENV)
         proxies = Proxies.of(environ)
         proxies.check(settings.urls)
+        given = dict(environ)
+        wrong_names = slips(environ, DOTENV)
+        # What the app imports looks for its keys there.
+        settle(environ, DOTENV)
+        app = app_of(settings.app)
+        app_settings = read_app_settings(app.settings, environ)
     except SettingsError as error:
         for problem in error.problems:
             _print(Finding("settings", ok=False, text=problem, advice=f"set it in {DOTENV}"))
         raise CommandError("the settings are wrong") from None
-    dev = None if environ.get("LIVEKIT_URL") else DevRecordFile(environ).read()
+    except AppError as error:
+        _print(Finding("app", ok=False, text=str(error)))
+        raise CommandError("the app is wrong") from None
+    dev = None if given.get("LIVEKIT_URL") else DevRecordFile(given).read()
     model_url = dev.model_url if dev else settings.openai_base_url
-    checks = [_check_settings(settings, dev is not None)]
-    for slip in slips(environ, DOTENV):
-        checks.append(Finding("settings", ok=False, text=slip, needed=False))
+    checks = [_check_settings(settings, app, dev is not None)]
+    own_names = {name for kind in app.settings for name in names_of(kind)}
+    for slip in wrong_names:
+        if slip.partition(" ")[0] not in own_names:
+            checks.append(Finding("settings", ok=False, text=slip, needed=False))
     checks += await asyncio.gather(
-        _check_room_server(environ),
-        check_model(settings, model_url, proxies),
-        _check_weather(settings, proxies),
+        _check_room_server(given),
+        *([check_model(settings, model_url, proxies, app.tools)] if app.uses_service else []),
+        *(
+            _check_weather(tool, app_settings, proxies)
+            for tool in app.tools
+            if tool.name == WEATHER
+        ),
     )
     if settings.http_port:
         checks.append(_check_port(settings.http_host, settings.http_port))
+    if settings.app:
+        agents = ", ".join(name for name in app.personas if name) or "one agent"
+        checks.append(Finding("app", ok=True, text=f"{settings.app}: {agents}"))
     for finding in checks:
         _print(finding)
     if failed := [finding.what for finding in checks if finding.needed and not finding.ok]:
         raise CommandError(f"not right: {', '.join(failed)}")
 
 
-def _check_settings(settings: Settings, dev: bool) -> Finding:
+def _check_settings(settings: Settings, app: App, dev: bool) -> Finding:
     if dev:
         return Finding("settings", ok=True, text="those of the running `dev`")
-    if problems := settings.missing():
+    if problems := settings.missing(model=app.uses_service):
         advice = "`python -m agent dev` needs none of them"
         return Finding("settings", ok=False, text="; ".join(problems), advice=advice)
     return Finding("settings", ok=True, text="complete")
@@ -100,19 +128,17 @@ async def _check_room_server(environ: Mapping[str, str]) -> Finding:
     return Finding(name, ok=True, text=f"{target.url}: {len(rooms)} rooms")
 
 
-async def _check_weather(settings: Settings, proxies: Proxies) -> Finding:
-    tool_settings = ToolSettings(
-        proxy_for=proxies.for_url,
-        weather_geocoding_url=settings.weather_geocoding_url,
-        weather_forecast_url=settings.weather_forecast_url,
-    )
-    async with Toolbox([get_weather], tool_settings) as toolbox:
+async def _check_weather(
+    tool: Tool, app_settings: Sequence[BaseModel], proxies: Proxies
+) -> Finding:
+    settings = ToolSettings(*app_settings, proxy_for=proxies.for_url)
+    async with Toolbox([tool], settings) as toolbox:
         try:
-            await toolbox.call(get_weather.name, {"city": "Paris"})
+            await toolbox.call(tool.name, {"city": "Paris"})
         except ToolError as error:
             advice = "getWeather will say so; WEATHER_GEOCODING_URL and WEATHER_FORECAST_URL"
             return Finding("weather", ok=False, text=str(error), advice=advice, needed=False)
-    return Finding("weather", ok=True, text=f"{settings.weather_forecast_url}: answers")
+    return Finding("weather", ok=True, text="the service answers")
 
 
 def _print(finding: Finding) -> None:

@@ -24,6 +24,14 @@ PatienceOption: TypeAlias = Annotated[
         "--timeout", min=0.1, help="Seconds to wait for the agent, or a sign of its life."
     ),
 ]
+AppOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        help="Your own app: a file such as my_app.py, or module:attribute. Else APP counts.",
+        show_default=False,
+    ),
+]
 
 
 class CommandError(Exception):
@@ -58,8 +66,9 @@ def run(command: Coroutine[object, object, None]) -> None:
 
 
 def complain(reason: str) -> None:
-    """Tells the terminal what went wrong; stdout is for what went right."""
-    _write(sys.stderr, reason + "\n")
+    """Tells the terminal what went wrong, unless that is said; stdout is for what went right."""
+    if reason:
+        _write(sys.stderr, reason + "\n")
 
 
 def show(text: str, end: str = "\n") -> None:

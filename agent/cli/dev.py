@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.command import run
+from agent.cli.command import AppOption, run
 
 
 def dev(
@@ -26,13 +26,14 @@ def dev(
             show_default=False,
         ),
     ] = None,
+    app: AppOption = None,
 ) -> None:
     """Run the worker with whatever is not configured: a room server and a demo model.
 
     A room server is started unless LIVEKIT_URL is set: a `livekit-server` from PATH, else the
     embedded one. The demo model is started unless OPENAI_API_KEY or OPENAI_BASE_URL is set.
-    Ctrl-C stops all of it.
+    When files of the app change, its new version takes over. Ctrl-C stops all of it.
     """
     from agent.cli.dev_run import run_dev  # noqa: PLC0415 - see agent/cli/__init__.py
 
-    run(run_dev(os.environ, host, port))
+    run(run_dev(os.environ, host, port, app))

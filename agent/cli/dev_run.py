@@ -13,22 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from agent.cli.command import WRONG_SETTINGS, CommandError
+from agent.cli.command import WRONG_SETTINGS, CommandError, show
 from agent.cli.dev_record import DevRecord, DevRecordFile
-from agent.cli.dev_worker import REGISTERED
+from agent.cli.dev_workers import DevWorkers
 from agent.cli.listening import LOOPBACK, Listening
 from agent.cli.room_servers import RunningServer, started_server
-from agent.cli.target import read_settings, reply_topic, target_of
-from agent.processes.child_process import running
+from agent.cli.target import read_settings, reply_topic, target_of, with_app
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Generator, Mapping
 
     from agent.config.settings import Settings
 
-REGISTERING_TAKES: Final = 60.0
-"""Seconds until the worker is registered: on a slow machine importing alone takes many."""
+RELOADED: Final = "The app has changed: its new version answers from now on."
 
 DEMO_TOKEN_DELAY: Final = 0.02
 """Seconds between the demo model's tokens, so that one can watch an answer stream."""
@@ -36,12 +33,17 @@ DEMO_TOKEN_DELAY: Final = 0.02
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run_dev(environ: Mapping[str, str], host: str | None, port: int | None) -> None:
+async def run_dev(
+    environ: Mapping[str, str], host: str | None, port: int | None, app: str | None = None
+) -> None:
     """Starts what is not configured, tells where it is, and stops it all on a signal.
+
+    `app` counts before the setting APP.
 
     Raises:
         CommandError: the settings are wrong, or something did not start, or ended by itself.
     """
+    environ = with_app(environ, app)
     settings = read_settings(environ)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that runs has a task
@@ -53,10 +55,12 @@ async def run_dev(environ: Mapping[str, str], host: str | None, port: int | None
             file = stack.enter_context(_taken(environ))
             server = await stack.enter_async_context(_server(settings, environ, host, port))
             model_url = await stack.enter_async_context(_model(settings))
-            worker = await stack.enter_async_context(_worker(settings, environ, server, model_url))
+            workers = await stack.enter_async_context(
+                _workers(settings, environ, server, model_url)
+            )
             file.write(_record(settings, server, model_url))
             _announce(settings, server, model_url)
-            await _until_one_ends({"the worker": worker, server.what: server.process})
+            await _until_one_ends(workers, server)
 
 
 @contextlib.contextmanager
@@ -104,16 +108,23 @@ async def _model(settings: Settings) -> AsyncGenerator[str]:
     if _has_model(settings):
         yield settings.openai_base_url
         return
-    from devserver.model import DemoModel  # noqa: PLC0415 - no part of a worker's installation
+    try:
+        from devserver.model import DemoModel  # noqa: PLC0415 - no part of a worker's installation
+    except ImportError as error:
+        raise CommandError(
+            "no model: set OPENAI_API_KEY or OPENAI_BASE_URL; the demo model comes with the "
+            f"embedded room server, which is not installed ({error})",
+            WRONG_SETTINGS,
+        ) from error
 
     async with DemoModel(token_delay=DEMO_TOKEN_DELAY) as model:
         yield model.base_url
 
 
 @contextlib.asynccontextmanager
-async def _worker(
+async def _workers(
     settings: Settings, environ: Mapping[str, str], server: RunningServer, model_url: str
-) -> AsyncGenerator[Process]:
+) -> AsyncGenerator[DevWorkers]:
     """The worker, once the room server has taken it on."""
     ours = {
         "LIVEKIT_URL": server.url,
@@ -126,52 +137,38 @@ async def _worker(
         # Several workers of one machine must not fight over the port of the health check.
         "HTTP_PORT": str(settings.http_port if "http_port" in settings.model_fields_set else 0),
     }
-    readable, writable = os.pipe()
-    arguments = [str(os.getpid()), str(writable), settings.log_level]
-    command = [sys.executable, "-m", "agent.cli.dev_worker", *arguments]
-    async with contextlib.AsyncExitStack() as stack:
-        told = await _reader(stack, readable)
-        try:
-            worker = running(command, {**environ, **ours}, pass_fds=[writable])
-            process = await stack.enter_async_context(worker)
-        finally:
-            os.close(writable)
-        try:
-            async with asyncio.timeout(REGISTERING_TAKES):
-                line = await told.readline()
-        except TimeoutError:
-            raise CommandError(
-                f"the worker was not registered at {server.url} within {REGISTERING_TAKES:g} s"
-            ) from None
-        if line != REGISTERED:
-            raise CommandError("the worker ended before it was registered; see its log above")
-        yield process
-
-
-async def _reader(stack: contextlib.AsyncExitStack, descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
-    )
-    stack.callback(transport.close)
-    return reader
-
-
-async def _until_one_ends(processes: dict[str, Process | None]) -> None:
-    """Waits for what should go on for ever; raises CommandError when one of them does not."""
-    waits = {
-        asyncio.create_task(process.wait(), name=f"process {name}"): name
-        for name, process in processes.items()
-        if process
-    }
+    workers = DevWorkers({**environ, **ours}, settings.log_level, server.url)
     try:
-        ended, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await workers.start()
+        yield workers
     finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-    first = ended.pop()
-    raise CommandError(f"{waits[first]} ended by itself, with status {first.result()}")
+        await workers.aclose()
+
+
+async def _until_one_ends(workers: DevWorkers, server: RunningServer) -> None:
+    """Replaces the worker when its app changes, for ever; raises CommandError when what should go
+    on ends by itself."""
+    while True:
+        processes = {"the worker": workers.process, server.what: server.process}
+        waits: dict[asyncio.Task[object], str] = {
+            asyncio.create_task(process.wait(), name=f"process {name}"): name
+            for name, process in processes.items()
+            if process
+        }
+        changed = asyncio.create_task(workers.files.changed.wait(), name="the app changed")
+        try:
+            ended, _ = await asyncio.wait({*waits, changed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in (*waits, changed):
+                wait.cancel()
+            await asyncio.gather(*waits, changed, return_exceptions=True)
+        ended.discard(changed)
+        if ended:
+            first = ended.pop()
+            raise CommandError(f"{waits[first]} ended by itself, with status {first.result()}")
+        workers.files.changed.clear()
+        if await workers.reload():
+            show(RELOADED)
 
 
 def _record(settings: Settings, server: RunningServer, model_url: str) -> DevRecord:
@@ -199,7 +196,8 @@ def _announce(settings: Settings, server: RunningServer, model_url: str) -> None
     console.print(f"  model        {model_url}  {model}")
     console.print(f"  agent        {settings.agent_identity}, {rooms}")
     console.print()
-    talk = f'{_python()} -m agent chat "What is the weather in Paris?" --room demo'
+    question = "Hello" if settings.app else "What is the weather in Paris?"
+    talk = f'{_python()} -m agent chat "{question}" --room demo'
     console.print(f"Talk to it:    {talk}")
     console.print("Ctrl-C stops everything.", style="dim")
     console.print()

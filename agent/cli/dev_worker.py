@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from agent.processes.parent import end_with_parent
 from agent.processes.process_end import run_and_end
@@ -12,13 +16,16 @@ from agent.processes.process_end import run_and_end
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REGISTERED = b"registered\n"
+LEAVE: Final = "leave"
+"""Told on the standard input: write which jobs there are; the process is ended after that."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker; arguments are the parent's process id, a file descriptor, a log level.
 
-    REGISTERED is written to the descriptor when the room server has taken the worker on.
+    When the room server has taken the worker on, a line of JSON is written to the descriptor: the
+    files of the app. The standard input has a line LEAVE, or the jobs to go on with; the jobs of a
+    worker that is to leave are another line.
     """
     parent, descriptor, log_level = int(arguments[0]), int(arguments[1]), arguments[2]
     end_with_parent(parent)
@@ -29,11 +36,46 @@ def main(arguments: Sequence[str]) -> int:
     def tell() -> None:
         nonlocal told
         if not told:
-            os.write(descriptor, REGISTERED)
-            os.close(descriptor)
+            _write(descriptor, json.dumps(app_files()))
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_heed, args=(descriptor, loop), daemon=True).start()
         told = True
 
     return 0 if run_worker(log_level, dev=True, on_registered=tell) else 1
+
+
+def app_files() -> list[str]:
+    """The files of the app that have been imported."""
+    from agent import default_app, worker  # noqa: PLC0415 - imported by now
+
+    root = default_app.root_of(worker.settings.app)
+    libraries = (Path(sys.prefix), Path(sys.base_prefix))
+    files = {
+        Path(file).resolve()
+        for module in tuple(sys.modules.values())
+        if (file := getattr(module, "__file__", None))
+    }
+    return sorted(
+        str(file)
+        for file in files
+        if file.is_relative_to(root) and not any(map(file.is_relative_to, libraries))
+    )
+
+
+def _heed(descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
+    """Does what `dev` says, in a thread of its own, until the input ends."""
+    from agent.sdk.job_handover import go_on_with, running_jobs  # noqa: PLC0415 - as above
+    from agent.worker import server  # noqa: PLC0415 - as above
+
+    for line in sys.stdin:
+        if line.strip() == LEAVE:
+            loop.call_soon_threadsafe(lambda: _write(descriptor, running_jobs(server)))
+        else:
+            asyncio.run_coroutine_threadsafe(go_on_with(server, line), loop).result()
+
+
+def _write(descriptor: int, line: str) -> None:
+    os.write(descriptor, line.encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,9 @@ from agent.models.openai_client import OpenAIClient
 from agent.models.openai_errors import BrokenAnswerError, describe
 from agent.models.timeouts import Timeouts
 from toolkit.errors import ToolError
-from tools import TOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agent.config.proxies import Proxies
     from agent.config.settings import Settings
@@ -31,14 +30,19 @@ MAX_NAMES: Final = 5
 """Models of the service that are named where it does not have the one that is set."""
 
 
-async def check_model(settings: Settings, url: str, proxies: Proxies) -> Finding:
+async def check_model(
+    settings: Settings, url: str, proxies: Proxies, tools: Sequence[Tool]
+) -> Finding:
     """Asks the model a question as the worker does, with its tools, until it begins to answer."""
-    return await _ModelCheck(settings, url, proxies).run()
+    return await _ModelCheck(settings, url, proxies, tools).run()
 
 
 class _ModelCheck:
-    def __init__(self, settings: Settings, url: str, proxies: Proxies) -> None:
+    def __init__(
+        self, settings: Settings, url: str, proxies: Proxies, tools: Sequence[Tool]
+    ) -> None:
         self._settings = settings
+        self._tools = [tool for tool in tools if tool.model]
         self._url = url
         self._proxies = proxies
         self._name = settings.llm_model
@@ -81,7 +85,7 @@ class _ModelCheck:
             max_completion_tokens=self._settings.llm_max_completion_tokens,
         )
         tools = OfferedTools()
-        tools.offer(TOOLS, _never)
+        tools.offer(self._tools, _never)
         async with await client.complete(model.request(context, tools.function_tools)) as answer:
             async for event in answer:
                 if event.choices:

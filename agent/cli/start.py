@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.command import FAILED, WRONG_SETTINGS, CommandError, reporting
+from agent.cli.command import FAILED, WRONG_SETTINGS, AppOption, CommandError, reporting
 from agent.cli.target import DOTENV, read_settings
 from agent.config.environment import settle, slips
 from agent.config.settings import Settings
+from agent.config.settings_error import SettingsError
 
 ProcessesOption = Annotated[
     int | None,
@@ -18,14 +19,19 @@ ProcessesOption = Annotated[
 ]
 
 
-def start(processes: ProcessesOption = None) -> None:
+def start(processes: ProcessesOption = None, app: AppOption = None) -> None:
     """Run the worker alone, for the room server and the model that the settings name."""
     with reporting():
+        if app:
+            os.environ["APP"] = app
         settings = read_settings(os.environ)
-        for slip in slips(os.environ, DOTENV):
-            typer.echo(slip, err=True)
+        wrong_names = slips(os.environ, DOTENV)
         settle(os.environ, DOTENV)
-        if problems := settings.missing():
+        uses_service, own_names = _app(settings) if settings.app else (True, frozenset[str]())
+        for slip in wrong_names:
+            if slip.partition(" ")[0] not in own_names:
+                typer.echo(slip, err=True)
+        if problems := settings.missing(model=uses_service):
             raise CommandError("\n".join(problems), WRONG_SETTINGS)
         wanted = settings.processes if processes is None else processes
         count = wanted or _cores()
@@ -41,6 +47,26 @@ def start(processes: ProcessesOption = None) -> None:
 
     if not run_worker(settings.log_level):
         raise typer.Exit(FAILED)
+
+
+def _app(settings: Settings) -> tuple[bool, frozenset[str]]:
+    """Whether the app needs the model service, and the names of its settings; raises CommandError.
+
+    It is imported here already, as the worker would in a moment.
+    """
+    from agent.processes import deferred_packages  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    deferred_packages.install()
+    from agent.app.app_error import AppError  # noqa: PLC0415 - as above
+    from agent.app.app_settings import names_of, read_app_settings  # noqa: PLC0415 - as above
+    from agent.app.loading import load_app  # noqa: PLC0415 - as above
+
+    try:
+        app = load_app(settings.app)
+        read_app_settings(app.settings, os.environ)
+    except (AppError, SettingsError) as error:
+        raise CommandError(str(error), WRONG_SETTINGS) from None
+    return app.uses_service, frozenset(name for kind in app.settings for name in names_of(kind))
 
 
 def _cores() -> int:

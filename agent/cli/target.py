@@ -49,6 +49,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         raise CommandError("\n".join(error.problems), WRONG_SETTINGS) from None
 
 
+def with_app(environ: Mapping[str, str], app: str | None) -> dict[str, str]:
+    """The environment with the app that was asked for, if one was."""
+    return {**environ, "APP": app} if app else dict(environ)
+
+
 def reply_topic(settings: Settings) -> str:
     """The one of the agent's reply topics that a command reads."""
     topics = settings.reply_topics

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-from agent.config.setting_sources import SETTLED, given, misspelt
+from agent.config.setting_sources import SETTLED, given, misspelt, names_in
 from agent.config.settings import Settings
 
 
 def settle(environ: MutableMapping[str, str], dotenv: Path) -> None:
-    """Takes the settings of the `.env` file into the environment, and leaves the file alone from
-    then on: processes that inherit the environment have these settings, whenever they start."""
-    environ.update(given(Settings.names(), environ, dotenv))
+    """Takes all that the `.env` file has into the environment, and leaves the file alone from then
+    on: processes that inherit the environment have these settings, whenever they start, and the
+    packages that an app uses find their keys."""
+    environ.update(given({*Settings.names(), *names_in(environ, dotenv)}, environ, dotenv))
     environ[SETTLED] = "settled"
 
 
 def slips(environ: Mapping[str, str], dotenv: Path) -> list[str]:
-    """A sentence for each variable whose name is nearly that of a setting."""
+    """A sentence for each variable whose name is nearly that of a setting; it begins with it."""
     return misspelt(Settings.names(), environ, dotenv)

@@ -45,6 +45,11 @@ def given(
     return {name: value for name, value in bare.items() if value}
 
 
+def names_in(environ: Mapping[str, str], dotenv: Path | None) -> frozenset[str]:
+    """The variables that the file has and the environment does not."""
+    return frozenset(_in_file(environ, dotenv)).difference(environ)
+
+
 def misspelt(names: Collection[str], environ: Mapping[str, str], dotenv: Path) -> list[str]:
     """A sentence for each variable whose name is nearly one of these."""
     sentences: list[str] = []

@@ -21,7 +21,6 @@ from agent.config.setting_sources import given
 from agent.config.setting_types import (
     DatabaseUrl,
     HeartbeatTimeout,
-    HttpUrl,
 )
 from agent.config.settings_error import SettingsError
 from agent.config.tool_call_settings import ToolCallSettings
@@ -52,16 +51,6 @@ class Settings(
         alias="DATABASE_URL",
         repr=False,
         description="what was said is kept here: sqlite:///path or postgresql://user:password@host/name",
-    )
-    weather_geocoding_url: HttpUrl = Field(
-        "https://geocoding-api.open-meteo.com/v1/search",
-        alias="WEATHER_GEOCODING_URL",
-        description="Open-Meteo geocoding endpoint of getWeather",
-    )
-    weather_forecast_url: HttpUrl = Field(
-        "https://api.open-meteo.com/v1/forecast",
-        alias="WEATHER_FORECAST_URL",
-        description="Open-Meteo forecast endpoint of getWeather",
     )
     http_host: str = Field(
         "0.0.0.0",  # noqa: S104 - health checks come from outside the container
@@ -119,15 +108,16 @@ class Settings(
         servers = (each for each in self.mcp_servers.values() if isinstance(each, HttpServer))
         given = (
             *(self.livekit_url, self.openai_base_url, self.stt_base_url, self.tts_base_url),
-            *(self.weather_geocoding_url, self.weather_forecast_url),
             *(server.url for server in servers),
         )
         return tuple(url for url in given if url)
 
-    def missing(self, *, server: bool = True) -> list[str]:
+    def missing(self, *, server: bool = True, model: bool = True) -> list[str]:
         """What must still be set before the worker can run, one sentence each.
 
-        `server=False` leaves the LiveKit settings out, for a start that is given them otherwise.
+        Args:
+            server: the LiveKit settings, too; a start may be given them otherwise.
+            model: the model service, too; an app may have models of its own.
         """
         problems: list[str] = []
         if server:
@@ -137,7 +127,7 @@ class Settings(
                 problems.append("LIVEKIT_API_KEY is not set: expected the server's API key")
             if self.livekit_api_secret is None:
                 problems.append("LIVEKIT_API_SECRET is not set: expected the server's API secret")
-        if self.openai_api_key is None and "openai_base_url" not in self.model_fields_set:
+        if model and self.openai_api_key is None and "openai_base_url" not in self.model_fields_set:
             problems.append(
                 "OPENAI_API_KEY is not set: expected a key, or OPENAI_BASE_URL of a model "
                 "service that needs none"

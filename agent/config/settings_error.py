@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import ValidationError
 
 _SECRET_SETTINGS = ("DATABASE_URL", "MCP_SERVERS")
+
+_SECRET_WORDS = ("SECRET", "TOKEN", "PASSWORD")
 
 _PLAIN = {
     "a valid integer": "a whole number",
@@ -28,19 +31,28 @@ class SettingsError(ValueError):
         self.problems = problems
 
     @classmethod
-    def of(cls, error: ValidationError) -> Self:
-        """What pydantic says, by setting; of secret ones without their values."""
-        return cls([_problem(detail) for detail in error.errors()])
+    def of(cls, error: ValidationError, names: Mapping[str, str] | None = None) -> Self:
+        """What pydantic says, by setting; of secret ones without their values.
+
+        `names` are the environment variables of fields that pydantic calls otherwise.
+        """
+        return cls([_problem(detail, names or {}) for detail in error.errors()])
 
 
-def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
-    name = str(detail["loc"][0])
+def _problem(detail: Any, names: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is generic over nothing we use
+    name = str(detail["loc"][0]) if detail["loc"] else "settings"
+    name = names.get(name, name)
     message = str(detail["msg"]).removeprefix("Value error, ")
     if name == "MCP_SERVERS":
         # Which of them, and what of it; without the kind of server that pydantic puts in between.
         name = ": ".join((name, *(str(part) for part in detail["loc"][1:2] + detail["loc"][3:])))
-    secret = "SECRET" in name or name.endswith("KEY") or name.startswith(_SECRET_SETTINGS)
-    got = "" if secret else f", got {_shortened(detail['input'])}"
+    secret = (
+        any(word in name for word in _SECRET_WORDS)
+        or name.endswith("KEY")
+        or name.startswith(_SECRET_SETTINGS)
+    )
+    # Of a value that is missing, the input is all the others.
+    got = "" if secret or detail["type"] == "missing" else f", got {_shortened(detail['input'])}"
     return f"{name}: expected {_as_expectation(message)}{got}"
 
 

@@ -22,6 +22,13 @@ class WorkerSettings(BaseModel):
     livekit_api_secret: SecretStr | None = Field(
         None, alias="LIVEKIT_API_SECRET", description="its API secret"
     )
+    app: str = Field(
+        "",
+        alias="APP",
+        max_length=1024,
+        description="your own app: module:attribute or a file, such as my_app:app; "
+        "empty: the default app",
+    )
     agent_name: str = Field(
         "",
         alias="AGENT_NAME",

@@ -37,6 +37,10 @@ class CursorHandler(TopicHandler[Cursor]):
     def forget(self, identity: str) -> None:
         self._newest.pop(identity, None)
 
+    @property
+    def in_use(self) -> bool:
+        return bool(self._newest)
+
     def tools(self) -> Iterable[Tool]:
         @tool
         async def get_cursors(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from agent.data.topic import OpenTopic, Topic, TopicRoom
+from agent.data.topic import OpenTopic, Topic, TopicHandler, TopicRoom
 from toolkit.tool import Tool
 
 
@@ -23,6 +23,7 @@ class RoomTopics:
     ) -> None:
         """`aliases` are further names of topics, as settings have them."""
         self._topics = [OpenTopic(topic, room) for topic in topics]
+        self._handlers: dict[str, TopicHandler[Any]] = {}
         for topic in self._topics:
             name = topic.topic.name
             for each in {name, *topic.topic.aliases, *aliases.get(name, ())}:
@@ -30,7 +31,17 @@ class RoomTopics:
 
     def tools(self) -> list[Tool]:
         """What the model, and callers by RPC, can do with the topics in this room."""
-        return list(chain.from_iterable(topic.handler.tools() for topic in self._topics))
+        tools: list[Tool] = []
+        for topic in self._topics:
+            for tool in topic.handler.tools():
+                self._handlers[tool.name] = topic.handler
+                tools.append(tool)
+        return tools
+
+    def is_in_use(self, tool: Tool) -> bool:
+        """Whether the room uses the topic of a tool, or the tool is of none."""
+        handler = self._handlers.get(tool.name)
+        return handler is None or handler.in_use
 
     def methods(self) -> list[Tool]:
         """What only callers by RPC can do with them."""

@@ -71,6 +71,11 @@ class TopicHandler(ABC, Generic[Content]):
         """What the model, and callers by RPC, can do with it in this room."""
         return ()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the room uses it, so that the model is offered its tools."""
+        return True
+
     def methods(self) -> Iterable[Tool]:
         """What only callers by RPC can do with it."""
         return ()

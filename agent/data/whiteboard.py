@@ -41,8 +41,14 @@ class WhiteboardHandler(TopicHandler[Operation]):
         super().__init__(room)
         self._board = Board()
         self._keeper = BoardKeeper(room.history.boards, room.name, self._board)
+        self._is_used = False
+
+    @property
+    def in_use(self) -> bool:
+        return self._is_used
 
     async def take(self, packet: Packet[Operation]) -> None:
+        self._is_used = True
         try:
             await self._keeper.loaded()
         except UnavailableError:
@@ -62,6 +68,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
             ] = None,
         ) -> str:
             """The whiteboard, page by page, from below; or what was done to it since."""
+            self._is_used = True
             await self._loaded()
             if since is None:
                 return self._answer("elements", "nextAfter", self._board.page(after, PAGE_BYTES))

@@ -151,7 +151,7 @@ class DurableHistory:
 
     async def finish_answer(self, answer: Message) -> None:
         await self._keep(
-            answer.question, answer, lambda: self._store.finish_answer(answer), presumed=None
+            answer.turn, answer, lambda: self._store.finish_answer(answer), presumed=None
         )
 
     async def page(

@@ -70,7 +70,8 @@ class History(Protocol):
         ...
 
     async def add_message(self, message: Message) -> Added:
-        """Stores what a participant wrote; to be called before it is answered.
+        """Stores what a participant wrote; to be called before it is answered. Or notes that the
+        agent begins to say something unasked: an answer without a question or a finish reason.
 
         The outcome is not new if there is, or once was, a message with its thread, sender and id:
         then it has been dealt with, and nothing is changed.
@@ -91,7 +92,8 @@ class History(Protocol):
         """Keeps an answer with its finish reason, begun or not; its question is then answered.
 
         A question has one answer: what was kept as its answer before is replaced. The answer to a
-        message that was deleted meanwhile is not kept.
+        message that was deleted meanwhile is not kept. An answer without a question is found by
+        its own key.
         """
         ...
 

@@ -132,7 +132,7 @@ class Message:
         id: the sender's id for it; of an answer its `lk.segment_id`.
         timestamp: ms since 1970; of a message its sender's clock.
         in_reply_to: id of the message that it answers. A participant's client may say anything
-            here; of an answer it is the question's id.
+            here; of an answer it is the question's id, and None where nobody asked.
         in_reply_to_sender: of an answer: identity of the one who asked.
         finish_reason: of an answer that has ended: how.
         form: in which form it came in, as its reader chose to call it; kept and given back, so that
@@ -143,6 +143,7 @@ class Message:
         parts: of an answer: what it showed beside its text, a JSON array; None: nothing.
         position: given by the store, and never changed: messages of a thread are sorted by it, and
             an answer comes right after its question.
+        agent: of an answer: the name of the agent of the app that gave it, where there are several.
         cursor: given by the store: what `before` must be to read on before this message.
     """
 
@@ -163,6 +164,7 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     parts: str | None = field(default=None, repr=False)
     position: int | None = None
+    agent: str | None = None
     cursor: str = ""
 
     def __post_init__(self) -> None:
@@ -171,7 +173,7 @@ class Message:
         check_integer("The timestamp of a message", self.timestamp)
         if self.in_reply_to is not None:
             check_id("The id of a message", self.in_reply_to)
-        if self.role == "assistant" and (self.in_reply_to is None or not self.in_reply_to_sender):
+        if self.role == "assistant" and (self.in_reply_to is None) != (not self.in_reply_to_sender):
             raise InvalidValueError("An answer names its question and who asked it.")
         if self.role == "user" and self.thread.owner not in {None, self.sender_id}:
             raise InvalidValueError("In a private thread only its owner writes to the agent.")
@@ -179,6 +181,12 @@ class Message:
     @property
     def key(self) -> MessageKey:
         return MessageKey(self.thread, self.sender_id, self.id)
+
+    @property
+    def turn(self) -> MessageKey:
+        """What tells its turn from all others: its question's key, of an answer that has one."""
+        is_answer = self.role == "assistant" and self.in_reply_to is not None
+        return self.question if is_answer else self.key
 
     @property
     def question(self) -> MessageKey:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -69,6 +69,7 @@ messages: Final = Table(
     Column("deleted", Boolean, nullable=False),
     # Of an answer: what it showed beside its text, a JSON array.
     Column("parts", ExactText),
+    Column("agent", ExactText),
     UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
 )
 

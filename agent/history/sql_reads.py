@@ -251,6 +251,7 @@ def _message(
             if row.role == "user"
             else stored_answer_position(row.position, row.question_row)
         ),
+        agent=row.agent,
         cursor=encode_cursor(thread, row.position),
     )
 

@@ -60,6 +60,17 @@ _REPLACE_ANSWER: Final = Prepared(
         exists().where(attachments.c.position == messages.c.position).correlate(messages),
     )
 )
+_END_UNASKED: Final = Prepared(
+    update(messages)
+    .where(IS_MESSAGE, ~messages.c.deleted)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("text", "timestamp", "sender_name", "finish_reason", "agent", "parts")
+        }
+    )
+    .returning(messages.c.position)
+)
 _FORMER_ANSWER: Final = select(
     messages.c.sender_id, messages.c.message_id, messages.c.text, messages.c.finish_reason
 ).where(IS_ANSWER)
@@ -91,6 +102,9 @@ def begin_answer(connection: Connection, answer: Message) -> Message:
 
 
 def finish_answer(connection: Connection, answer: Message) -> None:
+    if answer.in_reply_to is None:
+        _finish_unasked(connection, answer)
+        return
     values = _values(answer)
     question = message_values(answer.question)
     ended = _END_WAIT.first(connection, question)
@@ -105,6 +119,18 @@ def finish_answer(connection: Connection, answer: Message) -> None:
         if has_files:
             connection.execute(_REMOVE_ATTACHMENTS, {"of_position": position})
     if position is not None and not deleted:
+        _attach(connection, position, answer)
+
+
+def _finish_unasked(connection: Connection, answer: Message) -> None:
+    """Keeps what the agent said unasked, begun or not; nothing of one that was deleted."""
+    values = _values(answer)
+    del values["deleted"]
+    begun = _END_UNASKED.first(connection, values | message_values(answer.key))
+    position = begun[0] if begun is not None else None
+    if begun is None:
+        position = _add(connection, _ADD_MESSAGE, answer.thread, _values(answer))
+    if position is not None:
         _attach(connection, position, answer)
 
 
@@ -155,4 +181,5 @@ def _values(message: Message) -> dict[str, Any]:
         "edited_at": message.edited_at,
         "deleted": False,
         "parts": message.parts,
+        "agent": message.agent,
     }

@@ -8,6 +8,7 @@ says what the job's own token says. Docs: docs/adr/0002-one-loop-for-all-rooms.m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -19,7 +20,10 @@ from typing import Any, Final, TypeVar
 
 from livekit import api
 from livekit.agents import JobContext, JobExecutorType, JobRequest
+from pydantic import BaseModel
 
+from agent.app.app import App
+from agent.app.hooks import HookError
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
 from agent.files.files import Files
@@ -30,20 +34,21 @@ from agent.host import loop_watch
 from agent.host.admission import Admission
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
+from agent.host.hosted_server import HostedServer
 from agent.host.readiness import LastSeen, Readiness
 from agent.host.seats import Seats
 from agent.host.server_api import ServerApi
-from agent.host.tool_sources import mcp_servers, tool_settings
+from agent.host.tool_sources import mcp_servers
 from agent.host.worker_server import WorkerServer
 from agent.inbox.people import Directory
 from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
-from agent.sdk.job_token import join_token
 from agent.sdk.loop_monitor import LoopMonitor
 from agent.tasks import Tasks
 from agent.wire.presence import STATE
+from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
@@ -62,28 +67,6 @@ objects around it, and of these the collector's own thresholds let those of 75 r
 together."""
 
 
-class HostedServer(WorkerServer):
-    """An AgentServer that closes its host at its end."""
-
-    def __init__(self, rooms: RoomHost, silence: float, **options: Any) -> None:  # noqa: ANN401 - AgentServer's own
-        super().__init__(rooms.heartbeats, silence=silence, **options)
-        self._rooms = rooms
-
-    def readiness(self) -> Readiness:
-        return Readiness(
-            connected=self.connected,
-            full=self._rooms.admission.full,
-            draining=self.draining,
-            database=self._rooms.database,
-            model=self._rooms.model,
-        )
-
-    async def aclose(self) -> None:
-        await super().aclose()
-        await self._rooms.aclose()
-        self.ended()
-
-
 class RoomHost:
     """Admits jobs by count, and holds their rooms.
 
@@ -91,11 +74,17 @@ class RoomHost:
     """
 
     def __init__(
-        self, settings: Settings, tools: Sequence[Tool], *, proxies: Proxies = DIRECT
+        self,
+        settings: Settings,
+        app: App,
+        app_settings: Sequence[BaseModel] = (),
+        *,
+        proxies: Proxies = DIRECT,
     ) -> None:
         """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
         self._settings = settings
-        self._tools = tools
+        self._app = app
+        self._app_settings = app_settings
         self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)
         self.heartbeats = {"main": Heartbeat(), "rooms": Heartbeat()}
@@ -147,7 +136,9 @@ class RoomHost:
         settings = self._settings
         secret = settings.livekit_api_secret
         server = HostedServer(
-            self,
+            self.heartbeats,
+            self._readiness,
+            self.aclose,
             reported_silence(settings.heartbeat_timeout),
             job_executor_type=JobExecutorType.THREAD,
             ws_url=settings.livekit_url,
@@ -168,6 +159,15 @@ class RoomHost:
         server.once("worker_started", self.open)
         self.admission.on_load_changed = server.load_changed
         return server
+
+    def _readiness(self, server: WorkerServer) -> Readiness:
+        return Readiness(
+            connected=server.connected,
+            full=self.admission.full,
+            draining=server.draining,
+            database=self.database,
+            model=self.model,
+        )
 
     def _worker_proxy(self) -> dict[str, str | None]:
         """The worker's own connection: livekit-agents reads HTTPS_PROXY alone (worker.py)."""
@@ -209,7 +209,7 @@ class RoomHost:
     async def entrypoint(self, job: JobContext) -> None:
         """Has the job's room joined on the shared loop; the job ends when the stay does."""
         job_loop = asyncio.get_running_loop()
-        stay = self._run(self._stay(job.job.id, _assignment(job)))
+        stay = self._run(self._stay(job.job.id, RoomAssignment.of(job, os.environ["LIVEKIT_URL"])))
         with self._lock:
             self._stays[job.job.id] = stay
 
@@ -285,12 +285,19 @@ class RoomHost:
         self.heartbeats["rooms"].start(asyncio.get_running_loop())
         if self._reported_blocks is not None:
             self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
+        await self._run_hook("on_start")
         if self._mcp is not None:
             self._mcp.start()
         await self._open_stores()
         await self._rehearse()
         if self._mcp is not None:
             await self._mcp.tried(PATIENCE)
+
+    async def _run_hook(self, name: str) -> None:
+        """One of the worker's own hooks, where the app has it; one that fails is logged."""
+        if getattr(self._app.hooks, name) is not None:
+            with contextlib.suppress(HookError):
+                await self._app.hooks.run(name)
 
     def _on_tools_changed(self) -> None:
         if self._toolbox is not None:
@@ -319,18 +326,18 @@ class RoomHost:
     def _open_session(self, assignment: RoomAssignment) -> RoomSession:
         settings = self._settings
         if self._toolbox is None:
-            self._toolbox = Toolbox(
-                self._tools, tool_settings(settings, self._proxies), more=self._mcp_tools
-            )
+            tool_settings = ToolSettings(*self._app_settings, proxy_for=self._proxies.for_url)
+            self._toolbox = Toolbox(self._app.tools, tool_settings, more=self._mcp_tools)
         if self._models is None:
             self._models = ModelService(
-                settings, self._proxies, on_main_thread=self._on_main_thread
+                settings, self._app, self._proxies, on_main_thread=self._on_main_thread
             )
         if self._api is None:
             self._api = ServerApi.of(settings, self._proxies)
         return RoomSession(
             assignment,
             settings=settings,
+            app=self._app,
             toolbox=self._toolbox,
             models=self._models,
             directory=Directory(self._api, assignment.room),
@@ -364,6 +371,7 @@ class RoomHost:
         for session in self._sessions.values():
             session.close()
         await self.until_left()
+        await self._run_hook("on_stop")
         await self._tasks.aclose()
         if self._mcp is not None:
             await self._mcp.aclose()
@@ -379,15 +387,3 @@ class RoomHost:
         if self._watch is not None:
             self._watch.stop()
         self.heartbeats["rooms"].stop()
-
-
-def _assignment(job: JobContext) -> RoomAssignment:
-    """How to join a job's room. AgentServer.run puts the server's URL into the environment."""
-    return RoomAssignment(
-        room=job.job.room.name,
-        url=os.environ["LIVEKIT_URL"],
-        token=join_token(job),
-        dispatch_metadata=job.job.metadata,
-        room_metadata=job.job.room.metadata,
-        sid=job.job.room.sid,
-    )

@@ -1,4 +1,4 @@
-"""What the tools of a worker are made with."""
+"""Where tools come from besides the app: MCP servers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING
 
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
-from toolkit.settings import ToolSettings
 
 if TYPE_CHECKING:
     from agent.mcp.servers import McpServers
-
-
-def tool_settings(settings: Settings, proxies: Proxies) -> ToolSettings:
-    """What the tools are configured with."""
-    return ToolSettings(
-        proxy_for=proxies.for_url,
-        weather_geocoding_url=settings.weather_geocoding_url,
-        weather_forecast_url=settings.weather_forecast_url,
-    )
 
 
 def mcp_servers(

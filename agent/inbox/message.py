@@ -37,6 +37,8 @@ class Form(Enum):
     """A byte stream that belongs to no message: it is one of its own, without text."""
     SPEECH = "speech"
     """Said into a microphone."""
+    OWN = "own"
+    """Nobody sent it: the agent says something that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,18 @@ class IncomingMessage:
     position: int | None = None
 
     @property
+    def is_own(self) -> bool:
+        """Whether it stands for something that the agent says unasked."""
+        return self.form is Form.OWN
+
+    @property
     def key(self) -> Key:
         return self.sender.identity, self.id
+
+    @property
+    def question_key(self) -> Key | None:
+        """What its answer names as its question; None of what nobody asked for."""
+        return None if self.is_own else self.key
 
     @property
     def answer_position(self) -> int | None:

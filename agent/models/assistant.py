@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+from livekit.agents import llm
+
+from agent.models.asked_llm import AskedLLM
 from agent.models.offered_tools import OfferedTools
-from agent.models.retrying_llm import RetryingLLM
+
+MAX_TOOL_STEPS = 4
+"""Steps of one answer in which tools may be called; the next one has to do without. As many as an
+AgentSession has by default."""
 
 
-@dataclass(frozen=True, slots=True)
+class StepModel(Protocol):
+    """A model that is asked for one step of an answer: RetryingLLM, or what is around one."""
+
+    @property
+    def model(self) -> AskedLLM:
+        """The LLM below, which an AgentSession is given."""
+        ...
+
+    def ask(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool],
+        *,
+        on_finish: Callable[[str], None] | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> AsyncGenerator[llm.ChatChunk]:
+        """A step as it comes; raises what `AskedLLM.ask` does."""
+        ...
+
+
+@dataclass(slots=True)
 class Assistant:
     """What the answers of a conversation are made with, in writing (ToolLoop) or aloud.
+
+    It changes between two steps of an answer where the conversation is handed to another agent.
 
     Attributes:
         instructions: who the model is and what it is to do.
         tools: what it may call in the turn that is being answered.
         shows_reasoning: people see what the model thinks, as parts of the answer.
+        tool_steps: steps of an answer in which tools may be called.
+        voice: the voice that it speaks with; None: the room's.
+        language: the language that is spoken to it; None: the room's.
     """
 
     instructions: str
-    model: RetryingLLM
+    model: StepModel
     tools: OfferedTools
     shows_reasoning: bool = False
+    tool_steps: int = MAX_TOOL_STEPS
+    voice: str | None = None
+    language: str | None = None

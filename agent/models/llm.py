@@ -16,6 +16,7 @@ from livekit.agents.types import (
     NotGivenOr,
 )
 
+from agent.models.asked_llm import AskedLLM
 from agent.models.completion import CompletionReader
 from agent.models.context_messages import context_messages
 from agent.models.dialect import Dialect
@@ -61,7 +62,7 @@ def build_llm(
     return ChatLLM(client, model=model, options=given, slot=slot)
 
 
-class ChatLLM(llm.LLM[Any]):
+class ChatLLM(AskedLLM):
     """Asks for what livekit-plugins-openai's LLM asks for, and gives what it gives; the contract
     test holds it to that. Docs: docs/adr/0018-text-without-the-plugin.md.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from livekit.agents import APIError, APITimeoutError, llm
 
-from agent.models.llm import ChatLLM
+from agent.models.asked_llm import AskedLLM
 from agent.models.openai_errors import describe, retry_after_of
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class RetryingLLM:
 
     def __init__(
         self,
-        model: ChatLLM,
+        model: AskedLLM,
         *,
         retries: int,
         show_files: ShowFiles,
@@ -57,7 +57,7 @@ class RetryingLLM:
         tools: Sequence[llm.Tool],
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """A step as it comes. Takes and raises what `ChatLLM.ask` does."""
+        """A step as it comes. Takes and raises what `AskedLLM.ask` does."""
         context = await self._show_files(context)
         for attempt in range(self._retries + 1):
             begun = False

@@ -1,39 +1,53 @@
-"""ModelService: the connections of a process to its model service."""
+"""ModelService: the models of a process, and its connections to the model service."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from livekit.agents import APIConnectionError, llm
+
+from agent.app.app import in_order
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
-from agent.models.llm import ChatLLM, build_client, build_llm
+from agent.models.asked_llm import AskedLLM
+from agent.models.llm import build_client, build_llm
 from agent.models.main_thread import OnMainThread
 from agent.models.openai_client import MAX_CONNECTIONS
+from agent.models.ordered_llms import OrderedLLMs
+from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
 from agent.models.service_health import ServiceHealth
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from agent.app.app import App
+    from agent.app.persona import Model, Models
     from agent.models.speech import SpeechService
+
+logger = logging.getLogger(__name__)
 
 
 class ModelService:
-    """Makes LLMs for conversations; they share one HTTP client, on one event loop.
+    """Makes LLMs for conversations; they share connections, on one event loop.
 
     Each session has an LLM of its own, because it listens to its LLM's errors.
     """
 
     def __init__(
-        self, settings: Settings, proxies: Proxies, *, on_main_thread: OnMainThread
+        self, settings: Settings, app: App, proxies: Proxies, *, on_main_thread: OnMainThread
     ) -> None:
         key = settings.openai_api_key
         silence = settings.llm_timeout
         self._settings = settings
+        self._app = app
         self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
+        self._plugins: dict[object, llm.LLM[Any]] = {}
         self._slots = RequestSlots(MAX_CONNECTIONS, MAX_CONNECTIONS // 2)
         self._client = build_client(
             base_url=settings.openai_base_url,
@@ -47,16 +61,16 @@ class ModelService:
         """Whether the service answered when it was last asked."""
         return self._client.health
 
-    def open_llm(self, room: str) -> ChatLLM:
-        """An LLM for one conversation. Its requests wait for a connection in turn by room, and one
-        room has at most half of the connections."""
-        return build_llm(
-            self._client,
-            model=self._settings.llm_model,
-            temperature=self._settings.llm_temperature,
-            max_completion_tokens=self._settings.llm_max_completion_tokens,
-            slot=partial(self._slots.hold, room),
-        )
+    def open_llm(self, room: str, chosen: Models | None = None) -> AskedLLM:
+        """An LLM for one conversation; the app's unless another one is chosen.
+
+        Its requests to the model service wait for a connection in turn by room, and one room has at
+        most half of the connections.
+        """
+        chosen = self._app.llm if chosen is None else chosen
+        order = [None] if chosen is None else self._resolved(chosen)
+        models = [self._open(room, each) for each in order]
+        return models[0] if len(models) == 1 else OrderedLLMs(models)
 
     def summariser(self, room: str) -> Summariser:
         """What puts the conversations of a room into a few words."""
@@ -76,4 +90,42 @@ class ModelService:
         """Closes all connections."""
         if self._speech is not None:
             await self._speech.aclose()
+        for plugin in self._plugins.values():
+            await plugin.aclose()
         await self._client.close()
+
+    def _resolved(self, chosen: Models) -> list[Model]:
+        """The models in their order, those of profiles in the place of their names."""
+        order: list[Model] = []
+        for each in in_order(chosen):
+            profile = self._app.models.get(each) if isinstance(each, str) else None
+            order += [each] if profile is None else in_order(profile)
+        return order
+
+    def _open(self, room: str, model: Model | None) -> AskedLLM:
+        if model is None or isinstance(model, str):
+            return build_llm(
+                self._client,
+                model=model or self._settings.llm_model,
+                temperature=self._settings.llm_temperature,
+                max_completion_tokens=self._settings.llm_max_completion_tokens,
+                slot=partial(self._slots.hold, room),
+            )
+        return PluginLLM(partial(self._plugin, model), silence=self._settings.llm_timeout)
+
+    def _plugin(self, model: llm.LLM[Any] | Callable[[], llm.LLM[Any]]) -> llm.LLM[Any]:
+        """The one LLM of a process, made when it is first asked where the app has a function.
+
+        Raises:
+            APIConnectionError: the function failed.
+        """
+        plugin = self._plugins.get(model)
+        if plugin is None:
+            try:
+                plugin = cast("llm.LLM[Any]", model if isinstance(model, llm.LLM) else model())
+            except Exception as error:
+                # The boundary around the app's own function.
+                logger.exception("the app's function made no model; its answers fail")
+                raise APIConnectionError("no model", retryable=False) from error
+            self._plugins[model] = plugin
+        return plugin

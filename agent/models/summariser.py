@@ -9,7 +9,7 @@ from typing import Final
 
 from livekit.agents import APIError, llm
 
-from agent.models.llm import ChatLLM
+from agent.models.asked_llm import AskedLLM
 
 MAX_SUMMARY: Final = 4_000
 """Characters of a summary; what the model says beyond it is left out."""
@@ -41,7 +41,7 @@ class Summariser:
         timeout: seconds of silence of the model.
     """
 
-    def __init__(self, open_llm: Callable[[], ChatLLM], *, timeout: float) -> None:
+    def __init__(self, open_llm: Callable[[], AskedLLM], *, timeout: float) -> None:
         self._open_llm = open_llm
         self._timeout = timeout
 

@@ -16,10 +16,6 @@ from agent.models.assistant import Assistant
 
 logger = logging.getLogger(__name__)
 
-MAX_TOOL_STEPS = 4
-"""Steps of one answer in which tools may be called; the next one has to do without. As many as an
-AgentSession has by default."""
-
 
 class Text(Protocol):
     """Takes what the model says."""
@@ -62,11 +58,13 @@ class ToolLoop:
         Raises:
             APIError: the model cannot be used, or stopped in the middle.
         """
-        instructions = llm.ChatMessage(role="system", content=[self._assistant.instructions])
-        before = [instructions, *items]
-        for step in range(MAX_TOOL_STEPS + 1):
-            options = {"tool_choice": "none"} if step == MAX_TOOL_STEPS else {}
-            calls = await self._ask(llm.ChatContext([*before, *self.said]), options)
+        before = list(items)
+        assistant = self._assistant
+        for step in range(assistant.tool_steps + 1):
+            options = {"tool_choice": "none"} if step == assistant.tool_steps else {}
+            # A tool may have handed the conversation over: then it is another agent's from here on.
+            instructions = llm.ChatMessage(role="system", content=[assistant.instructions])
+            calls = await self._ask(llm.ChatContext([instructions, *before, *self.said]), options)
             if calls and options:
                 logger.warning("model called tools although told not to; the calls are ignored")
             if not calls or options:

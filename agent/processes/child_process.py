@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from agent.processes.parent import end_with_parent
+from agent.processes.python_command import module
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -63,7 +64,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def bound(command: Sequence[str]) -> list[str]:
     """A command that runs another program so that it ends with this process."""
-    return [sys.executable, "-m", "agent.processes.child_process", str(os.getpid()), *command]
+    ours = module("agent.processes.child_process")
+    return [sys.executable, *ours, str(os.getpid()), *command]
 
 
 def main(arguments: list[str]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypedDict
 
 from agent.processes import json_log
+from agent.processes.python_command import module
 from agent.processes.report import Report, shared_file
 from agent.processes.supervisor import Patience, Supervisor
 from agent.processes.worker_process import WorkerProcess, anew
@@ -81,7 +82,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
             file.seek(0)
             for descriptor in (file.fileno(), *passed):
                 os.set_inheritable(descriptor, True)
-            arguments = ["-m", "agent.processes.handover", str(file.fileno())]
+            arguments = [*module("agent.processes.handover"), str(file.fileno())]
             os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
     except OSError:
         logger.warning(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.processes.parent import end_with_parent
 from agent.processes.process_end import run_and_end
+from agent.processes.python_command import module
 from agent.processes.report import Report
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def command(log_level: str) -> list[str]:
     """Python's arguments, without the two that a supervisor adds."""
-    return ["-m", "agent.processes.new_worker", log_level]
+    return [*module("agent.processes.new_worker"), log_level]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,6 +19,8 @@ from agent.wire.attributes import (
     SEGMENT_ID,
     TRANSCRIPTION_FINAL,
     position_attribute,
+    question_attributes,
+    question_fields,
 )
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
@@ -67,8 +69,7 @@ class PrivatePacketOutput(ReplyOutput):
         delta: dict[str, object] = {
             "type": "delta",
             "id": self._segment_id,
-            "inReplyTo": self._message.id,
-            "inReplyToSenderId": self._message.sender.identity,
+            **question_fields(self._message.question_key),
             "seq": self._seq,
             **fields,
         }
@@ -123,8 +124,7 @@ class SnapshotOutput(ReplyOutput):
             return
         segment_id = self._segment_id + (f".{self._segment}" if self._segment else "")
         attributes = {
-            "in_reply_to": self._message.id,
-            "in_reply_to_sender": self._message.sender.identity,
+            **question_attributes(self._message.question_key),
             SCOPE: PRIVATE,
             SEGMENT_ID: segment_id,
             TRANSCRIPTION_FINAL: "true" if final else "false",

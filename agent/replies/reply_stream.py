@@ -32,7 +32,10 @@ from agent.wire.attributes import (
     SEGMENT_ID,
     TRANSCRIBED_TRACK,
     TRANSCRIPTION_FINAL,
+    agent_attribute,
     position_attribute,
+    question_attributes,
+    question_fields,
 )
 from agent.wire.client_protocols import ClientProtocols
 from agent.wire.notices import Notices
@@ -79,13 +82,16 @@ class ReplyStream:
         make_parts: MakeParts,
         is_renewed: bool = False,
         track_sid: str | None = None,
+        agent: str | None = None,
     ) -> None:
         """
         Args:
             make_parts: makes what takes the answer's parts, once there are any.
             is_renewed: whether something may have gone out under the segment id before.
             track_sid: the track on which the answer is spoken besides, if it is.
+            agent: name of the agent of the app that answers, where there are several.
         """
+        self.agent = self._first_agent = agent
         self.segment_id = segment_id
         self._room = room
         self._topics = topics
@@ -297,8 +303,8 @@ class ReplyStream:
     def _attributes(self) -> dict[str, str]:
         """Of the header of a stream to the room."""
         attributes = {
-            "in_reply_to": self._message.id,
-            "in_reply_to_sender": self._message.sender.identity,
+            **question_attributes(self._message.question_key),
+            **agent_attribute(self._first_agent),
             SCOPE: ROOM,
             SEGMENT_ID: self.segment_id,
             TRANSCRIPTION_FINAL: "false",
@@ -314,10 +320,10 @@ class ReplyStream:
             "answer.finished",
             "",
             segmentId=self.segment_id,
-            inReplyTo=self._message.id,
-            inReplyToSenderId=self._message.sender.identity,
+            **question_fields(self._message.question_key),
             position=self._message.answer_position,
             finishReason=ending.finish_reason,
+            **({} if self.agent is None else {"agent": self.agent}),
         )
 
     def _open_outputs(self) -> list[ReplyOutput]:
@@ -332,7 +338,7 @@ class ReplyStream:
                 if outputs:
                     output.after = outputs[0]
                 outputs.append(output)
-        if message.form not in {Form.STREAM, Form.SPEECH}:
+        if message.form not in {Form.STREAM, Form.SPEECH, Form.OWN}:
             outputs.append(PacketOutput(room, message, self.segment_id))
         if self._track_sid is not None and not self.private:
             outputs.append(TranscriptionOutput(room, self.segment_id, self._track_sid))

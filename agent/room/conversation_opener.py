@@ -8,13 +8,18 @@ from functools import partial
 
 from livekit import rtc
 
-from agent.chat.conversation import Conversation, ConversationLimits
-from agent.chat.conversation_store import ConversationStore, Question
+from agent.app.app import App
+from agent.app.persona import Models
+from agent.chat.active_persona import ActivePersona
+from agent.chat.conversation import Conversation
+from agent.chat.conversation_limits import ConversationLimits
+from agent.chat.conversation_store import ConversationStore
+from agent.chat.question import Question
+from agent.chat.turn_hooks import TurnHooks
 from agent.config.settings import Settings
 from agent.files.files import Files
 from agent.inbox.own_answers import OwnAnswers
-from agent.models.assistant import Assistant
-from agent.models.llm import ChatLLM
+from agent.models.asked_llm import AskedLLM
 from agent.models.retrying_llm import RetryingLLM
 from agent.models.usage_count import UsageCount
 from agent.parts.answer_parts import AnswerParts
@@ -37,7 +42,8 @@ class ConversationOpener:
     """The parts of a room that its conversations share.
 
     Attributes:
-        open_llm: makes the model of one conversation.
+        open_llm: makes a model for one conversation.
+        hooks: of the app around answers, if it has any.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
         usage: tokens of all of them.
         runs: tells those who wait for an answer in the agent itself.
@@ -45,8 +51,10 @@ class ConversationOpener:
 
     room: rtc.Room
     settings: Settings
+    app: App
+    hooks: TurnHooks | None
     profile: RoomProfile
-    open_llm: Callable[[], ChatLLM]
+    open_llm: Callable[[Models | None], AskedLLM]
     files: Files
     calls: RoomCalls
     presence: Presence
@@ -65,19 +73,21 @@ class ConversationOpener:
         """A conversation with a model and tools of its own."""
         settings = self.settings
         tools = self.calls.for_conversation()
-        model = RetryingLLM(
-            self.open_llm(),
-            retries=settings.llm_retries,
-            show_files=self.files.model_view.show,
-            on_usage=self.usage.add,
+        app = self.app
+        persona = ActivePersona(
+            {name: partial(self.profile.persona, name, app, settings) for name in app.personas},
+            self.profile.first_agent(app),
+            offers=app.offers,
+            tools=tools,
+            open_model=self._open_model,
+            shows_reasoning=settings.show_reasoning,
         )
+        if persona.has_others and memory.thread.owner is None:
+            persona.on_change = partial(self._tell_agent, persona)
+            self._tell_agent(persona)
         return Conversation(
-            assistant=Assistant(
-                self.profile.full_instructions(settings),
-                model,
-                tools.offered,
-                shows_reasoning=settings.show_reasoning,
-            ),
+            persona=persona,
+            hooks=self.hooks,
             presence=self.presence,
             open_reply=self._open_reply,
             memory=memory,
@@ -87,7 +97,18 @@ class ConversationOpener:
             on_lost=self.on_lost,
         )
 
-    def _open_reply(self, question: Question) -> ReplyStream:
+    def _open_model(self, models: Models | None) -> RetryingLLM:
+        return RetryingLLM(
+            self.open_llm(models),
+            retries=self.settings.llm_retries,
+            show_files=self.files.model_view.show,
+            on_usage=self.usage.add,
+        )
+
+    def _tell_agent(self, persona: ActivePersona) -> None:
+        self.presence.set_agent(persona.name, persona.title)
+
+    def _open_reply(self, question: Question, agent: str | None) -> ReplyStream:
         reply = ReplyStream(
             self.room,
             question.message,
@@ -99,6 +120,7 @@ class ConversationOpener:
             make_parts=self._make_parts,
             is_renewed=question.kept is None,
             track_sid=self.voice.track_sid,
+            agent=agent,
         )
         self.late_joiners.watch(reply)
         self.own_answers.add(reply.segment_id)

@@ -28,8 +28,14 @@ class MessageRouter:
         is_for_agent: ReplyTest,
         own_answers: OwnAnswers,
         attached: Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]],
+        on_message: Callable[[IncomingMessage], None] | None = None,
     ) -> None:
-        """`attached` waits for the files of a sender's streams, by their stream ids."""
+        """
+        Args:
+            attached: waits for the files of a sender's streams, by their stream ids.
+            on_message: told of each message that was accepted.
+        """
+        self._on_message = on_message
         self._conversations = conversations
         self._notices = notices
         self._is_for_agent = is_for_agent
@@ -58,6 +64,8 @@ class MessageRouter:
             conversation.submit(message)
         else:
             conversation.overhear(message)
+        if self._on_message is not None:
+            self._on_message(message)
 
     def deliver_spoken(self, message: IncomingMessage) -> None:
         """The same for what was said aloud; its speaker is told if it is refused."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from livekit import rtc
+from livekit.agents import JobContext
 from livekit.rtc.room import DataStreamOptions
 
 from agent.config.settings import Settings
+from agent.sdk.job_token import join_token
 
 STREAM_MARGIN: Final = 65_536
 """Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
@@ -35,6 +37,18 @@ class RoomAssignment:
     dispatch_metadata: str = ""
     room_metadata: str = ""
     sid: str = ""
+
+    @classmethod
+    def of(cls, job: JobContext, url: str) -> Self:
+        """The room of a job. AgentServer.run puts the server's URL into the environment."""
+        return cls(
+            room=job.job.room.name,
+            url=url,
+            token=join_token(job),
+            dispatch_metadata=job.job.metadata,
+            room_metadata=job.job.room.metadata,
+            sid=job.job.room.sid,
+        )
 
     def __repr__(self) -> str:
         return f"RoomAssignment(room={self.room!r}, url={self.url!r})"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.app.app import App
+from agent.app.persona import Persona
 from agent.config.setting_types import ReplyPolicy
 from agent.config.settings import Settings
 from agent.unicode_text import well_formed_json
@@ -17,9 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 class RoomProfile(BaseModel):
-    """The JSON that metadata may carry: `{instructions?, language?, voice?, tools?, replyPolicy?}`.
+    """The JSON that metadata may carry: `{agent?, instructions?, language?, voice?, model?, tools?,
+    replyPolicy?}`.
 
     Attributes:
+        agent: name of the agent of the app that answers first.
+        model: name of one of the app's models, for that agent.
         language: language to answer in, as a name or a BCP 47 tag.
         voice: voice to speak with.
         tools: wire names of the tools that the room has; None means all.
@@ -27,6 +33,8 @@ class RoomProfile(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
+    agent: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     instructions: Annotated[str, Field(max_length=65_536)] | None = None
     language: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     voice: Annotated[str, Field(min_length=1, max_length=128)] | None = None
@@ -47,12 +55,33 @@ class RoomProfile(BaseModel):
                     merged[key] = value
         return cls.model_validate_json(json.dumps(merged))
 
-    def full_instructions(self, settings: Settings) -> str:
-        """The system prompt for the room."""
-        instructions = self.instructions or settings.agent_instructions
-        if self.language:
-            instructions += f"\n\nAnswer in this language: {self.language}."
-        return instructions
+    def first_agent(self, app: App) -> str:
+        """The agent that answers first."""
+        if self.agent is None or self.agent in app.personas:
+            return app.default if self.agent is None else self.agent
+        logger.warning("metadata names an unknown agent: %.64s", self.agent)
+        return app.default
+
+    def persona(self, name: str, app: App, settings: Settings) -> Persona:
+        """An agent as it is in this room: what metadata says is said to the first one."""
+        persona = app.personas[name]
+        if not persona.instructions:
+            persona = replace(persona, instructions=settings.agent_instructions)
+        if name != self.first_agent(app):
+            return persona
+        if self.model is not None and self.model not in app.models:
+            logger.warning("metadata names an unknown model: %.64s", self.model)
+        return replace(
+            persona,
+            instructions=self.instructions or persona.instructions,
+            language=self.language or persona.language,
+            voice=self.voice or persona.voice,
+            llm=self.model if self.model in app.models else persona.llm,
+        )
+
+    def names_tool(self, name: str) -> bool:
+        """Whether metadata asks for this tool by its name."""
+        return self.tools is not None and name in self.tools
 
     def choose_tools(self, toolbox: Toolbox) -> Toolbox:
         """The tools that the room has."""

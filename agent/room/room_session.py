@@ -10,12 +10,13 @@ from functools import partial
 from typing import Final
 
 from livekit import rtc
-from livekit.agents import llm
 
+from agent.app.app import App
 from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.conversations import Conversations
 from agent.chat.summaries import Summaries
+from agent.chat.turn_hooks import TurnHooks
 from agent.config.settings import Settings
 from agent.data.chat import CHAT
 from agent.data.data_channel import DataChannel
@@ -25,9 +26,7 @@ from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.files import Files
 from agent.files.room_files import RoomFiles
-from agent.history.errors import HistoryError
 from agent.history.history import History
-from agent.history.message import ThreadKey
 from agent.inbox.inbox import Inbox, InboxLimits
 from agent.inbox.incoming_streams import RoomStreams
 from agent.inbox.message import IncomingMessage, Sender
@@ -39,10 +38,13 @@ from agent.parts.part_actions import PartActions
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.server_clock import ServerClock
 from agent.replies.stream_ids import StreamIds
+from agent.room.app_events import AppEvents
 from agent.room.conversation_opener import ConversationOpener
 from agent.room.message_router import MessageRouter
 from agent.room.own_methods import own_methods
+from agent.room.rehearsal import rehearse
 from agent.room.room_assignment import RoomAssignment
+from agent.room.room_handle import RoomHandle
 from agent.room.room_profile import RoomProfile
 from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
@@ -61,6 +63,7 @@ from agent.wire.edited_questions import EditedQuestions
 from agent.wire.notices import Notices
 from agent.wire.presence import Presence
 from agent.wire.refusal import Refusal
+from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -81,11 +84,12 @@ class RoomSession:
     the presence.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the rooms of a process share
         self,
         assignment: RoomAssignment,
         *,
         settings: Settings,
+        app: App,
         toolbox: Toolbox,
         models: ModelService,
         directory: Directory,
@@ -94,6 +98,7 @@ class RoomSession:
     ) -> None:
         self._assignment = assignment
         self._settings = settings
+        self._app = app
         self._models = models
         self._profile = RoomProfile.from_metadata(
             ("room metadata", assignment.room_metadata),
@@ -141,7 +146,9 @@ class RoomSession:
             is_for_agent=self._is_for_agent,
             own_answers=self._own_answers,
             attached=self._file_inbox.attached,
+            on_message=self._on_message if app.hooks.on_message else None,
         )
+        self._handle = RoomHandle(self._room, assignment.room, me, self._conversations)
         self._inbox = Inbox(
             self._streams,
             people=self._people,
@@ -161,7 +168,7 @@ class RoomSession:
         )
         self._channel = DataChannel(self._room, people=self._people, notices=self._notices)
         self._topics = RoomTopics(
-            self._topic_room(), TOPICS, aliases={CHAT.name: settings.chat_topics}
+            self._topic_room(), (*TOPICS, *app.topics), aliases={CHAT.name: settings.chat_topics}
         )
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
         self._states = RoomStates(
@@ -175,8 +182,11 @@ class RoomSession:
             rpc=ClientRpc(self._room, self._protocols, self._people.announced),
             files=self._room_files,
             states=self._states,
+            is_offered=self._is_offered,
             settings=settings,
         )
+        self._calls.calls.room = self._handle
+        self._events = AppEvents(app.hooks, self._handle, self._room, self._calls.callers)
         self._clock = ServerClock()
         self._late_joiners = LateJoiners(self._clock)
         self._voice = VoiceSwitch(
@@ -199,6 +209,8 @@ class RoomSession:
         self._opener = ConversationOpener(
             room=self._room,
             settings=settings,
+            app=app,
+            hooks=TurnHooks.of(app.hooks, self._handle),
             profile=self._profile,
             open_llm=partial(models.open_llm, assignment.room),
             files=files,
@@ -249,7 +261,6 @@ class RoomSession:
                 conversation=lambda: self._conversations.of_room,
                 presence=self._presence,
                 voice=self._voice,
-                instructions=self._profile.full_instructions(settings),
                 toolbox=self._toolbox,
                 usage=self._opener.usage,
                 runs=self._opener.runs,
@@ -295,17 +306,10 @@ class RoomSession:
             logger.info("left the room", extra={"room": self._assignment.room})
 
     async def rehearse(self) -> None:
-        """Does what the first room of a process would keep people waiting for, without a room: its
-        parts are made, the tools described, and the statements of the history compiled."""
-        # Pydantic completes the class with its first use.
-        llm.ChatMessage(role="user", content=[""])
-        for tool in self._toolbox:
-            tool.json_schema()
-        thread = ThreadKey(self._assignment.room)
-        with contextlib.suppress(HistoryError):
-            await self._history.unanswered(thread.room)
-            await self._history.threads(thread.room, asker=self._settings.agent_identity)
-            await self._history.page(thread, asker=self._settings.agent_identity, limit=1)
+        """Does what the first room of a process would keep people waiting for, without a room."""
+        await rehearse(
+            self._toolbox, self._history, self._assignment.room, self._settings.agent_identity
+        )
 
     def close(self) -> None:
         """Ends the stay; `run` returns when everything is wound up."""
@@ -321,7 +325,7 @@ class RoomSession:
         self._room.on("disconnected", self._on_disconnected)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("participant_connected", self._on_joined)
-        self._room.on("participant_active", self._late_joiners.joined)
+        self._room.on("participant_active", self._on_active)
         self._room.on("participant_disconnected", self._on_left)
 
     async def _serve(self) -> None:
@@ -334,8 +338,10 @@ class RoomSession:
             async with asyncio.timeout(RECALL_PATIENCE):
                 await self._conversations.recalled()
         self._presence.start(self._methods.names)
+        await self._events.start(self._conversations.of_room)
 
     async def _leave(self) -> None:
+        await self._events.aclose()
         self._methods.close()
         await self._session_host.aclose()
         await self._channel.aclose()
@@ -369,6 +375,12 @@ class RoomSession:
             tell_model=self._conversations.tell_model,
         )
 
+    def _on_message(self, message: IncomingMessage) -> None:
+        self._events.heard(message)
+
+    def _is_offered(self, tool: Tool) -> bool:
+        return self._topics.is_in_use(tool) or self._profile.names_tool(tool.name)
+
     def _open_conversation(self, memory: ConversationStore) -> Conversation:
         return self._opener.open(memory)
 
@@ -398,7 +410,12 @@ class RoomSession:
     def _on_joined(self, _: rtc.RemoteParticipant) -> None:
         self._conversations.resume_private()
 
+    def _on_active(self, participant: rtc.RemoteParticipant) -> None:
+        self._late_joiners.joined(participant)
+        self._events.joined(participant)
+
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._events.left(participant)
         self._topics.forget(participant.identity)
         self._late_joiners.left(participant.identity)
         self._conversations.release(participant.identity)

@@ -43,6 +43,7 @@ def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> dict
         "inReplyTo": message.in_reply_to,
         "inReplyToSenderId": message.in_reply_to_sender,
         "finishReason": message.finish_reason,
+        "agent": message.agent,
         "reactions": _reactions(message) or None,
         "attachments": [attachment_shape(each) for each in message.attachments] or None,
         "parts": None if omits else parts,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from agent.chat.changes import Changes
-from agent.chat.conversation_store import Question
 from agent.chat.conversations import Conversations
+from agent.chat.question import Question
 from agent.history.history import History
 from agent.history.message import Message, MessageKey, ThreadKey
 from agent.history.position import question_position
@@ -113,6 +113,6 @@ class RoomControl:
 
 
 def _named(stored: Message) -> Named:
-    if stored.role == "user":
+    if stored.role == "user" or stored.in_reply_to is None:
         return Named(stored.key, stored.key, stored.position)
     return Named(stored.key, stored.question, question_position(stored.position))

@@ -57,7 +57,6 @@ class SessionAnswers:
     conversation: Callable[[], Conversation]
     presence: Presence
     voice: VoiceSwitch
-    instructions: str
     toolbox: Toolbox
     usage: UsageCount
     runs: Runs
@@ -74,8 +73,8 @@ class SessionAnswers:
             case "get_agent_info":
                 info = response.get_agent_info
                 info.id = self.room.local_participant.identity
-                info.instructions = self.instructions
-                info.tools.extend(self.toolbox.names)
+                info.instructions = self.conversation().persona.assistant.instructions
+                info.tools.extend(tool.name for tool in self.toolbox if tool.model)
                 info.chat_ctx.extend(encoded(self.conversation().items))
             case "get_session_state":
                 self._tell_state(response.get_session_state)

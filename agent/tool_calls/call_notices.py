@@ -38,8 +38,10 @@ class CallNotices:
         self._about: dict[str, object] = {
             "callId": self.call_id,
             "tool": tool,
-            "inReplyTo": answers.message_id if answers else None,
-            "inReplyToSenderId": answers.caller.identity if answers else None,
+            "inReplyTo": answers.message_id or None if answers else None,
+            "inReplyToSenderId": answers.caller.identity
+            if answers and answers.message_id
+            else None,
             "position": answers.position if answers else None,
         }
         self._to = to

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.history.message import Attachment
 from agent.parts.answer_parts import AnswerParts
 from toolkit.caller import Caller
+from toolkit.handoff import HandOff
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class CallOrigin:
     private: nobody else may learn of it.
     attach: told of a file that becomes part of the answer.
     parts: what the answer shows beside its text; made when it is first asked for.
+    hand_off: hands the conversation to another agent of the app; None: there is no other.
+    segment_id: of the answer in progress.
     """
 
     caller: Caller
@@ -27,3 +30,46 @@ class CallOrigin:
     private: bool
     attach: Callable[[Attachment], None]
     parts: Callable[[], AnswerParts]
+    hand_off: HandOff | None = None
+    segment_id: str = ""
+
+    @property
+    def thread(self) -> str:
+        """The id of the conversation: `room`, or `private:` and its owner's identity."""
+        return f"private:{self.caller.identity}" if self.private else "room"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOrigin:
+    """A message that is about to be answered, before it is known who its sender is.
+
+    Attributes:
+        identity, name: of its sender.
+        position: of the answer, in its thread; None: not known.
+        on_file: told of each file that becomes part of the answer.
+        parts: what the answer shows beside its text.
+        hand_off, segment_id: as in CallOrigin.
+    """
+
+    identity: str
+    name: str
+    message_id: str
+    position: int | None
+    private: bool
+    on_file: Callable[[Attachment], None]
+    parts: Callable[[], AnswerParts]
+    hand_off: HandOff | None = None
+    segment_id: str = ""
+
+    def by(self, caller: Caller) -> CallOrigin:
+        """The same with its caller."""
+        return CallOrigin(
+            caller,
+            self.message_id,
+            self.position,
+            self.private,
+            self.on_file,
+            self.parts,
+            self.hand_off,
+            self.segment_id,
+        )

@@ -27,17 +27,12 @@ class Callers:
 
     async def find(self, identity: str, name: str = "") -> Caller:
         """The caller with this identity; the name is that of one who cannot be found."""
+        if identity == self._room.local_participant.identity:
+            # The agent says something unasked: nobody's roles are used.
+            return Caller(identity, display_name(name))
         participant = self._room.remote_participants.get(identity)
         if participant is not None:
-            permissions = participant.permissions
-            return Caller(
-                identity,
-                display_name(participant.name),
-                attributes=dict(participant.attributes),
-                metadata=participant.metadata,
-                # Without any permission, none have been told.
-                vouched=bool(permissions.ListFields()) and not permissions.can_update_metadata,
-            )
+            return described(participant)
         info = await self._info(identity)
         if info is None:
             return Caller(identity, display_name(name))
@@ -57,3 +52,16 @@ class Callers:
                 "caller lookup failed; the call runs without roles: %s", type(error).__name__
             )
             return None
+
+
+def described(participant: rtc.RemoteParticipant) -> Caller:
+    """Somebody whom the room knows."""
+    permissions = participant.permissions
+    return Caller(
+        participant.identity,
+        display_name(participant.name),
+        attributes=dict(participant.attributes),
+        metadata=participant.metadata,
+        # Without any permission, none have been told.
+        vouched=bool(permissions.ListFields()) and not permissions.can_update_metadata,
+    )

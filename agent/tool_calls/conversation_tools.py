@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from agent.history.message import Attachment
-from agent.models.offered_tools import OfferedTools
-from agent.parts.answer_parts import AnswerParts
-from agent.tool_calls.call_origin import CallOrigin
+from agent.models.offered_tools import CallTool, OfferedTools
+from agent.tool_calls.call_origin import TurnOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
 from agent.tool_calls.result_budget import ResultBudget
 from agent.tool_calls.tool_calls import ToolCalls
+from toolkit.caller import Caller
 from toolkit.errors import Unavailable
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
@@ -31,8 +30,14 @@ class ConversationTools:
         *,
         callers: Callers,
         client_methods: ClientMethods,
+        is_offered: Callable[[Tool], bool],
     ) -> None:
+        """`is_offered`: whether the model has a tool of the room's at present."""
         self.offered = OfferedTools()
+        self._is_offered = is_offered
+        self._allowed: list[Tool] = []
+        self._theirs: list[Tool] = []
+        self._call: CallTool | None = None
         self._toolbox = toolbox
         self._calls = calls
         self._callers = callers
@@ -49,37 +54,27 @@ class ConversationTools:
         for task in self._under_way:
             task.cancel()
 
-    async def begin_turn(  # noqa: PLR0913 - all that its tools need to know of a turn
+    async def begin_turn(
         self,
-        identity: str,
-        name: str,
+        turn: TurnOrigin,
         *,
-        message_id: str,
-        position: int | None,
-        private: bool,
         result_bytes: int,
         on_call: Callable[[], None],
-        on_file: Callable[[Attachment], None],
-        parts: Callable[[], AnswerParts],
-    ) -> None:
-        """Gets the tools ready for the answer to a message.
+    ) -> Caller:
+        """Gets the tools ready for the answer to a message; returns for whom they run.
 
         Args:
-            identity: whose message it is.
-            position: of the answer, in its thread; None: not known.
             result_bytes: bound of the results of all calls of this answer together.
             on_call: told whenever the model calls a tool.
-            on_file: told of each file that becomes part of the answer.
-            parts: what the answer shows beside its text.
         """
-        caller = await self._callers.find(identity, name)
-        turn = CallOrigin(caller, message_id, position, private, on_file, parts)
+        caller = await self._callers.find(turn.identity, turn.name)
+        origin = turn.by(caller)
 
         budget = ResultBudget(result_bytes)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
             task = asyncio.create_task(
-                self._calls.by_model(tool, arguments, turn), name=f"tool {tool.name}"
+                self._calls.by_model(tool, arguments, origin), name=f"tool {tool.name}"
             )
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -94,6 +89,20 @@ class ConversationTools:
             return budget.fit(task.result())
 
         own = list(self._toolbox)
-        theirs = await self._client_methods.tools(turn, [tool.name for tool in own])
-        allowed = [tool for tool in own if tool.allows(turn.caller)]
-        self.offered.offer([*allowed, *theirs], call)
+        self._theirs = await self._client_methods.tools(origin, [tool.name for tool in own])
+        self._allowed = [
+            tool for tool in own if tool.model and tool.allows(caller) and self._is_offered(tool)
+        ]
+        self._call = call
+        self.offer(_all)
+        return caller
+
+    def offer(self, chosen: Callable[[str], bool]) -> None:
+        """Offers of the turn's tools those whose names are chosen, and all of the client's."""
+        if self._call is not None:
+            allowed = (tool for tool in self._allowed if chosen(tool.name))
+            self.offered.offer([*allowed, *self._theirs], self._call)
+
+
+def _all(_: str) -> bool:
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from livekit import rtc
 
 from agent.config.settings import Settings
@@ -14,6 +16,7 @@ from agent.tool_calls.conversation_tools import ConversationTools
 from agent.tool_calls.tool_calls import FileSender, ToolCalls
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
+from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 
@@ -22,10 +25,12 @@ class RoomCalls:
 
     Args:
         look_up: asks the server for a participant.
+        is_offered: whether the model has a tool of the room's at present.
         files: sends what tools make.
 
     Attributes:
         calls: the way to call a tool.
+        callers: finds out who somebody is.
     """
 
     def __init__(  # noqa: PLR0913 - what tool calls in a room need
@@ -38,17 +43,19 @@ class RoomCalls:
         rpc: ClientRpc,
         files: FileSender,
         states: RoomStates,
+        is_offered: Callable[[Tool], bool],
         settings: Settings,
     ) -> None:
         self._toolbox = toolbox
-        self._callers = Callers(room, look_up)
+        self._is_offered = is_offered
+        self.callers = Callers(room, look_up)
         self._client_methods = ClientMethods(
             rpc, notices, timeout=settings.client_method_timeout, limit=settings.max_client_methods
         )
         self.calls = ToolCalls(
             toolbox,
             notices=notices,
-            callers=self._callers,
+            callers=self.callers,
             approvals=Approvals(rpc, timeout=settings.approval_timeout),
             files=files,
             states=states,
@@ -56,10 +63,14 @@ class RoomCalls:
 
     async def find_caller(self, identity: str) -> Caller:
         """Who somebody is, by the server's word."""
-        return await self._callers.find(identity)
+        return await self.callers.find(identity)
 
     def for_conversation(self) -> ConversationTools:
         """The tools of a conversation of the model's."""
         return ConversationTools(
-            self._toolbox, self.calls, callers=self._callers, client_methods=self._client_methods
+            self._toolbox,
+            self.calls,
+            callers=self.callers,
+            client_methods=self._client_methods,
+            is_offered=self._is_offered,
         )

@@ -20,6 +20,7 @@ from agent.wire.notices import Notices
 from toolkit.context import ToolContext
 from toolkit.errors import ToolError
 from toolkit.file import File
+from toolkit.room import Room
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
@@ -46,6 +47,8 @@ class ToolCalls:
         files: FileSender,
         states: RoomStates,
     ) -> None:
+        self.room: Room | None = None
+        """What tools are given of the room."""
         self._toolbox = toolbox
         self._notices = notices
         self._callers = callers
@@ -73,6 +76,7 @@ class ToolCalls:
             send_file=send_file,
             on_confidential=confidential.set,
             state=self._states.of(None),
+            room=self.room,
         )
         text = await self._call(tool, arguments, context, notices)
         return RpcAnswer(text, tool.confidential or confidential.is_set())
@@ -105,6 +109,10 @@ class ToolCalls:
             send_file=partial(self._files.in_answer, turn),
             on_part=parts.show,
             state=self._states.of(turn.caller.identity if turn.private else None),
+            room=self.room,
+            thread=turn.thread,
+            segment_id=turn.segment_id,
+            hand_off=turn.hand_off,
         )
         return await self._call(tool, arguments, context, notices, part)
 

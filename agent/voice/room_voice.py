@@ -93,7 +93,7 @@ class RoomVoice:
             self._speech,
             self._floor,
             SpokenText(text, self._loudspeaker.output(), in_step=self._manner.text == "synced"),
-            manner=self._manner,
+            manner=self._manner.by(assistant.voice, assistant.language),
             echo_is_known=goes_on,
             on_turn=self._on_turn,
             on_failure=self._events.on_failure,

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from livekit import rtc
 from livekit.agents import Agent, APIError, ModelSettings, StopResponse, llm, utils
+from livekit.agents.voice.generation import update_instructions
 
 from agent.models.assistant import Assistant
 from agent.voice.aloud import aloud
@@ -36,7 +37,7 @@ class SpeakingAssistant(Agent):
             instructions=assistant.instructions, llm=assistant.model.model, tools=[assistant.tools]
         )
         self.finish_reason: str | None = None
-        self._model = assistant.model
+        self._assistant = assistant
         self._on_turn = on_turn
         self._on_voice_failure = on_voice_failure
         self._on_reasoning = on_reasoning
@@ -59,8 +60,14 @@ class SpeakingAssistant(Agent):
         choice = model_settings.tool_choice
         options = {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         self.finish_reason = None
-        asked = self._model.ask(
-            chat_ctx, tools, on_finish=self._on_finish, on_reasoning=self._on_reasoning, **options
+        assistant = self._assistant
+        # The turn may have instructions of its own, and a tool may have handed over meanwhile.
+        update_instructions(
+            chat_ctx, instructions=assistant.instructions, add_if_missing=bool(chat_ctx.items)
+        )
+        offered = assistant.tools.function_tools if tools else tools
+        asked = assistant.model.ask(
+            chat_ctx, offered, on_finish=self._on_finish, on_reasoning=self._on_reasoning, **options
         )
         async with aclosing(asked) as answer:
             async for chunk in answer:

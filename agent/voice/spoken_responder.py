@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livekit.agents import AgentSession, APIConnectOptions, llm
@@ -44,6 +44,10 @@ class Manner:
     text: VoiceText
     model_timeout: float
     max_items: int
+
+    def by(self, voice: str | None, language: str | None) -> Manner:
+        """The same of an agent that has a voice or a language of its own."""
+        return replace(self, voice=voice or self.voice, language=language or self.language)
 
 
 class SpokenResponder:
@@ -112,6 +116,13 @@ class SpokenResponder:
         message.created_at = time.time()
         handle = self._session.generate_reply(user_input=message, input_modality="text")
         known = {message.id, *(item.id for item in before.items)}
+        return SpokenResponse(handle, self._agent, self._text, known)
+
+    async def say(self, text: str) -> SpokenResponse:
+        self._answers += 1
+        self._text.begin()
+        known = {item.id for item in self._agent.chat_ctx.items}
+        handle = self._session.say(text)
         return SpokenResponse(handle, self._agent, self._text, known)
 
     async def aclose(self) -> None:

@@ -26,3 +26,28 @@ def position_attribute(position: int | None) -> dict[str, str]:
 
 TRANSCRIPTION_FINAL: Final = "lk.transcription_final"
 TRANSCRIBED_TRACK: Final = "lk.transcribed_track_id"
+
+AGENT: Final = "agent"
+"""The name of the agent of the app that begins an answer, where there are several."""
+
+
+def agent_attribute(agent: str | None) -> dict[str, str]:
+    """The attribute of an agent's name; none where there is but one agent."""
+    return {} if agent is None else {AGENT: agent}
+
+
+def question_attributes(question: tuple[str, str] | None) -> dict[str, str]:
+    """The attributes that name what an answer answers, by its sender and id; none of one that
+    nobody asked for."""
+    if question is None:
+        return {}
+    sender, message_id = question
+    return {"in_reply_to": message_id, "in_reply_to_sender": sender}
+
+
+def question_fields(question: tuple[str, str] | None) -> dict[str, object]:
+    """The same in a packet."""
+    if question is None:
+        return {}
+    sender, message_id = question
+    return {"inReplyTo": message_id, "inReplyToSenderId": sender}

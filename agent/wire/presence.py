@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from typing import Literal
+from typing import Final, Literal
 
 from livekit import rtc
 
@@ -16,6 +17,9 @@ STATE = "lk.agent.state"
 """livekit's own attribute (components-core, useAgent): see AgentState."""
 READY = "agent.ready"
 """Comma-separated names of the RPC methods, set once they can be called."""
+ACTIVE: Final = "agent.active"
+"""Which agent of the app answers in the room's conversation, as JSON `{"name", "displayName"}`;
+only where the app has several."""
 SEND_TIMEOUT = 10.0
 SETTLING = 0.05
 """Seconds that a state must last to be told. Nobody can see one that does not, and telling of it
@@ -39,6 +43,7 @@ class Presence:
         self._busy: dict[object, AgentState] = {}
         self._methods: tuple[str, ...] | None = None
         self._is_deaf = False
+        self._active = ""
         self._written: dict[str, str] = {}
         self._since = 0.0
         self._changed = asyncio.Event()
@@ -64,6 +69,12 @@ class Presence:
     def set_methods(self, methods: tuple[str, ...]) -> None:
         """Says which RPC methods can be called from now on."""
         self._methods = methods
+        self._changed.set()
+
+    def set_agent(self, name: str, display_name: str) -> None:
+        """Says which agent of the app answers in the room's conversation."""
+        shape = {"name": name, "displayName": display_name}
+        self._active = json.dumps(shape, ensure_ascii=False)
         self._changed.set()
 
     def set(self, who: object, state: AgentState) -> None:
@@ -103,6 +114,8 @@ class Presence:
                 await self._settled()
             self._changed.clear()
             wanted = {STATE: self.state, READY: ",".join(self._methods or ())}
+            if self._active:
+                wanted[ACTIVE] = self._active
             changes = {k: v for k, v in wanted.items() if self._written.get(k) != v}
             if not changes:
                 continue

@@ -67,3 +67,16 @@ async def publish(
     call = begin_publish(room, body, topic=topic, to=to, reliable=reliable)
     if call is not None:
         await call.settled()
+
+
+async def publish_bytes(
+    room: rtc.Room, data: bytes, *, topic: str, to: Sequence[str] | None = None
+) -> None:
+    """Sends a reliable packet of any content to these identities, or to everybody (None).
+
+    Raises:
+        PacketTooLargeError, rtc.participant.PublishDataError: as `publish`.
+    """
+    if len(data) > MAX_RELIABLE_BYTES:
+        raise PacketTooLargeError(len(data), MAX_RELIABLE_BYTES, "reliable")
+    await begin_packet(room, data, topic=topic, to=to or (), reliable=True).settled()

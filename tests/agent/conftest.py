@@ -14,6 +14,8 @@ import pytest
 from livekit import api
 from livekit.agents import AgentServer
 
+from agent.app.app import App
+from agent.app.app_settings import read_app_settings
 from agent.config.settings import Settings
 from agent.host.room_host import RoomHost
 from devserver.model import DemoModel
@@ -37,9 +39,11 @@ class Worker:
 
 class StartWorker(Protocol):
     """Starts a worker with settings besides the usual ones, by their environment variables, and
-    with the tools given."""
+    with the tools given, or an app."""
 
-    async def __call__(self, *, tools: Sequence[Tool] = TOOLS, **environ: str) -> Worker: ...
+    async def __call__(
+        self, *, tools: Sequence[Tool] = TOOLS, app: App | None = None, **environ: str
+    ) -> Worker: ...
 
 
 class Enter(Protocol):
@@ -72,7 +76,9 @@ async def start_worker(
 ) -> AsyncGenerator[StartWorker]:
     async with AsyncExitStack() as stack:
 
-        async def start(*, tools: Sequence[Tool] = TOOLS, **environ: str) -> Worker:
+        async def start(
+            *, tools: Sequence[Tool] = TOOLS, app: App | None = None, **environ: str
+        ) -> Worker:
             number = next(_NUMBERS)
             settings = Settings.from_environment(
                 {
@@ -87,7 +93,8 @@ async def start_worker(
                     **environ,
                 }
             )
-            host = RoomHost(settings, tools)
+            app = app or App(tools=tools)
+            host = RoomHost(settings, app, read_app_settings(app.settings, environ))
             server = host.agent_server()
             registered = asyncio.Event()
             server.once("worker_registered", lambda _id, _info: registered.set())  # pyright: ignore[reportUnknownLambdaType]

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.tools.open_meteo_server import OpenMeteoServer
+from toolkit.settings import ToolSettings
 from toolkit.toolbox import Toolbox
 from tools import TOOLS
 
@@ -15,5 +16,5 @@ async def open_meteo() -> AsyncIterator[OpenMeteoServer]:
 
 @pytest.fixture
 async def toolbox(open_meteo: OpenMeteoServer) -> AsyncIterator[Toolbox]:
-    async with Toolbox(TOOLS, open_meteo.settings) as toolbox:
+    async with Toolbox(TOOLS, ToolSettings(open_meteo.settings)) as toolbox:
         yield toolbox

@@ -7,7 +7,7 @@ from typing import Self
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from toolkit.settings import ToolSettings
+from tools.weather.weather_settings import WeatherSettings
 
 PLACE: dict[str, object] = {
     "name": "Paris",
@@ -67,8 +67,8 @@ class OpenMeteoServer:
         await self._server.close()
 
     @property
-    def settings(self) -> ToolSettings:
-        return ToolSettings(
+    def settings(self) -> WeatherSettings:
+        return WeatherSettings(
             weather_geocoding_url=str(self._server.make_url("/v1/search")),
             weather_forecast_url=str(self._server.make_url("/v1/forecast")),
         )

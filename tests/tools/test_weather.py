@@ -1,5 +1,4 @@
 import asyncio
-import dataclasses
 import json
 import re
 from datetime import timedelta
@@ -16,6 +15,7 @@ from toolkit.settings import ToolSettings
 from toolkit.toolbox import Toolbox
 from tools import get_weather
 from tools.weather.open_meteo import MAX_BODY, Conditions, Place
+from tools.weather.weather_settings import WeatherSettings
 
 
 async def test_result(toolbox: Toolbox) -> None:
@@ -179,16 +179,16 @@ async def test_a_body_that_unpacks_to_much_more_is_not_read(
 
 async def test_no_connection() -> None:
     nowhere = f"http://127.0.0.1:{unused_port()}"
-    settings = ToolSettings(weather_geocoding_url=nowhere, weather_forecast_url=nowhere)
-    async with Toolbox([get_weather], settings) as toolbox:
+    settings = WeatherSettings(weather_geocoding_url=nowhere, weather_forecast_url=nowhere)
+    async with Toolbox([get_weather], ToolSettings(settings)) as toolbox:
         with pytest.raises(Unavailable, match="Weather service unreachable"):
             await toolbox.call("getWeather", {"city": "Paris"})
 
 
 async def test_no_answer_in_time(open_meteo: OpenMeteoServer) -> None:
-    settings = dataclasses.replace(open_meteo.settings, weather_timeout=0.05)
+    settings = open_meteo.settings.model_copy(update={"weather_timeout": 0.05})
     open_meteo.hold()
-    async with Toolbox([get_weather], settings) as toolbox, asyncio.timeout(2):
+    async with Toolbox([get_weather], ToolSettings(settings)) as toolbox, asyncio.timeout(2):
         with pytest.raises(Unavailable, match="Weather service unreachable"):
             await toolbox.call("getWeather", {"city": "Paris"})
 
@@ -233,7 +233,7 @@ async def test_closing_ends_lookups(toolbox: Toolbox, open_meteo: OpenMeteoServe
 
 
 def test_open_meteo_is_the_default() -> None:
-    settings = ToolSettings()
+    settings = WeatherSettings()
     assert re.fullmatch(r"https://.+\.open-meteo\.com/v1/search", settings.weather_geocoding_url)
     assert re.fullmatch(r"https://.+\.open-meteo\.com/v1/forecast", settings.weather_forecast_url)
     assert settings.weather_timeout == 3.0

@@ -10,9 +10,10 @@ from toolkit import InvalidArguments, ToolContext, Unavailable, tool
 from toolkit.clock import to_iso
 from tools.weather import open_meteo, weather_codes
 from tools.weather.open_meteo import Units
+from tools.weather.weather_settings import WeatherSettings
 
 
-@tool
+@tool(settings=WeatherSettings)
 async def get_weather(
     context: ToolContext,
     city: Annotated[
@@ -27,7 +28,7 @@ async def get_weather(
     if not city:
         raise InvalidArguments.of({"city": "should not be blank"})
     try:
-        async with asyncio.timeout(context.settings.weather_timeout):
+        async with asyncio.timeout(context.settings[WeatherSettings].weather_timeout):
             place = await open_meteo.find_place(context, city)
             weather = await open_meteo.current_conditions(context, place, units)
     except TimeoutError as error:

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from toolkit import NotFound, RateLimited, Unavailable
 from toolkit.clock import now
 from tools.weather.place_name import PlaceName, readings
+from tools.weather.weather_settings import WeatherSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ async def _search(context: "ToolContext", wanted: PlaceName) -> Place | None:
         return None
     count = MAX_MATCHES if wanted.qualifiers else 1
     query = {"name": wanted.name, "count": f"{count}", "language": "en", "format": "json"}
-    url = context.settings.weather_geocoding_url
+    url = context.settings[WeatherSettings].weather_geocoding_url
     found = (await _fetch(context, url, query, _Places)).results
     return next((place for place in found if wanted.fits(place.regions)), None)
 
@@ -122,7 +123,7 @@ async def current_conditions(context: "ToolContext", place: Place, units: Units)
     Raises:
         RateLimited, Unavailable: see `_fetch`.
     """
-    url = context.settings.weather_forecast_url
+    url = context.settings[WeatherSettings].weather_forecast_url
     query = {
         "latitude": f"{place.latitude}",
         "longitude": f"{place.longitude}",
@@ -147,7 +148,7 @@ async def _fetch(
         RateLimited: the service said 429.
         Unavailable: no connection, no answer in time, or an answer that makes no sense.
     """
-    timeout = aiohttp.ClientTimeout(total=context.settings.weather_timeout)
+    timeout = aiohttp.ClientTimeout(total=context.settings[WeatherSettings].weather_timeout)
     try:
         async with context.http.get(url, params=query, timeout=timeout) as response:
             if response.status == 429:

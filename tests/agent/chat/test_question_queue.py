@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.chat.conversation_store import Question
+from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.wire.refusal import Refusal

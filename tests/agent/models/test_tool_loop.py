@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from livekit.agents import APIError, llm
 
+from agent.models.assistant import MAX_TOOL_STEPS
 from agent.models.llm import build_client
 from agent.models.openai_client import OpenAIClient
-from agent.models.tool_loop import MAX_TOOL_STEPS
 from devserver.model import DemoModel, Fault, Reply, tool_call
 from tests.agent.tool_loops import BOTH, Answer, Said, by_loop, loop_of
 from toolkit.errors import NotFound

@@ -11,8 +11,9 @@ from devserver import RoomServer
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import AGENT, Answer, ChatClient
 from tests.agent.client_protocol import lie_about_protocol
-from tests.agent.conftest import Enter
+from tests.agent.conftest import Enter, StartWorker
 from tests.room_server import RoomServerUnderTest
+from toolkit import tool
 
 MARK = "XYZZY"
 
@@ -140,13 +141,22 @@ async def test_private_threads_run_beside_the_rooms(enter: Enter, model: DemoMod
 
 
 async def test_tools_of_a_private_answer_stay_private(
-    enter: Enter, model: DemoModel, room_server: RoomServerUnderTest, room_name: str
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    room_server: RoomServerUnderTest,
+    room_name: str,
 ) -> None:
-    alice = await enter("alice")
+    @tool
+    async def repeat(data: str) -> str:
+        """Repeat something."""
+        return data
+
+    alice = await enter("alice", worker=await start_worker(tools=[repeat]))
     bob = await enter("bob")
     await bob.ask("hello everybody")
     model.script(
-        Reply(tool_calls=[tool_call("riskyOperation", f'{{"data": "{MARK}"}}')]),
+        Reply(tool_calls=[tool_call("repeat", f'{{"data": "{MARK}"}}')]),
         lambda request: Reply(text=f"It said: {request.tool_results[-1][1]}"),
     )
     message = await alice.say("try it", scope="private")

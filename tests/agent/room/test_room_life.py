@@ -135,13 +135,13 @@ async def test_the_agent_says_what_it_is_doing(enter: Enter, model: DemoModel) -
 
 async def test_dispatch_metadata_changes_this_room(enter: Enter, model: DemoModel) -> None:
     metadata = """{"instructions": "Speak like a pirate.", "language": "French",
-        "tools": ["ping", "nonsense"], "unknown": 1, "replyPolicy": 5}"""
+        "tools": ["ping", "getCurrentTime", "nonsense"], "unknown": 1, "replyPolicy": 5}"""
     alice = await enter("alice", metadata=metadata)
     await alice.ask("hello")
     instructions = model.requests[-1].chat.messages[0].text
     assert instructions.startswith("Speak like a pirate.")
     assert "French" in instructions
-    assert model.requests[-1].chat.offered_tools == {"ping"}
+    assert model.requests[-1].chat.offered_tools == {"getCurrentTime"}
     assert alice.agent is not None
     ready = alice.agent.attributes["agent.ready"].split(",")
     assert "ping" in ready

@@ -15,6 +15,7 @@ from livekit import rtc
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
+from toolkit import tool
 from tools import TOOLS
 
 TOOL_NAMES = [tool.name for tool in TOOLS]
@@ -214,10 +215,15 @@ async def test_what_a_model_calls_wrongly_it_is_told(enter: Enter, model: DemoMo
 
 
 async def test_a_tool_that_fails_tells_the_model_no_more_than_a_caller(
-    enter: Enter, model: DemoModel
+    start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
-    model.script(Reply(tool_calls=[tool_call("riskyOperation", '{"fail": true}')]))
-    alice = await enter("alice")
+    @tool
+    async def fail() -> str:
+        """Fail."""
+        raise RuntimeError("inside")
+
+    model.script(Reply(tool_calls=[tool_call("fail")]))
+    alice = await enter("alice", worker=await start_worker(tools=[fail]))
     await alice.ask("go")
     (_, told) = model.requests[-1].chat.tool_results[-1]
     assert told == "Operation failed"

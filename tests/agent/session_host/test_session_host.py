@@ -76,12 +76,12 @@ async def test_a_moderator_asks_and_gets_calls_and_answer(
 ) -> None:
     ana = await enter("ana", attributes=MODERATOR)
     bob = await enter("bob")
-    model.script(Reply(tool_calls=[tool_call("ping")]), Reply("Pong it is."))
+    model.script(Reply(tool_calls=[tool_call("getCurrentTime")]), Reply("Pong it is."))
     session = await control(ana)
     items = (await session.run("Ping, please.")).items
     kinds = [each.WhichOneof("item") for each in items]
     assert kinds == ["function_call", "function_call_output", "message"]
-    assert items[0].function_call.name == "ping"
+    assert items[0].function_call.name == "getCurrentTime"
     assert texts(items) == [(pb.ChatRole.ASSISTANT, "Pong it is.")]
     (answer,) = await bob.until(
         lambda: [a for a in bob.answers if a.trailer and a.topic == "llm-response"]

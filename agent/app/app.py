@@ -1,0 +1,234 @@
+"""App: the agents of a worker, their tools, models and hooks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pydantic import BaseModel
+
+from agent.app.app_error import AppError
+from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
+from agent.app.persona import Persona
+from toolkit.tool import Tool
+
+if TYPE_CHECKING:
+    from livekit.agents import Agent
+
+    from agent.app import hooks as on
+    from agent.app.function_tools import AnyFunctionTool
+    from agent.app.persona import AnyTool, Model, Models
+
+ONLY: Final = ""
+"""The name of the agent of an app that has but one."""
+
+
+class App:
+    """What a worker runs: its agents, and what they have in common.
+
+    Raises:
+        AppError: in one sentence, what cannot be.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything that one can say of an app
+        self,
+        agents: Mapping[str, Persona | type[Agent]] | None = None,
+        default: str | None = None,
+        *,
+        instructions: str | None = None,
+        greeting: str | None = None,
+        tools: Sequence[AnyTool] = (),
+        llm: Models | None = None,
+        models: Mapping[str, Models] | None = None,
+        settings: Sequence[type[BaseModel]] = (),
+        topics: Sequence[Any] = (),
+        before_answer: on.BeforeAnswer | None = None,
+        after_answer: on.AfterAnswer | None = None,
+        on_text: on.OnText | None = None,
+        on_join: on.OnPerson | None = None,
+        on_leave: on.OnPerson | None = None,
+        on_message: on.OnMessage | None = None,
+        on_start: on.OnWorker | None = None,
+        on_stop: on.OnWorker | None = None,
+        on_room_start: on.OnRoom | None = None,
+        on_room_stop: on.OnRoom | None = None,
+        hook_timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        """
+        Args:
+            agents: by name; each is a Persona. Without it there is one, of `instructions`.
+            default: name of the agent that answers unless metadata names another; the first one
+                unless given.
+            instructions: of the only agent; AGENT_INSTRUCTIONS unless given.
+            greeting: of the only agent.
+            tools: that all agents have.
+            llm: the model or models that agents answer with; LLM_MODEL at OPENAI_BASE_URL unless
+                given.
+            models: by names of the app's own, for agents, metadata and hooks to choose from.
+            settings: classes of settings, read from the environment, besides those of tools.
+            topics: kinds of data packets besides the worker's own, each an agent.data.topic.Topic.
+            hook_timeout: seconds that one call of a hook may take.
+        """
+        if agents and (instructions is not None or greeting is not None):
+            raise AppError("App: instructions and greeting are for an app without agents")
+        self.personas = _personas(agents, instructions, greeting)
+        self.default = default if default is not None else next(iter(self.personas))
+        if self.default not in self.personas:
+            names = ", ".join(self.personas)
+            raise AppError(f"App: there is no agent {self.default!r}; the agents are: {names}")
+        self.llm = llm
+        self.models: Mapping[str, Models] = dict(models or {})
+        self.shared_tools = _as_tools(tools)
+        self.own_tools = {name: _as_tools(each.tools) for name, each in self.personas.items()}
+        self.tools = _unlike(chain(self.shared_tools, *self.own_tools.values()))
+        self.hooks = Hooks(
+            before_answer=before_answer,
+            after_answer=after_answer,
+            on_text=on_text,
+            on_join=on_join,
+            on_leave=on_leave,
+            on_message=on_message,
+            on_start=on_start,
+            on_stop=on_stop,
+            on_room_start=on_room_start,
+            on_room_stop=on_room_stop,
+            timeout=hook_timeout,
+        )
+        asked = (*(tool.settings for tool in self.tools if tool.settings), *settings)
+        self.topics = _as_topics(topics)
+        self.settings: tuple[type[BaseModel], ...] = tuple(dict.fromkeys(asked))
+        for where, chosen in self._choices():
+            _check_model(where, chosen, self.models)
+
+    @property
+    def has_many(self) -> bool:
+        """Whether it has several agents, so that clients are told which one answers."""
+        return len(self.personas) > 1
+
+    @property
+    def uses_service(self) -> bool:
+        """Whether some agent answers with a model at OPENAI_BASE_URL."""
+        chosen = [persona.llm or self.llm for persona in self.personas.values()]
+        return any(self._is_of_service(each) for each in chosen)
+
+    def offers(self, agent: str, tool: str) -> bool:
+        """Whether this agent has a tool: one of its own, of all, or not of the app's."""
+        own = self.own_tools[agent]
+        others = self.tools
+        return any(each.name == tool for each in chain(own, self.shared_tools)) or all(
+            each.name != tool for each in others
+        )
+
+    def _is_of_service(self, models: Models | None) -> bool:
+        if models is None:
+            return True
+        return any(
+            isinstance(each, str)
+            and (each not in self.models or self._is_of_service(self.models[each]))
+            for each in in_order(models)
+        )
+
+    def _choices(self) -> Iterable[tuple[str, Models | None]]:
+        yield "llm", self.llm
+        for name, models in self.models.items():
+            yield f"models[{name!r}]", models
+        for name, persona in self.personas.items():
+            yield f"the llm of {name or 'the agent'}", persona.llm
+
+
+def in_order(models: Models) -> list[Model]:
+    """The models in the order in which they are asked."""
+    if isinstance(models, str) or not isinstance(models, Sequence):
+        return [models]
+    return list(cast("Sequence[Model]", models))
+
+
+def _personas(
+    agents: Mapping[str, Persona | type[Agent]] | None,
+    instructions: str | None,
+    greeting: str | None,
+) -> dict[str, Persona]:
+    if agents is None:
+        return {ONLY: Persona(instructions or "", greeting=greeting)}
+    personas: dict[str, Persona] = {}
+    for name, agent in agents.items():
+        if not name or len(name) > MAX_NAME:
+            raise AppError(
+                f"App: the name of an agent has 1 to {MAX_NAME} characters, got {name!r}"
+            )
+        if isinstance(agent, type) or _is_livekit_agent(agent):
+            raise AppError(
+                f"App: the agent {name} is a livekit Agent, which is not supported yet: "
+                "expected a Persona"
+            )
+        if not isinstance(agent, Persona):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise AppError(f"App: the agent {name} is a {type(agent).__name__}, expected a Persona")
+        personas[name] = agent
+    if not personas:
+        raise AppError("App: agents is empty, expected one Persona at least")
+    return personas
+
+
+MAX_NAME = 64
+
+
+def _is_livekit_agent(agent: object) -> bool:
+    module = sys.modules.get("livekit.agents")
+    return module is not None and isinstance(agent, module.Agent)
+
+
+def _as_tools(tools: Iterable[AnyTool]) -> tuple[Tool, ...]:
+    return tuple(_as_tool(tool) for tool in tools)
+
+
+def _as_tool(tool: object) -> Tool:
+    if isinstance(tool, Tool):
+        return tool
+    module = sys.modules.get("livekit.agents")
+    # Whoever has made one has imported it.
+    if module is not None and isinstance(
+        tool, module.llm.FunctionTool | module.llm.RawFunctionTool
+    ):
+        from agent.app.function_tools import as_tool  # noqa: PLC0415 - see above
+
+        return as_tool(cast("AnyFunctionTool", tool))
+    name = getattr(tool, "__name__", type(tool).__name__)
+    raise AppError(f"App: {name} is no tool: write @tool (toolkit) or @function_tool above it")
+
+
+def _as_topics(topics: Iterable[object]) -> tuple[Any, ...]:
+    for each in topics:
+        if not (hasattr(each, "handler") and hasattr(each, "content")):
+            raise AppError(f"App: topics has a {type(each).__name__}, expected a Topic")
+    return tuple(topics)
+
+
+def _unlike(tools: Iterable[Tool]) -> tuple[Tool, ...]:
+    """All of them, each once; two agents may have the same tool, not two of one name."""
+    by_name: dict[str, Tool] = {}
+    for tool in tools:
+        if by_name.setdefault(tool.name, tool) is not tool:
+            raise AppError(f"App: two tools are called {tool.name}")
+    return tuple(by_name.values())
+
+
+def _check_model(where: str, models: Models | None, named: Mapping[str, Any]) -> None:
+    if models is None:
+        return
+    order = in_order(models)
+    if not order:
+        raise AppError(f"App: {where} is empty, expected one model at least")
+    module = sys.modules.get("livekit.agents")
+    for each in order:
+        if isinstance(each, str):
+            if where.startswith("models[") and each in named:
+                raise AppError(
+                    f"App: {where} names {each!r}, expected a model and no other profile"
+                )
+        elif not (callable(each) or (module and isinstance(each, module.llm.LLM))):
+            raise AppError(
+                f"App: {where} has a {type(each).__name__}, expected an LLM of livekit-agents, a "
+                "function that makes one, or a name"
+            )

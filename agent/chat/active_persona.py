@@ -1,0 +1,152 @@
+"""ActivePersona: the agent of the app that answers in one conversation, and its hand-overs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from agent.models.assistant import MAX_TOOL_STEPS, Assistant
+from toolkit.errors import NotFound
+
+if TYPE_CHECKING:
+    from agent.app.persona import Models, Persona
+    from agent.models.assistant import StepModel
+    from agent.tool_calls.conversation_tools import ConversationTools
+    from toolkit.handoff import Handoff
+
+_LANGUAGE: Final = "\n\nAnswer in this language: {}."
+
+
+class ActivePersona:
+    """Keeps the Assistant of a conversation to what its agent says.
+
+    Attributes:
+        name: of the agent that answers.
+        assistant: what answers are made with.
+        on_change: called when another agent answers from now on.
+    """
+
+    def __init__(
+        self,
+        personas: Mapping[str, Callable[[], Persona]],
+        first: str,
+        *,
+        offers: Callable[[str, str], bool],
+        tools: ConversationTools,
+        open_model: Callable[[Models | None], StepModel],
+        shows_reasoning: bool = False,
+    ) -> None:
+        """
+        Args:
+            personas: the app's agents as they are in this room, by name.
+            offers: whether an agent, by its name, has a tool, by its.
+            open_model: makes a model of this conversation's own.
+            shows_reasoning: people see what models think, unless an agent says otherwise.
+        """
+        self._personas = personas
+        self._offers = offers
+        self._tools = tools
+        self._open_model = open_model
+        self._made: dict[str, tuple[Persona, StepModel]] = {}
+        self._shows_reasoning = shows_reasoning
+        self._is_changed = False
+        self.name = first
+        self.on_change: Callable[[], None] | None = None
+        persona, model = self._part(first)
+        self.assistant = Assistant(instructions_of(persona), model, tools.offered)
+        self._take_on()
+
+    @property
+    def persona(self) -> Persona:
+        """The agent that answers."""
+        return self._part(self.name)[0]
+
+    @property
+    def has_others(self) -> bool:
+        """Whether the app has several agents."""
+        return len(self._personas) > 1
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.persona.name or self.name
+
+    @property
+    def label(self) -> str | None:
+        """Its name on the wire and in the history; None where the app has but one agent."""
+        return self.name if self.has_others else None
+
+    def begin_turn(self) -> None:
+        """Undoes what was changed for one turn alone; to be called once its tools are ready."""
+        if self._is_changed:
+            self._take_on()
+        if self.has_others:
+            self._offer(None)
+
+    def change_turn(
+        self, *, instructions: str, model: Models | None, tools: frozenset[str] | None
+    ) -> None:
+        """Has the next answer made with these; None: with the agent's own."""
+        self._is_changed = True
+        self.assistant.instructions = instructions
+        if model is not None:
+            self.assistant.model = self._open_model(model)
+        if tools is not None:
+            self._offer(tools)
+
+    def wrap_model(self, wrap: Callable[[StepModel], StepModel]) -> None:
+        """Has the next answer made with a model around its own."""
+        self._is_changed = True
+        self.assistant.model = wrap(self.assistant.model)
+
+    def resume(self, name: str) -> None:
+        """Goes on with the agent that answered last in former times, if the app still has it."""
+        if name in self._personas and name != self.name:
+            self._become(name)
+
+    def hand_off(self, handoff: Handoff) -> str:
+        """Has another agent answer from now on; returns what that reads of it. Raises NotFound."""
+        name = handoff.agent
+        if name not in self._personas:
+            raise NotFound(f"There is no agent {name}. The agents are: {', '.join(self._personas)}")
+        if name != self.name:
+            self._become(name)
+            self._offer(None)
+        message = f": {handoff.message}" if handoff.message else "."
+        return f"You are {self.title} from here on, and go on with the conversation{message}"
+
+    def _become(self, name: str) -> None:
+        self.name = name
+        self._take_on()
+        if self.on_change is not None:
+            self.on_change()
+
+    def _take_on(self) -> None:
+        persona, model = self._part(self.name)
+        assistant = self.assistant
+        assistant.instructions = instructions_of(persona)
+        assistant.model = model
+        steps = persona.limits.tool_steps
+        assistant.tool_steps = MAX_TOOL_STEPS if steps is None else steps
+        assistant.shows_reasoning = self._shows_reasoning and persona.show_reasoning
+        assistant.voice, assistant.language = persona.voice, persona.language
+        self._is_changed = False
+
+    def _offer(self, chosen: frozenset[str] | None) -> None:
+        name = self.name
+        self._tools.offer(
+            lambda tool: self._offers(name, tool) and (chosen is None or tool in chosen)
+        )
+
+    def _part(self, name: str) -> tuple[Persona, StepModel]:
+        part = self._made.get(name)
+        if part is None:
+            persona = self._personas[name]()
+            part = self._made[name] = persona, self._open_model(persona.llm)
+        return part
+
+
+def instructions_of(persona: Persona) -> str:
+    """The system prompt of an agent."""
+    language = _LANGUAGE.format(persona.language) if persona.language else ""
+    return persona.instructions + language

@@ -1,0 +1,43 @@
+"""What an asker is told of an answer that failed, and what the log is."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from agent.chat.error_text import sentence_for, timeout_sentence
+from agent.models.openai_errors import describe
+
+if TYPE_CHECKING:
+    from agent.replies.reply_stream import ReplyStream
+
+logger = logging.getLogger(__name__)
+
+
+def give_up(reply: ReplyStream, timeout: float) -> None:
+    """The answer took longer than so many seconds."""
+    logger.warning(
+        "answer took longer than %g s; its asker gets an error sentence, the next message is "
+        "answered",
+        timeout,
+    )
+    _append(reply, timeout_sentence(said=reply.started))
+
+
+def log_failure(error: BaseException | None, *, withheld: bool) -> None:
+    """Logs that the model gave no answer, or none that is whole."""
+    problem = "its content filter withheld the answer" if withheld else "it gave no answer"
+    logger.warning(
+        "model service failed; the asker gets an error sentence: %s",
+        describe(error) if error is not None else problem,
+    )
+
+
+def apologise(reply: ReplyStream, error: BaseException | None, *, withheld: bool = False) -> None:
+    """Says what went wrong, in one sentence."""
+    _append(reply, sentence_for(error, said=reply.started, withheld=withheld))
+
+
+def _append(reply: ReplyStream, sentence: str) -> None:
+    """Adds a sentence of the agent's own to what the model has said."""
+    reply.push(("\n\n" if reply.started else "") + sentence)

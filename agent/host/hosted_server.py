@@ -1,0 +1,37 @@
+"""HostedServer: the AgentServer of a RoomHost, which it closes at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent.host.worker_server import WorkerServer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from agent.host.heartbeat import Heartbeat
+    from agent.host.readiness import Readiness
+
+
+class HostedServer(WorkerServer):
+    """An AgentServer that closes its host at its end."""
+
+    def __init__(
+        self,
+        heartbeats: Mapping[str, Heartbeat],
+        readiness: Callable[[WorkerServer], Readiness],
+        close_host: Callable[[], Awaitable[None]],
+        silence: float,
+        **options: Any,  # noqa: ANN401 - AgentServer's own
+    ) -> None:
+        super().__init__(heartbeats, silence=silence, **options)
+        self._readiness_of = readiness
+        self._close_host = close_host
+
+    def readiness(self) -> Readiness:
+        return self._readiness_of(self)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._close_host()
+        self.ended()

@@ -1,0 +1,89 @@
+"""OrderedLLMs: several models in order, the next one where one fails before it says anything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from livekit.agents import APIConnectOptions, APIError, llm
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
+
+from agent.models.asked_llm import AskedLLM
+from agent.models.openai_errors import describe
+
+logger = logging.getLogger(__name__)
+
+FIRST_TOKEN: Final = 10.0
+"""Seconds of silence before the first token after which the next model is asked: a service that is
+connected and says nothing has failed as one that is not reached."""
+
+
+class OrderedLLMs(AskedLLM):
+    """Asks the first of several models, and the next one where it fails before its first token.
+
+    The last one is waited for as a single model is. Each answer begins with the first again: a
+    model that is back is used at once.
+    """
+
+    def __init__(self, models: Sequence[AskedLLM]) -> None:
+        super().__init__()
+        self._models = models
+
+    async def ask(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool] = (),
+        *,
+        silence: float | None = None,
+        on_finish: Callable[[str], None] | None = None,
+        on_reasoning: Callable[[str], None] | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> AsyncGenerator[llm.ChatChunk]:
+        options |= {"on_finish": on_finish, "on_reasoning": on_reasoning}
+        for number, model in enumerate(self._models[:-1], start=1):
+            said = False
+            patience = min(FIRST_TOKEN, silence or FIRST_TOKEN)
+            asked = model.ask(context, tools, silence=patience, **options)
+            try:
+                async with aclosing(asked) as answer:
+                    async for chunk in answer:
+                        said = said or chunk.has_response()
+                        yield chunk
+            except APIError as error:
+                if said:
+                    raise
+                logger.warning(
+                    "model %d of %d failed before its first token, asking the next one: %s",
+                    number,
+                    len(self._models),
+                    describe(error),
+                )
+            else:
+                return
+        last = self._models[-1]
+        asked = last.ask(context, tools, silence=silence, **options)
+        async with aclosing(asked) as answer:
+            async for chunk in answer:
+                yield chunk
+
+    def chat(
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+    ) -> llm.LLMStream:
+        """That of the first model."""
+        return self._models[0].chat(
+            chat_ctx=chat_ctx,
+            tools=tools,
+            conn_options=conn_options,
+            parallel_tool_calls=parallel_tool_calls,
+            tool_choice=tool_choice,
+            extra_kwargs=extra_kwargs,
+        )

@@ -1,0 +1,92 @@
+"""PluginLLM: an LLM of a livekit-agents plugin, asked as the model service is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Final
+
+from livekit.agents import APIConnectOptions, APIError, APITimeoutError, llm
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
+
+from agent.models.asked_llm import AskedLLM
+
+_CHAT_ARGUMENTS: Final = ("tool_choice", "parallel_tool_calls")
+
+
+class PluginLLM(AskedLLM):
+    """Asks an LLM that the conversations of a process share, which it does not close.
+
+    Its retries are the caller's, and so is its patience: many plugins wait for a minute and more
+    for the first byte of a service that is connected and silent.
+
+    Args:
+        silence: seconds without a chunk after which the service has failed.
+    """
+
+    def __init__(self, shared: Callable[[], llm.LLM[Any]], *, silence: float) -> None:
+        """`shared` gives the LLM; raises APIError where the app's function does not make one."""
+        super().__init__()
+        self._shared = shared
+        self._silence = silence
+
+    async def ask(
+        self,
+        context: llm.ChatContext,
+        tools: Sequence[llm.Tool] = (),
+        *,
+        silence: float | None = None,
+        on_finish: Callable[[str], None] | None = None,
+        on_reasoning: Callable[[str], None] | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the API has
+    ) -> AsyncGenerator[llm.ChatChunk]:
+        patience = min(self._silence, silence or self._silence)
+        arguments = {name: options.pop(name) for name in _CHAT_ARGUMENTS if name in options}
+        if options:
+            arguments["extra_kwargs"] = options
+        stream = self._shared().chat(
+            chat_ctx=context,
+            tools=list(tools),
+            conn_options=APIConnectOptions(max_retry=0, timeout=patience),
+            **arguments,
+        )
+        said = False
+        try:
+            async with stream:
+                while (chunk := await _next(stream, patience)) is not None:
+                    said = said or chunk.has_response()
+                    yield chunk
+        except APIError as error:
+            error.retryable = error.retryable and not said
+            raise
+
+    def chat(
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
+    ) -> llm.LLMStream:
+        """The plugin's own."""
+        return self._shared().chat(
+            chat_ctx=chat_ctx,
+            tools=tools,
+            conn_options=conn_options,
+            parallel_tool_calls=parallel_tool_calls,
+            tool_choice=tool_choice,
+            extra_kwargs=extra_kwargs,
+        )
+
+
+async def _next(chunks: llm.LLMStream, patience: float) -> llm.ChatChunk | None:
+    """The next chunk; None at the end."""
+    try:
+        async with asyncio.timeout(patience):
+            return await anext(chunks)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError as error:
+        raise APITimeoutError(f"no answer within {patience:g} s") from error

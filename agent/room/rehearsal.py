@@ -1,0 +1,28 @@
+"""What the first room of a process would keep people waiting for, done before there is one."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from livekit.agents import llm
+
+from agent.history.errors import HistoryError
+from agent.history.message import ThreadKey
+
+if TYPE_CHECKING:
+    from agent.history.history import History
+    from toolkit.toolbox import Toolbox
+
+
+async def rehearse(toolbox: Toolbox, history: History, room: str, agent: str) -> None:
+    """Has the tools described, and the statements of the history compiled."""
+    # Pydantic completes the class with its first use.
+    llm.ChatMessage(role="user", content=[""])
+    for tool in toolbox:
+        tool.json_schema()
+    thread = ThreadKey(room)
+    with contextlib.suppress(HistoryError):
+        await history.unanswered(thread.room)
+        await history.threads(thread.room, asker=agent)
+        await history.page(thread, asker=agent, limit=1)

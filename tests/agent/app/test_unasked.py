@@ -1,0 +1,137 @@
+"""What an agent says unasked: greetings, and what hooks and tools have it say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from livekit import api, rtc
+
+from agent import App, Room
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import Answer, ChatClient
+from tests.agent.conftest import Enter, StartWorker
+from toolkit import Caller, ToolContext, tool
+
+TOPIC = "llm-response"
+
+
+def unasked(client: ChatClient) -> list[Answer]:
+    """What came in whole of what nobody asked for, on one topic."""
+    return [each for each in client.transcripts if each.topic == TOPIC and each.trailer]
+
+
+async def test_a_greeting_is_said_once(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App(greeting="Hello, I am here."))
+    alice = await enter("alice", worker=worker)
+    [greeting] = await alice.until(lambda: unasked(alice))
+    assert (greeting.text, greeting.finish_reason) == ("Hello, I am here.", "stop")
+    assert "in_reply_to" not in greeting.attributes
+    segment = greeting.attributes["lk.segment_id"]
+    finished = await alice.notice("answer.finished", segmentId=segment)
+    assert "inReplyTo" not in finished
+    assert int(greeting.attributes["position"]) == finished["position"]
+    answer = await alice.ask("Hello")
+    [stored, *others] = json.loads(await alice.call("getHistory"))["messages"]
+    assert (stored["id"], stored["role"], stored["text"]) == (
+        segment,
+        "assistant",
+        "Hello, I am here.",
+    )
+    assert "inReplyTo" not in stored
+    assert stored["position"] == finished["position"] < others[0]["position"]
+    assert answer.finish_reason == "stop"
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert [each["content"] for each in messages[1:]] == ["Hello, I am here.", "Hello"]
+    assert len(unasked(alice)) == 1
+
+
+async def test_a_conversation_of_former_times_is_not_greeted_and_knows_the_greeting(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    tmp_path: object,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    database = f"sqlite:///{tmp_path}/shared.db"
+    app = App(greeting="Hello, I am here.")
+    first = await start_worker(app=app, DATABASE_URL=database)
+    alice = await enter("alice", worker=first)
+    await alice.until(lambda: unasked(alice))
+    former = alice.agent_sid
+    await first.server.aclose()
+    second = await start_worker(app=app, DATABASE_URL=database)
+    dispatch = api.CreateAgentDispatchRequest(agent_name=second.name, room=alice.room.name)
+    await lk_api.agent_dispatch.create_dispatch(dispatch)
+    await alice.until_ready_again(former)
+    await alice.ask("Who are you?")
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert [each["content"] for each in messages[1:]] == ["Hello, I am here.", "Who are you?"]
+    assert len(unasked(alice)) == 1
+
+
+async def test_a_hook_says_something_to_one_person_alone(
+    start_worker: StartWorker, enter: Enter
+) -> None:
+    async def welcome(room: Room, person: Caller) -> None:
+        if person.identity == "bob":
+            room.say(f"Welcome, {person.identity}.", to="bob")
+
+    worker = await start_worker(app=App(on_join=welcome))
+    alice = await enter("alice", worker=worker)
+    bob = await enter("bob", worker=worker)
+    await bob.until(
+        lambda: [
+            body
+            for topic, body in bob.packets
+            if topic == TOPIC and body.get("final") and "inReplyTo" not in body
+        ]
+    )
+    assert bob.received("Welcome, bob.")
+    [stored] = json.loads(await bob.call("getHistory", '{"thread": "private:bob"}'))["messages"]
+    assert (stored["text"], stored["thread"]) == ("Welcome, bob.", "private:bob")
+    await alice.ask("Hello")
+    assert not alice.received("Welcome, bob.")
+
+
+async def test_a_tool_has_the_model_say_something(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    @tool
+    async def remind(context: ToolContext) -> str:
+        """Remind everybody of the meeting."""
+        assert context.room is not None
+        return context.room.ask("Remind them of the meeting at noon.")
+
+    worker = await start_worker(app=App(tools=[remind]))
+    alice = await enter("alice", worker=worker)
+    model.script(Reply("Do not forget: noon!"), Reply("Yes"))
+    segment = await alice.call("remind")
+    [said] = await alice.until(lambda: unasked(alice))
+    assert (said.text, said.attributes["lk.segment_id"]) == ("Do not forget: noon!", segment)
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert messages[-1]["content"] == "[Remind them of the meeting at noon.]"
+    await alice.ask("When?")
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert [each["content"] for each in messages[1:]] == ["Do not forget: noon!", "When?"]
+
+
+async def test_what_cannot_be_said_is_an_error_of_the_tools(
+    start_worker: StartWorker, enter: Enter
+) -> None:
+    @tool
+    async def speak(context: ToolContext, text: str, to: str | None = None) -> str:
+        """Say something."""
+        assert context.room is not None
+        return context.room.say(text, to=to)
+
+    alice = await enter("alice", worker=await start_worker(app=App(tools=[speak])))
+    for arguments, sentence in (
+        ({"text": " "}, "There is nothing to say"),
+        ({"text": "x", "to": "carol"}, "carol is not in the room"),
+    ):
+        with pytest.raises(rtc.RpcError, match=sentence):
+            await alice.call("speak", json.dumps(arguments))

@@ -1,0 +1,21 @@
+"""Handoff: what a tool returns that hands the conversation to another agent of the app."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Hands the conversation to another agent, which goes on with the answer in progress.
+
+    Attributes:
+        agent: its name in the app.
+        message: one sentence for that agent: what this is about.
+    """
+
+    agent: str
+    message: str = ""
+
+
+HandOff = Callable[[Handoff], str]
+"""Hands over; returns what the model reads as the result of the call. Raises ToolError."""

@@ -1,0 +1,62 @@
+"""Room: what tools and hooks may do in the room that the agent is in."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Protocol
+
+from toolkit.caller import Caller
+
+
+class Room(Protocol):
+    """The room of a call or a hook, from the agent's joining to its leaving.
+
+    Its methods may be called on the loop of the rooms only, as hooks and async tools are.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def userdata(self) -> MutableMapping[str, object]:
+        """What the app keeps for this stay, and nobody else reads."""
+        ...
+
+    @property
+    def participants(self) -> Mapping[str, Caller]:
+        """The people in the room by identity, as the server describes them; without agents."""
+        ...
+
+    @property
+    def agent(self) -> str:
+        """The name of the agent that answers in the room's conversation."""
+        ...
+
+    def say(self, text: str, *, to: str | None = None) -> str:
+        """Says something that nobody asked for, after what is being said; returns its segment id.
+
+        Args:
+            text: what is said, and spoken where the room has a voice.
+            to: identity of the one participant who gets it, in their private conversation; None:
+                the room.
+
+        Raises:
+            ToolError: the text is empty or too long, nobody of that identity is here, or too much
+                waits to be said.
+        """
+        ...
+
+    def ask(self, instruction: str, *, to: str | None = None) -> str:
+        """Has the model say something by this instruction, which nobody reads; else as `say`."""
+        ...
+
+    def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:
+        """Has another agent of the app answer from here on, in the room's conversation or in that
+        of one participant. Raises ToolError."""
+        ...
+
+    async def publish(self, topic: str, data: object, *, to: str | None = None) -> None:
+        """Sends a reliable data packet: bytes as they are, anything else as JSON.
+
+        Raises:
+            ToolError: it is over 15 kB, is no JSON, or cannot be sent now.
+        """
+        ...
