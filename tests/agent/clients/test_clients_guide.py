@@ -52,8 +52,7 @@ async def test_the_python_client(client: ExampleClient, example: Example, model:
     model.script(Reply(tool_calls=[tool_call("getCurrentTime")]), Reply("It is noon."))
     await client.run(example("RoomAgent in Python"))
     await client.console.says("part tool-call getCurrentTime")
-    await client.console.says("It is noon.")
-    await client.console.says("ended with stop")
+    await client.console.says("It is noon. ended with stop")
 
 
 @pytest.mark.parametrize("to", ["Writing to everybody", "Writing to some"])
