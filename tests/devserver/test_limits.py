@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def limited(limits: Limits) -> AsyncGenerator[RoomServerUnderTest]:
-    async with RoomServer(api_key=API_KEY, api_secret=API_SECRET, limits=limits) as server:
+    async with RoomServer(
+        api_key=API_KEY, api_secret=API_SECRET, limits=limits, timing="instant"
+    ) as server:
         yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server)
 
 
