@@ -205,7 +205,7 @@ async def test_a_call_of_an_unknown_tool_is_told_as_others_are(
     assert finished["content"] == f"There is no tool {finished['tool']}"
     assert [each["event"] for each in told_of_tools(alice)] == ["tool.started", "tool.finished"]
     ((_, told),) = model.requests[-1].chat.tool_results
-    assert told.startswith(f"{finished['content']}. The tools are: findNothing, ")
+    assert told.startswith(f"{finished['content']}. The tools are: findNothing")
 
 
 async def test_an_answer_that_is_interrupted_cancels_its_call(
