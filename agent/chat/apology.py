@@ -10,6 +10,7 @@ from agent.models.openai_errors import describe
 
 if TYPE_CHECKING:
     from agent.replies.reply_stream import ReplyStream
+    from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,11 @@ def give_up(reply: ReplyStream, timeout: float) -> None:
         timeout,
     )
     _append(reply, timeout_sentence(said=reply.started))
+
+
+def refuse(reply: ReplyStream, refusal: Refusal) -> None:
+    """There will be no answer, since a limit was reached after the message was accepted."""
+    _append(reply, refusal.sentence)
 
 
 def log_failure(error: BaseException | None, *, withheld: bool) -> None:

@@ -12,7 +12,7 @@ from livekit.agents import APIStatusError, llm
 from agent.app.hooks import HookError
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
-from agent.chat.apology import apologise, give_up, log_failure
+from agent.chat.apology import apologise, give_up, log_failure, refuse
 from agent.chat.begin_response import begin_response
 from agent.chat.changes import Changes
 from agent.chat.context import Context
@@ -26,6 +26,8 @@ from agent.chat.turn_hooks import TurnHooks
 from agent.chat.voice import Voice
 from agent.history.message import Attachment, FinishReason
 from agent.inbox.message import IncomingMessage, Key, Sender
+from agent.limits.gauge import Gauge
+from agent.limits.room_limits import TokenMeter
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import is_withheld
 from agent.parts.file_part import show_file
@@ -61,6 +63,8 @@ class Conversation:
         memory: ConversationStore,
         tools: ConversationTools,
         limits: ConversationLimits,
+        tokens: TokenMeter,
+        answers: Gauge,
         interrupt_on_message: bool,
         on_lost: Callable[[], None],
     ) -> None:
@@ -73,7 +77,8 @@ class Conversation:
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
         self._on_lost = on_lost
-        self._waiting = QuestionQueue(limits.pending)
+        self._tokens = tokens
+        self._waiting = QuestionQueue(limits.pending, answers)
         self._context = Context(limits.context)
         self._recollection = HistoryLoader(memory, self._context, self._waiting)
         self._recollection.on_agent = persona.resume
@@ -131,7 +136,8 @@ class Conversation:
         """Accepts a message: it is stored, and will have its answer unless it had one before.
 
         Raises:
-            Refusal: (429) its sender has too many messages waiting already; (400) a bad id.
+            Refusal: (429) its sender has too many messages waiting already, or too many
+                conversations are being answered; (400) a bad id.
         """
         sender = message.sender.identity
         self._waiting.check(sender)
@@ -198,7 +204,9 @@ class Conversation:
         await self._tasks.aclose()
         self._recollection.ready.set()
         await self._memory.settled()
-        return [question.message for question in self._waiting.questions]
+        left = [question.message for question in self._waiting.questions]
+        self._waiting.close()
+        return left
 
     async def settled(self) -> None:
         """Returns when what was said until now is stored, as far as it can be."""
@@ -312,6 +320,11 @@ class Conversation:
         reply.on_first_sent = lambda: self._memory.begun(answering.question)
         question = answering.question
         message = question.message
+        payer = "" if message.is_own else message.sender.identity
+        if (refusal := await self._tokens.begin(payer)) is not None:
+            self._context.note(message)
+            refuse(reply, refusal)
+            return "error"
 
         def on_file(attachment: Attachment) -> None:
             answering.attachments.append(attachment)

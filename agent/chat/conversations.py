@@ -19,6 +19,7 @@ from agent.history.errors import HistoryError, InvalidValueError, UnavailableErr
 from agent.history.history import History
 from agent.history.message import Summary, ThreadKey, Unanswered
 from agent.inbox.message import IncomingMessage, Sender
+from agent.limits.gauge import Gauge
 from agent.tasks import Tasks
 from agent.wire.refusal import Refusal
 
@@ -39,9 +40,10 @@ class Conversations:
         refuse: tells the sender of a message why it is not accepted.
         summaries: of the room's threads; closed with the conversations.
         is_present: whether somebody is in the room.
+        private_conversations: counts those that are open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts
         self,
         history: History,
         room: str,
@@ -51,6 +53,7 @@ class Conversations:
         refuse: Callable[[IncomingMessage, Refusal], None],
         is_present: Callable[[str], bool],
         summaries: Summaries,
+        private_conversations: Gauge,
     ) -> None:
         self._history = history
         self._room = room
@@ -59,6 +62,7 @@ class Conversations:
         self._refuse = refuse
         self._summaries = summaries
         self._is_present = is_present
+        self._private = private_conversations
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
         self._closing = asyncio.Event()
@@ -66,7 +70,11 @@ class Conversations:
         self._resuming: asyncio.Task[None] | None = None
 
     def of(self, message: IncomingMessage) -> Conversation:
-        """The conversation that a message belongs to; raises Refusal (400)."""
+        """The conversation that a message belongs to.
+
+        Raises:
+            Refusal: (400) a bad identity; (429) too many private conversations are open.
+        """
         return self._of(message.sender.identity if message.private else None)
 
     @property
@@ -163,6 +171,9 @@ class Conversations:
         )
         await self._summaries.aclose()
         await self._tasks.ended()
+        for owner in self._conversations:
+            if owner is not None:
+                self._private.leave()
         return list(chain.from_iterable(unanswered))
 
     def _of(self, owner: str | None) -> Conversation:
@@ -179,6 +190,9 @@ class Conversations:
                 summaries=self._summaries,
                 refuse=self._refuse,
             )
+            if owner is not None:
+                self._private.check()
+                self._private.enter()
             conversation = self._open_conversation(memory)
             self._conversations[owner] = conversation
             if self._started:
@@ -192,6 +206,7 @@ class Conversations:
         if not self._is_present(identity):
             conversation = self._conversations.pop(identity, None)
             if conversation is not None:
+                self._private.leave()
                 await conversation.aclose()
 
     async def _resume_private(self) -> None:
@@ -209,4 +224,10 @@ class Conversations:
                 return
         for owner in {each.message.thread.owner for each in waiting}:
             if owner is not None and self._started and self._is_present(owner):
-                self._of(owner)
+                try:
+                    self._of(owner)
+                except Refusal as refusal:
+                    logger.warning(
+                        "private conversation not resumed; it is with its owner's next message: %s",
+                        refusal,
+                    )

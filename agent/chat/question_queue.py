@@ -10,6 +10,7 @@ from itertools import chain, zip_longest
 
 from agent.chat.question import Question
 from agent.inbox.message import Key
+from agent.limits.gauge import Gauge
 from agent.wire.refusal import Refusal
 
 
@@ -22,8 +23,10 @@ class QuestionQueue:
     Each sender has a bounded number of questions, the one that is being answered included.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, answers: Gauge) -> None:
+        """`answers` counts the conversations in which something is answered or waits."""
         self._limit = limit
+        self._answers = answers
         self._lines: dict[str, deque[Question]] = {}
         """By sender, in the order of their turns. Only the sender whose turn it is may have an
         empty one."""
@@ -44,7 +47,10 @@ class QuestionQueue:
         return [question for each in rounds for question in each if question is not None]
 
     def check(self, sender: str) -> None:
-        """Raises Refusal (429) if the sender has too many messages waiting already."""
+        """Raises Refusal (429) if the sender has too many messages waiting already, or if nothing
+        waits here and too many other conversations are being answered."""
+        if not self._pending:
+            self._answers.check()
         if self._pending[sender] >= self._limit:
             raise Refusal(
                 429,
@@ -72,6 +78,8 @@ class QuestionQueue:
 
     def add(self, question: Question) -> None:
         """Puts a question behind the others of its sender."""
+        if not self._pending:
+            self._answers.enter()
         self._pending[_sender(question)] += 1
         self._append((question,))
         self._changed.set()
@@ -138,8 +146,16 @@ class QuestionQueue:
         self._pending[sender] -= 1
         if not self._pending[sender]:
             del self._pending[sender]
+            if not self._pending:
+                self._answers.leave()
         if self._taken is not None and self._taken.message.key == question.message.key:
             self._pass_turn()
+
+    def close(self) -> None:
+        """Nothing here will be answered."""
+        if self._pending:
+            self._pending.clear()
+            self._answers.leave()
 
     def _next(self) -> Question | None:
         return next((line[0] for line in self._lines.values() if line), None)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _NAMES_IN_A_LIST = re.compile(r"[,\s]+")
 SHORTEST_HEARTBEAT_TIMEOUT = 2.0
 """Seconds: a loop beats once a second."""
+_RATE = re.compile(r"[0-9]{1,15}/(?:[0-9]{1,6} )?(?:second|minute|hour|day)s?")
 _DATABASE_SCHEME = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
 
 
@@ -44,10 +45,18 @@ def _check_heartbeat_timeout(value: float) -> float:
     return value
 
 
+def _check_rate(value: str) -> str:
+    if value != "0" and not _RATE.fullmatch(value):
+        raise ValueError("0, or a number a time, such as 600/minute or 600/5 minutes")
+    return value
+
+
 ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
 HttpUrl = Annotated[str, _url_of("http", "https")]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 HeartbeatTimeout = Annotated[float, Field(ge=0, le=3600), AfterValidator(_check_heartbeat_timeout)]
+Rate = Annotated[str, AfterValidator(_check_rate)]
+"""A number for each second, minute, hour or day, or for several of them; `0`: no limit."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 StateWriters = Literal["nobody", "moderators", "everyone"]
 ReplyPolicy = Literal["always", "mention", "auto"]

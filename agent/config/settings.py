@@ -14,6 +14,7 @@ from pydantic import (
 
 from agent.config.chat_settings import ChatSettings
 from agent.config.file_settings import FileSettings
+from agent.config.limit_settings import LimitSettings
 from agent.config.mcp_servers import HttpServer
 from agent.config.model_settings import ModelSettings
 from agent.config.part_settings import PartSettings
@@ -31,6 +32,7 @@ from agent.config.worker_settings import WorkerSettings
 class Settings(
     # pydantic puts the fields of the last class first.
     VoiceSettings,
+    LimitSettings,
     FileSettings,
     PartSettings,
     ToolCallSettings,

@@ -26,6 +26,7 @@ from agent.history.message import Attachment
 from agent.inbox.incoming_streams import ByteStream, ContestedError, RoomStreams
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.inbox.people import People
+from agent.limits.room_limits import RoomLimits
 from agent.sdk.stream_record import NotKeptError
 from agent.wire.attributes import PRIVATE, SCOPE
 from agent.wire.notices import Notices
@@ -86,7 +87,7 @@ class FileInbox:
         deliver: takes a file that is a message of its own; may raise Refusal.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts
         self,
         streams: RoomStreams,
         *,
@@ -95,6 +96,7 @@ class FileInbox:
         chat_topics: tuple[str, ...],
         limits: FileLimits,
         notices: Notices,
+        room_limits: RoomLimits,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._streams = streams
@@ -103,6 +105,7 @@ class FileInbox:
         self._chat_topics = chat_topics
         self._limits = limits
         self._notices = notices
+        self._room_limits = room_limits
         self._deliver = deliver
         self._arrivals = Arrivals()
         self._open: Counter[str] = Counter()
@@ -147,10 +150,14 @@ class FileInbox:
         arrival = self._arrivals.of(identity, info.stream_id)
         arrival.begin()
         told = FileNotices(self._notices, identity, info.stream_id, safe_name(info.name))
-        if self._open[identity] >= self._limits.files:
+        try:
+            if self._open[identity] >= self._limits.files:
+                raise Refusal(429, "Too many files at once.", retry_after=1.0)
+            self._room_limits.take_file(identity)
+        except Refusal as refusal:
             stream.close()
             arrival.end(None)
-            told.refused(Refusal(429, "Too many files at once.", retry_after=1.0))
+            told.refused(refusal)
             return
         self._open[identity] += 1
         task = asyncio.create_task(
@@ -177,7 +184,7 @@ class FileInbox:
     ) -> None:
         try:
             try:
-                attachment = await self._stored(stream, told)
+                attachment = await self._stored(stream, identity, told)
             finally:
                 self._free(identity)
             sender = await self._people.find(identity)
@@ -200,12 +207,12 @@ class FileInbox:
         if not self._open[identity]:
             del self._open[identity]
 
-    async def _stored(self, stream: ByteStream, told: FileNotices) -> Attachment:
+    async def _stored(self, stream: ByteStream, identity: str, told: FileNotices) -> Attachment:
         info = stream.info
         if info.size is not None and info.size > self._limits.file_bytes:
             raise self._too_large()
         try:
-            async with asyncio.timeout(LONGEST), aclosing(self._pieces(stream)) as pieces:
+            async with asyncio.timeout(LONGEST), aclosing(self._pieces(stream, identity)) as pieces:
                 return await self._stored_from(pieces, info, told)
         except TimeoutError:
             raise Refusal(408, f"A file may take {LONGEST:g} s.") from None
@@ -255,7 +262,7 @@ class FileInbox:
             told.progress(file.size, info.size or None)
         return mime_type or await self._accepted_type(head, info.name)
 
-    async def _pieces(self, stream: ByteStream) -> AsyncGenerator[bytes]:
+    async def _pieces(self, stream: ByteStream, identity: str) -> AsyncGenerator[bytes]:
         while True:
             try:
                 async with asyncio.timeout(self._limits.silence):
@@ -264,6 +271,7 @@ class FileInbox:
                 raise self._unfinished() from None
             if piece is None:
                 return
+            self._room_limits.take_bytes(identity, len(piece))
             yield piece
 
     async def _own_pieces(self, stream: ByteStream) -> AsyncGenerator[bytes]:

@@ -24,6 +24,7 @@ from agent.history.message import (
     Unanswered,
 )
 from agent.history.states import States
+from agent.history.token_usage import TokenUsage
 from agent.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,11 @@ class DurableHistory:
     def states(self) -> States:
         """Written again by whoever has one open, once the database is back."""
         return self._store.states
+
+    @property
+    def token_usage(self) -> TokenUsage:
+        """Not kept while the database is away: who counts tokens keeps them and adds them later."""
+        return self._store.token_usage
 
     @property
     def healthy(self) -> bool:

@@ -19,6 +19,7 @@ from agent.history.message import (
     Unanswered,
 )
 from agent.history.states import States
+from agent.history.token_usage import TokenUsage
 
 MAX_PAGE: Final = 200
 """Messages in a page."""
@@ -46,6 +47,11 @@ class History(Protocol):
     @property
     def states(self) -> States:
         """The shared states of conversations, which are kept beside the messages."""
+        ...
+
+    @property
+    def token_usage(self) -> TokenUsage:
+        """The tokens of each day, which are counted beside the messages."""
         ...
 
     @property

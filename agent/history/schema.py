@@ -176,3 +176,15 @@ board_operations: Final = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("operation", ExactText, nullable=False),
 )
+
+token_usage: Final = Table(
+    "token_usage",
+    metadata,
+    # Empty where it does not count: see agent.history.token_usage.Account.
+    Column("tenant", ExactText, primary_key=True),
+    Column("room", ExactText, primary_key=True),
+    Column("identity", ExactText, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+)

@@ -29,6 +29,7 @@ from agent.history.message import (
 )
 from agent.history.sql_boards import SqlBoards
 from agent.history.sql_states import SqlStates
+from agent.history.sql_token_usage import SqlTokenUsage
 
 MAX_EMOJI_LENGTH: Final = 64
 
@@ -41,6 +42,7 @@ class SqlHistory:
         self._commits = GroupCommit(database)
         self.boards = SqlBoards(database, self._commits)
         self.states = SqlStates(database, self._commits)
+        self.token_usage = SqlTokenUsage(database, self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

@@ -41,6 +41,7 @@ from agent.host.server_api import ServerApi
 from agent.host.tool_sources import mcp_servers
 from agent.host.worker_server import WorkerServer
 from agent.inbox.people import Directory
+from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
@@ -100,6 +101,7 @@ class RoomHost:
         self._main_loop: asyncio.AbstractEventLoop | None = None
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
+        self.limits = ProcessLimits(settings, self._history.token_usage)
         self._files = Files.of(settings)
         self._sweep = Sweep(
             self._files.store,
@@ -343,6 +345,7 @@ class RoomHost:
             directory=Directory(self._api, assignment.room),
             history=self._history,
             files=self._files,
+            limits=self.limits,
         )
 
     async def _on_main_thread(self, work: Callable[[], None]) -> None:
@@ -382,6 +385,7 @@ class RoomHost:
         if self._api is not None:
             await self._api.aclose()
         await self._sweep.aclose()
+        await self.limits.aclose()
         await self._history.aclose()
         await self._files.aclose()
         if self._watch is not None:

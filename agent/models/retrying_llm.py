@@ -12,11 +12,20 @@ from livekit.agents import APIError, APITimeoutError, llm
 
 from agent.models.asked_llm import AskedLLM
 from agent.models.openai_errors import describe, retry_after_of
+from agent.models.request_cost import RequestCost
 
 logger = logging.getLogger(__name__)
 
 ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
 """The context of one request: with what is in the files that the conversation's has by name."""
+
+OnCost = Callable[[int, int], None]
+"""Takes the tokens that the model read and wrote for one request."""
+
+
+def _ignore_cost(_: int, __: int) -> None:
+    pass
+
 
 RETRY_DELAY = 0.5
 """Seconds between two attempts at a step of which nothing has been said yet."""
@@ -45,11 +54,18 @@ class RetryingLLM:
         retries: int,
         show_files: ShowFiles,
         on_usage: Callable[[llm.CompletionUsage], None] = lambda _: None,
+        on_cost: OnCost = _ignore_cost,
     ) -> None:
+        """
+        Args:
+            on_usage: told what the service says of the tokens of a request.
+            on_cost: told what each request cost, also one that failed or was given up.
+        """
         self.model = model
         self._on_usage = on_usage
         self._retries = retries
         self._show_files = show_files
+        self._on_cost = on_cost
 
     async def ask(
         self,
@@ -61,12 +77,14 @@ class RetryingLLM:
         context = await self._show_files(context)
         for attempt in range(self._retries + 1):
             begun = False
+            cost = RequestCost(context)
             try:
                 async with aclosing(self.model.ask(context, tools, **options)) as answer:
                     async for chunk in answer:
                         begun = True
                         if chunk.usage is not None:
                             self._on_usage(chunk.usage)
+                        cost.add(chunk)
                         yield chunk
             except APIError as error:
                 final = attempt == self._retries or isinstance(error, APITimeoutError)
@@ -81,6 +99,9 @@ class RetryingLLM:
                 await asyncio.sleep(delay)
             else:
                 return
+            finally:
+                if begun:
+                    self._on_cost(*cost.tokens())
 
 
 def _delay(error: APIError) -> float | None:

@@ -19,6 +19,7 @@ from agent.models.openai_client import MAX_CONNECTIONS
 from agent.models.ordered_llms import OrderedLLMs
 from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
+from agent.models.retrying_llm import OnCost
 from agent.models.service_health import ServiceHealth
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
@@ -72,9 +73,11 @@ class ModelService:
         models = [self._open(room, each) for each in order]
         return models[0] if len(models) == 1 else OrderedLLMs(models)
 
-    def summariser(self, room: str) -> Summariser:
+    def summariser(self, room: str, on_cost: OnCost) -> Summariser:
         """What puts the conversations of a room into a few words."""
-        return Summariser(partial(self.open_llm, room), timeout=self._settings.llm_timeout)
+        return Summariser(
+            partial(self.open_llm, room), timeout=self._settings.llm_timeout, on_cost=on_cost
+        )
 
     async def load_speech(self) -> SpeechService:
         """What hears and speaks; its models are loaded when the first room asks for it."""

@@ -10,6 +10,8 @@ from typing import Final
 from livekit.agents import APIError, llm
 
 from agent.models.asked_llm import AskedLLM
+from agent.models.request_cost import RequestCost
+from agent.models.retrying_llm import OnCost
 
 MAX_SUMMARY: Final = 4_000
 """Characters of a summary; what the model says beyond it is left out."""
@@ -39,11 +41,15 @@ class Summariser:
     Args:
         open_llm: makes an LLM, which is closed again.
         timeout: seconds of silence of the model.
+        on_cost: told what each request cost.
     """
 
-    def __init__(self, open_llm: Callable[[], AskedLLM], *, timeout: float) -> None:
+    def __init__(
+        self, open_llm: Callable[[], AskedLLM], *, timeout: float, on_cost: OnCost
+    ) -> None:
         self._open_llm = open_llm
         self._timeout = timeout
+        self._on_cost = on_cost
 
     async def summarise(self, former: str, record: str) -> str:
         """The summary of what a former one tells, which may be empty, and of a record.
@@ -66,13 +72,17 @@ class Summariser:
         before = f"The summary so far:\n{former}\n\n" if former else ""
         context.add_message(role="user", content=f"{before}The record:\n{record}")
         text = ""
+        cost = RequestCost(context)
         model = self._open_llm()
         try:
             async with aclosing(model.ask(context, silence=self._timeout)) as answer:
                 async for chunk in answer:
+                    cost.add(chunk)
                     text += (chunk.delta and chunk.delta.content) or ""
                     if len(text) > MAX_SUMMARY:
                         break
         finally:
+            if text:
+                self._on_cost(*cost.tokens())
             await model.aclose()
         return text.strip()[:MAX_SUMMARY]

@@ -24,6 +24,8 @@ PACKAGES: Final = (
     # FFmpeg, for sound that comes encoded.
     "av",
     "av.container",
+    # The same storages and strategies once more, for asyncio.
+    "limits.aio",
 )
 """Those whose own import does nothing that others rely on."""
 

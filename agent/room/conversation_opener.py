@@ -19,6 +19,7 @@ from agent.chat.turn_hooks import TurnHooks
 from agent.config.settings import Settings
 from agent.files.files import Files
 from agent.inbox.own_answers import OwnAnswers
+from agent.limits.room_limits import RoomLimits, TokenMeter
 from agent.models.asked_llm import AskedLLM
 from agent.models.retrying_llm import RetryingLLM
 from agent.models.usage_count import UsageCount
@@ -57,6 +58,7 @@ class ConversationOpener:
     open_llm: Callable[[Models | None], AskedLLM]
     files: Files
     calls: RoomCalls
+    limits: RoomLimits
     presence: Presence
     notices: Notices
     protocols: ClientProtocols
@@ -73,13 +75,14 @@ class ConversationOpener:
         """A conversation with a model and tools of its own."""
         settings = self.settings
         tools = self.calls.for_conversation()
+        tokens = self.limits.token_meter()
         app = self.app
         persona = ActivePersona(
             {name: partial(self.profile.persona, name, app, settings) for name in app.personas},
             self.profile.first_agent(app),
             offers=app.offers,
             tools=tools,
-            open_model=self._open_model,
+            open_model=partial(self._open_model, tokens),
             shows_reasoning=settings.show_reasoning,
         )
         if persona.has_others and memory.thread.owner is None:
@@ -93,16 +96,19 @@ class ConversationOpener:
             memory=memory,
             tools=tools,
             limits=ConversationLimits.of(settings),
+            tokens=tokens,
+            answers=self.limits.answers,
             interrupt_on_message=settings.interrupt_on_message,
             on_lost=self.on_lost,
         )
 
-    def _open_model(self, models: Models | None) -> RetryingLLM:
+    def _open_model(self, tokens: TokenMeter, models: Models | None) -> RetryingLLM:
         return RetryingLLM(
             self.open_llm(models),
             retries=self.settings.llm_retries,
             show_files=self.files.model_view.show,
             on_usage=self.usage.add,
+            on_cost=tokens.used,
         )
 
     def _tell_agent(self, persona: ActivePersona) -> None:

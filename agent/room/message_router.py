@@ -10,6 +10,7 @@ from agent.history.message import Attachment
 from agent.inbox.message import IncomingMessage
 from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.reply_policy import ReplyTest
+from agent.limits.room_limits import RoomLimits
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -27,6 +28,7 @@ class MessageRouter:
         *,
         is_for_agent: ReplyTest,
         own_answers: OwnAnswers,
+        limits: RoomLimits,
         attached: Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]],
         on_message: Callable[[IncomingMessage], None] | None = None,
     ) -> None:
@@ -40,6 +42,7 @@ class MessageRouter:
         self._notices = notices
         self._is_for_agent = is_for_agent
         self._own_answers = own_answers
+        self._limits = limits
         self._attached = attached
 
     async def complete(
@@ -59,8 +62,11 @@ class MessageRouter:
 
     def deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
+        sender = message.sender.identity
+        self._limits.take_message(sender, len(message.text.encode(errors="replace")))
         conversation = self._conversations.of(message)
         if self._is_for_agent(message):
+            self._limits.check_tokens(sender)
             conversation.submit(message)
         else:
             conversation.overhear(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,10 +18,13 @@ from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
+DISPATCH_METADATA: Final = "dispatch metadata"
+"""The source that only the app's backend writes, as it is named to `from_metadata`."""
+
 
 class RoomProfile(BaseModel):
     """The JSON that metadata may carry: `{agent?, instructions?, language?, voice?, model?, tools?,
-    replyPolicy?}`.
+    replyPolicy?, tenant?}`.
 
     Attributes:
         agent: name of the agent of the app that answers first.
@@ -29,6 +32,8 @@ class RoomProfile(BaseModel):
         language: language to answer in, as a name or a BCP 47 tag.
         voice: voice to speak with.
         tools: wire names of the tools that the room has; None means all.
+        tenant: for whom the room is, with whose other rooms it shares limits. Only dispatch
+            metadata says so: a room's own may come from people.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -40,6 +45,7 @@ class RoomProfile(BaseModel):
     voice: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     tools: tuple[str, ...] | None = None
     reply_policy: ReplyPolicy | None = Field(None, alias="replyPolicy")
+    tenant: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
     @classmethod
     def from_metadata(cls, *sources: tuple[str, str]) -> RoomProfile:
@@ -95,6 +101,10 @@ class RoomProfile(BaseModel):
 _KEYS = {field.alias or name for name, field in RoomProfile.model_fields.items()}
 
 
+_OF_DISPATCHES: Final = frozenset({"tenant"})
+"""Keys that room metadata may not have."""
+
+
 def _json_object(text: str) -> dict[str, Any]:
     try:
         value: object = json.loads(well_formed_json(text)) if text else {}
@@ -106,6 +116,9 @@ def _json_object(text: str) -> dict[str, Any]:
 def _is_valid(key: str, value: object, source: str) -> bool:
     if key not in _KEYS:
         logger.warning("%s has an unknown key: %.64s", source, key)
+        return False
+    if key in _OF_DISPATCHES and source != DISPATCH_METADATA:
+        logger.warning("%s may not have %s: it is ignored", source, key)
         return False
     try:
         RoomProfile.model_validate_json(json.dumps({key: value}))

@@ -33,6 +33,7 @@ from agent.inbox.message import IncomingMessage, Sender
 from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.people import Directory, People
 from agent.inbox.reply_policy import ReplyTest
+from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
 from agent.parts.part_actions import PartActions
 from agent.replies.late_joiners import LateJoiners
@@ -45,7 +46,7 @@ from agent.room.own_methods import own_methods
 from agent.room.rehearsal import rehearse
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_handle import RoomHandle
-from agent.room.room_profile import RoomProfile
+from agent.room.room_profile import DISPATCH_METADATA, RoomProfile
 from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.methods import RpcMethods
@@ -95,6 +96,7 @@ class RoomSession:
         directory: Directory,
         history: History,
         files: Files,
+        limits: ProcessLimits,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
@@ -102,8 +104,9 @@ class RoomSession:
         self._models = models
         self._profile = RoomProfile.from_metadata(
             ("room metadata", assignment.room_metadata),
-            ("dispatch metadata", assignment.dispatch_metadata),
+            (DISPATCH_METADATA, assignment.dispatch_metadata),
         )
+        self._limits = limits.room(assignment.room, self._profile.tenant or "")
         self._room = rtc.Room()
         self._history = history
         self._files = files
@@ -119,6 +122,7 @@ class RoomSession:
             people=self._people,
             chat_topics=settings.chat_topics,
             limits=FileLimits.of(settings),
+            room_limits=self._limits,
             notices=self._notices,
             deliver=lambda message: self._router.overhear(message),  # noqa: PLW0108 - made later
         )
@@ -138,13 +142,19 @@ class RoomSession:
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self._people.is_known,
-            summaries=Summaries(history, models.summariser(assignment.room), me),
+            summaries=Summaries(
+                history,
+                models.summariser(assignment.room, self._limits.token_meter().used),
+                me,
+            ),
+            private_conversations=self._limits.private_conversations,
         )
         self._router = MessageRouter(
             self._conversations,
             self._notices,
             is_for_agent=self._is_for_agent,
             own_answers=self._own_answers,
+            limits=self._limits,
             attached=self._file_inbox.attached,
             on_message=self._on_message if app.hooks.on_message else None,
         )
@@ -183,6 +193,7 @@ class RoomSession:
             files=self._room_files,
             states=self._states,
             is_offered=self._is_offered,
+            limits=self._limits,
             settings=settings,
         )
         self._calls.calls.room = self._handle
@@ -215,6 +226,7 @@ class RoomSession:
             open_llm=partial(models.open_llm, assignment.room),
             files=files,
             calls=self._calls,
+            limits=self._limits,
             presence=self._presence,
             notices=self._notices,
             protocols=self._protocols,
@@ -248,6 +260,7 @@ class RoomSession:
                 self._room, self._protocols, self._people.announced, settings.rpc_answers
             ),
             calls=self._calls.calls,
+            limits=self._limits,
             max_calls=self._settings.max_rpc_calls,
         )
         self._session_host = SessionHost(

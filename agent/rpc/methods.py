@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable
 
 from livekit import rtc
 
+from agent.limits.room_limits import RoomLimits
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.rpc_call import RpcCall, is_server_api, take_answer_in
 from agent.tool_calls.tool_calls import ToolCalls
+from agent.wire.refusal import Refusal
 from toolkit.errors import RateLimited, TimedOut, TooLarge, ToolError
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
@@ -48,6 +50,7 @@ class RpcMethods:
         *,
         calls: ToolCalls,
         answers: AnswerDelivery,
+        limits: RoomLimits,
         max_calls: int,
     ) -> None:
         """`own` are methods of the room's own, which the model does not have."""
@@ -58,6 +61,7 @@ class RpcMethods:
         self._methods: dict[str, Tool] = {}
         self._unwatch: Callable[[], None] | None = None
         self._answers = answers
+        self._limits = limits
         self._max_calls = max_calls
         self._under_way: Counter[str | None] = Counter()
 
@@ -122,6 +126,12 @@ class RpcMethods:
             raise RateLimited(
                 f"You have {self._max_calls} calls under way already", retry_after=1.0
             )
+        try:
+            # The server API has one rate for all its calls, as it has one bound.
+            self._limits.take_rpc_call(caller or "")
+        except Refusal as refusal:
+            message = refusal.sentence.removesuffix(".")
+            raise RateLimited(message, retry_after=refusal.retry_after) from None
         self._under_way[caller] += 1
         try:
             return await self._answer(tool, invocation, by_server_api=by_server_api)

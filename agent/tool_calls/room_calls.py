@@ -7,6 +7,7 @@ from collections.abc import Callable
 from livekit import rtc
 
 from agent.config.settings import Settings
+from agent.limits.room_limits import RoomLimits
 from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.callers import Callers, LookUp
@@ -44,6 +45,7 @@ class RoomCalls:
         files: FileSender,
         states: RoomStates,
         is_offered: Callable[[Tool], bool],
+        limits: RoomLimits,
         settings: Settings,
     ) -> None:
         self._toolbox = toolbox
@@ -59,6 +61,7 @@ class RoomCalls:
             approvals=Approvals(rpc, timeout=settings.approval_timeout),
             files=files,
             states=states,
+            limits=limits,
         )
 
     async def find_caller(self, identity: str) -> Caller:

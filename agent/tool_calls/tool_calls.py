@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
+from agent.limits.room_limits import RoomLimits
 from agent.parts.call_part import CallPart
 from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
@@ -17,8 +18,9 @@ from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.notices import Notices
+from agent.wire.refusal import Refusal
 from toolkit.context import ToolContext
-from toolkit.errors import ToolError
+from toolkit.errors import RateLimited, ToolError
 from toolkit.file import File
 from toolkit.room import Room
 from toolkit.tool import Tool
@@ -46,6 +48,7 @@ class ToolCalls:
         approvals: Approvals,
         files: FileSender,
         states: RoomStates,
+        limits: RoomLimits,
     ) -> None:
         self.room: Room | None = None
         """What tools are given of the room."""
@@ -55,6 +58,7 @@ class ToolCalls:
         self._approvals = approvals
         self._files = files
         self._states = states
+        self._limits = limits
 
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
@@ -87,6 +91,11 @@ class ToolCalls:
         The room is told, or in a private conversation its owner; they are asked to agree where
         that is needed.
         """
+        try:
+            self._limits.take_tool_call(turn.caller.identity)
+        except Refusal as refusal:
+            message = refusal.sentence.removesuffix(".")
+            raise RateLimited(message, retry_after=refusal.retry_after) from None
         notices = CallNotices(
             self._notices,
             tool.name,

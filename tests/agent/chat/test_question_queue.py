@@ -9,6 +9,8 @@ import pytest
 from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
 from agent.inbox.message import Form, IncomingMessage, Sender
+from agent.limits.counters import Counters
+from agent.limits.gauge import Gauge
 from agent.wire.refusal import Refusal
 
 
@@ -21,7 +23,7 @@ def question(name: str, text: str = "") -> Question:
 
 
 def queue_of(*names: str, limit: int = 50) -> QuestionQueue:
-    queue = QuestionQueue(limit)
+    queue = QuestionQueue(limit, Gauge("answers", "", (), Counters()))
     for name in names:
         queue.add(question(name))
     return queue

@@ -46,9 +46,9 @@ def test_livekit_agents_asks_them_for_nothing() -> None:
 def test_they_are_what_they_would_have_been() -> None:
     """Who asks one for anything has all that it has."""
     imports = (
-        "import openai, av, av.container",
+        "import openai, av, av.container, limits.aio",
         "openai.types.Embedding, openai.types.responses.Response",
-        "av.AudioFrame, av.container.InputContainer",
+        "av.AudioFrame, av.container.InputContainer, limits.aio.strategies",
         f"print(json.dumps([sorted(vars(sys.modules[name])) for name in {PACKAGES!r}]))",
     )
 

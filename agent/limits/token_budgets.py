@@ -1,0 +1,232 @@
+"""TokenBudgets: the tokens that a day's answers may cost, counted for all processes together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.history.errors import HistoryError
+from agent.history.token_usage import Account, TokenCount, TokenUsage
+from agent.limits.counters import Counters, Kind, Scope
+from agent.tasks import Tasks
+from agent.wire.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
+SAVED_AFTER: Final = 1.0
+"""Seconds from a use to its write. A process that is killed loses what it counted in them."""
+
+RETRIED_AFTER: Final = 30.0
+FRESH_FOR: Final = 30.0
+"""Seconds after which another process may have used so much that the database is asked again."""
+
+PATIENCE: Final = 1.0
+"""Seconds that an answer waits for the counts of its accounts, before it begins all the same."""
+
+MAX_ACCOUNTS: Final = 50_000
+KEPT_DAYS: Final = 35
+
+_SENTENCES: Final[Mapping[Scope, str]] = {
+    "participant": "You have used up your tokens of today",
+    "room": "This room has used up its tokens of today",
+    "tenant": "The tokens of today are used up",
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class TokenBudgets:
+    """The token limits of a process; a day begins at midnight UTC.
+
+    Accounts without a limit are counted in `counters` alone, and not written down.
+
+    Args:
+        limits: tokens of a day by scope; 0: no limit.
+        now: in UTC.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[Scope, TokenCount],
+        store: TokenUsage,
+        counters: Counters,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._limits = {scope: limit for scope, limit in limits.items() if limit != TokenCount()}
+        self._store = store
+        self._counters = counters
+        self._now = now
+        self._day = ""
+        self._used: OrderedDict[Account, TokenCount] = OrderedDict()
+        """Of today, by what the database said last and what was counted here since."""
+        self._read_at: dict[Account, float] = {}
+        self._unsaved: dict[Account, TokenCount] = {}
+        self._tasks = Tasks()
+        self._timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def limited(self, accounts: Mapping[Scope, Account]) -> dict[Scope, Account]:
+        """Those of the accounts that have a limit."""
+        return {scope: account for scope, account in accounts.items() if scope in self._limits}
+
+    def check(self, accounts: Mapping[Scope, Account]) -> None:
+        """Raises Refusal (429) if one of the accounts is used up, as far as is known here;
+        `retry_after` is the end of the day."""
+        self._begin_day()
+        for scope, account in accounts.items():
+            limit, used = self._limits.get(scope), self._used.get(account)
+            if limit is None or used is None:
+                continue
+            spent = _spent(limit, used)
+            if spent is not None:
+                self._counters.refused[spent, scope] += 1
+                sentence = f"{_SENTENCES[scope]}. It can go on after midnight UTC."
+                raise Refusal(429, sentence, retry_after=float(self._seconds_left()))
+
+    async def load(self, accounts: Mapping[Scope, Account]) -> None:
+        """Finds out what was used elsewhere; returns at once where that is known."""
+        self._begin_day()
+        now = asyncio.get_running_loop().time()
+        wanted = [
+            account
+            for account in self.limited(accounts).values()
+            if now - self._read_at.get(account, -FRESH_FOR) >= FRESH_FOR
+        ]
+        if not wanted:
+            return
+        day = self._day
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await self._store.read(day, wanted)
+        except (HistoryError, TimeoutError) as error:
+            logger.warning(
+                "token counts not read; answers go on with what this process counted: %s",
+                error or type(error).__name__,
+            )
+            found = {}
+        if day == self._day:
+            for account in wanted:
+                self._read_at[account] = now
+                known = found.get(account)
+                if known is not None:
+                    self._know(account, known + self._unsaved.get(account, TokenCount()))
+                elif account not in self._used:
+                    self._know(account, TokenCount())
+
+    def add(self, accounts: Mapping[Scope, Account], count: TokenCount) -> None:
+        """Counts tokens of one request; never waits."""
+        self._counters.used["tokens_in"] += count.tokens_in
+        self._counters.used["tokens_out"] += count.tokens_out
+        self._begin_day()
+        for account in self.limited(accounts).values():
+            self._know(account, self._used.get(account, TokenCount()) + count)
+            if account in self._unsaved or len(self._unsaved) < MAX_ACCOUNTS:
+                self._unsaved[account] = self._unsaved.get(account, TokenCount()) + count
+        if self._unsaved:
+            self._save_in(SAVED_AFTER)
+
+    async def aclose(self) -> None:
+        """Writes what is left, once."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._saving is not None:
+            await asyncio.wait((self._saving,))
+        if self._unsaved:
+            await self._save()
+        await self._tasks.aclose()
+
+    def _save_in(self, seconds: float) -> None:
+        if self._timer is None and self._saving is None and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._begin_saving)
+
+    def _begin_saving(self) -> None:
+        self._timer = None
+        self._saving = self._tasks.start(self._save(), name="save token counts")
+
+    async def _save(self) -> None:
+        pause = SAVED_AFTER
+        day, saving, self._unsaved = self._day, self._unsaved, {}
+        try:
+            totals = await self._store.add(day, saving)
+        except HistoryError as error:
+            logger.warning(
+                "token counts of %s accounts not written; will retry in %g s: %s",
+                len(saving),
+                RETRIED_AFTER,
+                error,
+            )
+            pause = RETRIED_AFTER
+            if day == self._day:
+                self._keep_unsaved(saving)
+        else:
+            if day == self._day:
+                for account, total in totals.items():
+                    self._know(account, total + self._unsaved.get(account, TokenCount()))
+        finally:
+            self._saving = None
+        if self._unsaved:
+            self._save_in(pause)
+
+    def _keep_unsaved(self, saving: Mapping[Account, TokenCount]) -> None:
+        for account, count in saving.items():
+            self._unsaved[account] = self._unsaved.get(account, TokenCount()) + count
+
+    def _know(self, account: Account, used: TokenCount) -> None:
+        self._used[account] = used
+        self._used.move_to_end(account)
+        if len(self._used) > MAX_ACCOUNTS:
+            forgotten, _ = self._used.popitem(last=False)
+            self._read_at.pop(forgotten, None)
+
+    def _begin_day(self) -> None:
+        today = self._now().date().isoformat()
+        if today == self._day:
+            return
+        former, self._day = self._day, today
+        self._used.clear()
+        self._read_at.clear()
+        unsaved, self._unsaved = self._unsaved, {}
+        if former and self._limits and not self._closed:
+            self._tasks.start(self._end_day(former, unsaved), name="token counts of a new day")
+
+    async def _end_day(self, former: str, unsaved: Mapping[Account, TokenCount]) -> None:
+        first = self._now().date() - timedelta(days=KEPT_DAYS)
+        try:
+            if unsaved:
+                await self._store.add(former, unsaved)
+            await self._store.forget(first.isoformat())
+        except HistoryError as error:
+            logger.warning("token counts of yesterday not written: %s", error)
+
+    def _seconds_left(self) -> int:
+        now = self._now()
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+        return max(int((midnight - now).total_seconds()) + 1, 1)
+
+
+def _spent(limit: TokenCount, used: TokenCount) -> Kind | None:
+    """What is used up, if anything is."""
+    if 0 < limit.tokens_in <= used.tokens_in:
+        return "tokens_in"
+    if 0 < limit.tokens_out <= used.tokens_out:
+        return "tokens_out"
+    return None
+
+
+def accounts_of(tenant: str, room: str, identity: str) -> dict[Scope, Account]:
+    """For whom the tokens of one answer count."""
+    accounts: dict[Scope, Account] = {"room": Account(room=room)}
+    if identity:
+        accounts["participant"] = Account(room=room, identity=identity)
+    if tenant:
+        accounts["tenant"] = Account(tenant=tenant)
+    return accounts

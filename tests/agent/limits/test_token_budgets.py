@@ -1,0 +1,136 @@
+"""Tokens of a day: counted for all processes, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.history.errors import UnavailableError
+from agent.history.history import History
+from agent.history.token_usage import Account, TokenCount
+from agent.limits.counters import Counters, Scope
+from agent.limits.token_budgets import TokenBudgets, accounts_of
+from agent.wire.refusal import Refusal
+from tests.agent.history.conftest import NewHistory, database_url, history, new_history
+
+__all__ = ("database_url", "history", "new_history")
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KITCHEN = Account(room="kitchen")
+ACCOUNTS = accounts_of("acme", "kitchen", "ann")
+
+
+def budgets(
+    store: History | Away, *, now: Callable[[], datetime] = lambda: NOON, **limits: TokenCount
+) -> TokenBudgets:
+    by_scope: dict[Scope, TokenCount] = {}
+    for scope in ("participant", "room", "tenant"):
+        if scope in limits:
+            by_scope[scope] = limits[scope]
+    usage = store if isinstance(store, Away) else store.token_usage
+    return TokenBudgets(by_scope, usage, Counters(), now=now)
+
+
+class Away:
+    """A database that is away, until it is not."""
+
+    def __init__(self, history: History) -> None:
+        self._usage = history.token_usage
+        self.is_away = True
+
+    async def read(self, day: str, accounts: Sequence[Account]) -> dict[Account, TokenCount]:
+        self._check()
+        return await self._usage.read(day, accounts)
+
+    async def add(self, day: str, used: Mapping[Account, TokenCount]) -> dict[Account, TokenCount]:
+        self._check()
+        return await self._usage.add(day, used)
+
+    async def forget(self, before: str) -> int:
+        self._check()
+        return await self._usage.forget(before)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise UnavailableError("away")
+
+
+async def test_counts_add_up_by_account_and_day(history: History) -> None:
+    usage = history.token_usage
+    assert await usage.read("2026-03-01", [KITCHEN]) == {}
+    each = {KITCHEN: TokenCount(10, 1), Account(tenant="acme"): TokenCount(10, 1)}
+    await asyncio.gather(*(usage.add("2026-03-01", each) for _ in range(20)))
+    await usage.add("2026-03-02", {KITCHEN: TokenCount(5, 5)})
+    found = await usage.read("2026-03-01", [KITCHEN, Account(tenant="acme"), Account(room="x")])
+    assert found == {KITCHEN: TokenCount(200, 20), Account(tenant="acme"): TokenCount(200, 20)}
+    assert await usage.forget("2026-03-02") == 2
+    assert await usage.read("2026-03-02", [KITCHEN]) == {KITCHEN: TokenCount(5, 5)}
+
+
+async def test_two_processes_share_one_budget(history: History, new_history: NewHistory) -> None:
+    limit = TokenCount(1_000, 100)
+    one, other = budgets(history, room=limit), budgets(new_history(), room=limit)
+    one.add(ACCOUNTS, TokenCount(600, 10))
+    await one.aclose()
+    await other.load(ACCOUNTS)
+    other.check(ACCOUNTS)
+    other.add(ACCOUNTS, TokenCount(400, 10))
+    with pytest.raises(Refusal) as refused:
+        other.check(ACCOUNTS)
+    await other.aclose()
+    assert refused.value.code == 429
+    assert refused.value.retry_after == pytest.approx(12 * 3600, abs=2)
+    later = budgets(history, room=limit)
+    await later.load(ACCOUNTS)
+    with pytest.raises(Refusal):
+        later.check(ACCOUNTS)
+    assert await history.token_usage.read("2026-03-01", [KITCHEN]) == {
+        KITCHEN: TokenCount(1000, 20)
+    }
+
+
+async def test_each_scope_has_its_own_limit(history: History) -> None:
+    counted = budgets(history, participant=TokenCount(0, 10), tenant=TokenCount(0, 30))
+    counted.add(ACCOUNTS, TokenCount(10**9, 10))
+    with pytest.raises(Refusal, match="You have used up"):
+        counted.check(ACCOUNTS)
+    bob = accounts_of("acme", "hall", "bob")
+    counted.check(bob)
+    counted.add(bob, TokenCount(0, 20))
+    with pytest.raises(Refusal, match="tokens of today are used up"):
+        counted.check(accounts_of("acme", "cellar", "carol"))
+    counted.check(accounts_of("", "cellar", "carol"))
+    await counted.aclose()
+
+
+async def test_a_new_day_begins_at_midnight(history: History) -> None:
+    now = NOON
+    counted = budgets(history, now=lambda: now, room=TokenCount(10, 0))
+    counted.add(ACCOUNTS, TokenCount(10, 0))
+    with pytest.raises(Refusal):
+        counted.check(ACCOUNTS)
+    now += timedelta(hours=12)
+    counted.check(ACCOUNTS)
+    counted.add(ACCOUNTS, TokenCount(3, 0))
+    await counted.aclose()
+    for day, count in (("2026-03-01", 10), ("2026-03-02", 3)):
+        found = await history.token_usage.read(day, [KITCHEN])
+        assert found == {KITCHEN: TokenCount(count, 0)}
+
+
+async def test_a_database_that_is_away_stops_no_answer_and_loses_no_count(
+    history: History,
+) -> None:
+    away = Away(history)
+    counted = budgets(away, room=TokenCount(100, 0))
+    await counted.load(ACCOUNTS)
+    counted.check(ACCOUNTS)
+    counted.add(ACCOUNTS, TokenCount(60, 0))
+    await counted.aclose()
+    away.is_away = False
+    await counted.aclose()
+    found = await history.token_usage.read("2026-03-01", [KITCHEN])
+    assert found == {KITCHEN: TokenCount(60, 0)}
