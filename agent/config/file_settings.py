@@ -47,6 +47,18 @@ class FileSettings(BaseModel):
         ge=0,
         description="of all files in ATTACHMENTS_DIR together",
     )
+    max_room_bytes: int = Field(
+        5_368_709_120,
+        alias="MAX_ROOM_BYTES",
+        ge=0,
+        description="of the files of one room's messages together; 0: no limit",
+    )
+    max_participant_bytes: int = Field(
+        2_147_483_648,
+        alias="MAX_PARTICIPANT_BYTES",
+        ge=0,
+        description="of the files that one participant sent in a room together; 0: no limit",
+    )
     quarantine_days: float = Field(
         14.0,
         alias="QUARANTINE_DAYS",

@@ -19,6 +19,7 @@ from agent.config.settings import Settings
 from agent.files.arrivals import Arrival, Arrivals
 from agent.files.content_type import HEAD_BYTES, is_accepted
 from agent.files.file_notices import FileNotices
+from agent.files.file_quota import FileQuota, QuotaUse
 from agent.files.files import Files
 from agent.files.safe_name import safe_name
 from agent.files.store import IncomingFile
@@ -97,6 +98,7 @@ class FileInbox:
         limits: FileLimits,
         notices: Notices,
         room_limits: RoomLimits,
+        quota: FileQuota,
         deliver: Callable[[IncomingMessage], None],
     ) -> None:
         self._streams = streams
@@ -106,6 +108,7 @@ class FileInbox:
         self._limits = limits
         self._notices = notices
         self._room_limits = room_limits
+        self._quota = quota
         self._deliver = deliver
         self._arrivals = Arrivals()
         self._open: Counter[str] = Counter()
@@ -213,25 +216,34 @@ class FileInbox:
             raise self._too_large()
         try:
             async with asyncio.timeout(LONGEST), aclosing(self._pieces(stream, identity)) as pieces:
-                return await self._stored_from(pieces, info, told)
+                return await self._stored_from(pieces, identity, info, told)
         except TimeoutError:
             raise Refusal(408, f"A file may take {LONGEST:g} s.") from None
         except (ContestedError, Refusal):
             if not stream.is_contested:
                 raise
         async with aclosing(self._own_pieces(stream)) as pieces:
-            return await self._stored_from(pieces, info, told)
+            return await self._stored_from(pieces, identity, info, told)
 
     async def _stored_from(
-        self, pieces: AsyncIterator[bytes], info: rtc.ByteStreamInfo, told: FileNotices
+        self,
+        pieces: AsyncIterator[bytes],
+        identity: str,
+        info: rtc.ByteStreamInfo,
+        told: FileNotices,
     ) -> Attachment:
-        file = self._files.store.receive()
+        use = await self._quota.open(identity, info.size)
         try:
-            mime_type = await self._read(pieces, file, info, told)
-            size = file.size
-            sha256 = await file.keep()
+            file = self._files.store.receive()
+            try:
+                mime_type = await self._read(_counted(pieces, use), file, info, told)
+                size = file.size
+                sha256 = await file.keep()
+                use.keep()
+            finally:
+                await file.discard()
         finally:
-            await file.discard()
+            use.close()
         return Attachment(
             id=f"file_{uuid.uuid4().hex}",
             name=safe_name(info.name),
@@ -297,6 +309,12 @@ class FileInbox:
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"A file may have {self._limits.file_bytes} bytes.")
+
+
+async def _counted(pieces: AsyncIterator[bytes], use: QuotaUse) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        use.take(len(piece))
+        yield piece
 
 
 def _message(info: rtc.ByteStreamInfo, sender: Sender, attachment: Attachment) -> IncomingMessage:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.files.content_type import HEAD_BYTES
+from agent.files.file_quota import QuotaUse
 from agent.files.safe_name import safe_name
 from agent.files.store import BLOCK_BYTES, FileStore, IncomingFile
 from agent.files.type_detection import TypeDetection
@@ -46,12 +47,13 @@ class FileMaker:
         self._types = types
         self._max_bytes = max_bytes
 
-    async def keep(self, file: File) -> Outgoing:
-        """A file of an answer, which stays. Raises ToolError."""
-        incoming, head = await self._written(self._pieces(file))
+    async def keep(self, file: File, use: QuotaUse) -> Outgoing:
+        """A file of an answer, which stays and counts in a quota. Raises ToolError."""
+        incoming, head = await self._written(self._pieces(file), use)
         try:
             size = incoming.size
             sha256 = await incoming.keep()
+            use.keep()
         except Refusal as refusal:
             raise to_tool_error(refusal) from None
         finally:
@@ -76,7 +78,9 @@ class FileMaker:
             raise
         return Outgoing(attachment, incoming.path, incoming)
 
-    async def _written(self, pieces: AsyncIterator[bytes]) -> tuple[IncomingFile, bytes]:
+    async def _written(
+        self, pieces: AsyncIterator[bytes], use: QuotaUse | None = None
+    ) -> tuple[IncomingFile, bytes]:
         head = b""
         try:
             incoming = self._store.receive()
@@ -87,6 +91,8 @@ class FileMaker:
             async for piece in pieces:
                 if incoming.size + len(piece) > self._max_bytes:
                     raise TooLarge(f"A file may have {self._max_bytes} bytes")
+                if use is not None:
+                    use.take(len(piece))
                 head += piece[: HEAD_BYTES - len(head)]
                 incoming.write(piece)
                 await incoming.drain()

@@ -9,14 +9,16 @@ from livekit import rtc
 from pydantic import Field
 
 from agent.files.delivery import FileDelivery
+from agent.files.file_quota import FileQuota
 from agent.files.files import Files
-from agent.files.outgoing import FileMaker, Outgoing
+from agent.files.outgoing import FileMaker, Outgoing, to_tool_error
 from agent.files.transcript import MIME_TYPES, Format, transcript
 from agent.history.history import History
 from agent.history.message import Page
 from agent.rpc.arguments import caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
 from agent.tool_calls.call_origin import CallOrigin
+from agent.wire.refusal import Refusal
 from toolkit.context import ToolContext
 from toolkit.errors import NotFound, Unavailable
 from toolkit.file import File
@@ -30,23 +32,28 @@ class RoomFiles:
 
     Args:
         name: the room's.
+        agent: its identity.
         settled: returns when all that was said is stored.
         reads_alone: whether a short stream to an identity reaches nobody else.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts
         self,
         room: rtc.Room,
         name: str,
         *,
         files: Files,
         history: History,
+        agent: str,
+        quota: FileQuota,
         settled: Callable[[], Awaitable[None]],
         reads_alone: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._name = name
         self._store = files.store
         self._history = history
+        self._agent = agent
+        self._quota = quota
         self._settled = settled
         self._maker = FileMaker(files.store, files.types, max_bytes=files.max_bytes)
         self._delivery = FileDelivery(room, files.store, reads_alone=reads_alone)
@@ -65,7 +72,7 @@ class RoomFiles:
 
         Raises ToolError.
         """
-        kept = await self._maker.keep(file)
+        kept = await self._kept(file)
         sent = await self._send(
             kept,
             to=turn.caller.identity if turn.private else None,
@@ -74,6 +81,16 @@ class RoomFiles:
         )
         turn.attach(kept.attachment)
         return sent
+
+    async def _kept(self, file: File) -> Outgoing:
+        try:
+            use = await self._quota.open(self._agent, None)
+        except Refusal as refusal:
+            raise to_tool_error(refusal) from None
+        try:
+            return await self._maker.keep(file, use)
+        finally:
+            use.close()
 
     async def aclose(self) -> None:
         """Gives up what is under way."""

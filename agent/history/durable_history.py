@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from agent.history.backlog import Backlog, Write
@@ -177,6 +177,9 @@ class DurableHistory:
 
     async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
         return await self._pass_on(lambda: self._store.attached_content(hashes))
+
+    async def stored_bytes(self, room: str) -> Mapping[str, int]:
+        return await self._pass_on(lambda: self._store.stored_bytes(room))
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         return await self._pass_on(lambda: self._store.unanswered(room))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from agent.history.boards import Boards
@@ -131,6 +131,11 @@ class History(Protocol):
 
     async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
         """Those of the SHA-256 hashes (at most 500) that are of files of messages."""
+        ...
+
+    async def stored_bytes(self, room: str) -> Mapping[str, int]:
+        """The bytes of all files of a room's messages, private ones too, by who sent them. The same
+        content counts as often as it was sent."""
         ...
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -95,6 +95,9 @@ class SqlHistory:
     async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
         wanted = tuple(hashes)
         return await self._database.read(lambda c: sql_reads.attached_content(c, wanted))
+
+    async def stored_bytes(self, room: str) -> Mapping[str, int]:
+        return await self._database.read(lambda c: sql_reads.stored_bytes(c, room))
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         return await self._database.read(lambda c: sql_reads.read_unanswered(c, room))

@@ -109,6 +109,12 @@ _FOUND_ATTACHMENT: Final = (
     .order_by(threads.c.owner, attachments.c.id)
     .limit(1)
 )
+_STORED_BYTES: Final = (
+    select(messages.c.sender_id, func.sum(attachments.c.size).label("bytes"))
+    .select_from(threads.join(messages).join(attachments))
+    .where(threads.c.room == bindparam("key_room"))
+    .group_by(messages.c.sender_id)
+)
 _ATTACHED_CONTENT: Final = (
     select(attachments.c.sha256)
     .where(attachments.c.sha256.in_(bindparam("hashes", expanding=True)))
@@ -178,6 +184,12 @@ def find_attachment(
 def attached_content(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
     """Those of the hashes that are of files of messages."""
     return frozenset(connection.scalars(_ATTACHED_CONTENT, {"hashes": hashes}))
+
+
+def stored_bytes(connection: Connection, room: str) -> dict[str, int]:
+    """The bytes of all files of a room's messages, by who sent them."""
+    rows = connection.execute(_STORED_BYTES, {"key_room": room})
+    return {row.sender_id: int(row.bytes) for row in rows}
 
 
 def read_question(connection: Connection, position: int) -> Unanswered:

@@ -69,6 +69,10 @@ class RoomLimits:
         """Raises Refusal (429) if the tokens of today are used up, as far as is known here."""
         self._budgets.check(accounts_of(self._tenant, self._room, identity))
 
+    def used(self, tokens_in: int, tokens_out: int) -> None:
+        """Counts tokens that were used for nobody in particular, as by a summary."""
+        self.token_meter().used(tokens_in, tokens_out)
+
     def token_meter(self) -> TokenMeter:
         """What counts the tokens of one conversation."""
         return TokenMeter(self._budgets, self._tenant, self._room)

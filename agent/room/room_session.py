@@ -24,6 +24,7 @@ from agent.data.room_topics import RoomTopics
 from agent.data.topic import TopicRoom
 from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
+from agent.files.file_quota import FileQuota
 from agent.files.files import Files
 from agent.files.room_files import RoomFiles
 from agent.history.history import History
@@ -116,6 +117,7 @@ class RoomSession:
         self._notices = Notices(self._room)
         self._streams = RoomStreams(self._room, self._notices)
         self._stream_ids = StreamIds(self._room, self._protocols, self._streams.is_open)
+        quota = FileQuota.of(settings, history, assignment.room)
         self._file_inbox = FileInbox(
             self._streams,
             files=files,
@@ -123,6 +125,7 @@ class RoomSession:
             chat_topics=settings.chat_topics,
             limits=FileLimits.of(settings),
             room_limits=self._limits,
+            quota=quota,
             notices=self._notices,
             deliver=lambda message: self._router.overhear(message),  # noqa: PLW0108 - made later
         )
@@ -142,11 +145,7 @@ class RoomSession:
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self._people.is_known,
-            summaries=Summaries(
-                history,
-                models.summariser(assignment.room, self._limits.token_meter().used),
-                me,
-            ),
+            summaries=Summaries(history, models.summariser(assignment.room, self._limits.used), me),
             private_conversations=self._limits.private_conversations,
         )
         self._router = MessageRouter(
@@ -173,6 +172,8 @@ class RoomSession:
             assignment.room,
             files=files,
             history=history,
+            agent=settings.agent_identity,
+            quota=quota,
             settled=self._conversations.settled,
             reads_alone=self._protocols.reads_headers,
         )

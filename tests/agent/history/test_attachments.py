@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.history.history import History
 from agent.history.message import Attachment, ThreadKey
+from tests.agent.history.conftest import NewHistory
 from tests.agent.history.turns import ROOM, answer_to, asked, ended, everything
 
 PRIVATE = ThreadKey("kitchen", "ann")
@@ -43,6 +44,22 @@ async def test_files_are_found_by_those_who_see_their_message(history: History) 
     assert await history.find_attachment("kitchen", "file_2", asker="bob") is None
     assert await history.find_attachment("hall", "file_1", asker="bob") is None
     assert await history.find_attachment("kitchen", "file_3", asker="ann") is None
+
+
+async def test_the_bytes_of_a_rooms_files_are_counted_by_sender(
+    history: History, new_history: NewHistory
+) -> None:
+    """For all processes: they share the database."""
+    other = new_history()
+    assert await other.stored_bytes("kitchen") == {}
+    await history.add_message(replace(asked("1"), attachments=(file(1), file(2))))
+    await history.add_message(replace(asked("2", thread=PRIVATE), attachments=(file(2),)))
+    await history.add_message(replace(asked("3", sender="bob"), attachments=(file(1),)))
+    await history.add_message(replace(asked("4", thread=ThreadKey("hall")), attachments=(file(1),)))
+    one, two = file(1).size, file(2).size
+    assert await other.stored_bytes("kitchen") == {"ann": one + two + two, "bob": one}
+    await history.delete_message(asked("1").key, asker="ann")
+    assert await other.stored_bytes("kitchen") == {"ann": two, "bob": one}
 
 
 async def test_files_go_with_their_message(history: History) -> None:
