@@ -2,7 +2,13 @@
 
 from pydantic import BaseModel, Field
 
-from agent.config.setting_types import Names, RemoteSession, ReplyPolicy, RpcAnswers
+from agent.config.setting_types import (
+    Names,
+    RemoteSession,
+    ReplyPolicy,
+    RpcAnswers,
+    WhiteboardClear,
+)
 
 
 class ChatSettings(BaseModel):
@@ -64,6 +70,12 @@ class ChatSettings(BaseModel):
         ge=2_000,
         le=10_000_000,
         description="tokens of a conversation that the model is given, estimated",
+    )
+    whiteboard_clear: WhiteboardClear = Field(
+        "moderators",
+        alias="WHITEBOARD_CLEAR",
+        description="who may clear the whiteboard: moderators (role moderator in the token) or "
+        "everybody",
     )
     stream_timeout: float = Field(
         30.0,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agent.history.history import History
     from agent.inbox.message import IncomingMessage
     from agent.wire.notices import Notices
+    from toolkit.caller import Caller
+    from toolkit.permission import Permission
     from toolkit.tool import Tool
 
 Content = TypeVar("Content", bound=BaseModel)
@@ -46,6 +48,8 @@ class TopicRoom:
         settled: returns when what was said until now is stored, as far as it can be.
         tell_model: has the model told something with the next message of a conversation, the
             room's (None) or somebody's private one.
+        find_caller: the participant of an identity, with their role.
+        may_clear: whether somebody may clear the whiteboard.
     """
 
     name: str
@@ -55,6 +59,8 @@ class TopicRoom:
     take_message: Callable[[IncomingMessage, Sequence[str]], None]
     settled: Callable[[], Awaitable[None]]
     tell_model: Callable[[str | None, str], None]
+    find_caller: Callable[[str], Awaitable[Caller]]
+    may_clear: Permission
 
 
 class TopicHandler(ABC, Generic[Content]):

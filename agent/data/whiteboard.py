@@ -10,14 +10,17 @@ from pydantic import Field
 
 from agent.data.board import Board
 from agent.data.board_keeper import BoardKeeper
-from agent.data.board_operation import AnyOperation, Operation
+from agent.data.board_operation import AnyOperation, Clear, Operation
 from agent.data.packet import Packet
 from agent.data.rate import Rate
 from agent.data.topic import Topic, TopicHandler, TopicRoom
 from agent.history.errors import UnavailableError
+from agent.rpc.arguments import caller_of
+from agent.rpc.permissions import check_clearing
 from agent.wire.envelope import MAX_PACKET_BYTES, encode
 from agent.wire.refusal import Refusal
-from toolkit.errors import NotFound, TooLarge, ToolError, Unavailable
+from toolkit.context import ToolContext
+from toolkit.errors import NotAllowed, NotFound, TooLarge, ToolError, Unavailable
 from toolkit.tool import Tool, tool
 
 PAGE_BYTES: Final = MAX_PACKET_BYTES - 200
@@ -54,7 +57,13 @@ class WhiteboardHandler(TopicHandler[Operation]):
         except UnavailableError:
             sentence = "The whiteboard is not available right now."
             raise Refusal(503, sentence, retry_after=RETRY_AFTER) from None
-        self._do(packet.content, packet.sender.identity, packet.timestamp)
+        identity = packet.sender.identity
+        if isinstance(packet.content.root, Clear):
+            try:
+                check_clearing(await self.room.find_caller(identity), self.room.may_clear)
+            except NotAllowed as error:
+                raise Refusal(error.code, f"{error.message}.") from None
+        self._do(packet.content, identity, packet.timestamp)
 
     def tools(self) -> Iterable[Tool]:
         return self._read_tool(), self._draw_tool()
@@ -119,10 +128,13 @@ class WhiteboardHandler(TopicHandler[Operation]):
     def _draw_tool(self) -> Tool:
         @tool
         async def draw_on_whiteboard(
+            context: ToolContext,
             operations: Annotated[list[AnyOperation], Field(min_length=1, max_length=MAX_DRAWN)],
         ) -> dict[str, object]:
             """Draw on the room's whiteboard, for everybody to see: strokes through points, notes,
             texts; move or erase elements by their ids, or clear everything."""
+            if any(isinstance(operation, Clear) for operation in operations):
+                check_clearing(caller_of(context), self.room.may_clear)
             await self._loaded()
             for operation in operations:
                 await self._draw(Operation(operation))

@@ -51,6 +51,7 @@ from agent.room.room_profile import DISPATCH_METADATA, RoomProfile
 from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.methods import RpcMethods
+from agent.rpc.permissions import CLEARING
 from agent.rpc.room_control import RoomControl
 from agent.sdk import native_events, native_sockets
 from agent.session_host.session_answers import SessionAnswers
@@ -387,6 +388,8 @@ class RoomSession:
             take_message=self._inbox.take,
             settled=self._conversations.settled,
             tell_model=self._conversations.tell_model,
+            find_caller=lambda identity: self._calls.find_caller(identity),  # noqa: PLW0108 - made later
+            may_clear=CLEARING[self._settings.whiteboard_clear],
         )
 
     def _on_message(self, message: IncomingMessage) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from agent.config.setting_types import StateWriters
+from agent.config.setting_types import StateWriters, WhiteboardClear
 from agent.history.message import MessageKey, ThreadKey
 from agent.history.position import answer_position
 from toolkit.caller import Caller
@@ -45,6 +45,12 @@ THREADS: Final[Mapping[str, tuple[Permission, Permission]]] = {
     "deleteThread":  (Moderators, Everybody),
 }
 # fmt: on
+
+
+CLEARING: Final[Mapping[WhiteboardClear, Permission]] = {
+    "moderators": Moderators,
+    "everybody": Everybody,
+}
 
 
 class Whose(IntEnum):
@@ -119,6 +125,12 @@ def check_state_writer(writers: StateWriters, thread: ThreadKey, caller: Caller)
     if writers == "everyone" or (writers == "moderators" and (thread.owner or Moderators(caller))):
         return
     raise NotAllowed("The state is not the caller's to change")
+
+
+def check_clearing(caller: Caller, allowed: Permission) -> None:
+    """Raises NotAllowed unless somebody may clear the whiteboard, others' drawings included."""
+    if not allowed(caller):
+        raise NotAllowed("Only moderators clear the whiteboard: erase what is yours")
 
 
 def check_thread(method: str, thread: ThreadKey, caller: Caller) -> None:

@@ -45,7 +45,7 @@ async def test_a_packet_is_never_taken_before_an_older_one(monkeypatch: pytest.M
     notices = Notices(room)
     channel = DataChannel(room, people=cast("Any", None), notices=notices)
     unused = cast("Any", None)
-    topic_room = TopicRoom("kitchen", channel, notices, unused, unused, unused, unused)
+    topic_room = TopicRoom("kitchen", channel, notices, *[unused] * 6)
     topic = Topic("cursor", Cursor, Recorder, reliable=False, rate=Rate(per_second=100, burst=1))
     opened = OpenTopic(topic, topic_room)
     handler = cast("Recorder", opened.handler)

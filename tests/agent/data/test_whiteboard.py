@@ -73,8 +73,44 @@ async def test_a_late_joiner_gets_what_was_drawn(alice: ChatClient, enter: Enter
     assert {key: note[key] for key in NOTE} == {**NOTE, "text": "Ici"}
     assert note["timestamp"] > 1_700_000_000_000
 
-    await draw(alice, op="clear")
+    await draw(bob, op="clear")
+    refused = await bob.notice("error", code=403)
+    assert refused["text"] == "Only moderators clear the whiteboard: erase what is yours."
+    assert len(await board(bob)) == 2
+    moderator = await enter(
+        "carol", attributes={"role": "moderator"}, can_update_own_metadata=False
+    )
+    await draw(moderator, op="clear")
     assert (await until_drawn(bob, 7))["elements"] == []
+
+
+async def test_the_model_clears_it_for_moderators_alone(
+    alice: ChatClient, enter: Enter, model: DemoModel
+) -> None:
+    await draw(alice, **NOTE)
+    await until_drawn(alice, 1)
+    clearing = Reply(
+        tool_calls=[tool_call("drawOnWhiteboard", json.dumps({"operations": [{"op": "clear"}]}))]
+    )
+    model.script(clearing, Reply("No."))
+    assert (await alice.ask("clear it")).text == "No."
+    (_, told) = model.requests[-1].chat.tool_results[-1]
+    assert "Only moderators" in told
+    moderator = await enter(
+        "carol", attributes={"role": "moderator"}, can_update_own_metadata=False
+    )
+    model.script(clearing, Reply("Done."))
+    assert (await moderator.ask("clear it")).text == "Done."
+    assert (await until_drawn(alice, 2))["elements"] == []
+
+
+async def test_a_setting_lets_everybody_clear_it(start_worker: StartWorker, enter: Enter) -> None:
+    worker = await start_worker(WHITEBOARD_CLEAR="everybody")
+    bob = await enter("bob", worker=worker)
+    await bob.ask("hello")
+    await draw(bob, **NOTE)
+    await draw(bob, op="clear")
+    assert (await until_drawn(bob, 2))["elements"] == []
 
 
 async def test_one_who_was_away_gets_what_was_done_meanwhile(alice: ChatClient) -> None:

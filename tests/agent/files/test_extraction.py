@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +77,22 @@ def test_a_picture_of_more_pixels_is_refused(tmp_path: Path) -> None:
     bomb = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
     done = extracted(bomb.getvalue(), "image", "1024", path=tmp_path / "bomb.png")
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_a_small_picture_that_unpacks_to_610_megabytes_is_refused(tmp_path: Path) -> None:
+    side = 14_260
+    packer = zlib.compressobj(9)
+    row = b"\0" * (3 * side + 1)
+    pixels = b"".join([*(packer.compress(row) for _ in range(side)), packer.flush()])
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    )
+    assert len(bomb) < 1_000_000
+    assert side * len(row) > 610_000_000
+    done = extracted(bomb, "image", "1024", path=tmp_path / "bomb.png")
     assert (done.returncode, done.stdout) == (1, b"")
 
 
