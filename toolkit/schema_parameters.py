@@ -4,24 +4,20 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, Self, cast
+from typing import Self, cast
 
 import jsonschema
-from referencing import Registry
-from referencing.jsonschema import Schema
 
 from toolkit.errors import InvalidArguments
 from toolkit.parameters import MAX_FIELD_NAME, MAX_REPORTED_FIELDS, to_json
 from toolkit.schema_dialect import object_schema
 from toolkit.schema_patterns import without_foreign_patterns
 from toolkit.schema_references import check_references
+from toolkit.schema_validator import Validator, validator_of
 
+NO_FORMATS = jsonschema.FormatChecker(())
 MAX_EXPECTATION = 200
 """Characters of what is expected of one argument."""
-
-
-class _Validator(Protocol):
-    def iter_errors(self, instance: object) -> "Iterable[jsonschema.ValidationError]": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class SchemaParameters:
     """The function is given all of them as one dict, as its keyword argument `arguments`."""
 
     schema: Mapping[str, object]
-    validator: _Validator
+    validator: Validator
 
     @classmethod
     def of(cls, schema: Mapping[str, object]) -> Self:
@@ -39,17 +35,18 @@ class SchemaParameters:
             ValueError: the schema cannot be used; the message says why.
         """
         current = object_schema(schema)
-        kind = jsonschema.Draft202012Validator
         checkable = without_foreign_patterns(current)
         try:
-            kind.check_schema(checkable)
+            # Without formats: among these, patterns are Python's.
+            jsonschema.Draft202012Validator.check_schema(checkable, NO_FORMATS)
         except jsonschema.SchemaError as error:
             raise ValueError(f"no JSON schema: {error.message[:MAX_EXPECTATION]}") from None
         check_references(current)
-        json.dumps(current, allow_nan=False)
-        # A registry of its own: what a schema refers to elsewhere is never fetched.
-        registry: Registry[Schema] = Registry()
-        return cls(current, cast("_Validator", kind(checkable, registry=registry)))
+        text = json.dumps(current, allow_nan=False)
+        if '"unevaluatedProperties":' in text and '"patternProperties":' in text:
+            # jsonschema matches these together by itself, in a time that has no bound.
+            raise ValueError("unevaluatedProperties and patternProperties cannot be used together")
+        return cls(current, validator_of(checkable))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
-"""Patterns in a JSON schema: they are JavaScript's, and Python cannot read all of them."""
+"""Patterns in a JSON schema: they are JavaScript's, and the engine here cannot use all of them."""
 
-import re
 from collections.abc import Mapping
 from typing import cast
 
+from toolkit.linear_pattern import linear_pattern
 from toolkit.schema_keywords import replace_schemas
 
 
 def without_foreign_patterns(schema: Mapping[str, object]) -> dict[str, object]:
-    r"""The schema without patterns that Python cannot compile, such as `^\p{L}+$`.
+    """The schema without patterns that take more than linear time, such as `^(?=.*a)`.
 
     Only whoever wrote the schema can check these, and does when it gets the arguments.
 
@@ -24,18 +24,10 @@ def without_foreign_patterns(schema: Mapping[str, object]) -> dict[str, object]:
     named = schema.get("patternProperties")
     if isinstance(named, Mapping):
         for pattern in cast("Mapping[str, object]", named):
-            if not _compiles(pattern):
-                raise ValueError("patternProperties has a pattern that Python cannot read")
+            if linear_pattern(pattern) is None:
+                raise ValueError("patternProperties has a pattern that cannot be used here")
     return {
         name: replace_schemas(name, value, inner)
         for name, value in schema.items()
-        if name != "pattern" or not isinstance(value, str) or _compiles(value)
+        if name != "pattern" or not isinstance(value, str) or linear_pattern(value) is not None
     }
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True

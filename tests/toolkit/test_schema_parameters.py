@@ -77,3 +77,34 @@ def test_what_is_wrong_is_told_within_bounds_and_without_the_value() -> None:
 def test_what_is_no_schema_of_an_object(schema: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="schema"):
         SchemaParameters.of(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a|a)*b$": {}}, "additionalProperties": {"pattern": "(x*)*y$"}},
+        {"properties": {"a": {"pattern": r"^\p{L}+$"}}},
+    ],
+)
+def test_patterns_take_linear_time(schema: dict[str, object]) -> None:
+    """Python's own engine needs longer than the universe has for these."""
+    parameters = SchemaParameters.of({"type": "object", **schema})
+    for text in ("a" * 50_000 + "!", "x" * 50_000 + "!"):
+        with pytest.raises(InvalidArguments, match="pattern"):
+            parameters.validate({"a": text})
+
+
+def test_patterns_of_names_choose_what_their_values_are_checked_by() -> None:
+    parameters = SchemaParameters.of(
+        {
+            "type": "object",
+            "properties": {"city": {}},
+            "patternProperties": {"^n_": {"type": "integer"}, r"^\p{Lu}": {}},
+            "additionalProperties": False,
+        }
+    )
+    parameters.validate({"city": 1, "n_1": 2, "Äpfel": None})
+    with pytest.raises(InvalidArguments) as caught:
+        parameters.validate({"n_1": "x", "other": 1})
+    assert caught.value.fields.keys() == {"n_1", "other"}
