@@ -94,6 +94,8 @@ class Supervisor:
     _look_at_memory: float = field(init=False, default=0.0)
     _ending: bool = field(init=False, default=False)
     _status: int = field(init=False, default=0)
+    _own: tuple[int, ...] = field(init=False, default=())
+    """Descriptors that are no worker's business."""
 
     def run(self) -> int:
         """Returns the exit status, when all processes have ended."""
@@ -101,6 +103,7 @@ class Supervisor:
         with self.listener, woken, waker:
             for each in (woken, waker):
                 each.setblocking(False)
+            self._own = tuple(each.fileno() for each in (self.listener, woken, waker))
             signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
             for number in SIGNALS:
                 signal.signal(number, _noted)  # its number is written to the waker
@@ -198,7 +201,10 @@ class Supervisor:
     def _start_missing(self) -> None:
         for place in self.places:
             if place.process is None and time.monotonic() >= place.start_at:
-                place.process = WorkerProcess.start(self.run_worker)
+                place.process = self._started()
+
+    def _started(self) -> WorkerProcess:
+        return WorkerProcess.start(self.run_worker, without=self._own)
 
     def _reap(self) -> None:
         for process in [each for each in self._draining if each.exit_status is not None]:
@@ -244,7 +250,7 @@ class Supervisor:
                 place.process.pid if place.process else 0,
                 largest // 2**20,
             )
-            place.successor = WorkerProcess.start(self.run_worker)
+            place.successor = self._started()
 
     def _promote(self) -> None:
         for place in self.places:

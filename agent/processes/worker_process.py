@@ -61,8 +61,13 @@ class WorkerProcess:
         self._exit_status: int | None = None
 
     @classmethod
-    def start(cls, run_worker: RunWorker) -> Self:
-        """A fork that runs the worker."""
+    def start(cls, run_worker: RunWorker, *, without: Sequence[int] = ()) -> Self:
+        """A fork that runs the worker.
+
+        Args:
+            without: descriptors of the supervisor's that the fork has no use for. While it had
+                them, a port stayed taken after the supervisor had ended.
+        """
         report, supervisor = Report(), os.getpid()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -71,7 +76,7 @@ class WorkerProcess:
         try:
             pid = os.fork()
             if pid == 0:
-                _be_worker(run_worker, report, supervisor)
+                _be_worker(run_worker, report, supervisor, without)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return cls(pid, report, time.monotonic())
@@ -168,7 +173,9 @@ def anew(command: Sequence[str]) -> RunWorker:
     return execute
 
 
-def _be_worker(run_worker: RunWorker, report: Report, supervisor: int) -> NoReturn:
+def _be_worker(
+    run_worker: RunWorker, report: Report, supervisor: int, without: Sequence[int]
+) -> NoReturn:
     def run() -> int:
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
@@ -176,8 +183,10 @@ def _be_worker(run_worker: RunWorker, report: Report, supervisor: int) -> NoRetu
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.setsid()
         end_with_parent(supervisor)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        # Replaced, not closed: Python's objects for them are still there.
+        for descriptor in (0, *without):
+            os.dup2(nothing, descriptor, inheritable=descriptor == 0)
         os.close(nothing)
         return 0 if run_worker(report) else FAILED
 

@@ -44,6 +44,14 @@ async def test_health_is_that_of_all_processes(supervise: Supervise) -> None:
         assert await running.stop() == 0
 
 
+async def test_workers_have_none_of_the_supervisors_sockets(supervise: Supervise) -> None:
+    async with supervise("steady") as running:
+        for pid in await pids(running, 2):
+            assert psutil.Process(pid).net_connections("all") == []
+        assert (await asked(running, "/"))[0] == 200
+        assert await running.stop() == 0
+
+
 async def test_health_is_503_without_a_registered_process(supervise: Supervise) -> None:
     async with supervise("unregistered") as running:
         await pids(running, 2)
