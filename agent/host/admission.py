@@ -31,6 +31,8 @@ class Admission:
         """Called with the number of rooms held or being joined."""
         self.on_load_changed: Callable[[], None] = _nobody_hears
         """Called when the last place was taken, and when there is one again."""
+        self.on_joining_ended: Callable[[str], None] = _nobody_cares
+        """Called with the sid of a room that was joined, or will not be."""
 
     def load(self) -> float:
         """What the worker reports: below the server's limit until full, then 1."""
@@ -63,13 +65,13 @@ class Admission:
     def joined(self, job_id: str) -> None:
         """Notes that a job's room was joined: from now on its agent answers for itself."""
         with self._lock:
-            self._joining.pop(job_id, None)
+            self._end_joining(job_id)
 
     def call_off(self, job_id: str) -> None:
         """Takes the place of a job whose room goes on being joined in vain."""
         with self._lock:
             self._held.discard(job_id)
-            self._joining.pop(job_id, None)
+            self._end_joining(job_id)
             self._called_off.add(job_id)
             self._tell()
 
@@ -77,9 +79,14 @@ class Admission:
         """Takes the place of a job that has ended."""
         with self._lock:
             self._held.discard(job_id)
-            self._joining.pop(job_id, None)
+            self._end_joining(job_id)
             self._called_off.discard(job_id)
             self._tell()
+
+    def _end_joining(self, job_id: str) -> None:
+        room_sid = self._joining.pop(job_id, None)
+        if room_sid is not None:
+            self.on_joining_ended(room_sid)
 
     def _is_full(self) -> bool:
         return max(len(self._held), len(self._called_off)) >= self._places
@@ -96,3 +103,6 @@ def _nobody_asks(_: int) -> None: ...
 
 
 def _nobody_hears() -> None: ...
+
+
+def _nobody_cares(_: str) -> None: ...

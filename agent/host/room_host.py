@@ -32,6 +32,7 @@ from agent.history.errors import HistoryError
 from agent.history.open_history import database_name, open_history
 from agent.host import loop_watch
 from agent.host.admission import Admission
+from agent.host.claims import Claims, claims_file
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
@@ -110,6 +111,8 @@ class RoomHost:
             quarantine_days=settings.quarantine_days,
         )
         self._seats = Seats(settings.agent_identity, partial(ServerApi.of, settings, proxies))
+        self._claims = Claims(claims_file(os.environ, settings.agent_identity))
+        self.admission.on_joining_ended = self._claims.release
         self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
         self._has_database: bool | None = None
@@ -195,6 +198,13 @@ class RoomHost:
             await request.reject(terminate=False)
             return
         try:
+            if not self._claims.take(room.sid):
+                logger.warning(
+                    "job refused: another process is joining its room", extra={"room": room.name}
+                )
+                self.admission.end(request.id)
+                await request.reject()
+                return
             if not await self._seats.free(room.name):
                 self.admission.end(request.id)
                 await request.reject()
@@ -242,6 +252,7 @@ class RoomHost:
             return
         await asyncio.wrap_future(self._run(self._close_all()))
         await self._seats.aclose()
+        self._claims.close()
         self.heartbeats["main"].stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:

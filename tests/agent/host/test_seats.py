@@ -99,7 +99,10 @@ async def test_a_dead_agent_is_replaced(
         await alice.room.disconnect()
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in its process", "in another"])
 async def test_a_second_job_is_refused_while_the_first_one_joins(
+    *,
+    elsewhere: bool,
     joining: tuple[asyncio.Event, Event],
     start_worker: StartWorker,
     lk_api: api.LiveKitAPI,
@@ -118,6 +121,7 @@ async def test_a_second_job_is_refused_while_the_first_one_joins(
 
     monkeypatch.setattr(RoomHost, "on_request", answer)
     worker = await start_worker()
+    second = await start_worker() if elsewhere else worker
     alice = ChatClient()
     await alice.room.connect(room_server.url, room_server.token("alice", room_name))
     rooms = rooms_held(worker)
@@ -125,8 +129,9 @@ async def test_a_second_job_is_refused_while_the_first_one_joins(
         await dispatch(lk_api, room_name, worker.name)
         await begun.wait()
         await answers.get()
-        await dispatch(lk_api, room_name, worker.name)
+        await dispatch(lk_api, room_name, second.name)
         await answers.get()
+    assert second.host.admission.load() == (0 if elsewhere else worker.host.admission.load())
 
     goes_on.set()
     await alice.until_ready()
