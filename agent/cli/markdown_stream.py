@@ -7,6 +7,7 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.text import Text
 
 REFRESH_PER_SECOND: Final = 8
 
@@ -32,7 +33,7 @@ class MarkdownStream:
 
     def note(self, text: str) -> None:
         """A line beside the answer."""
-        self._console.print(text, style="dim", markup=False, highlight=False)
+        self._console.print(Text(text, style="dim"))
 
     def finish(self) -> None:
         """There is no more."""
