@@ -293,6 +293,10 @@ class FileInbox:
         except TimeoutError:
             raise self._unfinished() from None
         except NotKeptError:
+            if stream.is_unsized:
+                raise Refusal(
+                    400, f"A file of over {MAX_KEPT} bytes has to say its size."
+                ) from None
             raise Refusal(
                 409, "Somebody else wrote into the file. Please send it again.", retry_after=1.0
             ) from None

@@ -40,7 +40,8 @@ _NOT_YOURS: Final = Refusal(403, "This stream is somebody else's.")
 
 
 class ContestedError(Exception):
-    """Somebody else wrote into the stream: what was read of it may not be its sender's."""
+    """Somebody else wrote into the stream, so that what was read of it may not be its sender's, or
+    it declares no length, which the SDK does not read."""
 
 
 class Reader(Protocol[Piece_co, Info_co]):
@@ -54,7 +55,7 @@ class Reader(Protocol[Piece_co, Info_co]):
 
 
 class IncomingStream(Generic[Piece_co, Info_co]):
-    """A stream as the SDK reads it, as long as nobody else writes into it.
+    """A stream as the SDK reads it, as long as nobody else writes into it, and it can read it.
 
     Iterate over its pieces. On ContestedError forget them: `content` has what the sender sent.
     """
@@ -70,8 +71,13 @@ class IncomingStream(Generic[Piece_co, Info_co]):
 
     @property
     def is_contested(self) -> bool:
-        """Whether somebody else wrote into it."""
-        return self._record.is_contested
+        """Whether somebody else wrote into it, or it declares no length and has content."""
+        return self._record.is_contested or self.is_unsized
+
+    @property
+    def is_unsized(self) -> bool:
+        """Whether it declares the length 0, and has content."""
+        return self._record.is_unsized and self._record.has_packets
 
     def __aiter__(self) -> AsyncIterator[Piece_co]:
         return self
@@ -85,7 +91,8 @@ class IncomingStream(Generic[Piece_co, Info_co]):
             raise
         except StreamError:
             await self._packet_within(LATE)
-            self._check()
+            if self.is_contested:
+                raise ContestedError from None
             raise
         self._check()
         return piece
@@ -220,6 +227,8 @@ class RoomStreams:
         )
         record.is_handled = max_kept is not None
         record.is_generated = header.text_header.generated
+        is_bytes = header.WhichOneof("content_header") == "byte_header"
+        record.is_unsized = is_bytes and record.total_length == 0
         self._begin(record)
 
     def _hear_chunk(self, packet: DataStreamChunkReceived) -> None:

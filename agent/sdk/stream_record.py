@@ -53,6 +53,9 @@ class StreamRecord:
         """Whether anybody handles its topic."""
         self.is_generated = False
         """Whether an agent sent it in the owner's name."""
+        self.is_unsized = False
+        """Whether the header declares the length 0, though there may be content: livekit-client
+        2.15 does so for byte streams without `totalSize`, and the SDK takes it at its word."""
         self.attributes = dict(attributes)
         self.total_length = total_length
         self.is_contested = False
@@ -122,7 +125,7 @@ class StreamRecord:
         if not self._whole:
             raise StreamError("it is incomplete")
         content = b"".join(self._chunks)
-        if self.total_length is None or len(content) == self.total_length:
+        if self.total_length is None or self.is_unsized or len(content) == self.total_length:
             return content
         return self._inflated(content, self.total_length)
 

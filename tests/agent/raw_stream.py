@@ -28,6 +28,27 @@ async def send_raw_text(
     if total_size is not None:
         header.total_length = total_size
     await _send(room, request)
+    await _send_content(room, stream_id, chunks)
+    return stream_id
+
+
+async def send_unsized_bytes(room: rtc.Room, chunks: list[bytes], *, topic: str) -> str:
+    """Sends a byte stream as livekit-client 2.15 does without a size: it declares the size 0."""
+    stream_id = str(uuid.uuid4())
+    request = FfiRequest()
+    header = request.send_stream_header.header
+    header.stream_id = stream_id
+    header.timestamp = 1_700_000_000_000
+    header.mime_type = "application/octet-stream"
+    header.topic = topic
+    header.total_length = 0
+    header.byte_header.name = "note.txt"
+    await _send(room, request)
+    await _send_content(room, stream_id, chunks)
+    return stream_id
+
+
+async def _send_content(room: rtc.Room, stream_id: str, chunks: list[bytes]) -> None:
     for index, content in enumerate(chunks):
         request = FfiRequest()
         chunk = request.send_stream_chunk.chunk
@@ -37,7 +58,6 @@ async def send_raw_text(
     trailer = request.send_stream_trailer.trailer
     trailer.stream_id, trailer.reason = stream_id, ""
     await _send(room, request)
-    return stream_id
 
 
 async def _send(room: rtc.Room, request: FfiRequest) -> None:

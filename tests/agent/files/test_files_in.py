@@ -15,6 +15,7 @@ from devserver.model import DemoModel
 from tests.agent.attached_text import send_with_attachments
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.agent.raw_stream import send_unsized_bytes
 
 
 def stored(worker: Worker) -> dict[str, bytes]:
@@ -49,6 +50,22 @@ async def send(
         await writer.write(content[start : start + 50_000])
     await writer.aclose()
     return writer.info.stream_id
+
+
+async def test_a_file_that_declares_no_size_is_stored_up_to_a_bound(
+    start_worker: StartWorker, enter: Enter
+) -> None:
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    content = b"as livekit-client 2.15 sends it, " * 1_000
+    pieces = [content[:15_000], content[15_000:30_000], content[30_000:]]
+    sent = await send_unsized_bytes(alice.room, pieces, topic="files")
+    assert (await alice.notice("file.received"))["streamId"] == sent
+    assert list(stored(worker).values()) == [content]
+    sent = await send_unsized_bytes(alice.room, [b"x" * 15_000] * 20, topic="files")
+    refused = await alice.notice("file.refused", code=400)
+    assert refused["streamId"] == sent
+    assert refused["text"] == "A file of over 262144 bytes has to say its size."
 
 
 @pytest.mark.parametrize("size", [0, 1, 15_000, 15_001, 400_000])
