@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agent.chat.active_answer import ActiveAnswer
-from agent.chat.context import Context
+from agent.chat.context import UNASKED, Context
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
@@ -159,4 +159,6 @@ class Changes:
         if waiting is not None:
             self._waiting.take_out(waiting)
             self._waiting.done(waiting)
+        if message[0] == self._memory.agent:
+            message = (UNASKED, message[1])
         self._context.remove(message)

@@ -19,6 +19,9 @@ SUMMARISED_AT = 0.875
 FOR_RESULTS = 0.25
 """Shares of the limits; the last one is what tool results may have in an answer at the least."""
 
+UNASKED = ""
+"""Stands for the sender in the keys of turns that nobody's message begins."""
+
 SUMMARY = "[What was said before, in a summary of yours:]"
 
 MAX_NOTES = 20
@@ -101,7 +104,7 @@ class Context:
         for turn in turns:
             read = () if turn.message.is_own else (self._read(turn.message),)
             answer = [llm.ChatMessage(role="assistant", content=[turn.answer])]
-            self._turns.put(turn.message.key, [*read, *(answer if turn.answer else ())])
+            self._turns.put(_key(turn.message), [*read, *(answer if turn.answer else ())])
         for key in later:
             self._turns.drop(key)
             self._turns.put(key, later[key])
@@ -110,7 +113,7 @@ class Context:
     def note(self, message: IncomingMessage) -> llm.ChatMessage:
         """Adds a message without an answer, or puts it anew in its own place; as it is read."""
         read = self._read(message)
-        self._turns.put(message.key, [read])
+        self._turns.put(_key(message), [read])
         self._cut()
         return read
 
@@ -121,7 +124,7 @@ class Context:
     def say_own(self, message: IncomingMessage) -> llm.ChatMessage:
         """Makes a place for what the agent is about to say unasked; the instruction, as it is
         read."""
-        self._turns.put(message.key, [])
+        self._turns.put(_key(message), [])
         return llm.ChatMessage(role="user", content=[f"[{message.text}]"])
 
     def before(self, message: IncomingMessage) -> llm.ChatContext:
@@ -131,9 +134,9 @@ class Context:
         if self._notes:
             told = llm.ChatMessage(role="user", content=["\n".join(self._notes)])
             # In a turn of its own: nobody's, with an id that no other has.
-            self._turns.put(("", told.id), [told])
+            self._turns.put((UNASKED, told.id), [told])
             self._notes.clear()
-        items = self._turns.before(message.key)
+        items = self._turns.before(_key(message))
         if self._is_cut and self._summary:
             text = f"{SUMMARY}\n{self._summary}"
             first = min((item.created_at for item in items), default=time.time())
@@ -153,20 +156,20 @@ class Context:
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
         """Adds what the model said and did; nothing if the message was removed meanwhile."""
-        if message.key in self._turns:
-            question = self._turns[message.key][: 0 if message.is_own else 1]
-            self._turns.put(message.key, [*question, *said])
+        if _key(message) in self._turns:
+            question = self._turns[_key(message)][: 0 if message.is_own else 1]
+            self._turns.put(_key(message), [*question, *said])
             self._cut()
 
     def leave_out(self, message: IncomingMessage) -> None:
         """Drops a message that the model service does not take: with it, it would refuse all that
         are asked later, too."""
-        self._turns.drop(message.key)
+        self._turns.drop(_key(message))
 
     def revise(self, message: IncomingMessage) -> None:
         """Gives a message another text; what it was answered is dropped."""
         self.forget_summary()
-        if message.key in self._turns:
+        if _key(message) in self._turns:
             self.note(message)
 
     def remove(self, key: Key) -> None:
@@ -218,3 +221,7 @@ class Context:
         """How much of what there may be this is."""
         tokens = self._turns.tokens + self._summary_tokens
         return max(self._turns.items / self.limits.items, tokens / self.limits.tokens)
+
+
+def _key(message: IncomingMessage) -> Key:
+    return (UNASKED, message.id) if message.is_own else message.key

@@ -64,6 +64,11 @@ class ConversationStore:
         self._writes: set[asyncio.Task[object]] = set()
 
     @property
+    def agent(self) -> str:
+        """The agent's identity."""
+        return self._agent.identity
+
+    @property
     def thread(self) -> ThreadKey:
         """The thread that it keeps."""
         return self._thread

@@ -135,3 +135,22 @@ async def test_what_cannot_be_said_is_an_error_of_the_tools(
     ):
         with pytest.raises(rtc.RpcError, match=sentence):
             await alice.call("speak", json.dumps(arguments))
+
+
+async def test_what_was_said_unasked_can_be_deleted_and_is_not_read_any_more(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    async def welcome(room: Room, person: Caller) -> None:
+        room.say("The code is 1234.", to=person.identity)
+
+    worker = await start_worker(app=App(on_join=welcome))
+    alice = await enter("alice", worker=worker, attributes={"role": "moderator"})
+    await alice.until(lambda: alice.received("The code is 1234."))
+    arguments = '{"thread": "private:alice"}'
+    await alice.notice("answer.finished")
+    [stored] = json.loads(await alice.call("getHistory", arguments))["messages"]
+    await alice.call("deleteMessage", json.dumps({"messageId": stored["id"]}))
+    message = await alice.say("What is the code?", scope="private")
+    await alice.notice("answer.finished", inReplyTo=message)
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert not any("1234" in str(each["content"]) for each in messages)
