@@ -107,6 +107,8 @@ class Tool:
         try:
             # Not json.loads: it takes NaN, and deep nesting makes it raise RecursionError.
             value = cast("object", pydantic_core.from_json(payload, allow_inf_nan=False))
+        except TypeError:  # What pydantic says of half a surrogate pair.
+            raise InvalidArguments("The payload has half of a surrogate pair") from None
         except ValueError as error:
             if self.text_argument is None:
                 raise InvalidArguments(f"The payload is not valid JSON: {error}") from None
