@@ -20,7 +20,7 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-quick test-sdk-next test-voice
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick test-sdk-next test-voice
 .PHONY: check bench bench-quick format lock clean
 
 help: ## what there is
@@ -62,6 +62,10 @@ test: $(STAMP) ## the tests but those with sound; ROOM_SERVER=ws://... or a live
 # What needs no room, no database server and no other process; each change can wait for it.
 QUICK := tests/toolkit tests/tools tests/patterns tests/test_docs.py tests/test_env_example.py \
 	tests/agent/config tests/agent/models tests/agent/wire
+
+# Others each time; the same 2,000 are in `make test`.
+fuzz: $(STAMP) ## 20,000 hostile inputs at every entrance, in ten minutes, with a neighbour's figures
+	FUZZ_CASES=20000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/fuzz
 
 test-quick: $(STAMP) ## the tests that take seconds, for each change
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(QUICK)

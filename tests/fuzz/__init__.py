@@ -1,0 +1,1 @@
+"""Hostile inputs, made by hypothesis, at every entrance. `make fuzz` tries more of them."""

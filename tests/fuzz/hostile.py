@@ -1,0 +1,124 @@
+"""Hostile: a participant who sends anything, and what each piece of it has to lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
+from livekit.rtc._proto.room_pb2 import DataStream
+
+from tests.agent.chat_client import ChatClient
+from tests.agent.conftest import Worker
+
+PATIENCE: Final = 40.0
+"""Seconds for what was sent to be answered or refused: as many answers as one person may wait for,
+on a busy machine."""
+
+FEW: Final = 5
+"""Tasks that come and go: a notice, a state that is told."""
+
+
+@dataclass
+class Hostile:
+    """Somebody in a room, beside a well-behaved neighbour in another room of the same process.
+
+    Attributes:
+        sent: ids of messages that must be answered or refused.
+    """
+
+    client: ChatClient
+    neighbour: ChatClient
+    worker: Worker
+    caplog: pytest.LogCaptureFixture
+    sent: set[str] = field(default_factory=set[str])
+    number: int = 0
+    tasks: int = 0
+    """Tasks of the rooms' loop before anything was sent."""
+
+    def count_tasks(self) -> int:
+        """Tasks on the loop that the rooms of the process share."""
+        loop = self.worker.host._loop  # pyright: ignore[reportPrivateUsage]
+        assert loop is not None
+        return len(asyncio.all_tasks(loop))
+
+    def new_id(self) -> str:
+        self.number += 1
+        return f"case-{self.number}"
+
+    def unanswered(self) -> set[str]:
+        told: set[str] = set(self.client.answered())
+        for _, body in self.client.packets:
+            told.update(body.get("messageIds") or ())
+            told.update(each for each in (body.get("inReplyTo"), body.get("streamId")) if each)
+        return self.sent - told
+
+    async def settled(self) -> None:
+        """Everything was answered or refused; both rooms go on, nothing of it is left running, and
+        no failure is in the log."""
+        async with asyncio.timeout(PATIENCE):
+            while self.unanswered():
+                await self.client.call("ping")
+            while self.count_tasks() > self.tasks + FEW:
+                await self.client.call("ping")
+        assert (await self.neighbour.ask("hello")).finish_reason == "stop"
+        assert (await self.client.ask("still there?")).finish_reason == "stop"
+        failed = [each for each in self.caplog.records if each.levelno >= logging.ERROR]
+        assert [each.getMessage() for each in failed] == []
+
+    async def send_stream(
+        self,
+        header: dict[str, Any],
+        attributes: dict[str, str],
+        chunks: list[tuple[int, bytes]],
+        *,
+        of_bytes: bool,
+        ends: bool,
+    ) -> None:
+        """Sends a stream's packets as they are, whatever the SDK would say of them."""
+        request = FfiRequest()
+        made = request.send_stream_header.header
+        for name, value in header.items():
+            setattr(made, name, value)
+        made.timestamp = 1
+        made.attributes.update(attributes)
+        if of_bytes:
+            made.byte_header.name = attributes.get("name", "file")
+        else:
+            made.text_header.operation_type = DataStream.OperationType.CREATE
+        await send_packet(self.client.room, request)
+        for index, content in chunks:
+            request = FfiRequest()
+            chunk = request.send_stream_chunk.chunk
+            chunk.stream_id, chunk.chunk_index, chunk.content = header["stream_id"], index, content
+            await send_packet(self.client.room, request)
+        if ends:
+            request = FfiRequest()
+            trailer = request.send_stream_trailer.trailer
+            trailer.stream_id, trailer.reason = header["stream_id"], ""
+            trailer.attributes.update(attributes)
+            await send_packet(self.client.room, request)
+
+
+async def send_packet(room: rtc.Room, request: FfiRequest) -> None:
+    """Sends one packet of a stream; what the SDK refuses to send is not sent."""
+    kind = request.WhichOneof("message") or ""
+    me = room.local_participant
+    sending = getattr(request, kind)
+    sending.local_participant_handle = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
+    sending.sender_identity = me.identity
+    queue = FfiClient.instance.queue.subscribe()
+    try:
+        begun = getattr(FfiClient.instance.request(request), kind).async_id
+
+        def is_end(event: FfiEvent) -> bool:
+            return event.WhichOneof("message") == kind and getattr(event, kind).async_id == begun
+
+        await queue.wait_for(is_end)
+    finally:
+        FfiClient.instance.queue.unsubscribe(queue)
