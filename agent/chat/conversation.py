@@ -22,6 +22,7 @@ from agent.chat.history_loader import HistoryLoader
 from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder, TextResponder
+from agent.chat.shown_in_answer import files_of, handoffs_of
 from agent.chat.turn_hooks import TurnHooks
 from agent.chat.voice import Voice
 from agent.history.message import Attachment, FinishReason
@@ -30,7 +31,6 @@ from agent.limits.gauge import Gauge
 from agent.limits.room_limits import TokenMeter
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import is_withheld
-from agent.parts.file_part import show_file
 from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
@@ -325,11 +325,6 @@ class Conversation:
             self._context.note(message)
             refuse(reply, refusal)
             return "error"
-
-        def on_file(attachment: Attachment) -> None:
-            answering.attachments.append(attachment)
-            show_file(reply.parts, attachment)
-
         caller = await self._tools.begin_turn(
             TurnOrigin(
                 identity=message.sender.identity,
@@ -337,9 +332,9 @@ class Conversation:
                 message_id="" if message.is_own else message.id,
                 position=message.answer_position,
                 private=message.private,
-                on_file=on_file,
+                on_file=files_of(answering.attachments, reply),
                 parts=lambda: reply.parts,
-                hand_off=self._persona.hand_off if self._persona.has_others else None,
+                hand_off=handoffs_of(self._persona, reply),
                 segment_id=question.segment_id,
             ),
             result_bytes=self._context.result_bytes,

@@ -292,11 +292,11 @@ class ReplyStream:
     def _attributes_of_parts(self) -> dict[str, str]:
         """Of the header of a stream of parts, in public and in private."""
         return {
-            "in_reply_to": self._message.id,
-            "in_reply_to_sender": self._message.sender.identity,
+            **question_attributes(self._message.question_key),
             SCOPE: PRIVATE if self.private else ROOM,
             SEGMENT_ID: self.segment_id,
             **position_attribute(self._message.answer_position),
+            **agent_attribute(self._first_agent),
         }
 
     @property

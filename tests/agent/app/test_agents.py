@@ -100,6 +100,9 @@ async def test_a_handoff_goes_on_in_the_same_answer_and_stays(
     finished = await alice.notice("answer.finished", segmentId=answer.attributes["lk.segment_id"])
     assert finished["agent"] == "billing"
     assert (system_of(model), tools_of(model)) == ("You are billing.", {"refund"})
+    parts = await alice.parts_of(answer.in_reply_to)
+    handoffs = [(each["from"], each["to"]) for each in parts if each["type"] == "handoff"]
+    assert handoffs == [("triage", "billing")]
     result = body_of(model)["messages"][-1]
     assert result["role"] == "tool"
     assert "She wants a refund." in result["content"]
