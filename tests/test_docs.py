@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from pydantic.fields import FieldInfo
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from agent.config.settings import Settings
 from agent.parts.part_actions import PartActions
 from agent.rpc.answer_methods import answer_methods
+from agent.rpc.erasure_methods import erase_data_tool
 from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
 from agent.rpc.state_methods import state_methods
@@ -111,6 +112,7 @@ def test_the_methods_in_the_wire_contract_are_tools_with_these_arguments() -> No
 
     own = [make(NO_ROOM) for make in (answer_methods, message_methods, thread_methods)]
     own.append((PartActions().method(), *state_methods("", NO_STATES, "nobody")))
+    own.append((erase_data_tool(cast("Any", None), cast("Any", None)),))
     arguments = {tool.name: set(tool.parameters.names) for tool in chain(TOOLS, *own)}
     assert documented.items() <= arguments.items()
     assert documented.keys() >= {"getWeather", *(tool.name for tool in chain(*own))}

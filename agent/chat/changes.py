@@ -140,6 +140,22 @@ class Changes:
                 self._context.clear()
                 return count
 
+    async def forget_author(self, identity: str) -> None:
+        """Drops what somebody wrote, with its answers, from the queue and from what the model
+        reads; the store is for the caller."""
+        await self._ready.wait()
+        async with self._one_at_a_time:
+            own = [each.message.key for each in self._waiting.questions]
+            own = [key for key in own if key[0] == identity]
+            with self._waiting.held(own):
+                answering = self._answering()
+                if answering is not None and answering.question.message.key[0] == identity:
+                    await self._stop_answering(answering.question.message.key)
+                await self._memory.settled()
+                for key in own:
+                    self._forget(key)
+                self._context.remove_author(identity)
+
     def _answer_to(self, message: Key) -> ActiveAnswer | None:
         answering = self._answering()
         if answering is not None and answering.question.message.key == message:

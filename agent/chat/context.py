@@ -183,6 +183,15 @@ class Context:
         if key in self._turns:
             self._turns.put(key, self._turns[key][:1])
 
+    def remove_author(self, identity: str) -> None:
+        """Drops what somebody wrote with its answers, and what the model was told of the room."""
+        for key in list(self._turns):
+            # Notes are turns of nobody; they may name anybody.
+            if key[0] in {identity, ""}:
+                self._turns.drop(key)
+        self._notes.clear()
+        self.forget_summary()
+
     def clear(self) -> None:
         """Drops everything."""
         self._turns = Turns()

@@ -21,6 +21,7 @@ from agent.chat.conversation_store import ConversationStore
 from agent.chat.history_loader import HistoryLoader
 from agent.chat.question import Question
 from agent.chat.question_queue import QuestionQueue
+from agent.chat.repeated_answers import RepeatedAnswers
 from agent.chat.responder import Responder, TextResponder
 from agent.chat.shown_in_answer import files_of, handoffs_of
 from agent.chat.turn_hooks import TurnHooks
@@ -60,6 +61,7 @@ class Conversation:
         hooks: TurnHooks | None,
         presence: Presence,
         open_reply: Callable[[Question, str | None], ReplyStream],
+        open_copy: Callable[[Question], ReplyStream],
         memory: ConversationStore,
         tools: ConversationTools,
         limits: ConversationLimits,
@@ -72,6 +74,12 @@ class Conversation:
         self._hooks = hooks
         self._presence = presence
         self._open_reply = open_reply
+        self.repeated = RepeatedAnswers(
+            memory,
+            open_reply=lambda question: open_reply(question, None),
+            open_copy=open_copy,
+            under_way=lambda: [*filter(None, [self.answering]), *self.waiting],
+        )
         self._memory = memory
         self._tools = tools
         self._limits = limits
@@ -202,6 +210,7 @@ class Conversation:
     async def aclose(self) -> list[IncomingMessage]:
         """Ends the answer in progress; returns what is left without an answer."""
         await self._tasks.aclose()
+        await self.repeated.aclose()
         self._recollection.ready.set()
         await self._memory.settled()
         left = [question.message for question in self._waiting.questions]
@@ -235,6 +244,8 @@ class Conversation:
             while self._suits(responder, voice, agent):
                 if self._recollection.is_due:
                     await self._recollection.recall()
+                while self._recollection.untold:
+                    await self.repeated.tell_all(self._recollection.untold.pop(0))
                 if (question := await self._next()) is not None:
                     await self._answer(responder, question)
                     self._recollection.summarise()
@@ -260,6 +271,8 @@ class Conversation:
             if question is not None:
                 return question
             self._waiting.done(waiting)
+            if waiting.message.wants_ack:
+                self.repeated.send(waiting.message)
 
     async def _answer(self, responder: Responder, question: Question) -> None:
         reply = self._open_reply(question, self._persona.label)
@@ -305,6 +318,7 @@ class Conversation:
         # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
         await self._memory.settled()
         await reply.finish(ending)
+        self._memory.answers.end_told(reply.segment_id)
         if self._hooks is not None and answering.turn is not None:
             self._tasks.start(
                 self._hooks.after(
@@ -378,6 +392,7 @@ class Conversation:
         ending = self._keep_ending(begun, reply, "cancelled")
         await self._memory.settled()
         await reply.finish(ending)
+        self._memory.answers.end_told(reply.segment_id)
         return True
 
     def _keep_ending(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from agent.chat.question import Again, Past, Question, Turn, new_segment_id, question_of, turn_of
+from agent.chat.stored_answers import StoredAnswers
 from agent.chat.summaries import Summaries
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
@@ -53,13 +54,20 @@ class ConversationStore:
         *,
         summaries: Summaries,
         refuse: Callable[[IncomingMessage, Refusal], None],
+        on_stored: Callable[[IncomingMessage, int | None], None],
     ) -> None:
-        """`refuse` tells the sender of a message why it is not accepted."""
+        """
+        Args:
+            refuse: tells the sender of a message why it is not accepted.
+            on_stored: tells the sender who wants to know that it is stored, and at which position.
+        """
         self._history = history
         self._thread = thread
         self._agent = agent
         self._summaries = summaries
         self._refuse = refuse
+        self._on_stored = on_stored
+        self.answers = StoredAnswers(history, thread, agent.identity)
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
 
@@ -90,6 +98,14 @@ class ConversationStore:
     def note(self, message: IncomingMessage) -> None:
         """Begins to store a message that is for others. Raises Refusal as `keep` does."""
         self._add(message, awaits_answer=False)
+
+    def acknowledge(self, message: IncomingMessage) -> None:
+        """Tells the sender of a message that came again once it is stored; stores it if it is not,
+        as after an outage of the database."""
+        try:
+            self._add(message, awaits_answer=True)
+        except Refusal as refusal:
+            self._refuse(message, refusal)
 
     async def begin(self, question: Question) -> Question | None:
         """The question, once it is stored and may be answered; None if that has been done.
@@ -151,7 +167,8 @@ class ConversationStore:
                 turns, is_whole, agent = await self._turns(max_items)
                 summary = await self._summaries.stored(self._thread)
                 text = summary.text if summary else ""
-                return Past(turns, is_whole, text, questions, agent)
+                untold = await self.answers.untold()
+                return Past(turns, is_whole, text, questions, agent, untold)
         except (UnavailableError, TimeoutError) as error:
             _log(error, "a conversation goes on without its past for the moment")
             self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
@@ -292,6 +309,9 @@ class ConversationStore:
                 is_other = former.text != kept.text and former.edited_at is None
                 if former.key == kept.key and is_other:
                     self._refuse(message, id_was_used())
+                    return added
+        if message.wants_ack and added.is_stored:
+            self._on_stored(message, added.position)
         return added
 
     def _answer(

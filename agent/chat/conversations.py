@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from agent.chat.summaries import Summaries
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
-from agent.history.message import Summary, ThreadKey, Unanswered
+from agent.history.message import Summary, ThreadKey
 from agent.inbox.message import IncomingMessage, Sender
 from agent.limits.gauge import Gauge
 from agent.tasks import Tasks
@@ -39,6 +40,8 @@ class Conversations:
         open_conversation: makes one that is not started, with its memory.
         refuse: tells the sender of a message why it is not accepted.
         summaries: of the room's threads; closed with the conversations.
+        on_stored: tells somebody of this identity that their message with this id is stored, and
+            at which position.
         is_present: whether somebody is in the room.
         private_conversations: counts those that are open.
     """
@@ -54,6 +57,7 @@ class Conversations:
         is_present: Callable[[str], bool],
         summaries: Summaries,
         private_conversations: Gauge,
+        on_stored: Callable[[str, str, int | None], None],
     ) -> None:
         self._history = history
         self._room = room
@@ -61,6 +65,7 @@ class Conversations:
         self._open_conversation = open_conversation
         self._refuse = refuse
         self._summaries = summaries
+        self._on_stored = on_stored
         self._is_present = is_present
         self._private = private_conversations
         self._conversations: dict[str | None, Conversation] = {}
@@ -144,6 +149,27 @@ class Conversations:
         await self.settled()
         return await self._summaries.up_to_date(thread)
 
+    async def forget(self, identity: str | None) -> list[str | None]:
+        """Drops what somebody wrote (None: everything) from the conversations that are live, and
+        the summaries that are being made. To be called before the store is erased, and after that:
+        what came meanwhile goes, too.
+
+        Returns:
+            The owners of the threads that are gone as a whole.
+
+        Raises:
+            HistoryError: the store cannot be used.
+        """
+        gone: list[str | None] = []
+        for owner in list(self._conversations):
+            self._summaries.changed(ThreadKey(self._room, owner))
+            if identity is None or identity == owner:
+                await self.change(owner, lambda changes: changes.delete_all())
+                gone.append(owner)
+            else:
+                await self.change(owner, partial(Changes.forget_author, identity=identity))
+        return gone
+
     def release(self, identity: str) -> None:
         """Ends the private conversation of someone who is gone, unless they are back at once."""
         if identity in self._conversations:
@@ -189,6 +215,7 @@ class Conversations:
                 self._agent,
                 summaries=self._summaries,
                 refuse=self._refuse,
+                on_stored=self._stored,
             )
             if owner is not None:
                 self._private.check()
@@ -198,6 +225,9 @@ class Conversations:
             if self._started:
                 conversation.start()
         return conversation
+
+    def _stored(self, message: IncomingMessage, position: int | None) -> None:
+        self._on_stored(message.sender.identity, message.id, position)
 
     async def _release(self, identity: str) -> None:
         with contextlib.suppress(TimeoutError):
@@ -210,11 +240,14 @@ class Conversations:
                 await conversation.aclose()
 
     async def _resume_private(self) -> None:
-        waiting: tuple[Unanswered, ...] | None = None
-        while waiting is None:
+        owners: set[str | None] | None = None
+        while owners is None:
             await self._history.available()
             try:
                 waiting = await self._history.unanswered(self._room)
+                untold = await self._history.untold(self._room)
+                owners = {each.message.thread.owner for each in waiting}
+                owners |= {each.question.thread.owner for each in untold}
             except UnavailableError as error:
                 logger.warning(
                     "history unavailable; private conversations will be resumed later: %s", error
@@ -222,7 +255,7 @@ class Conversations:
             except HistoryError as error:
                 logger.warning("private conversations not resumed: %s", error)
                 return
-        for owner in {each.message.thread.owner for each in waiting}:
+        for owner in owners:
             if owner is not None and self._started and self._is_present(owner):
                 try:
                     self._of(owner)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from agent.chat.context import Context
 from agent.chat.conversation_store import ConversationStore
+from agent.chat.question import StoredAnswer
 from agent.chat.question_queue import QuestionQueue
 from agent.tasks import Tasks
 
@@ -15,6 +16,7 @@ class HistoryLoader:
     """Gets a conversation's past back, and has summarised what becomes too long for the model.
 
     Attributes:
+        untold: answers to be sent again, which a worker that died did not tell to the end.
         ready: set once the past was asked for; it comes later if the store is away.
     """
 
@@ -25,6 +27,7 @@ class HistoryLoader:
         self._tasks = Tasks()
         self._recalling: asyncio.Task[None] | None = None
         self._summarising: asyncio.Task[None] | None = None
+        self.untold: list[StoredAnswer] = []
         self.ready = asyncio.Event()
         self.on_agent: Callable[[str], None] | None = None
         """Told which agent of the app answered last in former times."""
@@ -51,6 +54,7 @@ class HistoryLoader:
             if past.agent is not None and self.on_agent is not None:
                 self.on_agent(past.agent)
             self._waiting.add_older(past.questions)
+            self.untold += past.untold
             self._context.restore(past.turns, is_whole=past.is_whole, summary=past.summary)
         self.ready.set()
         self.summarise()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from agent.history.message import Added, Message, Unanswered
 from agent.inbox.message import Form, IncomingMessage, Sender
+from agent.replies.reply_output import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,19 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer in the history that has ended.
+
+    Attributes:
+        message: what it answers.
+    """
+
+    message: IncomingMessage
+    segment_id: str
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What a conversation was about.
 
@@ -61,6 +75,7 @@ class Past:
         summary: of what was said before, and perhaps of some turns; may be empty.
         questions: what was left unanswered.
         agent: name of the agent of the app that answered last, where there were several.
+        untold: what was answered, but perhaps not told to the end.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -68,6 +83,7 @@ class Past:
     summary: str = ""
     questions: tuple[Question, ...] = ()
     agent: str | None = None
+    untold: tuple[StoredAnswer, ...] = ()
 
 
 def new_segment_id() -> str:

@@ -12,6 +12,7 @@ from agent.cli.call import call
 from agent.cli.chat import chat
 from agent.cli.dev import dev
 from agent.cli.doctor import doctor
+from agent.cli.erase import erase
 from agent.cli.join_token import token
 from agent.cli.migrate import migrate
 from agent.cli.start import start
@@ -32,5 +33,5 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for command in (dev, start, chat, call, token, doctor, migrate):
+for command in (dev, start, chat, call, token, doctor, migrate, erase):
     app.command()(command)

@@ -14,13 +14,13 @@ from pydantic import (
 
 from agent.config.chat_settings import ChatSettings
 from agent.config.file_settings import FileSettings
+from agent.config.history_settings import HistorySettings
 from agent.config.limit_settings import LimitSettings
 from agent.config.mcp_servers import HttpServer
 from agent.config.model_settings import ModelSettings
 from agent.config.part_settings import PartSettings
 from agent.config.setting_sources import given
 from agent.config.setting_types import (
-    DatabaseUrl,
     HeartbeatTimeout,
 )
 from agent.config.settings_error import SettingsError
@@ -31,6 +31,7 @@ from agent.config.worker_settings import WorkerSettings
 
 class Settings(
     # pydantic puts the fields of the last class first.
+    HistorySettings,
     VoiceSettings,
     LimitSettings,
     FileSettings,
@@ -48,12 +49,6 @@ class Settings(
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
-    database_url: DatabaseUrl = Field(
-        "sqlite:///data/agent.db",
-        alias="DATABASE_URL",
-        repr=False,
-        description="what was said is kept here: sqlite:///path or postgresql://user:password@host/name",
-    )
     http_host: str = Field(
         "0.0.0.0",  # noqa: S104 - health checks come from outside the container
         alias="HTTP_HOST",

@@ -133,8 +133,7 @@ class Board:
         self.sequence = max(self.sequence, kept.sequence)
         self._elements, self._characters = kept._elements, kept._characters
         # A gap: who knows the board by its former numbers reads it anew.
-        self._log.clear()
-        self.sequence = self._log_start = self.sequence + 1
+        self.forget_log()
         merged: list[Logged] = []
         for shape in missing:
             # What the other agent's board has no room for, or no element.
@@ -144,6 +143,22 @@ class Board:
                 if logged is not None:
                     merged.append(logged)
         return merged
+
+    def drawn_by(self, sender: str) -> list[str]:
+        """The ids of the elements that somebody drew."""
+        return [key for key, each in self._elements.items() if _sender(each.json) == sender]
+
+    def remove_of(self, sender: str) -> None:
+        """Removes what somebody drew, and the log, which tells of it. No operation does that: who
+        knows the board by its numbers reads it anew."""
+        for key in self.drawn_by(sender):
+            self._characters -= len(self._elements.pop(key).json)
+        self.forget_log()
+
+    def forget_log(self) -> None:
+        """Drops the log: clients that ask for what was done since have to read the board anew."""
+        self._log.clear()
+        self.sequence = self._log_start = self.sequence + 1
 
     def snapshot(self) -> str:
         """All elements, a line each; `restore` reads it."""
@@ -200,6 +215,10 @@ class Board:
             self._log_start = self._log[0].sequence
         self._log.append(logged)
         return logged
+
+
+def _sender(element: str) -> str:
+    return str(json.loads(element)["senderId"])
 
 
 def _identity(operation: str) -> str:

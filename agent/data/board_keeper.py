@@ -71,6 +71,15 @@ class BoardKeeper:
         if self._task is None or self._task.done():
             self._task = self._tasks.keep(self._write_all, name="whiteboard")
 
+    async def rewrite(self) -> None:
+        """Writes the board as it is now in place of everything that is kept; returns when that is
+        done, or cannot be done now and is retried."""
+        self._waiting.clear()
+        self._snapshot_due = True
+        if self._task is None or self._task.done():
+            self._task = self._tasks.keep(self._write_all, name="whiteboard")
+        await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
+
     async def aclose(self) -> None:
         """Tries for CLOSE_TIMEOUT seconds to write what is left."""
         self._closing.set()

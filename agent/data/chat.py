@@ -12,6 +12,7 @@ from agent.data.rate import Rate
 from agent.data.topic import Topic, TopicHandler
 from agent.history.message import MAX_ID_LENGTH
 from agent.inbox.message import LEGACY_CHAT_TOPIC, Form, IncomingMessage
+from agent.wire.attributes import STORED
 
 
 def _id_or_none(value: object) -> object:
@@ -34,6 +35,7 @@ class ChatContent(BaseModel):
         private: asks for an answer that only its sender gets.
         reply_to: id of the message that it answers.
         attachments: ids of the byte streams of its files.
+        ack: `stored`: its sender wants to know that it is stored.
         ignore_legacy: the packet is a copy of a text stream (livekit's useChat).
     """
 
@@ -42,6 +44,7 @@ class ChatContent(BaseModel):
     private: OnlyTrue = False
     reply_to: OptionalId = Field(None, validation_alias="replyTo")
     attachments: Annotated[tuple[StreamId, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
+    ack: object = None
     ignore_legacy: OnlyTrue = Field(False, validation_alias="ignoreLegacy")
 
 
@@ -72,6 +75,7 @@ class ChatHandler(TopicHandler[ChatContent]):
                 form=Form.LEGACY if legacy else _form(packet),
                 private=content.private,
                 reply_to=content.reply_to,
+                wants_ack=content.ack == STORED,
             ),
             content.attachments,
         )

@@ -78,7 +78,7 @@ class ReactionHandler(TopicHandler[Reaction]):
 
     async def _find(self, reaction: Reaction, asker: str) -> Message:
         found: Sequence[Message] = await self.room.history.find(
-            self.room.name, reaction.target_message_id, asker=asker
+            self.room.conversation, reaction.target_message_id, asker=asker
         )
         whose = reaction.target_sender_id
         found = [each for each in found if whose in {None, each.sender_id}]

@@ -52,6 +52,11 @@ class RoomTopics:
         for topic in self._topics:
             topic.forget(identity)
 
+    async def erase(self, identity: str | None) -> None:
+        """What somebody sent (None: everybody) is erased for good; what is stored goes next."""
+        for topic in self._topics:
+            await topic.handler.erase(identity)
+
     async def aclose(self) -> None:
         """The agent leaves."""
         await asyncio.gather(*(topic.aclose() for topic in self._topics))

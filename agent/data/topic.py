@@ -39,7 +39,7 @@ class TopicRoom:
     """What a handler may use of its room.
 
     Attributes:
-        name: the room's.
+        conversation: its name in the history.
         channel: to send packets.
         notices: to tell somebody, or everybody, something in a `system` packet.
         history: what was said.
@@ -52,7 +52,7 @@ class TopicRoom:
         may_clear: whether somebody may clear the whiteboard.
     """
 
-    name: str
+    conversation: str
     channel: DataChannel
     notices: Notices
     history: History
@@ -88,6 +88,9 @@ class TopicHandler(ABC, Generic[Content]):
 
     def forget(self, identity: str) -> None:
         """Somebody has left."""
+
+    async def erase(self, identity: str | None) -> None:
+        """What somebody sent (None: everybody) is erased for good; what is stored goes next."""
 
     async def aclose(self) -> None:
         """The agent leaves."""

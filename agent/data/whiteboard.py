@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.data.board import Board
 from agent.data.board_keeper import BoardKeeper
-from agent.data.board_operation import AnyOperation, Clear, Operation
+from agent.data.board_operation import AnyOperation, Clear, Erase, Operation
 from agent.data.packet import Packet
 from agent.data.rate import Rate
 from agent.data.topic import Topic, TopicHandler, TopicRoom
@@ -43,7 +43,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
     def __init__(self, room: TopicRoom) -> None:
         super().__init__(room)
         self._board = Board()
-        self._keeper = BoardKeeper(room.history.boards, room.name, self._board)
+        self._keeper = BoardKeeper(room.history.boards, room.conversation, self._board)
         self._is_used = False
 
     @property
@@ -87,6 +87,23 @@ class WhiteboardHandler(TopicHandler[Operation]):
             return self._answer("operations", "nextSince", page)
 
         return (get_whiteboard,)
+
+    async def erase(self, identity: str | None) -> None:
+        """Has every client take the elements off, then forgets what its own log tells of them.
+
+        Raises:
+            ToolError: (503) the database cannot be used.
+        """
+        await self._loaded()
+        if not self._board.sequence:
+            return
+        if identity is None:
+            await self._draw(Operation(Clear(op="clear")))
+        else:
+            for element in self._board.drawn_by(identity):
+                await self._draw(Operation(Erase(op="erase", id=element)))
+        self._board.forget_log()
+        await self._keeper.rewrite()
 
     async def aclose(self) -> None:
         await self._keeper.aclose()

@@ -63,6 +63,11 @@ class Contents:
         """The picture as a data URL of a JPEG. Raises UnreadableError as `text` does."""
         return await self._remembered(attachment, "image")
 
+    def forget(self, hashes: frozenset[str]) -> None:
+        """Drops what is remembered of files."""
+        for key in [key for key in self._cache if key.rpartition(" ")[2] in hashes]:
+            self._cached_bytes -= _size(self._cache.pop(key))
+
     async def _remembered(self, attachment: Attachment, kind: str) -> str:
         # What a PDF is and what a text is depends on its type, too.
         key = f"{kind} {attachment.type} {attachment.sha256}"

@@ -20,6 +20,7 @@ class Files:
     store: FileStore
     types: TypeDetection
     model_view: ModelView
+    contents: Contents
     max_bytes: int
 
     @classmethod
@@ -32,6 +33,7 @@ class Files:
             store=store,
             types=TypeDetection(),
             model_view=ModelView(contents, max_characters=characters),
+            contents=contents,
             max_bytes=settings.max_file_bytes,
         )
 

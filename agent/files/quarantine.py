@@ -37,7 +37,7 @@ class Quarantine:
 
     def put_back(self, sha256: str) -> bool:
         """Returns a file to the store; False if it is not in quarantine."""
-        path = self._directory / sha256
+        path = self.path(sha256)
         target = self._place(sha256)
         try:
             # The sweep leaves it alone for a day again.
@@ -47,6 +47,10 @@ class Quarantine:
         except FileNotFoundError:
             return False
         return True
+
+    def path(self, sha256: str) -> Path:
+        """Where a file is while it is in quarantine."""
+        return self._directory / sha256
 
     def files(self) -> list[tuple[Path, int]]:
         """The files in quarantine with their sizes."""

@@ -33,6 +33,7 @@ class RoomFiles:
     Args:
         name: the room's.
         agent: its identity.
+        conversation: its name in the history.
         settled: returns when all that was said is stored.
         reads_alone: whether a short stream to an identity reaches nobody else.
     """
@@ -41,6 +42,7 @@ class RoomFiles:
         self,
         room: rtc.Room,
         name: str,
+        conversation: str,
         *,
         files: Files,
         history: History,
@@ -50,6 +52,7 @@ class RoomFiles:
         reads_alone: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._name = name
+        self._conversation = conversation
         self._store = files.store
         self._history = history
         self._agent = agent
@@ -123,7 +126,9 @@ class RoomFiles:
             caller = _receiver(context)
             await self._settled()
             with told_to_caller("fileId"):
-                found = await self._history.find_attachment(self._name, file_id, asker=caller)
+                found = await self._history.find_attachment(
+                    self._conversation, file_id, asker=caller
+                )
             if found is None:
                 raise NotFound("There is no such file")
             attachment, thread = found
@@ -148,7 +153,7 @@ class RoomFiles:
         ) -> dict[str, object]:
             """Send me all that was said in the room, or privately with the agent, as a file."""
             caller = _receiver(context)
-            key = read_thread("exportTranscript", self._name, thread, context)
+            key = read_thread("exportTranscript", self._conversation, thread, context)
             await self._settled()
 
             async def read(before: str | None, limit: int) -> Page:

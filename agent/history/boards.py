@@ -29,6 +29,10 @@ class Boards(Protocol):
         """What is kept of a room's board; an empty one where there is nothing."""
         ...
 
+    async def names(self, after: str, limit: int) -> tuple[str, ...]:
+        """The next conversations that have a board, in the order of their names."""
+        ...
+
     async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
         """Keeps operations with their numbers, all of them above `base`.
 

@@ -9,10 +9,12 @@ from typing import Final, TypeVar, cast
 
 from agent.history.backlog import Backlog, Write
 from agent.history.boards import Boards
+from agent.history.erasure import Erased, Subject
 from agent.history.errors import HistoryError, UnavailableError
 from agent.history.history import History
 from agent.history.message import (
     Added,
+    Answered,
     Attachment,
     Feedback,
     Message,
@@ -184,6 +186,15 @@ class DurableHistory:
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         return await self._pass_on(lambda: self._store.unanswered(room))
 
+    async def answered(self, question: MessageKey) -> Answered | None:
+        return await self._pass_on(lambda: self._store.answered(question))
+
+    async def untold(self, room: str) -> tuple[Answered, ...]:
+        return await self._pass_on(lambda: self._store.untold(room))
+
+    def end_told(self, answer: MessageKey) -> None:
+        self._store.end_told(answer)
+
     async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
         return await self._pass_on(lambda: self._store.threads(room, asker=asker))
 
@@ -216,6 +227,12 @@ class DurableHistory:
 
     async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
         await self._pass_on(lambda: self._store.set_feedback(message, feedback))
+
+    async def erase(self, subject: Subject) -> Erased:
+        return await self._pass_on(lambda: self._store.erase(subject))
+
+    async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
+        return await self._pass_on(lambda: self._store.expire(before, batch=batch, pause=pause))
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
         await self._pass_on(lambda: self._store.set_summary(thread, summary))

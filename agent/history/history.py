@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from agent.history.boards import Boards
+from agent.history.erasure import Erased, Subject
 from agent.history.message import (
     Added,
+    Answered,
     Attachment,
     Feedback,
     Message,
@@ -145,6 +147,23 @@ class History(Protocol):
         """
         ...
 
+    async def answered(self, question: MessageKey) -> Answered | None:
+        """A participant's message with its answer; None: there is none, or it is being made.
+
+        For the worker itself: it must give it to those who may see the thread.
+        """
+        ...
+
+    async def untold(self, room: str) -> tuple[Answered, ...]:
+        """The answers of the last hour whose end perhaps nobody has seen, oldest first: a worker
+        died between storing them and `end_told`. At most MAX_PAGE."""
+        ...
+
+    def end_told(self, answer: MessageKey) -> None:
+        """Notes that the end of an answer went out. Never waits: it is written within a second,
+        together with others; after a crash in that second the answer is sent once more."""
+        ...
+
     async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
         """The threads of a room that the asker may see and that have messages, the room's first."""
         ...
@@ -202,6 +221,20 @@ class History(Protocol):
             InvalidValueError: neither `up`, `down` nor a finite number, or a comment of more than
                 4,000 characters.
         """
+        ...
+
+    async def erase(self, subject: Subject) -> Erased:
+        """Erases somebody's or something's data for good, in transactions of a bounded size.
+
+        Of a participant: private threads, messages with their answers, reactions and feedback, in
+        all conversations unless the subject names some; boards are for the caller to look through.
+        Without a participant, everything of the conversations. Safe to repeat after a failure.
+        """
+        ...
+
+    async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
+        """Erases what was stored before a time (ms since 1970), in batches of so many messages
+        with `pause` seconds in between."""
         ...
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:

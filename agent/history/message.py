@@ -18,6 +18,9 @@ FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
 MAX_ID_LENGTH: Final = 256
 """Characters in an id, an identity or the name of a room."""
 
+MAX_CONVERSATION_LENGTH: Final = 384
+"""Characters in the name of a conversation, which may have a room's name and its sid in it."""
+
 MAX_COMMENT_LENGTH: Final = 4_000
 """Characters in a comment on a message."""
 
@@ -25,10 +28,10 @@ _LARGEST_INTEGER: Final = 2**63 - 1
 _PRIVATE_PREFIX: Final = "private:"
 
 
-def check_id(what: str, value: str) -> None:
+def check_id(what: str, value: str, longest: int = MAX_ID_LENGTH) -> None:
     """Raises InvalidValueError unless the value can be told from all others in any database."""
-    if not 0 < len(value) <= MAX_ID_LENGTH:
-        raise InvalidValueError(f"{what} must have 1 to {MAX_ID_LENGTH} characters")
+    if not 0 < len(value) <= longest:
+        raise InvalidValueError(f"{what} must have 1 to {longest} characters")
     if not is_well_formed(value):
         # Replacing them, as is done in texts, could make two ids one.
         raise InvalidValueError(f"{what} must not have half a surrogate pair")
@@ -42,10 +45,11 @@ def check_integer(what: str, value: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
-    """One conversation: that of the room, or the private one of a participant with the agent.
+    """A thread of a conversation: that of the room, or the private one of a participant.
 
     Attributes:
-        room: the room's name; a room that is opened again under its name goes on with its threads.
+        room: name of the conversation, as agent.history.conversation_name makes it; whoever is in
+            a room of the same conversation later goes on with its threads.
         owner: identity of the participant whose private thread it is; None: the room's.
     """
 
@@ -53,7 +57,7 @@ class ThreadKey:
     owner: str | None = None
 
     def __post_init__(self) -> None:
-        check_id("The name of a room", self.room)
+        check_id("The name of a conversation", self.room, MAX_CONVERSATION_LENGTH)
         if self.owner is not None:
             check_id("An identity", self.owner)
 
@@ -203,10 +207,12 @@ class Added:
     Attributes:
         is_new: no message with its thread, sender and id was stored before.
         position: of a new message; None: not known, since the database is away or slow.
+        is_stored: the message is in the database now; False: as far as is known, it is not yet.
     """
 
     is_new: bool
     position: int | None = None
+    is_stored: bool = field(default=False, compare=False)
 
     def __bool__(self) -> bool:
         return self.is_new
@@ -234,6 +240,14 @@ class Unanswered:
 
     message: Message
     segment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A participant's message and the answer that is stored for it, which has ended."""
+
+    question: Message
+    answer: Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select, text
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import SchemaError
-from agent.history.schema import REVISION, VERSION_TABLE, versions
+from agent.history.schema import REVISION, VERSION_TABLE, compatibility, versions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -49,8 +49,11 @@ async def migrate_database(url: str) -> Migration:
 async def migrate(database: Database) -> Migration:
     """Brings a database up to date; raises as `migrate_database` does."""
     before = await database.read(_revision)
-    if before != REVISION:
-        before = await database.write(_upgrade, MIGRATION_TIMEOUT)
+    if before == REVISION:
+        return Migration(str(database.url), before, REVISION)
+    if before is not None and await database.read(_takes_this_version):
+        return Migration(str(database.url), before, before)
+    before = await database.write(_upgrade, MIGRATION_TIMEOUT)
     return Migration(str(database.url), before, REVISION)
 
 
@@ -77,6 +80,15 @@ def _revision(connection: Connection) -> str | None:
         return None
     found: str | None = connection.scalar(select(versions.c.version_num))
     return found
+
+
+def _takes_this_version(connection: Connection) -> bool:
+    """Whether the database belongs to a newer version beside which this one can go on writing."""
+    if not inspect(connection).has_table(compatibility.name):
+        return False
+    found = _revision(connection)
+    oldest: str | None = connection.scalar(select(compatibility.c.oldest))
+    return found is not None and oldest is not None and oldest <= REVISION < found
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0007"
+REVISION: Final = "0009"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -70,6 +70,10 @@ messages: Final = Table(
     # Of an answer: what it showed beside its text, a JSON array.
     Column("parts", ExactText),
     Column("agent", ExactText),
+    # By the worker's clock, ms since 1970; NULL: by an older version.
+    Column("stored_at", BigInteger),
+    # Of an answer: whether its end went out. NULL: not known, or no answer.
+    Column("told", Boolean),
     UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
 )
 
@@ -90,6 +94,13 @@ Index(
     sqlite_where=text("awaits_answer"),
     postgresql_where=text("awaits_answer"),
 )
+Index(
+    "history_message_untold",
+    messages.c.thread_id,
+    messages.c.position,
+    sqlite_where=text("NOT told"),
+    postgresql_where=text("NOT told"),
+)
 
 states: Final = Table(
     "state",
@@ -107,6 +118,13 @@ versions: Final = Table(
     VERSION_TABLE,
     MetaData(),
     Column("version_num", Text),
+)
+
+compatibility: Final = Table(
+    "history_compatibility",
+    metadata,
+    # The oldest revision whose workers can go on writing beside this schema.
+    Column("oldest", Text, primary_key=True),
 )
 
 reactions: Final = Table(
@@ -167,6 +185,7 @@ boards: Final = Table(
     # Of the last operation that the snapshot has in it.
     Column("sequence", BigInteger, nullable=False),
     Column("snapshot", ExactText, nullable=False),
+    Column("stored_at", BigInteger),
 )
 
 board_operations: Final = Table(
@@ -175,6 +194,7 @@ board_operations: Final = Table(
     Column("room", ExactText, primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("operation", ExactText, nullable=False),
+    Column("stored_at", BigInteger),
 )
 
 token_usage: Final = Table(

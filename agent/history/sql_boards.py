@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, union
 
 from agent.history.boards import StoredBoard
 from agent.history.schema import board_operations, boards
@@ -28,7 +29,7 @@ _LATER: Final = (
     .where(board_operations.c.room == _KEY, board_operations.c.sequence > _UP_TO)
     .order_by(board_operations.c.sequence)
 )
-_ADD: Final = insert_new(board_operations, "room", "sequence", "operation")
+_ADD: Final = insert_new(board_operations, "room", "sequence", "operation", "stored_at")
 _REMOVE_SNAPSHOT: Final = delete(boards).where(boards.c.room == _KEY)
 _SNAPSHOT_NUMBER: Final = select(boards.c.sequence).where(boards.c.room == _KEY)
 _NEWEST_NUMBER: Final = select(func.max(board_operations.c.sequence)).where(
@@ -52,16 +53,25 @@ class SqlBoards:
     async def load(self, room: str) -> StoredBoard:
         return await self._database.read(partial(_load, room=room))
 
+    async def names(self, after: str, limit: int) -> tuple[str, ...]:
+        return await self._database.read(partial(_names, after=after, limit=limit))
+
     async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
+        now = _now()
         rows = [
-            {"room": room, "sequence": sequence, "operation": operation}
+            {"room": room, "sequence": sequence, "operation": operation, "stored_at": now}
             for sequence, operation in operations
         ]
         return await self._commits.run(partial(_append, room=room, base=base, rows=rows))
 
     async def replace(self, room: str, base: int, sequence: int, snapshot: str) -> bool:
-        row = {"room": room, "sequence": sequence, "snapshot": snapshot}
+        row = {"room": room, "sequence": sequence, "snapshot": snapshot, "stored_at": _now()}
         return await self._commits.run(partial(_replace, base=base, row=row))
+
+
+def _now() -> int:
+    """ms since 1970."""
+    return int(time.time() * 1000)
 
 
 def _load(connection: Connection, room: str) -> StoredBoard:
@@ -69,6 +79,13 @@ def _load(connection: Connection, room: str) -> StoredBoard:
     sequence, snapshot = (0, "") if row is None else (row.sequence, row.snapshot)
     later = connection.scalars(_LATER, {"key_room": room, "up_to": sequence})
     return StoredBoard(sequence, snapshot, tuple(later))
+
+
+def _names(connection: Connection, after: str, limit: int) -> tuple[str, ...]:
+    kept = union(
+        *(select(table.c.room).where(table.c.room > after) for table in (boards, board_operations))
+    ).subquery()
+    return tuple(connection.scalars(select(kept.c.room).order_by(kept.c.room).limit(limit)))
 
 
 def _append(connection: Connection, room: str, base: int, rows: list[dict[str, Any]]) -> bool:

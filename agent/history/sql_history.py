@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -10,12 +11,14 @@ from typing import Final
 from agent.history import migrate, sql_changes, sql_reads, sql_turns
 from agent.history.cursor import decode_cursor
 from agent.history.database import Database
+from agent.history.erasure import Erased, Subject
 from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
 from agent.history.message import (
     MAX_COMMENT_LENGTH,
     Added,
+    Answered,
     Attachment,
     Feedback,
     Message,
@@ -28,10 +31,15 @@ from agent.history.message import (
     check_id,
 )
 from agent.history.sql_boards import SqlBoards
+from agent.history.sql_eraser import SqlEraser
 from agent.history.sql_states import SqlStates
 from agent.history.sql_token_usage import SqlTokenUsage
+from agent.history.told_answers import ToldAnswers
 
 MAX_EMOJI_LENGTH: Final = 64
+
+UNTOLD_FOR: Final = 3_600.0
+"""Seconds after which nobody waits for the end of an answer any more."""
 
 
 class SqlHistory:
@@ -40,6 +48,8 @@ class SqlHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._commits = GroupCommit(database)
+        self._told = ToldAnswers(self._commits)
+        self._eraser = SqlEraser(database, self._commits)
         self.boards = SqlBoards(database, self._commits)
         self.states = SqlStates(database, self._commits)
         self.token_usage = SqlTokenUsage(database, self._commits)
@@ -58,6 +68,7 @@ class SqlHistory:
         await migrate.migrate(self._database)
 
     async def aclose(self) -> None:
+        await self._told.aclose()
         await self._commits.aclose()
         await self._database.aclose()
 
@@ -102,6 +113,16 @@ class SqlHistory:
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
         return await self._database.read(lambda c: sql_reads.read_unanswered(c, room))
 
+    async def answered(self, question: MessageKey) -> Answered | None:
+        return await self._database.read(lambda c: sql_reads.find_answered(c, question))
+
+    async def untold(self, room: str) -> tuple[Answered, ...]:
+        since = int((time.time() - UNTOLD_FOR) * 1000)
+        return await self._database.read(lambda c: sql_reads.read_untold(c, room, since))
+
+    def end_told(self, answer: MessageKey) -> None:
+        self._told.note(answer)
+
     async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
         return await self._database.read(lambda c: sql_reads.read_threads(c, room, asker))
 
@@ -142,6 +163,12 @@ class SqlHistory:
         message.thread.check_visible(feedback.identity)
         _check_feedback(feedback)
         await self._commits.run(partial(sql_changes.set_feedback, message=message, given=feedback))
+
+    async def erase(self, subject: Subject) -> Erased:
+        return await self._eraser.erase(subject)
+
+    async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
+        return await self._eraser.expire(before, batch=batch, pause=pause)
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
         await self._commits.run(partial(sql_changes.set_summary, thread=thread, summary=summary))

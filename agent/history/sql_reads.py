@@ -11,6 +11,7 @@ from agent.history.cursor import encode_cursor
 from agent.history.exact_text import ExactText
 from agent.history.history import MAX_PAGE, MAX_UNANSWERED
 from agent.history.message import (
+    Answered,
     Attachment,
     Message,
     MessageKey,
@@ -23,7 +24,14 @@ from agent.history.message import (
 )
 from agent.history.position import message_position, stored_answer_position
 from agent.history.schema import attachments, messages, reactions, threads
-from agent.history.sql_keys import ANSWER_ROLE, IS_THREAD, thread_values
+from agent.history.sql_keys import (
+    ANSWER_ROLE,
+    IS_ANSWER,
+    IS_MESSAGE,
+    IS_THREAD,
+    message_values,
+    thread_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,6 +100,20 @@ _UNANSWERED: Final = (
     .limit(MAX_UNANSWERED)
 )
 _QUESTION: Final = _WITH_ANSWER.where(messages.c.position == bindparam("of_position"))
+_MESSAGE: Final = _WITH_THREAD.where(IS_MESSAGE, _OF_USER)
+_ANSWER: Final = _WITH_THREAD.where(IS_ANSWER, messages.c.finish_reason.is_not(None))
+_UNTOLD: Final = (
+    _WITH_THREAD.where(
+        threads.c.room == bindparam("key_room"),
+        # As in the index of what is untold.
+        literal_column("NOT history_message.told"),
+        messages.c.stored_at >= bindparam("since"),
+        ~messages.c.deleted,
+        messages.c.finish_reason.is_not(None),
+    )
+    .order_by(messages.c.position)
+    .limit(MAX_PAGE)
+)
 _REACTIONS: Final = (
     select(reactions)
     .where(reactions.c.position.in_(bindparam("positions", expanding=True)))
@@ -170,6 +192,23 @@ def read_unanswered(connection: Connection, room: str) -> tuple[Unanswered, ...]
     return tuple(
         Unanswered(message, row.segment_id) for message, row in zip(found, rows, strict=True)
     )
+
+
+def find_answered(connection: Connection, question: MessageKey) -> Answered | None:
+    """A question with its answer, if that has ended and the question awaits no other."""
+    values = message_values(question)
+    asked = _whole(connection, connection.execute(_MESSAGE, values).all())
+    answer = _whole(connection, connection.execute(_ANSWER, values).all())
+    if not asked or not answer or asked[0].awaits_answer:
+        return None
+    return Answered(asked[0], answer[0])
+
+
+def read_untold(connection: Connection, room: str, since: int) -> tuple[Answered, ...]:
+    """The answers of which nobody was told the end, as far as is known, with their questions."""
+    rows = connection.execute(_UNTOLD, {"key_room": room, "since": since}).all()
+    found = (find_answered(connection, answer.question) for answer in _whole(connection, rows))
+    return tuple(each for each in found if each is not None)
 
 
 def find_attachment(

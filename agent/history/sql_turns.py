@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import TextClause, bindparam, delete, exists, select, update
 
 from agent.history.errors import RejectedError
-from agent.history.message import Added, Message, ThreadKey
+from agent.history.message import Added, Message, MessageKey, ThreadKey
 from agent.history.position import message_position
 from agent.history.prepared import Prepared
 from agent.history.schema import attachments, messages, threads
@@ -16,6 +17,8 @@ from agent.history.sql_insert import insert_new, places, typed
 from agent.history.sql_keys import IS_ANSWER, IS_MESSAGE, message_values, thread_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 ERASED: Final[dict[str, Any]] = {
@@ -51,6 +54,9 @@ _REMOVE_ATTACHMENTS: Final = delete(attachments).where(
 _END_WAIT: Final = Prepared(
     update(messages).where(IS_MESSAGE).values(awaits_answer=False).returning(messages.c.deleted)
 )
+_END_TOLD: Final = Prepared(
+    update(messages).where(IS_MESSAGE).values(told=True).returning(messages.c.position)
+)
 _AWAITS_ANSWER: Final = select(messages.c.awaits_answer).where(IS_MESSAGE)
 _REPLACE_ANSWER: Final = Prepared(
     update(messages)
@@ -79,9 +85,9 @@ _FORMER_ANSWER: Final = select(
 def add_message(connection: Connection, message: Message) -> Added:
     row = _add(connection, _ADD_MESSAGE, message.thread, _values(message))
     if row is None:
-        return Added(is_new=False)
+        return Added(is_new=False, is_stored=True)
     _attach(connection, row, message)
-    return Added(is_new=True, position=message_position(row))
+    return Added(is_new=True, position=message_position(row), is_stored=True)
 
 
 def begin_answer(connection: Connection, answer: Message) -> Message:
@@ -134,6 +140,11 @@ def _finish_unasked(connection: Connection, answer: Message) -> None:
         _attach(connection, position, answer)
 
 
+def end_told(connection: Connection, answers: Sequence[MessageKey]) -> None:
+    for answer in answers:
+        _END_TOLD.first(connection, message_values(answer))
+
+
 def _add(
     connection: Connection, statement: Prepared, thread: ThreadKey, values: dict[str, Any]
 ) -> int | None:
@@ -182,4 +193,6 @@ def _values(message: Message) -> dict[str, Any]:
         "deleted": False,
         "parts": message.parts,
         "agent": message.agent,
+        "stored_at": int(time.time() * 1000),
+        "told": None if message.finish_reason is None or message.in_reply_to is None else False,
     }

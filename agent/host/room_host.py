@@ -26,6 +26,8 @@ from agent.app.app import App
 from agent.app.hooks import HookError
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
+from agent.erasure.eraser import Eraser
+from agent.erasure.retention import Retention
 from agent.files.files import Files
 from agent.files.sweep import Sweep
 from agent.history.errors import HistoryError
@@ -46,6 +48,7 @@ from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
+from agent.room.stores import Stores
 from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
 from agent.sdk.loop_monitor import LoopMonitor
 from agent.tasks import Tasks
@@ -110,6 +113,8 @@ class RoomHost:
             database_name(settings.database_url),
             quarantine_days=settings.quarantine_days,
         )
+        self._eraser = Eraser(self._history, self._files.store, self._files.contents.forget)
+        self._retention = Retention(self._eraser, days=settings.retention_days)
         self._seats = Seats(settings.agent_identity, partial(ServerApi.of, settings, proxies))
         self._claims = Claims(claims_file(os.environ, settings.agent_identity))
         self.admission.on_joining_ended = self._claims.release
@@ -326,6 +331,7 @@ class RoomHost:
         else:
             self._has_database = True
             self._sweep.start()
+            self._retention.start()
         logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
 
     async def _rehearse(self) -> None:
@@ -354,8 +360,7 @@ class RoomHost:
             toolbox=self._toolbox,
             models=self._models,
             directory=Directory(self._api, assignment.room),
-            history=self._history,
-            files=self._files,
+            stores=Stores(self._history, self._files, self._eraser),
             limits=self.limits,
         )
 
@@ -397,6 +402,7 @@ class RoomHost:
             await self._api.aclose()
         await self._sweep.aclose()
         await self.limits.aclose()
+        await self._retention.aclose()
         await self._history.aclose()
         await self._files.aclose()
         if self._watch is not None:

@@ -20,7 +20,7 @@ from agent.inbox.incoming_streams import ContestedError, RoomStreams, TextStream
 from agent.inbox.message import Form, IncomingMessage, id_was_used
 from agent.inbox.people import People
 from agent.sdk.stream_record import NotKeptError
-from agent.wire.attributes import PRIVATE, SCOPE
+from agent.wire.attributes import ACK, PRIVATE, SCOPE, STORED
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -77,7 +77,7 @@ class Inbox:
     stream and a packet); a message is told from others by its sender and its id.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where messages come from, and where they go
         self,
         streams: RoomStreams,
         *,
@@ -87,7 +87,10 @@ class Inbox:
         notices: Notices,
         complete: Complete,
         deliver: Callable[[IncomingMessage], None],
+        repeat: Callable[[IncomingMessage], None],
     ) -> None:
+        """`repeat` is called instead of `deliver` for what was sent again by somebody who wants to
+        know what became of it."""
         self._streams = streams
         self._people = people
         self._topics = topics
@@ -95,6 +98,7 @@ class Inbox:
         self._notices = notices
         self._complete = complete
         self._deliver = deliver
+        self._repeat = repeat
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._order = ArrivalOrder(PATIENCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -175,6 +179,7 @@ class Inbox:
                 form=Form.STREAM,
                 private=attributes.get(SCOPE) == PRIVATE,
                 reply_to=_id(attributes.get("in_reply_to")),
+                wants_ack=attributes.get(ACK) == STORED,
             )
             await self._accept_completed(message, _attached_streams(info))
         except Refusal as refusal:
@@ -237,6 +242,8 @@ class Inbox:
         if key in self._seen:
             if self._seen[key] != content:
                 raise id_was_used()
+            if message.wants_ack:
+                self._repeat(message)
             return
         self._deliver(message)
         # Only now: a message that was refused may be sent again under its id.

@@ -73,6 +73,8 @@ class IncomingMessage:
         attachments: files that belong to it.
         position: given by the history when it is stored; None: not known, see
             agent.history.position.
+        wants_ack: its sender wants to know that it is stored, and its answer again if it is sent
+            again.
     """
 
     id: str
@@ -84,6 +86,7 @@ class IncomingMessage:
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
     position: int | None = None
+    wants_ack: bool = False
 
     @property
     def is_own(self) -> bool:

@@ -229,6 +229,17 @@ class ReplyStream:
             await self.parts.finish(ended, even_empty=self._is_renewed)
         self._tell_end(self.asker if self.private else None, ending)
 
+    async def give_again(self, ending: Ending) -> None:
+        """Sends an answer that ended before once more, to the one who asked alone."""
+        if self.private:
+            self.push(ending.text)
+            await self.finish(ending)
+            return
+        self._texts.append(ending.text)
+        self._size = ending.text_length
+        self._ending = ending
+        await self.repeat([self.asker])
+
     @property
     def copies(self) -> int:
         """Copies that are being sent beside the answer."""

@@ -93,6 +93,7 @@ class ConversationOpener:
             hooks=self.hooks,
             presence=self.presence,
             open_reply=self._open_reply,
+            open_copy=self._make_reply,
             memory=memory,
             tools=tools,
             limits=ConversationLimits.of(settings),
@@ -114,8 +115,8 @@ class ConversationOpener:
     def _tell_agent(self, persona: ActivePersona) -> None:
         self.presence.set_agent(persona.name, persona.title)
 
-    def _open_reply(self, question: Question, agent: str | None) -> ReplyStream:
-        reply = ReplyStream(
+    def _make_reply(self, question: Question, agent: str | None = None) -> ReplyStream:
+        return ReplyStream(
             self.room,
             question.message,
             question.segment_id,
@@ -128,6 +129,9 @@ class ConversationOpener:
             track_sid=self.voice.track_sid,
             agent=agent,
         )
+
+    def _open_reply(self, question: Question, agent: str | None) -> ReplyStream:
+        reply = self._make_reply(question, agent)
         self.late_joiners.watch(reply)
         self.own_answers.add(reply.segment_id)
         self.part_actions.forget(reply.segment_id)

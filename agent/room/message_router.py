@@ -73,6 +73,10 @@ class MessageRouter:
         if self._on_message is not None:
             self._on_message(message)
 
+    def repeat(self, message: IncomingMessage) -> None:
+        """Tells the sender of a message that came again what became of it."""
+        self._conversations.of(message).repeated.ask(message)
+
     def deliver_spoken(self, message: IncomingMessage) -> None:
         """The same for what was said aloud; its speaker is told if it is refused."""
         try:

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from toolkit.toolbox import Toolbox
 
 
-async def rehearse(toolbox: Toolbox, history: History, room: str, agent: str) -> None:
+async def rehearse(toolbox: Toolbox, history: History, conversation: str, agent: str) -> None:
     """Has the tools described, and the statements of the history compiled."""
     # Pydantic completes the class with its first use.
     llm.ChatMessage(role="user", content=[""])
     for tool in toolbox:
         tool.json_schema()
-    thread = ThreadKey(room)
     with contextlib.suppress(HistoryError):
-        await history.unanswered(thread.room)
-        await history.threads(thread.room, asker=agent)
-        await history.page(thread, asker=agent, limit=1)
+        await history.unanswered(conversation)
+        await history.threads(conversation, asker=agent)
+        await history.page(ThreadKey(conversation), asker=agent, limit=1)

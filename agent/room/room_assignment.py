@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -12,6 +13,8 @@ from livekit.rtc.room import DataStreamOptions
 
 from agent.config.settings import Settings
 from agent.sdk.job_token import join_token
+
+logger = logging.getLogger(__name__)
 
 STREAM_MARGIN: Final = 65_536
 """Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
@@ -53,13 +56,17 @@ class RoomAssignment:
     def __repr__(self) -> str:
         return f"RoomAssignment(room={self.room!r}, url={self.url!r})"
 
-    async def is_lost(self, room: rtc.Room) -> bool:
+    async def is_lost(self, room: rtc.Room, by_session: bool) -> bool:
         """Whether somebody closed the room while it was being joined.
 
         Joining it then made another room of its name, where the agent would be alone for as long as
         the server keeps a room that nobody has come to (`empty_timeout`, 5 minutes).
+
+        Args:
+            by_session: the conversation is that of the assigned session, so that people in another
+                one are no reason to stay: their room has a dispatch of its own.
         """
-        if not self.sid or room.remote_participants:
+        if not self.sid or (room.remote_participants and not by_session):
             # Who is not alone does not wait: a server may be slow to say the id.
             return False
         try:
@@ -67,7 +74,10 @@ class RoomAssignment:
                 sid = await room.sid
         except TimeoutError:
             return False
-        return sid != self.sid and not room.remote_participants
+        if sid == self.sid or (room.remote_participants and not by_session):
+            return False
+        logger.info("room no longer exists, leaving", extra={"room": self.room})
+        return True
 
     def room_options(self, settings: Settings) -> rtc.RoomOptions:
         """To join without media, and with a bound for streams that people send.

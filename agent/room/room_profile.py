@@ -18,13 +18,14 @@ from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
+ROOM_METADATA: Final = "room metadata"
 DISPATCH_METADATA: Final = "dispatch metadata"
 """The source that only the app's backend writes, as it is named to `from_metadata`."""
 
 
 class RoomProfile(BaseModel):
     """The JSON that metadata may carry: `{agent?, instructions?, language?, voice?, model?, tools?,
-    replyPolicy?, tenant?}`.
+    replyPolicy?, tenant?, conversation?}`.
 
     Attributes:
         agent: name of the agent of the app that answers first.
@@ -34,6 +35,8 @@ class RoomProfile(BaseModel):
         tools: wire names of the tools that the room has; None means all.
         tenant: for whom the room is, with whose other rooms it shares limits. Only dispatch
             metadata says so: a room's own may come from people.
+        conversation: the app's id of the conversation that the room belongs to. Dispatch metadata
+            alone may name it: it says what people in the room can read.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -46,6 +49,7 @@ class RoomProfile(BaseModel):
     tools: tuple[str, ...] | None = None
     reply_policy: ReplyPolicy | None = Field(None, alias="replyPolicy")
     tenant: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @classmethod
     def from_metadata(cls, *sources: tuple[str, str]) -> RoomProfile:
@@ -101,7 +105,7 @@ class RoomProfile(BaseModel):
 _KEYS = {field.alias or name for name, field in RoomProfile.model_fields.items()}
 
 
-_OF_DISPATCHES: Final = frozenset({"tenant"})
+_OF_DISPATCHES: Final = frozenset({"tenant", "conversation"})
 """Keys that room metadata may not have."""
 
 

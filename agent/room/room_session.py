@@ -25,9 +25,8 @@ from agent.data.topic import TopicRoom
 from agent.data.topics import TOPICS
 from agent.files.file_inbox import FileInbox, FileLimits
 from agent.files.file_quota import FileQuota
-from agent.files.files import Files
 from agent.files.room_files import RoomFiles
-from agent.history.history import History
+from agent.history.conversation_name import is_session
 from agent.inbox.inbox import Inbox, InboxLimits
 from agent.inbox.incoming_streams import RoomStreams
 from agent.inbox.message import IncomingMessage, Sender
@@ -41,15 +40,19 @@ from agent.replies.late_joiners import LateJoiners
 from agent.replies.server_clock import ServerClock
 from agent.replies.stream_ids import StreamIds
 from agent.room.app_events import AppEvents
+from agent.room.conversation_name import conversation_of
 from agent.room.conversation_opener import ConversationOpener
 from agent.room.message_router import MessageRouter
 from agent.room.own_methods import own_methods
 from agent.room.rehearsal import rehearse
 from agent.room.room_assignment import RoomAssignment
+from agent.room.room_erasure import RoomErasure
 from agent.room.room_handle import RoomHandle
-from agent.room.room_profile import DISPATCH_METADATA, RoomProfile
+from agent.room.room_profile import DISPATCH_METADATA, ROOM_METADATA, RoomProfile
+from agent.room.stores import Stores
 from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
+from agent.rpc.erasure_methods import erase_data_tool
 from agent.rpc.methods import RpcMethods
 from agent.rpc.permissions import CLEARING
 from agent.rpc.room_control import RoomControl
@@ -87,7 +90,7 @@ class RoomSession:
     the presence.
     """
 
-    def __init__(  # noqa: PLR0913 - what the rooms of a process share
+    def __init__(  # noqa: PLR0913 - what a room is made of
         self,
         assignment: RoomAssignment,
         *,
@@ -96,29 +99,29 @@ class RoomSession:
         toolbox: Toolbox,
         models: ModelService,
         directory: Directory,
-        history: History,
-        files: Files,
+        stores: Stores,
         limits: ProcessLimits,
     ) -> None:
+        history, files = stores.history, stores.files
         self._assignment = assignment
         self._settings = settings
         self._app = app
         self._models = models
         self._profile = RoomProfile.from_metadata(
-            ("room metadata", assignment.room_metadata),
+            (ROOM_METADATA, assignment.room_metadata),
             (DISPATCH_METADATA, assignment.dispatch_metadata),
         )
         self._limits = limits.room(assignment.room, self._profile.tenant or "")
+        self._conversation = conversation_of(settings.conversations, assignment, self._profile)
         self._room = rtc.Room()
         self._history = history
-        self._files = files
         self._people = People(self._room, directory)
         self._protocols = ClientProtocols(self._room, directory.get, directory.all)
         self._presence = Presence(self._room)
         self._notices = Notices(self._room)
         self._streams = RoomStreams(self._room, self._notices)
         self._stream_ids = StreamIds(self._room, self._protocols, self._streams.is_open)
-        quota = FileQuota.of(settings, history, assignment.room)
+        quota = FileQuota.of(settings, history, self._conversation)
         self._file_inbox = FileInbox(
             self._streams,
             files=files,
@@ -131,7 +134,7 @@ class RoomSession:
             deliver=lambda message: self._router.overhear(message),  # noqa: PLW0108 - made later
         )
         self._pre_connect_audio = PreConnectAudio(self._streams, self._notices)
-        self._own_answers = OwnAnswers(history, assignment.room, settings.agent_identity)
+        self._own_answers = OwnAnswers(history, self._conversation, settings.agent_identity)
         self._is_for_agent = ReplyTest(
             self._profile.reply_policy or settings.reply_policy,
             (settings.agent_display_name, settings.agent_identity, settings.agent_name),
@@ -141,13 +144,14 @@ class RoomSession:
         me = Sender(settings.agent_identity, settings.agent_display_name, is_agent=True)
         self._conversations = Conversations(
             history,
-            assignment.room,
+            self._conversation,
             me,
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self._people.is_known,
             summaries=Summaries(history, models.summariser(assignment.room, self._limits.used), me),
             private_conversations=self._limits.private_conversations,
+            on_stored=self._notices.stored,
         )
         self._router = MessageRouter(
             self._conversations,
@@ -167,10 +171,12 @@ class RoomSession:
             notices=self._notices,
             complete=self._router.complete,
             deliver=self._router.deliver,
+            repeat=self._router.repeat,
         )
         self._room_files = RoomFiles(
             self._room,
             assignment.room,
+            self._conversation,
             files=files,
             history=history,
             agent=settings.agent_identity,
@@ -184,7 +190,15 @@ class RoomSession:
         )
         self._toolbox = self._profile.choose_tools(toolbox.with_tools(self._topics.tools()))
         self._states = RoomStates(
-            history.states, assignment.room, self._notices, max_bytes=settings.max_state_bytes
+            history.states, self._conversation, self._notices, max_bytes=settings.max_state_bytes
+        )
+        self._erasure = RoomErasure(
+            assignment.room,
+            self._conversation,
+            settings,
+            stores.eraser,
+            self._notices,
+            live=(self._conversations, self._topics, self._states),
         )
         self._calls = RoomCalls(
             self._room,
@@ -240,7 +254,7 @@ class RoomSession:
             on_lost=self.close,
         )
         control = RoomControl(
-            assignment.room,
+            self._conversation,
             settings.agent_identity,
             history,
             self._conversations,
@@ -255,6 +269,7 @@ class RoomSession:
             self._toolbox,
             [
                 *own_methods(control, settings, self._part_actions, self._voice, self._people),
+                erase_data_tool(self._erasure.erase, self._erasure.is_backend),
                 *self._topics.methods(),
                 *self._room_files.methods(),
             ],
@@ -311,8 +326,7 @@ class RoomSession:
         try:
             if self._ended.is_set():
                 return  # Called off while it was joining.
-            if await self._assignment.is_lost(self._room):
-                logger.info("room no longer exists, leaving", extra={"room": self._assignment.room})
+            if await self._assignment.is_lost(self._room, is_session(self._conversation)):
                 return
             await self._serve()
             await self._ended.wait()
@@ -321,9 +335,9 @@ class RoomSession:
             logger.info("left the room", extra={"room": self._assignment.room})
 
     async def rehearse(self) -> None:
-        """Does what the first room of a process would keep people waiting for, without a room."""
+        """Does what takes long where it is done for the first time, without a room."""
         await rehearse(
-            self._toolbox, self._history, self._assignment.room, self._settings.agent_identity
+            self._toolbox, self._history, self._conversation, self._settings.agent_identity
         )
 
     def close(self) -> None:
@@ -359,6 +373,7 @@ class RoomSession:
         await self._events.aclose()
         self._methods.close()
         await self._session_host.aclose()
+        await self._erasure.aclose()
         await self._channel.aclose()
         await self._topics.aclose()
         await self._inbox.aclose()
@@ -381,7 +396,7 @@ class RoomSession:
 
     def _topic_room(self) -> TopicRoom:
         return TopicRoom(
-            name=self._assignment.room,
+            conversation=self._conversation,
             channel=self._channel,
             notices=self._notices,
             history=self._history,

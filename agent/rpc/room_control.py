@@ -28,6 +28,7 @@ class RoomControl:
     """Finds what ids name in one room, changes it, and tells those who may see it.
 
     Attributes:
+        room: name of the room's conversation in the history.
         agent: the agent's identity.
         is_for_agent: whether a message is to be answered.
         max_message_bytes: of UTF-8 in a message.

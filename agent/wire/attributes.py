@@ -9,6 +9,10 @@ from typing import Final
 SCOPE: Final = "scope"
 """`private` or `room`: who a message and its answer are for."""
 
+ACK: Final = "ack"
+"""`stored`: the sender of a message wants to know that it is stored."""
+
+STORED: Final = "stored"
 PRIVATE: Final = "private"
 ROOM: Final = "room"
 

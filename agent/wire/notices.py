@@ -80,6 +80,10 @@ class Notices:
         message_id = message_id or refusal.message_id
         self.tell(identity, "error", refusal.sentence, message_id=message_id, **fields)
 
+    def stored(self, identity: str, message_id: str, position: int | None) -> None:
+        """Tells a sender that their message is in the database."""
+        self.tell(identity, "message.stored", "", message_id=message_id, position=position)
+
     def tell(
         self,
         identity: str | None,

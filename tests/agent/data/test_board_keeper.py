@@ -31,6 +31,10 @@ class CutBoards:
         self._check()
         return await self._boards.load(room)
 
+    async def names(self, after: str, limit: int) -> tuple[str, ...]:
+        self._check()
+        return await self._boards.names(after, limit)
+
     async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
         self._check()
         return await self._boards.append(room, base, operations)

@@ -207,7 +207,9 @@ async def test_a_board_of_ten_thousand_strokes_is_full_and_can_be_read(
     await history.migrate()
     await history.boards.replace(room_name, 0, 10_000, "\n".join(lines))
     await history.aclose()
-    alice = await enter("alice", worker=await start_worker(DATABASE_URL=database))
+    alice = await enter(
+        "alice", worker=await start_worker(DATABASE_URL=database, CONVERSATIONS="room-name")
+    )
     await alice.ask("hello")
     assert [each["id"] for each in await board(alice)] == [each["id"] for each in strokes]
     await draw(alice, **SQUARE)

@@ -6,16 +6,20 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from agent.history import schema
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import SchemaError, UnavailableError
 from agent.history.migrate import Migration, migrate, migrate_database
+from agent.history.sql_history import SqlHistory
+from tests.agent.history.turns import asked
 from tests.postgres import PostgresServer
 
 
@@ -51,11 +55,78 @@ def test_the_revision_in_the_code_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(migrations)).get_current_head() == schema.REVISION
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_an_older_worker_goes_on_writing_beside_a_newer_schema(
+    database_url: str, steps: int
+) -> None:
+    migrations = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    older = [each.revision for each in migrations.walk_revisions()][steps]
+    tables = ("history_thread", "history_message", "board", "board_operation")
+    columns: dict[str, set[str]] = {}
+
+    def as_it_was(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", migrations.dir)
+        config.attributes["connection"] = connection
+        command.upgrade(config, older)
+        found = inspect(connection)
+        columns.update({t: {each["name"] for each in found.get_columns(t)} for t in tables})
+
+    def write_as_it_did(connection: Connection) -> None:
+        rows: dict[str, dict[str, object]] = {
+            "history_thread": {"id": 1, "room": "kitchen", "owner": ""},
+            "history_message": {
+                "position": 1,
+                "thread_id": 1,
+                "message_id": "m1",
+                "sender_id": "ann",
+                "sender_name": "",
+                "role": "user",
+                "text": "Why?",
+                "timestamp": 1,
+                "form": "",
+                "awaits_answer": True,
+                "deleted": False,
+            },
+            "board": {"room": "kitchen", "sequence": 0, "snapshot": ""},
+            "board_operation": {"room": "kitchen", "sequence": 1, "operation": "{}"},
+        }
+        for name, row in rows.items():
+            assert row.keys() <= columns[name]
+            table = schema.metadata.tables[name]
+            connection.execute(insert(table).values(row))
+
+    database = Database(DatabaseUrl.parse(database_url))
+    await database.write(as_it_was)
+    await migrate(database)
+    await database.write(write_as_it_did)
+    history = SqlHistory(database)
+    ((unanswered),) = await history.unanswered("kitchen")
+    assert unanswered.message.text == "Why?"
+    assert (await history.boards.load("kitchen")).operations == ("{}",)
+    await history.aclose()
+
+
+async def test_a_worker_goes_on_beside_a_newer_schema_that_takes_it(database_url: str) -> None:
     await migrate_database(database_url)
     database = Database(DatabaseUrl.parse(database_url))
     newer = text("UPDATE history_version SET version_num = '9999'")
     await database.write(lambda connection: connection.execute(newer))
+    assert (await migrate(database)).after == "9999"
+    history = SqlHistory(database)
+    assert await history.add_message(asked("m1"))
+    await history.aclose()
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    await migrate_database(database_url)
+    database = Database(DatabaseUrl.parse(database_url))
+    for statement in (
+        "UPDATE history_version SET version_num = '9999'",
+        "UPDATE history_compatibility SET oldest = '9998'",
+    ):
+        newer = text(statement)
+        await database.write(lambda connection, newer=newer: connection.execute(newer))
     with pytest.raises(SchemaError):
         await migrate(database)
     found = text("SELECT version_num FROM history_version")

@@ -1,0 +1,68 @@
+"""RepeatedAnswers: answers that are sent once more, to those who may lack their end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from agent.chat.conversation_store import ConversationStore
+from agent.chat.question import Question, StoredAnswer
+from agent.inbox.message import IncomingMessage
+from agent.replies.reply_stream import ReplyStream
+from agent.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+OpenReply = Callable[[Question], ReplyStream]
+
+
+class RepeatedAnswers:
+    """Sends stored answers of one conversation again, under their segment ids.
+
+    Args:
+        open_reply: begins an answer to all who may see it.
+        open_copy: begins one that nobody but its asker gets.
+        under_way: what is being answered or waits.
+    """
+
+    def __init__(
+        self,
+        memory: ConversationStore,
+        *,
+        open_reply: OpenReply,
+        open_copy: OpenReply,
+        under_way: Callable[[], list[Question]],
+    ) -> None:
+        self._memory = memory
+        self._open_reply = open_reply
+        self._open_copy = open_copy
+        self._under_way = under_way
+        self._tasks = Tasks()
+
+    def ask(self, message: IncomingMessage) -> None:
+        """Tells the sender of a message that came again that it is stored, and sends them its
+        answer once more if it has ended."""
+        self._memory.acknowledge(message)
+        self.send(message)
+
+    def send(self, message: IncomingMessage) -> None:
+        """Sends the sender of a message its answer once more if it has ended."""
+        if message.key not in [each.message.key for each in self._under_way()]:
+            self._tasks.start(self._send(message), name="repeat an answer")
+
+    async def tell_all(self, stored: StoredAnswer) -> None:
+        """Sends an answer again that a worker stored, but did not tell to the end."""
+        logger.info("a worker stored an answer and did not tell its end; the answer is sent again")
+        reply = self._open_reply(Question(stored.message, stored.segment_id))
+        reply.push(stored.ending.text)
+        await reply.finish(stored.ending)
+        self._memory.answers.end_told(stored.segment_id)
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+
+    async def _send(self, message: IncomingMessage) -> None:
+        stored = await self._memory.answers.of(message)
+        if stored is not None:
+            reply = self._open_copy(Question(stored.message, stored.segment_id))
+            await reply.give_again(stored.ending)

@@ -1,0 +1,233 @@
+"""The statements that erase for good: for people who ask for it, and when time has passed.
+
+Unlike `delete_message`, nothing is left, not even that an id was used. What is to go is found by
+reading, and erased by its positions in transactions of their own, each of them short.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    union,
+    update,
+)
+
+from agent.history.conversation_name import SESSION, of_room_name, room_of
+from agent.history.erasure import Erased, Subject
+from agent.history.exact_text import escape
+from agent.history.schema import (
+    attachments,
+    board_operations,
+    boards,
+    feedback,
+    messages,
+    reactions,
+    states,
+    threads,
+    token_usage,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+WINDOW: Final = 50_000
+"""Messages that are looked through in a transaction."""
+
+_NO_SUMMARY: Final[dict[str, Any]] = {
+    "summary": None,
+    "summary_sender_id": None,
+    "summary_message_id": None,
+}
+_RETENTION_LOCK: Final = 7_466_038_210_944_112_152
+"""Any number, the same for all versions of the worker."""
+
+
+def conversations_of(connection: Connection, subject: Subject) -> tuple[str, ...] | None:
+    """The names of the conversations that an erasure is about; None: all."""
+    if subject.conversation is not None:
+        return (subject.conversation,)
+    if subject.room is None:
+        return None
+    names: set[str] = set()
+    for column in (threads.c.room, boards.c.room, board_operations.c.room, states.c.room):
+        named = column == of_room_name(subject.room)
+        # SUBSTR and not LIKE: a room's name may have anything in it.
+        prefix = escape(f"{SESSION}{subject.room}:")
+        in_session = func.substr(column, 1, len(prefix), type_=Text()) == prefix
+        names.update(connection.scalars(select(column).where(or_(named, in_session)).distinct()))
+    return tuple(name for name in names if room_of(name) == subject.room)
+
+
+def find_messages(
+    connection: Connection, identity: str | None, names: Sequence[str] | None, after: int
+) -> tuple[list[int], int | None]:
+    """Positions of messages that go, after one, and where to go on; None: there are no more."""
+    last = connection.scalar(
+        select(func.max(messages.c.position)).where(
+            messages.c.position.in_(
+                select(messages.c.position)
+                .where(messages.c.position > after)
+                .order_by(messages.c.position)
+                .limit(WINDOW)
+            )
+        )
+    )
+    if last is None:
+        return [], None
+    which = [messages.c.position > after, messages.c.position <= last]
+    if identity is not None:
+        own = and_(messages.c.sender_id == identity, messages.c.role == "user")
+        answered = messages.c.in_reply_to_sender == identity
+        which.append(or_(own, answered, threads.c.owner == identity))
+    if names is not None:
+        which.append(threads.c.room.in_(names))
+    found = select(messages.c.position).select_from(messages.join(threads)).where(*which)
+    return list(connection.scalars(found)), last
+
+
+def erase_messages(connection: Connection, positions: Sequence[int]) -> Erased:
+    """Erases messages by their positions, and the summaries that may tell of them."""
+    if connection.dialect.name == "sqlite":
+        # Of what is deleted, no bytes stay in the file.
+        connection.execute(text("PRAGMA secure_delete=ON"))
+    gone = messages.c.position.in_(positions)
+    contents = frozenset(
+        connection.scalars(select(attachments.c.sha256).where(_of(attachments, positions)))
+    )
+    told = threads.c.id.in_(select(messages.c.thread_id).where(gone))
+    summaries = connection.execute(
+        update(threads).where(told, threads.c.summary.is_not(None)).values(_NO_SUMMARY)
+    ).rowcount
+    reacted = connection.execute(delete(reactions).where(_of(reactions, positions))).rowcount
+    thought = connection.execute(delete(feedback).where(_of(feedback, positions))).rowcount
+    files = connection.execute(delete(attachments).where(_of(attachments, positions))).rowcount
+    erased = connection.execute(delete(messages).where(gone)).rowcount
+    return Erased(
+        messages=erased,
+        summaries=summaries,
+        reactions=reacted,
+        feedback=thought,
+        files=files,
+        contents=contents,
+    )
+
+
+def erase_opinions(connection: Connection, identity: str, names: Sequence[str] | None) -> Erased:
+    """Erases what somebody thinks of messages of others; everywhere, what they used of tokens."""
+    if names is None:
+        connection.execute(delete(token_usage).where(token_usage.c.identity == identity))
+    counts: list[int] = []
+    for table in (reactions, feedback):
+        which: list[ColumnElement[bool]] = [table.c.identity == identity]
+        if names is not None:
+            there = select(messages.c.position).join(threads).where(threads.c.room.in_(names))
+            which.append(table.c.position.in_(there))
+        counts.append(connection.execute(delete(table).where(*which)).rowcount)
+    return Erased(reactions=counts[0], feedback=counts[1])
+
+
+def erase_threads(
+    connection: Connection, identity: str | None, names: Sequence[str] | None
+) -> Erased:
+    """Erases the threads, which are empty by now, and the shared states: all of them, or those of
+    a participant."""
+    which: list[ColumnElement[bool]] = [_IS_EMPTY]
+    if identity is not None:
+        which.append(threads.c.owner == identity)
+    if names is not None:
+        which.append(threads.c.room.in_(names))
+    owned: list[ColumnElement[bool]] = []
+    if identity is not None:
+        owned.append(states.c.owner == identity)
+    if names is not None:
+        owned.append(states.c.room.in_(names))
+    return Erased(
+        threads=connection.execute(delete(threads).where(*which)).rowcount,
+        states=connection.execute(delete(states).where(*owned)).rowcount,
+    )
+
+
+def erase_boards(connection: Connection, names: Sequence[str]) -> Erased:
+    """Erases whiteboards."""
+    kept = union(
+        *(
+            select(table.c.room).where(table.c.room.in_(names))
+            for table in (boards, board_operations)
+        )
+    ).subquery()
+    count = connection.scalar(select(func.count()).select_from(kept)) or 0
+    for table in (boards, board_operations):
+        connection.execute(delete(table).where(table.c.room.in_(names)))
+    return Erased(boards=count)
+
+
+def expire_messages(
+    connection: Connection, before: int, after: int, limit: int
+) -> tuple[Erased, int | None]:
+    """Erases messages that were stored before a time (ms since 1970), oldest rows first.
+
+    Looks at `limit` rows after the one at position `after`. Rows of older versions of the worker
+    have no time of storing: their senders' clocks count.
+
+    Returns:
+        What was erased, and where to go on; None: the rows that follow are younger.
+    """
+    if connection.dialect.name == "postgresql" and not connection.scalar(
+        select(func.pg_try_advisory_xact_lock(_RETENTION_LOCK))
+    ):
+        return Erased(), None  # Another process is at it.
+    stored = func.coalesce(messages.c.stored_at, messages.c.timestamp)
+    rows = connection.execute(
+        select(messages.c.position, stored)
+        .where(messages.c.position > after)
+        .order_by(messages.c.position)
+        .limit(limit)
+    ).all()
+    old = [position for position, stored_at in rows if stored_at < before]
+    if not old:
+        return Erased(), None
+    return erase_messages(connection, old), rows[-1][0]
+
+
+def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
+    """Erases threads that are empty with their states, and whiteboards on which nothing was done
+    since a time."""
+    now = int(time.time() * 1000)
+    for table in (boards, board_operations):
+        # Of an older version of the worker: their time begins now.
+        connection.execute(update(table).where(table.c.stored_at.is_(None)).values(stored_at=now))
+    kept = union(*(select(table.c.room, table.c.stored_at) for table in (boards, board_operations)))
+    kept = kept.subquery()
+    old = select(kept.c.room).group_by(kept.c.room).having(func.max(kept.c.stored_at) < before)
+    names = list(connection.scalars(old.limit(limit)))
+    erased = erase_boards(connection, names) if names else Erased()
+    empty = threads.c.id.in_(list(connection.scalars(_EMPTY_THREADS.limit(limit))))
+    of_them = exists().where(
+        empty, threads.c.room == states.c.room, threads.c.owner == states.c.owner
+    )
+    documents = connection.execute(delete(states).where(of_them)).rowcount
+    gone = connection.execute(delete(threads).where(empty)).rowcount
+    return erased + Erased(threads=gone, states=documents)
+
+
+_IS_EMPTY: Final = ~exists().where(messages.c.thread_id == threads.c.id)
+_EMPTY_THREADS: Final = select(threads.c.id).where(_IS_EMPTY)
+
+
+def _of(table: Table, positions: Sequence[int]) -> ColumnElement[bool]:
+    column: Column[int] = table.c.position
+    return column.in_(positions)

@@ -1,0 +1,65 @@
+"""ToldAnswers: notes of which answers the end went out, written together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from agent.history import sql_turns
+from agent.history.errors import HistoryError
+from agent.tasks import Tasks
+
+if TYPE_CHECKING:
+    from agent.history.group_commit import GroupCommit
+    from agent.history.message import MessageKey
+
+logger = logging.getLogger(__name__)
+
+PAUSE: Final = 1.0
+"""Seconds for which notes are gathered. The answers of a busy second share a write."""
+
+MAX_WAITING: Final = 10_000
+"""Notes that are kept while the database is away; of answers beyond that, the end is told again."""
+
+BATCH: Final = 500
+
+
+class ToldAnswers:
+    """Takes notes at once and writes them within a second, or when the database is back."""
+
+    def __init__(self, commits: GroupCommit) -> None:
+        self._commits = commits
+        self._waiting: dict[MessageKey, None] = {}
+        self._tasks = Tasks()
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, answer: MessageKey) -> None:
+        """Takes a note."""
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting[answer] = None
+        if self._task is None or self._task.done():
+            self._task = self._tasks.keep(self._write_soon, name="told answers")
+
+    async def aclose(self) -> None:
+        """Writes what is left, if it can be."""
+        await self._tasks.aclose()
+        try:
+            await self._write()
+        except HistoryError as error:
+            logger.warning("ends of answers not noted; they may be sent again: %s", error)
+
+    async def _write_soon(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(PAUSE)
+            try:
+                await self._write()
+            except HistoryError as error:
+                logger.info("ends of answers not noted, will retry: %s", error)
+
+    async def _write(self) -> None:
+        while batch := list(self._waiting)[:BATCH]:
+            await self._commits.run(partial(sql_turns.end_told, answers=batch))
+            for answer in batch:
+                del self._waiting[answer]

@@ -1,0 +1,116 @@
+"""RoomErasure: erases data while its room is live."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from livekit import api
+
+from agent.chat.conversations import Conversations
+from agent.config.settings import Settings
+from agent.data.room_topics import RoomTopics
+from agent.erasure.eraser import Eraser
+from agent.history.erasure import Subject
+from agent.history.errors import UnavailableError
+from agent.history.message import ThreadKey
+from agent.rpc.erasure_methods import Scope
+from agent.state.room_states import RoomStates
+from agent.tasks import Tasks
+from agent.wire.notices import Notices
+
+logger = logging.getLogger(__name__)
+
+
+class RoomErasure:
+    """Has the live parts of a room forget somebody, erases what is stored, and tells the room.
+
+    Args:
+        room: the room's name.
+        conversation: its name in the history.
+        live: what is to forget besides the store.
+    """
+
+    def __init__(
+        self,
+        room: str,
+        conversation: str,
+        settings: Settings,
+        eraser: Eraser,
+        notices: Notices,
+        *,
+        live: tuple[Conversations, RoomTopics, RoomStates],
+    ) -> None:
+        self._room = room
+        self._conversation = conversation
+        self._settings = settings
+        self._eraser = eraser
+        self._conversations, self._topics, self._states = live
+        self._notices = notices
+        self._one_at_a_time = asyncio.Lock()
+        self._tasks = Tasks()
+
+    def is_backend(self, token: str) -> bool:
+        """Whether a token was signed with the API secret, and administers this room."""
+        key, secret = self._settings.livekit_api_key, self._settings.livekit_api_secret
+        if key is None or secret is None:
+            return False
+        try:
+            claims = api.TokenVerifier(key, secret.get_secret_value()).verify(token)
+        except Exception as error:
+            # The boundary of what a caller sent: a JWT fails in many ways, all of them a refusal.
+            logger.info("token of an erasure refused: %s", type(error).__name__)
+            return False
+        video = claims.video
+        return video is not None and bool(video.room_admin) and video.room == self._room
+
+    async def erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
+        """Erases somebody's data, or everybody's; goes on if nobody waits for it any longer.
+
+        Returns:
+            The receipt: counts by kind.
+
+        Raises:
+            HistoryError: it is not done, or not to the end; to be called again.
+        """
+        work = self._erase(identity, scope)
+        return await asyncio.shield(self._tasks.start(work, name="erase", is_awaited=True))
+
+    async def aclose(self) -> None:
+        """Returns when what is under way has ended."""
+        await self._tasks.ended()
+
+    async def _erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
+        async with self._one_at_a_time:
+            gone = await self._conversations.forget(identity)
+            await self._topics.erase(identity)
+            for owner in {identity, *gone}:
+                await self._states.clear(owner)
+            try:
+                receipt = await self._eraser.erase(self._subject(identity, "conversation"))
+                if scope != "conversation":
+                    rest = await self._eraser.erase(self._subject(identity, scope))
+                    receipt += rest
+            except OSError as error:
+                raise UnavailableError(f"files not erased: {error.strerror}") from None
+            gone += await self._conversations.forget(identity)
+        self._tell(identity, {None, *gone} if identity is None else set(gone))
+        counts = ", ".join(f"{name} {count}" for name, count in receipt.as_json().items())
+        logger.info("data erased on request: %s", counts, extra={"room": self._room})
+        return receipt.as_json()
+
+    def _subject(self, identity: str | None, scope: Scope) -> Subject:
+        match scope:
+            case "conversation":
+                return Subject(identity, conversation=self._conversation)
+            case "room":
+                return Subject(identity, room=self._room)
+            case "everywhere":
+                return Subject(identity)
+
+    def _tell(self, identity: str | None, gone: set[str | None]) -> None:
+        for owner in gone:
+            thread = ThreadKey(self._conversation, owner).id
+            self._notices.tell(owner, "thread.deleted", "", thread=thread)
+        if identity is not None:
+            self._notices.tell(None, "author.erased", "", authorId=identity, thread="room")

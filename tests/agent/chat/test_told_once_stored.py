@@ -1,0 +1,140 @@
+"""What is told once it is stored: that a message is, and an answer whose end nobody has seen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.history.told_answers import ToldAnswers
+from agent.replies.reply_stream import ReplyStream
+from tests.agent.chat.test_history import replace
+from tests.agent.outages import MissingSqlite
+from tests.agent.talk import Scope, Talk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from livekit import api
+
+    from agent.history.message import MessageKey
+    from agent.replies.reply_output import Ending
+    from devserver.model import DemoModel
+    from tests.agent.conftest import Enter, StartWorker
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_a_sender_who_wants_to_know_is_told_that_a_message_is_stored(
+    enter: Enter, scope: Scope
+) -> None:
+    alice = await enter("alice")
+    message = await alice.say("hello", scope=scope, ack="stored")
+    told = await alice.notice("message.stored", messageIds=[message])
+    stored = {each["id"]: each["position"] for each in await Talk(alice, scope).history()}
+    assert told["position"] == stored[message]
+    await alice.send_packet({"type": "chat", "id": "p-1", "text": "hello", "ack": "stored"})
+    await alice.notice("message.stored", messageIds=["p-1"])
+    await alice.answer_to("p-1")
+    # Nobody else is told anything.
+    quiet = await Talk(alice, scope).ask("and now?")
+    assert quiet["inReplyTo"] not in str(alice.notices("message.stored"))
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+@pytest.mark.parametrize("another_worker", [False, True])
+async def test_an_answered_message_that_is_sent_again_brings_its_answer(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    scope: Scope,
+    another_worker: bool,
+) -> None:
+    worker = await start_worker()
+    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
+    talk = Talk(alice, scope)
+    packet = {"type": "chat", "id": "p-1", "text": "hello", "ack": "stored"}
+    if scope == "private":
+        packet |= {"private": True}
+    await alice.send_packet(packet)
+    first = await talk.answered("p-1")
+    if another_worker:
+        former = alice.agent_sid
+        await replace(worker, start_worker, room_name, lk_api)
+        await alice.until_ready_again(former)
+        await bob.until_ready_again(former)
+    await alice.send_packet(packet)
+    again = await talk.answered("p-1", times=2)
+    assert again["segmentId"] == first["segmentId"]
+    assert again["position"] == first["position"]
+    await alice.until(lambda: len(alice.notices("message.stored")) == 2)
+    if scope == "room":
+        texts = [each.text for each in alice.finished("p-1")]
+        assert len(texts) == 2
+        assert texts[0] == texts[1]
+    await bob.ask("anything new?")
+    assert len(bob.finished("p-1")) == (1 if scope == "room" else 0)
+    assert len(model.requests) == 2
+
+
+async def test_while_the_database_is_away_nobody_is_told_that_a_message_is_stored(
+    start_worker: StartWorker, enter: Enter, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    database = MissingSqlite(tmp_path)
+    await database.begin()
+    alice = await enter("alice", worker=await start_worker(DATABASE_URL=database.url))
+    packet = {"type": "chat", "id": "p-1", "text": "hello", "ack": "stored"}
+    await alice.send_packet(packet)
+    await alice.answer_to("p-1")
+    assert alice.notices("message.stored") == []
+    await database.end()
+    async with asyncio.timeout(20):
+        while not alice.notices("message.stored"):
+            await alice.send_packet(packet)
+            await alice.call("ping")
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_an_answer_whose_end_was_stored_and_not_told_is_told_by_the_next_worker(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scope: Scope,
+) -> None:
+    worker = await start_worker()
+    talk = Talk(await enter("alice", worker=worker), scope)
+    await talk.ask("hello")
+    stored = asyncio.Event()
+    tell_end, note = ReplyStream.finish, ToldAnswers.note
+
+    async def die(_: ReplyStream, __: Ending) -> None:
+        """The worker is killed between storing an answer and telling its end."""
+        stored.set()
+
+    def forget(_: ToldAnswers, __: MessageKey) -> None: ...
+
+    monkeypatch.setattr(ReplyStream, "finish", die)
+    monkeypatch.setattr(ToldAnswers, "note", forget)
+    question = await talk.say("and now?")
+    async with asyncio.timeout(20):
+        await stored.wait()
+    ((_, _, _), (_, _, _), (_, _, _), (segment, text, _)) = await talk.stored()
+    assert talk.endings(question) == []
+    monkeypatch.setattr(ReplyStream, "finish", tell_end)
+    monkeypatch.setattr(ToldAnswers, "note", note)
+    await replace(worker, start_worker, room_name, lk_api)
+
+    ending = await talk.answered(question)
+    assert (ending["segmentId"], ending["finishReason"]) == (segment, "stop")
+    if scope == "room":
+        assert (await talk.client.answer_to(question)).text == text
+    assert len(model.requests) == 2
+    # The end has been told now: a third worker does not repeat it.
+    await talk.ask("once more")
+    assert len(talk.endings(question)) == 1

@@ -1,0 +1,169 @@
+"""What is erased leaves nothing behind, and nothing of others goes with it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from agent.history.conversation_name import of_id, of_session
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
+from agent.history.erasure import Erased, Subject
+from agent.history.errors import InvalidValueError
+from agent.history.history import History
+from agent.history.message import Attachment, Feedback, Summary, ThreadKey
+from agent.history.migrate import migrate
+from agent.history.schema import metadata
+from tests.agent.history.turns import ROOM, asked, take_turn
+
+PRIVATE = ThreadKey("kitchen", "ann")
+HASH = "ab" * 32
+
+
+def file_of(message_id: str, sha256: str = HASH) -> Attachment:
+    return Attachment(f"f-{message_id}", "a.txt", "text/plain", 3, sha256)
+
+
+async def fill(history: History) -> None:
+    """Ann's and Bob's messages, each with an answer, and what they think of them."""
+    ann = replace(asked("m1", "ann's word"), attachments=(file_of("m1"),))
+    answer = await take_turn(history, ann, "to ann")
+    bob = asked("m2", "bob's word", sender="bob")
+    to_bob = await take_turn(history, bob, "to bob")
+    await take_turn(history, asked("m3", "ann's secret", thread=PRIVATE), "between us")
+    await history.set_reaction(to_bob.key, "👍", asker="ann")
+    await history.set_reaction(answer.key, "👍", asker="bob")
+    await history.set_feedback(to_bob.key, Feedback("ann", "up", "ann's comment"))
+    await history.set_summary(ROOM, Summary("ann said a word", to_bob.key))
+    await history.boards.append("kitchen", 0, [(1, "{}")])
+
+
+async def everything(database_url: str) -> str:
+    """All that stands in the tables, as text."""
+    database = Database(DatabaseUrl.parse(database_url))
+    rows = await database.read(
+        lambda connection: [
+            repr(tuple(row))
+            for table in metadata.sorted_tables
+            for row in connection.execute(select(table))
+        ]
+    )
+    await database.aclose()
+    return "\n".join(rows)
+
+
+async def test_of_a_participant_nothing_is_left(history: History, database_url: str) -> None:
+    await fill(history)
+    erased = await history.erase(Subject("ann"))
+    assert erased == Erased(
+        messages=4,
+        threads=1,
+        summaries=1,
+        reactions=2,
+        feedback=1,
+        files=1,
+        contents=frozenset({HASH}),
+    )
+    left = await everything(database_url)
+    assert "ann" not in left
+    assert [each.text for each in (await history.page(ROOM, asker="bob")).messages] == [
+        "bob's word",
+        "to bob",
+    ]
+    assert await history.attached_content([HASH]) == frozenset()
+    assert await history.erase(Subject("ann")) == Erased()
+
+
+async def test_of_a_room_all_sessions_go_and_those_of_other_rooms_stay(
+    history: History, database_url: str
+) -> None:
+    names = [of_session("kitchen", "RM_1"), of_session("kitchen", "RM_2"), "kitchen"]
+    others = [of_session("kitchen:RM_1", "RM_3"), of_session("kit", "RM_4"), of_id("kitchen")]
+    others += ["kitchen2", of_session("kitchen%", "RM_5")]
+    for name in names + others:
+        await take_turn(history, asked("m1", f"said in {name}", thread=ThreadKey(name)))
+        await history.boards.append(name, 0, [(1, "{}")])
+    erased = await history.erase(Subject(room="kitchen"))
+    assert (erased.messages, erased.threads, erased.boards) == (6, 3, 3)
+    for name in others:
+        assert len((await history.page(ThreadKey(name), asker="bob")).messages) == 2
+        assert (await history.boards.load(name)).operations
+    assert await history.boards.names("", 10) == tuple(sorted(others))
+    left = await everything(database_url)
+    assert not any(f"said in {name}'" in left for name in names)
+
+
+async def test_a_participant_is_erased_in_one_conversation_alone(history: History) -> None:
+    for name in ("kitchen", "hall"):
+        await take_turn(history, asked("m1", thread=ThreadKey(name)))
+    erased = await history.erase(Subject("ann", conversation="hall"))
+    assert erased.messages == 2
+    assert len((await history.page(ROOM, asker="bob")).messages) == 2
+
+
+async def test_more_than_a_batch_is_erased(history: History) -> None:
+    await asyncio.gather(*(history.add_message(asked(f"m{n}")) for n in range(1_100)))
+    await history.add_message(asked("m1", sender="bob"))
+    assert (await history.erase(Subject("ann"))).messages == 1_100
+    assert len((await history.page(ROOM, asker="bob")).messages) == 1
+
+
+async def test_what_was_erased_may_come_again(history: History) -> None:
+    await take_turn(history, asked("m1"))
+    await history.erase(Subject(conversation="kitchen"))
+    assert await history.add_message(asked("m1"))
+
+
+def test_nobody_erases_everything_by_naming_nothing() -> None:
+    with pytest.raises(InvalidValueError):
+        Subject()
+
+
+async def test_no_bytes_of_it_stay_in_a_file(tmp_path: Path) -> None:
+    from agent.history.sql_history import SqlHistory  # noqa: PLC0415
+
+    file = tmp_path / "agent.db"
+    history = SqlHistory(Database(DatabaseUrl.parse(f"sqlite:///{file}")))
+    await history.migrate()
+    await take_turn(history, asked("m1", "the word is Rosebud " * 400))
+    await history.erase(Subject("ann"))
+    await history.aclose()
+    assert b"Rosebud" not in file.read_bytes()
+
+
+async def test_what_is_older_than_its_time_goes_in_batches(history: History) -> None:
+    for number in range(25):
+        await take_turn(history, asked(f"m{number}"))
+    await history.boards.append("kitchen", 0, [(1, "{}")])
+    assert await history.expire(0, batch=10, pause=0) == Erased()
+    erased = await history.expire(2**62, batch=10, pause=0)
+    assert (erased.messages, erased.threads, erased.boards) == (50, 1, 1)
+    assert (await history.page(ROOM, asker="ann")).messages == ()
+
+
+async def test_a_sender_s_clock_does_not_decide_what_is_old(history: History) -> None:
+    old = replace(asked("m1"), timestamp=0)
+    await take_turn(history, old)
+    assert await history.expire(1_700_000_000_000, batch=10, pause=0) == Erased()
+    assert len((await history.page(ROOM, asker="ann")).messages) == 2
+
+
+async def test_of_an_older_version_s_rows_the_sender_s_clock_counts(
+    history: History, database_url: str
+) -> None:
+    await take_turn(history, replace(asked("m1"), timestamp=1_000))
+    await history.boards.append("kitchen", 0, [(1, "{}")])
+    database = Database(DatabaseUrl.parse(database_url))
+    await migrate(database)
+    for table in ("history_message", "board_operation"):
+        forget = text(f"UPDATE {table} SET stored_at = NULL")  # noqa: S608 - names of ours
+        await database.write(lambda connection, forget=forget: connection.execute(forget))
+    await database.aclose()
+    erased = await history.expire(1_500, batch=10, pause=0)
+    # Nobody knows how old the board is: its time begins now.
+    assert (erased.messages, erased.boards) == (1, 0)
+    assert (await history.boards.load("kitchen")).operations
