@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from livekit import rtc
 
 from agent.replies.reply_output import Ending
@@ -67,18 +66,13 @@ async def test_there_are_none_in_a_room_without_a_voice(enter: Enter, model: Dem
     assert alice.segments == []
 
 
-@pytest.fixture
-async def agents_room(join: Join, room_server: RoomServerUnderTest, room_name: str) -> rtc.Room:
-    """The room as an agent has it: nobody else may send transcriptions."""
-    token = room_server.access_token("agent", room_name).with_kind("agent")
-    return await join("agent", token=token.to_jwt())
-
-
 def ending(text: str, heard: str | None = None) -> Ending:
     return Ending("stop" if heard is None else "interrupted", text, len(text), "", heard)
 
 
-async def test_a_long_text_goes_on_in_further_segments(join: Join, agents_room: rtc.Room) -> None:
+async def test_a_long_text_goes_on_in_further_segments(
+    join: Join, room_server: RoomServerUnderTest, room_name: str
+) -> None:
     received = asyncio.Queue[rtc.TranscriptionSegment]()
 
     def on_segments(segments: list[rtc.TranscriptionSegment], *_: object) -> None:
@@ -89,8 +83,11 @@ async def test_a_long_text_goes_on_in_further_segments(join: Join, agents_room: 
         room.on("transcription_received", on_segments)
 
     await join("alice", prepare=listen)
+    # Nobody but an agent may send transcriptions; it learns of alice as it joins.
+    token = room_server.access_token("agent", room_name).with_kind("agent")
+    room = await join("agent", token=token.to_jwt())
     text = "naïve " * 5_000
-    output = TranscriptionOutput(agents_room, "SG_1", "TR_1")
+    output = TranscriptionOutput(room, "SG_1", "TR_1")
     output.push(text)
     await output.end(ending(text))
     finals: dict[str, str] = {}
