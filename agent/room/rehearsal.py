@@ -23,5 +23,6 @@ async def rehearse(toolbox: Toolbox, history: History, conversation: str, agent:
         tool.json_schema()
     with contextlib.suppress(HistoryError):
         await history.unanswered(conversation)
+        await history.untold(conversation)
         await history.threads(conversation, asker=agent)
         await history.page(ThreadKey(conversation), asker=agent, limit=1)

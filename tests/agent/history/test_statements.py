@@ -65,6 +65,10 @@ def unanswered(connection: Connection) -> None:
     sql_reads.read_unanswered(connection, "kitchen")
 
 
+def untold(connection: Connection) -> None:
+    sql_reads.read_untold(connection, "kitchen", 0)
+
+
 def finish(connection: Connection) -> None:
     sql_turns.finish_answer(connection, ended(answer_to(asked("1"))))
 
@@ -77,6 +81,7 @@ def page(connection: Connection) -> None:
     ("work", "index"),
     [
         (unanswered, "history_message_unanswered"),
+        (untold, "history_message_untold"),
         (finish, "history_message_answer"),
         (page, "history_message_order"),
     ],
