@@ -25,6 +25,12 @@ MAX_WAITING: Final = 10_000
 
 BATCH: Final = 500
 
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts while the database is away; the pause doubles."""
+
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds to write what is left when the worker ends."""
+
 
 class ToldAnswers:
     """Takes notes at once and writes them within a second, or when the database is back."""
@@ -46,17 +52,23 @@ class ToldAnswers:
         """Writes what is left, if it can be."""
         await self._tasks.aclose()
         try:
-            await self._write()
-        except HistoryError as error:
-            logger.warning("ends of answers not noted; they may be sent again: %s", error)
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._write()
+        except (HistoryError, TimeoutError) as error:
+            reason = error or "the database does not answer"
+            logger.warning("ends of answers not noted; they may be sent again: %s", reason)
 
     async def _write_soon(self) -> None:
+        pause = PAUSE
         while self._waiting:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
             try:
                 await self._write()
             except HistoryError as error:
-                logger.info("ends of answers not noted, will retry: %s", error)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                logger.debug("ends of answers not noted, will retry: %s", error)
+            else:
+                pause = PAUSE
 
     async def _write(self) -> None:
         while batch := list(self._waiting)[:BATCH]:
