@@ -28,6 +28,7 @@ class SqlEraser:
         self._commits = commits
 
     async def erase(self, subject: Subject) -> Erased:
+        await self._commits.run(partial(sql_erasure.erase_token_usage, subject=subject))
         names = await self._database.read(partial(sql_erasure.conversations_of, subject=subject))
         erased = Erased()
         if names is None:

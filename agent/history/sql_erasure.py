@@ -127,9 +127,7 @@ def erase_messages(connection: Connection, positions: Sequence[int]) -> Erased:
 
 
 def erase_opinions(connection: Connection, identity: str, names: Sequence[str] | None) -> Erased:
-    """Erases what somebody thinks of messages of others; everywhere, what they used of tokens."""
-    if names is None:
-        connection.execute(delete(token_usage).where(token_usage.c.identity == identity))
+    """Erases what somebody thinks of messages of others."""
     counts: list[int] = []
     for table in (reactions, feedback):
         which: list[ColumnElement[bool]] = [table.c.identity == identity]
@@ -138,6 +136,18 @@ def erase_opinions(connection: Connection, identity: str, names: Sequence[str] |
             which.append(table.c.position.in_(there))
         counts.append(connection.execute(delete(table).where(*which)).rowcount)
     return Erased(reactions=counts[0], feedback=counts[1])
+
+
+def erase_token_usage(connection: Connection, subject: Subject) -> None:
+    """Erases what a participant used of tokens, or everybody in a room. A conversation by itself
+    has no counts: they are of rooms."""
+    which: list[ColumnElement[bool]] = []
+    if subject.identity is not None:
+        which.append(token_usage.c.identity == subject.identity)
+    if subject.room is not None:
+        which.append(token_usage.c.room == subject.room)
+    if which and subject.conversation is None:
+        connection.execute(delete(token_usage).where(*which))
 
 
 def erase_threads(

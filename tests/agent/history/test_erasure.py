@@ -18,6 +18,7 @@ from agent.history.history import History
 from agent.history.message import Attachment, Feedback, Summary, ThreadKey
 from agent.history.migrate import migrate
 from agent.history.schema import metadata
+from agent.history.token_usage import Account, TokenCount
 from tests.agent.history.turns import ROOM, asked, take_turn
 
 PRIVATE = ThreadKey("kitchen", "ann")
@@ -167,3 +168,16 @@ async def test_of_an_older_version_s_rows_the_sender_s_clock_counts(
     # Nobody knows how old the board is: its time begins now.
     assert (erased.messages, erased.boards) == (1, 0)
     assert (await history.boards.load("kitchen")).operations
+
+
+async def test_counts_of_tokens_go_with_their_participant_or_room(history: History) -> None:
+    usage, day, some = history.token_usage, "2026-03-01", TokenCount(1, 1)
+    accounts = [Account(room=room, identity=who) for room in "ab" for who in ("", "ann", "bob")]
+    tenant = Account(tenant="acme")
+    await usage.add(day, dict.fromkeys([*accounts, tenant], some))
+    await history.erase(Subject(identity="ann"))
+    left = [each for each in accounts if each.identity != "ann"]
+    assert (await usage.read(day, [*accounts, tenant])).keys() == {*left, tenant}
+    await history.erase(Subject(room="a"))
+    left = [each for each in left if each.room != "a"]
+    assert (await usage.read(day, [*accounts, tenant])).keys() == {*left, tenant}
