@@ -20,7 +20,8 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick test-sdk-next test-voice
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick
+.PHONY: test-sdk-plain test-sdk-next test-voice
 .PHONY: check bench bench-quick format lock clean
 
 help: ## what there is
@@ -69,6 +70,10 @@ fuzz: $(STAMP) ## 20,000 hostile inputs at every entrance, in ten minutes, with 
 
 test-quick: $(STAMP) ## the tests that take seconds, for each change
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(QUICK)
+
+test-sdk-plain: $(STAMP) ## the tests with the SDKs as they are: none of their private parts replaced
+	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+		$(TESTS) --ignore tests/agent/voice
 
 # An environment of its own: livekit-agents pins an older SDK than the index has.
 NEXT := .venv-sdk-next

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from agent.config.sdk_patches import check_patches
+
 _NAMES_IN_A_LIST = re.compile(r"[,\s]+")
 SHORTEST_HEARTBEAT_TIMEOUT = 2.0
 """Seconds: a loop beats once a second."""
@@ -54,6 +56,7 @@ def _check_rate(value: str) -> str:
 ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
 HttpUrl = Annotated[str, _url_of("http", "https")]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+SdkPatches = Annotated[str, AfterValidator(check_patches)]
 HeartbeatTimeout = Annotated[float, Field(ge=0, le=3600), AfterValidator(_check_heartbeat_timeout)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 """A number for each second, minute, hour or day, or for several of them; `0`: no limit."""

@@ -82,6 +82,12 @@ class Settings(
         False, alias="LOG_CONTENT", description="also log what people and the model write"
     )
 
+    sdk_patches: SdkPatches = Field(
+        "on",
+        alias="SDK_PATCHES",
+        description="which private parts of LiveKit's SDKs are replaced: on, off, or names",
+    )
+
     @classmethod
     def names(cls) -> set[str]:
         """The environment variables."""

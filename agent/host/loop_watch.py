@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents.telemetry.loop_monitor import LoopMonitorThresholds
 
-from agent.sdk.loop_monitor import LoopMonitor
+from agent.sdk.loop_monitor import monitor_class
 
 if TYPE_CHECKING:
     import asyncio
+
+    from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 
 LOOP_BLOCK: Final = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
 """livekit-agents' own: milliseconds that a loop may be blocked unreported; 0: for ever."""
@@ -43,9 +45,9 @@ def thresholds() -> LoopMonitorThresholds | None:
     return LoopMonitorThresholds(warn=warn, error=max(asked.error, warn))
 
 
-def watch(loop: asyncio.AbstractEventLoop, limits: LoopMonitorThresholds) -> LoopMonitor:
+def watch(loop: asyncio.AbstractEventLoop, limits: LoopMonitorThresholds) -> EventLoopMonitor:
     """Reports blocks of this loop, on which it is called, until the monitor is stopped there."""
-    monitor = LoopMonitor(
+    monitor = monitor_class()(
         loop,
         warn_threshold=limits.warn,
         error_threshold=limits.error,

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from agent.app.app import App
 from agent.app.hooks import HookError
 from agent.config.proxies import DIRECT, Proxies
+from agent.config.sdk_patches import selected_patches
 from agent.config.settings import Settings
 from agent.erasure.eraser import Eraser
 from agent.erasure.retention import Retention
@@ -122,7 +123,7 @@ class RoomHost:
         self._opening: asyncio.Task[None] | None = None
         self._has_database: bool | None = None
         self._reported_blocks = loop_watch.thresholds()
-        self._watch: LoopMonitor | None = None
+        self._watch: EventLoopMonitor | None = None
 
     @property
     def database(self) -> LastSeen:
@@ -140,6 +141,7 @@ class RoomHost:
         os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
         # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
         os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
+        PROCESS.select(selected_patches(self._settings.sdk_patches))
         native_log.keep_native()
         job_pool.install()
         framework_log.quiet(log_content=self._settings.log_content)
@@ -188,7 +190,6 @@ class RoomHost:
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
         native_events.install()
-        native_requests.install()
         self._main_loop = asyncio.get_running_loop()
         self.heartbeats["main"].start(self._main_loop)
         self._run(self._opened())

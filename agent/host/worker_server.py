@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from livekit.agents import NOT_GIVEN, NotGivenOr
-from livekit.agents.utils.http_server import HttpServer
 
-from agent.sdk.job_pool import PromptServer
+from agent.sdk.agent_server import SdkServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-
-    import aiohttp
 
     from agent.host.heartbeat import Heartbeat
     from agent.host.readiness import Readiness
@@ -27,7 +24,7 @@ ENDING: Final = 15.0
 """Seconds after the time for draining in which the process must have ended."""
 
 
-class WorkerServer(PromptServer):
+class WorkerServer(SdkServer):
     """An AgentServer that also watches the loops that rooms depend on.
 
     `/` and `/healthz` are 503 while one of them is stuck; AgentServer's own page only knows the
@@ -52,21 +49,12 @@ class WorkerServer(PromptServer):
         """
         self._heartbeats = heartbeats
         self._silence = silence
-        self._connected = False
         super().__init__(**options)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        # AgentServer.run makes its page and starts it, and calls nothing in between.
-        if name == "_http_server" and isinstance(value, HttpServer):
-            value.app.middlewares.append(self._tell_of_stuck_loops)
-            value.app.router.add_get("/healthz", self._show_health)
-            value.app.router.add_get("/readyz", self._show_readiness)
-        super().__setattr__(name, value)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the room server has registered the worker and still hears it."""
-        return self._connected
+    def add_pages(self, app: web.Application) -> None:
+        app.middlewares.append(self._tell_of_stuck_loops)
+        app.router.add_get("/healthz", self._show_health)
+        app.router.add_get("/readyz", self._show_readiness)
 
     def readiness(self) -> Readiness:
         """Whether the worker can take a room. For any thread."""
@@ -79,23 +67,15 @@ class WorkerServer(PromptServer):
             if error.errno != errno.EADDRINUSE:
                 raise
             raise RuntimeError(
-                f"HTTP_PORT={self._port}: the port is taken. Set HTTP_PORT to another one, or to 0 "
-                "for any that is free"
+                f"HTTP_PORT={self.given_port}: the port is taken. Set HTTP_PORT to another one, "
+                "or to 0 for any that is free"
             ) from error
-
-    async def _run_ws(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        """AgentServer's, for one connection: from its registration until it is lost."""
-        self._connected = True
-        try:
-            await super()._run_ws(ws)
-        finally:
-            self._connected = False
 
     async def drain(
         self,
         timeout: NotGivenOr[int | None] = NOT_GIVEN,  # noqa: ASYNC109 - AgentServer's own
     ) -> None:
-        seconds = self._drain_timeout if timeout is NOT_GIVEN else timeout
+        seconds = self.given_drain_timeout if timeout is NOT_GIVEN else timeout
         if isinstance(seconds, int | float) and seconds:
             # By a thread in C: it also ends a process whose interpreter is blocked.
             faulthandler.dump_traceback_later(seconds + ENDING, exit=True)

@@ -9,7 +9,8 @@ from livekit import rtc
 from agent.replies.reply_output import Ending, ReplyOutput
 from agent.replies.stream_ids import Address
 from agent.replies.topic_output import trailer
-from agent.sdk.native_sending import OutgoingText
+from agent.sdk.outgoing import OutgoingText
+from agent.sdk.sending import open_text
 
 
 class RenewedOutput(ReplyOutput):
@@ -41,7 +42,7 @@ class RenewedOutput(ReplyOutput):
         addresses = await self._addresses()
         self.addressed = frozenset(each for address in addresses for each in address.to)
         self._streams = [
-            OutgoingText(
+            open_text(
                 self._room, self._topic, self._attributes, address.to, stream_id=address.stream_id
             )
             for address in addresses

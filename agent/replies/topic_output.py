@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from livekit import rtc
 
 from agent.replies.reply_output import Ending, ReplyOutput
-from agent.sdk.native_events import Call
-from agent.sdk.native_sending import OutgoingText
+from agent.sdk.outgoing import OutgoingText, Sending
+from agent.sdk.sending import open_text
 from agent.wire.attributes import TRANSCRIPTION_FINAL
 
 
@@ -45,7 +45,7 @@ class TopicOutput(ReplyOutput):
         self._stream_id = stream_id
         self._listeners = list(listeners)
         self._stream: OutgoingText | None = None
-        self._write: Call | None = None
+        self._write: Sending | None = None
 
     async def prepare(self) -> None:
         self._opened()
@@ -71,7 +71,7 @@ class TopicOutput(ReplyOutput):
 
     def _opened(self) -> OutgoingText:
         if self._stream is None:
-            self._stream = OutgoingText(
+            self._stream = open_text(
                 self._room,
                 self._topic,
                 self._attributes,

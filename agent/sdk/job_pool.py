@@ -9,13 +9,12 @@ gives it to nobody else: its room would stay without an agent.
 A pool that is closed while a place is being made waits for the end of that place for ever
 (`_main_task` cancels what makes it).
 
-It also asks ten times a second whether there is a place for the next job, each job's thread every
-2.5 seconds whether it still answers, and another thread twice a second for the load: a third of
-what silent rooms took. Here it looks when a place was taken or has gone, and counts the load where
-it is asked for; and of jobs whose threads only wait (docs/adr/0002-one-loop-for-all-rooms.md) there
-is nothing to be learned.
+It also asks ten times a second whether there is a place for the next job, and each job's thread
+every 2.5 seconds whether it still answers: with the thread that measured the load, a third of what
+silent rooms took. JobPool looks when a place was taken or has gone. Threads of jobs only wait
+(docs/adr/0002-one-loop-for-all-rooms.md), so there is nothing to learn from them.
 
-All that leans on that module is here; tests/agent/sdk/test_job_pool.py holds it to this.
+All code that relies on that module is here; tests/agent/sdk/test_job_pool.py holds it to this.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from typing import Any, Final
 
-from livekit.agents import AgentServer, utils
+from livekit.agents import utils
 from livekit.agents.ipc import proc_pool
 from livekit.agents.ipc.job_executor import JobExecutor
 from livekit.agents.ipc.job_thread_executor import ThreadJobExecutor
 from livekit.agents.job import RunningJobInfo
-from livekit.agents.utils.aio import ChanClosed
+
+from agent.sdk.patches import PROCESS, has_attributes, mentions
 
 logger = logging.getLogger(__name__)
 
@@ -103,42 +102,30 @@ class JobPool(_ProcPool):
             await asyncio.gather(*self._monitor_tasks)
 
 
-class PromptServer(AgentServer):
-    """An AgentServer whose `load_fnc` takes no argument and no time, and which may say at once that
-    the load is another one."""
-
-    _report: asyncio.Task[None] | None = None
-
-    def load_changed(self) -> None:
-        """Has the room server told of the load; for any thread, from `worker_started` on.
-
-        AgentServer does so every 2.5 seconds. For so long, the room server would have nobody for
-        the jobs that come when a place in a full worker has become free, and gives such jobs up.
-        """
-        with contextlib.suppress(RuntimeError):  # The loop is closed: the worker has ended.
-            self._loop.call_soon_threadsafe(self._report_load)
-
-    def _report_load(self) -> None:
-        self._report = self._loop.create_task(self._tell_load(), name="report of the load")
-
-    @utils.log_exceptions(logger=logger)
-    async def _tell_load(self) -> None:
-        self._worker_load = await self._invoke_load_fnc()
-        with contextlib.suppress(ChanClosed):  # The worker is ending.
-            await self._update_worker_status()
-
-    async def _invoke_load_fnc(self) -> float:
-        """The load, twice a second and before each job. AgentServer asks in a thread, for those who
-        measure it for a while, of which there is none here."""
-        load: Callable[[], float] = self.load_fnc  # pyright: ignore[reportAssignmentType]
-        return load()
-
-
 def _ping_rarely(place: JobExecutor) -> None:
     if isinstance(place, ThreadJobExecutor):
         place._opts.ping_interval = PINGS  # pyright: ignore[reportPrivateUsage]
 
 
+_METHODS: Final = ("launch_job", "_main_task", "_proc_spawn_task")
+_ATTRIBUTES: Final = (
+    "_warmed_proc_queue",
+    "_spawn_tasks",
+    "_target_idle_processes",
+    "_default_num_idle_processes",
+    "_jobs_waiting_for_process",
+    "_executors",
+    "_close_tasks",
+    "_monitor_tasks",
+)
+
+
 def install() -> None:
-    """Has AgentServers that start from now on use it."""
+    """AgentServers that start from now on use it, unless livekit-agents has another ProcPool."""
+    if not PROCESS.applies(
+        "jobs",
+        fits=has_attributes(_ProcPool, *_METHODS) and mentions(_ProcPool.__init__, *_ATTRIBUTES),
+        instead="jobs start as livekit-agents starts them",
+    ):
+        return
     setattr(proc_pool, "ProcPool", JobPool)  # noqa: B010 - a class is no variable to type checkers

@@ -10,10 +10,13 @@ tests/agent/sdk/test_loop_monitor.py holds it to this.
 
 from __future__ import annotations
 
+import inspect
 import selectors
 from typing import TYPE_CHECKING, Final
 
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
+
+from agent.sdk.patches import PROCESS
 
 if TYPE_CHECKING:
     from livekit.agents.telemetry.loop_monitor import (
@@ -45,6 +48,19 @@ class LoopMonitor(EventLoopMonitor):
             report.process_descheduled = True
             report.severity = "warning"
         return report
+
+
+_ARGUMENTS: Final = ["self", "lag", "gc_time", "cpu_time", "watchdog_gap", "samples"]
+
+
+def monitor_class() -> type[EventLoopMonitor]:
+    """LoopMonitor, if it fits this livekit-agents, and EventLoopMonitor otherwise."""
+    build = getattr(EventLoopMonitor, "_build_report", None)
+    fits = build is not None and list(inspect.signature(build).parameters) == _ARGUMENTS
+    instead = "blocks of the loop are reported as livekit-agents does, with false alarms"
+    return (
+        LoopMonitor if PROCESS.applies("blocks", fits=fits, instead=instead) else EventLoopMonitor
+    )
 
 
 def _shows_code(sample: _StackSample) -> bool:

@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import itertools
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from livekit.rtc._ffi_client import FfiClient, FfiQueue
-from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
+from livekit.rtc._proto.ffi_pb2 import FfiEvent
 from livekit.rtc._proto.room_pb2 import RoomEvent
 from livekit.rtc._utils import Queue
-from livekit.rtc.data_stream import StreamError
+
+from agent.sdk.native_calls import CALLS
+from agent.sdk.patches import PROCESS, has_attributes, has_fields
 
 if TYPE_CHECKING:
     from livekit import rtc
-
-logger = logging.getLogger(__name__)
 
 Filter: TypeAlias = Callable[[FfiEvent], bool]
 HearPacket: TypeAlias = Callable[[RoomEvent], None]
@@ -52,138 +50,19 @@ OF_ROOMS_AND_STREAMS: Final = frozenset(
 PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 """Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""
 
+FOR_ROOMS: Final = PASSED_ON_BY_ROOMS | frozenset(
+    field.name
+    for field in FfiEvent.DESCRIPTOR.fields
+    if field.name not in OF_ROOMS_AND_STREAMS
+    and not (field.message_type and "async_id" in field.message_type.fields_by_name)
+)
+"""Kinds that every room gets, as in the SDK: also unknown ones, unless they are ends of calls."""
+
 STREAM_PACKETS: Final = frozenset(
     {"stream_header_received", "stream_chunk_received", "stream_trailer_received"}
 )
 """Kinds of rooms' events that the SDK ignores: it has others for streams. They alone say who sent a
 packet of a stream, so a claimed room may hear them."""
-
-OWN_NUMBERS: Final = 1 << 62
-"""Where the numbers of calls begun here begin: the native library counts its own from 1."""
-
-
-class Call:
-    """Something that the native library was asked for, and that takes a while.
-
-    Its end comes by a native thread, and is awaited on the loop that began it, by one at most. Each
-    says first what it does and looks then at what the other has done, so that one of them sees it.
-    """
-
-    def __init__(self, failure: type[Exception] = StreamError) -> None:
-        """`failure`: raised, with what the native library says, where it could not be done."""
-        self._loop = asyncio.get_running_loop()
-        self._failure = failure
-        self._waiter: asyncio.Future[None] | None = None
-        self._end: Any = None
-        """The native library's message, once there."""
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it has been done already."""
-        return self._end is not None and not self._end.HasField("error")
-
-    async def settled(self) -> Any:  # noqa: ANN401 - each kind of call has its own
-        """Returns the native library's message (of livekit/rtc/_proto) when it has been done.
-
-        Raises:
-            Exception: it could not be done; of the class that the call was begun with.
-        """
-        if self._end is None:
-            self._waiter = self._loop.create_future()
-            if self._end is None:
-                await self._waiter
-        end: Any = self._end
-        if end.HasField("error"):
-            error = end.error
-            raise self._failure(error if isinstance(error, str) else error.description)
-        return end
-
-    def settle(self, end: Any) -> None:  # noqa: ANN401 - as above
-        """Notes how it ended. Called by the native library's threads."""
-        self._end = end
-        if self._waiter is not None:
-            try:
-                self._loop.call_soon_threadsafe(self._wake)
-            except RuntimeError:
-                return  # The loop was closed by somebody who still waits on it.
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class Calls:
-    """Calls under way. Each has a number of the worker's own (`request_async_id`), so that its end
-    cannot be missed between the request and its answer."""
-
-    ENDS: Final = frozenset(
-        {
-            "text_stream_open",
-            "text_stream_writer_write",
-            "text_stream_writer_close",
-            "send_text",
-            "send_stream_header",
-            "send_stream_chunk",
-            "send_stream_trailer",
-            "publish_data",
-            "publish_transcription",
-        }
-    )
-    """Kinds of events that such a call may end with."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count(OWN_NUMBERS)
-        self._under_way: dict[int, Call] = {}
-        self._heard: object = None
-
-    def begin(self, request: FfiRequest, call: Call) -> None:
-        """Raises AssertionError: the native library refuses it at once."""
-        client = FfiClient.instance
-        if not isinstance(client.queue, EventRouter):
-            self._listen(client.queue)
-        number = next(self._numbers)
-        getattr(request, request.WhichOneof("message") or "").request_async_id = number
-        self._under_way[number] = call
-        try:
-            client.request(request)
-        except BaseException:
-            self._under_way.pop(number, None)
-            raise
-
-    def settle(self, event: FfiEvent, kind: str | None) -> bool:
-        """Whether it was the end of one of them."""
-        if kind not in self.ENDS:
-            return False
-        end = getattr(event, kind)
-        call = self._under_way.pop(end.async_id, None)
-        if call is None:
-            return False
-        call.settle(end)
-        return True
-
-    def _listen(self, queue: FfiQueue[FfiEvent]) -> None:
-        """Hears of the ends where events are not routed: as a filter that lets nothing pass."""
-
-        def hear(event: FfiEvent) -> bool:
-            self.settle(event, event.WhichOneof("message"))
-            return False
-
-        if self._heard is not queue:
-            self._heard = queue
-            queue.subscribe(asyncio.get_running_loop(), hear)
-
-
-_calls: Final = Calls()
-
-
-def begin(request: FfiRequest, call: Call) -> None:
-    """Asks the native library for something that ends with one of the events of `Calls.ENDS`.
-
-    Raises:
-        AssertionError: it refuses that at once.
-    """
-    _calls.begin(request, call)
-
 
 KEPT_THREADS: Final = 16
 """Native threads at most that keep their Python half: those that tell of events are few, and stay
@@ -199,6 +78,9 @@ class EventRouter:
     without allocating anything on the way, as list() of a dict or of its values is.
     """
 
+    settles_calls: Final = True
+    """Calls need not listen for their ends."""
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
@@ -210,7 +92,7 @@ class EventRouter:
         if (thread := threading.get_ident()) not in self._threads:
             self._keep_python_half(thread)
         kind = item.WhichOneof("message")
-        if _calls.settle(item, kind):
+        if CALLS.settle(item, kind):
             return
         is_packet = kind == "room_event" and item.room_event.WhichOneof("message") in STREAM_PACKETS
         for each in list(self._loops.values()):
@@ -357,7 +239,7 @@ class _Subscriptions:
         if kind not in OF_ROOMS_AND_STREAMS:
             for queue in list(self._calls.values()):
                 queue.put_nowait(event)
-        if kind in PASSED_ON_BY_ROOMS:
+        if kind in FOR_ROOMS:
             for queue in {id(room): room for room in list(self._rooms.values())}.values():
                 queue.put_nowait(event)
         for queue, passes in list(self._listeners.values()):
@@ -366,17 +248,23 @@ class _Subscriptions:
 
 
 def install() -> None:
-    """Has the SDK use an EventRouter from now on, and starts its native library.
+    """Lets the SDK use an EventRouter from now on, and starts its native library.
 
-    Where the SDK is not the one that this was made for, it is left as it is, and the log says so.
+    With SDK_PATCHES=off, and where the router does not fit, the SDK's own queue stays.
     """
     client = FfiClient.instance
     queue: FfiQueue[FfiEvent] | EventRouter = client.queue
     if isinstance(queue, EventRouter):
         return
     methods = {name for name in dir(queue) if not name.startswith("_")}
-    if type(queue) is not FfiQueue or methods != {"put", "subscribe", "unsubscribe"}:
-        logger.warning("unknown livekit SDK version; using its own event delivery")
+    if not PROCESS.applies(
+        "events",
+        fits=type(queue) is FfiQueue
+        and methods == {"put", "subscribe", "unsubscribe"}
+        and has_attributes(queue, "_lock", "_subscribers")
+        and has_fields(FfiEvent(), *OF_ROOMS_AND_STREAMS, *PASSED_ON_BY_ROOMS, *CALLS.ENDS),
+        instead="every room looks at every event",
+    ):
         return
     router = EventRouter()
     with queue._lock:  # pyright: ignore[reportPrivateUsage]
@@ -388,11 +276,48 @@ def install() -> None:
 def when_deaf(room: rtc.Room, call: Callable[[], None]) -> None:
     """Calls this once a connected room hears no more events: it was left, or the SDK's task that
     reads them has failed (livekit/rtc/room.py, `_listen_task`)."""
-    room._task.add_done_callback(lambda _: call())  # pyright: ignore[reportPrivateUsage]
+    task: object = getattr(room, "_task", None)
+    if PROCESS.found(
+        "the end of a room's task",
+        fits=isinstance(task, asyncio.Task),
+        instead="a room whose task fails is not left",
+    ):
+        room._task.add_done_callback(lambda _: call())  # pyright: ignore[reportPrivateUsage]
+    else:
+        room.on("disconnected", lambda _: call())  # pyright: ignore[reportUnknownLambdaType]
 
 
 def claim(room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
-    """Gives a connected room its own events only, if events are routed; see EventRouter.claim."""
-    queue: object = FfiClient.instance.queue
+    """Gives a connected room its own events only, where events are routed, and its packets to
+    `hear_packet`; see EventRouter.claim."""
+    queue: FfiQueue[FfiEvent] | EventRouter = FfiClient.instance.queue
+    if not PROCESS.found(
+        "the events of a room",
+        fits=has_attributes(room, "_ffi_queue", "_ffi_handle")
+        and has_attributes(room.local_participant, "_ffi_handle")
+        and has_fields(RoomEvent(), "room_handle", *STREAM_PACKETS),
+        instead="nobody checks who sent the packets of a stream",
+    ):
+        return
     if isinstance(queue, EventRouter):
         queue.claim(room, hear_packet)
+    elif hear_packet is not None:
+        _hear_packets(queue, room, hear_packet)
+
+
+def _hear_packets(queue: FfiQueue[FfiEvent], room: rtc.Room, hear_packet: HearPacket) -> None:
+    """Hears the packets of streams where events are not routed, as a filter that passes nothing."""
+    loop = asyncio.get_running_loop()
+    handle: int = room._ffi_handle.handle  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
+
+    def hear(event: FfiEvent) -> bool:
+        if (
+            event.WhichOneof("message") == "room_event"
+            and event.room_event.room_handle == handle
+            and event.room_event.WhichOneof("message") in STREAM_PACKETS
+        ):
+            loop.call_soon_threadsafe(hear_packet, event.room_event)
+        return False
+
+    subscription = queue.subscribe(loop, hear)
+    when_deaf(room, lambda: queue.unsubscribe(subscription))

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from livekit.rtc import _ffi_client
 
+from agent.sdk.patches import PROCESS, mentions
+
 DEBUG: Final = "LIVEKIT_RTC_DEBUG"
 """The SDK's own setting: with it, all is as the SDK has it."""
 
@@ -36,6 +38,13 @@ left, that its data channels are closed, and that there is nothing to negotiate 
 def keep_native() -> None:
     """Has the native library keep its records; to be called before anything of it is used."""
     if os.environ.get(DEBUG, "").strip().lower() in {"1", "true"}:
+        return
+    if not PROCESS.applies(
+        "log",
+        fits=mentions(_ffi_client.FfiClient.__init__, "get_ffi_lib", "livekit_ffi_initialize")
+        and callable(getattr(_ffi_client, "get_ffi_lib", None)),
+        instead="every record of the native SDK comes to Python",
+    ):
         return
     os.environ.setdefault("RUST_LOG", LEVELS)
     load = _ffi_client.get_ffi_lib
@@ -59,6 +68,13 @@ class _Initialize:
         self.argtypes: list[object] = []
         self._function = function
 
-    def __call__(self, callback: object, _: bool, sdk: bytes, version: bytes) -> None:
+    def __call__(self, *arguments: object) -> None:
         self._function.argtypes = self.argtypes
-        self._function(callback, False, sdk, version)
+        if PROCESS.applies(
+            "log",
+            fits=len(arguments) == 4 and isinstance(arguments[1], bool),
+            instead="every record of the native SDK comes to Python",
+        ):
+            callback, _, *about = arguments
+            arguments = (callback, False, *about)
+        self._function(*arguments)

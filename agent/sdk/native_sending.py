@@ -3,7 +3,7 @@
 The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all ends of calls for each
 of these, and wakes the loop for each end, also where nobody has to wait for it.
 
-All that leans on the SDK's private parts for this stands in this file and in native_events.py.
+All that leans on the SDK's private parts for this stands in this file and in native_calls.py.
 tests/agent/sdk/test_native_sending.py holds the SDK to it.
 """
 
@@ -19,7 +19,7 @@ from livekit.rtc._proto.ffi_pb2 import FfiRequest
 from livekit.rtc._proto.room_pb2 import DataStream
 from livekit.rtc.participant import PublishDataError, PublishTranscriptionError
 
-from agent.sdk.native_events import Call, begin
+from agent.sdk.native_calls import Call, begin
 
 if TYPE_CHECKING:
     from livekit import rtc

@@ -17,6 +17,8 @@ import os
 import socket
 from typing import Final
 
+from agent.sdk.patches import PROCESS
+
 logger = logging.getLogger(__name__)
 
 DESCRIPTORS: Final = "/dev/fd"
@@ -28,6 +30,8 @@ def send_at_once() -> None:
 
     2 µs for each open file of the process. Where files are not listed, nothing is done.
     """
+    if not PROCESS.applies("sockets", fits=True, instead=""):
+        return
     try:
         files = [int(name) for name in os.listdir(DESCRIPTORS)]
     except OSError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from livekit import rtc
 
-from agent.sdk.native_events import Call
+from agent.sdk.outgoing import Sending
 from agent.tasks import Tasks
 from agent.wire.envelope import MAX_PACKET_BYTES, encode, envelope, split_text
 from agent.wire.publish import begin_publish
@@ -63,7 +63,7 @@ class Notices:
         self._idle = asyncio.Event()
         self._is_started = False
         self._tasks = Tasks()
-        self._last: Call | None = None
+        self._last: Sending | None = None
         """The sending of the last one, which nobody waits for before there is another."""
 
     def start(self) -> None:

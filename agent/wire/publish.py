@@ -7,8 +7,8 @@ from typing import Final
 
 from livekit import rtc
 
-from agent.sdk.native_events import Call
-from agent.sdk.native_sending import begin_packet
+from agent.sdk.outgoing import Sending
+from agent.sdk.sending import begin_packet
 from agent.wire.envelope import encode
 
 MAX_RELIABLE_BYTES: Final = 15 * 1024
@@ -33,7 +33,7 @@ def begin_publish(
     topic: str = "",
     to: Sequence[str] | None = None,
     reliable: bool = True,
-) -> Call | None:
+) -> Sending | None:
     """Sends JSON as a data packet to these identities, or to everybody (None); what is returned
     ends when it is on its way. To nobody, nothing is sent.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ async def start_worker(
                     "DATABASE_URL": f"sqlite:///{tmp_path}/{number}.db",
                     "ATTACHMENTS_DIR": str(tmp_path / "attachments"),
                     "HTTP_PORT": "0",
+                    "SDK_PATCHES": os.environ.get("SDK_PATCHES", "on"),
                     **environ,
                 }
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import threading
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
@@ -16,7 +15,7 @@ from livekit.agents.job import JobAcceptArguments, RunningJobInfo
 from livekit.protocol import agent as protocol
 
 from agent.sdk import job_pool
-from agent.sdk.job_pool import PAUSES, PINGS, JobPool, PromptServer
+from agent.sdk.job_pool import PAUSES, PINGS, JobPool
 from tests.agent.conftest import StartWorker
 
 GIVEN_UP = "no process became available after 3 attempts"
@@ -70,7 +69,7 @@ async def test_it_is_not_tried_for_ever(gives_up: Callable[[int], list[str]]) ->
 
 
 async def test_a_worker_has_one(start_worker: StartWorker) -> None:
-    await start_worker()
+    await start_worker(SDK_PATCHES="on")
     assert proc_pool.ProcPool is JobPool
 
 
@@ -138,18 +137,3 @@ async def test_threads_that_wait_are_asked_rarely(pool: JobPool) -> None:
     (place,) = pool.processes
     assert isinstance(place, ThreadJobExecutor)
     assert place._opts.ping_interval == PINGS  # pyright: ignore[reportPrivateUsage]
-
-
-async def test_the_load_is_counted_where_it_is_asked_for(start_worker: StartWorker) -> None:
-    """Each look at it is one of the server's own, twice a second and before each job."""
-    worker = await start_worker()
-    assert isinstance(worker.server, PromptServer)
-    asked: asyncio.Queue[str] = asyncio.Queue()
-
-    def load() -> float:
-        asked.put_nowait(threading.current_thread().name)
-        return 0.0
-
-    worker.server.load_fnc = load
-    async with asyncio.timeout(20):
-        assert await asked.get() == threading.current_thread().name

@@ -16,17 +16,16 @@ from livekit.rtc._proto.room_pb2 import PublishDataCallback
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError
 
+from agent.sdk.native_calls import Call, Calls
 from agent.sdk.native_events import (
     KEPT_THREADS,
     STREAM_PACKETS,
-    Call,
-    Calls,
     EventRouter,
     claim,
     install,
 )
 from agent.sdk.native_sending import begin_packet
-from tests.agent.conftest import Enter
+from tests.agent.conftest import Enter, StartWorker
 from tests.conftest import Join
 
 
@@ -156,8 +155,8 @@ async def test_a_claimed_room_works_and_hears_of_itself_alone(join: Join) -> Non
     assert not room.isconnected()
 
 
-async def test_the_rooms_of_a_worker_are_claimed(enter: Enter) -> None:
-    ana = await enter("ana")
+async def test_the_rooms_of_a_worker_are_claimed(enter: Enter, start_worker: StartWorker) -> None:
+    ana = await enter("ana", worker=await start_worker(SDK_PATCHES="on"))
     router = FfiClient.instance.queue
     assert isinstance(router, EventRouter)
     with pytest.raises(rtc.RpcError) as refused:

@@ -13,7 +13,7 @@ from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError
 
-from agent.sdk import native_events
+from agent.sdk.native_calls import CALLS
 from agent.sdk.native_events import EventRouter, install
 from agent.sdk.native_sending import AddressedText, OutgoingText, begin_packet
 from tests.conftest import Join
@@ -227,7 +227,7 @@ async def test_a_call_that_is_refused_at_once_is_not_waited_for(join: Join) -> N
     async with asyncio.timeout(20):
         await stream.opened()
         await stream.begin_close({}).settled()
-    under_way = dict(native_events._calls._under_way)  # pyright: ignore[reportPrivateUsage]
+    under_way = dict(CALLS._under_way)  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(AssertionError):
         stream.begin_write("after the end")
-    assert native_events._calls._under_way == under_way  # pyright: ignore[reportPrivateUsage]
+    assert CALLS._under_way == under_way  # pyright: ignore[reportPrivateUsage]

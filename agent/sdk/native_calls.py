@@ -1,0 +1,146 @@
+"""Calls: requests to the native SDK that take a while, and their ends.
+
+Each has a number of the worker's own (`request_async_id`), so that its end cannot be missed between
+the request and its answer. Where events are routed (native_events.py), the router brings the ends;
+elsewhere, a filter hears them.
+
+All code that relies on the SDK's private parts for this is here. tests/agent/sdk/
+test_native_events.py holds the SDK to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any, Final
+
+from livekit.rtc._ffi_client import FfiClient, FfiQueue
+from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
+from livekit.rtc.data_stream import StreamError
+
+OWN_NUMBERS: Final = 1 << 62
+"""Where the numbers of calls begun here begin: the native library counts its own from 1."""
+
+
+class Call:
+    """Something that the native library was asked for, and that takes a while.
+
+    Its end comes by a native thread, and is awaited on the loop that began it, by one at most. Each
+    says first what it does and looks then at what the other has done, so that one of them sees it.
+    """
+
+    def __init__(self, failure: type[Exception] = StreamError) -> None:
+        """`failure`: raised, with what the native library says, where it could not be done."""
+        self._loop = asyncio.get_running_loop()
+        self._failure = failure
+        self._waiter: asyncio.Future[None] | None = None
+        self._end: Any = None
+        """The native library's message, once there."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has been done already."""
+        return self._end is not None and not self._end.HasField("error")
+
+    async def settled(self) -> Any:  # noqa: ANN401 - each kind of call has its own
+        """Returns the native library's message (of livekit/rtc/_proto) when it has been done.
+
+        Raises:
+            Exception: it could not be done; of the class that the call was begun with.
+        """
+        if self._end is None:
+            self._waiter = self._loop.create_future()
+            if self._end is None:
+                await self._waiter
+        end: Any = self._end
+        if end.HasField("error"):
+            error = end.error
+            raise self._failure(error if isinstance(error, str) else error.description)
+        return end
+
+    def settle(self, end: Any) -> None:  # noqa: ANN401 - as above
+        """Notes how it ended. Called by the native library's threads."""
+        self._end = end
+        if self._waiter is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._wake)
+            except RuntimeError:
+                return  # The loop was closed by somebody who still waits on it.
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Calls:
+    """Calls under way. Each has a number of the worker's own (`request_async_id`), so that its end
+    cannot be missed between the request and its answer."""
+
+    ENDS: Final = frozenset(
+        {
+            "text_stream_open",
+            "text_stream_writer_write",
+            "text_stream_writer_close",
+            "send_text",
+            "send_stream_header",
+            "send_stream_chunk",
+            "send_stream_trailer",
+            "publish_data",
+            "publish_transcription",
+        }
+    )
+    """Kinds of events that such a call may end with."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(OWN_NUMBERS)
+        self._under_way: dict[int, Call] = {}
+        self._heard: object = None
+
+    def begin(self, request: FfiRequest, call: Call) -> None:
+        """Raises AssertionError: the native library refuses it at once."""
+        client = FfiClient.instance
+        if not getattr(client.queue, "settles_calls", False):
+            self._listen(client.queue)
+        number = next(self._numbers)
+        getattr(request, request.WhichOneof("message") or "").request_async_id = number
+        self._under_way[number] = call
+        try:
+            client.request(request)
+        except BaseException:
+            self._under_way.pop(number, None)
+            raise
+
+    def settle(self, event: FfiEvent, kind: str | None) -> bool:
+        """Whether it was the end of one of them."""
+        if kind not in self.ENDS:
+            return False
+        end = getattr(event, kind)
+        call = self._under_way.pop(end.async_id, None)
+        if call is None:
+            return False
+        call.settle(end)
+        return True
+
+    def _listen(self, queue: FfiQueue[FfiEvent]) -> None:
+        """Hears of the ends where events are not routed: as a filter that lets nothing pass."""
+
+        def hear(event: FfiEvent) -> bool:
+            self.settle(event, event.WhichOneof("message"))
+            return False
+
+        if self._heard is not queue:
+            self._heard = queue
+            queue.subscribe(asyncio.get_running_loop(), hear)
+
+
+CALLS: Final = Calls()
+"""Of this process."""
+
+
+def begin(request: FfiRequest, call: Call) -> None:
+    """Asks the native library for something that ends with one of the events of `Calls.ENDS`.
+
+    Raises:
+        AssertionError: it refuses that at once.
+    """
+    CALLS.begin(request, call)
