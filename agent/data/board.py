@@ -1,4 +1,4 @@
-"""Board: a whiteboard as it is now, and what was done to it of late."""
+"""Board: the current state of a whiteboard, and the latest operations on it."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Board:
     def restore(self, sequence: int, snapshot: str, operations: Iterable[str]) -> None:
         """Becomes what was kept: a snapshot, and the operations that came after it."""
         self.sequence = self._log_start = sequence
-        # Not splitlines: JSON leaves other line breaks than this one as they are.
+        # Not splitlines: JSON keeps other line breaks.
         for line in filter(None, snapshot.split("\n")):
             shape = cast("dict[str, Any]", json.loads(line))
             self._elements[shape["id"]] = _Element(shape["order"], line)
@@ -222,6 +222,6 @@ def _sender(element: str) -> str:
 
 
 def _identity(operation: str) -> str:
-    """What is the same in two agents' logs of one packet: each has its own number and clock."""
+    """The part of a packet that two agents' logs share: each has its own number and clock."""
     shape = cast("dict[str, Any]", json.loads(operation))
     return encode({k: shape[k] for k in sorted(shape.keys() - {"sequence", "timestamp"})}).decode()

@@ -126,7 +126,7 @@ class BoardKeeper:
             await self._merge(batch)
 
     async def _merge(self, unwritten: list[Logged]) -> None:
-        """Takes over what another agent in the room wrote, and has the rest written again."""
+        """Merges the changes of another agent in the room, and writes the rest again."""
         kept = await self._boards.load(self._room)
         other = Board()
         await asyncio.to_thread(other.restore, kept.sequence, kept.snapshot, kept.operations)

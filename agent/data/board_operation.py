@@ -1,4 +1,4 @@
-"""What can be done to a whiteboard."""
+"""Operations on a whiteboard."""
 
 from __future__ import annotations
 

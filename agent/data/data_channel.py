@@ -39,7 +39,7 @@ _WHOSE_PACKET: Final = Refusal(
 )
 
 Handler = Callable[[Packet[Any]], Awaitable[object] | object]
-"""Takes a packet; async or not. A Refusal that it raises is told to the sender."""
+"""Takes a packet; async or not. If it raises a Refusal, the sender gets it."""
 
 
 class DataChannel:
@@ -65,7 +65,7 @@ class DataChannel:
         self._lanes = SenderQueues(MAX_WAITING)
         self._tasks = Tasks()
         self._known: frozenset[str] | None = None
-        """Whom the room knew when a packet without a sender came, until somebody is told of it."""
+        """Participants in the room when packets without a sender came; None: there are none."""
         self._refusing: asyncio.Task[None] | None = None
         self.ignored = 0
 
@@ -75,7 +75,7 @@ class DataChannel:
         return self._room.local_participant.identity
 
     def open(self) -> None:
-        """Listens; to be called before connecting."""
+        """Registers the handlers; call it before connecting."""
         self._room.on("data_received", self._on_packet)
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""What a data packet says, whichever of the known JSON forms it has.
+"""Reads data packets, in any of the known JSON forms.
 
 - `{"type": "poll", "content": …}`, with `id` and `timestamp` beside them
 - `{"topic": "poll", "payload": …}`
@@ -67,7 +67,7 @@ class Packet(Generic[Content]):
 def read_packet(
     data: bytes, packet_topic: str, sender: Sender, known: Container[str]
 ) -> Packet[Any]:
-    """What a packet says. What its JSON says it is about counts before its packet topic.
+    """Reads a packet. A topic in its JSON takes precedence over its packet topic.
 
     Raises:
         Refusal: (400) it is about a known topic, and malformed.
@@ -107,7 +107,7 @@ def _decode(data: bytes, packet_topic: str) -> str:
 
 
 def _read_json(text: str, packet_topic: str, known: Container[str]) -> Mapping[str, Any]:
-    """The packet's object; anything else is the content of a packet that has a packet topic."""
+    """The packet's object; any other JSON is the content of a packet with a packet topic."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -122,7 +122,7 @@ def _read_json(text: str, packet_topic: str, known: Container[str]) -> Mapping[s
 
 
 def _broken(text: str, known: Container[str]) -> Refusal | UnknownTopic:
-    """What text that is no JSON is: a broken packet of a topic that it names, or the app's own."""
+    """Classifies text that is not JSON: a broken packet of a topic, or the app's own."""
     named = _NAMED.search(text, 0, LOOKED_AT)
     if named is not None and named["name"] in known:
         return Refusal(400, "The packet is not valid JSON.")
@@ -130,7 +130,7 @@ def _broken(text: str, known: Container[str]) -> Refusal | UnknownTopic:
 
 
 def _name(body: Mapping[str, Any], packet_topic: str) -> str:
-    """What a packet is about; empty if it does not say."""
+    """The topic that a packet names; empty if it names none."""
     names = (body.get("topic"), body.get("type"), packet_topic)
     return next((each for each in names if isinstance(each, str) and each), "")
 

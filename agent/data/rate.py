@@ -13,7 +13,7 @@ MAX_SENDERS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What each sender may send of something, over time.
+    """The amount that each sender may send, over time.
 
     Attributes:
         per_second: on average.

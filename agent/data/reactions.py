@@ -21,7 +21,7 @@ MAX_EMOJIS: Final = 20
 """Different emojis on one message."""
 
 QUOTED: Final = 80
-"""Characters of an answer by which the model is told which one it was."""
+"""Characters of an answer that identify it to the model."""
 
 RETRY_AFTER: Final = 5.0
 

@@ -44,7 +44,7 @@ class RoomTopics:
         return handler is None or handler.in_use
 
     def methods(self) -> list[Tool]:
-        """What only callers by RPC can do with them."""
+        """Tools for callers by RPC only."""
         return list(chain.from_iterable(topic.handler.methods() for topic in self._topics))
 
     def forget(self, identity: str) -> None:

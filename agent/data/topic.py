@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Content = TypeVar("Content", bound=BaseModel)
 
 MAX_SENTENCE: Final = 500
-"""Characters that a sender is told of what is wrong with a packet."""
+"""Characters of the description of an error in a packet."""
 
 TELL_EVERY: Final = 10.0
 """Seconds between two notices to a sender whose lossy packets are thinned out."""
@@ -36,7 +36,7 @@ TELL_EVERY: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TopicRoom:
-    """What a handler may use of its room.
+    """The parts of its room that a handler may use.
 
     Attributes:
         conversation: its name in the history.
@@ -71,10 +71,10 @@ class TopicHandler(ABC, Generic[Content]):
 
     @abstractmethod
     def take(self, packet: Packet[Content]) -> Awaitable[None] | None:
-        """Takes a packet; may be async. Raises Refusal for what its sender is to be told."""
+        """Takes a packet; may be async. Raises Refusal to send the sender an error."""
 
     def tools(self) -> Iterable[Tool]:
-        """What the model, and callers by RPC, can do with it in this room."""
+        """Tools for the model, and for callers by RPC, in this room."""
         return ()
 
     @property
@@ -83,7 +83,7 @@ class TopicHandler(ABC, Generic[Content]):
         return True
 
     def methods(self) -> Iterable[Tool]:
-        """What only callers by RPC can do with it."""
+        """Tools for callers by RPC only."""
         return ()
 
     def forget(self, identity: str) -> None:

@@ -83,7 +83,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
                 return self._answer("elements", "nextAfter", self._board.page(after, PAGE_BYTES))
             page = self._board.since(since, PAGE_BYTES)
             if page is None:
-                raise NotFound("The log does not go back that far: read the whiteboard anew")
+                raise NotFound("The log does not go back that far: read the whiteboard again")
             return self._answer("operations", "nextSince", page)
 
         return (get_whiteboard,)
@@ -128,7 +128,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
     def _read_tool(self) -> Tool:
         @tool
         async def read_whiteboard() -> dict[str, object]:
-            """What is on the room's whiteboard: notes and texts as they are, strokes in outline."""
+            """Returns the room's whiteboard: notes and texts in full, strokes in outline."""
             await self._loaded()
             shown: list[dict[str, Any]] = []
             left = READ_BYTES

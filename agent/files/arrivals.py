@@ -1,4 +1,4 @@
-"""Arrivals: files of which a message, or the file itself, has come first."""
+"""Arrivals: files whose message, or whose bytes, came first."""
 
 from __future__ import annotations
 

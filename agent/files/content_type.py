@@ -1,4 +1,4 @@
-"""What a file is, by its bytes. Its name only tells one kind of text from another."""
+"""Determines the type of a file by its bytes. Its name only tells one kind of text from another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PDF: Final = "application/pdf"
 _BY_SUFFIX: Final = {"md": "text/markdown", "markdown": "text/markdown", "csv": "text/csv"}
 MAX_PDF_PREFIX: Final = 1_024
 _WORD: Final = b" \"'`([" + bytes(range(0x30, 0x7B))
-"""What stands before a mark that is mentioned in a text."""
+"""Characters before a mark that a text only mentions."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _IN_ZIP: Final = (

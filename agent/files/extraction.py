@@ -1,10 +1,10 @@
-"""What is in a PDF, a picture or a text, taken out by a process of its own.
+"""Extracts the content of a PDF, a picture or a text, in a process of its own.
 
 `-m agent.files.extraction KIND BOUND` reads a file from standard input: `pdf CHARACTERS` and
 `text CHARACTERS` write text in UTF-8 to standard output, `image PIXELS` a JPEG whose longer side
 has so many pixels at most. Exit status 1: it cannot be read.
 
-What people send may be made to take all memory or time, or to exploit a library. The process has
+A file may be made to take all memory or time, or to exploit a library. The process has
 none of the worker's environment, and what confinement.py leaves it.
 """
 
@@ -38,7 +38,7 @@ _PIL: Final = (
     *("MpoImagePlugin", "TiffImagePlugin", "TiffTags", "BmpImagePlugin", "PpmImagePlugin"),
     *("ExifTags", "ImageMode", "ImageFilter", "ImageCms"),
 )
-"""What those pictures take; some other parts of Pillow do something when they are imported."""
+"""Modules that those pictures need; some other parts of Pillow have effects when imported."""
 
 _PACKAGES: Final = {"pdf": "pypdf", "image": "PIL", "text": "charset_normalizer"}
 _ENCODINGS: Final = (
@@ -96,7 +96,7 @@ def pdf_text(file: BinaryIO, max_characters: int) -> bytes:
     head = file.read(MAX_PDF_PREFIX + len(b"%PDF-"))
     start = max(head.find(b"%PDF-"), 0)
     file.seek(0)
-    # What the offsets in a PDF count from is where it begins.
+    # The offsets in a PDF count from its beginning.
     source = io.BytesIO(file.read()[start:]) if start else file
     parts: list[str] = []
     size = 0

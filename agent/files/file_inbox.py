@@ -115,7 +115,7 @@ class FileInbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
-        """Listens; to be called before connecting, since streams that nobody handles are lost."""
+        """Registers the handlers; call it before connecting, since streams without one are lost."""
         for topic in self._topics():
             self._streams.on_bytes(topic, self._on_stream, max_kept=MAX_KEPT)
 
@@ -287,7 +287,7 @@ class FileInbox:
             yield piece
 
     async def _own_pieces(self, stream: ByteStream) -> AsyncGenerator[bytes]:
-        """What the sender sent of a stream that others wrote into."""
+        """Returns the sender's own bytes of a stream that others wrote into."""
         try:
             yield await stream.content(self._limits.silence)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""What the sender of a file is told of it."""
+"""Notices to the sender of a file."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class FileMaker:
 
 
 def to_tool_error(refusal: Refusal) -> ToolError:
-    """What the one who asked is told of what the store says."""
+    """Translates an error of the store for the participant who asked."""
     if refusal.code == _TOO_LARGE:
         return TooLarge(refusal.sentence)
     if refusal.code == RateLimited.code:

@@ -62,7 +62,7 @@ class RoomFiles:
         self._delivery = FileDelivery(room, files.store, reads_alone=reads_alone)
 
     def methods(self) -> tuple[Tool, ...]:
-        """What clients may call."""
+        """The RPC methods for clients."""
         return self._send_file_tool(), self._export_transcript_tool()
 
     async def to_caller(self, identity: str, file: File) -> dict[str, object]:

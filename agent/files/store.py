@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BLOCK_BYTES: Final = 256 * 1024
-"""What is gathered before it is written."""
+"""Bytes that are collected before they are written."""
 
 MAX_WAITING_BYTES: Final = 32 * 2**20
 """Of all files on their way in, not yet on disk. The SDK holds nothing back: a disk that is slower
@@ -154,7 +154,7 @@ class FileStore:
         self.used(await self.run(lambda: self.usage.recount(self._count)))
 
     def kept(self) -> list[tuple[Path, int]]:
-        """The files with their sizes; to be called in one of the store's threads."""
+        """The files with their sizes; call it in one of the store's threads."""
         return _sizes(self.directory, "[0-9a-f][0-9a-f]/*")
 
     def _prepare(self) -> int:
@@ -279,7 +279,7 @@ class IncomingFile:
                 self._store.written(size)
 
     def _fail(self, error: OSError) -> Refusal:
-        logger.error("file not stored, its sender is told: %s", error.strerror)
+        logger.error("file not stored, its sender gets an error: %s", error.strerror)
         self._refusal = _NO_SPACE if error.errno in _DISK_FULL else _UNUSABLE
         return self._refusal
 

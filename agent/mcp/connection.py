@@ -197,7 +197,7 @@ class McpConnection:
 
 
 def _kind(error: BaseException) -> str:
-    """What went wrong in one word; of a group's errors, as task groups raise them, the first."""
+    """Returns the cause of a failure in one word; of an exception group, its first error's."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return type(error).__name__

@@ -39,7 +39,7 @@ class EscapeMender:
         return _ESCAPE.sub(self._replace, chunk) if b"\\" in chunk else chunk
 
     def end(self) -> bytes:
-        """What is left when no more chunks come."""
+        """Returns the rest when no more chunks come."""
         held, self._held = self._held, b""
         return held
 

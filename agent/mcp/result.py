@@ -1,4 +1,4 @@
-"""What an MCP server answers to a call, as text."""
+"""Turns the result of an MCP call into text."""
 
 from __future__ import annotations
 

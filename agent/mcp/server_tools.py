@@ -1,4 +1,4 @@
-"""ServerTools: the tools that one MCP server lists, each judged by itself."""
+"""ServerTools: the tools that one MCP server lists, each checked separately."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ServerTools:
         return True
 
     def _wanted(self, listed: list[object]) -> dict[str, dict[str, object]]:
-        """What the list says of each wanted tool; of two with one name, the first counts."""
+        """Returns the descriptions of the wanted tools; of two with one name, the first counts."""
         names = self._settings.tools
         wanted: dict[str, dict[str, object]] = {}
         for index, each in enumerate(listed):

@@ -81,7 +81,7 @@ def _text_of(parts: Sequence[Message]) -> str:
 
 
 def _without_system(body: dict[str, object]) -> None:
-    """Has the first message of the user begin with the instructions."""
+    """Puts the instructions at the beginning of the user's first message."""
     messages = [dict(message) for message in _messages(body)]
     system = [message for message in messages if message.get("role") == "system"]
     others = [message for message in messages if message.get("role") != "system"]

@@ -29,7 +29,7 @@ class Delta(msgspec.Struct):
 
     refusal: str | None = None
     reasoning_content: str | None = None
-    """What the model thinks: DeepSeek, Kimi, SGLang, llama.cpp, vLLM until 0.11 …"""
+    """The model's thoughts: DeepSeek, Kimi, SGLang, llama.cpp, vLLM until 0.11 …"""
 
     reasoning: str | None = None
     """The same: OpenRouter, Groq, Ollama, vLLM since 0.11."""

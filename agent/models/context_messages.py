@@ -11,7 +11,7 @@ from agent.models.completion import REASONING
 
 
 def context_messages(context: llm.ChatContext) -> list[dict[str, Any]]:
-    """What livekit-agents makes of a context, in a tenth of the time where it is text alone.
+    """Returns livekit-agents' messages for a context, in a tenth of the time for text alone.
 
     livekit-agents puts what a step said, its calls and their results together, which may be spread
     over all that is between the first and the last of them; what comes before and after is text.

@@ -26,7 +26,7 @@ unless the service has a parser for it."""
 
 
 class Dialect:
-    """What is left out of requests for a model, and how its answers begin."""
+    """Fields that requests for a model leave out, and how the model's answers begin."""
 
     def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._trust = 1 if _OPENS_THINKING.search(model) else 0

@@ -72,7 +72,7 @@ class EventStreamDecoder:
     def finish(self) -> list[bytes]:
         """The event that the end of the stream left without its blank line, if there is one.
 
-        The specification has it dropped; servers that leave out the last line end are forgiven.
+        The specification drops it; servers that leave out the last line end are forgiven.
         """
         events: list[bytes] = []
         if self._line:

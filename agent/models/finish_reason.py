@@ -43,6 +43,6 @@ _SAME_AS: Final = {
 
 
 def finish_reason(said: str) -> str:
-    """`stop`, `length`, `tool_calls`, `content_filter` or `error`; an unknown one as it is."""
+    """`stop`, `length`, `tool_calls`, `content_filter` or `error`; unknown ones are unchanged."""
     word = said.partition(":")[0].strip().lower()
     return _SAME_AS.get(word, word)

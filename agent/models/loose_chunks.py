@@ -1,6 +1,6 @@
 """Chunks out of events that are not quite what the API says: odd types, nulls, all forms of errors.
 
-What can be read is read, and the rest is as if it were absent.
+It reads all that can be read, and treats the rest as absent.
 """
 
 import json
@@ -22,13 +22,13 @@ from agent.models.chunks import (
 )
 
 _SIGNS_OF_LIFE: Final = frozenset({"ping", "keep-alive", "keepalive", "heartbeat", "processing"})
-"""What gateways send as data to keep a connection open."""
+"""Data that gateways send to keep a connection open."""
 
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
 def chunks_of(event: bytes) -> Iterator[Chunk]:
-    """What an event has to say: one chunk, none, or several.
+    """Returns the chunks of an event: one, none, or several.
 
     Raises:
         ValueError: it is nothing that a completion could have in it.

@@ -17,7 +17,7 @@ CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 class OfferedTools(llm.Toolset):
     """A toolset whose tools may be others with each answer.
 
-    What a tool may not tell anyone it does not tell the model either: see toolkit.errors.
+    The model never learns anything that a tool may tell nobody: see toolkit.errors.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class OfferedTools(llm.Toolset):
 
     @property
     def function_tools(self) -> list[llm.Tool]:
-        """What a request describes to the model."""
+        """The tools that a request describes to the model."""
         return [made for _, made in self._made.values()]
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
@@ -48,7 +48,7 @@ class OfferedTools(llm.Toolset):
             raise llm.ToolError(f"{error}{names}") from error
 
     def offer(self, tools: Iterable[Tool], call: CallTool) -> None:
-        """Offers these tools from now on, and has them called that way."""
+        """Offers these tools from now on, and calls them in that way."""
         before = self._made
         self._call = call
         self._made = {}

@@ -86,7 +86,7 @@ class OpenAIClient:
             await self._session.close()
 
     def dialect(self, model: str) -> Dialect:
-        """What the service is known to do differently for a model."""
+        """The known differences of the service for a model."""
         return self._dialects.of(model)
 
     async def complete(

@@ -111,7 +111,7 @@ def broken_answer(
 
 
 def report_of(error: BaseException | None) -> ErrorReport:
-    """What the service said of a failure, empty if it said nothing."""
+    """Returns the service's description of a failure; empty if it gave none."""
     cause = error.__cause__ if error is not None else None
     told = isinstance(cause, BrokenAnswerError | RefusedRequestError)
     return cause.report if told else ErrorReport()
@@ -124,7 +124,7 @@ def retry_after_of(error: BaseException) -> float | None:
 
 
 def status_of(error: BaseException | None) -> int | None:
-    """The HTTP status of a failure, also of one that was told in the middle of a stream."""
+    """The HTTP status of a failure, also of one that came in the middle of a stream."""
     return error.status_code if isinstance(error, APIStatusError) else report_of(error).status
 
 

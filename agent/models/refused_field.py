@@ -26,7 +26,7 @@ SYSTEM: Final = "system"
 """Messages of role `system`."""
 
 THOUGHTS: Final = "reasoning_content"
-"""What the model thought, in messages of the model."""
+"""The model's thoughts, in messages of the model."""
 
 NO_CONTENT: Final = "messages without content"
 """Messages of the model that have only tool calls."""
@@ -82,7 +82,7 @@ _MISSING: Final = re.compile(
 
 
 def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -> str | None:
-    """What to leave out (or, of NO_THOUGHTS, to put in) when the request is sent again.
+    """Returns the fields to leave out (for NO_THOUGHTS: to add) when the request is sent again.
 
     Only what is in the request counts: a service that refuses what is not there means something
     else.

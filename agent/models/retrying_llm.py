@@ -28,7 +28,7 @@ def _ignore_cost(_: int, __: int) -> None:
 
 
 RETRY_DELAY = 0.5
-"""Seconds between two attempts at a step of which nothing has been said yet."""
+"""Seconds between two attempts at a step that has not produced any text yet."""
 
 MAX_RETRY_AFTER = 15.0
 """Seconds that a service may ask to be left alone (`Retry-After`) before it is asked again. A

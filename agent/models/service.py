@@ -80,7 +80,7 @@ class ModelService:
         )
 
     async def load_speech(self) -> SpeechService:
-        """What hears and speaks; its models are loaded when the first room asks for it."""
+        """Speech recognition and synthesis; loaded when a room first needs it."""
         if self._speech is None:
             # Only here: a worker whose rooms have no microphones does without it.
             from agent.models.speech import SpeechService  # noqa: PLC0415

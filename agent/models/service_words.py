@@ -28,7 +28,7 @@ class ServiceWords:
         self._content: str | None = None
 
     def report(self, body: object) -> ErrorReport:
-        """What an error says, fit for the log and for people."""
+        """Returns an error's text, fit for the log and for people."""
         report = ErrorReport.of(body)
         message = self._without_secret(report.message)
         return ErrorReport(
@@ -66,7 +66,7 @@ class ServiceWords:
 
 
 def _content_of(body: Mapping[str, object]) -> str:
-    """What people, tools and the model said in a request; the instructions are the operator's."""
+    """Texts of people, tools and the model in a request; the instructions are the operator's."""
     texts: list[str] = []
     messages = cast("Sequence[Mapping[str, Any]]", body.get("messages") or ())
     for message in messages:

@@ -1,4 +1,4 @@
-"""Summariser: has the model put into a few words what was said."""
+"""Summariser: asks the model for a short summary of a conversation."""
 
 from __future__ import annotations
 

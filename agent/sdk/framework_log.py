@@ -1,4 +1,4 @@
-"""What livekit-agents may write to the log of a worker."""
+"""Filters the log records of livekit-agents."""
 
 from __future__ import annotations
 

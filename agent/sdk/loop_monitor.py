@@ -30,9 +30,9 @@ stack shows any code."""
 
 
 class LoopMonitor(EventLoopMonitor):
-    """Reports a block only where code of the loop ran, or waited, meanwhile.
+    """Reports a block only if code of the loop ran, or waited, during it.
 
-    What it does not report counts as the machine's: it is in the metrics, but not in the log.
+    Other blocks count as the machine's: they are in the metrics, but not in the log.
     """
 
     def _build_report(

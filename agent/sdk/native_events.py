@@ -7,7 +7,7 @@ event wakes the loop once for all that came meanwhile, a room gets its own event
 under way get no events of rooms and streams. The end of a call that was begun here wakes nobody
 but who waits for it.
 
-All that leans on the SDK's private parts for this stands in this file. tests/agent/
+All code that relies on the SDK's private parts for this is in this file. tests/agent/
 test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
 """
 
@@ -45,7 +45,7 @@ OF_ROOMS_AND_STREAMS: Final = frozenset(
         "video_stream_event",
     }
 )
-"""Kinds of events that no call under way waits for: calls are told by events of their own."""
+"""Kinds of events that no call under way waits for: the ends of calls are other events."""
 
 PASSED_ON_BY_ROOMS: Final = frozenset({"publish_track", "unpublish_track"})
 """Ends of calls that a participant waits for through its room (livekit/rtc/participant.py)."""

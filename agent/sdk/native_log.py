@@ -6,7 +6,7 @@ while a room is joined, and some with every packet. Here the native half keeps t
 that count to standard error by itself, as `RUST_LOG` says (Rust's env_logger; livekit-ffi,
 server/logger.rs).
 
-All that leans on the SDK's private parts for this stands in this file; tests/agent/
+All code that relies on the SDK's private parts for this is in this file; tests/agent/
 test_native_log.py holds the SDK to it.
 """
 
@@ -36,7 +36,7 @@ left, that its data channels are closed, and that there is nothing to negotiate 
 
 
 def keep_native() -> None:
-    """Has the native library keep its records; to be called before anything of it is used."""
+    """Keeps the records in the native library; call it before anything of the library is used."""
     if os.environ.get(DEBUG, "").strip().lower() in {"1", "true"}:
         return
     if not PROCESS.applies(

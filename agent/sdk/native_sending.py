@@ -1,9 +1,9 @@
-"""What a room is sent by requests of the worker's own: streams, data packets, transcriptions.
+"""Sends streams, data packets and transcriptions by requests of the worker's own.
 
 The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all ends of calls for each
 of these, and wakes the loop for each end, also where nobody has to wait for it.
 
-All that leans on the SDK's private parts for this stands in this file and in native_calls.py.
+All code that relies on the SDK's private parts for this is here and in native_calls.py.
 tests/agent/sdk/test_native_sending.py holds the SDK to it.
 """
 

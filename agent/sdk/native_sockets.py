@@ -26,7 +26,7 @@ DESCRIPTORS: Final = "/dev/fd"
 
 
 def send_at_once() -> None:
-    """Has the TCP connections that there are now send at once; to be called after connecting.
+    """Sets TCP_NODELAY on the TCP connections that exist now; call it after connecting.
 
     2 µs for each open file of the process. Where files are not listed, nothing is done.
     """

@@ -1,4 +1,4 @@
-"""What is being sent, by requests of the worker's own or by the SDK's public methods."""
+"""Streams and packets on their way, sent by the worker's own requests or by the SDK's methods."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class StreamRecord:
         await self._changed.wait()
 
     def content(self) -> bytes:
-        """What the owner sent, once it has ended.
+        """Returns everything that the owner sent, once the stream has ended.
 
         Raises:
             StreamError: it is not whole, or its sender gave it up.

@@ -1,4 +1,4 @@
-"""What of a text can be said aloud."""
+"""The parts of a text that can be spoken."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def _from_first_word(text: str) -> str:
 
 
 def _punctuation(text: str) -> str:
-    """What belongs to the word before: all up to the first space."""
+    """The part that belongs to the word before: all up to the first space."""
     return "" if not text or text[0].isspace() else text.split(maxsplit=1)[0]

@@ -50,7 +50,7 @@ class Floor(AudioInput):
 
     @property
     def speaker(self) -> Microphone | None:
-        """Who has the floor, or had it last."""
+        """The microphone that has the floor, or had it last."""
         return self._holder or self._last
 
     @property
@@ -77,7 +77,7 @@ class Floor(AudioInput):
             self._microphones.pop(microphone.track_sid, None)
 
     def listen_to(self, identity: str | None) -> None:
-        """Listens to one person only, whatever others say; None: to whoever speaks."""
+        """Listens to one person only, whatever others say; None: to anybody who speaks."""
         self._only = identity
         for microphone in self._microphones.values():
             if not self._may_speak(microphone):
@@ -106,7 +106,7 @@ class Floor(AudioInput):
             self._understood_at = time.monotonic()
 
     def turn_over(self) -> None:
-        """What was said has become a turn; the floor is free unless its holder goes on."""
+        """Notes that speech has become a turn; the floor is free unless its holder goes on."""
         self._understood_at = None
         if self._holder is not None and not self._holder.speaking:
             self._release()

@@ -49,7 +49,7 @@ class Loudspeaker:
         )
 
     def output(self) -> AudioOutput:
-        """What one session plays its speech on."""
+        """Returns the audio output of one session."""
         return _Playout(self._source, self._audible)
 
     async def aclose(self) -> None:

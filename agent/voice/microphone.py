@@ -24,7 +24,7 @@ SILENCE_FRAMES = 13
 LEAD_FRAMES = 20
 """Frames from before somebody is found to speak that belong to it."""
 MAX_WAITING_FRAMES = 938
-"""What is kept of somebody who speaks while another is listened to: the last 30 s."""
+"""Length of the recording of a person who speaks while another has the floor: the last 30 s."""
 
 
 class Microphone:

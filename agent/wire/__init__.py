@@ -1,1 +1,1 @@
-"""What the agent sends besides its answers: packets, notices, attributes."""
+"""Everything that the agent sends besides its answers: packets, notices, attributes."""

@@ -67,7 +67,7 @@ class Notices:
         """The sending of the last one, which nobody waits for before there is another."""
 
     def start(self) -> None:
-        """Begins to send; to be called once connected. What was told before goes out then."""
+        """Begins to send; call it once connected. Earlier notices go out then."""
         self._is_started = True
         self._tasks.keep(self._send_all, name="notices")
 

@@ -1,4 +1,4 @@
-"""A refusal: what the sender of something that is not accepted is told."""
+"""A refusal: the error that a sender gets when something is not accepted."""
 
 from __future__ import annotations
 

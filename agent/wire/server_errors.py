@@ -1,4 +1,4 @@
-"""What a request to the room server's API raises where there is no answer to use."""
+"""Exceptions of requests to the room server's API that got no usable answer."""
 
 from __future__ import annotations
 
