@@ -164,7 +164,7 @@ class People:
                 raise ValueError(f"no such command: {other}")
 
     async def _rehearse(self, url: str, tokens: tuple[str, str]) -> None:
-        """What a process of people does for the first time takes longer, and is not measured."""
+        """Do everything once before it is measured: the first time of anything takes longer."""
         reader, writer = Person(self._topic), Person(self._topic)
         try:
             await reader.read_from(writer, url, tokens)
@@ -186,7 +186,7 @@ async def _answer(people: People, command: dict[str, Any]) -> None:
     try:
         said["result"] = await people.do(command)
     except Exception as error:
-        # The boundary of a command: whoever gave it is told.
+        # The boundary of a command: the process that gave it gets the error.
         said["error"] = f"{type(error).__name__}: {error}"
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()

@@ -33,7 +33,7 @@ class ClientProcess:
         self._calls: dict[int, asyncio.Future[Any]] = {}
 
     async def call(self, do: str, room: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
-        """Has a command carried out, and returns its result.
+        """Send a command to the process, and return its result.
 
         Raises:
             BenchError: it failed.
@@ -81,7 +81,7 @@ class Clients:
         return await process.call("join", room, url=url, token=token, within=within)
 
     async def ask(self, room: str, tokens: int, delay: float) -> Answer:
-        """Has a question answered with so many tokens, `delay` seconds apart."""
+        """Ask a question that is answered with so many tokens, `delay` seconds apart."""
         return Answer(**await self._rooms[room].call("ask", room, tokens=tokens, delay=delay))
 
     async def ping(self, room: str, times: int) -> list[float]:

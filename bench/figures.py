@@ -1,4 +1,4 @@
-"""What is measured, what it is held to, and the arithmetic between."""
+"""The measures, their limits, and the arithmetic between them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ EVERY = 50
 
 
 async def growth(stage: Stage, rooms: int) -> list[dict[str, Any]]:
-    """The memory, in MB, after every 50 rooms in each of which something was answered."""
+    """The memory, in MB, after every 50 rooms; each room had an answer."""
     points: list[dict[str, Any]] = []
     done = 0
     while done < rooms:

@@ -1,4 +1,4 @@
-"""What the SDK's native library keeps of rooms that have been left.
+"""Measures the memory that the SDK's native library keeps of rooms that have been left.
 
 Nobody but the SDK is at work here: for each way to stay, a process joins and leaves.
 """
@@ -35,7 +35,7 @@ GIVEN_UP: Final = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """What is done in a room before it is left, and how it is."""
+    """The actions in a room before it is left, and the way of leaving it."""
 
     what: str
     methods: int = 0
@@ -117,7 +117,7 @@ async def _stay(server: RoomServer, stay: Stay, name: str) -> None:
         await me.unpublish_track(next(iter(me.track_publications)))
     if stay.closed:
         await server.close(name)
-        # Who misses the news joins again, and has a new room.
+        # A client that misses the news joins again, and has a new room.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GIVEN_UP):
                 await ended.wait()
@@ -144,7 +144,7 @@ async def _nothing(_: rtc.RpcInvocationData) -> str:
 
 
 async def _kept() -> dict[str, float]:
-    """MB and threads, less what the allocator keeps for later, where it can be told to let go."""
+    """MB and threads, after the allocator has released what it keeps, where it can."""
     gc.collect()
     await asyncio.sleep(GIVEN_UP)
     if sys.platform == "linux":

@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).parent.parent
 CPUCLOCK_SCHED: Final = 2
 """Linux: the clock of the processor time of a process (clock_getcpuclockid(3))."""
 ENDING_TAKES: Final = 2.0
-"""Seconds; a worker that is told to end would wait for its rooms, which nobody is in any more."""
+"""Seconds; a worker would wait at its end for rooms that nobody is in any more."""
 MAX_LINE: Final = 2**20
 QUIET: Final = 0.25
 """Cores that a program which has settled uses at most: rooms in which nobody speaks use some."""
@@ -168,7 +168,7 @@ def _memory(process: psutil.Process) -> int:
     try:
         used = process.memory_full_info()
     except psutil.Error:
-        return 0  # It has ended meanwhile.
+        return 0  # It has ended since.
     return getattr(used, "pss", used.uss)
 
 
@@ -179,5 +179,5 @@ def _cpu(process: psutil.Process) -> float:
             return time.clock_gettime(~process.pid << 3 | CPUCLOCK_SCHED)
         used = process.cpu_times()
     except (OSError, psutil.Error):
-        return 0.0  # It has ended meanwhile.
+        return 0.0  # It has ended since.
     return used.user + used.system

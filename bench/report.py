@@ -41,7 +41,7 @@ def failing(rounds: Sequence[Figures], subject: str) -> list[Row]:
 
 
 def document(run: Run, subject: str) -> dict[str, Any]:
-    """All of a run, as it is written to JSON."""
+    """A whole run, in the form of its JSON file."""
     figures = medians(run.rounds)
     return {
         "at": run.at,

@@ -44,7 +44,7 @@ class RoomServer:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a worker is told of it."""
+        """The environment of a worker: the server's address and keys."""
         return {
             "LIVEKIT_URL": self.url,
             "LIVEKIT_API_KEY": self.api_key,

@@ -30,14 +30,14 @@ OF_WORKERS: Final = (
     Key.ROOM_MEMORY,
     Key.HELD_MEMORY,
 )
-"""What says nothing of a peer that is no worker: it only joins the rooms that it is told of."""
+"""Measures that a peer without a worker does not have: it is given the rooms that it joins."""
 PAUSE: Final = 0.1
 """Seconds before the next peer joins a room, which would share the processor with this one."""
 
 
 @dataclass
 class Run:
-    """What was measured.
+    """The results of a run.
 
     Attributes:
         server: what the room server was.

@@ -14,7 +14,7 @@ _QUESTION = re.compile(r"say (\d+) tokens, ([\d.]+) s apart")
 
 
 def question(tokens: int, delay: float) -> str:
-    """What to write to an agent to be answered with so many tokens, `delay` seconds apart."""
+    """Return a message that an agent answers with so many tokens, `delay` seconds apart."""
     return f"Please say {tokens} tokens, {delay:g} s apart"
 
 

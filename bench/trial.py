@@ -45,7 +45,7 @@ class Trial:
         return took, (await self.ask(-1, SHORT)).overhead
 
     async def ask(self, room: int, question: tuple[int, float]) -> Answer:
-        """Has a question answered with so many tokens, so many seconds apart."""
+        """Ask a question that is answered with so many tokens, so many seconds apart."""
         return await self.stage.clients.ask(self.rooms[room], *question)
 
     def cpu(self) -> float:

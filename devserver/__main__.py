@@ -1,4 +1,4 @@
-"""The room server by itself: `python -m devserver`."""
+"""Runs the room server alone: `python -m devserver`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--allow-any-host",
         action="store_true",
-        help="bind a --host that other machines can reach: whoever has the secret may come in",
+        help="bind a --host that other machines can reach: anybody with the secret may come in",
     )
     parser.add_argument(
         "--webhook-url",

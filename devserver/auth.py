@@ -28,7 +28,7 @@ NO_ROOM_PERMISSION = "no permissions to access the room"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What a caller proved with a token, or the empty one of a caller without a token."""
+    """The grants that a caller proved with a token; empty without a token."""
 
     claims: Claims
     video: api.VideoGrants
@@ -175,7 +175,7 @@ def _read(token: str, payload: dict[str, Any]) -> VerifiedToken:
         return VerifiedToken(claims, _ANONYMOUS.video, payload.get("exp"), has_video=False)
     video = claims.video or api.VideoGrants()
     if "canPublishData" not in granted:
-        # protocol/auth/grants.go: whoever may publish tracks may publish data, unless said.
+        # protocol/auth/grants.go: a grant to publish tracks includes data, unless it is stated.
         video.can_publish_data = video.can_publish
     claims.identity = claims.identity or str(payload.get("jti") or "")
     return VerifiedToken(claims, video, payload.get("exp"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong, for every participant of a server; all of it may change at any time.
+    """The faults of one server, for every participant; all of them may change at any time.
 
     Cutting a connection is ``Participant.cut()``, a restart is ``RoomServer.restart()``.
     """

@@ -89,7 +89,7 @@ class RoomServer:
         self.packets: Final = PacketRecord()
         """The data packets that were forwarded."""
         self.faults: Final = Faults()
-        """What goes wrong, on demand."""
+        """The faults that clients suffer, on demand."""
         self.tasks: Final = TaskSet()
         """The server's background tasks: cancelled when it stops."""
         self._register = RoomRegister(
@@ -108,7 +108,7 @@ class RoomServer:
         self.rooms: Final = self._register.rooms
         """The rooms that exist, by name."""
         self.listeners: Final[list[RoomListener]] = self._register.listeners
-        """Who follows the life of rooms; they hear of events in this order."""
+        """Listeners to the life of rooms; they get events in this order."""
         self._services: list[Service] = []
         self._own_listeners: list[RoomListener] = []
         self._runner: web.AppRunner | None = None
@@ -203,7 +203,7 @@ class RoomServer:
     def get_or_create_room(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
         """Return the room that ``request`` names, and whether it had to be made.
 
-        A room that exists stays as it is, whatever the request says, as in livekit-server. Raises
+        An existing room does not change, whatever the request says, as in livekit-server. Raises
         RoomLimitError.
         """
         return self._register.get_or_create(request)

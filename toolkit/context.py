@@ -91,7 +91,7 @@ class Tools(Protocol):
 
 
 Approve = Callable[[ToolDescription, Mapping[str, object]], Awaitable[None]]
-"""Asks whoever has to agree to a call with these arguments; raises ToolError if they do not."""
+"""Asks for approval of a call with these arguments; raises ToolError if it is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ToolContext:
         settings: what the tools were configured with.
         http: one session for all tools of the toolbox; the toolbox closes it.
         caller: who asked, or None where nobody in particular did.
-        call_id: of this call, unique; empty where nobody is told of it.
+        call_id: of this call, unique; empty where nobody gets a notice of it.
         report: where progress goes, if anybody wants to know.
         approve: asks for the consent that a tool needs, where there is somebody to ask.
         send_file: sends a file to whoever asked, where that can be; what a tool returns that is a

@@ -38,7 +38,7 @@ class ToolError(Exception):
 
     @property
     def details(self) -> dict[str, object]:
-        """What a program can act on, ready for JSON: `{"fields": {...}, "retryAfter": seconds}`."""
+        """Details for programs, ready for JSON: `{"fields": {...}, "retryAfter": seconds}`."""
         details: dict[str, object] = {}
         if self.fields:
             details["fields"] = dict(self.fields)
@@ -66,7 +66,7 @@ class NotAllowed(ToolError):
 
 
 class NotFound(ToolError):
-    """What was asked for does not exist."""
+    """The thing that was asked for does not exist."""
 
     code = 404
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file for whoever asked; the call is answered with what it is, not with what is in it.
+    """A file for the caller; the call is answered with its description, not with its content.
 
     Attributes:
         name: with its suffix.

@@ -21,7 +21,7 @@ MAX_FIELD_NAME = 64
 
 
 class Parameters(Protocol):
-    """What a tool takes."""
+    """The parameters of a tool."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class _UntitledJsonSchema(GenerateJsonSchema):
 
 
 def explain(errors: "list[ErrorDetails]") -> dict[str, str]:
-    """What is wrong with what, in words that tell what is expected; never the value."""
+    """Describes each wrong argument and the expected form; never the value."""
     fields: dict[str, str] = {}
     for error in errors[:MAX_REPORTED_FIELDS]:
         name = ".".join(str(part)[:MAX_FIELD_NAME] for part in error["loc"]) or "arguments"

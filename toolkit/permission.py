@@ -1,4 +1,4 @@
-"""Who may call a tool."""
+"""Permissions: the participants that may call a tool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,6 @@ class Role:
 def role(*names: str) -> Role:
     """Those who have one of these roles by their token: its attribute `role`.
 
-    Whoever may change their own attributes (`canUpdateOwnMetadata`) has no role: they could give
-    themselves any.
+    A participant with `canUpdateOwnMetadata` has no role: they could give themselves any.
     """
     return Role(names)

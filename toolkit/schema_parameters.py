@@ -67,7 +67,7 @@ class SchemaParameters:
 
 
 def _explain(error: "jsonschema.ValidationError") -> "Iterable[tuple[str, str]]":
-    """What is wrong, by argument, in words that tell what is expected; never the value."""
+    """Describes each wrong argument and the expected form; never the value."""
     path = [str(part) for part in error.absolute_path]
     expected = cast("object", error.validator_value)
     match error.validator:

@@ -1,4 +1,4 @@
-"""What a JSON schema refers to: everything must be in the schema itself."""
+"""References in a JSON schema: everything must be in the schema itself."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast

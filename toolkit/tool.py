@@ -223,7 +223,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
-    What a parameter is for goes into its annotation: `Annotated[str, Field(description=...)]`.
+    A parameter's description goes into its annotation: `Annotated[str, Field(description=...)]`.
     A parameter annotated `ToolContext` is given the context and is no part of the schema.
 
     Args:

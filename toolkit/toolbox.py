@@ -136,7 +136,7 @@ class Toolbox:
         return slots
 
     def watch(self, changed: "Callable[[], None]") -> "Callable[[], None]":
-        """Has it called when tools have come or gone; what is returned ends that."""
+        """Registers a callback for tools that come or go; call the result to unregister it."""
         watchers = self._shared.watchers
         watchers.append(changed)
         return lambda: watchers.remove(changed)
@@ -161,7 +161,7 @@ class Toolbox:
 
 @dataclass(slots=True)
 class _Shared:
-    """What a toolbox and its selections have in common."""
+    """The common part of a toolbox and its selections."""
 
     caches: dict[type, Cache[object]] = field(default_factory=dict[type, Cache[object]])
     slots: dict[str, CallSlots] = field(default_factory=dict[str, CallSlots])

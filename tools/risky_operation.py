@@ -19,5 +19,5 @@ async def risky_operation(
 ) -> dict[str, object]:
     """Try an operation that fails on demand."""
     if fail or data == FAILING_TEXT:
-        raise RuntimeError("the operation was told to fail")
+        raise RuntimeError("the operation failed on request")
     return {"success": True, "result": data}

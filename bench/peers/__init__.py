@@ -1,4 +1,4 @@
-"""What the worker is measured against, and itself with several settings."""
+"""The peers that the worker is measured against, among them itself with other settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Peer:
     Attributes:
         command: how it is started.
         topic: of the answers that are read.
-        workers: that register with the room server; none is one who is told which rooms to join.
+        workers: that register with the room server; without one, the peer is given its rooms.
         environ: its settings.
         has_rpc: whether it has the method `ping`.
     """

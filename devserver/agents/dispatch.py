@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("devserver.dispatch")
 
 LEAVE_WITHIN_SECONDS = 3.0
-"""An agent whose dispatch is deleted has so long to leave by itself."""
+"""Seconds that an agent has to leave after its dispatch is deleted; then it is removed."""
 
 _DISPATCH = "AD_"
 
@@ -50,7 +50,7 @@ class _AgentJob:
 
 @dataclass
 class _RoomJobs:
-    """What runs for one room."""
+    """The jobs of one room."""
 
     expected: dict[str, _AgentJob] = field(default_factory=dict[str, _AgentJob])
     """By participant identity: the job assigned last, whose agent has yet to join."""
@@ -108,7 +108,7 @@ class Dispatcher(RoomListener):
 
     def room_started(self, room: Room) -> None:
         self._jobs[room.info.sid] = _RoomJobs()
-        # Without any, as before agents had names: whoever registered without one.
+        # Without any, as before agents had names: workers that registered without a name.
         for wanted in room.agents or (agent_dispatch.RoomAgentDispatch(),):
             if error := deployment_error(wanted.deployment):
                 log.warning("room %s: agent not dispatched: %s", room.name, error)
@@ -229,5 +229,5 @@ async def _see_off(participant: Participant, job: _AgentJob) -> None:
         async with asyncio.timeout(LEAVE_WITHIN_SECONDS):
             await job.left.wait()
     except TimeoutError:
-        log.info("agent %s did not leave by itself", participant.identity)
+        log.info("agent %s did not leave in time, removing it", participant.identity)
         participant.remove()

@@ -39,7 +39,7 @@ _ENDED = (agent.JS_SUCCESS, agent.JS_FAILED)
 
 @dataclass(frozen=True)
 class WorkerKey:
-    """What has to agree between a job and the worker that gets it."""
+    """The properties in which a job and its worker have to agree."""
 
     agent_name: str
     namespace: str
@@ -221,7 +221,7 @@ def new_job_id() -> str:
 
 
 def deployment_error(deployment: str) -> str:
-    """What is wrong with a deployment's name, or "" (livekit/protocol: agent/deployment.go)."""
+    """Return the fault of a deployment's name, or "" (livekit/protocol: agent/deployment.go)."""
     if len(deployment.encode()) > _DEPLOYMENT_LENGTH:
         return f"deployment exceeds {_DEPLOYMENT_LENGTH} bytes"
     for position, byte in enumerate(deployment.encode()):

@@ -38,7 +38,7 @@ def no_such_participant() -> TwirpError:
 
 
 def nobody_answers() -> TwirpError:
-    """What livekit-server says when it asks the node that has the room, and there is none."""
+    """livekit-server's error when no node answers for the room."""
     return internal_error("unavailable", "no response from servers")
 
 

@@ -162,7 +162,7 @@ def _to_json(message: Message) -> bytes:
 
 
 def _every_field(message: Message) -> dict[str, Any]:
-    """The message as twirp writes it: protobuf's names, and also what has its default value."""
+    """Return the message in twirp's JSON: protobuf's names, and fields with default values too."""
     stated: dict[str, Any] = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )

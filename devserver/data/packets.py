@@ -1,4 +1,4 @@
-"""The record of forwarded data packets, for tests that ask who was told what."""
+"""The record of forwarded data packets, for tests that ask who received what."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 aiortc decodes what it receives and encodes what it sends. This server does neither: it takes the
 place of aiortc's RTP receivers and senders between the SDP and the encrypted transport. What that
-leans on is checked by tests/devserver/test_aiortc_private.py; aiortc's minor version is pinned.
+needs is checked by tests/devserver/test_aiortc_private.py; aiortc's minor version is pinned.
 """
 
 # pyright: reportPrivateUsage=false
@@ -77,7 +77,7 @@ CHECKED_EVERY = 3.0
 
 
 class RtpSender(Protocol):
-    """What a transport hands RTCP feedback about an SSRC to."""
+    """The receiver of a transport's RTCP feedback about an SSRC."""
 
     _ssrc: int
 
@@ -190,7 +190,7 @@ def new_peer_connection() -> RTCPeerConnection:
 
 
 def route_by_mid(transport: RTCDtlsTransport) -> None:
-    """Give ``transport`` a MidRouter; to be called before anything is received."""
+    """Give ``transport`` a MidRouter; call it before anything is received."""
     if not isinstance(transport._rtp_router, MidRouter):
         transport._rtp_router = MidRouter()
 

@@ -1,4 +1,4 @@
-"""What a participant is to its peer connections."""
+"""ConnectionOwner: a participant, as its peer connections use it."""
 
 from __future__ import annotations
 

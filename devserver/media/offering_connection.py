@@ -26,7 +26,7 @@ log = logging.getLogger("devserver.peer")
 class OfferingConnection(PeerConnection):
     """Offers to the client what it is to receive, one offer at a time.
 
-    What changes while an offer is under way goes into the next one.
+    Changes while an offer is under way go into the next one.
     """
 
     def __init__(self, owner: ConnectionOwner, limits: Limits, *, primary: bool) -> None:

@@ -21,7 +21,7 @@ _REMEMBERED_TRACKS = 100
 
 
 class Section:
-    """What one media section carries."""
+    """The tracks of one media section."""
 
     def __init__(self, transceiver: RTCRtpTransceiver, tasks: TaskSet) -> None:
         self._transceiver = transceiver

@@ -1,4 +1,4 @@
-"""What the demo model says when no script tells it: plain rules, the same answer every time."""
+"""Answers of the demo model without a script: plain rules, the same answer every time."""
 
 import itertools
 import json

@@ -46,7 +46,7 @@ def error_response(
     kind, code = _ERRORS.get(
         status, ("invalid_request_error", None) if status < 500 else ("server_error", None)
     )
-    message = message or f"The demo model was told to fail: {HTTPStatus(status).phrase}."
+    message = message or f"The demo model fails on request: {HTTPStatus(status).phrase}."
     all_headers = dict(headers or {})
     if retry_after is not None:
         all_headers["retry-after"] = f"{retry_after:g}"

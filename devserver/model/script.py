@@ -1,4 +1,4 @@
-"""What a test tells the demo model to answer, and in which ways to fail."""
+"""Scripts for the demo model: its answers, and the ways in which it fails."""
 
 import asyncio
 from collections import deque
@@ -35,7 +35,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. Without text, tokens and tool calls it is what the model says by itself.
+    """One answer. Without text, tokens and tool calls, the model chooses its own words.
 
     Times are in seconds. `after` is the number of content events (tokens, or pieces of tool calls)
     that are sent before `fault` strikes or `pause` is waited for.
@@ -67,7 +67,7 @@ class Reply:
 
     @property
     def is_default(self) -> bool:
-        """Whether the model finds the words by itself."""
+        """Whether the model chooses its own words."""
         return self.text is None and self.tokens is None and not self.tool_calls
 
     def content(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Reply:
 
 
 def tool_call(name: str, arguments: str = "{}", call_id: str | None = None) -> ToolCall:
-    """A call that a `Reply` makes; `arguments` is JSON text and is sent as it is."""
+    """A call that a `Reply` makes; `arguments` is JSON text and is sent unchanged."""
     return ToolCall(id=call_id or "", function=FunctionCall(name=name, arguments=arguments))
 
 

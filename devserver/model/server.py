@@ -70,7 +70,7 @@ class DemoModel:
         return self._script.pending
 
     def script(self, *replies: Scripted) -> None:
-        """Answer the next requests with these, one each, in this order; then by itself again."""
+        """Answer the next requests with these, one each, in this order; then freely again."""
         self._script.add(*replies)
 
     def when(self, substring: str, reply: Scripted) -> None:

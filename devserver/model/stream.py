@@ -80,7 +80,7 @@ async def _fail(http: web.Request, response: web.StreamResponse, reply: Reply) -
             await response.write(b'data: {"choices": [{"delta":\n\n')
             await response.write_eof()
         case Fault.ERROR_EVENT:
-            message = reply.message or "The demo model was told to fail."
+            message = reply.message or "The demo model fails on request."
             error = error_body(message, kind="server_error", code="server_error")
             await response.write(b"data: %b\n\n" % error)
             await response.write_eof()

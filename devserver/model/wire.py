@@ -115,7 +115,7 @@ def split_tokens(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What is sent for one request, whole; the stream form is made from it piece by piece."""
+    """The whole answer to one request; the stream form is made from it piece by piece."""
 
     id: str
     model: str

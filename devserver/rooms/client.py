@@ -1,4 +1,4 @@
-"""What a participant's SDK understands, as its version and protocol tell."""
+"""The capabilities of a participant's SDK, by its version and protocol."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Client:
 
     @property
     def client_protocol(self) -> int:
-        """What other clients may expect of this one."""
+        """The client protocol that other clients read."""
         return self._info.client_protocol
 
     @property
     def capabilities(self) -> Iterable[models.ClientInfo.Capability]:
-        """What the client can do besides, each once."""
+        """Further capabilities of the client, each once."""
         return dict.fromkeys(self._info.capabilities)
 
     @property

@@ -1,4 +1,4 @@
-"""What others may listen to: the life of rooms, participants and tracks."""
+"""RoomListener: base class for listeners to the life of rooms, participants and tracks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RoomListener:
         """A room is gone, with everyone who was in it."""
 
     def participant_admitted(self, room: Room, participant: Participant) -> None:
-        """A participant is in the room and about to be told so: its state is JOINING."""
+        """A participant is in the room and about to get its JoinResponse: its state is JOINING."""
 
     def participant_joined(self, room: Room, participant: Participant) -> None:
         """A participant's media connection is up: its state is ACTIVE."""

@@ -51,7 +51,7 @@ class Participant:
         self.auto_subscribe = join.connection_settings.auto_subscribe
         self._video = token.video
         self.info = participant_info(token, join, self.client)
-        """What others see; it is broadcast as it is, and copied by whoever keeps it."""
+        """The public info; it is broadcast without a copy, so copy it before you keep it."""
         self.was_active = False
         """Whether its media connection has ever been up."""
         self.publications = Publications(self)
@@ -89,7 +89,7 @@ class Participant:
 
     @property
     def permission(self) -> models.ParticipantPermission:
-        """What it may do; changed by ``update``."""
+        """The current permissions; changed by ``update``."""
         return self.info.permission
 
     @property
@@ -112,7 +112,7 @@ class Participant:
         """Whether it has left."""
         return self.info.state == models.ParticipantInfo.DISCONNECTED
 
-    # --- what it is told
+    # --- messages to the client
 
     def send(self, response: rtc.SignalResponse) -> None:
         """Send ``response`` to the client, unless the client is too old for it."""
@@ -134,12 +134,12 @@ class Participant:
         self._close(reason)
 
     def drop(self, reason: models.DisconnectReason) -> None:
-        """Take it out of the room without a word, as when the node that has it fails."""
+        """Take it out of the room without a message, as when the node that has it fails."""
         if not self.closed:
             self._close(reason)
 
     def cut(self) -> None:
-        """Break its signal connection without a word, as a network that fails does."""
+        """Break its signal connection without a close frame, as a failing network does."""
         self.signal.cut()
 
     def update(
@@ -273,7 +273,7 @@ class Participant:
     # --- its connection
 
     def send_token(self) -> None:
-        """Send a token that lets the client come back as it is now."""
+        """Send a token that lets the client come back with its current info."""
         claims = dataclasses.replace(
             self.token.claims,
             name=self.info.name,
@@ -317,7 +317,7 @@ class Participant:
         )
 
     def negotiation_failed(self, reason: str) -> None:
-        """Have the client join anew: its connections are in a state that it cannot leave."""
+        """Let the client join again: its connections are in a state that it cannot leave."""
         log.warning("%s is sent to join again: %s", self.identity, reason)
         self.remove(models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT)
 

@@ -1,4 +1,4 @@
-"""What others see of a participant, and how large it may be."""
+"""A participant's public info, and the limits of its size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a participant uses of the room that it is in."""
+"""ParticipantRoom: a room, as its participants use it."""
 
 from __future__ import annotations
 

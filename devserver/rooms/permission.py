@@ -1,4 +1,4 @@
-"""What a participant may do: a token's grants as LiveKit's ParticipantPermission, and back."""
+"""Converts a token's grants to LiveKit's ParticipantPermission, and back."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class RoomRegister:
     def get_or_create(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
         """Return the room that ``request`` names, and whether it had to be made.
 
-        A room that exists stays as it is, whatever the request says, as in livekit-server. Raises
+        An existing room does not change, whatever the request says, as in livekit-server. Raises
         RoomLimitError.
         """
         room = self.rooms.get(request.name)

@@ -1,4 +1,4 @@
-"""A room: who is in it, what they are told of each other, and when it ends."""
+"""A room: its participants, the updates that they get, and the room's end."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Room:
         self.participants: dict[str, Participant] = {}
         """Everyone in the room by identity, in the order of joining."""
         self.dispatches: dict[str, agent_dispatch.AgentDispatch] = {}
-        """Agent dispatches by id: kept here for whoever assigns agents."""
+        """Agent dispatches by id; Dispatcher maintains them."""
         self.closed = False
         self._forwarder = Forwarder(self.name, self.participants, context.packets)
         self._announcements = Announcements(context.delays.announcements, self.participants.values)
@@ -146,7 +146,7 @@ class Room:
             other.connection.reconcile_subscriptions()
             other.data_tracks.reconcile()
 
-    # --- what they are told
+    # --- updates to participants
 
     def announce(
         self, participant: Participant, *, to_itself: bool = True, at_once: bool = False

@@ -1,4 +1,4 @@
-"""What rooms and their participants use of the server that holds them."""
+"""RoomContext: the parts of a server that its rooms and participants use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a participant uses of its signal connection."""
+"""Signal: a participant's signal connection, as the participant uses it."""
 
 from __future__ import annotations
 

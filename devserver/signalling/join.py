@@ -31,7 +31,7 @@ class Join:
 
     token: VerifiedToken
     request: rtc.JoinRequest
-    """What the client asks for, with the metadata and the attributes of its token."""
+    """The client's request, with the metadata and the attributes of its token."""
     room: room_proto.CreateRoomRequest
     """The room, as the token configures it."""
     two_connections: bool
@@ -39,7 +39,7 @@ class Join:
 
     @property
     def client(self) -> Client:
-        """What the client says it is."""
+        """The client's description of itself."""
         return Client(self.request.client_info)
 
     def exceeds(self, limits: Limits) -> bool:

@@ -1,4 +1,4 @@
-"""What a client asks for on its signal connection."""
+"""Handles the requests of a client on its signal connection."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class Signalling:
             participant.signal_closed()
 
     def _admit(self, signal: SignalConnection, room: Room, join: Join) -> Participant:
-        """Take the client in; whoever had its identity goes.
+        """Take the client in; a former session of its identity goes.
 
         All of it happens in one step of the event loop, so that the client misses no update after
         its JoinResponse.

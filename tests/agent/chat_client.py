@@ -1,4 +1,4 @@
-"""What a person's app does in a room with the agent, over the official SDK."""
+"""A person's app in a room with the agent, over the official SDK."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ChatClient:
         self.room = rtc.Room()
         self.answers: list[Answer] = []
         self.transcripts: list[Answer] = []
-        """What the agent says that people have said."""
+        """The agent's transcripts of what people say."""
         self.part_streams: list[Answer] = []
         self.packets: list[tuple[str, dict[str, Any]]] = []
         self.states: list[str] = []
@@ -144,7 +144,7 @@ class ChatClient:
         return [each for each in self.part_streams if each.in_reply_to == message_id]
 
     async def heard(self, number: int = 0) -> Answer:
-        """What the agent has understood, as its transcript says."""
+        """The agent's transcript of a question."""
         return (await self.until(lambda: self._finished_transcripts()[number:]))[0]
 
     async def begun_answer_to(self, message_id: str) -> Answer:

@@ -54,7 +54,7 @@ class Outcome:
         return joined
 
     def described_error(self) -> tuple[object, ...] | None:
-        """What of the error someone can tell apart."""
+        """The properties by which errors differ."""
         match self.error:
             case None:
                 return None

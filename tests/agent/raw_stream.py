@@ -15,7 +15,7 @@ async def send_raw_text(
 ) -> str:
     """Sends a text stream that declares this size, whatever its size is; returns its id.
 
-    The native SDK does not send sizes of text, and livekit-client sends what it is told.
+    The native SDK does not send sizes of text, and livekit-client sends the size that it is given.
     """
     stream_id = str(uuid.uuid4())
     request = FfiRequest()

@@ -17,7 +17,7 @@ Scope = Literal["room", "private"]
 
 @dataclass(frozen=True)
 class Talk:
-    """What one person does in one of the two kinds of conversation."""
+    """The actions of one person in either kind of conversation."""
 
     client: ChatClient
     scope: Scope = "room"
@@ -72,7 +72,7 @@ class Talk:
         return (await self.call("getHistory", thread=self.thread))["messages"]
 
     async def stored(self) -> list[tuple[str, str, str | None]]:
-        """What the store shows of each message: id, text, finish reason."""
+        """The stored messages: id, text, finish reason."""
         return [(m["id"], m["text"], m.get("finishReason")) for m in await self.history()]
 
     async def until_stored(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What of an answer is sent to be spoken."""
+"""The part of an answer that is sent to be spoken."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ from toolkit.toolbox import Toolbox
 INSTRUCTIONS = "Be brief."
 
 Answer = tuple[str, list[llm.ChatItem]]
-"""What was handed on as text, and what the model is to remember."""
+"""The text that was handed on, and the text that the model remembers."""
 
 
 class Said:
-    """What a loop hands on; a line for each step."""
+    """The output of a loop; a line for each step."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -1,4 +1,4 @@
-"""Waiting for what a client of the official SDK is told."""
+"""Waits for events of a client of the official SDK."""
 
 from __future__ import annotations
 

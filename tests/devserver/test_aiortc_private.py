@@ -1,4 +1,4 @@
-"""What devserver.media.aiortc_private needs of aiortc is there, and does what it is taken for."""
+"""aiortc has the private parts that devserver.media.aiortc_private needs, and they work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is sent for: automatic dispatch, by token, by CreateRoom and by API."""
+"""Dispatches: automatic, by token, by CreateRoom and by API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What exceeds a limit of the embedded server is refused, and disturbs nobody else."""
+"""Requests beyond a limit of the embedded server are refused, and disturb nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What participants may do, by their token and as an administrator changes it."""
+"""Participants' permissions, by their token and as an administrator changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backend does with rooms and participants, and what clients notice of it."""
+"""RoomService: changes to rooms and participants, and the events that clients get."""
 
 from __future__ import annotations
 

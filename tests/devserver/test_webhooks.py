@@ -1,4 +1,4 @@
-"""Webhooks: which events are told, in which order, how they are signed, and tried again."""
+"""Webhooks: the events, their order, their signatures, and the retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twirp without a client library: what is sent and what comes back, as it is on the wire."""
+"""Twirp without a client library: the bytes of requests and responses."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.patterns.sre import constants as sre
 _TRIED: Final = "a1 \t\n_.-/<>!?:;,\"'{}[]()A\0\x1a\x7fé\u0301\u200d\ud800\ufe0f\u20e3" + (
     "\U0001f600\U0001f3fb\U0001f1e6\U000e0061\U000e007f©"
 )
-"""Characters of many kinds, of which a set of characters is represented by the first that fits."""
+"""Characters of many kinds: the first that fits represents a set of characters."""
 
 _ENDS: Final = ("", "\0", "!", "a")
 _MOST_PARTS: Final = 30

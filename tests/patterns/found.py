@@ -28,7 +28,7 @@ _USES: Final[dict[str, Use]] = {
 
 
 class NotFoundError(Exception):
-    """A pattern that cannot be told from the source: made of a name or inside a function."""
+    """A pattern that the source does not show: made of a name or inside a function."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A server on loopback that plays Open-Meteo, and fails as it is told."""
+"""A server on loopback that plays Open-Meteo, and fails on request."""
 
 import asyncio
 from collections import Counter

@@ -14,7 +14,7 @@ async def test_it_fails_on_demand(
     arguments = risky_operation.parse_payload(payload)
     with pytest.raises(OperationFailed, match=r"^Operation failed$"):
         await toolbox.call("riskyOperation", arguments)
-    assert "told to fail" in caplog.text
+    assert "failed on request" in caplog.text
 
 
 @pytest.mark.parametrize(

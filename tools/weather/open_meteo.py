@@ -44,7 +44,7 @@ _IMPERIAL = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph"}
 
 
 class _Answer(BaseModel):
-    """Errors about it go to the log, which is told nothing of what people ask for."""
+    """Errors go to the log without the place that people ask for."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""Who said what: the model, summaries, transcripts and the history name the right author."""
+"""The model, summaries, transcripts and the history name the right author."""
 
 from __future__ import annotations
 

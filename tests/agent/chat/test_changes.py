@@ -21,7 +21,7 @@ def paused(gate: asyncio.Event | None = None) -> Reply:
 
 
 def read_by_model(model: DemoModel) -> list[str]:
-    """What the model was last asked with, without the instructions."""
+    """The model's last request, without the instructions."""
     return [message.text for message in model.requests[-1].chat.messages][1:]
 
 
@@ -43,7 +43,7 @@ async def test_an_answer_is_given_anew_in_its_place(
     assert await alice.call("regenerate", messageId=name) == {"messageId": question}
     ending = await alice.answered(question, times=2)
     assert (ending["segmentId"], ending["finishReason"]) == (answer, "stop")
-    # What came later is not what it answers.
+    # Later messages do not belong to its question.
     assert read_by_model(model) == ["Q1", "A1", "Q2"]
     assert await texts(alice) == ["Q1", "A1", "Q2", "A2 anew", "Q3", "A3"]
     await alice.ask("Q4")

@@ -1,4 +1,4 @@
-"""One answer to each message, whoever loses the connection in the middle of it."""
+"""Each message gets one answer, even if a connection is lost in the middle of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What outlives the worker: stored messages, restored conversations, and one answer to each."""
+"""Stored messages, restored conversations and single answers outlive the worker."""
 
 from __future__ import annotations
 

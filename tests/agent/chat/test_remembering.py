@@ -1,4 +1,4 @@
-"""What a worker knows of former stays: replies, ids, and a past that comes later."""
+"""A worker knows former stays: replies, ids, and a past that comes later."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def until_the_database_is_back(client: ChatClient) -> None:
 
 
 def asked(model: DemoModel) -> list[str]:
-    """What people said, as the model was told with the last question that was not its own."""
+    """People's messages in the model's last request, without its own question."""
     chats = [each.chat for each in model.requests if RECORD not in each.chat.user_text]
     return [each.text for each in chats[-1].messages if each.role == "user"]
 

@@ -149,7 +149,7 @@ async def test_answers_to_others_are_not_stopped(
     model.script(story(gate))
     question = await alice.say("tell me a story")
     answer = await alice.begun(question)
-    # What is private to others is not there.
+    # Private messages of others are not there.
     code = 403 if scope == "room" else 404
     assert (await bob.refused("stopResponse", messageId=question)).code == code
     assert (await bob.refused("stopResponse", messageId=answer)).code == code

@@ -24,7 +24,7 @@ async def get_summary(client: ChatClient, thread: str = "room") -> dict[str, Any
 
 
 def records(model: DemoModel) -> list[str]:
-    """What the model was asked to summarise."""
+    """The text that the model was asked to summarise."""
     texts = [request.chat.user_text for request in model.requests]
     return [text for text in texts if RECORD in text]
 

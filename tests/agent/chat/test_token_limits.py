@@ -1,4 +1,4 @@
-"""What one answer may cost: the tokens that the model writes, and the results of its tools."""
+"""Limits of one answer: the tokens that the model writes, and the results of its tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One person holds up nobody: senders take turns, and an answer has a time limit."""
+"""Nobody holds up others: senders take turns, and an answer has a time limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def call_hang() -> Reply:
 
 
 def asked(model: DemoModel) -> list[str]:
-    """What each request was about, without the author in front."""
+    """The question in each request, without the author in front."""
     return [request.chat.messages[-1].text.split(": ")[-1] for request in model.requests]
 
 

@@ -17,7 +17,7 @@ WITHIN = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a command left: its exit status and what it wrote."""
+    """The result of a command: its exit status and its output."""
 
     status: int
     stdout: str

@@ -26,7 +26,7 @@ from tests.room_server import Grant, RoomServerUnderTest
 
 
 class OpenPage(Protocol):
-    """Opens a page in Chromium for whoever has a token: see Chromium.open_page."""
+    """Opens a page in Chromium for the holder of a token: see Chromium.open_page."""
 
     async def __call__(
         self, token: str, package: str = ..., options: Mapping[str, object] | None = None

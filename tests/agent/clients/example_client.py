@@ -9,7 +9,7 @@ WITHIN = 20.0
 
 
 class Console:
-    """What an example has written; a test waits for a line of it."""
+    """The output of an example; a test waits for a line of it."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -39,7 +39,7 @@ async def bundle(directory: Path) -> Path:
 
 
 class ReactPage:
-    """What the app shows, and what it can do. Names are those of `window.app` in react_app.jsx."""
+    """The app's content and actions. Names are those of `window.app` in react_app.jsx."""
 
     def __init__(self, page: Page) -> None:
         self.errors: list[str] = []

@@ -1,4 +1,4 @@
-"""Apps of others talk with the agent as they stand: apps.md, of which nothing is left out."""
+"""Third-party apps talk with the agent unchanged: the whole code of apps.md."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_a_reaction_is_counted(
 async def test_a_cursor_is_seen(open_client: OpenClient, example: Example, language: str) -> None:
     client = await open_client("ana")
     await client.connect()
-    # Lossy packets of somebody who is not announced yet are left aside; this one has written.
+    # Lossy packets of somebody who is not announced yet are ignored; this one has written.
     await client.run(FINISHED[language] + ASK[language])
     await client.console.says("finished")
     await client.run(example("Cursors"))

@@ -19,7 +19,7 @@ DOCUMENTS = [
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_example_in_javascript_is_run(name: str) -> None:
-    """What stands beside one in Python is run with it."""
+    """The Python part of an example that runs beside it."""
     tests = "\n".join(test for test in TESTS if f'DOCUMENT = "{name}"' in test)
     headings = {**document.examples(name, "js"), **document.examples(name, "mjs")}
     assert {each for each in headings if not re.search(f'"{re.escape(each)}"', tests)} == set()

@@ -49,7 +49,7 @@ async def ana(enter: Enter) -> ChatClient:
 
 
 def answers(client: ChatClient) -> list[dict[str, Any]]:
-    """What a listener that looks for `type: "chat"` in every packet shows."""
+    """The messages of a listener that looks for `type: "chat"` in every packet."""
     return [body for _, body in client.packets if body.get("type") == "chat"]
 
 

@@ -1,4 +1,4 @@
-"""What counts as one emoji."""
+"""One emoji, and no more."""
 
 import pytest
 

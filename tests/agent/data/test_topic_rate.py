@@ -1,4 +1,4 @@
-"""What a lossy topic keeps of a flood, by a clock that the test turns."""
+"""A lossy topic keeps a part of a flood, by a clock that the test turns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agent.wire.notices import Notices
 
 
 class Recorder(TopicHandler[Cursor]):
-    """What was taken, in order."""
+    """The accepted packets, in order."""
 
     def __init__(self, room: TopicRoom) -> None:
         super().__init__(room)

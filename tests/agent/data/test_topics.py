@@ -147,7 +147,7 @@ class TestCursors:
     ) -> None:
         alice, bob = await enter("alice"), await enter("bob", name="Bob B.")
         async with asyncio.timeout(20):
-            # Lossy packets of somebody who is not announced yet are left aside.
+            # Lossy packets of somebody who is not announced yet are ignored.
             while not await cursors(alice):
                 await bob.me.publish_data('{"x": 0, "y": 0}', topic="cursor", reliable=False)
         for number in range(5):

@@ -1,4 +1,4 @@
-"""What files are, by their bytes."""
+"""The type of a file follows from its bytes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.agent.raw_stream import send_unsized_bytes
 
 
 def stored(worker: Worker) -> dict[str, bytes]:
-    """What is on disk, by hash."""
+    """The files on disk, by hash."""
     directory = worker.settings.attachments_dir
     return {each.name: each.read_bytes() for each in directory.glob("[0-9a-f][0-9a-f]/*")}
 
@@ -156,7 +156,7 @@ async def test_files_belong_to_the_message_that_names_them(
 async def test_attachments_of_every_size_arrive_whole(
     start_worker: StartWorker, enter: Enter
 ) -> None:
-    """What fits into no chunk, into one with room to spare, exactly, and not quite."""
+    """Files that fit into no chunk, into one with room to spare, exactly, and not quite."""
     worker = await start_worker()
     alice = await enter("alice", worker=worker)
     contents = [os.urandom(size) for size in (0, 1, 15_000, 15_001)]

@@ -117,7 +117,7 @@ async def refused(client: ChatClient, method: str, **arguments: object) -> rtc.R
 
 
 def receivers_of_mark(server: RoomServer, room: str) -> set[str]:
-    """Who got a byte of what the agent sent with the mark in it, by the server's record."""
+    """Receivers of any byte of the agent's with the mark in it, by the server's record."""
     marks = [MARK, *(base64.b64encode(MARK[i:] + MARK)[:4] for i in range(len(MARK)))]
     return {
         packet.receiver

@@ -1,4 +1,4 @@
-"""What the model is given of the files that people send."""
+"""The model gets the files that people send."""
 
 from __future__ import annotations
 

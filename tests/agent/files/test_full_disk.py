@@ -49,7 +49,7 @@ async def test_a_full_disk_is_refused_with_507_and_leaves_nothing(store: FileSto
         assert refused.value.code == 507
         assert refused.value.retry_after
     assert not list((store.directory / "incoming").iterdir())
-    # What was there is still there, and what fits is taken again.
+    # Former files are still there, and a file that fits is accepted again.
     assert await store.read(before, 100) == b"before"
     after = await keep(store, os.urandom(MEGABYTE // 2))
     assert store.path(after).stat().st_size == MEGABYTE // 2

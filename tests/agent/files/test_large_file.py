@@ -22,7 +22,7 @@ NAME = "large-files"
 
 
 class Memory:
-    """What a process has in memory: now, and at most since `reset` (man 5 proc)."""
+    """The memory of a process: now, and at most since `reset` (man 5 proc)."""
 
     def __init__(self, pid: int) -> None:
         self._status = Path(f"/proc/{pid}/status")
@@ -76,7 +76,7 @@ async def test_100_mb_are_stored_with_bounded_memory(
         )
         await client.room.connect(room_server.url, token.to_jwt())
         await client.until_ready()
-        # What the first use of everything takes is not the files'.
+        # The first use of everything takes memory that is not the files'.
         await client.me.send_bytes(b"small" * 100_000, topic="files", name="small")
         await client.notice("file.received", name="small")
 

@@ -1,4 +1,4 @@
-"""What every History does, on both databases."""
+"""The contract of every History, on both databases."""
 
 from __future__ import annotations
 

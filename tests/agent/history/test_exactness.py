@@ -1,4 +1,4 @@
-"""What comes back is what was said, byte for byte, whatever it was."""
+"""A stored text comes back byte for byte, whatever it is."""
 
 from __future__ import annotations
 

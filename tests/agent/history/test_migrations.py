@@ -1,4 +1,4 @@
-"""The schema comes by itself, once, and fits the code."""
+"""The schema is created automatically, once, and fits the code."""
 
 from __future__ import annotations
 

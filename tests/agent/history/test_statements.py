@@ -1,4 +1,4 @@
-"""What is needed for every message is few statements, and none of them looks through a room."""
+"""Each message takes few statements, and none of them looks through a room."""
 
 from __future__ import annotations
 

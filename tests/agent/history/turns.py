@@ -1,4 +1,4 @@
-"""What people and the agent say in the tests."""
+"""Texts of people and of the agent for the tests."""
 
 from __future__ import annotations
 

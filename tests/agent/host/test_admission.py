@@ -1,4 +1,4 @@
-"""Who gets a place in a worker, and when it has one again."""
+"""A worker has a number of places for rooms, and gives them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What blocks the loop of the rooms is reported, with where it stood: from a limit on."""
+"""Blocks of the rooms' loop are reported with a stack, from a limit on."""
 
 from __future__ import annotations
 

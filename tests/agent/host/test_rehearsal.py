@@ -1,4 +1,4 @@
-"""What takes long the first time is done before anybody is there."""
+"""Slow first uses are over before anybody joins."""
 
 from __future__ import annotations
 

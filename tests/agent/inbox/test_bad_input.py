@@ -209,7 +209,7 @@ async def test_refusals_with_long_ids_come_in_several_packets(
 async def test_a_thousand_messages_in_a_second(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
-    """What is accepted is answered, all else is refused; the other person notices nothing."""
+    """Accepted input is answered, all else is refused; the other person notices nothing."""
     worker = await start_worker(MAX_PENDING_MESSAGES="20")
     alice = await enter("alice", worker=worker)
     bob = await enter("bob")

@@ -1,4 +1,4 @@
-"""What somebody sends who is gone before the server announces them is nobody else's."""
+"""Packets of a participant who leaves before being announced are nobody else's."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.agent.files.test_files_in import history, send, stored
 
 
 async def texts(client: ChatClient, thread: str = "room") -> list[str]:
-    """What people said, as the history has it."""
+    """People's messages in the history."""
     return [each["text"] for each in await history(client, thread) if each["role"] == "user"]
 
 

@@ -1,4 +1,4 @@
-"""An MCP server that goes wrong when it is told to; started by the tests as a program.
+"""An MCP server that goes wrong on request; started by the tests as a program.
 
 `python server.py` speaks over standard input and output, `python server.py PORT` by streamable HTTP
 on loopback, `python server.py PORT sse` by server-sent events.

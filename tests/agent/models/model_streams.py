@@ -1,4 +1,4 @@
-"""What services send: streams as they have been recorded or documented, and what is right.
+"""Streams of services, recorded or documented, and the right way to read them.
 
 Each row names where its shape comes from. `docs/models.md` tells operators what follows from them.
 Rows without a project are siblings of the ones above them.
@@ -39,7 +39,7 @@ class Stream:
 
 
 def event(value: object) -> bytes:
-    """An event with JSON, or with text as it is."""
+    """An event with JSON, or with plain text."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"data: {text}\n\n".encode()
 

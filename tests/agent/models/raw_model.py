@@ -1,4 +1,4 @@
-"""RawModel: a model service that answers with exactly the bytes that it is told to."""
+"""RawModel: a model service that answers with exactly the bytes that it is given."""
 
 from __future__ import annotations
 

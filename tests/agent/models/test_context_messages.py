@@ -16,7 +16,7 @@ def said(
 
 
 def step(name: str, *calls: str, text: str = "") -> list[llm.ChatItem]:
-    """What was said and called in one step, and what came of it."""
+    """The text and the calls of one step, with their results."""
     ids = [f"{name}_{call}" for call in calls]
     return [
         *([said("assistant", text, item_id=name)] if text else []),

@@ -1,4 +1,4 @@
-"""What services say when they refuse a request, and which part of it is left out for that."""
+"""Services name the field that they refuse, and the next request leaves it out."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ REFUSALS: list[tuple[str, int, object, str | None]] = [
     ),
     ("DeepSeek, V3", 400, openai("messages[2]: missing field `content`"), NO_CONTENT),
     ("a gateway", 501, "tools are not supported", TOOLS),
-    # What is about something else, or nothing that could be left out.
+    # Errors about something else, or about nothing that could be left out.
     (
         "OpenAI, a schema",
         400,
@@ -271,7 +271,7 @@ def test_a_request_without_it_is_a_request_still(part: str) -> None:
         assert messages[2]["content"] == ""
     else:
         assert (adapted["max_tokens"], "max_completion_tokens" in adapted) == (100, False)
-    assert json.dumps(BODY) == before, "the conversation's own messages stay as they are"
+    assert json.dumps(BODY) == before, "the conversation's own messages do not change"
 
 
 def test_what_was_refused_is_tried_again_after_a_time() -> None:

@@ -56,7 +56,7 @@ PARIS = '{"city": "Paris"}'
 
 
 def remembered(items: list[llm.ChatItem]) -> list[tuple[object, ...]]:
-    """What counts of items; ids and times are their own."""
+    """The relevant part of items; ids and times are their own."""
     seen: list[tuple[object, ...]] = []
     for item in items:
         if item.type == "message":

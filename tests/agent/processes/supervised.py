@@ -44,7 +44,7 @@ TOLD = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def steady(report: Report) -> bool:
-    """Works until it is told to end. With each SIGUSR1, it needs 300 MB more."""
+    """Works until it gets SIGTERM. With each SIGUSR1, it needs 300 MB more."""
     report.rooms = 3
     begin(report)
     memory: list[bytes] = []
@@ -71,7 +71,7 @@ def beat_until_told(report: Report) -> int:
 
 
 def replaced(report: Report) -> bool:
-    """Has a limit of 200 MB. The first needs more at SIGUSR1, and does not end when told to."""
+    """Its limit is 200 MB. The first one needs more at SIGUSR1, and ignores SIGTERM."""
     if not among_first(1):
         return steady(report)
     begin(report)
@@ -83,7 +83,7 @@ def replaced(report: Report) -> bool:
 
 
 def growing(report: Report) -> bool:
-    """Has a limit of 200 MB."""
+    """Its limit is 200 MB."""
     return steady(report)
 
 
@@ -109,7 +109,7 @@ def among_first(count: int) -> bool:
 
 
 def stubborn(report: Report) -> bool:
-    """Does not end when it is told to."""
+    """Ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     say("started")
     report.registered = True

@@ -1,4 +1,4 @@
-"""Packages that nobody has asked anything are imported in name; with livekit-agents as it is."""
+"""Deferred packages are imported at their first use; livekit-agents is the one this is for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def state():
 
 
 def run_python(*parts: str) -> object:
-    """What a Python of its own prints, as JSON."""
+    """The output of a Python of its own, as JSON."""
     done = subprocess.run(  # noqa: S603 - the code stands here
         [sys.executable, "-c", "\n".join(parts)],
         check=True,
@@ -44,7 +44,7 @@ def test_livekit_agents_asks_them_for_nothing() -> None:
 
 
 def test_they_are_what_they_would_have_been() -> None:
-    """Who asks one for anything has all that it has."""
+    """A deferred package has all its names once one of them is used."""
     imports = (
         "import openai, av, av.container, limits.aio",
         "openai.types.Embedding, openai.types.responses.Response",

@@ -1,4 +1,4 @@
-"""What is kept when a small process takes over the supervision: everything."""
+"""A small process takes over the supervision, and everything is kept."""
 
 from __future__ import annotations
 

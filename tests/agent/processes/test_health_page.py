@@ -40,7 +40,7 @@ def page(place: WorkerSlot) -> Generator[HealthPage]:
 
 
 def said(page: HealthPage, *parts: bytes) -> bytes:
-    """What is answered to a request that arrives in these parts and then ends."""
+    """The answer to a request that arrives in these parts and then ends."""
     with socket.create_connection(("127.0.0.1", page.port)) as client:
         answering = threading.Thread(target=page.answer)
         answering.start()

@@ -1,4 +1,4 @@
-"""What a supervisor does with processes that work, fail, grow and do not end."""
+"""A supervisor with processes that work, fail, grow and do not end."""
 
 from __future__ import annotations
 

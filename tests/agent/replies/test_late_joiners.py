@@ -1,4 +1,4 @@
-"""Who joins in the middle of an answer gets the whole of it, and nobody gets anything twice."""
+"""A participant who joins in the middle of an answer gets all of it, and nobody gets it twice."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _private_streams(client: ChatClient) -> list[Answer]:
 
 
 def _joined(streams: list[Answer]) -> str:
-    """What a client shows in the end that replaces the text of a segment."""
+    """The final text of a client that replaces the text of a segment."""
     segments: dict[str, str] = {}
     for stream in streams:
         if stream.topic == "llm-response":

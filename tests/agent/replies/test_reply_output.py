@@ -1,4 +1,4 @@
-"""What the ways out of an answer have in common: chunks in order, one at a time, and the end."""
+"""Every output of an answer sends chunks in order, one at a time, and then the end."""
 
 from __future__ import annotations
 

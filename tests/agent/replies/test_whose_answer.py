@@ -31,7 +31,7 @@ def texts_by_sender(client: ChatClient, topic: str) -> dict[str, str]:
 
 
 def named(client: ChatClient, topic: str, **expected: object) -> set[tuple[Any, Any]]:
-    """What packets of a topic say that they are about."""
+    """The messages that packets of a topic name."""
     return {
         (body.get("inReplyTo"), body.get("inReplyToSenderId"))
         for at, body in client.packets

@@ -38,7 +38,7 @@ PHRASES = (
 
 
 def secret_of(identity: str) -> str:
-    """What stands in everything private of somebody's, and nowhere else."""
+    """A mark in everything private of one person, and nowhere else."""
     return f"secret of {identity}"
 
 

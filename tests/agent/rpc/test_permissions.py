@@ -1,4 +1,4 @@
-"""Who may do what to whose message, what bad input is answered with, threads and feedback."""
+"""Permissions on other people's messages, errors for bad input, threads and feedback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method answers comes in the RPC response, and confidential answers reach nobody else."""
+"""A method's answer comes in the RPC response, and confidential answers reach nobody else."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def embedded(room_server: RoomServerUnderTest) -> RoomServer:
 
 
 class Record:
-    """What the agent sends somebody from now on, by the server's record."""
+    """Everything that the agent sends somebody from now on, by the server's record."""
 
     def __init__(self, server: RoomServer, room: str, receiver: str) -> None:
         self._server = server
@@ -263,7 +263,7 @@ class TestConfidentialAnswers:
         model.script(Reply(text=marks(10_000)))
         message = await call.alice.say("between us", scope="private")
         await call.alice.notice("answer.finished", inReplyTo=message)
-        model.script(Reply(text=marks(100)))  # of which the summary is made
+        model.script(Reply(text=marks(100)))  # the summary's source
         read = call.in_packets if client_protocol == 1 else call
         private = {"thread": "private:alice"}
         page = json.loads(await read("getHistory", **private))

@@ -55,7 +55,7 @@ TEST_TOOLS = [*TOOLS, fill, whisper, for_moderators, who_calls]
 
 
 class Backend:
-    """What an app's backend does with the agent of one room."""
+    """An app's backend, as it uses the agent of one room."""
 
     def __init__(self, room: str, twirp: TwirpClient) -> None:
         self._room = room
@@ -78,7 +78,7 @@ class Backend:
         return answer.body["payload"]
 
     async def fails(self, method: str, **arguments: object) -> str:
-        """What the server says of the error."""
+        """The server's text of the error."""
         answer = await self.perform(method, json.dumps(arguments))
         assert answer.error[:2] == (500, "internal")
         return answer.error[2]

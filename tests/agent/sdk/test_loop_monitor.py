@@ -1,4 +1,4 @@
-"""What the log says of a loop that was late."""
+"""The log names the code that blocked a loop."""
 
 from __future__ import annotations
 

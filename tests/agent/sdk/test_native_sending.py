@@ -1,4 +1,4 @@
-"""What is sent by requests of the worker's own arrives as what the SDK sends, and fails as that."""
+"""Native requests send the same as the SDK's methods, and fail in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sender of a stream sent, kept apart from what others did."""
+"""A stream record keeps the sender's own packets apart from those of others."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def mail_and_then(model: DemoModel, arguments: str = '{"to": "bob"}') -> None:
 
 
 def told(model: DemoModel) -> str:
-    """What the model was told of its call."""
+    """The result that the model got for its call."""
     ((_, result),) = model.requests[-1].chat.tool_results
     return result
 

@@ -37,7 +37,7 @@ def call_and_then(model: DemoModel, arguments: str = '{"precision": "city"}') ->
 
 
 def told(model: DemoModel) -> str:
-    """What the model was told of its call."""
+    """The result that the model got for its call."""
     ((_, result),) = model.requests[-1].chat.tool_results
     return result
 

@@ -1,4 +1,4 @@
-"""What is told of tool calls, and who may make them."""
+"""Notices of tool calls, and the permission to make them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Segment(NamedTuple):
 
 
 class Person(ChatClient):
-    """What a person's app does in a room in which one speaks."""
+    """A person's app in a room with speech."""
 
     def __init__(self) -> None:
         super().__init__()

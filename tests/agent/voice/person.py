@@ -117,7 +117,7 @@ class Ears:
         self.audible_at.clear()
 
     async def understood(self) -> str:
-        """What the agent has said, once it is quiet."""
+        """The agent's words, once it is quiet."""
         await self.until_quiet()
         loud = [i for i, s in enumerate(self._heard) if np.abs(s).mean() > _AUDIBLE]
         if not loud:

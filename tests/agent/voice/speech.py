@@ -23,7 +23,7 @@ SAY_WITHIN: Final = 30
 
 @functools.cache
 def missing() -> str | None:
-    """What this machine lacks for tests with sound, in one sentence, or None."""
+    """The requirement for tests with sound that this machine lacks, in one sentence, or None."""
     if (ffmpeg := shutil.which("ffmpeg")) is None:
         return "ffmpeg is not installed (Debian: apt-get install ffmpeg, or make setup-voice)"
     filters = subprocess.run(  # noqa: S603 - a fixed command
@@ -37,12 +37,12 @@ def missing() -> str | None:
 
 
 async def say(text: str, rate: int = RATE, voice: str = "slt") -> Samples:
-    """What somebody sounds like who says this."""
+    """Synthesises somebody's speech."""
     return await asyncio.to_thread(_say, text, rate, voice)
 
 
 async def understand(samples: Samples) -> str:
-    """What is said in 16 kHz audio, in lower case.
+    """Recognises the speech in 16 kHz audio, in lower case.
 
     In a process of its own, since pocketsphinx keeps Python's lock while it works: nobody could
     send or hear anything meanwhile.
@@ -69,7 +69,7 @@ def _recognizer() -> ProcessPoolExecutor:
 
 @functools.lru_cache(maxsize=256)
 def _say(text: str, rate: int, voice: str) -> Samples:
-    # What is left is no syntax of ffmpeg's filters.
+    # The rest is no syntax of ffmpeg's filters.
     plain = re.sub(r"[^\w\s.?!-]", "", text).strip() or "."
     done = subprocess.run(  # noqa: S603 - see above
         [

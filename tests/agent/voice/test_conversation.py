@@ -43,7 +43,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     assert speech.spoken == [FINE]
     assert speech.voices == ["sage"]
     assert set(speech.languages) == {"en"}
-    # What is written goes on in the same conversation, and is answered aloud as well.
+    # Written messages go on in the same conversation, and are answered aloud as well.
     written = await alice.ask("Thank you.")
     assert written.text == speech.spoken[-1] == "You are welcome."
     roles = [(each.role, each.text) for each in model.requests[-1].chat.messages[1:]]

@@ -1,4 +1,4 @@
-"""Speech recognition or synthesis is away: the room is told, and goes on in writing."""
+"""Without speech recognition or synthesis, the room gets a notice and goes on in writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker has in memory, and whom it talks to, with and without a voice."""
+"""The memory and the connections of a worker, with and without a voice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent tells people in `system` packets, when there is too much of it."""
+"""The agent's `system` packets, when there are too many of them."""
 
 from __future__ import annotations
 
