@@ -26,7 +26,7 @@ _COLONS: Final = ":\uff1a\ufe55\ufe13\u2236\ua789\u02d0\u02f8\u05c3\u0703\u0704"
 _IN_NAMES: Final = str.maketrans(
     dict.fromkeys(_OPENING, "{") | dict.fromkeys(_CLOSING, "}") | dict.fromkeys(_COLONS, ";")
 )
-"""What has a meaning in labels and in notes (`[…]`), and what looks like it."""
+"""Characters with a meaning in labels and in notes (`[…]`), and their lookalikes."""
 
 _IN_IDENTITIES: Final = frozenset(f"{_OPENING}{_CLOSING}\\")
 _INDENT: Final = "  "

@@ -57,7 +57,7 @@ class ActiveAnswer:
             response.interrupt()
 
     def stop(self, reason: FinishReason) -> None:
-        """Ends it with this finish reason, unless it ends by itself in this moment."""
+        """Ends it with this finish reason, unless it is ending already."""
         if self._stopped is None:
             self._stopped = reason
         if self._timer is not None:

@@ -25,7 +25,7 @@ class Changes:
     Args:
         answering: the answer in progress, if any.
         withdraw: ends a question that has been taken out of the queue; False: it was none.
-        ready: set once the conversation has got back what was said in former times.
+        ready: set once the conversation has restored earlier turns from the history.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Changes:
         return await answering.ended() == "cancelled"
 
     async def regenerate(self, message: Key) -> None:
-        """Answers a message anew; one that waits or is being answered has its answer coming.
+        """Answers a message again; one that waits or is being answered has its answer coming.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.
@@ -87,7 +87,7 @@ class Changes:
     async def edit(
         self, message: Key, text: str, is_for_agent: Callable[[IncomingMessage], bool]
     ) -> IncomingMessage:
-        """Gives a message another text and answers it again; returns the message as it is now.
+        """Gives a message another text and answers it again; returns the new message.
 
         One that was for others, and still is, has no answer: the model is told of its new text.
 

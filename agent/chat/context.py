@@ -25,12 +25,12 @@ UNASKED = ""
 SUMMARY = "[What was said before, in a summary of yours:]"
 
 MAX_NOTES = 20
-"""Things that the model is told with the next message; beyond that, the oldest are left out."""
+"""Notes that the model gets with the next message; beyond that, the oldest are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextLimits:
-    """What the model is given of a conversation, at most.
+    """The limits of the context.
 
     Attributes:
         items: messages, answers, tool calls and their results.
@@ -42,7 +42,7 @@ class ContextLimits:
 
     @property
     def restored(self) -> int:
-        """Items of former times: there is to be room for new ones."""
+        """Items of earlier stays: the rest is for new ones."""
         return int(self.items * CUT_TO)
 
 
@@ -111,7 +111,7 @@ class Context:
         self._cut()
 
     def note(self, message: IncomingMessage) -> llm.ChatMessage:
-        """Adds a message without an answer, or puts it anew in its own place; as it is read."""
+        """Adds a message without an answer, or replaces it in its place; returns the item."""
         read = self._read(message)
         self._turns.put(_key(message), [read])
         self._cut()

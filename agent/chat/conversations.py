@@ -115,7 +115,7 @@ class Conversations:
             )
 
     def under_way(self, owner: str | None) -> list[Question]:
-        """What is being answered or waits, in the room's conversation or a private one."""
+        """Questions that wait or are being answered, of the room or in private."""
         conversation = self._conversations.get(owner)
         if conversation is None:
             return []
@@ -123,14 +123,14 @@ class Conversations:
         return [*([] if answering is None else [answering]), *conversation.waiting]
 
     def answering(self, owner: str | None) -> Question | None:
-        """What is being answered there."""
+        """The question that is being answered there."""
         conversation = self._conversations.get(owner)
         return None if conversation is None else conversation.answering
 
     async def change(
         self, owner: str | None, work: Callable[[Changes], Coroutine[Any, Any, Result]]
     ) -> Result:
-        """Changes a conversation. The change is made to its end, whoever waits for it.
+        """Changes a conversation. The change is completed even if its caller gives up.
 
         Raises:
             HistoryError, Refusal: see Changes; UnavailableError once the agent leaves.
@@ -141,7 +141,7 @@ class Conversations:
         return await asyncio.shield(changing)
 
     async def summary(self, thread: ThreadKey) -> Summary | None:
-        """What a thread was about until now; None if nothing was said and answered.
+        """A summary of a thread up to now; None if nothing was said and answered.
 
         Raises:
             HistoryError, SummaryError: see Summaries.

@@ -1,4 +1,4 @@
-"""What the room is told when the model fails: one short, honest sentence."""
+"""The text of an answer when the model fails: one short, honest sentence."""
 
 from __future__ import annotations
 

@@ -36,13 +36,13 @@ class HistoryLoader:
 
     @property
     def is_due(self) -> bool:
-        """Whether the past that could not be had before can be asked for now."""
+        """Whether the history, which was unavailable, can be read now."""
         return self._recalling is not None and self._recalling.done()
 
     async def recall(self) -> None:
-        """Gets back what was said in former times; what was left unanswered comes first now.
+        """Restores earlier turns from the history; unanswered messages come first now.
 
-        If the store is away, whoever waits for the next question is woken when it is back.
+        If the store is unavailable, the consumer that waits for a question is woken later.
         """
         past = await self._memory.recall(self._context.limits.restored)
         if past is None:

@@ -22,7 +22,7 @@ class Response(Protocol):
 
     @property
     def said(self) -> Sequence[llm.ChatItem]:
-        """What the model is to remember of it: what it said and did."""
+        """The part that the model is to remember: its words and its calls."""
         ...
 
     @property
@@ -39,7 +39,7 @@ class Response(Protocol):
     def interrupted(self) -> bool: ...
 
     def interrupt(self) -> None:
-        """Ends it, unless it ends by itself in this moment."""
+        """Ends it, unless it is ending already."""
         ...
 
     async def done(self) -> BaseException | None:

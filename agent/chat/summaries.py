@@ -24,7 +24,7 @@ MAX_RECORD: Final = 60_000
 """Characters of what the model is given at a time, about 15,000 tokens."""
 
 ATTEMPTS: Final = 3
-"""How often a summary is begun anew because something that it tells was changed meanwhile."""
+"""How often a summary is begun again because a message in it was changed during its making."""
 
 
 class Summaries:
@@ -75,7 +75,7 @@ class Summaries:
     def changed(self, thread: ThreadKey) -> None:
         """Something in the thread is changed: a summary that is being made may tell of it.
 
-        To be called before the store is told, and again after that.
+        Call it before the store is changed, and again after that.
         """
         if task := self._tasks.pop(thread, None):
             task.cancel()
@@ -92,7 +92,7 @@ class Summaries:
         if self._tasks.get(thread) is task:
             del self._tasks[thread]
         if not task.cancelled():
-            task.exception()  # Whoever waits has it; it is no loss if nobody does.
+            task.exception()  # A waiting caller has it; it is no loss if there is none.
 
     async def _bring_up_to_date(self, thread: ThreadKey) -> Summary | None:
         former = await self.stored(thread)
@@ -112,7 +112,7 @@ class Summaries:
         return summary
 
     async def _since(self, thread: ThreadKey, former: Summary | None) -> list[Message]:
-        """What was said after a summary, up to the first message that waits for an answer."""
+        """The turns after a summary, up to the first message that waits for an answer."""
         newest_first: list[Message] = []
         before: str | None = None
         while len(newest_first) < MAX_MESSAGES:
@@ -142,7 +142,7 @@ def _settled(messages: Iterable[Message]) -> list[Message]:
 
 
 def _records(messages: Iterable[Message]) -> Iterator[str]:
-    """What was said, line by line, in pieces that the model can be given."""
+    """The conversation, line by line, in pieces that fit into a request to the model."""
     lines: list[str] = []
     size = 0
     for message in messages:

@@ -19,7 +19,7 @@ _INCOMING: Final = "incoming"
 
 
 def user_message(message: IncomingMessage, *, authored: bool) -> llm.ChatMessage:
-    """A message as it stands in the context, with its author in front or not."""
+    """A message in the form that the context has, with its author in front or not."""
     extra: dict[str, object] = {_INCOMING: message}
     if message.attachments:
         extra[_ATTACHMENTS] = message.attachments
@@ -28,7 +28,7 @@ def user_message(message: IncomingMessage, *, authored: bool) -> llm.ChatMessage
 
 
 def with_author(item: llm.ChatItem) -> llm.ChatItem:
-    """The same message with its author in front; an item that nobody wrote stays as it is."""
+    """The same message with its author in front; an item without an author does not change."""
     message = item.extra.get(_INCOMING) if isinstance(item, llm.ChatMessage) else None
     if not isinstance(message, IncomingMessage):
         return item
@@ -50,5 +50,5 @@ def attachments_of(message: llm.ChatMessage) -> tuple[Attachment, ...]:
 
 
 def summary(attachment: Attachment) -> str:
-    """What a file is, on one line."""
+    """A file's description, on one line."""
     return f"{attachment.name} ({attachment.type}, {attachment.size} bytes)"

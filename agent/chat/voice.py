@@ -1,4 +1,4 @@
-"""What a conversation asks of a voice; agent.voice has it, and is imported where one is needed."""
+"""The interface of a voice for conversations; agent.voice implements it, imported on demand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Voice(Protocol):
         ...
 
     def listen_to(self, identity: str | None) -> None:
-        """Listens to one person only; None: to whoever speaks."""
+        """Listens to one person only; None: to anybody who speaks."""
         ...
 
     async def until_free(self) -> None:
@@ -39,5 +39,5 @@ class Voice(Protocol):
         ...
 
     async def open_responder(self, assistant: Assistant, text: ReplySink) -> Responder:
-        """What answers aloud for a while, and hears; at most one at a time."""
+        """The responder that hears and answers aloud for a while; at most one at a time."""
         ...

@@ -7,7 +7,7 @@ from agent.cli.target import read_settings
 
 
 def migrate() -> None:
-    """Bring the schema of the database up to date; the worker does so by itself."""
+    """Bring the schema of the database up to date; the worker does so at its start."""
     run(_migrate())
 
 

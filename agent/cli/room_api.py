@@ -18,7 +18,7 @@ TIMEOUT: Final = 5.0
 """Seconds that the server has to answer."""
 
 FAILURES: Final = (api.ServerError, aiohttp.ClientError, OSError, TimeoutError)
-"""What asking it may raise."""
+"""Exceptions of the API's methods."""
 
 
 def room_api(target: Target) -> ServerApi:

@@ -26,7 +26,7 @@ AGENT_NAME: Final = "lk.agent_name"
 """The attribute in which the server says which name an agent was dispatched by
 (livekit-server, pkg/agent/worker.go)."""
 AUTOMATIC_DISPATCH_TAKES: Final = 3.0
-"""Seconds in which an agent without a name comes into a new room by itself."""
+"""Seconds in which an agent without a name joins a new room automatically."""
 START_OF_JOB_TAKES: Final = 10.0
 """Seconds after which a job that was dispatched, and did not come, is dispatched again."""
 
@@ -128,7 +128,7 @@ async def _ready_agent(
 async def _dispatch(
     service: api.LiveKitAPI, target: Target, room: rtc.Room, agents: _Agents
 ) -> None:
-    """Asks for the agent where it does not come by itself.
+    """Dispatches the agent if it does not join automatically.
 
     An agent with a name never does. One without comes into new rooms only, so not into one that
     it has left, or that is older than the worker; asking for the agent named "" gets it there.

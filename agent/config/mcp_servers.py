@@ -30,7 +30,7 @@ def _check_url(value: str) -> str:
 
 
 class _ServerSettings(BaseModel):
-    """What every server may say.
+    """The fields that every server may have.
 
     Attributes:
         tools: names of the tools to use, as the server has them; all, unless given.

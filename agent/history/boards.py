@@ -26,7 +26,7 @@ class Boards(Protocol):
     """Keeps whiteboards. Any method may raise UnavailableError: the database cannot be used now."""
 
     async def load(self, room: str) -> StoredBoard:
-        """What is kept of a room's board; an empty one where there is nothing."""
+        """The stored board of a room; an empty one if there is none."""
         ...
 
     async def names(self, after: str, limit: int) -> tuple[str, ...]:

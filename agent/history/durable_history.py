@@ -88,7 +88,7 @@ class DurableHistory:
 
     @property
     def boards(self) -> Boards:
-        """Not kept while the database is away: whoever has a board open has all of it."""
+        """Not kept during an outage: an agent with an open board has all of it."""
         return self._store.boards
 
     @property
@@ -114,7 +114,7 @@ class DurableHistory:
         await self._available.wait()
 
     async def written(self) -> None:
-        """Returns when the database has all that was kept, however long it is away."""
+        """Returns when the database has everything that was buffered, however long that takes."""
         while self._task is not None and not self._task.done():
             await asyncio.wait((self._task,))
 
@@ -285,7 +285,7 @@ class DurableHistory:
 
     def _went_away(self, error: Exception) -> None:
         self._available.clear()
-        # Whoever waits for the rest to be written waits in vain.
+        # A wait for the rest to be written would never end.
         self._caught_up.set()
         if not self._away:
             self._away = True

@@ -1,4 +1,4 @@
-"""What can go wrong with the history. No message quotes what people wrote, or a password."""
+"""Errors of the history. No message quotes what people wrote, or a password."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class ExactText(TypeDecorator[str]):
 
 
 def escape(text: str) -> str:
-    """The text as it stands in the database."""
+    """The text in its stored form."""
     text = well_formed(text)
     if _ESCAPE in text:
         text = text.replace(_ESCAPE, _ESCAPE * 2)

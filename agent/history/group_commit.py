@@ -93,7 +93,7 @@ class GroupCommit:
                 _settle(write.outcome, UnavailableError("the history is closed"))
             raise
         except Exception as error:
-            # The boundary of a transaction: its writers are told, the next ones get their turn.
+            # The boundary of a transaction: its writers get the error, the next ones go on.
             if not isinstance(error, HistoryError):
                 logger.exception("history write failed unexpectedly")
             outcomes = [error] * len(batch)
@@ -116,7 +116,7 @@ class GroupCommit:
             _settle(write.outcome, outcome)
 
     async def _transact(self, batch: list[_Write]) -> list[object]:
-        """What each write returns, or the HistoryError that it raises."""
+        """Returns the result of each write, or the HistoryError that it raises."""
         works = [write.work for write in batch]
         return await self._database.write(partial(_do_all, works=works))
 

@@ -141,7 +141,7 @@ class History(Protocol):
         ...
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
-        """What waits for an answer in all threads of a room, oldest first, at most MAX_UNANSWERED.
+        """Unanswered messages in all threads of a room, oldest first, at most MAX_UNANSWERED.
 
         For the worker itself: it must answer each in its own thread.
         """

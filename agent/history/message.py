@@ -87,7 +87,7 @@ class ThreadKey:
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """What tells a message from all others; an id alone does not: its sender chose it."""
+    """The unique key of a message; an id alone is not unique: its sender chose it."""
 
     thread: ThreadKey
     sender_id: str
@@ -130,7 +130,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a participant wrote (role `user`) or the agent answered (role `assistant`).
+    """A message of a participant (role `user`), or an answer of the agent (role `assistant`).
 
     Attributes:
         id: the sender's id for it; of an answer its `lk.segment_id`.
@@ -252,7 +252,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a thread was about up to a message, that one included."""
+    """The summary of a thread up to a message, that one included."""
 
     text: str = field(repr=False)
     through: MessageKey
@@ -277,7 +277,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What somebody thinks of a message: `up`, `down` or a number, and why."""
+    """Somebody's opinion of a message: `up`, `down` or a number, and why."""
 
     identity: str
     value: Literal["up", "down"] | float

@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date, whoever else is about to do the same."""
+"""Brings a database's schema up to date, even if several workers do so at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADVISORY_LOCK: Final = 7_466_038_210_944_112_151
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What was done: `before` is None where there was no schema; equal to `after`: nothing."""
+    """The result: `before` is None if there was no schema; equal to `after`: nothing changed."""
 
     database: str
     before: str | None

@@ -1,4 +1,4 @@
-"""Positions: where a message stands in its thread, as one number that never changes.
+"""Positions: the place of a message in its thread, as one number that never changes.
 
 A participant's message has an even number, from the row that it was stored in. Its answer has the
 next number, whenever the answer is stored: so an answer's position is known before it begins.

@@ -43,7 +43,7 @@ _LIBPQ: Final = frozenset(
         *("requirepeer", "krbsrvname", "gsslib", "gssdelegation", "service"),
     }
 )
-"""What libpq takes and a history can use (its manual, 34.1.2)."""
+"""Options of libpq that a history can use (its manual, 34.1.2)."""
 
 _IGNORED: Final = frozenset(
     {
@@ -63,7 +63,7 @@ _IGNORED: Final = frozenset(
         "reconnect",
     }
 )
-"""What says nothing about which database it is, nor how safely it is reached."""
+"""Options that change neither the database nor the safety of the connection."""
 
 
 def _ssl_mode(value: str) -> str:

@@ -75,7 +75,7 @@ def sqlite_driver(connection: Connection) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def driver_errors() -> Generator[None]:
-    """What the driver raises is raised as SQLAlchemy does; what people wrote is not quoted."""
+    """Raises the driver's errors as SQLAlchemy does, without quoting what people wrote."""
     try:
         yield
     except sqlite3.Error as error:

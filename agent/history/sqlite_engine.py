@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 THREADS: Final = 4
-"""Each with a connection: one for a process's writes, the others for what is read meanwhile."""
+"""Each has a connection: one for a process's writes, the others for concurrent reads."""
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that SQLite waits for another process to finish its write."""
@@ -46,7 +46,7 @@ class SqliteEngine:
 
     def __init__(self, url: DatabaseUrl) -> None:
         if url.file is not None:
-            # What people said in private is for nobody else on the machine.
+            # Private messages are for nobody else on the machine.
             url.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A database in memory is gone with its connection: it has one, and keeps it.
         threads = THREADS if url.file is not None else 1
@@ -96,7 +96,7 @@ class SqliteEngine:
 
 
 class _Transaction(Generic[Result]):
-    """One transaction. It runs in a thread; whoever asked for it may abandon it at any time."""
+    """One transaction. It runs in a thread; its caller may abandon it at any time."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Admission:
         """Called with the sid of a room that was joined, or will not be."""
 
     def load(self) -> float:
-        """What the worker reports: below the server's limit until full, then 1."""
+        """The load that the worker reports: below the server's limit until it is full, then 1."""
         with self._lock:
             if self._is_full():
                 return FULL_LOAD
@@ -68,7 +68,7 @@ class Admission:
             self._end_joining(job_id)
 
     def call_off(self, job_id: str) -> None:
-        """Takes the place of a job whose room goes on being joined in vain."""
+        """Takes away the place of a job that ends while its room is still being joined."""
         with self._lock:
             self._held.discard(job_id)
             self._end_joining(job_id)

@@ -35,7 +35,7 @@ class Heartbeat:
         return 0.0 if beaten_at is None else time.monotonic() - beaten_at
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Beats at once, and from then on; to be called on that loop."""
+        """Beats at once, and from then on; call it on that loop."""
         self._loop = loop
         self._beat()
 

@@ -39,7 +39,7 @@ class Readiness:
     Attributes:
         connected: it is registered, and its connection to the room server is up.
         full: it holds AGENT_MAX_ROOMS rooms.
-        draining: it was told to end, and takes no more rooms.
+        draining: it ends, and takes no more rooms.
         database: UNKNOWN until it was opened.
         model: the model service; UNKNOWN while nobody asks it.
     """

@@ -34,7 +34,7 @@ livekit-server gives a call up after 2 s if the participant does not acknowledge
 acknowledges by itself, also where Python is busy."""
 
 PAUSE: Final = 0.5
-"""Seconds from an answer to the next call: an agent that was told to leave has left by then."""
+"""Seconds between an answer and the next call: an agent that got SIGTERM has left by then."""
 
 _NO_ANSWER: Final = ("canceled", "deadline_exceeded", "unavailable")
 _NO_CALLS: Final = ("bad_route", "unimplemented")
@@ -42,7 +42,7 @@ _NO_CALLS: Final = ("bad_route", "unimplemented")
 
 
 class Sign(Enum):
-    """What a call to the other agent showed."""
+    """The result of a call to the other agent."""
 
     LIVES = "lives"
     SILENT = "silent"

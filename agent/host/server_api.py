@@ -15,7 +15,7 @@ TIMEOUT: Final = 10.0
 
 
 class ServerApi(api.LiveKitAPI):
-    """LiveKitAPI, which by itself knows no proxy. What is not given comes from the environment."""
+    """LiveKitAPI with the worker's proxies. Missing arguments come from the environment."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""What comes in: streams and packets become messages, with their senders, for the agent or not."""
+"""Incoming streams and packets become messages, with their senders, for the agent or not."""

@@ -104,7 +104,7 @@ class Inbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
-        """Listens; to be called before connecting, since streams that nobody handles are lost."""
+        """Registers the handlers; call it before connecting, since streams without one are lost."""
         for topic in self._topics:
             self._streams.on_text(topic, self._on_stream, max_kept=self._limits.message_bytes)
 

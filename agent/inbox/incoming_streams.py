@@ -45,7 +45,7 @@ class ContestedError(Exception):
 
 
 class Reader(Protocol[Piece_co, Info_co]):
-    """What the SDK's readers of text and byte streams have in common."""
+    """The common part of the SDK's readers of text and byte streams."""
 
     @property
     def info(self) -> Info_co: ...
@@ -165,7 +165,7 @@ class RoomStreams:
         """By sender: those that are open, not handed out yet, or being read."""
 
     def on_text(self, topic: str, handler: TextHandler, *, max_kept: int) -> None:
-        """Has text streams on a topic handled; to be called before connecting.
+        """Handles text streams on a topic; call it before connecting.
 
         Args:
             max_kept: bytes of each that are kept until its end, in case others write into it.

@@ -78,7 +78,7 @@ class Names:
 
 
 def folded(text: str) -> str:
-    """The text as it is compared."""
+    """The text in the form in which it is compared."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", "".join(_decomposed(text)))
     return " ".join(text.casefold().split())
@@ -95,7 +95,7 @@ def _decomposed(text: str) -> Iterable[str]:
 
 @functools.lru_cache(maxsize=8_192)
 def _parts(character: str) -> str:
-    """What is compared of a character: decomposed, in lower case, without what is ignored."""
+    """The comparable part of a character: decomposed, in lower case, without ignored marks."""
     lower = unicodedata.normalize("NFKD", character).casefold()
     return "".join(filterfalse(_is_ignored, unicodedata.normalize("NFKD", lower)))
 

@@ -1,4 +1,4 @@
-"""What somebody wrote, however it arrived."""
+"""IncomingMessage: a participant's message, however it arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
 """Where livekit's components sent chat packets before text streams (components-core, chat.ts)."""
 
 Key = tuple[str, str]
-"""What tells a message from all others of its conversation: its sender's identity and its id."""
+"""The unique key of a message in its conversation: its sender's identity and its id."""
 
 
 class Form(Enum):
@@ -26,9 +26,9 @@ class Form(Enum):
     PACKET = "packet"
     """A data packet with JSON; its sender reads nothing but such packets."""
     MESSAGE_PACKET = "packet with message"
-    """One that has its text as `message`, where its sender looks for it, too."""
+    """A legacy chat packet: its text is `message`, where its sender looks for it, too."""
     TOPIC_PACKET = "packet by topic"
-    """One that says `topic` and has an object as `payload`."""
+    """A packet with `topic`, and an object as `payload`."""
     TOPIC_TEXT_PACKET = "packet by topic with text"
     """One that says `topic` and has text as `payload`."""
     LEGACY = "legacy"
@@ -109,7 +109,7 @@ class IncomingMessage:
 
 
 def id_was_used() -> Refusal:
-    """What the sender is told of a message under the id of another one of theirs."""
+    """The refusal of a message under the id of another one of its sender's."""
     return Refusal(
         409,
         "Another message of yours has this id. Send it under a new one; editMessage changes the "

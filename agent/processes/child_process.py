@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
 ENDING_TAKES: Final = 12.0
-"""Seconds until a program that was told to end is killed; a worker gives its rooms ten."""
+"""Seconds from SIGTERM until a program is killed; a worker gives its rooms ten."""
 
 
 @contextlib.asynccontextmanager

@@ -45,7 +45,7 @@ class DeferredPackage(ModuleType):
     """A package that has not run yet."""
 
     def __getattr__(self, name: str) -> object:
-        # What modules may have or not, Python asks them for by itself.
+        # Python itself asks modules for these optional names.
         if not name.startswith("__") or name == "__all__":
             _run(self)
         return ModuleType.__getattribute__(self, name)

@@ -43,7 +43,7 @@ class _Worker(TypedDict):
 
 
 class _State(TypedDict):
-    """What a supervisor needs to know to go on; None: a place without a process."""
+    """The state that a supervisor needs to go on; None: a place without a process."""
 
     log_level: str
     command: list[str]

@@ -1,4 +1,4 @@
-"""A worker started anew: `python -m agent.processes.new_worker LOG_LEVEL SUPERVISOR REPORT`."""
+"""A new worker process: `python -m agent.processes.new_worker LOG_LEVEL SUPERVISOR REPORT`."""
 
 from __future__ import annotations
 

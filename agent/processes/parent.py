@@ -1,4 +1,4 @@
-"""What a process does that is to end with the one that started it."""
+"""Ends a process with the one that started it."""
 
 from __future__ import annotations
 

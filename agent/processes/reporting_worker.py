@@ -21,12 +21,12 @@ SHARED: Final = (
     # What each worker would load with its first job, made to be loaded before a fork: see there.
     "livekit.agents.ipc._preload",
 )
-"""What all workers use, in this order: the first says which models the last one leaves out."""
+"""Modules of all workers, in order: the first decides which models the last one leaves out."""
 
 
 def load() -> None:
     """Imports what a worker needs."""
-    # What is imported stays: looking for garbage among it takes a fifth of the time.
+    # Imported modules stay: looking for garbage among them takes a fifth of the time.
     gc.disable()
     deferred_packages.install()
     for module in SHARED:

@@ -192,7 +192,7 @@ class Supervisor:
                 process.kill_stuck()
 
     def _kill_overdue(self) -> None:
-        """Kills each process that was told to end and has not in time."""
+        """Kills each process that has not ended in time after SIGTERM."""
         now = time.monotonic()
         for process in self._processes():
             if process.deadline is not None and now > process.deadline:

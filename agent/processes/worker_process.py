@@ -55,7 +55,7 @@ class WorkerProcess:
         self.started = started
         self.pulse = Pulse(report)
         self.deadline: float | None = None
-        """When it must have ended, on the monotonic clock; None until it is told to end."""
+        """The deadline for its end, on the monotonic clock; None until it gets SIGTERM."""
         self.killed = False
         self._is_silent = False
         self._exit_status: int | None = None

@@ -33,7 +33,7 @@ def run_worker(
         on_registered: called whenever the room server has taken the worker on.
 
     Returns:
-        Whether it ran until it was told to end; False if it could not go on.
+        Whether it ran until it was asked to end; False if it could not go on.
     """
     # A native abort takes the process with it: the log then says at least where each thread was.
     faulthandler.enable()
@@ -45,7 +45,7 @@ def run_worker(
 
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
 
-    # What is loaded stays: a full collection would look at all of it, and hold up every room.
+    # Loaded modules stay: a full collection would look at all of them, and hold up every room.
     gc.freeze()
 
     failures: list[Exception] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PlaceReport(TypedDict):
-    """What the health page's `/worker` says of a place."""
+    """The entry of a place on the health page's `/worker`."""
 
     pid: int | None
     registered: bool
@@ -22,7 +22,7 @@ class PlaceReport(TypedDict):
 
 
 class PlaceReadiness(ReadinessReport):
-    """What the health page's `/readyz` says of a place; it is ready where there are no reasons."""
+    """The entry of a place on the health page's `/readyz`; it is ready if it has no reasons."""
 
     pid: int | None
     reasons: list[str]

@@ -1,1 +1,1 @@
-"""What goes out: one answer over every output, in public or in private, and its replays."""
+"""Outgoing answers: one over every output, in public or in private, and its replays."""

@@ -73,7 +73,7 @@ class PacketOutput(ReplyOutput):
         )
 
     def _in_the_questions_form(self, text: str) -> dict[str, object]:
-        """What an app finds that looks where it writes."""
+        """Fields that an app reads because it writes them itself."""
         match self._message.form:
             case Form.MESSAGE_PACKET:
                 return {"message": text}

@@ -1,4 +1,4 @@
-"""The room server's clock, as far as it can be told from here."""
+"""The room server's clock, estimated from here."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def stream_id(segment_id: str, topic: str) -> str:
 
 
 MAX_REMEMBERED: Final = 256
-"""Answers of which it is remembered who has a copy."""
+"""Answers whose copies' receivers are remembered."""
 
 
 class StreamIds:

@@ -78,7 +78,7 @@ class MessageRouter:
         self._conversations.of(message).repeated.ask(message)
 
     def deliver_spoken(self, message: IncomingMessage) -> None:
-        """The same for what was said aloud; its speaker is told if it is refused."""
+        """The same for speech; its speaker gets a notice if it is refused."""
         try:
             self.deliver(message)
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""What the room's own methods are given: who calls, messages, threads."""
+"""Arguments of the room's own methods: the caller, messages, threads."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ ThreadId = Annotated[str, Field(description="room, or private: and your identity
 
 
 def caller_of(context: ToolContext) -> Caller:
-    """Who calls; raises NotAllowed for nobody in particular."""
+    """The caller; raises NotAllowed if the call has no particular one."""
     if context.caller is None:
         raise NotAllowed("Only participants may do this")
     return context.caller

@@ -1,4 +1,4 @@
-"""What a caller is told of what the history says."""
+"""Translates errors of the history for a caller."""
 
 from __future__ import annotations
 

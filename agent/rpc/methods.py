@@ -71,7 +71,7 @@ class RpcMethods:
         return tuple(self._methods)
 
     def open(self, *, on_change: Callable[[tuple[str, ...]], None]) -> None:
-        """Makes the methods callable; to be called at once after connecting.
+        """Makes the methods callable; call it at once after connecting.
 
         Tools may come and go later: `on_change` is told the names that there are then.
         """
@@ -89,7 +89,7 @@ class RpcMethods:
             self._unwatch()
 
     def unregister(self) -> None:
-        """Nobody can call the methods any longer; to be called once the room has been left.
+        """Removes the methods; call it once the room has been left.
 
         The native library keeps all of a room for as long as one of its methods is registered
         (rust-sdks pull request 1437).
@@ -163,7 +163,7 @@ class RpcMethods:
 
 
 def to_rpc_error(error: ToolError) -> rtc.RpcError:
-    """What the caller gets: code, a message within LiveKit's bound, and the details as JSON."""
+    """Returns the caller's error: code, a message within LiveKit's bound, details as JSON."""
     data = json.dumps(error.details, ensure_ascii=False) if error.details else None
     if data is not None and len(data.encode()) > MAX_DATA_BYTES:
         data = None

@@ -1,4 +1,4 @@
-"""Who may do what to whose message, and to which thread: all of it is decided here.
+"""Permissions: all decisions about people's access to messages and threads.
 
 People are known by the identity that the server gives. `roomAdmin` does not count: it stands in a
 participant's token, and the server tells nobody of it. Who looks after a room is known by the role
@@ -23,7 +23,7 @@ Everybody: Final[Permission] = lambda _: True  # noqa: E731 - a word in the tabl
 Moderators: Final[Permission] = role("moderator")
 Nobody: Final[Permission] = lambda _: False  # noqa: E731
 
-# What is private to somebody else does not exist for a caller (404), so that nothing is revealed.
+# Private messages of others do not exist for a caller (404), so that nothing is revealed.
 # fmt: off
 MESSAGES: Final[Mapping[str, tuple[Permission, Permission, Permission, Permission]]] = {
     #                 one's own   the answer  the answer   another's
@@ -64,7 +64,7 @@ class Whose(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What an id names: a participant's message, which is its own `question`, or an answer.
+    """The target of an id: a participant's message, which is its own `question`, or an answer.
 
     Attributes:
         question_position: of the question, in its thread; None: not known.
@@ -113,7 +113,7 @@ def check_listening(caller: Caller, listening: str | None, wanted: str | None) -
     deaf to others, or take its ear from somebody: that is for moderators.
 
     Args:
-        listening: to whom it listens alone now; None: to whoever speaks.
+        listening: the one person that it listens to now; None: anybody who speaks.
     """
     own = {None, caller.identity}
     if not (wanted in own and listening in own) and not Moderators(caller):

@@ -48,7 +48,7 @@ class RoomControl:
     states: RoomStates
 
     async def find(self, method: str, message_id: str, caller: Caller) -> Named:
-        """What an id names, if the caller may do this to it; raises ToolError."""
+        """The message or answer of an id, if the caller may do this to it; raises ToolError."""
         under_way = self.under_way(message_id, caller)
         with told_to_caller("messageId"):
             await self.conversations.settled()
@@ -58,7 +58,7 @@ class RoomControl:
         return choose(method, candidates, caller)
 
     def under_way(self, message_id: str, caller: Caller) -> list[Named]:
-        """What of this id waits or is being answered, as far as the caller can see it."""
+        """The waiting question or running answer of this id, as far as the caller can see it."""
         found: list[Named] = []
         for owner in (None, caller.identity):
             for question in self.conversations.under_way(owner):
@@ -79,7 +79,7 @@ class RoomControl:
         return [key for key in keys if key.sender_id == caller.identity]
 
     def key(self, owner: str | None, question: Question) -> MessageKey:
-        """What tells a question of a thread from all other messages."""
+        """The unique key of a question in a thread."""
         return MessageKey(ThreadKey(self.room, owner), *question.message.key)
 
     async def change(

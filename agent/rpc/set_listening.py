@@ -22,7 +22,7 @@ def set_listening_tool(
     """The method for one room.
 
     Args:
-        listening: to whom the agent listens alone; None: to whoever speaks.
+        listening: the one person that the agent listens to; None: anybody who speaks.
     """
 
     @tool

@@ -38,7 +38,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
 
     @tool(timeout=SUMMARY_TIMEOUT)
     async def get_summary(context: ToolContext, thread: ThreadId = "room") -> dict[str, object]:
-        """What was said in the room, or privately with the agent, in a few words."""
+        """A short summary of the conversation in the room, or in private with the agent."""
         key = read_thread("getSummary", control.room, thread, context)
         try:
             with told_to_caller("thread"):

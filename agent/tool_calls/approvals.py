@@ -32,7 +32,7 @@ MAX_REASON = 200
 
 
 class Verdict(BaseModel):
-    """What a client answers: `{"approved": bool, "reason"?: string}`."""
+    """A client's answer: `{"approved": bool, "reason"?: string}`."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 

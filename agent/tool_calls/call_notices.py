@@ -1,4 +1,4 @@
-"""CallNotices: what the room, or one participant, is told of one tool call."""
+"""CallNotices: the notices of one tool call, to the room or to one participant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTERVAL = 0.25
 class CallNotices:
     """`system` packets `tool.started`, `tool.progress` and `tool.finished`, with the call's id.
 
-    Who is told of a call's progress is told of its beginning and its end, too.
+    A participant with notices of a call's progress gets those of its beginning and end, too.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class CallNotices:
     ) -> None:
         """
         Args:
-            to: the one who is told, or None for the whole room.
+            to: the one participant who gets the notices, or None for the whole room.
             answers: the message for whose answer the model calls, if it does.
         """
         self.call_id = f"TC_{uuid.uuid4().hex[:16]}"
@@ -54,7 +54,7 @@ class CallNotices:
         self._over = False
 
     def begin(self) -> None:
-        """Tells that the call has begun, unless that has been told."""
+        """Sends the notice that the call has begun, once."""
         if not self._begun:
             self._begun = True
             self._tell("tool.started", "")
@@ -72,7 +72,7 @@ class CallNotices:
             return
 
     def finish(self, outcome: str, error: ToolError | None = None) -> None:
-        """Tells how the call ended, if its beginning was told: `ok`, `error` or `cancelled`."""
+        """Sends the notice of the end if there was one of the beginning: ok, error or cancelled."""
         self._over = True
         if self._pause is not None:
             self._pause.cancel()

@@ -77,7 +77,7 @@ class ClientRpc:
         if not await self._announced(identity):
             raise ClientCallError("is not in the room")
         try:
-            # The SDK ends the call by itself, also when the client leaves.
+            # The SDK ends the call itself, also when the client leaves.
             return await self._room.local_participant.perform_rpc(
                 destination_identity=identity,
                 method=method,

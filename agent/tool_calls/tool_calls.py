@@ -153,4 +153,4 @@ class ToolCalls:
 
 
 async def _consented(_: Tool, __: Mapping[str, object]) -> None:
-    """Who calls a tool themselves has agreed to it."""
+    """Participants who call a tool themselves have agreed to it."""
