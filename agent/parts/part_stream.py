@@ -11,7 +11,9 @@ from typing import Any, Final, Protocol
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
-from agent.sdk.native_sending import AddressedText, OutgoingText
+from agent.sdk.native_sending import AddressedText
+from agent.sdk.outgoing import OutgoingText
+from agent.sdk.sending import open_text
 from agent.wire.envelope import encode
 
 logger = logging.getLogger(__name__)
@@ -120,7 +122,7 @@ class PartStream:
             return AddressedText(
                 self._room, TOPIC, self._attributes, self._to, stream_id=self._stream_id
             )
-        return _ToRoom(OutgoingText(self._room, TOPIC, self._attributes, stream_id=self._stream_id))
+        return _ToRoom(open_text(self._room, TOPIC, self._attributes, stream_id=self._stream_id))
 
 
 class _Way(Protocol):
