@@ -107,7 +107,7 @@ format: $(STAMP) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(STAMP) ## resolve the requirements anew; no index is named in the locks
+lock: $(STAMP) ## resolve the requirements again; no index is named in the locks
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
