@@ -31,14 +31,14 @@ class Changes:
     def __init__(
         self,
         *,
-        memory: ConversationStore,
+        store: ConversationStore,
         waiting: QuestionQueue,
         context: Context,
         answering: Callable[[], ActiveAnswer | None],
         withdraw: Callable[[Question], Awaitable[bool]],
         ready: asyncio.Event,
     ) -> None:
-        self._memory = memory
+        self._store = store
         self._waiting = waiting
         self._context = context
         self._answering = answering
@@ -79,8 +79,8 @@ class Changes:
                 await answering.ended()
             if self._waiting.find(message) is None:
                 self._waiting.check(message[0])
-                await self._memory.settled()
-                again = await self._memory.ask_again(message)
+                await self._store.settled()
+                again = await self._store.ask_again(message)
                 self._context.forget_summary()
                 self._waiting.add(again.question)
 
@@ -100,7 +100,7 @@ class Changes:
                 if self._waiting.find(message) is None:
                     self._waiting.check(message[0])
                 await self._stop_answering(message)
-                again = await self._memory.ask_again(message, text)
+                again = await self._store.ask_again(message, text)
                 question = again.question
                 self._context.revise(question.message)
                 waiting = self._waiting.find(message)
@@ -109,7 +109,7 @@ class Changes:
                 elif again.answered or is_for_agent(question.message):
                     self._waiting.add(question)
                 else:
-                    await self._memory.ask_again(message, awaits_answer=False)
+                    await self._store.ask_again(message, awaits_answer=False)
                 return question.message
 
     async def delete(self, message: Key, question: Key) -> tuple[Key, ...]:
@@ -118,7 +118,7 @@ class Changes:
         async with self._one_at_a_time:
             with self._waiting.held((question,)):
                 await self._stop_answering(question)
-                erased = await self._memory.delete(message)
+                erased = await self._store.delete(message)
                 if message == question:
                     self._forget(question)
                 else:
@@ -134,7 +134,7 @@ class Changes:
                 answering = self._answering()
                 if answering is not None:
                     await self._stop_answering(answering.question.message.key)
-                count = await self._memory.delete_all()
+                count = await self._store.delete_all()
                 for message in waiting:
                     self._forget(message)
                 self._context.clear()
@@ -168,7 +168,7 @@ class Changes:
         if answering is not None:
             answering.stop("cancelled")
             await answering.ended()
-        await self._memory.settled()
+        await self._store.settled()
 
     def _forget(self, message: Key) -> None:
         waiting = self._waiting.find(message)

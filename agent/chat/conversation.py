@@ -94,12 +94,12 @@ class Conversation:
         self._text.on_step = self._on_text
         self._answering: ActiveAnswer | None = None
         self.changes = Changes(
-            memory=memory,
+            store=store,
             waiting=self._waiting,
             context=self._context,
             answering=lambda: self._answering,
             withdraw=self._withdraw,
-            ready=self._recollection.ready,
+            ready=self._history_loader.ready,
         )
         self._voice: Voice | None = None
         self._voice_set = asyncio.Event()
@@ -149,13 +149,13 @@ class Conversation:
         """
         sender = message.sender.identity
         self._waiting.check(sender)
-        self._waiting.add(self._memory.keep(message))
+        self._waiting.add(self._store.keep(message))
         if self._interrupt_on_message and self.asker and self.asker.identity == sender:
             self.interrupt()
 
     def overhear(self, message: IncomingMessage) -> None:
         """Takes note of a message that is for others: the model is told of it with the next one."""
-        self._memory.note(message)
+        self._store.note(message)
         self._context.note(message)
 
     def speak(self, message: IncomingMessage, text: str | None) -> None:
@@ -200,7 +200,7 @@ class Conversation:
 
     async def recalled(self) -> None:
         """Returns when its past has been asked for, or it ends."""
-        await self._recollection.ready.wait()
+        await self._history_loader.ready.wait()
 
     def interrupt(self) -> None:
         """Ends the answer in progress, if there is one; it finishes as `interrupted`."""
@@ -219,15 +219,15 @@ class Conversation:
 
     async def settled(self) -> None:
         """Returns when what was said until now is stored, as far as it can be."""
-        await self._memory.settled()
+        await self._store.settled()
 
     async def _answer_all(self) -> None:
         try:
-            await self._recollection.recall()
+            await self._history_loader.recall()
             while True:
                 await self._answer_some()
         finally:
-            await self._recollection.aclose()
+            await self._history_loader.aclose()
 
     async def _answer_some(self) -> None:
         """Answers with one responder until it is time for another."""
@@ -248,7 +248,7 @@ class Conversation:
                     await self.repeated.tell_all(self._recollection.untold.pop(0))
                 if (question := await self._next()) is not None:
                     await self._answer(responder, question)
-                    self._recollection.summarise()
+                    self._history_loader.summarise()
         finally:
             await to_the_end(responder.aclose())
 
@@ -263,8 +263,8 @@ class Conversation:
             waiting = await self._waiting.first()
             if waiting is None:
                 return None
-            question = await self._memory.begin(waiting)
-            if self._recollection.is_due:
+            question = await self._store.begin(waiting)
+            if self._history_loader.is_due:
                 return None
             if not self._waiting.take(waiting):
                 continue  # It was changed or withdrawn meanwhile.
@@ -316,7 +316,7 @@ class Conversation:
         finally:
             answering.end(reason)
         # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
-        await self._memory.settled()
+        await self._store.settled()
         await reply.finish(ending)
         self._memory.answers.end_told(reply.segment_id)
         if self._hooks is not None and answering.turn is not None:
@@ -383,14 +383,14 @@ class Conversation:
 
     async def _withdraw(self, question: Question) -> bool:
         """Ends a question before its answer begins; False if it had been answered before."""
-        begun = await self._memory.begin(question)
+        begun = await self._store.begin(question)
         if begun is None:
             self._waiting.done(question)
             return False
         self._context.note(begun.message)
         reply = self._open_reply(begun, self._persona.label)
         ending = self._keep_ending(begun, reply, "cancelled")
-        await self._memory.settled()
+        await self._store.settled()
         await reply.finish(ending)
         self._memory.answers.end_told(reply.segment_id)
         return True

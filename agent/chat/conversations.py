@@ -37,7 +37,7 @@ class Conversations:
     """Opens conversations when they are needed, and releases those of people who leave.
 
     Args:
-        open_conversation: makes one that is not started, with its memory.
+        open_conversation: makes one that is not started, with its store.
         refuse: tells the sender of a message why it is not accepted.
         summaries: of the room's threads; closed with the conversations.
         on_stored: tells somebody of this identity that their message with this id is stored, and
@@ -209,7 +209,7 @@ class Conversations:
                 thread = ThreadKey(self._room, owner)
             except InvalidValueError as error:
                 raise Refusal(400, f"{error}.") from None
-            memory = ConversationStore(
+            store = ConversationStore(
                 self._history,
                 thread,
                 self._agent,

@@ -20,8 +20,8 @@ class HistoryLoader:
         ready: set once the past was asked for; it comes later if the store is away.
     """
 
-    def __init__(self, memory: ConversationStore, context: Context, waiting: QuestionQueue) -> None:
-        self._memory = memory
+    def __init__(self, store: ConversationStore, context: Context, waiting: QuestionQueue) -> None:
+        self._store = store
         self._context = context
         self._waiting = waiting
         self._tasks = Tasks()
@@ -44,9 +44,9 @@ class HistoryLoader:
 
         If the store is unavailable, the consumer that waits for a question is woken later.
         """
-        past = await self._memory.recall(self._context.limits.restored)
+        past = await self._store.recall(self._context.limits.restored)
         if past is None:
-            self._recalling = self._tasks.start(self._memory.recallable(), name="recall")
+            self._recalling = self._tasks.start(self._store.recallable(), name="recall")
             self._recalling.add_done_callback(lambda _: self._waiting.wake())
         else:
             self._recalling = None
@@ -72,6 +72,6 @@ class HistoryLoader:
         await self._tasks.aclose()
 
     async def _summarise(self) -> None:
-        summary = await self._memory.summarise()
+        summary = await self._store.summarise()
         if summary is not None:
             self._context.summarise(summary)

@@ -77,13 +77,13 @@ class ReplyOutput(ABC):
         self._is_idle = False
         """Whether the task has written all that there was, and waits for more, which may go out at
         once."""
-        self._departures = WriteBatcher.of_loop()
+        self._batcher = WriteBatcher.of_loop()
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
         self._waiting.append(text)
         if self._is_idle:
-            self._departures.depart(self._leave)
+            self._batcher.add(self._leave)
         else:
             self._wake()
 
@@ -148,7 +148,7 @@ class ReplyOutput(ABC):
             while True:
                 if self.is_quick and not self.window and self.begun.is_set():
                     self._is_idle = True
-                    self._departures.begin(self)
+                    self._batcher.begin(self)
                 await self._changed.wait()
                 self._is_idle = False
                 self._changed.clear()
@@ -183,7 +183,7 @@ class ReplyOutput(ABC):
             logger.exception("answer not sent on %s; its other outputs continue", self._name)
         finally:
             self._is_idle = False
-            self._departures.end(self)
+            self._batcher.end(self)
             self.begun.set()
 
     async def _tell_first(self) -> None:

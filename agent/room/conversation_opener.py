@@ -71,7 +71,7 @@ class ConversationOpener:
     usage: UsageCount = field(default_factory=UsageCount)
     runs: Runs = field(default_factory=Runs)
 
-    def open(self, memory: ConversationStore) -> Conversation:
+    def open(self, store: ConversationStore) -> Conversation:
         """A conversation with a model and tools of its own."""
         settings = self.settings
         tools = self.calls.for_conversation()
