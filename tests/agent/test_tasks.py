@@ -29,6 +29,7 @@ NOTICED = {
     "request to MCP server": "its caller waits for it",
     "response": "the conversation waits for it",
     "send a file": "logged when it is done",
+    "send by the SDK": "its sender waits for it, as for a request of its own",
     "summary": "its caller waits for it",
     "to the end": "the conversation waits for it",
     "tool": "the turn waits for it",
