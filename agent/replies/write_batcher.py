@@ -1,7 +1,7 @@
 """WriteBatcher: while many answers are being written, their pieces are sent together.
 
 Each piece wakes five threads of the native library, one after the other (docs/performance.md).
-Pieces that are sent at the same moment share that. Docs: docs/adr/0028-busy-answers-leave-together.md.
+Pieces that are sent at once share that. Docs: docs/adr/0028-busy-answers-leave-together.md.
 """
 
 from __future__ import annotations

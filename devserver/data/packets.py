@@ -50,6 +50,15 @@ class PacketRecord:
         return len(self._packets)
 
     @property
+    def capacity(self) -> int:
+        """Packets that are kept; may be changed at any time, the newest packets stay."""
+        return self._packets.maxlen or 0
+
+    @capacity.setter
+    def capacity(self, capacity: int) -> None:
+        self._packets = deque(self._packets, maxlen=capacity)
+
+    @property
     def enabled(self) -> bool:
         """Whether packets are kept at all: not with a capacity of 0."""
         return self._packets.maxlen != 0

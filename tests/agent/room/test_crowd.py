@@ -183,9 +183,13 @@ def record(room_server: RoomServerUnderTest) -> Generator[PacketRecord]:
     embedded = room_server.embedded
     if embedded is None:
         pytest.skip("a real server keeps no record of what it forwards")
-    usual, embedded.packets = embedded.packets, PacketRecord(1_000_000)
-    yield embedded.packets
-    embedded.packets = usual
+    record = embedded.packets
+    usual = record.capacity
+    record.clear()
+    record.capacity = 1_000_000
+    yield record
+    record.clear()
+    record.capacity = usual
 
 
 @pytest.fixture
