@@ -1,4 +1,4 @@
-"""Tasks: the background tasks of one owner, none of which can fail without a log line."""
+"""Tasks: the background tasks of one owner, and no failure without a log line."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Row:
     """One measure, and what the worker must reach.
 
     Attributes:
-        against: the peers of which the best counts; nobody if the limit is a figure by itself.
+        against: the peers whose best figure counts; nobody if the limit is a figure by itself.
         limit: times theirs; the figure itself if there are none; None where nothing is asked.
         more_is_better: the worker must reach at least, not at most, the limit.
     """

@@ -156,8 +156,8 @@ async def running(
 
 
 def _environ() -> dict[str, str]:
-    """What a program inherits. It keeps its bytecode, as an image has it: no start is measured that
-    compiles what it imports, but the very first one of changed sources."""
+    """The environment that a program inherits. It keeps its bytecode, as an image has it: only the
+    first start after a change compiles the sources that it imports."""
     inherited = dict(os.environ)
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     path = [str(ROOT), inherited.get("PYTHONPATH", "")]

@@ -1,4 +1,4 @@
-"""What turns a typed function into a tool: `from toolkit import ToolContext, tool`.
+"""Turns a typed function into a tool: `from toolkit import ToolContext, tool`.
 
 A tool is defined once, and called by the model, by RPC and from a shell. This package imports
 nothing else of this project, and no livekit.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a tool runs for, as the room server describes them, never as they describe themselves.
+    """The caller of a tool, as the room server describes them, never as they describe themselves.
 
     Attributes:
         name: their display name, on one line; may be empty.

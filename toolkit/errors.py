@@ -1,4 +1,4 @@
-"""What a tool may say when it fails.
+"""Errors of tools, with texts for the model and the caller.
 
 A `ToolError` is written for its reader: its message and its details may be shown to the model and
 to the caller. The cause of an error (`raise ... from error`) is for the log alone.

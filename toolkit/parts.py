@@ -45,8 +45,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What the person might say next. Clients show it as a button, and send the text when it is
-    pressed.
+    """A reply that the person might send next. Clients show it as a button, which sends the text.
 
     Raises:
         TypeError, ValueError: the text is no text, or empty.
@@ -60,7 +59,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class PartAction:
-    """What somebody did with a data part.
+    """Somebody's action on a data part.
 
     Attributes:
         part: id of the part.
@@ -118,7 +117,7 @@ Part: TypeAlias = Source | Data | Suggestion
 
 @dataclass(frozen=True, slots=True, init=False)
 class Result:
-    """What a tool returns that has parts to show beside what the model reads: `Result(text, part)`.
+    """A tool's result with parts to show beside the model's text: `Result(text, part)`.
 
     Attributes:
         value: for the model and for RPC callers, as if the tool had returned it.
@@ -149,7 +148,7 @@ class ShownPart:
 
     @classmethod
     def of(cls, part: Part) -> "ShownPart":
-        """The JSON of a part, of which later changes to its value change nothing.
+        """The JSON of a part; later changes to its value do not change it.
 
         Raises:
             TypeError: it is no part, or its value has no JSON form.
@@ -179,7 +178,7 @@ Show = Callable[[ShownPart], None]
 
 
 def value_of(part: Part) -> object:
-    """What the model is told where a tool returns a part and nothing else."""
+    """The model's text if a tool returns a part and nothing else."""
     match part:
         case Source():
             return {"title": part.title, "url": part.url, "quote": part.quote}

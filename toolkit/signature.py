@@ -35,9 +35,9 @@ _kept: dict[CodeType, tuple[tuple[object, ...], Signature]] = {}
 def signature_of(function: Function) -> Signature:
     """The signature of a function whose parameters are annotated.
 
-    A room's own tools are functions made anew for each room, of one definition: a model takes
+    A room's own tools are functions made again for each room, of one definition: a model takes
     milliseconds and tens of kilobytes, so they share one. Annotations must be equal for that:
-    names, or text (`from __future__ import annotations`). A Field made anew is another one.
+    names, or text (`from __future__ import annotations`). A Field made again is another one.
 
     Raises:
         TypeError: a parameter cannot be described.

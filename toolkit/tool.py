@@ -35,7 +35,7 @@ DEFAULT_TIMEOUT = 10.0
 """Seconds that a tool may take unless it says otherwise."""
 
 ShowCall: TypeAlias = Literal["name", "arguments", "all"]
-"""What people see of a call of the model's: the tool's name; its arguments as well; its result,
+"""The visible part of a call of the model's: the tool's name; its arguments as well; its result,
 too."""
 
 
@@ -278,7 +278,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
 
 
 def _shown(result: object, context: ToolContext) -> object:
-    """What the caller gets of a result; parts that came with it are shown."""
+    """The caller's part of a result; parts that came with it are shown."""
     if isinstance(result, Result):
         for part in result.parts:
             context.show(part)

@@ -89,7 +89,7 @@ class Changes:
     ) -> IncomingMessage:
         """Gives a message another text and answers it again; returns the new message.
 
-        One that was for others, and still is, has no answer: the model is told of its new text.
+        One that was for others, and still is, has no answer: the model reads its new text.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.

@@ -49,8 +49,8 @@ class ContextLimits:
 class Context:
     """Turns, oldest first: a message, and what the model said and did about it.
 
-    A turn keeps its place when its message is edited or answered anew; what came after it stays
-    after it. All messages name their authors once more than one person has written.
+    A turn keeps its place when its message is edited or answered again, with later turns after it.
+    All messages name their authors once more than one person has written.
 
     Args:
         limits: beyond them, the oldest turns are dropped, to three quarters of them, so that it
@@ -118,7 +118,7 @@ class Context:
         return read
 
     def tell(self, text: str) -> None:
-        """Has the model told something, in brackets, with the next message that it answers."""
+        """Adds a note for the model, in brackets, to the next message that it answers."""
         self._notes.append(f"[{text}]")
 
     def say_own(self, message: IncomingMessage) -> llm.ChatMessage:
@@ -151,7 +151,7 @@ class Context:
         return [item for key in self._turns for item in self._turns[key]]
 
     def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
-        """What the model said and did about a message, as far as it is still known."""
+        """The model's words and calls for a message, as far as they are still known."""
         return self._turns[message][1:] if message in self._turns else ()
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:

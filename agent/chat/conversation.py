@@ -123,21 +123,21 @@ class Conversation:
 
     @property
     def answering(self) -> Question | None:
-        """What is being answered."""
+        """The question that is being answered."""
         return None if self._answering is None else self._answering.question
 
     @property
     def waiting(self) -> list[Question]:
-        """What is to be answered after that."""
+        """The questions that wait."""
         return self._waiting.questions
 
     @property
     def items(self) -> list[llm.ChatItem]:
-        """What was said and done until now, as far as the model is told of it."""
+        """The conversation until now, as far as the model reads it."""
         return self._context.items
 
     def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
-        """What the model said and did about a message, as far as it is still known."""
+        """The model's words and calls for a message, as far as they are still known."""
         return self._context.said_about(message)
 
     def submit(self, message: IncomingMessage) -> None:
@@ -154,7 +154,7 @@ class Conversation:
             self.interrupt()
 
     def overhear(self, message: IncomingMessage) -> None:
-        """Takes note of a message that is for others: the model is told of it with the next one."""
+        """Takes note of a message that is for others: the model reads it with the next one."""
         self._store.note(message)
         self._context.note(message)
 
@@ -173,7 +173,7 @@ class Conversation:
         self._waiting.add(self._memory.keep_own(message, text))
 
     def tell_model(self, text: str) -> None:
-        """Has the model told something with the next message that it answers."""
+        """Adds a note for the model to the next message that it answers."""
         self._context.tell(text)
 
     async def set_voice(self, voice: Voice | None) -> None:

@@ -227,7 +227,7 @@ class ConversationStore:
 
     @contextmanager
     def _changing(self) -> Generator[None]:
-        """What is changed meanwhile must not be told by a summary."""
+        """A message that is being changed must not be in a summary."""
         self._summaries.changed(self._thread)
         try:
             yield
@@ -299,8 +299,8 @@ class ConversationStore:
     async def _add_new(self, message: IncomingMessage, kept: Message) -> Added:
         """Stores a message; not new if it is a repetition, or another one has its id.
 
-        Of the latter its sender is told: it has no answer. What was edited since cannot be told
-        from a repetition.
+        The sender of the latter gets a notice: it has no answer. A message that was edited since
+        looks the same as a repetition.
         """
         added = await _attempt(self._history.add_message(kept), Added(is_new=True))
         if not added.is_new:

@@ -92,7 +92,7 @@ class Conversations:
         return self._of(owner)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Has the room's own conversation hear and speak, or stop that; private ones never do."""
+        """Lets the room's own conversation hear and speak, or stops that; private ones never do."""
         await self._of(None).set_voice(voice)
 
     def start(self) -> None:
@@ -176,7 +176,7 @@ class Conversations:
             self._tasks.start(self._release(identity), name="release a conversation")
 
     def tell_model(self, owner: str | None, text: str) -> None:
-        """Has the model told something with the next message, in the room's conversation (None) or
+        """Adds a note for the model to the next message, in the room's conversation (None) or
         somebody's private one, if it is open."""
         conversation = self._conversations.get(owner)
         if conversation is not None:

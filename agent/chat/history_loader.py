@@ -60,7 +60,7 @@ class HistoryLoader:
         self.summarise()
 
     def summarise(self) -> None:
-        """Has a summary made, if it is time for one; nobody waits for it."""
+        """Starts a summary, if it is time for one; nobody waits for it."""
         if not self._context.wants_summary:
             return
         if self._summarising is None or self._summarising.done():

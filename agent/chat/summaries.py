@@ -30,8 +30,8 @@ ATTEMPTS: Final = 3
 class Summaries:
     """Brings the summaries of one room's threads up to date, each thread's by one task at a time.
 
-    A summary goes up to a message that has its answer: what waits for one is told by the next.
-    The store drops a summary when something that it may tell is changed; then it is made anew.
+    A summary goes up to a message that has its answer: a message that waits for one is in the next
+    summary. The store drops a summary when a message in it changes; then a new one is made.
     """
 
     def __init__(self, history: History, summariser: Summariser, agent: Sender) -> None:

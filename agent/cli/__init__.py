@@ -1,6 +1,6 @@
 """The command line: one file a command.
 
-What a command needs is imported when it runs: livekit-agents alone takes seconds to import, and
+Each command imports its packages when it runs: livekit-agents alone takes seconds to import, and
 `token` has no use for it.
 """
 

@@ -35,7 +35,7 @@ AppOption: TypeAlias = Annotated[
 
 
 class CommandError(Exception):
-    """Why a command cannot do what it was told, in words for the terminal."""
+    """The reason why a command failed, in words for the terminal."""
 
     def __init__(self, reason: str, status: int = FAILED) -> None:
         super().__init__(reason)

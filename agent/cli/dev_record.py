@@ -41,7 +41,7 @@ class DevRecord(BaseModel):
 class DevRecordFile:
     """The file of one checkout's `dev`, readable by its user only.
 
-    Whoever runs `dev` holds a lock on it, which ends with the process however that ends. A file
+    The process of `dev` holds a lock on it, which ends with the process however that ends. A file
     without a lock is a leftover, whatever stands in it.
     """
 

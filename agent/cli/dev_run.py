@@ -49,7 +49,7 @@ async def run_dev(
     assert task is not None  # noqa: S101 - a coroutine that runs has a task
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    # A run that was cancelled was told to stop, and has stopped: that is no failure.
+    # A run that was cancelled has stopped: that is no failure.
     with contextlib.suppress(asyncio.CancelledError):
         async with contextlib.AsyncExitStack() as stack:
             file = stack.enter_context(_taken(environ))

@@ -15,7 +15,7 @@ ANSWER_TOPIC: Final = "rpc"
 
 
 class MethodCall:
-    """Confidential answers may come in packets, of which the RPC response gives the id."""
+    """Confidential answers may come in packets; the RPC response has their id."""
 
     def __init__(self, client: RoomClient) -> None:
         self._room = client.room

@@ -50,7 +50,7 @@ class _ModelCheck:
         self._shown = str(URL(url).with_query(None))
 
     async def run(self) -> Finding:
-        """What was found."""
+        """The findings."""
         try:
             client = self._client(self._url)
         except ValueError as error:
@@ -130,7 +130,7 @@ class _ModelCheck:
         return "try again later" if status >= 500 else "see docs/models.md"
 
     async def _look_around(self, client: OpenAIClient) -> str | None:
-        """What to do about a method that is not there, as far as the list of models tells."""
+        """Advice for a missing method, by the list of models."""
         try:
             names = await client.models()
         except APIError as error:

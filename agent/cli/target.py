@@ -1,4 +1,4 @@
-"""What the commands talk to: a room server, and the agent in its rooms."""
+"""Target: the room server of a command, and the agent in its rooms."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def reply_topic(settings: Settings) -> str:
 
 
 def target_of(settings: Settings) -> Target | None:
-    """What the settings say, or None if they name no server."""
+    """The target in the settings, or None if they name no server."""
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return None
     return Target(

@@ -41,7 +41,7 @@ class Settings(
     ModelSettings,
     WorkerSettings,
 ):
-    """What the worker runs with. Each field's alias is its environment variable.
+    """The worker's settings. Each field's alias is its environment variable.
 
     An empty variable counts as not set. Values come from the process environment first, then
     from the `.env` file. Secrets never appear in a representation or an error.
@@ -107,7 +107,7 @@ class Settings(
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """What the worker connects to."""
+        """The addresses that the worker connects to."""
         servers = (each for each in self.mcp_servers.values() if isinstance(each, HttpServer))
         given = (
             *(self.livekit_url, self.openai_base_url, self.stt_base_url, self.tts_base_url),

@@ -136,7 +136,7 @@ class Board:
         self.forget_log()
         merged: list[Logged] = []
         for shape in missing:
-            # What the other agent's board has no room for, or no element.
+            # The other agent's board has no room for it, or no such element.
             with contextlib.suppress(Refusal):
                 operation = Operation.model_validate(shape)
                 logged = self.do(operation, shape["senderId"], shape["timestamp"])

@@ -71,7 +71,7 @@ def read_packet(
 
     Raises:
         Refusal: (400) it is about a known topic, and malformed.
-        UnknownTopic: it is about none of the `known` names, as far as can be told.
+        UnknownTopic: it is about none of the `known` names, as far as is known.
     """
     if packet_topic and packet_topic not in known:
         raise UnknownTopic(packet_topic)

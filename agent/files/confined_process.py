@@ -1,6 +1,6 @@
 """A process of its own that reads what people send, and gives back what was in it.
 
-What people send may be made to exploit a library. Such a process has none of the worker's
+A file may be made to exploit a library. Such a process has none of the worker's
 environment, and the module that it runs calls `confine` before it reads anything.
 """
 

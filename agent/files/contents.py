@@ -28,7 +28,7 @@ CACHE_BYTES: Final = 32 * 2**20
 
 
 class Contents:
-    """What is in files, for all rooms of a process; what was asked for lately is remembered.
+    """The content of files, for all rooms of a process; recently read content is cached.
 
     Args:
         max_characters: of a text.
@@ -69,7 +69,7 @@ class Contents:
             self._cached_bytes -= _size(self._cache.pop(key))
 
     async def _remembered(self, attachment: Attachment, kind: str) -> str:
-        # What a PDF is and what a text is depends on its type, too.
+        # Whether it is a PDF or a text depends on its type, too.
         key = f"{kind} {attachment.type} {attachment.sha256}"
         if key not in self._cache:
             self._remember(key, await self._read(attachment, kind))

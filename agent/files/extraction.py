@@ -113,7 +113,7 @@ def small_image(file: BinaryIO, max_side: int) -> bytes:
     """A picture as a JPEG that is not larger than it need be, without what else it carries."""
     from PIL import Image, ImageOps  # noqa: PLC0415 - one process needs one of the libraries
 
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # from twice of which on Pillow refuses
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
     with Image.open(file, formats=_PICTURES) as image:
         image.draft("RGB", (max_side, max_side))
         # Made small first: each step before that would copy all of its pixels.

@@ -82,7 +82,7 @@ class FileInbox:
     """Receives byte streams on topic `files`, without a topic and on the chat topics.
 
     A file that a message names belongs to that message. Any other is a message of its own,
-    without text, which is not answered: the model is told of it with the next one that is.
+    without text, which is not answered: the model reads about it with the next one that is.
 
     Args:
         deliver: takes a file that is a message of its own; may raise Refusal.

@@ -1,4 +1,4 @@
-"""What the model is shown of files: the newest of a conversation, as far as they fit."""
+"""ModelView: the files that the model sees: the newest of a conversation, as far as they fit."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ModelView:
 
 
 class _Budget:
-    """What is left for one request."""
+    """The remaining budget of one request."""
 
     def __init__(self, characters: int, images: int, files: int) -> None:
         self.characters = characters

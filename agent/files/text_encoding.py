@@ -63,7 +63,7 @@ def _marked(content: bytes) -> str | None:
 
 
 def _unmarked_utf16(content: bytes) -> str | None:
-    """UTF-16 without a mark, of which most characters are Latin: every second byte is NUL."""
+    """UTF-16 without a mark and with mostly Latin characters: every second byte is NUL."""
     half = len(content) // 2
     even, odd = content[0 : 2 * half : 2].count(0), content[1 : 2 * half : 2].count(0)
     if half and odd >= _MOSTLY * half and even == 0:

@@ -35,7 +35,7 @@ class History(Protocol):
 
     `asker` is the identity on whose behalf something is read or changed; whatever is private to
     somebody else raises NotAllowedError, or is left out where several threads are looked through.
-    Who may change whose message within a thread is not decided here. Every write may be repeated:
+    Permissions within a thread are not decided here. Every write may be repeated:
     the second time changes nothing. Writes take effect in the order of the calls.
 
     Any method may raise UnavailableError: the database cannot be used now.

@@ -1,6 +1,6 @@
 """INSERT in the form that both databases know.
 
-SQLAlchemy's ON CONFLICT, of each dialect, is compiled anew each time: that takes as long as the
+SQLAlchemy's ON CONFLICT, of each dialect, is compiled again each time: that takes as long as the
 rest.
 """
 

@@ -186,7 +186,7 @@ def find_messages(
 
 
 def read_unanswered(connection: Connection, room: str) -> tuple[Unanswered, ...]:
-    """What waits for an answer in a room, with the segment id of an answer that was begun."""
+    """Unanswered messages of a room, with the segment id of an answer that was begun."""
     rows = connection.execute(_UNANSWERED, {"key_room": room}).all()
     found = _whole(connection, rows)
     return tuple(

@@ -28,7 +28,7 @@ ERASED: Final[dict[str, Any]] = {
     "awaits_answer": False,
     "parts": None,
 }
-"""What a deleted message has in place of what it had."""
+"""Values that replace those of a deleted message."""
 
 
 def _insert_message(on_conflict: str = "") -> TextClause:

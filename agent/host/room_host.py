@@ -225,7 +225,7 @@ class RoomHost:
             raise
 
     async def entrypoint(self, job: JobContext) -> None:
-        """Has the job's room joined on the shared loop; the job ends when the stay does."""
+        """Joins the job's room on the shared loop; the job ends when the stay does."""
         job_loop = asyncio.get_running_loop()
         stay = self._run(self._stay(job.job.id, RoomAssignment.of(job, os.environ["LIVEKIT_URL"])))
         with self._lock:
@@ -336,7 +336,7 @@ class RoomHost:
         logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
 
     async def _rehearse(self) -> None:
-        """Has nobody wait for what takes long where it is done for the first time."""
+        """Does once what is slow the first time, so that nobody waits for it."""
         try:
             await self._open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
         except Exception:

@@ -63,7 +63,7 @@ class Seats:
 
         An agent that answers two calls stays: False. One that does not acknowledge a call is dead:
         it is removed, since its end after the job was accepted would end that job (livekit-server,
-        pkg/rtc/room.go, RemoveParticipant). An agent of which nothing more is heard before the
+        pkg/rtc/room.go, RemoveParticipant). An agent that sends nothing more before the
         decision is due is judged by its last sign.
         """
         due = asyncio.get_running_loop().time() + DECIDED_WITHIN

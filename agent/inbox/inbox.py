@@ -72,9 +72,9 @@ class InboxLimits:
 class Inbox:
     """Reads text streams on the chat topics, and takes chat packets, from everybody but agents.
 
-    What is malformed, too large or too much is refused: its sender gets a notice, nobody else
+    Malformed, too large or too many messages are refused: its sender gets a notice, nobody else
     notices. Every message is delivered once, in however many forms it came (useChat sends a
-    stream and a packet); a message is told from others by its sender and its id.
+    stream and a packet); a message is identified by its sender and its id.
     """
 
     def __init__(  # noqa: PLR0913 - where messages come from, and where they go

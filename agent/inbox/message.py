@@ -57,7 +57,7 @@ class Sender:
 
     @property
     def label(self) -> str:
-        """How the model is told who it is: `name (identity)`."""
+        """The sender, as the model reads it: `name (identity)`."""
         return author_label(self.identity, self.name)
 
 

@@ -38,7 +38,7 @@ class StepModel(Protocol):
 
 @dataclass(slots=True)
 class Assistant:
-    """What the answers of a conversation are made with, in writing (ToolLoop) or aloud.
+    """Makes the answers of a conversation, in writing (ToolLoop) or aloud.
 
     It changes between two steps of an answer where the conversation is handed to another agent.
 

@@ -79,7 +79,7 @@ class CallPieces:
         Args:
             reason: why the model stopped, if it said so.
             taken_ids: of calls made before; results are matched with calls by their ids, and some
-                services begin anew with each answer.
+                services begin again with each answer.
         """
         used: set[str] = set()
         for call in _runnable(self._calls, reason):

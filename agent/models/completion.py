@@ -48,7 +48,7 @@ class CompletionReader:
 
     @property
     def reasoning(self) -> str:
-        """What the model has thought so far, which is not for readers."""
+        """The model's thoughts so far, which are not for readers."""
         return self.text.reasoning
 
     @property
@@ -57,7 +57,7 @@ class CompletionReader:
         return self._calls.has_whole
 
     def read(self, chunk: Chunk) -> Iterator[llm.ChatChunk]:
-        """What an event has for the session."""
+        """The chunk of an event for the session."""
         self._id = chunk.id or self._id
         for choice in chunk.choices or ():
             delta = self._delta(choice)
@@ -67,7 +67,7 @@ class CompletionReader:
             self._usage = _usage(chunk.usage, chunk.service_tier)
 
     def rest(self, *, complete: bool) -> Iterator[llm.ChatChunk]:
-        """What was waited with until the end.
+        """The rest, which waited for the end.
 
         Args:
             complete: the service has sent all of it; else tools are not called.

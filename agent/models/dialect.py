@@ -48,7 +48,7 @@ class Dialect:
 
     @property
     def refused(self) -> list[str]:
-        """What the service has refused, as agent.models.refused_field names it."""
+        """The fields that the service has refused, as agent.models.refused_field names them."""
         now = self._clock()
         return [part for part, until in self._refused.items() if until > now]
 

@@ -30,7 +30,7 @@ _INPUT: Final = re.compile(r"""(?:['"]input(?:_value)?['"]\s{0,8}:|\binput_value
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """An error, as far as it was told.
+    """An error, as far as it is known.
 
     Attributes:
         message: for people, at most MAX_MESSAGE characters; without the request's own content as

@@ -166,7 +166,7 @@ class ChatLLM(AskedLLM):
         return body
 
     def _describe(self, tools: list[llm.Tool]) -> list[dict[str, Any]]:
-        """Tools as the service is told of them; most often they are those of the answer before."""
+        """Tools in the form of a request; most often they are those of the answer before."""
         if tools != self._tools:
             self._described = llm.ToolContext(tools).parse_function_tools("openai")
             self._tools = tools

@@ -32,7 +32,7 @@ RETRY_DELAY = 0.5
 
 MAX_RETRY_AFTER = 15.0
 """Seconds that a service may ask to be left alone (`Retry-After`) before it is asked again. A
-service that asks for more is not: people would rather be told than wait."""
+service that asks for more is not: people would rather get an error than wait."""
 
 
 class RetryingLLM:

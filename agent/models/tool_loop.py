@@ -142,7 +142,7 @@ class ToolLoop:
         except llm.ToolError as error:
             return _result(call, error.message, is_error=True)
         except Exception:
-            # The boundary of one tool: the model is told, and nothing of the cause.
+            # The boundary of one tool: the model gets an error without its cause.
             logger.exception("tool failed unexpectedly: %s", call.name)
             return _result(call, "An internal error occurred", is_error=True)
         return _result(call, output)

@@ -19,7 +19,7 @@ _OPENING: Final = {
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",  # Magistral
 }
-"""What reasoning may begin with at the beginning of an answer; later only with `<think>`."""
+"""Tags of reasoning at the beginning of an answer; later it only begins with `<think>`."""
 
 _QUOTES: Final = "`'\""
 """A tag after one of these is spoken of, and begins or ends nothing."""
@@ -60,7 +60,7 @@ class VisibleText:
         self._reasoning: list[str] = []
         self._size = 0
         self._tail = ""
-        """What may be the beginning of a tag."""
+        """Text that may be the beginning of a tag."""
         self._half = ""
         """The first half of a surrogate pair."""
         self._last = ""
@@ -69,7 +69,7 @@ class VisibleText:
 
     @property
     def reasoning(self) -> str:
-        """What the model has thought so far, at most MAX_REASONING characters of it."""
+        """The model's thoughts so far, at most MAX_REASONING characters of it."""
         return "".join(self._reasoning)
 
     def think(self, text: str) -> None:
@@ -92,7 +92,7 @@ class VisibleText:
         return self._sort(text)
 
     def finish(self, *, complete: bool) -> str:
-        """What was held back and is for readers.
+        """Text that was held back and is for readers.
 
         Args:
             complete: the model said all that it wanted to.
@@ -161,7 +161,7 @@ class VisibleText:
         return text[at + len(end) :]
 
     def _opening(self, text: str) -> str | None:
-        """What follows the tag that an answer begins with, "" if that is not certain yet."""
+        """The text after the tag that an answer begins with, "" if that is not certain yet."""
         stripped = text.lstrip()
         for tag, end in _OPENING.items():
             if stripped.startswith(tag):

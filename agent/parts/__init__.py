@@ -1,1 +1,1 @@
-"""What an answer shows beside its text: parts, their stream, and what people do with them."""
+"""Parts: content beside the text of an answer, its stream, and people's actions on it."""

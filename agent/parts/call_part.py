@@ -15,7 +15,7 @@ CallState = Literal["running", "waiting", "done", "failed"]
 class CallPart:
     """Shows the tool's name, and what else the tool says may be shown (`@tool(show=…)`).
 
-    What does not fit is left out before the call itself is.
+    Fields that do not fit are left out before the call itself is.
     """
 
     def __init__(

@@ -31,8 +31,8 @@ PACKAGES: Final = (
 
 
 def install() -> None:
-    """Has these packages wait, in this process and its forks; to be called before they are
-    imported, and without effect after."""
+    """Defers the import of these packages, in this process and its forks; call it before they are
+    imported; it has no effect after."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 

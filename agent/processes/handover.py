@@ -19,7 +19,7 @@ from agent.processes import json_log
 from agent.processes.python_command import module
 from agent.processes.report import Report, shared_file
 from agent.processes.supervisor import Patience, Supervisor
-from agent.processes.worker_process import WorkerProcess, anew
+from agent.processes.worker_process import WorkerProcess, new_program
 from agent.processes.worker_slot import WorkerSlot
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
     Args:
         supervisor: what is handed over, with its processes.
         log_level: least severe level that is logged.
-        command: Python's arguments by which a worker is started from then on: see `anew`.
+        command: Python's arguments that start a worker from then on: see `new_program`.
     """
     state = _State(
         log_level=log_level,
@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> int:
     logger.info("small supervisor took over")
     return Supervisor(
         places=[_place(worker) for worker in state["places"]],
-        run_worker=anew(state["command"]),
+        run_worker=new_program(state["command"]),
         memory_limit=state["memory_limit"],
         drain_timeout=state["drain_timeout"],
         heartbeat_timeout=state["heartbeat_timeout"],

@@ -18,7 +18,7 @@ SHARED: Final = (
     "agent.worker",
     "livekit.agents.__main__",
     "sqlite3",
-    # What each worker would load with its first job, made to be loaded before a fork: see there.
+    # Each worker would load these with its first job; they are made for loading before a fork.
     "livekit.agents.ipc._preload",
 )
 """Modules of all workers, in order: the first decides which models the last one leaves out."""
@@ -33,7 +33,7 @@ def load() -> None:
         importlib.import_module(module)
     gc.enable()
     gc.collect()
-    # What is there now stays: the collector would only touch, and so copy, the shared pages.
+    # All objects stay: the collector would only touch, and so copy, the shared pages.
     gc.freeze()
 
 

@@ -12,7 +12,7 @@ from agent.processes import json_log, new_worker
 from agent.processes.handover import hand_over
 from agent.processes.reporting_worker import load, run_reporting
 from agent.processes.supervisor import Supervisor
-from agent.processes.worker_process import anew
+from agent.processes.worker_process import new_program
 from agent.processes.worker_slot import WorkerSlot
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     level = settings.log_level
     command = new_worker.command(level)
-    run_worker: RunWorker = partial(run_reporting, level) if FORKS else anew(command)
+    run_worker: RunWorker = partial(run_reporting, level) if FORKS else new_program(command)
     supervisor = Supervisor(
         places=[WorkerSlot() for _ in range(processes)],
         run_worker=run_worker,

@@ -161,7 +161,7 @@ class WorkerProcess:
             os.kill(self.pid, number)
 
 
-def anew(command: Sequence[str]) -> RunWorker:
+def new_program(command: Sequence[str]) -> RunWorker:
     """Runs a worker by executing Python with these arguments, and two more: the process ID of the
     supervisor, and the descriptor of the report."""
 

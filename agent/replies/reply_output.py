@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 WRITE_TIMEOUT = 10.0
 
 UNSENT = (StreamError, PublishDataError, PublishTranscriptionError)
-"""What the SDK raises when something could not be sent."""
+"""Exceptions of the SDK when something could not be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Ending:
 
     @property
     def kept(self) -> str:
-        """What counts as said."""
+        """The text that counts as said."""
         return self.text if self.heard is None else self.heard
 
 
@@ -93,7 +93,7 @@ class ReplyOutput(ABC):
             return  # The task has been quicker.
         if self._is_idle and not self._changed.is_set():
             # Most often so: a model's token is on its way before the next one comes.
-            with contextlib.suppress(AssertionError):  # of which the task will hear as well
+            with contextlib.suppress(AssertionError):  # the task gets it as well
                 if self.write_at_once("".join(self._waiting)):
                     self._waiting.clear()
                     return

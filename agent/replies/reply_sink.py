@@ -63,7 +63,7 @@ class ReplySink:
         self._is_thinking = False
 
     def begin(self, reply: ReplyStream) -> None:
-        """What is said from now on belongs to this answer."""
+        """Text from now on belongs to this answer."""
         self.reply = reply
         self._step_ended = False
 

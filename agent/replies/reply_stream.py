@@ -120,12 +120,12 @@ class ReplyStream:
 
     @property
     def text(self) -> str:
-        """What has been said so far."""
+        """The text so far."""
         return "".join(self._texts)
 
     @property
     def parts(self) -> AnswerParts:
-        """What the answer shows beside its text. An answer of text alone never asks for it."""
+        """The parts beside the answer's text. An answer of text alone never asks for them."""
         if self._parts is None:
             self._parts = self._make_parts(self)
         return self._parts
@@ -183,7 +183,7 @@ class ReplyStream:
 
     async def begun(self) -> None:
         """Returns when the first text of an answer that is whole is on its way, if there is any, or
-        cannot be. Nobody is told that the answer has begun any more: it is stored as a whole."""
+        cannot be. The beginning of the answer is no longer reported: it is stored as a whole."""
         self.on_first_sent = None
         if self.started:
             with contextlib.suppress(TimeoutError):
@@ -196,7 +196,7 @@ class ReplyStream:
             self.on_first_sent = None
 
     def ending(self, reason: FinishReason, heard: str | None = None) -> Ending:
-        """What has been said so far as the whole answer; `heard`: how much of it aloud."""
+        """The text so far, as the whole answer; `heard`: how much of it aloud."""
         text = self.text
         data = text.encode()
         return Ending(

@@ -13,7 +13,7 @@ class ServerClock:
 
     The server says when the agent joined. That was at some moment of connecting, so each moment has
     an earliest and a latest time. Neither clock needs to be right. Where the server does not say,
-    nothing can be told: earliest and latest are as far apart as they can be.
+    nothing is known: earliest and latest are as far apart as they can be.
     """
 
     def __init__(self) -> None:

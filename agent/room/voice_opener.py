@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class VoiceOpener:
-    """What a voice needs of its room.
+    """The parts of its room that a voice needs.
 
     Attributes:
         load_speech: loads the speech models of the process, once.

@@ -43,7 +43,7 @@ def answer_methods(control: RoomControl) -> tuple[Tool, ...]:
 
     @tool
     async def regenerate(context: ToolContext, message_id: MessageId) -> dict[str, object]:
-        """Answers a message anew, in place of its former answer."""
+        """Answers a message again, in place of its former answer."""
         named = await control.find("regenerate", message_id, caller_of(context))
         key = named.question.sender_id, named.question.id
         await control.change(named.key.thread, lambda changes: changes.regenerate(key))

@@ -32,7 +32,7 @@ def get_history_tool(room: str, read: ReadPage) -> Tool:
         ] = None,
         limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
     ) -> dict[str, object]:
-        """What was said in the room, or privately with the agent: the newest, oldest first."""
+        """The newest messages in the room, or in private with the agent, oldest first."""
         key = read_thread("getHistory", room, thread, context)
         with told_to_caller("before"):
             return fit(await read(key, caller_of(context).identity, before, limit))

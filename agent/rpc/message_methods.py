@@ -25,7 +25,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         message_id: MessageId,
         text: Annotated[str, Field(description="what the message says from now on")],
     ) -> dict[str, object]:
-        """Gives one of the caller's messages another text, and answers it anew."""
+        """Gives one of the caller's messages another text, and answers it again."""
         if not text.strip():
             raise InvalidArguments.of({"text": "must not be empty"})
         if len(text.encode()) > control.max_message_bytes:

@@ -73,7 +73,7 @@ class RpcMethods:
     def open(self, *, on_change: Callable[[tuple[str, ...]], None]) -> None:
         """Makes the methods callable; call it at once after connecting.
 
-        Tools may come and go later: `on_change` is told the names that there are then.
+        Tools may come and go later: `on_change` gets the names that there are then.
         """
         self._register_all()
 

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def client_protocol(participant: rtc.Participant) -> int:
-    """What a participant's client told the server when it joined; 0: nothing."""
+    """The protocol that a participant's client stated when it joined; 0: none."""
     return participant._info.client_protocol  # pyright: ignore[reportPrivateUsage]

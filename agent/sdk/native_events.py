@@ -100,9 +100,9 @@ class EventRouter:
                 each.put(item)
 
     def _keep_python_half(self, thread: int) -> None:
-        """Has this thread keep what Python has of it until the process ends.
+        """Lets this thread keep its Python state until the process ends.
 
-        The interpreter makes that anew for each event, with 16 kB that the system maps, clears and
+        The interpreter makes it again for each event, with 16 kB that the system maps, clears and
         takes back, for which it interrupts the other processors. A thread that has asked for it
         once more than it gives it back keeps it (docs.python.org/3/c-api/init.html,
         PyGILState_Ensure).

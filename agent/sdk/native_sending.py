@@ -169,7 +169,7 @@ def begin_text(
 
 
 class _AddressedStream:
-    """A stream of which others than some identities get nothing at all, whatever its length: the
+    """A stream to some identities; nobody else gets any of it, whatever its length: the
     SDK's own calls address the header only. It is opened by the first write.
 
     One call may be under way at a time. Each returns when its packets are on their way, and raises
@@ -266,7 +266,7 @@ class AddressedText(_AddressedStream):
 async def send_addressed_bytes(
     room: rtc.Room, data: bytes, *, topic: str, stream_id: str, to: Sequence[str]
 ) -> None:
-    """Sends a whole byte stream, of which nobody else gets anything. Raises as its parts do."""
+    """Sends a whole byte stream to these identities alone. Raises as its parts do."""
     header = DataStream.Header(
         stream_id=stream_id,
         mime_type="application/octet-stream",

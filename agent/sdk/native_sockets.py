@@ -6,7 +6,7 @@ has not acknowledged yet stays here until it has, and a server that has nothing 
 after 40 ms. Docs: docs/adr/0025-signal-connections-send-at-once.md.
 
 The SDK has no option for this, nor does it say which socket is a connection's. So all TCP sockets
-of the process are told to; those of asyncio do so anyhow.
+of the process get the option; those of asyncio have it anyhow.
 """
 
 from __future__ import annotations

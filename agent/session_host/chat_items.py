@@ -1,4 +1,4 @@
-"""Items of a conversation as a remote session is told of them."""
+"""Items of a conversation, in the form for a remote session."""
 
 from __future__ import annotations
 

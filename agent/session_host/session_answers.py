@@ -1,4 +1,4 @@
-"""SessionAnswers: what moderators are told of a room's conversation, request by request."""
+"""SessionAnswers: answers to moderators about a room's conversation, request by request."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SessionAnswers:
     what is asked for; an error says what it has not.
 
     Attributes:
-        conversation: the room's own, opened by then. Private ones are told to nobody.
+        conversation: the room's own, opened by then. Nobody reads private ones.
         toolbox: the tools that the model has.
         settings: some of which are told as the session's options.
     """

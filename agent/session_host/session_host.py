@@ -51,7 +51,7 @@ Answer = Callable[[pb.SessionRequest, Caller], Awaitable[pb.SessionResponse]]
 class SessionHost:
     """Reads the requests of one room, and answers each to who sent it, and nobody else.
 
-    Who has not the role `moderator` by their token is refused at once, in the answer.
+    Participants without the role `moderator` in their token are refused at once, in the answer.
 
     Args:
         find: who somebody is, by the server's word.
@@ -128,7 +128,7 @@ class SessionHost:
                 return await self._answer(request, caller)
             error = NOT_ALLOWED if self._is_on else SWITCHED_OFF
         except Exception:
-            # The boundary around one request: its sender is told, others are answered.
+            # The boundary around one request: its sender gets the error, others are answered.
             logger.exception("remote session request failed; its sender gets an error")
         return pb.SessionResponse(request_id=request.request_id, error=error)
 

@@ -46,7 +46,7 @@ class ClientMethods:
         self._limit = limit
 
     async def tools(self, turn: CallOrigin, taken: Collection[str]) -> list[Tool]:
-        """The methods as tools; whoever offers what cannot be used is told.
+        """The methods as tools; a client that offers unusable ones gets an error.
 
         Args:
             taken: names that they cannot have.

@@ -20,7 +20,7 @@ from toolkit.toolbox import Toolbox
 class ConversationTools:
     """Offers the model those of the room's tools that whom it answers may use, and theirs.
 
-    What changes meanwhile takes effect with the next turn.
+    Changes take effect with the next turn.
     """
 
     def __init__(

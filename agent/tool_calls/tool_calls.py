@@ -65,7 +65,7 @@ class ToolCalls:
     ) -> RpcAnswer:
         """Calls a tool for a participant who calls it. Raises ToolError.
 
-        The call is their consent. They alone are told of its progress, if it reports any.
+        The call is their consent. They alone get notices of its progress, if it reports any.
 
         Args:
             in_room: the caller can be sent files; the server's API cannot.
@@ -88,7 +88,7 @@ class ToolCalls:
     async def by_model(self, tool: Tool, arguments: Mapping[str, object], turn: CallOrigin) -> str:
         """Calls a tool for the one whom the model answers. Raises ToolError.
 
-        The room is told, or in a private conversation its owner; they are asked to agree where
+        The room gets notices, or in a private conversation its owner; they are asked to agree where
         that is needed.
         """
         try:

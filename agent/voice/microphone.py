@@ -79,7 +79,7 @@ class Microphone:
                 self._kept.popleft()
 
     def take(self) -> list[rtc.AudioFrame]:
-        """What was kept; from now on its owner is listened to, or left aside."""
+        """Returns the kept frames; from now on its owner is heard, or ignored."""
         kept = list(self._kept)
         self._kept.clear()
         self.waiting_since = None

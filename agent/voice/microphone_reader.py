@@ -61,7 +61,7 @@ class MicrophoneReader:
                 await self._stream.aclose()
 
     async def _hear(self, recorded: Recorded) -> None:
-        """What is said meanwhile waits in the stream."""
+        """Speech during that time waits in the stream."""
         try:
             for frame in await recorded():
                 self._floor.take(self._microphone, frame)

@@ -130,7 +130,7 @@ class Microphones:
         self._readers[sid] = reader, self._tasks.keep(reader.run, name="microphone")
 
     async def _recorded(self, identity: str, track_sid: str) -> Sequence[rtc.AudioFrame]:
-        """What was said into a track before it was subscribed to."""
+        """Speech of a track from before its subscription."""
         recording = await self._pre_connect_audio.take(identity, track_sid)
         return [] if recording is None else await frames_of(recording)
 
@@ -147,7 +147,7 @@ class Microphones:
         self._changed.set()
         reader, _ = self._readers.get(publication.sid, (None, None))
         if reader is not None and reader.awaits_recording:
-            # What was said before is heard first.
+            # Earlier speech is heard first.
             reader.is_muted = True
         else:
             self._stop(publication.sid)

@@ -36,7 +36,7 @@ SEND_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class VoiceEvents:
-    """Whom a voice tells what.
+    """The callbacks of a voice.
 
     Attributes:
         on_message: somebody said something; it is delivered like a written message.

@@ -141,7 +141,7 @@ class SpokenResponse:
     def __init__(
         self, handle: SpeechHandle, agent: SpeakingAssistant, text: SpokenText, known: set[str]
     ) -> None:
-        """`known`: ids of what the model had been told before."""
+        """`known`: ids of the items that the model had before."""
         self._handle = handle
         self._agent = agent
         self._text = text
@@ -158,7 +158,7 @@ class SpokenResponse:
 
     @property
     def heard(self) -> str:
-        """What the session keeps of it: of an interrupted answer what was said aloud."""
+        """The part that the session keeps: of an interrupted answer, the spoken words."""
         items = self._handle.chat_items
         texts = (item.text_content for item in items if isinstance(item, llm.ChatMessage))
         return "\n\n".join(text for text in texts if text)

@@ -114,7 +114,7 @@ class VoiceSwitch:
                     self._set_deaf(self._has_microphone())
                     self._voice = await self._opened()
                 elif not self._is_wanted() and self._voice is not None:
-                    # Whoever went in mid-sentence has been heard all the same.
+                    # A person who left in mid-sentence has been heard all the same.
                     await self._voice.until_free()
                     if not self._is_wanted():
                         await self._set_voice(None)

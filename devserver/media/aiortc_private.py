@@ -67,7 +67,7 @@ _RID_EXTENSIONS = (
     (15, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
 )
 _FORWARDED_VIDEO = ((105, "video/VP9"), (107, "video/AV1"))
-"""What aiortc has no decoder for, with the payload types that this server offers them by; the
+"""Codecs without a decoder in aiortc, with the payload types that this server offers them by; the
 numbers after them are those of their retransmissions."""
 LOST_AFTER = 15.0
 """Seconds without a packet from a client after which it is lost, as in livekit-server

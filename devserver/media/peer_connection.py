@@ -37,7 +37,7 @@ UNUSABLE = (
     InvalidAccessError,
     OperationError,
 )
-"""What aiortc raises for a session description that it cannot apply: its parser raises whatever a
+"""aiortc's exceptions for a session description that it cannot apply: its parser raises whatever a
 malformed one makes it stumble over."""
 
 

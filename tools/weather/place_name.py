@@ -63,9 +63,9 @@ class PlaceName:
 
 
 def readings(text: str) -> Iterator[PlaceName]:
-    """What the text may mean, the likeliest first.
+    """The meanings of the text, the likeliest first.
 
-    What follows a comma is a region; without commas the whole is a name, and else the last words
+    The text after a comma is a region; without commas the whole is a name, and else the last words
     are a region.
     """
     name, *rest = (part.strip() for part in _COMMAS.split(text))

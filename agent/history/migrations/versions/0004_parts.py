@@ -1,4 +1,4 @@
-"""What answers show beside their text."""
+"""Parts of answers, beside their text."""
 
 from __future__ import annotations
 
