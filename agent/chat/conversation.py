@@ -88,8 +88,8 @@ class Conversation:
         self._tokens = tokens
         self._waiting = QuestionQueue(limits.pending, answers)
         self._context = Context(limits.context)
-        self._recollection = HistoryLoader(memory, self._context, self._waiting)
-        self._recollection.on_agent = persona.resume
+        self._history_loader = HistoryLoader(store, self._context, self._waiting)
+        self._history_loader.on_agent = persona.resume
         self._text = ReplySink(shows_reasoning=persona.assistant.shows_reasoning)
         self._text.on_step = self._on_text
         self._answering: ActiveAnswer | None = None
@@ -119,7 +119,7 @@ class Conversation:
     @property
     def is_new(self) -> bool:
         """Whether nothing had been said when it was opened, as far as is known."""
-        return bool(self._recollection.is_new)
+        return bool(self._history_loader.is_new)
 
     @property
     def answering(self) -> Question | None:
@@ -170,7 +170,7 @@ class Conversation:
             Refusal: (429) too much waits to be said.
         """
         self._waiting.check(message.sender.identity)
-        self._waiting.add(self._memory.keep_own(message, text))
+        self._waiting.add(self._store.keep_own(message, text))
 
     def tell_model(self, text: str) -> None:
         """Adds a note for the model to the next message that it answers."""
@@ -331,7 +331,7 @@ class Conversation:
         self, responder: Responder, answering: ActiveAnswer, reply: ReplyStream
     ) -> FinishReason:
         reply.on_first_text = self._on_text
-        reply.on_first_sent = lambda: self._memory.begun(answering.question)
+        reply.on_first_sent = lambda: self._store.begun(answering.question)
         question = answering.question
         message = question.message
         payer = "" if message.is_own else message.sender.identity
@@ -408,7 +408,7 @@ class Conversation:
         self._waiting.done(question)
         label = reply.agent = self._persona.label
         by = None if label is None else (label, self._persona.title)
-        self._memory.finish(question, ending, attachments, by)
+        self._store.finish(question, ending, attachments, by)
         return ending
 
     def _on_text(self) -> None:

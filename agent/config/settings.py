@@ -22,6 +22,7 @@ from agent.config.part_settings import PartSettings
 from agent.config.setting_sources import given
 from agent.config.setting_types import (
     HeartbeatTimeout,
+    SdkPatches,
 )
 from agent.config.settings_error import SettingsError
 from agent.config.tool_call_settings import ToolCallSettings

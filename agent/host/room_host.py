@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from livekit import api
 from livekit.agents import JobContext, JobExecutorType, JobRequest
+from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 from pydantic import BaseModel
 
 from agent.app.app import App
@@ -174,7 +175,7 @@ class RoomHost:
 
     def _readiness(self, server: WorkerServer) -> Readiness:
         return Readiness(
-            connected=server.connected,
+            connected=server.is_connected,
             full=self.admission.full,
             draining=server.draining,
             database=self.database,

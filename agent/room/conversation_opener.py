@@ -85,7 +85,7 @@ class ConversationOpener:
             open_model=partial(self._open_model, tokens),
             shows_reasoning=settings.show_reasoning,
         )
-        if persona.has_others and memory.thread.owner is None:
+        if persona.has_others and store.thread.owner is None:
             persona.on_change = partial(self._tell_agent, persona)
             self._tell_agent(persona)
         return Conversation(

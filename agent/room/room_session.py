@@ -413,8 +413,8 @@ class RoomSession:
     def _is_offered(self, tool: Tool) -> bool:
         return self._topics.is_in_use(tool) or self._profile.names_tool(tool.name)
 
-    def _open_conversation(self, memory: ConversationStore) -> Conversation:
-        return self._opener.open(memory)
+    def _open_conversation(self, store: ConversationStore) -> Conversation:
+        return self._opener.open(store)
 
     def _refuse(self, message: IncomingMessage, refusal: Refusal) -> None:
         self._notices.refuse(message.sender.identity, refusal, message.id)
