@@ -220,7 +220,7 @@ class Conversations:
             if owner is not None:
                 self._private.check()
                 self._private.enter()
-            conversation = self._open_conversation(memory)
+            conversation = self._open_conversation(store)
             self._conversations[owner] = conversation
             if self._started:
                 conversation.start()
