@@ -190,7 +190,7 @@ async def test_names_of_the_agents_tools_cannot_be_taken(enter: Enter, model: De
 async def test_a_list_that_cannot_be_used_harms_nobody_but_its_sender(
     start_worker: StartWorker, enter: Enter, model: DemoModel, value: str, environ: dict[str, str]
 ) -> None:
-    worker = await start_worker(tools=TOOLS, **environ)
+    worker = await start_worker(tools=TOOLS, **environ)  # pyright: ignore[reportArgumentType]  # settings, no app
     alice = await enter("alice", worker=worker, attributes={ATTRIBUTE: value})
     bob = await enter("bob")
     assert (await alice.ask("Hello?")).finish_reason == "stop"
