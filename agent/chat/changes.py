@@ -175,6 +175,6 @@ class Changes:
         if waiting is not None:
             self._waiting.take_out(waiting)
             self._waiting.done(waiting)
-        if message[0] == self._memory.agent:
+        if message[0] == self._store.agent:
             message = (UNASKED, message[1])
         self._context.remove(message)
