@@ -133,7 +133,7 @@ def arrange(
                 raise api.TwirpError("unavailable", "no response from servers", status=503)
 
             monkeypatch.setattr(Directory, "get", fail)
-        worker = await start_worker(tools=TEST_TOOLS, **environ)
+        worker = await start_worker(tools=TEST_TOOLS, **environ)  # pyright: ignore[reportArgumentType]  # settings, no app
         alice, bob = await enter("alice", worker=worker), await enter("bob")
         hello = await bob.say("hello everybody")
         await bob.notice("answer.finished", inReplyTo=hello)  # All of them know each other by now.
