@@ -25,7 +25,7 @@ class Changes:
     Args:
         answering: the answer in progress, if any.
         withdraw: ends a question that has been taken out of the queue; False: it was none.
-        ready: set once the conversation has restored earlier turns from the history.
+        ready: set once the conversation has got back what was said in former times.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Changes:
         return await answering.ended() == "cancelled"
 
     async def regenerate(self, message: Key) -> None:
-        """Answers a message again; one that waits or is being answered has its answer coming.
+        """Answers a message anew; one that waits or is being answered has its answer coming.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.
@@ -87,9 +87,9 @@ class Changes:
     async def edit(
         self, message: Key, text: str, is_for_agent: Callable[[IncomingMessage], bool]
     ) -> IncomingMessage:
-        """Gives a message another text and answers it again; returns the new message.
+        """Gives a message another text and answers it again; returns the message as it is now.
 
-        One that was for others, and still is, has no answer: the model reads its new text.
+        One that was for others, and still is, has no answer: the model is told of its new text.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.
@@ -151,7 +151,7 @@ class Changes:
                 answering = self._answering()
                 if answering is not None and answering.question.message.key[0] == identity:
                     await self._stop_answering(answering.question.message.key)
-                await self._memory.settled()
+                await self._store.settled()
                 for key in own:
                     self._forget(key)
                 self._context.remove_author(identity)

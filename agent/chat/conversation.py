@@ -62,7 +62,7 @@ class Conversation:
         presence: Presence,
         open_reply: Callable[[Question, str | None], ReplyStream],
         open_copy: Callable[[Question], ReplyStream],
-        memory: ConversationStore,
+        store: ConversationStore,
         tools: ConversationTools,
         limits: ConversationLimits,
         tokens: TokenMeter,
@@ -75,12 +75,12 @@ class Conversation:
         self._presence = presence
         self._open_reply = open_reply
         self.repeated = RepeatedAnswers(
-            memory,
+            store,
             open_reply=lambda question: open_reply(question, None),
             open_copy=open_copy,
             under_way=lambda: [*filter(None, [self.answering]), *self.waiting],
         )
-        self._memory = memory
+        self._store = store
         self._tools = tools
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
@@ -123,21 +123,21 @@ class Conversation:
 
     @property
     def answering(self) -> Question | None:
-        """The question that is being answered."""
+        """What is being answered."""
         return None if self._answering is None else self._answering.question
 
     @property
     def waiting(self) -> list[Question]:
-        """The questions that wait."""
+        """What is to be answered after that."""
         return self._waiting.questions
 
     @property
     def items(self) -> list[llm.ChatItem]:
-        """The conversation until now, as far as the model reads it."""
+        """What was said and done until now, as far as the model is told of it."""
         return self._context.items
 
     def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
-        """The model's words and calls for a message, as far as they are still known."""
+        """What the model said and did about a message, as far as it is still known."""
         return self._context.said_about(message)
 
     def submit(self, message: IncomingMessage) -> None:
@@ -154,7 +154,7 @@ class Conversation:
             self.interrupt()
 
     def overhear(self, message: IncomingMessage) -> None:
-        """Takes note of a message that is for others: the model reads it with the next one."""
+        """Takes note of a message that is for others: the model is told of it with the next one."""
         self._store.note(message)
         self._context.note(message)
 
@@ -173,7 +173,7 @@ class Conversation:
         self._waiting.add(self._store.keep_own(message, text))
 
     def tell_model(self, text: str) -> None:
-        """Adds a note for the model to the next message that it answers."""
+        """Has the model told something with the next message that it answers."""
         self._context.tell(text)
 
     async def set_voice(self, voice: Voice | None) -> None:
@@ -211,8 +211,8 @@ class Conversation:
         """Ends the answer in progress; returns what is left without an answer."""
         await self._tasks.aclose()
         await self.repeated.aclose()
-        self._recollection.ready.set()
-        await self._memory.settled()
+        self._history_loader.ready.set()
+        await self._store.settled()
         left = [question.message for question in self._waiting.questions]
         self._waiting.close()
         return left
@@ -242,10 +242,10 @@ class Conversation:
             self._voice_set.set()
         try:
             while self._suits(responder, voice, agent):
-                if self._recollection.is_due:
-                    await self._recollection.recall()
-                while self._recollection.untold:
-                    await self.repeated.tell_all(self._recollection.untold.pop(0))
+                if self._history_loader.is_due:
+                    await self._history_loader.recall()
+                while self._history_loader.untold:
+                    await self.repeated.tell_all(self._history_loader.untold.pop(0))
                 if (question := await self._next()) is not None:
                     await self._answer(responder, question)
                     self._history_loader.summarise()
@@ -318,7 +318,7 @@ class Conversation:
         # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
         await self._store.settled()
         await reply.finish(ending)
-        self._memory.answers.end_told(reply.segment_id)
+        self._store.answers.end_told(reply.segment_id)
         if self._hooks is not None and answering.turn is not None:
             self._tasks.start(
                 self._hooks.after(
@@ -392,7 +392,7 @@ class Conversation:
         ending = self._keep_ending(begun, reply, "cancelled")
         await self._store.settled()
         await reply.finish(ending)
-        self._memory.answers.end_told(reply.segment_id)
+        self._store.answers.end_told(reply.segment_id)
         return True
 
     def _keep_ending(

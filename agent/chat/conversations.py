@@ -92,7 +92,7 @@ class Conversations:
         return self._of(owner)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Lets the room's own conversation hear and speak, or stops that; private ones never do."""
+        """Has the room's own conversation hear and speak, or stop that; private ones never do."""
         await self._of(None).set_voice(voice)
 
     def start(self) -> None:
@@ -115,7 +115,7 @@ class Conversations:
             )
 
     def under_way(self, owner: str | None) -> list[Question]:
-        """Questions that wait or are being answered, of the room or in private."""
+        """What is being answered or waits, in the room's conversation or a private one."""
         conversation = self._conversations.get(owner)
         if conversation is None:
             return []
@@ -123,14 +123,14 @@ class Conversations:
         return [*([] if answering is None else [answering]), *conversation.waiting]
 
     def answering(self, owner: str | None) -> Question | None:
-        """The question that is being answered there."""
+        """What is being answered there."""
         conversation = self._conversations.get(owner)
         return None if conversation is None else conversation.answering
 
     async def change(
         self, owner: str | None, work: Callable[[Changes], Coroutine[Any, Any, Result]]
     ) -> Result:
-        """Changes a conversation. The change is completed even if its caller gives up.
+        """Changes a conversation. The change is made to its end, whoever waits for it.
 
         Raises:
             HistoryError, Refusal: see Changes; UnavailableError once the agent leaves.
@@ -141,7 +141,7 @@ class Conversations:
         return await asyncio.shield(changing)
 
     async def summary(self, thread: ThreadKey) -> Summary | None:
-        """A summary of a thread up to now; None if nothing was said and answered.
+        """What a thread was about until now; None if nothing was said and answered.
 
         Raises:
             HistoryError, SummaryError: see Summaries.
@@ -176,7 +176,7 @@ class Conversations:
             self._tasks.start(self._release(identity), name="release a conversation")
 
     def tell_model(self, owner: str | None, text: str) -> None:
-        """Adds a note for the model to the next message, in the room's conversation (None) or
+        """Has the model told something with the next message, in the room's conversation (None) or
         somebody's private one, if it is open."""
         conversation = self._conversations.get(owner)
         if conversation is not None:

@@ -36,13 +36,13 @@ class HistoryLoader:
 
     @property
     def is_due(self) -> bool:
-        """Whether the history, which was unavailable, can be read now."""
+        """Whether the past that could not be had before can be asked for now."""
         return self._recalling is not None and self._recalling.done()
 
     async def recall(self) -> None:
-        """Restores earlier turns from the history; unanswered messages come first now.
+        """Gets back what was said in former times; what was left unanswered comes first now.
 
-        If the store is unavailable, the consumer that waits for a question is woken later.
+        If the store is away, whoever waits for the next question is woken when it is back.
         """
         past = await self._store.recall(self._context.limits.restored)
         if past is None:
@@ -60,7 +60,7 @@ class HistoryLoader:
         self.summarise()
 
     def summarise(self) -> None:
-        """Starts a summary, if it is time for one; nobody waits for it."""
+        """Has a summary made, if it is time for one; nobody waits for it."""
         if not self._context.wants_summary:
             return
         if self._summarising is None or self._summarising.done():

@@ -27,13 +27,13 @@ class RepeatedAnswers:
 
     def __init__(
         self,
-        memory: ConversationStore,
+        store: ConversationStore,
         *,
         open_reply: OpenReply,
         open_copy: OpenReply,
         under_way: Callable[[], list[Question]],
     ) -> None:
-        self._memory = memory
+        self._store = store
         self._open_reply = open_reply
         self._open_copy = open_copy
         self._under_way = under_way
@@ -42,7 +42,7 @@ class RepeatedAnswers:
     def ask(self, message: IncomingMessage) -> None:
         """Tells the sender of a message that came again that it is stored, and sends them its
         answer once more if it has ended."""
-        self._memory.acknowledge(message)
+        self._store.acknowledge(message)
         self.send(message)
 
     def send(self, message: IncomingMessage) -> None:
@@ -56,13 +56,13 @@ class RepeatedAnswers:
         reply = self._open_reply(Question(stored.message, stored.segment_id))
         reply.push(stored.ending.text)
         await reply.finish(stored.ending)
-        self._memory.answers.end_told(stored.segment_id)
+        self._store.answers.end_told(stored.segment_id)
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
 
     async def _send(self, message: IncomingMessage) -> None:
-        stored = await self._memory.answers.of(message)
+        stored = await self._store.answers.of(message)
         if stored is not None:
             reply = self._open_copy(Question(stored.message, stored.segment_id))
             await reply.give_again(stored.ending)

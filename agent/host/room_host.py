@@ -51,8 +51,8 @@ from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.room.stores import Stores
-from agent.sdk import framework_log, job_pool, native_events, native_log, native_requests
-from agent.sdk.loop_monitor import LoopMonitor
+from agent.sdk import framework_log, job_pool, native_events, native_log
+from agent.sdk.patches import PROCESS
 from agent.tasks import Tasks
 from agent.wire.presence import STATE
 from toolkit.settings import ToolSettings

@@ -94,7 +94,7 @@ class ConversationOpener:
             presence=self.presence,
             open_reply=self._open_reply,
             open_copy=self._make_reply,
-            memory=memory,
+            store=store,
             tools=tools,
             limits=ConversationLimits.of(settings),
             tokens=tokens,
