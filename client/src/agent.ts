@@ -9,6 +9,7 @@ import { AgentError, parseObject } from './errors.js';
 import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
 import { ThreadHistory } from './history.js';
 import { MessageList, type Message, type Reaction } from './messages.js';
+import { SharedState } from './state.js';
 import {
   bytesOf,
   decode,
@@ -128,6 +129,8 @@ export class RoomAgent {
   readonly identity: string;
   readonly messages = new MessageList('room');
   readonly whiteboard: Whiteboard;
+  /** The document that the room shares; `load` it to begin with. */
+  readonly shared: SharedState;
   readonly #room: RoomLike;
   readonly #replyTopic: string;
   readonly #chatTopic: string | null;
@@ -154,6 +157,7 @@ export class RoomAgent {
     this.#calls = new Calls(room, this.identity);
     this.#files = new Files(room, this.identity, (file) => this.#events.emit('file', file));
     this.whiteboard = new Whiteboard(room, this.#calls);
+    this.shared = new SharedState(this.#calls, 'room', (error) => this.#run(Promise.reject(error)));
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the private thread is known once connected
     const agent = this;
     const lists = {
@@ -185,6 +189,12 @@ export class RoomAgent {
 
   get state(): AgentState {
     return (this.#participant?.attributes['lk.agent.state'] as AgentState | undefined) ?? 'away';
+  }
+
+  /** Who answers in the room, where the app has several agents. */
+  get activeAgent(): { readonly name: string; readonly displayName: string } | undefined {
+    const active = this.#participant?.attributes['agent.active'];
+    return active === undefined ? undefined : (parseObject(active) as { name: string; displayName: string });
   }
 
   /** Hears of an event; returns what ends that. */
@@ -467,6 +477,9 @@ export class RoomAgent {
     } else if (event === 'message.deleted') {
       for (const id of notice['messageIds'] as string[]) list.remove(id, notice['authorId'] as string);
     } else if (event === 'thread.deleted') list.clear();
+    else if (event === 'state.changed') {
+      if (notice['thread'] === 'room') this.shared.changed(notice['revision'] as number);
+    }
     else if (event === 'reactions.changed') {
       const known = list.get(notice['messageId'] as string, notice['messageSenderId'] as string);
       if (known) list.put({ ...known, reactions: notice['reactions'] as Reaction[] });
@@ -584,6 +597,7 @@ export class RoomAgent {
   /** After joining, a reconnection, or another agent's arrival: what the history has, and what it has not. */
   async #catchUp(): Promise<void> {
     if (!this.isReady || this.#isClosed) return;
+    if (this.shared.revision >= 0) this.#run(this.shared.load());
     await this.#catchUpThreads().catch(() => undefined); // The history may be away; live messages come all the same.
     for (const pending of this.#pending.values()) {
       const { id } = pending.asking;

@@ -26,3 +26,4 @@ export {
 } from './messages.js';
 export type { Part } from './parts.js';
 export type { RoomLike } from './room.js';
+export { SharedState, type PatchOperation } from './state.js';

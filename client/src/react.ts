@@ -5,6 +5,7 @@ import { RoomAgent, type AgentState, type RoomAgentOptions, type ToolCall } from
 import type { Element, Whiteboard } from './board.js';
 import type { Message, MessageList } from './messages.js';
 import type { RoomLike } from './room.js';
+import type { SharedState } from './state.js';
 
 /** A RoomAgent for a room, closed when the component goes. Use it where the room is made, before it connects;
  * beside the hooks of components-react with `chatTopic: null`. */
@@ -62,4 +63,15 @@ export function useWhiteboard(whiteboard: Whiteboard | undefined): readonly Elem
     return whiteboard.subscribe(() => setElements(whiteboard.elements));
   }, [whiteboard]);
   return elements;
+}
+
+/** The document that a conversation shares, read once and again after each change. */
+export function useSharedState(state: SharedState | undefined): unknown {
+  const subscribe = useCallback((changed: () => void) => state?.subscribe(changed) ?? (() => undefined), [state]);
+  const read = (): unknown => state?.value;
+  useEffect(() => {
+    // A document that cannot be read now is read with its next change.
+    if (state && state.revision < 0) state.load().catch(() => undefined);
+  }, [state]);
+  return useSyncExternalStore(subscribe, read, read);
 }

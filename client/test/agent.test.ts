@@ -297,3 +297,25 @@ describe('notices', () => {
     expect(agent.messages.items).toEqual([]);
   });
 });
+
+describe('shared state', () => {
+  it('is read again after changes, once for all that come meanwhile', async () => {
+    let revision = 1;
+    room.answer = (method) => (method === 'getState' ? { state: { n: revision }, revision } : {});
+    await agent.shared.load();
+    expect(agent.shared.value).toEqual({ n: 1 });
+    revision = 3;
+    const before = room.calls.length;
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 2 });
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 3 });
+    await settle();
+    expect(agent.shared.value).toEqual({ n: 3 });
+    expect(room.calls.length).toBeLessThanOrEqual(before + 2);
+  });
+
+  it('is not read as long as nobody wants it', async () => {
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 2 });
+    await settle();
+    expect(room.calls.filter(({ method }) => method === 'getState')).toEqual([]);
+  });
+});

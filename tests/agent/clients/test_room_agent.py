@@ -228,6 +228,26 @@ async def test_parts_come_beside_the_text(
     assert [(each.part, dict(each.payload)) for each in pressed] == [("o-1", {"why": "late"})]
 
 
+async def test_clients_share_a_document(
+    start_worker: StartWorker, open_agent_page: OpenAgentPage
+) -> None:
+    worker = await start_worker(STATE_WRITERS="everyone")
+    ana, bob = await open_agent_page("ana", worker), await open_agent_page("bob", worker)
+    await ana.connect()
+    await bob.connect()
+    await bob.run("""
+      client.shared.subscribe(() => console.log('bob has', JSON.stringify(client.shared.value)));
+      await client.shared.load();
+    """)
+    await ana.run("""
+      await client.shared.load();
+      await client.shared.patch([{ op: 'add', path: '/step', value: 2 }], client.shared.revision);
+      console.log('ana has', JSON.stringify(client.shared.value));
+    """)
+    await ana.console.says('ana has {"step":2}')
+    await bob.console.says('bob has {"step":2}')
+
+
 README = (PACKAGE / "README.md").read_text()
 EXAMPLES = re.findall(r"^```js\n(.*?)^```$", README, re.M | re.S)
 
