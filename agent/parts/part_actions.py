@@ -52,6 +52,11 @@ class PartActions:
         for key in [key for key in self._parts if key[0] == answer]:
             del self._parts[key]
 
+    def forget_all(self, owner: str | None) -> None:
+        """A thread was deleted, the room's (None) or somebody's private one."""
+        for key in [key for key, part in self._parts.items() if part.owner == owner]:
+            del self._parts[key]
+
     def method(self) -> Tool:
         """The method for one room."""
 

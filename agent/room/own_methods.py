@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agent.config.settings import Settings
 from agent.inbox.people import People
-from agent.parts.part_actions import PartActions
 from agent.rpc.room_control import RoomControl
 from agent.rpc.room_methods import room_methods
 from agent.rpc.set_listening import set_listening_tool
@@ -16,7 +15,6 @@ from toolkit.tool import Tool
 def own_methods(
     control: RoomControl,
     settings: Settings,
-    part_actions: PartActions,
     voice: VoiceSwitch,
     people: People,
 ) -> list[Tool]:
@@ -24,7 +22,7 @@ def own_methods(
     room may have a voice."""
     methods = [
         *room_methods(control),
-        part_actions.method(),
+        control.part_actions.method(),
         *state_methods(control.room, control.states, settings.state_writers),
     ]
     if not voice.is_off:

@@ -263,12 +263,13 @@ class RoomSession:
             max_message_bytes=settings.max_message_bytes,
             edited_questions=EditedQuestions.on(settings.chat_topics, self._room, self._protocols),
             states=self._states,
+            part_actions=self._part_actions,
         )
         self._methods = RpcMethods(
             self._room,
             self._toolbox,
             [
-                *own_methods(control, settings, self._part_actions, self._voice, self._people),
+                *own_methods(control, settings, self._voice, self._people),
                 erase_data_tool(self._erasure.erase, self._erasure.is_backend),
                 *self._topics.methods(),
                 *self._room_files.methods(),

@@ -49,6 +49,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
             named.key.thread, lambda changes: changes.delete(key, question)
         )
         for each in erased:
+            control.part_actions.forget(each[1])
             control.tell(
                 "message.deleted",
                 MessageKey(named.key.thread, *each),

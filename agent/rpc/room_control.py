@@ -13,6 +13,7 @@ from agent.history.history import History
 from agent.history.message import Message, MessageKey, ThreadKey
 from agent.history.position import question_position
 from agent.inbox.message import Form, IncomingMessage
+from agent.parts.part_actions import PartActions
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Named, choose
 from agent.state.room_states import RoomStates
@@ -35,6 +36,7 @@ class RoomControl:
         edited_questions: shows new texts to LiveKit's components; None where their topic is not
             one of the chat topics.
         states: the shared states of the room's conversations.
+        part_actions: what can be done with parts of answers.
     """
 
     room: str
@@ -46,6 +48,7 @@ class RoomControl:
     max_message_bytes: int
     edited_questions: EditedQuestions | None
     states: RoomStates
+    part_actions: PartActions
 
     async def find(self, method: str, message_id: str, caller: Caller) -> Named:
         """The message or answer of an id, if the caller may do this to it; raises ToolError."""

@@ -33,6 +33,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         key = thread_of("deleteThread", control.room, thread, caller_of(context))
         await control.states.clear(key.owner)
         count = await control.change(key, lambda changes: changes.delete_all())
+        control.part_actions.forget_all(key.owner)
         control.tell("thread.deleted", key)
         return {"thread": key.id, "messages": count}
 

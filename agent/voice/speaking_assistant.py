@@ -31,7 +31,7 @@ class SpeakingAssistant(Agent):
         *,
         on_turn: Callable[[str], None],
         on_voice_failure: Callable[[], None],
-        on_reasoning: Callable[[str], None] | None,
+        on_reasoning: Callable[[str], None],
     ) -> None:
         super().__init__(
             instructions=assistant.instructions, llm=assistant.model.model, tools=[assistant.tools]

@@ -76,7 +76,7 @@ class SpokenResponder:
             assistant,
             on_turn=on_turn,
             on_voice_failure=self._on_voice_failure,
-            on_reasoning=text.on_reasoning,
+            on_reasoning=text.think,
         )
         options: dict[str, Any] = {"aec_warmup_duration": None} if echo_is_known else {}
         self._session = AgentSession[None](

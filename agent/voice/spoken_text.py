@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from livekit.agents.voice.io import AudioOutput, TextOutput
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
@@ -34,10 +32,10 @@ class SpokenText(TextOutput):
         """The audio output that this text follows."""
         return self._synchronizer.audio_output
 
-    @property
-    def on_reasoning(self) -> Callable[[str], None] | None:
-        """Takes what the model thinks, where people see that."""
-        return self._reply.on_reasoning
+    def think(self, text: str) -> None:
+        """Takes what the model thinks; shown where the agent that answers shows it."""
+        if (show := self._reply.on_reasoning) is not None:
+            show(text)
 
     def begin(self) -> None:
         """An answer begins."""

@@ -134,6 +134,17 @@ async def test_there_is_nothing_to_do_with_other_parts(alice: ChatClient, model:
     assert (await refused(alice, answer, "form", "submit", {"seats": 2}))[0] == 404
 
 
+async def test_what_is_deleted_takes_no_actions(alice: ChatClient, model: DemoModel) -> None:
+    answer = await asked(alice, model)
+    await alice.call("deleteMessage", json.dumps({"messageId": answer}))
+    assert (await refused(alice, answer, "form", "submit", {"seats": 2}))[0] == 404
+    private = await asked(alice, model, scope="private")
+    public = await asked(alice, model)
+    await alice.call("deleteThread", '{"thread": "private:alice"}')
+    assert (await refused(alice, private, "form", "submit", {"seats": 2}))[0] == 404
+    assert await act(alice, public, "form", "submit", {"seats": 2}) == '{"booked":2}'
+
+
 async def test_private_parts_are_not_there_for_others(
     alice: ChatClient, enter: Enter, model: DemoModel, booking: Booking
 ) -> None:
