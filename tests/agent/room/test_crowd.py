@@ -216,6 +216,7 @@ async def doomed(
         AGENT_NAME="doomed",
         HTTP_PORT="0",
         DATABASE_URL=outage.url,
+        CONVERSATIONS="room-name",
     )
     yield process
     if process.returncode is None:
@@ -233,7 +234,8 @@ async def test_each_message_is_kept_and_answered_once_whatever_happens(
     start_worker: StartWorker,
 ) -> None:
     other, _ = await asyncio.gather(
-        start_worker(DATABASE_URL=outage.url), until_it_says(doomed, "registered worker")
+        start_worker(DATABASE_URL=outage.url, CONVERSATIONS="room-name"),
+        until_it_says(doomed, "registered worker"),
     )
     for identity in PEOPLE:
         await evening.join(identity, "doomed")
