@@ -1,14 +1,18 @@
 # The worker alone: no room server, no demo model, no development tools.
 #
 #   docker build -t livekit-room-agent .
-#   docker run --env-file .env --stop-timeout 1800 livekit-room-agent
+#   docker run --env-file .env --stop-timeout 1800 --read-only --tmpfs /tmp livekit-room-agent
+#
+# With `--build-arg VOICE=off` the image only writes: 75 MB less, and microphones are left alone.
 #
 # On `docker stop` the worker lets its rooms finish, for DRAIN_TIMEOUT seconds at most; give it a
 # stop timeout to match, or Docker kills it after 10 seconds.
 
 ARG PYTHON=3.11.14-slim-bookworm
+ARG VOICE=auto
 
 FROM python:${PYTHON} AS build
+ARG VOICE
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never
@@ -18,13 +22,17 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv .venv \
-    && uv pip sync --require-hashes --python .venv/bin/python requirements.lock
+    && uv pip sync --require-hashes --python .venv/bin/python requirements.lock \
+    && if [ "${VOICE}" = off ]; then \
+        uv pip uninstall --python .venv/bin/python livekit-plugins-silero onnxruntime; \
+    fi
 COPY agent/ agent/
 COPY toolkit/ toolkit/
 COPY tools/ tools/
 RUN .venv/bin/python -m compileall -q agent toolkit tools
 
 FROM python:${PYTHON}
+ARG VOICE
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin agent \
     && install --directory --owner 10001 /data
 # Owned by root: the worker cannot change its own code.
@@ -34,6 +42,8 @@ WORKDIR /app
 # a volume there to keep them.
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    VOICE=${VOICE} \
     DATABASE_URL=sqlite:////data/agent.db \
     ATTACHMENTS_DIR=/data/attachments
 VOLUME /data
