@@ -43,7 +43,7 @@ def row(variable: str, field: FieldInfo) -> str:
     """The line of a setting in the tables of docs/configuration.md."""
     default = field.default
     match default:
-        case None | "":
+        case None | "" | ():
             text = "none"
         case bool():
             text = f"`{str(default).lower()}`"

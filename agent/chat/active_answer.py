@@ -44,6 +44,12 @@ class ActiveAnswer:
         return self._stopped
 
     @property
+    def tools(self) -> tuple[str, ...]:
+        """Names of the tools that the model has called for it, in order."""
+        said = () if self._response is None else self._response.said
+        return tuple(item.name for item in said if item.type == "function_call")
+
+    @property
     def heard(self) -> str | None:
         """Of an answer that was stopped while it was spoken: what had been said by then."""
         if self._response is None or self._stopped not in {"interrupted", "cancelled"}:

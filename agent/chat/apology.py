@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from agent.chat.error_text import sentence_for, timeout_sentence
-from agent.models.openai_errors import describe
+from agent.models.openai_errors import describe, status_of
 
 if TYPE_CHECKING:
     from agent.replies.reply_stream import ReplyStream
@@ -36,6 +36,7 @@ def log_failure(error: BaseException | None, *, withheld: bool) -> None:
     logger.warning(
         "model service failed; the asker gets an error sentence: %s",
         describe(error) if error is not None else problem,
+        extra={"status": status_of(error)},
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,7 @@ from livekit.agents import APIStatusError, llm
 from agent.app.hooks import HookError
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
+from agent.chat.answer_span import answer_span
 from agent.chat.apology import apologise, give_up, log_failure, refuse
 from agent.chat.begin_response import begin_response
 from agent.chat.changes import Changes
@@ -36,6 +36,7 @@ from agent.replies.reply_output import Ending
 from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
 from agent.tasks import Tasks, to_the_end
+from agent.telemetry import log_fields
 from agent.tool_calls.call_origin import TurnOrigin
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
@@ -69,6 +70,7 @@ class Conversation:
         answers: Gauge,
         interrupt_on_message: bool,
         on_lost: Callable[[], None],
+        on_answered: Callable[[ActiveAnswer, ReplyStream, Ending], None],
     ) -> None:
         self._persona = persona
         self._hooks = hooks
@@ -85,6 +87,7 @@ class Conversation:
         self._limits = limits
         self._interrupt_on_message = interrupt_on_message
         self._on_lost = on_lost
+        self._on_answered = on_answered
         self._tokens = tokens
         self._waiting = QuestionQueue(limits.pending, answers)
         self._context = Context(limits.context)
@@ -195,7 +198,7 @@ class Conversation:
             restarts=RESTARTS,
             on_lost=self._on_lost,
             # A context of its own: what a session attaches to it must not reach its siblings.
-            context=contextvars.Context(),
+            context=log_fields.separate_context(thread_id=self._store.thread.id),
         )
 
     async def recalled(self) -> None:
@@ -247,7 +250,8 @@ class Conversation:
                 while self._history_loader.untold:
                     await self.repeated.tell_all(self._history_loader.untold.pop(0))
                 if (question := await self._next()) is not None:
-                    await self._answer(responder, question)
+                    with answer_span(self._store.thread, question.message.id):
+                        await self._answer(responder, question)
                     self._history_loader.summarise()
         finally:
             await to_the_end(responder.aclose())
@@ -319,6 +323,7 @@ class Conversation:
         await self._store.settled()
         await reply.finish(ending)
         self._store.answers.end_told(reply.segment_id)
+        self._on_answered(answering, reply, ending)
         if self._hooks is not None and answering.turn is not None:
             self._tasks.start(
                 self._hooks.after(

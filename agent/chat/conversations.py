@@ -114,6 +114,11 @@ class Conversations:
                 self._resume_private(), name="resume private conversations"
             )
 
+    @property
+    def waiting(self) -> int:
+        """How many questions have no whole answer yet. For any thread."""
+        return sum(len(self.under_way(owner)) for owner in list(self._conversations))
+
     def under_way(self, owner: str | None) -> list[Question]:
         """What is being answered or waits, in the room's conversation or a private one."""
         conversation = self._conversations.get(owner)

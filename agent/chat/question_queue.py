@@ -11,6 +11,7 @@ from itertools import chain, zip_longest
 from agent.chat.question import Question
 from agent.inbox.message import Key
 from agent.limits.gauge import Gauge
+from agent.telemetry.metrics import QUESTIONS
 from agent.wire.refusal import Refusal
 
 
@@ -81,6 +82,7 @@ class QuestionQueue:
         if not self._pending:
             self._answers.enter()
         self._pending[_sender(question)] += 1
+        QUESTIONS.add(1)
         self._append((question,))
         self._changed.set()
 
@@ -144,6 +146,7 @@ class QuestionQueue:
         """Counts one question less for its sender, and ends their turn if it was the one taken."""
         sender = _sender(question)
         self._pending[sender] -= 1
+        QUESTIONS.add(-1)
         if not self._pending[sender]:
             del self._pending[sender]
             if not self._pending:
@@ -154,6 +157,7 @@ class QuestionQueue:
     def close(self) -> None:
         """Nothing here will be answered."""
         if self._pending:
+            QUESTIONS.add(-self._pending.total())
             self._pending.clear()
             self._answers.leave()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -13,6 +12,7 @@ from agent.history.history import MAX_PAGE, History
 from agent.history.message import Message, Summary, ThreadKey
 from agent.inbox.message import Sender
 from agent.models.summariser import Summariser, SummaryError
+from agent.telemetry import log_fields
 
 MAX_MESSAGES: Final = 1_000
 """Messages that are read for a summary, the newest; older ones that none tells are left out."""
@@ -63,7 +63,9 @@ class Summaries:
             if task is None:
                 # A context of its own: it belongs to nobody who happens to ask for it first.
                 task = asyncio.create_task(
-                    self._bring_up_to_date(thread), name="summary", context=contextvars.Context()
+                    self._bring_up_to_date(thread),
+                    name="summary",
+                    context=log_fields.separate_context(thread_id=thread.id),
                 )
                 self._tasks[thread] = task
                 task.add_done_callback(lambda done: self._forget(thread, done))

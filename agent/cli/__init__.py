@@ -13,9 +13,11 @@ from agent.cli.chat import chat
 from agent.cli.dev import dev
 from agent.cli.doctor import doctor
 from agent.cli.erase import erase
+from agent.cli.export import export
 from agent.cli.join_token import token
 from agent.cli.migrate import migrate
 from agent.cli.start import start
+from agent.cli.top import top
 
 app = typer.Typer(
     help="A LiveKit agent that chats, streams its answers, and serves its tools as RPC methods.",
@@ -33,5 +35,6 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for command in (dev, start, chat, call, token, doctor, migrate, erase):
+for command in (dev, start, chat, call, token, doctor, migrate, erase, top):
     app.command()(command)
+app.add_typer(export, name="export")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.processes.parent import end_with_parent
 from agent.processes.process_end import run_and_end
+from agent.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,25 +24,33 @@ LEAVE: Final = "leave"
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker; arguments are the parent's process id, a file descriptor, a log level.
 
-    When the room server has taken the worker on, a line of JSON is written to the descriptor: the
-    files of the app. The standard input has a line LEAVE, or the jobs to go on with; the jobs of a
-    worker that is to leave are another line.
+    When the room server has taken the worker on and what its rooms share is open, a line of JSON is
+    written to the descriptor: the files of the app. The standard input has a line LEAVE, or the
+    jobs to go on with; the jobs of a worker that is to leave are another line.
     """
     parent, descriptor, log_level = int(arguments[0]), int(arguments[1]), arguments[2]
     end_with_parent(parent)
     from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds; be bound first
 
+    tasks = Tasks()
     told = False
 
-    def tell() -> None:
+    async def tell() -> None:
+        from agent.worker import host  # noqa: PLC0415 - as above; it is loaded by now
+
+        # What that logs comes before what `dev` says.
+        await host.until_open()
+        _write(descriptor, json.dumps(app_files()))
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_heed, args=(descriptor, loop), daemon=True).start()
+
+    def registered() -> None:
         nonlocal told
         if not told:
-            _write(descriptor, json.dumps(app_files()))
-            loop = asyncio.get_running_loop()
-            threading.Thread(target=_heed, args=(descriptor, loop), daemon=True).start()
+            tasks.start(tell(), name="tell that the worker is ready")
         told = True
 
-    return 0 if run_worker(log_level, dev=True, on_registered=tell) else 1
+    return 0 if run_worker(log_level, dev=True, on_registered=registered) else 1
 
 
 def app_files() -> list[str]:

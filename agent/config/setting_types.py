@@ -29,7 +29,8 @@ def _url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _split_names(value: object) -> object:
+def split_names(value: object) -> object:
+    """Names of a list, which commas or spaces separate."""
     if isinstance(value, str):
         return tuple(name for name in _NAMES_IN_A_LIST.split(value) if name)
     return value
@@ -60,7 +61,7 @@ SdkPatches = Annotated[str, AfterValidator(check_patches)]
 HeartbeatTimeout = Annotated[float, Field(ge=0, le=3600), AfterValidator(_check_heartbeat_timeout)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 """A number for each second, minute, hour or day, or for several of them; `0`: no limit."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names), Field(min_length=1)]
 StateWriters = Literal["nobody", "moderators", "everyone"]
 ReplyPolicy = Literal["always", "mention", "auto"]
 ConversationPolicy = Literal["room-session", "room-name", "metadata"]

@@ -27,6 +27,7 @@ from agent.config.setting_types import (
 from agent.config.settings_error import SettingsError
 from agent.config.tool_call_settings import ToolCallSettings
 from agent.config.voice_settings import VoiceSettings
+from agent.config.webhook_settings import WebhookSettings
 from agent.config.worker_settings import WorkerSettings
 
 
@@ -37,6 +38,7 @@ class Settings(
     LimitSettings,
     FileSettings,
     PartSettings,
+    WebhookSettings,
     ToolCallSettings,
     ChatSettings,
     ModelSettings,
@@ -112,6 +114,7 @@ class Settings(
         servers = (each for each in self.mcp_servers.values() if isinstance(each, HttpServer))
         given = (
             *(self.livekit_url, self.openai_base_url, self.stt_base_url, self.tts_base_url),
+            *self.webhook_urls,
             *(server.url for server in servers),
         )
         return tuple(url for url in given if url)
@@ -136,4 +139,6 @@ class Settings(
                 "OPENAI_API_KEY is not set: expected a key, or OPENAI_BASE_URL of a model "
                 "service that needs none"
             )
+        if self.webhook_urls and self.webhook_secret is None:
+            problems.append("WEBHOOK_SECRET is not set: expected a key that signs webhooks")
         return problems

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-_SECRET_SETTINGS = ("DATABASE_URL", "MCP_SERVERS")
+_SECRET_SETTINGS = ("DATABASE_URL", "MCP_SERVERS", "WEBHOOK_URLS")
 
 _SECRET_WORDS = ("SECRET", "TOKEN", "PASSWORD")
 

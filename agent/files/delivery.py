@@ -20,6 +20,7 @@ from livekit.rtc.participant import PublishDataError
 
 from agent.files.outgoing import Outgoing
 from agent.files.store import FileStore
+from agent.telemetry.metrics import FILE_BYTES, FILES
 from agent.tool_calls.call_origin import CallOrigin
 from agent.wire.attributes import position_attribute
 from agent.wire.publish import publish
@@ -128,6 +129,8 @@ class FileDelivery:
                     await self._send_inline(file, to, answers)
                 else:
                     await self._send_packets(file, to, answers)
+            FILES.add("sent")
+            FILE_BYTES.add("sent", by=file.attachment.size)
         except (StreamError, PublishDataError, TimeoutError, OSError) as error:
             logger.warning("file not sent: %s", type(error).__name__)
         finally:

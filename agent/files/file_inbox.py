@@ -29,6 +29,7 @@ from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.inbox.people import People
 from agent.limits.room_limits import RoomLimits
 from agent.sdk.stream_record import NotKeptError
+from agent.telemetry.metrics import FILE_BYTES, FILES
 from agent.wire.attributes import PRIVATE, SCOPE
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
@@ -193,6 +194,8 @@ class FileInbox:
             sender = await self._people.find(identity)
             if sender.is_agent:
                 return
+            FILES.add("received")
+            FILE_BYTES.add("received", by=attachment.size)
             told.received(attachment)
             arrival.end(attachment)
             patience = CLAIM_PATIENCE if stream.info.topic in self._chat_topics else 0.0

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, TypeVar
 from agent.files.quarantine import Quarantine
 from agent.files.shared_usage import SharedUsage
 from agent.tasks import Tasks
+from agent.telemetry.metrics import DISK_FREE
 from agent.wire.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,11 @@ class FileStore:
         """Returns when the threads are done."""
         await self._tasks.aclose()
         await asyncio.to_thread(self._pool.shutdown)
+
+    @property
+    def bytes_used(self) -> int:
+        """In the directory, of all processes together, as far as this one has heard."""
+        return self._used
 
     def path(self, sha256: str) -> Path:
         """Where a file is, if it is there and not in quarantine."""
@@ -163,7 +169,13 @@ class FileStore:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > STALE_AFTER:
                     left.unlink()
+        self.look_at_disk()
         return self.usage.recount(self._count)
+
+    def look_at_disk(self) -> None:
+        """Notes how much the disk can take; to be called in one of the store's threads."""
+        disk = os.statvfs(self.directory)
+        DISK_FREE.set(disk.f_bavail * disk.f_frsize)
 
     def _count(self) -> int:
         found = [*self.kept(), *self.quarantine.files(), *_sizes(self._incoming, "*.part")]
@@ -316,6 +328,7 @@ class IncomingFile:
         target.parent.mkdir(exist_ok=True)
         self.path.replace(target)
         _sync_directory(target.parent)
+        self._store.look_at_disk()
         return True
 
     def _remove(self) -> None:

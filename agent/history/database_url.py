@@ -70,6 +70,11 @@ class DatabaseUrl:
         return self.url.drivername == _SQLITE
 
     @property
+    def system(self) -> str:
+        """The kind of database, as OpenTelemetry names it."""
+        return "sqlite" if self.is_sqlite else "postgresql"
+
+    @property
     def file(self) -> Path | None:
         """The file of an SQLite database; None: it has none."""
         name = self.url.database

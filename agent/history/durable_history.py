@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
+from agent.history.accounts import AccountStore
 from agent.history.backlog import Backlog, Write
 from agent.history.boards import Boards
 from agent.history.erasure import Erased, Subject
@@ -28,6 +29,7 @@ from agent.history.message import (
 from agent.history.states import States
 from agent.history.token_usage import TokenUsage
 from agent.tasks import Tasks
+from agent.telemetry.metrics import HISTORY_LOST
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +104,11 @@ class DurableHistory:
         return self._store.token_usage
 
     @property
+    def accounts(self) -> AccountStore:
+        """Not kept while the database is away: agent.accounts keeps what it has to write."""
+        return self._store.accounts
+
+    @property
     def healthy(self) -> bool:
         return self._available.is_set()
 
@@ -138,6 +145,7 @@ class DurableHistory:
                 "history database unavailable at shutdown; %s buffered writes are lost",
                 self.waiting,
             )
+            HISTORY_LOST.add(by=self.waiting)
         await self._store.aclose()
 
     async def add_message(self, message: Message) -> Added:
@@ -263,6 +271,7 @@ class DurableHistory:
         write = Write(turn, message.role == "user", size, run, presumed, outcome)
         given_up = self._backlog.add(write)
         if given_up:
+            HISTORY_LOST.add(by=given_up)
             if not self.given_up:
                 logger.error(
                     "history database unavailable for too long; dropping the oldest buffered turns"
@@ -363,6 +372,7 @@ class DurableHistory:
             if isinstance(outcome, Exception) and write.outcome.done():
                 reason = outcome if isinstance(outcome, HistoryError) else type(outcome).__name__
                 logger.error("buffered write rejected by the history database and lost: %s", reason)
+                HISTORY_LOST.add()
             write.settle(outcome)
         self._backlog.put_back(failed)
         if unavailable is not None:

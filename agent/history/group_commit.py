@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from agent.history.errors import HistoryError, RejectedError, UnavailableError
 from agent.tasks import Tasks
+from agent.telemetry import spans
+from agent.telemetry.metrics import HISTORY_SECONDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -118,7 +121,17 @@ class GroupCommit:
     async def _transact(self, batch: list[_Write]) -> list[object]:
         """Returns the result of each write, or the HistoryError that it raises."""
         works = [write.work for write in batch]
-        return await self._database.write(partial(_do_all, works=works))
+        began = time.monotonic()
+        span = spans.begin(
+            "history write",
+            db__system__name=self._database.url.system,
+            db__operation__batch__size=len(batch),
+        )
+        try:
+            return await self._database.write(partial(_do_all, works=works))
+        finally:
+            HISTORY_SECONDS.observe(time.monotonic() - began)
+            span.end()
 
 
 def _do_all(connection: Connection, works: list[Work[Any]]) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from agent.history.accounts import AccountStore
 from agent.history.boards import Boards
 from agent.history.erasure import Erased, Subject
 from agent.history.message import (
@@ -54,6 +55,11 @@ class History(Protocol):
     @property
     def token_usage(self) -> TokenUsage:
         """The tokens of each day, which are counted beside the messages."""
+        ...
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Usage, and events for webhooks."""
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,8 @@ from agent.history.schema import REVISION, VERSION_TABLE, compatibility, version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+logger = logging.getLogger(__name__)
 
 MIGRATION_TIMEOUT: Final = 300.0
 LOCK_TIMEOUT: Final = "60s"
@@ -54,6 +57,8 @@ async def migrate(database: Database) -> Migration:
     if before is not None and await database.read(_takes_this_version):
         return Migration(str(database.url), before, before)
     before = await database.write(_upgrade, MIGRATION_TIMEOUT)
+    if before != REVISION:
+        logger.info("database schema upgraded from %s to %s", before or "nothing", REVISION)
     return Migration(str(database.url), before, REVISION)
 
 
@@ -97,6 +102,8 @@ def _run_alembic(connection: Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
+    # It tells how it works; what it did is in the log of whoever asked for it.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     location = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", location.replace("%", "%%"))

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0009"
+REVISION: Final = "0010"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -207,4 +207,43 @@ token_usage: Final = Table(
     Column("day", Text, primary_key=True),
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
+)
+
+USAGE_KEY: Final = ("day", "tenant", "room", "identity", "model")
+USAGE_COUNTS: Final = (
+    "answers",
+    "requests",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "tool_calls",
+)
+
+usage_by_day: Final = Table(
+    "usage_by_day",
+    metadata,
+    *(Column(name, ExactText, primary_key=True) for name in USAGE_KEY),
+    *(Column(name, BigInteger, nullable=False) for name in USAGE_COUNTS),
+)
+
+outgoing_events: Final = Table(
+    "outgoing_event",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    # Ms since 1970: not before then. Of one that is being delivered: when it was claimed until.
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("body", ExactText, nullable=False),
+    UniqueConstraint("event_id", "url", name="outgoing_event_key"),
+)
+
+Index(
+    "outgoing_event_due",
+    outgoing_events.c.url,
+    outgoing_events.c.due_at,
+    outgoing_events.c.id,
 )

@@ -39,6 +39,7 @@ from agent.history.schema import (
     states,
     threads,
     token_usage,
+    usage_by_day,
 )
 
 if TYPE_CHECKING:
@@ -141,13 +142,16 @@ def erase_opinions(connection: Connection, identity: str, names: Sequence[str] |
 def erase_token_usage(connection: Connection, subject: Subject) -> None:
     """Erases what a participant used of tokens, or everybody in a room. A conversation by itself
     has no counts: they are of rooms."""
-    which: list[ColumnElement[bool]] = []
-    if subject.identity is not None:
-        which.append(token_usage.c.identity == subject.identity)
-    if subject.room is not None:
-        which.append(token_usage.c.room == subject.room)
-    if which and subject.conversation is None:
-        connection.execute(delete(token_usage).where(*which))
+    if subject.conversation is not None:
+        return
+    for table in (token_usage, usage_by_day):
+        which: list[ColumnElement[bool]] = []
+        if subject.identity is not None:
+            which.append(table.c.identity == subject.identity)
+        if subject.room is not None:
+            which.append(table.c.room == subject.room)
+        if which:
+            connection.execute(delete(table).where(*which))
 
 
 def erase_threads(

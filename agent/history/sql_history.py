@@ -30,6 +30,7 @@ from agent.history.message import (
     Unanswered,
     check_id,
 )
+from agent.history.sql_accounts import SqlAccounts
 from agent.history.sql_boards import SqlBoards
 from agent.history.sql_eraser import SqlEraser
 from agent.history.sql_states import SqlStates
@@ -53,6 +54,7 @@ class SqlHistory:
         self.boards = SqlBoards(database, self._commits)
         self.states = SqlStates(database, self._commits)
         self.token_usage = SqlTokenUsage(database, self._commits)
+        self.accounts = SqlAccounts(database, self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

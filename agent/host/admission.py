@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from agent.telemetry.metrics import ROOMS, ROOMS_MAX
+
 FULL_LOAD: Final = 1.0
 LOAD_BELOW_FULL: Final = 0.65
 """Highest load that is reported while there is room: the server sends no jobs above 0.7."""
@@ -27,6 +29,7 @@ class Admission:
         self._called_off: set[str] = set()
         self._was_full = False
         self._lock = threading.Lock()
+        self.count()
         self.on_rooms_changed: Callable[[int], None] = _nobody_asks
         """Called with the number of rooms held or being joined."""
         self.on_load_changed: Callable[[], None] = _nobody_hears
@@ -66,6 +69,7 @@ class Admission:
         """Notes that a job's room was joined: from now on its agent answers for itself."""
         with self._lock:
             self._end_joining(job_id)
+            self.count()
 
     def call_off(self, job_id: str) -> None:
         """Takes away the place of a job that ends while its room is still being joined."""
@@ -91,7 +95,14 @@ class Admission:
     def _is_full(self) -> bool:
         return max(len(self._held), len(self._called_off)) >= self._places
 
+    def count(self) -> None:
+        """Sets the metrics."""
+        ROOMS_MAX.set(self._places)
+        ROOMS.set(len(self._held) - len(self._joining), "held")
+        ROOMS.set(len(self._joining), "joining")
+
     def _tell(self) -> None:
+        self.count()
         self.on_rooms_changed(len(self._held))
         full = self._is_full()
         if full != self._was_full:

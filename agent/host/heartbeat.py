@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.host.heartbeat_timing import EVERY
+from agent.telemetry.metrics import LOOP_LAG
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 class Heartbeat:
     """Beats once a second on one event loop, from `start` to `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "main") -> None:
+        self._name = name
         self.on_beat: Callable[[], None] = _nobody_listens
         """Called on the loop with each beat."""
         self.on_stop: Callable[[], None] = _nobody_listens
@@ -49,7 +51,10 @@ class Heartbeat:
 
     def _beat(self) -> None:
         if self._loop is not None:
-            self._beaten_at = time.monotonic()
+            now = time.monotonic()
+            if self._beaten_at is not None:
+                LOOP_LAG.observe(max(0.0, now - self._beaten_at - EVERY), self._name)
+            self._beaten_at = now
             self._timer = self._loop.call_later(EVERY, self._beat)
             self.on_beat()
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from agent.host.heartbeat import Heartbeat
     from agent.host.readiness import Readiness
+    from agent.room.room_overview import RoomOverview
 
 
 class HostedServer(WorkerServer):
@@ -22,14 +23,24 @@ class HostedServer(WorkerServer):
         readiness: Callable[[WorkerServer], Readiness],
         close_host: Callable[[], Awaitable[None]],
         silence: float,
+        take_samples: Callable[[Readiness], None],
+        overviews: Callable[[], list[RoomOverview]],
         **options: Any,  # noqa: ANN401 - AgentServer's own
     ) -> None:
         super().__init__(heartbeats, silence=silence, **options)
         self._readiness_of = readiness
         self._close_host = close_host
+        self._take_samples = take_samples
+        self._overviews = overviews
 
     def readiness(self) -> Readiness:
         return self._readiness_of(self)
+
+    def sample(self) -> None:
+        self._take_samples(self.readiness())
+
+    def rooms(self) -> list[RoomOverview]:
+        return self._overviews()
 
     async def aclose(self) -> None:
         await super().aclose()

@@ -23,6 +23,7 @@ from livekit.agents import JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 from pydantic import BaseModel
 
+from agent.accounts.accounting import Accounting
 from agent.app.app import App
 from agent.app.hooks import HookError
 from agent.config.proxies import DIRECT, Proxies
@@ -34,13 +35,14 @@ from agent.files.files import Files
 from agent.files.sweep import Sweep
 from agent.history.errors import HistoryError
 from agent.history.open_history import database_name, open_history
-from agent.host import loop_watch
+from agent.host import loop_watch, tracing
 from agent.host.admission import Admission
 from agent.host.claims import Claims, claims_file
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
 from agent.host.readiness import LastSeen, Readiness
+from agent.host.samples import take_samples
 from agent.host.seats import Seats
 from agent.host.server_api import ServerApi
 from agent.host.tool_sources import mcp_servers
@@ -49,11 +51,14 @@ from agent.inbox.people import Directory
 from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
+from agent.room.room_overview import RoomOverview
 from agent.room.room_session import RoomSession
 from agent.room.stores import Stores
 from agent.sdk import framework_log, job_pool, native_events, native_log
 from agent.sdk.patches import PROCESS
 from agent.tasks import Tasks
+from agent.telemetry import log_fields
+from agent.telemetry.metrics import JOBS_REFUSED, ROOMS_FAILED
 from agent.wire.presence import STATE
 from toolkit.settings import ToolSettings
 from toolkit.tool import Tool
@@ -94,7 +99,7 @@ class RoomHost:
         self._app_settings = app_settings
         self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)
-        self.heartbeats = {"main": Heartbeat(), "rooms": Heartbeat()}
+        self.heartbeats = {name: Heartbeat(name) for name in ("main", "rooms")}
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
@@ -108,6 +113,7 @@ class RoomHost:
         self._api: api.LiveKitAPI | None = None
         self._history = open_history(settings.database_url)
         self.limits = ProcessLimits(settings, self._history.token_usage)
+        self._accounting = Accounting(settings, proxies, self._history.accounts)
         self._files = Files.of(settings)
         self._sweep = Sweep(
             self._files.store,
@@ -125,6 +131,7 @@ class RoomHost:
         self._has_database: bool | None = None
         self._reported_blocks = loop_watch.thresholds()
         self._watch: EventLoopMonitor | None = None
+        self._tracer: tracing.Tracer | None = None
 
     @property
     def database(self) -> LastSeen:
@@ -153,6 +160,13 @@ class RoomHost:
             self._readiness,
             self.aclose,
             reported_silence(settings.heartbeat_timeout),
+            partial(
+                take_samples,
+                history=self._history,
+                files=self._files.store,
+                limits=self.limits.counters,
+            ),
+            self.overviews,
             job_executor_type=JobExecutorType.THREAD,
             ws_url=settings.livekit_url,
             api_key=settings.livekit_api_key,
@@ -190,6 +204,8 @@ class RoomHost:
 
     def open(self) -> None:
         """Begins to open what all rooms share and takes a while; the first room does so at last."""
+        log_fields.add_to_handlers()
+        self._tracer = tracing.start(os.environ, content=self._settings.log_content)
         native_events.install()
         self._main_loop = asyncio.get_running_loop()
         self.heartbeats["main"].start(self._main_loop)
@@ -199,9 +215,11 @@ class RoomHost:
         """Accepts a job if there is a place for it, and no living agent in its room."""
         room = request.room
         if self.admission.is_joining(room.sid):
+            JOBS_REFUSED.add("joining")
             await request.reject()
             return
         if not self.admission.admit(request.id, room.sid):
+            JOBS_REFUSED.add("full")
             await request.reject(terminate=False)
             return
         try:
@@ -209,10 +227,12 @@ class RoomHost:
                 logger.warning(
                     "job refused: another process is joining its room", extra={"room": room.name}
                 )
+                JOBS_REFUSED.add("joining")
                 self.admission.end(request.id)
                 await request.reject()
                 return
             if not await self._seats.free(room.name):
+                JOBS_REFUSED.add("taken")
                 self.admission.end(request.id)
                 await request.reject()
                 return
@@ -247,6 +267,14 @@ class RoomHost:
         job.add_shutdown_callback(leave)
         stay.add_done_callback(ended)
 
+    async def until_open(self) -> None:
+        """Returns when what all rooms share is open, or takes too long."""
+        await asyncio.wrap_future(self._run(self._opened()))
+
+    def overviews(self) -> list[RoomOverview]:
+        """The rooms that are held or being joined. For any thread."""
+        return [each.overview() for each in list(self._sessions.values())]
+
     async def until_left(self) -> None:
         """Returns when the rooms that are held now have been left."""
         with self._lock:
@@ -259,6 +287,8 @@ class RoomHost:
             return
         await asyncio.wrap_future(self._run(self._close_all()))
         await self._seats.aclose()
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
         self._claims.close()
         self.heartbeats["main"].stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -280,12 +310,14 @@ class RoomHost:
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
         """One stay in a room. Not to be cancelled: `_leave` ends it."""
+        log_fields.bind(room=assignment.room)
         try:
             session = self._sessions[job_id] = self._open_session(assignment)
             await self._opened()
             await session.run(on_joined=partial(self.admission.joined, job_id))
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
+            ROOMS_FAILED.add()
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
             self._sessions.pop(job_id, None)
@@ -334,6 +366,7 @@ class RoomHost:
             self._has_database = True
             self._sweep.start()
             self._retention.start()
+            self._accounting.start()
         logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
 
     async def _rehearse(self) -> None:
@@ -363,6 +396,7 @@ class RoomHost:
             models=self._models,
             directory=Directory(self._api, assignment.room),
             stores=Stores(self._history, self._files, self._eraser),
+            accounts=self._accounting.accounts,
             limits=self.limits,
         )
 
@@ -402,6 +436,7 @@ class RoomHost:
             await self._toolbox.aclose()
         if self._api is not None:
             await self._api.aclose()
+        await self._accounting.aclose()
         await self._sweep.aclose()
         await self.limits.aclose()
         await self._retention.aclose()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import faulthandler
 import logging
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from livekit.agents import NOT_GIVEN, NotGivenOr
 
 from agent.sdk.agent_server import SdkServer
+from agent.telemetry.metric_totals import CONTENT_TYPE
+from agent.telemetry.own_metrics import own_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from agent.host.heartbeat import Heartbeat
     from agent.host.readiness import Readiness
+    from agent.room.room_overview import RoomOverview
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +59,19 @@ class WorkerServer(SdkServer):
         app.middlewares.append(self._tell_of_stuck_loops)
         app.router.add_get("/healthz", self._show_health)
         app.router.add_get("/readyz", self._show_readiness)
+        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_get("/rooms", self._show_rooms)
 
     def readiness(self) -> Readiness:
         """Whether the worker can take a room. For any thread."""
+        raise NotImplementedError
+
+    def rooms(self) -> list[RoomOverview]:
+        """What happens in each room now. For any thread."""
+        raise NotImplementedError
+
+    def sample(self) -> None:
+        """Sets the metrics that nobody sets when they change. For any thread."""
         raise NotImplementedError
 
     async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
@@ -110,6 +124,17 @@ class WorkerServer(SdkServer):
         status = "not ready" if reasons else "ready"
         said = {"status": status, "reasons": reasons, **readiness.report()}
         return _page(said, ok=not reasons)
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        self.sample()
+        text = own_metrics()
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _show_rooms(self, request: web.Request) -> web.Response:
+        """For this machine alone: names of rooms are nobody else's business."""
+        if not ip_address(request.remote or "::").is_loopback:
+            raise web.HTTPForbidden(text="only for this machine")
+        return web.json_response({"rooms": self.rooms()})
 
 
 def _page(said: Mapping[str, object], *, ok: bool) -> web.Response:

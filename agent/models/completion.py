@@ -52,6 +52,11 @@ class CompletionReader:
         return self.text.reasoning
 
     @property
+    def usage(self) -> llm.CompletionUsage | None:
+        """What the service counted, once it has said so."""
+        return self._usage
+
+    @property
     def has_whole_calls(self) -> bool:
         """Whether the model called tools, and all of the calls are there."""
         return self._calls.has_whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
@@ -21,9 +22,11 @@ from agent.models.completion import CompletionReader
 from agent.models.context_messages import context_messages
 from agent.models.dialect import Dialect
 from agent.models.openai_client import OpenAIClient
-from agent.models.openai_errors import EndedEarlyError
+from agent.models.openai_errors import EndedEarlyError, status_of
 from agent.models.timeouts import Timeouts
 from agent.models.visible_text import VisibleText
+from agent.telemetry import spans
+from agent.telemetry.metrics import MODEL_SECONDS, TOKENS
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +129,8 @@ class ChatLLM(AskedLLM):
             on_reasoning=on_reasoning,
         )
         said = False
+        began = time.monotonic()
+        span = self._begin_span()
         try:
             async with self._slot(), await self._client.complete(body, silence=silence) as stream:
                 async for event in stream:
@@ -134,6 +139,7 @@ class ChatLLM(AskedLLM):
                         yield chunk
         except APIError as error:
             self._client.health.failed(error)
+            span.fail(str(status_of(error) or type(error).__name__))
             if not (isinstance(error.__cause__, EndedEarlyError) and reader.has_whole_calls):
                 for chunk in reader.rest(complete=False):
                     said = said or chunk.has_response()
@@ -143,11 +149,41 @@ class ChatLLM(AskedLLM):
             logger.debug("answer ended without finish reason; running its complete tool calls")
         else:
             self._client.health.answered()
+        finally:
+            self._end_span(span, reader)
+        self._count(reader, time.monotonic() - began)
         for chunk in reader.rest(complete=True):
             yield chunk
         if reader.finish_reason is not None and on_finish is not None:
             on_finish(reader.finish_reason)
         _note_thinking(dialect, reader.text, self._model)
+
+    def _begin_span(self) -> spans.Span:
+        return spans.begin(
+            f"chat {self._model}",
+            gen_ai__operation__name="chat",
+            gen_ai__provider__name="openai",
+            gen_ai__request__model=self._model,
+            server__address=self._client.netloc,
+        )
+
+    @staticmethod
+    def _end_span(span: spans.Span, reader: CompletionReader) -> None:
+        usage, reason = reader.usage, reader.finish_reason
+        span.set(
+            gen_ai__response__finish_reasons=None if reason is None else [reason],
+            gen_ai__usage__input_tokens=None if usage is None else usage.prompt_tokens,
+            gen_ai__usage__output_tokens=None if usage is None else usage.completion_tokens,
+        )
+        span.end()
+
+    def _count(self, reader: CompletionReader, seconds: float) -> None:
+        MODEL_SECONDS.observe(seconds, self._model)
+        if (usage := reader.usage) is not None:
+            TOKENS.add(self._model, "input", by=usage.prompt_tokens)
+            TOKENS.add(self._model, "cached", by=usage.prompt_cached_tokens)
+            TOKENS.add(self._model, "output", by=usage.completion_tokens)
+            TOKENS.add(self._model, "reasoning", by=usage.reasoning_tokens)
 
     def request(
         self,

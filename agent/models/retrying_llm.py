@@ -13,6 +13,7 @@ from livekit.agents import APIError, APITimeoutError, llm
 from agent.models.asked_llm import AskedLLM
 from agent.models.openai_errors import describe, retry_after_of
 from agent.models.request_cost import RequestCost
+from agent.telemetry.metrics import MODEL_RETRIES
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class RetryingLLM:
                 delay = _delay(error)
                 if begun or final or not error.retryable or delay is None:
                     raise
+                MODEL_RETRIES.add()
                 logger.warning(
                     "model service failed, retrying in %.1f s: %s",
                     delay,

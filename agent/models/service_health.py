@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from livekit.agents import APITimeoutError
+
 from agent.models.openai_errors import is_withheld, status_of
+from agent.telemetry.metrics import MODEL_ERRORS
 
 if TYPE_CHECKING:
     from livekit.agents import APIError
@@ -30,6 +33,7 @@ class ServiceHealth:
 
     def failed(self, error: APIError) -> None:
         """Notes that a request failed. A refusal of its content counts as an answer."""
+        MODEL_ERRORS.add(_kind(error))
         if status_of(error) in _FAULTS_OF_A_REQUEST or is_withheld(error):
             self.answered()
         else:
@@ -43,3 +47,11 @@ class ServiceHealth:
         failed_at = self._failed_at
         recent = failed_at is not None and time.monotonic() - failed_at < FAILURE_LASTS
         return False if recent else None
+
+
+def _kind(error: APIError) -> str:
+    """A failure in a word, of which there are few."""
+    status = status_of(error)
+    if status is not None:
+        return str(status)
+    return "timeout" if isinstance(error, APITimeoutError) else "connection"

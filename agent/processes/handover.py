@@ -21,9 +21,12 @@ from agent.processes.report import Report, shared_file
 from agent.processes.supervisor import Patience, Supervisor
 from agent.processes.worker_process import WorkerProcess, new_program
 from agent.processes.worker_slot import WorkerSlot
+from agent.telemetry.metric_totals import MetricTotals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agent.telemetry.metric_totals import State
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class _State(TypedDict):
     heartbeat_timeout: float
     patience: dict[str, float]
     listener: int
+    counted: list[State]
     places: list[_Worker | None]
 
 
@@ -71,6 +75,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
         heartbeat_timeout=supervisor.heartbeat_timeout,
         patience=asdict(supervisor.patience),
         listener=supervisor.listener.fileno(),
+        counted=supervisor.counted.state(),
         places=[_worker(place) for place in supervisor.places],
     )
     passed = [state["listener"], *(worker["report"] for worker in state["places"] if worker)]
@@ -128,6 +133,7 @@ def main(arguments: list[str]) -> int:
         drain_timeout=state["drain_timeout"],
         heartbeat_timeout=state["heartbeat_timeout"],
         listener=listener,
+        counted=MetricTotals.of(state["counted"]),
         patience=Patience(**state["patience"]),
     ).run()
 

@@ -9,9 +9,12 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
+from agent.telemetry.metric_totals import CONTENT_TYPE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.processes.metrics_page import MetricsPage
     from agent.processes.worker_slot import WorkerSlot
 
 ONE_REQUEST_TAKES: Final = 1.0
@@ -49,6 +52,7 @@ class HealthPage:
     - `/healthz` is 503 while a process is stuck. One that has ended is none of these: it is
       replaced.
     - `/readyz` is 200 while at least one process can take a room.
+    - `/metrics` has what all processes have counted, for Prometheus.
     - `/worker` has counts of rooms and the memory of each process.
 
     Wait for it like for a socket; `answer` then answers one request, without a thread. It does
@@ -56,7 +60,11 @@ class HealthPage:
     """
 
     def __init__(
-        self, listener: socket.socket, places: Sequence[WorkerSlot], silence: float
+        self,
+        listener: socket.socket,
+        places: Sequence[WorkerSlot],
+        silence: float,
+        metrics: MetricsPage,
     ) -> None:
         """
         Args:
@@ -67,6 +75,7 @@ class HealthPage:
         self._listener = listener
         self._places = places
         self._silence = silence
+        self._metrics = metrics
 
     @property
     def port(self) -> int:
@@ -90,18 +99,24 @@ class HealthPage:
         method, path = request
         if method not in {"GET", "HEAD"}:
             return HTTPStatus.NOT_IMPLEMENTED, "text/plain", "only GET and HEAD\n"
-        if path == "/":
-            return self._summary()
-        if path == "/healthz":
-            stuck = self._stuck()
-            return _json({"status": "stuck" if stuck else "alive", "reasons": stuck}, ok=not stuck)
-        if path == "/readyz":
-            return self._readiness()
-        if path == "/worker":
-            places = [place.report() for place in self._places]
-            jobs = sum(place["rooms"] for place in places)
-            return _json({"active_jobs": jobs, "processes": places}, ok=True)
-        return HTTPStatus.NOT_FOUND, "text/plain", "not found\n"
+        pages = {
+            "/": self._summary,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE, self._metrics.text()),
+            "/worker": self._counts,
+        }
+        page = pages.get(path.partition("?")[0])
+        return (HTTPStatus.NOT_FOUND, "text/plain", "not found\n") if page is None else page()
+
+    def _health(self) -> tuple[HTTPStatus, str, str]:
+        stuck = self._stuck()
+        return _json({"status": "stuck" if stuck else "alive", "reasons": stuck}, ok=not stuck)
+
+    def _counts(self) -> tuple[HTTPStatus, str, str]:
+        places = [place.report() for place in self._places]
+        jobs = sum(place["rooms"] for place in places)
+        return _json({"active_jobs": jobs, "processes": places}, ok=True)
 
     def _summary(self) -> tuple[HTTPStatus, str, str]:
         processes = [place.process for place in self._places if place.process]

@@ -9,6 +9,8 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Final
 
 from agent.host.readiness import LastSeen, Readiness
+from agent.telemetry import metric_store
+from agent.telemetry.metric_store import MetricStore
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
 LOOPS: Final[tuple[Loop, ...]] = ("main", "rooms")
 """The event loops of a worker process: one takes jobs, the other holds the rooms."""
 
-_SIZE: Final = mmap.PAGESIZE
+_OWN_SIZE: Final = mmap.PAGESIZE
+_SIZE: Final = _OWN_SIZE + metric_store.SIZE
 _REGISTERED: Final = 0
 _ROOMS: Final = 1
 _BEATS: Final[dict[Loop, int]] = {"main": 2, "rooms": 3}
 _READINESS: Final = slice(4, 9)
+_PORT: Final = 9
 
 
 def shared_file(name: str) -> int:
@@ -39,18 +43,25 @@ class Report:
     """Numbers in memory that a worker process shares with its supervisor.
 
     Both find it by its descriptor when they have executed another program.
+
+    Attributes:
+        metrics: what the process counts.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
         """A new one, or that of an inherited descriptor."""
         if descriptor is None:
             descriptor = shared_file("report")
-            os.truncate(descriptor, _SIZE)
         else:
             os.set_inheritable(descriptor, False)
+        # It may have been made by an older version, with less in it.
+        if os.fstat(descriptor).st_size < _SIZE:
+            os.truncate(descriptor, _SIZE)
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, _SIZE)
-        self._numbers = memoryview(self._memory).cast("q")
+        self._whole = memoryview(self._memory)
+        self._numbers = self._whole[:_OWN_SIZE].cast("q")
+        self.metrics = MetricStore(self._whole[_OWN_SIZE:])
 
     @property
     def registered(self) -> bool:
@@ -69,6 +80,15 @@ class Report:
     @rooms.setter
     def rooms(self, value: int) -> None:
         self._numbers[_ROOMS] = value
+
+    @property
+    def port(self) -> int:
+        """Of the process's own page, on loopback; 0: not known."""
+        return self._numbers[_PORT]
+
+    @port.setter
+    def port(self, value: int) -> None:
+        self._numbers[_PORT] = value
 
     @property
     def readiness(self) -> Readiness:
@@ -101,5 +121,7 @@ class Report:
 
     def close(self) -> None:
         self._numbers.release()
+        self.metrics.release()
+        self._whole.release()
         self._memory.close()
         os.close(self.descriptor)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.processes import deferred_packages
 from agent.processes.report import LOOPS
+from agent.telemetry import metrics
 
 if TYPE_CHECKING:
     from agent.processes.report import Report
@@ -51,8 +52,12 @@ def run_reporting(log_level: str, report: Report) -> bool:
 
     def main_loop_beats() -> None:
         report.readiness = server.readiness()
+        server.sample()
+        report.port = server.worker_info.http_port
         report.beat("main")
 
+    metrics.use(report.metrics)
+    host.admission.count()
     logging.getLogger().handlers.clear()  # the supervisor's; the worker sets up its own
     host.admission.on_rooms_changed = rooms_changed
     for loop in LOOPS:

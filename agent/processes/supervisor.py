@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from agent.host.heartbeat_timing import reported_silence
 from agent.processes.health_page import HealthPage
+from agent.processes.metrics_page import MetricsPage
 from agent.processes.worker_process import FAILED, SIGNALS, WorkerProcess
+from agent.telemetry import log_level
+from agent.telemetry.metric_totals import MetricTotals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +81,7 @@ class Supervisor:
         heartbeat_timeout: seconds; 0: a silent process is not killed.
         listener: the socket of the health page; closed in the end.
         patience: how long it waits for what.
+        counted: what processes that have ended had counted.
         hand_over: called once with this supervisor, when all processes are registered for the
             first time; if it returns, this supervisor goes on.
     """
@@ -90,12 +94,17 @@ class Supervisor:
     listener: socket.socket
     patience: Patience = field(default_factory=Patience)
     hand_over: Callable[[Supervisor], None] | None = None
+    counted: MetricTotals = field(default_factory=MetricTotals)
+    _metrics: MetricsPage = field(init=False)
     _draining: list[WorkerProcess] = field(init=False, default_factory=list[WorkerProcess])
     _look_at_memory: float = field(init=False, default=0.0)
     _ending: bool = field(init=False, default=False)
     _status: int = field(init=False, default=0)
     _own: tuple[int, ...] = field(init=False, default=())
     """Descriptors that are no worker's business."""
+
+    def __post_init__(self) -> None:
+        self._metrics = MetricsPage(self.places, self._processes, self.counted)
 
     def run(self) -> int:
         """Returns the exit status, when all processes have ended."""
@@ -111,7 +120,8 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             try:
                 silence = reported_silence(self.heartbeat_timeout)
-                self._supervise(HealthPage(self.listener, self.places, silence), woken)
+                page = HealthPage(self.listener, self.places, silence, self._metrics)
+                self._supervise(page, woken)
             finally:
                 signal.set_wakeup_fd(-1)
                 self._kill_all()
@@ -136,7 +146,11 @@ class Supervisor:
     def _heed(self, numbers: bytes) -> None:
         """Drains on SIGTERM and SIGINT. SIGCHLD only wakes the supervisor up."""
         for number in numbers:
-            if number != signal.SIGCHLD:
+            if number == log_level.CHANGE:
+                log_level.change()
+                for process in self._processes():
+                    process.change_log_level()
+            elif number != signal.SIGCHLD:
                 # A second signal is passed on like the first, and makes the workers end at once.
                 logger.info("%s received, draining", signal.Signals(number).name)
                 self._end()
@@ -209,11 +223,11 @@ class Supervisor:
     def _reap(self) -> None:
         for process in [each for each in self._draining if each.exit_status is not None]:
             self._draining.remove(process)
-            process.close()
+            self._close(process)
         for place in self.places:
             if place.successor is not None and place.successor.exit_status is not None:
                 logger.warning("replacement worker process %s", _ended(place.successor))
-                place.successor.close()
+                self._close(place.successor)
                 place.successor = None
             if place.process is not None and place.process.exit_status is not None:
                 self._on_death(place, place.process)
@@ -229,6 +243,11 @@ class Supervisor:
             if place.failures >= ATTEMPTS:
                 logger.critical("%d worker processes in a row failed to start, giving up", ATTEMPTS)
                 self._end(FAILED)
+            self._metrics.restart("stuck" if process.killed else "exit")
+        self._close(process)
+
+    def _close(self, process: WorkerProcess) -> None:
+        self._metrics.end(process)
         process.close()
 
     def _replace_largest(self) -> None:
@@ -250,6 +269,7 @@ class Supervisor:
                 place.process.pid if place.process else 0,
                 largest // 2**20,
             )
+            self._metrics.restart("memory")
             place.successor = self._started()
 
     def _promote(self) -> None:

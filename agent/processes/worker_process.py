@@ -16,6 +16,7 @@ from agent.processes.parent import end_with_parent
 from agent.processes.process_end import run_and_end
 from agent.processes.pulse import Pulse
 from agent.processes.report import Report
+from agent.telemetry import log_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FAILED: Final = 1
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, log_level.CHANGE)
 """The signals that a supervisor handles."""
 
 TRACEBACKS: Final = signal.SIGUSR2
@@ -133,6 +134,10 @@ class WorkerProcess:
             self.deadline = deadline
         self._signal(signal.SIGTERM)
 
+    def change_log_level(self) -> None:
+        """Has it log more, or as much as before."""
+        self._signal(log_level.CHANGE)
+
     def kill(self) -> None:
         """Ends it at once."""
         self.killed = True
@@ -180,6 +185,7 @@ def _be_worker(
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        log_level.ignore_changes()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.setsid()
         end_with_parent(supervisor)

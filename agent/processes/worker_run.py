@@ -5,12 +5,15 @@ from __future__ import annotations
 import faulthandler
 import gc
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import agent
 from agent.processes import deferred_packages
 from agent.processes.worker_process import TRACEBACKS
+from agent.telemetry import dev_log
+from agent.telemetry.log_level import change_on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +40,13 @@ def run_worker(
     """
     # A native abort takes the process with it: the log then says at least where each thread was.
     faulthandler.enable()
+    change_on_signal()
     # Written in C, also while a call blocks the interpreter.
     faulthandler.register(TRACEBACKS)
 
     deferred_packages.install()
+    if dev:
+        dev_log.quiet_framework(log_level)
     from livekit.agents.__main__ import main as livekit_agents  # noqa: PLC0415 - only now
 
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
@@ -63,6 +69,8 @@ def run_worker(
     server.run = run_and_tell
     if on_registered is not None:
         server.on("worker_registered", _ignoring_arguments(on_registered))
+    if dev:
+        server.once("worker_started", partial(dev_log.show_to_people, log_level))
     arguments = ["start", str(WORKER), "--log-level", log_level]
     livekit_agents([*arguments, "--dev"] if dev else arguments)
     return not failures

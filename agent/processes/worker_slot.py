@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 class PlaceReport(TypedDict):
-    """The entry of a place on the health page's `/worker`."""
+    """The entry of a place on the health page's `/worker`; `port` is the process's, on loopback."""
 
     pid: int | None
     registered: bool
     rooms: int
     seconds: float
     memoryBytes: int
+    port: int
 
 
 class PlaceReadiness(ReadinessReport):
@@ -52,13 +53,16 @@ class WorkerSlot:
     def report(self) -> PlaceReport:
         process = self.process
         if process is None:
-            return PlaceReport(pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0)
+            return PlaceReport(
+                pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0, port=0
+            )
         return PlaceReport(
             pid=process.pid,
             registered=process.registered,
             rooms=process.rooms,
             seconds=round(process.seconds, 3),
             memoryBytes=process.memory(),
+            port=process.report.port,
         )
 
     def readiness(self, silence: float) -> PlaceReadiness:

@@ -109,6 +109,7 @@ class ReplyStream:
         self.private = message.private
         self.opened_at = asyncio.get_running_loop().time()
         self.began_at: float | None = None
+        self._first_text_at: float | None = None
         self.ended_at: float | None = None
         self.ended = asyncio.Event()
         self._ending: Ending | None = None
@@ -145,6 +146,16 @@ class ReplyStream:
         return self._size > 0
 
     @property
+    def first_text_after(self) -> float | None:
+        """Seconds from its making to its first text; None: there is none yet."""
+        return None if self._first_text_at is None else self._first_text_at - self.opened_at
+
+    @property
+    def seconds(self) -> float:
+        """From its making until now."""
+        return asyncio.get_running_loop().time() - self.opened_at
+
+    @property
     def full(self) -> bool:
         return self._size >= MAX_REPLY_BYTES
 
@@ -164,9 +175,9 @@ class ReplyStream:
         """Takes the next piece of text."""
         if not text or self.full:
             return
-        first = not self.started
-        if self.began_at is None:
-            self.began_at = asyncio.get_running_loop().time()
+        if first := not self.started:
+            self._first_text_at = asyncio.get_running_loop().time()
+            self.began_at = self.began_at or self._first_text_at
         encoded = well_formed(text).encode()
         if self._size + len(encoded) > MAX_REPLY_BYTES:
             encoded = encoded[: MAX_REPLY_BYTES - self._size]

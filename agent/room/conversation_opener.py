@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from livekit import rtc
+from livekit.agents.llm import CompletionUsage
 
 from agent.app.app import App
 from agent.app.persona import Models
+from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
+from agent.chat.answer_record import AnswerRecord
 from agent.chat.conversation import Conversation
 from agent.chat.conversation_limits import ConversationLimits
 from agent.chat.conversation_store import ConversationStore
@@ -22,11 +25,13 @@ from agent.inbox.own_answers import OwnAnswers
 from agent.limits.room_limits import RoomLimits, TokenMeter
 from agent.models.asked_llm import AskedLLM
 from agent.models.retrying_llm import RetryingLLM
+from agent.models.usage import UsageTally
 from agent.models.usage_count import UsageCount
 from agent.parts.answer_parts import AnswerParts
 from agent.parts.part_actions import PartActions
 from agent.parts.part_limits import PartLimits
 from agent.replies.late_joiners import LateJoiners
+from agent.replies.reply_output import Ending
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
 from agent.room.room_profile import RoomProfile
@@ -46,6 +51,7 @@ class ConversationOpener:
         open_llm: makes a model for one conversation.
         hooks: of the app around answers, if it has any.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
+        on_answered: told of each answer that has ended.
         usage: tokens of all of them.
         runs: tells those who wait for an answer in the agent itself.
     """
@@ -68,6 +74,7 @@ class ConversationOpener:
     part_actions: PartActions
     voice: VoiceSwitch
     on_lost: Callable[[], None]
+    on_answered: Callable[[AnswerRecord], None]
     usage: UsageCount = field(default_factory=UsageCount)
     runs: Runs = field(default_factory=Runs)
 
@@ -76,13 +83,14 @@ class ConversationOpener:
         settings = self.settings
         tools = self.calls.for_conversation()
         tokens = self.limits.token_meter()
+        tally = UsageTally()
         app = self.app
         persona = ActivePersona(
             {name: partial(self.profile.persona, name, app, settings) for name in app.personas},
             self.profile.first_agent(app),
             offers=app.offers,
             tools=tools,
-            open_model=partial(self._open_model, tokens),
+            open_model=partial(self._open_model, tokens, tally),
             shows_reasoning=settings.show_reasoning,
         )
         if persona.has_others and store.thread.owner is None:
@@ -101,16 +109,49 @@ class ConversationOpener:
             answers=self.limits.answers,
             interrupt_on_message=settings.interrupt_on_message,
             on_lost=self.on_lost,
+            on_answered=partial(self._record, store.thread.id, persona, tally),
         )
 
-    def _open_model(self, tokens: TokenMeter, models: Models | None) -> RetryingLLM:
+    def _open_model(
+        self, tokens: TokenMeter, tally: UsageTally, models: Models | None
+    ) -> RetryingLLM:
+        def on_usage(usage: CompletionUsage) -> None:
+            self.usage.add(usage)
+            tally.add(usage)
+
         return RetryingLLM(
             self.open_llm(models),
             retries=self.settings.llm_retries,
             show_files=self.files.model_view.show,
-            on_usage=self.usage.add,
+            on_usage=on_usage,
             on_cost=tokens.used,
         )
+
+    def _record(
+        self,
+        thread: str,
+        persona: ActivePersona,
+        tally: UsageTally,
+        answer: ActiveAnswer,
+        reply: ReplyStream,
+        ending: Ending,
+    ) -> None:
+        message = answer.question.message
+        record = AnswerRecord(
+            thread=thread,
+            segment_id=reply.segment_id,
+            message_id=message.id,
+            asker="" if message.is_own else message.sender.identity,
+            finish_reason=ending.finish_reason,
+            model=persona.assistant.model.model.model,
+            first_text=reply.first_text_after,
+            seconds=reply.seconds,
+            tools=answer.tools,
+            usage=tally.take(),
+            text=ending.kept,
+        )
+        record.note()
+        self.on_answered(record)
 
     def _tell_agent(self, persona: ActivePersona) -> None:
         self.presence.set_agent(persona.name, persona.title)

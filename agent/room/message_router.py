@@ -11,6 +11,7 @@ from agent.inbox.message import IncomingMessage
 from agent.inbox.own_answers import OwnAnswers
 from agent.inbox.reply_policy import ReplyTest
 from agent.limits.room_limits import RoomLimits
+from agent.telemetry.metrics import MESSAGES
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 
@@ -21,7 +22,7 @@ class MessageRouter:
     A message for the agent becomes a question there; any other is only overheard.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a message's way
         self,
         conversations: Conversations,
         notices: Notices,
@@ -30,14 +31,17 @@ class MessageRouter:
         own_answers: OwnAnswers,
         limits: RoomLimits,
         attached: Callable[[str, Sequence[str]], Awaitable[tuple[Attachment, ...]]],
+        on_question: Callable[[IncomingMessage], None],
         on_message: Callable[[IncomingMessage], None] | None = None,
     ) -> None:
         """
         Args:
             attached: waits for the files of a sender's streams, by their stream ids.
+            on_question: told of each message that is for the agent.
             on_message: told of each message that was accepted.
         """
         self._on_message = on_message
+        self._on_question = on_question
         self._conversations = conversations
         self._notices = notices
         self._is_for_agent = is_for_agent
@@ -62,12 +66,14 @@ class MessageRouter:
 
     def deliver(self, message: IncomingMessage) -> None:
         """Hands a message to its conversation; raises Refusal."""
+        MESSAGES.add(message.form.value)
         sender = message.sender.identity
         self._limits.take_message(sender, len(message.text.encode(errors="replace")))
         conversation = self._conversations.of(message)
         if self._is_for_agent(message):
             self._limits.check_tokens(sender)
             conversation.submit(message)
+            self._on_question(message)
         else:
             conversation.overhear(message)
         if self._on_message is not None:

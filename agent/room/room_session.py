@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from livekit import rtc
 
+from agent.accounts.accounts import Accounts
+from agent.accounts.room_accounts import RoomAccounts
 from agent.app.app import App
 from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
@@ -48,6 +52,7 @@ from agent.room.rehearsal import rehearse
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_erasure import RoomErasure
 from agent.room.room_handle import RoomHandle
+from agent.room.room_overview import RoomOverview
 from agent.room.room_profile import DISPATCH_METADATA, ROOM_METADATA, RoomProfile
 from agent.room.stores import Stores
 from agent.room.voice_opener import VoiceOpener
@@ -60,6 +65,7 @@ from agent.sdk import native_events, native_sockets
 from agent.session_host.session_answers import SessionAnswers
 from agent.session_host.session_host import SessionHost
 from agent.state.room_states import RoomStates
+from agent.telemetry.metrics import JOIN_SECONDS
 from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.room_calls import RoomCalls
 from agent.voice.pre_connect_audio import PreConnectAudio
@@ -101,6 +107,7 @@ class RoomSession:
         directory: Directory,
         stores: Stores,
         limits: ProcessLimits,
+        accounts: Accounts,
     ) -> None:
         history, files = stores.history, stores.files
         self._assignment = assignment
@@ -115,6 +122,14 @@ class RoomSession:
         self._conversation = conversation_of(settings.conversations, assignment, self._profile)
         self._room = rtc.Room()
         self._history = history
+        self._accounts = RoomAccounts(
+            accounts,
+            history,
+            assignment.room,
+            kept_as=self._conversation,
+            agent=settings.agent_identity,
+            tenant=self._profile.tenant or "",
+        )
         self._people = People(self._room, directory)
         self._protocols = ClientProtocols(self._room, directory.get, directory.all)
         self._presence = Presence(self._room)
@@ -160,6 +175,7 @@ class RoomSession:
             own_answers=self._own_answers,
             limits=self._limits,
             attached=self._file_inbox.attached,
+            on_question=self._accounts.message,
             on_message=self._on_message if app.hooks.on_message else None,
         )
         self._handle = RoomHandle(self._room, assignment.room, me, self._conversations)
@@ -209,6 +225,7 @@ class RoomSession:
             files=self._room_files,
             states=self._states,
             is_offered=self._is_offered,
+            on_called=self._accounts.tool,
             limits=self._limits,
             settings=settings,
         )
@@ -252,6 +269,7 @@ class RoomSession:
             part_actions=self._part_actions,
             voice=self._voice,
             on_lost=self.close,
+            on_answered=self._accounts.answer,
         )
         control = RoomControl(
             self._conversation,
@@ -260,6 +278,7 @@ class RoomSession:
             self._conversations,
             self._notices,
             is_for_agent=self._is_for_agent,
+            on_feedback=self._accounts.feedback,
             max_message_bytes=settings.max_message_bytes,
             edited_questions=EditedQuestions.on(settings.chat_topics, self._room, self._protocols),
             states=self._states,
@@ -316,11 +335,14 @@ class RoomSession:
         self._listen()
         self._clock.connecting()
         options = self._assignment.room_options(self._settings)
+        began = time.monotonic()
         await self._room.connect(self._assignment.url, self._assignment.token, options)
+        JOIN_SECONDS.observe(time.monotonic() - began)
         self.has_joined = True
         on_joined()
         self._clock.connected(self._room.local_participant)
-        native_events.claim(self._room, self._streams.hear)
+        hear = partial(contextvars.copy_context().run, self._streams.hear)
+        native_events.claim(self._room, hear)
         native_events.when_deaf(self._room, self._on_deaf)
         native_sockets.send_at_once()
         logger.info("joined the room", extra={"room": self._assignment.room})
@@ -339,6 +361,15 @@ class RoomSession:
         """Does what takes long where it is done for the first time, without a room."""
         await rehearse(
             self._toolbox, self._history, self._conversation, self._settings.agent_identity
+        )
+
+    def overview(self) -> RoomOverview:
+        """What happens here now. For any thread."""
+        return RoomOverview(
+            name=self._assignment.room,
+            people=len(self._room.remote_participants),
+            waiting=self._conversations.waiting,
+            state=self._presence.state if self.has_joined else "joining",
         )
 
     def close(self) -> None:
@@ -382,6 +413,7 @@ class RoomSession:
         await self._people.aclose()
         for message in await self._conversations.aclose():
             self._refuse(message, _LEAVING)
+        await self._accounts.aclose()
         await self._states.aclose()
         await self._room_files.aclose()
         await self._late_joiners.aclose()

@@ -70,6 +70,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         with told_to_caller("value"):
             feedback = Feedback(caller.identity, value, comment)
             await control.history.set_feedback(named.key, feedback)
+        control.on_feedback(named.key, feedback)
         return {"messageId": named.key.id}
 
     return edit_message, delete_message, send_feedback

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -13,6 +14,7 @@ from livekit import rtc
 from agent.limits.room_limits import RoomLimits
 from agent.rpc.answer_delivery import AnswerDelivery
 from agent.rpc.rpc_call import RpcCall, is_server_api, take_answer_in
+from agent.telemetry.metrics import RPC_SECONDS
 from agent.tool_calls.tool_calls import ToolCalls
 from agent.wire.refusal import Refusal
 from toolkit.errors import RateLimited, TimedOut, TooLarge, ToolError
@@ -26,6 +28,10 @@ MAX_PAYLOAD_BYTES = 65_536
 MAX_MESSAGE_BYTES = 256
 MAX_DATA_BYTES = 15_360
 """Bounds of an RPC error's message and data (livekit rtc SDK, rpc.py)."""
+
+OK = "ok"
+CANCELLED = "cancelled"
+"""Outcomes of calls besides the codes of errors."""
 
 MARGIN = 0.5
 """Seconds before the caller gives up by which a tool is stopped, so that the caller learns why."""
@@ -110,10 +116,16 @@ class RpcMethods:
 
     def _register(self, tool: Tool) -> None:
         async def handle(invocation: rtc.RpcInvocationData) -> str:
+            began, code = time.monotonic(), CANCELLED
             try:
-                return await self._call(tool, invocation)
+                answer = await self._call(tool, invocation)
+                code = OK
             except ToolError as error:
+                code = str(error.code)
                 raise to_rpc_error(error) from error
+            finally:
+                RPC_SECONDS.observe(time.monotonic() - began, tool.name, code)
+            return answer
 
         self._room.local_participant.register_rpc_method(tool.name, handle)
 

@@ -10,7 +10,7 @@ from agent.chat.changes import Changes
 from agent.chat.conversations import Conversations
 from agent.chat.question import Question
 from agent.history.history import History
-from agent.history.message import Message, MessageKey, ThreadKey
+from agent.history.message import Feedback, Message, MessageKey, ThreadKey
 from agent.history.position import question_position
 from agent.inbox.message import Form, IncomingMessage
 from agent.parts.part_actions import PartActions
@@ -32,6 +32,7 @@ class RoomControl:
         room: name of the room's conversation in the history.
         agent: the agent's identity.
         is_for_agent: whether a message is to be answered.
+        on_feedback: told what somebody thinks of a message.
         max_message_bytes: of UTF-8 in a message.
         edited_questions: shows new texts to LiveKit's components; None where their topic is not
             one of the chat topics.
@@ -45,6 +46,7 @@ class RoomControl:
     conversations: Conversations
     notices: Notices
     is_for_agent: Callable[[IncomingMessage], bool]
+    on_feedback: Callable[[MessageKey, Feedback], None]
     max_message_bytes: int
     edited_questions: EditedQuestions | None
     states: RoomStates

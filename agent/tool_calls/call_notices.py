@@ -45,6 +45,7 @@ class CallNotices:
             "position": answers.position if answers else None,
         }
         self._to = to
+        self.is_of_model = answers is not None
         self._loop = asyncio.get_running_loop()
         self._latest: Progress | None = None
         self._sent: Progress | None = None

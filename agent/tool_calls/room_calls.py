@@ -14,7 +14,7 @@ from agent.tool_calls.callers import Callers, LookUp
 from agent.tool_calls.client_methods import ClientMethods
 from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.conversation_tools import ConversationTools
-from agent.tool_calls.tool_calls import FileSender, ToolCalls
+from agent.tool_calls.tool_calls import FileSender, OnCalled, ToolCalls
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
 from toolkit.tool import Tool
@@ -47,6 +47,7 @@ class RoomCalls:
         is_offered: Callable[[Tool], bool],
         limits: RoomLimits,
         settings: Settings,
+        on_called: OnCalled,
     ) -> None:
         self._toolbox = toolbox
         self._is_offered = is_offered
@@ -62,6 +63,7 @@ class RoomCalls:
             files=files,
             states=states,
             limits=limits,
+            on_called=on_called,
         )
 
     async def find_caller(self, identity: str) -> Caller:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.limits.room_limits import RoomLimits
 from agent.parts.call_part import CallPart
 from agent.state.room_states import RoomStates
+from agent.telemetry import log_fields, spans
+from agent.telemetry.metrics import TOOL_SECONDS
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
@@ -26,6 +29,17 @@ from toolkit.room import Room
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
+CLIENT_METHOD: Final = "client method"
+"""As what metrics count all tools that clients offer."""
+
+
+class OnCalled(Protocol):
+    """Is told of each call that has ended."""
+
+    def __call__(
+        self, name: str, caller: str, code: str, seconds: float, /, *, by_model: bool
+    ) -> None: ...
+
 
 class FileSender(Protocol):
     """Sends what tools make; its methods raise ToolError."""
@@ -39,7 +53,7 @@ class ToolCalls:
     """Calls tools with what belongs to a call in a room: its caller, its notices, its approval, and
     where files go."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what calls need
         self,
         toolbox: Toolbox,
         *,
@@ -49,6 +63,7 @@ class ToolCalls:
         files: FileSender,
         states: RoomStates,
         limits: RoomLimits,
+        on_called: OnCalled,
     ) -> None:
         self.room: Room | None = None
         """What tools are given of the room."""
@@ -59,6 +74,7 @@ class ToolCalls:
         self._files = files
         self._states = states
         self._limits = limits
+        self._on_called = on_called
 
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
@@ -134,22 +150,48 @@ class ToolCalls:
         part: CallPart | None = None,
     ) -> str:
         context = replace(context, call_id=notices.call_id, report=notices.report)
-        try:
-            answer = await tool.call(arguments, context)
-        except ToolError as error:
-            notices.finish("error", error)
-            if part is not None:
-                part.failed(error)
-            raise
-        except asyncio.CancelledError:
-            notices.finish("cancelled")
-            if part is not None:
-                part.failed()
-            raise
+        began, code = time.monotonic(), "ok"
+        with (
+            log_fields.bound(call_id=notices.call_id, tool=tool.name),
+            spans.span(
+                f"execute_tool {tool.name}",
+                gen_ai__operation__name="execute_tool",
+                gen_ai__tool__name=tool.name,
+                gen_ai__tool__call__id=notices.call_id,
+            ) as span,
+        ):
+            try:
+                answer = await tool.call(arguments, context)
+            except ToolError as error:
+                code = str(error.code)
+                span.fail(code)
+                notices.finish("error", error)
+                if part is not None:
+                    part.failed(error)
+                raise
+            except asyncio.CancelledError:
+                code = "cancelled"
+                notices.finish("cancelled")
+                if part is not None:
+                    part.failed()
+                raise
+            finally:
+                caller = "" if context.caller is None else context.caller.identity
+                self._count(tool, caller, notices, code, time.monotonic() - began)
         notices.finish("ok")
         if part is not None:
             part.done(answer)
         return answer
+
+    def _count(
+        self, tool: Tool, caller: str, notices: CallNotices, code: str, seconds: float
+    ) -> None:
+        by = "model" if notices.is_of_model else "rpc"
+        # Clients choose the names of their own methods.
+        known = tool.name in self._toolbox.names
+        if known or by == "model":
+            TOOL_SECONDS.observe(seconds, tool.name if known else CLIENT_METHOD, by, code)
+            self._on_called(tool.name, caller, code, seconds, by_model=notices.is_of_model)
 
 
 async def _consented(_: Tool, __: Mapping[str, object]) -> None:

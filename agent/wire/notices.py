@@ -13,6 +13,7 @@ from livekit import rtc
 
 from agent.sdk.outgoing import Sending
 from agent.tasks import Tasks
+from agent.telemetry.metrics import REFUSALS
 from agent.wire.envelope import MAX_PACKET_BYTES, encode, envelope, split_text
 from agent.wire.publish import begin_publish
 from agent.wire.refusal import Refusal
@@ -73,6 +74,7 @@ class Notices:
 
     def refuse(self, identity: str, refusal: Refusal, message_id: str | None = None) -> None:
         """Tells a sender that what they sent was not accepted, and why."""
+        REFUSALS.add(str(refusal.code))
         fields: dict[str, int | float | None] = {
             "code": refusal.code,
             "retryAfter": refusal.retry_after,

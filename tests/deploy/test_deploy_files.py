@@ -15,6 +15,7 @@ from agent.config.settings import Settings
 
 DEPLOY = Path("deploy")
 CHART = DEPLOY / "helm" / "room-agent"
+TEMPLATE = ("template", "demo", str(CHART), "--kube-version", "1.31.0")
 COMPOSE = DEPLOY / "compose" / "compose.yaml"
 UNIT = DEPLOY / "systemd" / "room-agent.service"
 
@@ -28,7 +29,7 @@ def read(path: Path) -> Any:  # noqa: ANN401 - YAML
 
 def render(*options: str) -> list[dict[str, Any]]:
     """The chart as Helm renders it."""
-    done = helm("template", "demo", str(CHART), *options)
+    done = helm(*TEMPLATE, *options)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
@@ -140,7 +141,7 @@ def test_the_limits_of_memory_fit_together(limit: str, processes: int, most: int
     options = ("--set", f"processes={processes}", "--set", f"resources.limits.memory={limit}")
     set_for_pod = environment(render(*options))
     assert (set_for_pod["PROCESSES"], set_for_pod["MEMORY_LIMIT"]) == (str(processes), str(most))
-    too_much = helm("template", "demo", str(CHART), *options, "--set", f"memoryLimit={most + 1}")
+    too_much = helm(*TEMPLATE, *options, "--set", f"memoryLimit={most + 1}")
     assert f"at most {most} fits" in too_much.stderr
 
 
@@ -169,10 +170,7 @@ def test_it_scales_by_rooms(kind: str, made: str) -> None:
     manifests = render("--set", f"autoscaling.kind={kind}")
     assert "room_agent_rooms" in yaml.safe_dump(of_kind(manifests, made))
     assert "replicas" not in of_kind(manifests, "Deployment")["spec"]
-    assert (
-        "expected none, hpa or keda"
-        in helm("template", "demo", str(CHART), "--set", "autoscaling.kind=cpu").stderr
-    )
+    assert "expected none, hpa or keda" in helm(*TEMPLATE, "--set", "autoscaling.kind=cpu").stderr
 
 
 def test_an_image_is_named_by_digest_where_there_is_one() -> None:

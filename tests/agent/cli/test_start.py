@@ -244,3 +244,15 @@ async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -
         assert called.status == 0, called.stderr
         assert await started.stop(signal.SIGTERM) == 0
     assert psutil.wait_procs(replacements, timeout=0)[1] == []
+
+
+@pytest.mark.timeout(180)
+async def test_a_signal_has_all_processes_log_more_and_another_one_less(agent: CommandLine) -> None:
+    async with agent.running("start", "--processes", "2") as started:
+        await registered(started, 2)
+        await started.says(HANDED_OVER)
+        for level in ("DEBUG", "INFO"):
+            os.kill(started.process.pid, signal.SIGUSR1)
+            while started.output.count(f"log level is {level} from now on") < 3:
+                await started.reads()
+        assert await started.stop() == 0

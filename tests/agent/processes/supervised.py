@@ -31,6 +31,7 @@ from agent.processes.parent import end_with_parent
 from agent.processes.report import LOOPS, Report
 from agent.processes.supervisor import Patience, Supervisor
 from agent.processes.worker_slot import WorkerSlot
+from agent.telemetry import metrics
 
 HURRIED = Patience(first_pause=0.01, longest_pause=0.02, memory_every=0.01, ending=0)
 
@@ -59,6 +60,9 @@ def begin(report: Report) -> None:
     for loop in LOOPS:
         report.beat(loop)
     report.registered = True
+    metrics.use(report.metrics)
+    metrics.MESSAGES.add("stream", by=3)
+    metrics.QUESTIONS.set(1)
     say("started")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from agent.host.readiness import LastSeen, Readiness
 from agent.processes.health_page import HealthPage, listen
+from agent.processes.metrics_page import MetricsPage
 from agent.processes.report import Report
 from agent.processes.worker_process import WorkerProcess
 from agent.processes.worker_slot import WorkerSlot
@@ -36,7 +37,8 @@ def place(report: Report) -> WorkerSlot:
 @pytest.fixture
 def page(place: WorkerSlot) -> Generator[HealthPage]:
     with listen(("127.0.0.1", 0)) as listener:
-        yield HealthPage(listener, [place], silence=5)
+        metrics = MetricsPage([place], lambda: [] if place.process is None else [place.process])
+        yield HealthPage(listener, [place], silence=5, metrics=metrics)
 
 
 def said(page: HealthPage, *parts: bytes) -> bytes:

@@ -1,0 +1,240 @@
+"""RoomAccounts: what one room used, and what happened in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.accounts.event import now
+from agent.config.webhook_settings import EventType
+from agent.history.accounts import UsageCounts
+from agent.history.errors import HistoryError
+from agent.history.history import MAX_PAGE
+from agent.history.message import ThreadKey
+
+if TYPE_CHECKING:
+    from agent.accounts.accounts import Accounts
+    from agent.chat.answer_record import AnswerRecord
+    from agent.history.history import History
+    from agent.history.message import Feedback, Message, MessageKey
+    from agent.inbox.message import IncomingMessage
+
+logger = logging.getLogger(__name__)
+
+READING_TAKES: Final = 5.0
+"""Seconds for the transcript of a conversation that ends; then it is reported without."""
+
+
+@dataclass
+class _Stay:
+    """A conversation from its first message to its end, in one stay of the agent's."""
+
+    started_at: int
+    messages: int = 0
+    answers: Counter[str] = field(default_factory=Counter[str])
+    tools: Counter[str] = field(default_factory=Counter[str])
+    usage: dict[tuple[str, str], UsageCounts] = field(
+        default_factory=dict[tuple[str, str], UsageCounts]
+    )
+
+
+class RoomAccounts:
+    """Counts usage by participant, and tells of conversations, messages, answers and tools."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        history: History,
+        room: str,
+        *,
+        kept_as: str,
+        agent: str,
+        tenant: str,
+    ) -> None:
+        """
+        Args:
+            kept_as: the name under which the history has the room's threads.
+            agent: the agent's identity.
+            tenant: whose room it is, as its metadata says; may be empty.
+        """
+        self._accounts = accounts
+        self._history = history
+        self._room = room
+        self._kept_as = kept_as
+        self._agent = agent
+        self._tenant = tenant
+        self._stays: dict[str, _Stay] = {}
+
+    def message(self, message: IncomingMessage) -> None:
+        """Somebody wrote, or said something."""
+        thread = ThreadKey(self._room, message.sender.identity if message.private else None).id
+        self._stay(thread).messages += 1
+        if self._accounts.wants("message.received"):
+            self._tell(
+                "message.received",
+                thread,
+                messageId=message.id,
+                senderId=message.sender.identity,
+                text=message.text,
+                form=message.form.value,
+            )
+
+    def answer(self, record: AnswerRecord) -> None:
+        """An answer has ended."""
+        usage = record.usage
+        counts = UsageCounts(
+            1,
+            usage.requests,
+            usage.input,
+            usage.cached,
+            usage.output,
+            usage.reasoning,
+            len(record.tools),
+        )
+        self._accounts.count(
+            tenant=self._tenant,
+            room=self._room,
+            identity=record.asker,
+            model=record.model,
+            counts=counts,
+        )
+        stay = self._stay(record.thread)
+        stay.answers[record.finish_reason] += 1
+        stay.tools.update(record.tools)
+        key = record.asker, record.model
+        stay.usage[key] = stay.usage.get(key, UsageCounts()) + counts
+        if self._accounts.wants("answer.finished"):
+            self._tell(
+                "answer.finished",
+                record.thread,
+                segmentId=record.segment_id,
+                inReplyTo=record.message_id,
+                askerId=record.asker,
+                text=record.text,
+                finishReason=record.finish_reason,
+                tools=list(record.tools),
+                firstTextSeconds=record.first_text,
+                seconds=record.seconds,
+                usage=_usage(record.model, counts),
+            )
+
+    def tool(self, name: str, caller: str, code: str, seconds: float, *, by_model: bool) -> None:
+        """A tool call has ended; `code`: `ok`, `cancelled`, or that of an error."""
+        if self._accounts.wants("tool.finished"):
+            self._accounts.tell(
+                "tool.finished",
+                {
+                    **self._where(None),
+                    "tool": name,
+                    "callerId": caller,
+                    "by": "model" if by_model else "rpc",
+                    "outcome": code,
+                    "seconds": round(seconds, 3),
+                },
+            )
+
+    def feedback(self, message: MessageKey, feedback: Feedback) -> None:
+        """Somebody said what they think of a message."""
+        if self._accounts.wants("feedback.given"):
+            self._tell(
+                "feedback.given",
+                message.thread.id,
+                messageId=message.id,
+                identity=feedback.identity,
+                value=feedback.value,
+                comment=feedback.comment,
+            )
+
+    async def aclose(self) -> None:
+        """All conversations have ended."""
+        stays, self._stays = self._stays, {}
+        for thread, stay in stays.items():
+            if self._accounts.wants("conversation.ended"):
+                await self._report(thread, stay)
+
+    def _stay(self, thread: str) -> _Stay:
+        stay = self._stays.get(thread)
+        if stay is None:
+            stay = self._stays[thread] = _Stay(now())
+            if self._accounts.wants("conversation.started"):
+                self._tell("conversation.started", thread)
+        return stay
+
+    async def _report(self, thread: str, stay: _Stay) -> None:
+        transcript, summary = await self._past(thread, stay)
+        self._tell(
+            "conversation.ended",
+            thread,
+            startedAt=stay.started_at,
+            endedAt=now(),
+            messages=stay.messages,
+            answers=dict(stay.answers),
+            tools=dict(stay.tools),
+            usage=[
+                {"identity": identity, **_usage(model, counts)}
+                for (identity, model), counts in stay.usage.items()
+            ],
+            summary=summary,
+            transcript=transcript,
+            transcriptIsWhole=transcript is not None and len(transcript) < MAX_PAGE,
+        )
+
+    async def _past(
+        self, thread_id: str, stay: _Stay
+    ) -> tuple[list[dict[str, Any]] | None, str | None]:
+        """The messages of the stay, oldest first, and the summary; None where not to be had."""
+        thread = ThreadKey.from_id(self._kept_as, thread_id)
+        asker = thread.owner or self._agent
+        try:
+            async with asyncio.timeout(READING_TAKES):
+                page = await self._history.page(thread, asker=asker, limit=MAX_PAGE)
+                threads = await self._history.threads(self._kept_as, asker=asker)
+        except (HistoryError, TimeoutError) as error:
+            logger.warning("conversation reported without its transcript: %s", error)
+            return None, None
+        summaries = [each.summary for each in threads if each.key == thread]
+        summary = summaries[0].text if summaries and summaries[0] is not None else None
+        return _since(page.messages, stay.messages), summary
+
+    def _tell(self, kind: EventType, thread: str, **fields: object) -> None:
+        self._accounts.tell(kind, {**self._where(thread), **fields})
+
+    def _where(self, thread: str | None) -> dict[str, object]:
+        return {"room": self._room, "thread": thread, "tenant": self._tenant or None}
+
+
+def _since(messages: tuple[Message, ...], count: int) -> list[dict[str, Any]]:
+    """The last so many messages of participants, and the answers among and after them."""
+    first = len(messages)
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place].role == "user":
+            if count == 0:
+                break
+            count -= 1
+        first = place
+    return [
+        {
+            "id": each.id,
+            "role": each.role,
+            "senderId": each.sender_id,
+            "text": each.text,
+            "timestamp": each.timestamp,
+            "position": each.position,
+            "inReplyTo": each.in_reply_to,
+            "finishReason": each.finish_reason,
+        }
+        for each in messages[first:]
+    ]
+
+
+def _usage(model: str, counts: UsageCounts) -> dict[str, object]:
+    words = {"model": model, **asdict(counts)}
+    return {_camel(name): value for name, value in words.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(each.capitalize() for each in rest)

@@ -1,0 +1,73 @@
+"""MetricsPage: the metrics of all worker processes as one text."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from agent.telemetry import metrics
+from agent.telemetry.metric_totals import MetricTotals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agent.processes.worker_process import WorkerProcess
+    from agent.processes.worker_slot import WorkerSlot
+
+LASTS: Final = 1.0
+"""Seconds for which a text is given again, so that many who ask cost no more than one."""
+
+
+class MetricsPage:
+    """Adds up what the processes have counted, and keeps what those that ended had.
+
+    Args:
+        places: of the worker processes.
+        processes: all that run, those that drain included.
+        ended: what processes that have ended had counted, from a supervisor before.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[WorkerSlot],
+        processes: Callable[[], Sequence[WorkerProcess]],
+        ended: MetricTotals | None = None,
+    ) -> None:
+        self._places = places
+        self._processes = processes
+        self.ended = ended or MetricTotals()
+        for reason in metrics.RESTART_REASONS:
+            self.ended.add_series(metrics.RESTARTS.name, [reason], [0])
+        self._text = ""
+        self._made_at = 0.0
+
+    def end(self, process: WorkerProcess) -> None:
+        """Keeps what a process has counted; to be called before its report is closed."""
+        self.ended.add(process.report.metrics, ended=True)
+
+    def restart(self, reason: str) -> None:
+        """Counts a process that is replaced, for one of RESTART_REASONS."""
+        self.ended.add_series(metrics.RESTARTS.name, [reason], [1])
+
+    def text(self) -> str:
+        """In Prometheus' text format."""
+        now = time.monotonic()
+        if not self._text or now - self._made_at > LASTS:
+            self._text, self._made_at = self._made(), now
+        return self._text
+
+    def _made(self) -> str:
+        totals = MetricTotals()
+        totals.add_totals(self.ended)
+        for process in self._processes():
+            totals.add(process.report.metrics)
+        for number, place in enumerate(self._places):
+            process = place.process
+            up = process is not None and process.registered
+            rooms = 0 if process is None else process.rooms
+            memory = 0 if process is None else process.memory()
+            labels = [str(number)]
+            totals.add_series(metrics.PROCESS_UP.name, labels, [up])
+            totals.add_series(metrics.PROCESS_ROOMS.name, labels, [rooms])
+            totals.add_series(metrics.PROCESS_MEMORY.name, labels, [memory])
+        return totals.text()

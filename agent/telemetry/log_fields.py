@@ -1,0 +1,72 @@
+"""Fields of log records: the room, thread, message and call that a line is about.
+
+A task that is started for a room, an answer or a call has them in its context, and every record
+made there gets them, whoever makes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from contextvars import Context, ContextVar
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+_NONE: Final[Mapping[str, str]] = {}
+_fields: Final[ContextVar[Mapping[str, str]]] = ContextVar("log_fields", default=_NONE)
+
+trace_ids: Callable[[], Mapping[str, str]] | None = None
+"""What adds the ids of the span that is open; None where nothing is traced."""
+
+
+def bind(**fields: str) -> None:
+    """Has the records of this context, and of tasks that are started in it, have these fields."""
+    _fields.set({**_fields.get(), **fields})
+
+
+@contextlib.contextmanager
+def bound(**fields: str) -> Generator[None]:
+    """The same for a while."""
+    token = _fields.set({**_fields.get(), **fields})
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+def separate_context(**fields: str) -> Context:
+    """A context that has nothing but the fields of this one, and more."""
+    context = Context()
+    context.run(_fields.set, {**_fields.get(), **fields})
+    return context
+
+
+def current() -> Mapping[str, str]:
+    """The fields of this context."""
+    return _fields.get()
+
+
+class _AddFields(logging.Filter):
+    """On handlers and not on loggers, whose filters do not see the records of loggers below. What
+    a record has already stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, value in _fields.get().items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        if trace_ids is not None:
+            for name, value in trace_ids().items():
+                setattr(record, name, value)
+        return True
+
+
+ADD_FIELDS: Final = _AddFields()
+
+
+def add_to_handlers() -> None:
+    """Has all handlers of the root logger write the fields."""
+    for handler in logging.getLogger().handlers:
+        if ADD_FIELDS not in handler.filters:
+            handler.addFilter(ADD_FIELDS)

@@ -1,0 +1,170 @@
+"""Counter, Gauge and Histogram: metrics whose numbers are in a MetricStore.
+
+The supervisor imports this, so it stays small.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final, Literal
+
+from agent.telemetry.metric_store import MetricStore, label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+OTHER: Final = "other"
+"""The value of all labels of the series that counts what is beyond a metric's bound."""
+
+PREFIX: Final = "room_agent_"
+
+
+_OWN: Final = MetricStore()
+"""Of this process alone: where metrics are counted before `use`."""
+
+
+class Metric:
+    """A metric with a bounded number of series.
+
+    Attributes:
+        name, help, kind, labels: as Prometheus shows them.
+        width: numbers that one series takes in a store.
+        most: series that it has at most, the one for all others not counted.
+        joined: how the gauges of several processes become one.
+    """
+
+    kind: Kind
+    joined: Literal["sum", "max"] = "sum"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: Sequence[str] = (),
+        *,
+        most: int = 50,
+        width: int = 1,
+    ) -> None:
+        self.name = PREFIX + name
+        self.help = help_text
+        self.labels = tuple(labels)
+        self.most = most if labels else 1
+        self.width = width
+        self._slots: dict[tuple[str, ...], int] = {}
+        self._other: int | None = None
+        self._store = _OWN
+        self._numbers = _OWN.numbers
+
+    @property
+    def slots(self) -> int:
+        """Numbers that it takes in a store at most."""
+        return self.width * (self.most + bool(self.labels))
+
+    @property
+    def store(self) -> MetricStore:
+        """Where it is counted now."""
+        return self._store
+
+    def use(self, store: MetricStore) -> None:
+        """Counts in this store from now on, from what there is in it."""
+        self._slots.clear()
+        self._other = None
+        self._store = store
+        self._numbers = store.numbers
+
+    def _slot(self, labels: tuple[str, ...]) -> int | None:
+        """Where a series begins; None: the store is full."""
+        if len(labels) != len(self.labels):
+            raise TypeError(f"{self.name} has the labels {self.labels}")
+        if len(self._slots) < self.most:
+            slot = self._store.open(self.name, [label(each) for each in labels], self.width)
+            if slot is not None:
+                self._slots[labels] = slot
+            return slot
+        if self._other is None:
+            self._other = self._store.open(self.name, [OTHER] * len(self.labels), self.width)
+        return self._other
+
+
+class Counter(Metric):
+    """What happened so far, since the process started."""
+
+    kind = "counter"
+
+    def add(self, *labels: str, by: float = 1.0) -> None:
+        """Counts something once, or `by` times."""
+        slot = self._slots.get(labels)
+        if slot is None and (slot := self._slot(labels)) is None:
+            return
+        self._numbers[slot] += by
+
+    def rise_to(self, value: float, *labels: str) -> None:
+        """Takes over what somebody else has counted since the process started."""
+        slot = self._slots.get(labels)
+        if slot is None and (slot := self._slot(labels)) is None:
+            return
+        self._numbers[slot] = value
+
+
+class Gauge(Metric):
+    """What is now."""
+
+    kind = "gauge"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: Sequence[str] = (),
+        *,
+        most: int = 50,
+        joined: Literal["sum", "max"] = "sum",
+    ) -> None:
+        super().__init__(name, help_text, labels, most=most)
+        self.joined = joined
+
+    def set(self, value: float, *labels: str) -> None:
+        """Sets it to what it is now."""
+        slot = self._slots.get(labels)
+        if slot is None and (slot := self._slot(labels)) is None:
+            return
+        self._numbers[slot] = value
+
+    def add(self, by: float, *labels: str) -> None:
+        """Changes it by so much."""
+        slot = self._slots.get(labels)
+        if slot is None and (slot := self._slot(labels)) is None:
+            return
+        self._numbers[slot] += by
+
+
+class Histogram(Metric):
+    """How often something took how long, or was how large."""
+
+    kind = "histogram"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: Sequence[str] = (),
+        *,
+        bounds: Sequence[float],
+        most: int = 50,
+    ) -> None:
+        """
+        Args:
+            bounds: the largest value of each bucket but the last, rising.
+        """
+        super().__init__(name, help_text, labels, most=most, width=len(bounds) + 2)
+        self.bounds = tuple(bounds)
+
+    def observe(self, value: float, *labels: str) -> None:
+        """Counts one value."""
+        slot = self._slots.get(labels)
+        if slot is None and (slot := self._slot(labels)) is None:
+            return
+        self._numbers[slot + bisect_left(self.bounds, value)] += 1.0
+        self._numbers[slot + self.width - 1] += value

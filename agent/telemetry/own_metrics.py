@@ -1,0 +1,25 @@
+"""The metrics of a worker without a supervisor, in Prometheus' text format."""
+
+from __future__ import annotations
+
+import psutil
+
+from agent.telemetry import metrics
+from agent.telemetry.metric_totals import MetricTotals
+
+_PLACE = "0"
+
+
+def own_metrics() -> str:
+    """What the process has counted, and what a supervisor would say of it."""
+    totals = MetricTotals()
+    totals.add(metrics.store())
+    held = sum(
+        each.numbers[0] for each in metrics.store().series() if each.metric == metrics.ROOMS.name
+    )
+    totals.add_series(metrics.PROCESS_UP.name, [_PLACE], [1])
+    totals.add_series(metrics.PROCESS_ROOMS.name, [_PLACE], [held])
+    totals.add_series(metrics.PROCESS_MEMORY.name, [_PLACE], [psutil.Process().memory_info().rss])
+    for reason in metrics.RESTART_REASONS:
+        totals.add_series(metrics.RESTARTS.name, [reason], [0])
+    return totals.text()

@@ -1,0 +1,186 @@
+"""Usage that adds up, and events that outlive everything, in both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from agent.accounts.accounts import Accounts
+from agent.accounts.event import MAX_BODY_BYTES, body_of, now
+from agent.accounts.webhooks import BATCH, KEPT, Webhooks
+from agent.config.webhook_settings import EVENT_TYPES, key_of
+from agent.history.accounts import OutgoingEvent, UsageCounts
+from agent.history.errors import UnavailableError
+from agent.history.history import History
+from tests.agent.accounts.receiver import KEY, SECRET, Receiver
+
+
+def counts(tokens: int) -> UsageCounts:
+    return UsageCounts(answers=1, requests=1, input_tokens=tokens, output_tokens=tokens)
+
+
+def direct(_: str) -> None:
+    """No proxy."""
+
+
+def deliverer(history: History, *urls: str) -> Webhooks:
+    webhooks = Webhooks(history.accounts, urls, key=KEY, proxy_for=direct, first_pause=0.05)
+    webhooks.start()
+    return webhooks
+
+
+def event(number: int, url: str) -> OutgoingEvent:
+    body = body_of(f"EV_{number}", "answer.finished", now(), {"text": f"text {number}"})
+    return OutgoingEvent(f"EV_{number}", url, now(), body)
+
+
+async def waiting(history: History, url: str) -> list[str]:
+    """Ids of the events that are kept for a receiver."""
+    far = now() + 10 * KEPT
+    claimed = await history.accounts.claim_events(url, now=far, until=0, limit=1000)
+    return [each.event.id for each in claimed]
+
+
+async def test_usage_adds_up_by_day_tenant_room_identity_and_model(history: History) -> None:
+    accounts = Accounts(history.accounts)
+    for tokens in (10, 20):
+        accounts.count(tenant="acme", room="r", identity="ada", model="m", counts=counts(tokens))
+    accounts.count(tenant="", room="r", identity="bob\0", model="m", counts=counts(1))
+    await accounts.aclose()
+    again = Accounts(history.accounts)
+    again.count(tenant="acme", room="r", identity="ada", model="m", counts=counts(12))
+    await again.aclose()
+
+    found = await history.accounts.usage(since="2020-01-01", until="9999-12-31")
+
+    assert [(key.tenant, key.identity, each.input_tokens, each.answers) for key, each in found] == [
+        ("", "bob\0", 1, 1),
+        ("acme", "ada", 42, 3),
+    ]
+    (rest,) = await history.accounts.usage(
+        since="2020-01-01", until="9999-12-31", after=found[0][0]
+    )
+    assert rest == found[1]
+    assert await history.accounts.usage(since="2020-01-01", until="2020-12-31") == []
+
+
+async def test_a_receiver_gets_every_event_once_in_order(
+    history: History, receiver: Receiver
+) -> None:
+    webhooks = deliverer(history, receiver.url)
+    accounts = Accounts(
+        history.accounts, urls=[receiver.url], types=EVENT_TYPES, on_stored=webhooks.wake
+    )
+    for number in range(3 * BATCH):
+        accounts.tell("answer.finished", {"number": number})
+    await receiver.until(events=3 * BATCH)
+    await accounts.aclose()
+    await webhooks.aclose()
+
+    assert [each["data"]["number"] for each in receiver.events] == list(range(3 * BATCH))
+    assert len(set(receiver.ids)) == 3 * BATCH
+    assert await waiting(history, receiver.url) == []
+
+
+async def test_a_receiver_that_was_down_gets_everything(
+    history: History, receiver: Receiver
+) -> None:
+    """Also of what another process left, and with one attempt at a time meanwhile."""
+    await history.accounts.put_events([event(number, receiver.url) for number in range(50)])
+    receiver.status = 503
+    webhooks = deliverer(history, receiver.url)
+    await receiver.until(attempts=4)
+    assert receiver.attempts < 10
+    receiver.status = 200
+    await receiver.until(events=50)
+    await webhooks.aclose()
+    assert receiver.ids == [f"EV_{number}" for number in range(50)]
+
+
+async def test_an_event_that_is_refused_does_not_hold_up_the_others(
+    history: History, receiver: Receiver
+) -> None:
+    receiver.refused = {"text 1"}
+    await history.accounts.put_events([event(number, receiver.url) for number in range(4)])
+    webhooks = deliverer(history, receiver.url)
+    await receiver.until(events=3)
+    await webhooks.aclose()
+    assert receiver.ids == ["EV_0", "EV_2", "EV_3"]
+    assert await waiting(history, receiver.url) == ["EV_1"]
+
+
+async def test_receivers_do_not_wait_for_each_other(history: History, receiver: Receiver) -> None:
+    down = str(receiver.server.make_url("/nothing-here"))
+    await history.accounts.put_events([event(1, url) for url in (down, receiver.url)])
+    webhooks = deliverer(history, down, receiver.url)
+    await receiver.until(events=1)
+    await webhooks.aclose()
+    assert await waiting(history, down) == ["EV_1"]
+
+
+async def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(history: History) -> None:
+    store, url, moment = history.accounts, "http://receiver.test", now()
+    await store.put_events([event(number, url) for number in range(3)] * 2)
+    first = await store.claim_events(url, now=moment, until=moment + 1000, limit=2)
+    second = await store.claim_events(url, now=moment, until=moment + 1000, limit=2)
+    later = await store.claim_events(url, now=moment + 1000, until=moment + 2000, limit=9)
+    assert [[each.event.id for each in some] for some in (first, second, later)] == [
+        ["EV_0", "EV_1"],
+        ["EV_2"],
+        ["EV_0", "EV_1", "EV_2"],
+    ]
+    assert [each.attempts for each in later] == [2, 2, 2]
+
+
+async def test_what_is_too_old_or_too_much_is_given_up(history: History) -> None:
+    store, url = history.accounts, "http://receiver.test"
+    old = OutgoingEvent("EV_old", url, now() - KEPT - 1, "{}")
+    await store.put_events([old, *(event(number, url) for number in range(5))])
+    assert await store.trim_events(created_before=now() - KEPT, most=3) == 3
+    assert await waiting(history, url) == ["EV_2", "EV_3", "EV_4"]
+
+
+async def test_what_a_database_did_not_take_is_stored_later(history: History) -> None:
+    class Away:
+        """A store that is away for its first two uses."""
+
+        def __init__(self) -> None:
+            self.left = 2
+
+        async def add_usage(self, entries: Any) -> None:  # noqa: ANN401 - the store's own
+            if self.left:
+                self.left -= 1
+                raise UnavailableError("away")
+            await history.accounts.add_usage(entries)
+
+        async def put_events(self, events: Any) -> None:  # noqa: ANN401 - the store's own
+            await history.accounts.put_events(events)
+
+    url = "http://receiver.test"
+    accounts = Accounts(Away(), urls=[url], types=EVENT_TYPES)  # pyright: ignore[reportArgumentType]
+    accounts.count(tenant="", room="r", identity="ada", model="m", counts=counts(5))
+    accounts.tell("feedback.given", {"value": "up"})
+    async with asyncio.timeout(20):
+        while not await waiting(history, url):
+            pass
+    await accounts.aclose()
+    assert len(await history.accounts.usage(since="2020-01-01", until="9999-12-31")) == 1
+
+
+def test_a_transcript_is_cut_to_the_size_of_an_event() -> None:
+    messages = [{"id": str(number), "text": "x" * 10_000} for number in range(300)]
+    body = body_of("EV_1", "conversation.ended", 0, {"transcript": messages})
+    read = json.loads(body)["data"]
+    assert len(body.encode()) <= MAX_BODY_BYTES
+    assert read["transcriptIsWhole"] is False
+    assert read["transcript"][-1]["id"] == "299"
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_dG9vIHNob3J0", "whsec_not base64 at all!"])
+def test_weak_secrets_are_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="whsec_ and base64 of at least 24 bytes"):
+        key_of(secret)
+    assert key_of(SECRET) == KEY
