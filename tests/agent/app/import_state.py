@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 from agent.app import loading
 
 
 @contextlib.contextmanager
-def restored_imports() -> Generator[None]:
-    """Forgets modules and folders that were added meanwhile, and the apps that were loaded."""
-    modules, path = set(sys.modules), list(sys.path)
+def restored_imports(folder: Path) -> Generator[None]:
+    """Forgets modules that were imported from a folder meanwhile, folders that were added to the
+    path, and the apps that were loaded. What libraries import is theirs."""
+    path = list(sys.path)
     loading.load_app.cache_clear()
     try:
         yield
     finally:
-        for name in set(sys.modules) - modules:
-            del sys.modules[name]
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).is_relative_to(folder):
+                del sys.modules[name]
         sys.path[:] = path
         loading.load_app.cache_clear()

@@ -21,7 +21,7 @@ app = App(instructions="Be brief.")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """An empty working directory; what is imported from it is forgotten."""
     monkeypatch.chdir(tmp_path)
-    with restored_imports():
+    with restored_imports(tmp_path):
         yield tmp_path
 
 
