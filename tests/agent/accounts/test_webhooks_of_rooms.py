@@ -35,7 +35,7 @@ async def test_a_backend_is_told_what_happens_in_a_room(
     message = await alice.say("What time is it?")
     answer = await alice.answer_to(message)
     await alice.notice("answer.finished", inReplyTo=message)
-    feedback = {"message_id": message, "value": "up", "comment": "thanks"}
+    feedback = {"messageId": message, "value": "up", "comment": "thanks"}
     await alice.call("sendFeedback", json.dumps(feedback))
     await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
     await receiver.until(events=6)
