@@ -90,8 +90,8 @@ class Conversation:
         if self._waiting:
             return self._waiting.popleft()
         show(PROMPT, end="")
-        typed = asyncio.create_task(self._lines.get())
-        interrupted = asyncio.create_task(self._interrupted.wait())
+        typed = asyncio.create_task(self._lines.get(), name="a typed line")
+        interrupted = asyncio.create_task(self._interrupted.wait(), name="an interruption")
         await asyncio.wait((typed, interrupted), return_when=asyncio.FIRST_COMPLETED)
         interrupted.cancel()
         if not typed.done():
@@ -126,10 +126,10 @@ class Conversation:
 
     async def _while_typing(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something while lines may come: /stop and /approve count at once, others later."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, name="work while typing")
         try:
             while not task.done():
-                typed = asyncio.create_task(self._lines.get())
+                typed = asyncio.create_task(self._lines.get(), name="a typed line")
                 await asyncio.wait((task, typed), return_when=asyncio.FIRST_COMPLETED)
                 if not typed.done():
                     typed.cancel()

@@ -17,8 +17,11 @@ WITHIN = 20.0
 NOTICED = {
     "MCP session": "the connection waits for it",
     "a place for a job": "logged by livekit-agents",
+    "a typed line": "the command waits for it",
+    "an interruption": "the command waits for it",
     "close MCP server": "the connection waits for it",
     "dispatch": "the command waits for it",
+    "files of the app": "awaited when it is closed",
     "incoming file": "logged when it is done",
     "incoming message": "logged when it is done",
     "look up a participant": "its caller waits for it",
@@ -30,10 +33,14 @@ NOTICED = {
     "response": "the conversation waits for it",
     "send a file": "logged when it is done",
     "send by the SDK": "its sender waits for it, as for a request of its own",
+    "stop": "tells the terminal what fails",
     "summary": "its caller waits for it",
+    "the app changed": "the command waits for it",
     "to the end": "the conversation waits for it",
     "tool": "the turn waits for it",
     "tool call": "the answer waits for it",
+    "typed lines": "the command ends with it",
+    "work while typing": "the command waits for it",
     "write a file": "its reader waits for it",
 }
 """Names of the tasks that are not started by Tasks, and who notices how they end."""
