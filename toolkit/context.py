@@ -104,6 +104,9 @@ class ToolContext:
         http: one session for all tools of the toolbox; the toolbox closes it.
         caller: who asked, or None where nobody in particular did.
         call_id: of this call, unique; empty where nobody gets a notice of it.
+        idempotency_key: of this call, for services that do nothing twice under one key. It is the
+            same when another worker answers the message again after a crash and the model makes
+            the same call. Of a call by RPC it is `call_id`.
         report: where progress goes, if anybody wants to know.
         approve: asks for the consent that a tool needs, where there is somebody to ask.
         send_file: sends a file to whoever asked, where that can be; what a tool returns that is a
@@ -135,6 +138,7 @@ class ToolContext:
     hand_off: HandOff | None = None
     on_part: Show | None = None
     state: State = NO_STATE
+    idempotency_key: str = ""
 
     def show(self, part: Part) -> str:
         """Shows a part in the answer that the call belongs to, beside its text.

@@ -37,7 +37,7 @@ def conversation(
         str | None, typer.Option(help="The private conversation of this identity instead.")
     ] = None,
 ) -> None:
-    """The messages of one conversation, oldest first, one JSON object a line."""
+    """The messages of a room, of all its sessions, oldest first, one JSON object a line."""
     run(_conversation(room, private))
 
 
@@ -75,23 +75,24 @@ async def _conversation(room: str, private: str | None) -> None:
 
     history = _opened()
     identity = read_settings(os.environ).agent_identity
-    pages: list[tuple[Message, ...]] = []
-    before: str | None = None
     try:
-        thread = ThreadKey(room, private)
-        while not pages or before is not None:
-            page = await history.page(
-                thread, asker=private or identity, before=before, limit=MAX_PAGE
-            )
-            pages.append(page.messages)
-            before = page.next_before
+        for name in await history.accounts.conversations(room, private):
+            thread = ThreadKey(name, private)
+            pages: list[tuple[Message, ...]] = []
+            before: str | None = None
+            while not pages or before is not None:
+                page = await history.page(
+                    thread, asker=private or identity, before=before, limit=MAX_PAGE
+                )
+                pages.append(page.messages)
+                before = page.next_before
+            for messages in reversed(pages):
+                for message in messages:
+                    show(json.dumps({"conversation": name, **_shape(message)}, ensure_ascii=False))
     except HistoryError as error:
         raise CommandError(str(error)) from None
     finally:
         await history.aclose()
-    for messages in reversed(pages):
-        for message in messages:
-            show(json.dumps(_shape(message), ensure_ascii=False))
 
 
 def _opened() -> DurableHistory:

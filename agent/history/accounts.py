@@ -95,6 +95,13 @@ class AccountStore(Protocol):
         """Usage of the days from `since` to `until`, both included, in the order of keys."""
         ...
 
+    async def conversations(self, room: str, owner: str | None = None) -> list[str]:
+        """The names of the room's conversations, of all its sessions, the oldest first.
+
+        `owner`: those in which this participant wrote privately.
+        """
+        ...
+
     async def put_events(self, events: Sequence[OutgoingEvent]) -> None:
         """Keeps events until they are delivered; what is there already is not kept twice."""
         ...

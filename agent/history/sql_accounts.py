@@ -6,11 +6,12 @@ from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, literal, or_, select, tuple_, update
 
 from agent.history.accounts import ClaimedEvent, OutgoingEvent, UsageCounts, UsageKey
+from agent.history.conversation_name import of_room_name, of_session, room_of
 from agent.history.exact_text import ExactText
-from agent.history.schema import USAGE_COUNTS, USAGE_KEY, outgoing_events, usage_by_day
+from agent.history.schema import USAGE_COUNTS, USAGE_KEY, outgoing_events, threads, usage_by_day
 from agent.history.sql_insert import insert_new, places, typed
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class SqlAccounts:
             partial(_read_usage, since=since, until=until, after=after, limit=limit)
         )
 
+    async def conversations(self, room: str, owner: str | None = None) -> list[str]:
+        return await self._database.read(partial(_conversations, room=room, owner=owner or ""))
+
     async def put_events(self, events: Sequence[OutgoingEvent]) -> None:
         await self._commits.run(partial(_put_events, events=tuple(events)))
 
@@ -112,6 +116,15 @@ def _read_usage(
         )
     found = connection.execute(wanted.order_by(*key).limit(limit))
     return [(UsageKey(*row[: len(key)]), UsageCounts(*row[len(key) :])) for row in found]
+
+
+def _conversations(connection: Connection, room: str, owner: str) -> list[str]:
+    name = threads.c.room
+    of_room = or_(
+        name == of_room_name(room), name.startswith(of_session(room, ""), autoescape=True)
+    )
+    found = select(name).where(of_room, threads.c.owner == owner).order_by(threads.c.id)
+    return [each for each in connection.scalars(found) if room_of(each) == room]
 
 
 def _put_events(connection: Connection, events: Sequence[OutgoingEvent]) -> None:

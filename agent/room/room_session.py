@@ -230,6 +230,7 @@ class RoomSession:
             settings=settings,
         )
         self._calls.calls.room = self._handle
+        self._calls.calls.conversation = self._conversation
         self._events = AppEvents(app.hooks, self._handle, self._room, self._calls.callers)
         self._clock = ServerClock()
         self._late_joiners = LateJoiners(self._clock)

@@ -9,6 +9,7 @@ from agent.models.offered_tools import CallTool, OfferedTools
 from agent.tool_calls.call_origin import TurnOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
+from agent.tool_calls.idempotency_keys import IdempotencyKeys
 from agent.tool_calls.result_budget import ResultBudget
 from agent.tool_calls.tool_calls import ToolCalls
 from toolkit.caller import Caller
@@ -71,10 +72,12 @@ class ConversationTools:
         origin = turn.by(caller)
 
         budget = ResultBudget(result_bytes)
+        keys = IdempotencyKeys(self._calls.conversation, origin)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
             task = asyncio.create_task(
-                self._calls.by_model(tool, arguments, origin), name=f"tool {tool.name}"
+                self._calls.by_model(tool, arguments, origin, keys.next(tool.name, arguments)),
+                name=f"tool {tool.name}",
             )
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)

@@ -67,6 +67,8 @@ class ToolCalls:
     ) -> None:
         self.room: Room | None = None
         """What tools are given of the room."""
+        self.conversation = ""
+        """Its name in the history."""
         self._toolbox = toolbox
         self._notices = notices
         self._callers = callers
@@ -101,7 +103,9 @@ class ToolCalls:
         text = await self._call(tool, arguments, context, notices)
         return RpcAnswer(text, tool.confidential or confidential.is_set())
 
-    async def by_model(self, tool: Tool, arguments: Mapping[str, object], turn: CallOrigin) -> str:
+    async def by_model(
+        self, tool: Tool, arguments: Mapping[str, object], turn: CallOrigin, idempotency_key: str
+    ) -> str:
         """Calls a tool for the one whom the model answers. Raises ToolError.
 
         The room gets notices, or in a private conversation its owner; they are asked to agree where
@@ -138,6 +142,7 @@ class ToolCalls:
             thread=turn.thread,
             segment_id=turn.segment_id,
             hand_off=turn.hand_off,
+            idempotency_key=idempotency_key,
         )
         return await self._call(tool, arguments, context, notices, part)
 
@@ -149,7 +154,12 @@ class ToolCalls:
         notices: CallNotices,
         part: CallPart | None = None,
     ) -> str:
-        context = replace(context, call_id=notices.call_id, report=notices.report)
+        context = replace(
+            context,
+            call_id=notices.call_id,
+            idempotency_key=context.idempotency_key or notices.call_id,
+            report=notices.report,
+        )
         began, code = time.monotonic(), "ok"
         with (
             log_fields.bound(call_id=notices.call_id, tool=tool.name),

@@ -254,7 +254,7 @@ async def test_a_tool_error_is_passed_on_and_its_cause_logged(
 
 def test_codes_stay_out_of_livekits_range() -> None:
     codes = [kind.code for kind in ToolError.__subclasses__()]
-    assert sorted(codes) == [400, 403, 404, 413, 429, 500, 503, 504, 507]
+    assert sorted(codes) == [400, 403, 404, 409, 413, 429, 500, 503, 504, 507]
 
 
 @pytest.mark.parametrize(
