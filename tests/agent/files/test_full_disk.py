@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.files.file_quota import FileQuota
 from agent.files.outgoing import FileMaker
 from agent.files.store import FileStore
 from agent.files.type_detection import TypeDetection
@@ -68,15 +69,24 @@ async def test_the_rest_of_a_file_is_refused_as_its_beginning_is(store: FileStor
     await file.discard()
 
 
+def unlimited() -> FileQuota:
+    async def nothing() -> dict[str, int]:
+        return {}
+
+    return FileQuota(nothing, agent="agent", room_bytes=0, participant_bytes=0)
+
+
 async def test_a_file_of_a_tool_on_a_full_disk_is_an_error_that_says_so(store: FileStore) -> None:
     types = TypeDetection()
     maker = FileMaker(store, types, max_bytes=10 * MEGABYTE)
     big = File("big.bin", b"x" * (2 * MEGABYTE))
-    for make in (maker.make, maker.keep):
+    use = await unlimited().open("agent", None)
+    for made in (maker.make(big), maker.keep(big, use)):
         with pytest.raises(StorageFull, match="is full"):
-            await make(big)
+            await made
     assert not list((store.directory / "incoming").iterdir())
-    made = await maker.keep(File("note.txt", b"a note"))
+    made = await maker.keep(File("note.txt", b"a note"), use)
+    use.close()
     assert made.path.read_bytes() == b"a note"
     types.close()
 
