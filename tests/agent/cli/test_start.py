@@ -66,7 +66,7 @@ async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
         several = await agent.run("start", "--processes", "2", HTTP_PORT=port)
     for finished in (alone, several):
         assert finished.status == 1
-        assert f"HTTP_PORT={port}: the port is taken. Set HTTP_PORT to another" in finished.stderr
+        assert f"HTTP_PORT={port}: the port is taken (" in finished.stderr
 
 
 @pytest.mark.timeout(180)

@@ -231,4 +231,6 @@ async def test_a_room_can_do_without_them(
     metadata = json.dumps({"tools": ["ping", "calc_add"]})
     alice = await enter("alice", worker=worker, metadata=metadata)
     await alice.ask("Hello?")
-    assert model.requests[-1].chat.offered_tools == {"ping", "calc_add"}
+    # `ping` is for callers, not for the model.
+    assert model.requests[-1].chat.offered_tools == {"calc_add"}
+    assert json.loads(await alice.call("ping"))["pong"]
