@@ -16,13 +16,13 @@ from livekit import api, rtc
 
 from agent.history.message import Message, ThreadKey
 from agent.history.open_history import open_history
+from agent.wire.attributes import SEGMENT_ID
 from devserver.data.packets import PacketRecord
 from devserver.model import DemoModel, Reply
-from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.chat_client import AGENT, REPLY_TOPICS, ChatClient
 from tests.agent.conftest import StartWorker
 from tests.agent.history.turns import everything
 from tests.agent.outages import LockedSqlite, Outage, StoppedPostgres
-from tests.agent.replies.test_private import private_deltas
 from tests.agent.test_worker_module import start, until_it_says
 from tests.room_server import RoomServerUnderTest
 
@@ -81,14 +81,24 @@ class Person:
         return [each for each in (*self.said, *self.said_privately) if each not in answered]
 
     def answers(self, message: str) -> list[str]:
-        """The whole answers to one's own message that came in."""
+        """The whole answers to one's own message that came in.
+
+        One whose end was not noted when its worker was killed comes again, under its segment id.
+        """
         if message in self.read_later:
             return [self.read_later[message]]
         if message in self.said:
-            return [answer.text for answer in self.client.finished(message)]
-        deltas = private_deltas(self.client, message)
-        ended = deltas and deltas[-1].get("final")
-        return ["".join(str(delta["text"]) for delta in deltas)] if ended else []
+            answers = self.client.finished(message)
+            once = {(each.attributes[SEGMENT_ID], each.text): each.text for each in answers}
+            return list(once.values())
+        whole: dict[tuple[object, str], str] = {}
+        text = ""
+        for topic, delta in self.client.packets:
+            if topic == REPLY_TOPICS[0] and delta["inReplyTo"] == message:
+                text = f"{text if delta['seq'] else ''}{delta['text']}"
+                if delta.get("final"):
+                    whole[delta["id"], text] = text
+        return list(whole.values())
 
     async def look_up(self) -> None:
         """Reads in the history what was not answered in full, as an app does that comes back."""
