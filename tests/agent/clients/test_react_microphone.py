@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,7 +15,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.clients import react_page
 from tests.agent.clients.browser import Chromium, browser_on_path
 from tests.agent.clients.react_page import ReactPage
-from tests.agent.conftest import StartWorker
+from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice import speech
 from tests.agent.voice.speech_server import SpeechServer
 from tests.room_server import RoomServerUnderTest
@@ -56,35 +57,40 @@ async def alice(
     script: Path,
     room_server: RoomServerUnderTest,
     room_name: str,
-    start_worker: StartWorker,
 ) -> AsyncGenerator[ReactPage]:
+    token = room_server.token("alice", room_name)
+    # livekit-client 2.23 does not find it among the options that useSession passes for the
+    # microphone (LocalParticipant.ts, setTrackEnabled).
+    options = {"publishDefaults": {"preConnectBuffer": True}}
+    page = await ReactPage.open(speaking_chromium, script, room_server.url, token, options)
+    yield page
+    await page.aclose()
+
+
+@pytest.fixture
+async def worker(start_worker: StartWorker) -> AsyncGenerator[Worker]:
     async with SpeechServer() as server:
-        worker = await start_worker(STT_BASE_URL=server.base_url, TTS_BASE_URL=server.base_url)
-        dispatch = api.RoomAgentDispatch(agent_name=worker.name)
-        token = room_server.access_token("alice", room_name).with_room_config(
-            api.RoomConfiguration(agents=[dispatch])
-        )
-        # livekit-client 2.23 does not find it among the options that useSession passes for the
-        # microphone (LocalParticipant.ts, setTrackEnabled).
-        options = {"publishDefaults": {"preConnectBuffer": True}}
-        page = await ReactPage.open(
-            speaking_chromium, script, room_server.url, token.to_jwt(), options
-        )
-        yield page
-        await page.aclose()
+        yield await start_worker(STT_BASE_URL=server.base_url, TTS_BASE_URL=server.base_url)
 
 
 async def test_what_is_said_before_the_agent_is_there_is_heard_and_answered(
-    alice: ReactPage, model: DemoModel
+    alice: ReactPage, worker: Worker, model: DemoModel, lk_api: api.LiveKitAPI, room_name: str
 ) -> None:
     model.when("weather", Reply("It is warm and sunny in Paris today."))
-    await alice.run("app.start()")  # As useSession does it where it is told nothing.
+    # As useSession does it where it is told nothing.
+    starting = asyncio.create_task(alice.run("app.start()"))
+    await alice.until("app.states.includes('pre-connect-buffering')")
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
+    )
+    await starting
     await alice.shows("It is warm and sunny in Paris today.")
     question, answer = await alice.get("messages")
     assert (question["type"], question["from"]) == ("userTranscript", "alice")
     assert {"what", "weather", "paris"} <= set(question["message"].split())
     assert (answer["type"], answer["from"]) == ("agentTranscript", "agent")
     # What it says is true when it is said.
+    await alice.until("app.states.includes('speaking')")
     states = await alice.get("states")
     assert states[:3] == ["disconnected", "connecting", "pre-connect-buffering"]
     assert states.index("listening") < states.index("speaking")
