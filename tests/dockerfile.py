@@ -36,13 +36,16 @@ class Stage:
     base: str
     name: str | None
     instructions: list[Instruction] = field(default_factory=list[Instruction])
+    arguments: dict[str, str] = field(default_factory=dict[str, str])
+    """Its ARGs as RUN has them in the environment: without `--build-arg`, their defaults."""
 
     def all(self, name: str) -> list[Instruction]:
         return [each for each in self.instructions if each.name == name]
 
 
 def read_dockerfile(path: Path) -> list[Stage]:
-    """The stages in order; ARG values before the first FROM are filled in."""
+    """The stages in order; ARG values before the first FROM are filled in, and are the defaults of
+    stages that name them."""
     arguments: dict[str, str] = {}
     stages: list[Stage] = []
     for each in _instructions(path.read_text()):
@@ -51,11 +54,15 @@ def read_dockerfile(path: Path) -> list[Stage]:
             for name, value in arguments.items():
                 base = base.replace(f"${{{name}}}", value)
             stages.append(Stage(base, alias[1] if alias else None))
-        elif stages:
+            continue
+        if stages:
             stages[-1].instructions.append(each)
-        elif each.name == "ARG":
-            name, _, value = each.arguments.partition("=")
-            arguments[name] = value
+        if each.name == "ARG":
+            name, given, value = each.arguments.partition("=")
+            if not stages:
+                arguments[name] = value
+            elif given or name in arguments:
+                stages[-1].arguments[name] = value if given else arguments[name]
     return stages
 
 

@@ -141,6 +141,7 @@ def test_the_install_steps_give_a_worker_that_starts(stages: list[Stage], tmp_pa
         **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "UV_PYTHON": sys.executable,
+        **build.arguments,
     }
     for each in build.instructions:
         if each.name == "COPY":

@@ -65,17 +65,25 @@ class MetricStore:
         self._directory = memory[_HEADER + SLOTS * 8 : SIZE]
         self._parts = (self._used, self.numbers, self._directory, memory)
         self._next = 0
+        self._opened: dict[tuple[str, ...], int] = {}
         self._lock = threading.Lock()
 
     def open(self, metric: str, labels: Sequence[str], width: int) -> int | None:
-        """The first of `width` numbers for a new series; None: there is no place left."""
+        """The first of a series' `width` numbers; None: there is no place left for a new one.
+
+        A series that was opened before is the same one, with the numbers that it has.
+        """
+        series = (metric, *labels)
         with self._lock:
+            if (opened := self._opened.get(series)) is not None:
+                return opened
             first, used = self._next, self._used[0]
             entry = _BETWEEN.join((metric, str(first), str(width), *labels)).encode() + _END
             if first + width > SLOTS or used + len(entry) > DIRECTORY_BYTES:
                 return None
             self._directory[used : used + len(entry)] = entry
             self._next = first + width
+            self._opened[series] = first
             # Last: a reader that sees the entry can read all of it.
             self._used[0] = used + len(entry)
             return first

@@ -35,7 +35,8 @@ async def test_a_backend_is_told_what_happens_in_a_room(
     message = await alice.say("What time is it?")
     answer = await alice.answer_to(message)
     await alice.notice("answer.finished", inReplyTo=message)
-    feedback = {"messageId": message, "value": "up", "comment": "thanks"}
+    rated = answer.attributes["lk.segment_id"]
+    feedback = {"messageId": rated, "value": "up", "comment": "thanks"}
     await alice.call("sendFeedback", json.dumps(feedback))
     await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
     await receiver.until(events=6)
@@ -58,7 +59,8 @@ async def test_a_backend_is_told_what_happens_in_a_room(
     assert finished["usage"]["model"] == "some-model"
     assert finished["usage"]["requests"] == 2
     assert finished["usage"]["inputTokens"] > 0
-    assert told["feedback.given"]["value"] == "up"
+    given = told["feedback.given"]
+    assert (given["messageId"], given["identity"], given["value"]) == (rated, "alice", "up")
     report = told["conversation.ended"]
     assert (report["messages"], report["answers"], report["tools"]) == (
         1,

@@ -95,7 +95,8 @@ class TestTheRoomServerIsRestarted:
         room_name: str,
     ) -> None:
         assert room_server.embedded is not None
-        worker = await start_worker()
+        # A restarted server gives the room another sid.
+        worker = await start_worker(CONVERSATIONS="room-name")
         model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
         alice = await enter("alice", worker=worker)
         await send(alice, STORY)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
 
 import pytest
 from aiohttp.test_utils import unused_port
 from rich.console import Console
 
 from agent.cli.top_view import MAX_ROOMS, Look, sums, view
+from agent.telemetry import metrics
+from agent.telemetry.metric_store import MetricStore
 from devserver.model import DemoModel, Reply
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.conftest import Enter, StartWorker
+
+
+@pytest.fixture
+def counted_anew() -> Generator[None]:
+    """Nothing counts that other tests of this process have counted, or left waiting."""
+    before = metrics.store()
+    metrics.use(MetricStore())
+    yield
+    metrics.use(before)
 
 
 def shown(look: Look, before: Look | None = None) -> str:
@@ -20,6 +32,7 @@ def shown(look: Look, before: Look | None = None) -> str:
     return text.getvalue()
 
 
+@pytest.mark.usefixtures("counted_anew")
 async def test_rooms_of_a_running_worker(
     bare: CommandLine, start_worker: StartWorker, enter: Enter, model: DemoModel, room_name: str
 ) -> None:

@@ -48,6 +48,38 @@ async def test_a_message_is_answered_in_a_stream(
     assert "room stop It is noon." in await client.console.says("It is noon.")
 
 
+async def test_a_message_is_told_to_be_stored(
+    open_client: OpenClient, example: Example, language: str
+) -> None:
+    client = await open_client("ana")
+    await client.connect()
+    listen = {
+        "js": """
+room.on('dataReceived', (payload, participant, kind, topic) => {
+  if (topic !== 'system') return;
+  const { event, messageIds, position } = JSON.parse(new TextDecoder().decode(payload));
+  if (event === 'message.stored') console.log('stored', messageIds.join(), position);
+});
+""",
+        "python": """
+def on_stored(packet):
+    if packet.topic == "system":
+        notice = json.loads(packet.data)
+        if notice["event"] == "message.stored":
+            print("stored", ",".join(notice["messageIds"]), notice["position"])
+
+room.on("data_received", on_stored)
+""",
+    }
+    show = {"js": "console.log('sent', id)", "python": "print('sent', message_id)"}
+    await client.run(listen[language])
+    await client.run(example("Sending reliably") + show[language])
+    _, message = (await client.console.says("sent ")).split()
+    _, stored, position = (await client.console.says("stored ")).split()
+    assert stored == message
+    assert int(position) > 0
+
+
 async def test_parts_of_an_answer_are_read(
     open_client: OpenClient, example: Example, start_worker: StartWorker, model: DemoModel
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from agent.history.conversation_name import of_session
 from agent.host import tracing
 from agent.telemetry import spans
 from devserver.model import DemoModel, Reply, tool_call
@@ -71,6 +72,7 @@ async def test_an_answer_is_a_trace_with_its_model_and_tool_calls(
     await alice.ask("What time is it, xyzzy?")
     model.script(Reply(status=400), Reply(status=400))
     await alice.ask("And now?")
+    conversation = of_session(room_name, await alice.room.sid)
     await worker.server.aclose()
 
     named = {
@@ -89,7 +91,7 @@ async def test_an_answer_is_a_trace_with_its_model_and_tool_calls(
         assert each.parent is not None
         assert answered.context is not None
         assert each.parent.span_id == answered.context.span_id
-    assert dict(answered.attributes or {})["gen_ai.conversation.id"] == f"{room_name}/room"
+    assert dict(answered.attributes or {})["gen_ai.conversation.id"] == f"{conversation}/room"
     usage = dict(second.attributes or {})
     assert usage["gen_ai.usage.output_tokens"]
     assert usage["gen_ai.response.finish_reasons"] == ("stop",)

@@ -34,6 +34,7 @@ ROOM_METHODS = [
     "getState",
     "patchState",
     "setListening",
+    "eraseData",
     "getWhiteboard",
     "sendFile",
     "exportTranscript",

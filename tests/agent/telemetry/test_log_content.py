@@ -178,7 +178,9 @@ async def test_an_answer_is_one_line_at_info(
 ) -> None:
     alice = await enter("alice", worker=worker)
     for number in range(3):
-        await alice.ask(f"Question {number}")
+        message = await alice.say(f"Question {number}")
+        # The line is written by then; the answer itself may arrive earlier.
+        await alice.notice("answer.finished", inReplyTo=message)
     infos = [
         each
         for each in map(json.loads, log.text.splitlines())

@@ -101,6 +101,24 @@ def test_processes_add_up_and_gauges_of_those_that_ended_do_not_count() -> None:
     }
 
 
+def test_a_store_that_is_used_again_goes_on_with_its_numbers() -> None:
+    first = MetricStore()
+    counter = Counter("some_total", "Some", ("name",), most=2)
+    gauge = Gauge("now", "Now")
+    for store in (first, MetricStore(), first):
+        counter.use(store)
+        gauge.use(store)
+        for name in "abc":
+            counter.add(name)
+        gauge.set(25)
+    assert [(each.metric, each.labels, each.numbers) for each in first.series()] == [
+        ("room_agent_some_total", ("a",), (2.0,)),
+        ("room_agent_some_total", ("b",), (2.0,)),
+        ("room_agent_some_total", (OTHER,), (2.0,)),
+        ("room_agent_now", (), (25.0,)),
+    ]
+
+
 def test_labels_are_bounded_in_number_and_in_length() -> None:
     counter = Counter("some_total", "Some", ("name",), most=3)
     store = MetricStore()
