@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-from livekit.agents import APIConnectOptions, APIError, llm
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
+from livekit.agents import APIError, llm
 
 from agent.models.asked_llm import AskedLLM
+from agent.models.delegating_llm import DelegatingLLM
 from agent.models.openai_errors import describe
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ FIRST_TOKEN: Final = 10.0
 connected and says nothing has failed as one that is not reached."""
 
 
-class OrderedLLMs(AskedLLM):
+class OrderedLLMs(DelegatingLLM):
     """Asks the first of several models, and the next one where it fails before its first token.
 
     The last one is waited for as a single model is. Each answer begins with the first again: a
@@ -42,9 +42,10 @@ class OrderedLLMs(AskedLLM):
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
         options |= {"on_finish": on_finish, "on_reasoning": on_reasoning}
-        for number, model in enumerate(self._models[:-1], start=1):
+        for number, model in enumerate(self._models, start=1):
+            is_last = number == len(self._models)
             said = False
-            patience = min(FIRST_TOKEN, silence or FIRST_TOKEN)
+            patience = silence if is_last else min(FIRST_TOKEN, silence or FIRST_TOKEN)
             asked = model.ask(context, tools, silence=patience, **options)
             try:
                 async with aclosing(asked) as answer:
@@ -52,7 +53,7 @@ class OrderedLLMs(AskedLLM):
                         said = said or chunk.has_response()
                         yield chunk
             except APIError as error:
-                if said:
+                if said or is_last:
                     raise
                 logger.warning(
                     "model %d of %d failed before its first token, asking the next one: %s",
@@ -62,28 +63,6 @@ class OrderedLLMs(AskedLLM):
                 )
             else:
                 return
-        last = self._models[-1]
-        asked = last.ask(context, tools, silence=silence, **options)
-        async with aclosing(asked) as answer:
-            async for chunk in answer:
-                yield chunk
 
-    def chat(
-        self,
-        *,
-        chat_ctx: llm.ChatContext,
-        tools: list[llm.Tool] | None = None,
-        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
-        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
-        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
-        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
-    ) -> llm.LLMStream:
-        """That of the first model."""
-        return self._models[0].chat(
-            chat_ctx=chat_ctx,
-            tools=tools,
-            conn_options=conn_options,
-            parallel_tool_calls=parallel_tool_calls,
-            tool_choice=tool_choice,
-            extra_kwargs=extra_kwargs,
-        )
+    def _delegate(self) -> AskedLLM:
+        return self._models[0]

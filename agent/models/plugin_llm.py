@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Final
 
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, llm
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
-from agent.models.asked_llm import AskedLLM
+from agent.models.delegating_llm import DelegatingLLM
 
 _CHAT_ARGUMENTS: Final = ("tool_choice", "parallel_tool_calls")
 
 
-class PluginLLM(AskedLLM):
+class PluginLLM(DelegatingLLM):
     """Asks an LLM that the conversations of a process share, which it does not close.
 
     Its retries are the caller's, and so is its patience: many plugins wait for a minute and more
@@ -60,25 +59,8 @@ class PluginLLM(AskedLLM):
             error.retryable = error.retryable and not said
             raise
 
-    def chat(
-        self,
-        *,
-        chat_ctx: llm.ChatContext,
-        tools: list[llm.Tool] | None = None,
-        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
-        parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
-        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
-        extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
-    ) -> llm.LLMStream:
-        """The plugin's own."""
-        return self._shared().chat(
-            chat_ctx=chat_ctx,
-            tools=tools,
-            conn_options=conn_options,
-            parallel_tool_calls=parallel_tool_calls,
-            tool_choice=tool_choice,
-            extra_kwargs=extra_kwargs,
-        )
+    def _delegate(self) -> llm.LLM[Any]:
+        return self._shared()
 
 
 async def _next(chunks: llm.LLMStream, patience: float) -> llm.ChatChunk | None:
