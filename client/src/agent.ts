@@ -8,7 +8,7 @@ import { Emitter } from './emitter.js';
 import { AgentError, parseObject } from './errors.js';
 import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
 import { ThreadHistory } from './history.js';
-import { MessageList, type Message, type Reaction } from './messages.js';
+import { MessageList, type Reaction } from './messages.js';
 import { SharedState } from './state.js';
 import {
   bytesOf,
@@ -231,7 +231,7 @@ export class RoomAgent {
     const sent = new Set<string>();
     const send = async (): Promise<void> => {
       const streams = files.map(({ streamId }) => streamId);
-      await (isPrivate ? this.#sendAside(id, text, streams, options) : this.#sendText(id, text, streams, options));
+      await (isPrivate ? this.#sendAside(id, text, streams, options.replyTo) : this.#stream(id, text, streamAttributes(streams, options.replyTo)));
       if (list.get(id, identity)?.state === 'sending') list.put({ id, senderId: identity, role: 'user', state: 'sent' });
       for (const { file, streamId } of files) {
         if (sent.has(streamId)) continue;
@@ -537,20 +537,19 @@ export class RoomAgent {
     }
   }
 
-  async #sendText(id: string, text: string, attachments: string[], { replyTo }: AskOptions): Promise<void> {
+  /** Writes a message as a text stream; with `to`, for these alone. */
+  async #stream(id: string, text: string, attributes: Record<string, string>, to?: readonly string[]): Promise<void> {
     const writer = await me(this.#room).streamText({
       topic: this.#chatTopic ?? 'lk.chat',
       streamId: id,
-      attributes: {
-        ...(replyTo === undefined ? {} : { in_reply_to: replyTo }),
-        ...(attachments.length ? { attachments: attachments.join(',') } : {}),
-      },
+      attributes,
+      ...(to === undefined ? {} : { destinationIdentities: [...to] }),
     });
     await writer.write(text);
     await writer.close();
   }
 
-  async #sendAside(id: string, text: string, attachments: string[], { replyTo }: AskOptions): Promise<void> {
+  async #sendAside(id: string, text: string, attachments: string[], replyTo: string | undefined): Promise<void> {
     const packet = {
       type: 'chat',
       id,
@@ -564,14 +563,7 @@ export class RoomAgent {
     } else if (isNode(this.#room)) {
       throw new AgentError(413, `In Node, a private message may have ${MAX_PACKET} bytes: longer ones would go to the whole room.`);
     } else {
-      const writer = await me(this.#room).streamText({
-        topic: this.#chatTopic ?? 'lk.chat',
-        streamId: id,
-        attributes: { scope: 'private', ...(replyTo === undefined ? {} : { in_reply_to: replyTo }), ...(attachments.length ? { attachments: attachments.join(',') } : {}) },
-        destinationIdentities: [this.identity],
-      });
-      await writer.write(text);
-      await writer.close();
+      await this.#stream(id, text, { ...streamAttributes(attachments, replyTo), scope: 'private' }, [this.identity]);
     }
   }
 
@@ -658,4 +650,10 @@ export class RoomAgent {
   }
 }
 
-export type { Message };
+/** Attributes of a message's text stream. */
+function streamAttributes(attachments: readonly string[], replyTo: string | undefined): Record<string, string> {
+  return {
+    ...(replyTo === undefined ? {} : { in_reply_to: replyTo }),
+    ...(attachments.length ? { attachments: attachments.join(',') } : {}),
+  };
+}
