@@ -85,7 +85,8 @@ class Webhooks:
         self._closing = asyncio.Event()
 
     def start(self) -> None:
-        """Begins to deliver."""
+        """Begins to deliver, first what other processes left."""
+        self.wake()
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=DELIVERY_TAKES), cookie_jar=aiohttp.DummyCookieJar()
         )

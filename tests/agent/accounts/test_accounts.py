@@ -122,8 +122,9 @@ async def test_receivers_do_not_wait_for_each_other(history: History, receiver: 
 
 
 async def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(history: History) -> None:
-    store, url, moment = history.accounts, "http://receiver.test", now()
+    store, url = history.accounts, "http://receiver.test"
     await store.put_events([event(number, url) for number in range(3)] * 2)
+    moment = now()
     first = await store.claim_events(url, now=moment, until=moment + 1000, limit=2)
     second = await store.claim_events(url, now=moment, until=moment + 1000, limit=2)
     later = await store.claim_events(url, now=moment + 1000, until=moment + 2000, limit=9)
