@@ -8,7 +8,6 @@ says what the job's own token says. Docs: docs/adr/0002-one-loop-for-all-rooms.m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -18,51 +17,35 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from livekit import api
 from livekit.agents import JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 from pydantic import BaseModel
 
-from agent.accounts.accounting import Accounting
 from agent.app.app import App
-from agent.app.hooks import HookError
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.sdk_patches import selected_patches
 from agent.config.settings import Settings
-from agent.erasure.eraser import Eraser
-from agent.erasure.retention import Retention
-from agent.files.files import Files
-from agent.files.sweep import Sweep
-from agent.history.errors import HistoryError
-from agent.history.open_history import database_name, open_history
 from agent.host import loop_watch, tracing
 from agent.host.admission import Admission
 from agent.host.claims import Claims, claims_file
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
-from agent.host.readiness import LastSeen, Readiness
+from agent.host.readiness import Readiness
 from agent.host.samples import take_samples
 from agent.host.seats import Seats
 from agent.host.server_api import ServerApi
-from agent.host.tool_sources import mcp_servers
+from agent.host.shared_services import SharedServices
 from agent.host.worker_server import WorkerServer
-from agent.inbox.people import Directory
-from agent.limits.process_limits import ProcessLimits
-from agent.models.service import ModelService
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_overview import RoomOverview
 from agent.room.room_session import RoomSession
-from agent.room.stores import Stores
 from agent.sdk import framework_log, job_pool, native_events, native_log
 from agent.sdk.patches import PROCESS
 from agent.tasks import Tasks
 from agent.telemetry import log_fields
 from agent.telemetry.metrics import JOBS_REFUSED, ROOMS_FAILED
 from agent.wire.presence import STATE
-from toolkit.settings import ToolSettings
-from toolkit.tool import Tool
-from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +78,6 @@ class RoomHost:
     ) -> None:
         """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
         self._settings = settings
-        self._app = app
-        self._app_settings = app_settings
         self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)
         self.heartbeats = {name: Heartbeat(name) for name in ("main", "rooms")}
@@ -106,42 +87,18 @@ class RoomHost:
         self._left = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._toolbox: Toolbox | None = None
-        self._mcp = mcp_servers(settings, proxies, self._on_tools_changed)
-        self._models: ModelService | None = None
         self._main_loop: asyncio.AbstractEventLoop | None = None
-        self._api: api.LiveKitAPI | None = None
-        self._history = open_history(settings.database_url)
-        self.limits = ProcessLimits(settings, self._history.token_usage)
-        self._accounting = Accounting(settings, proxies, self._history.accounts)
-        self._files = Files.of(settings)
-        self._sweep = Sweep(
-            self._files.store,
-            self._history.attached_content,
-            database_name(settings.database_url),
-            quarantine_days=settings.quarantine_days,
+        self.services = SharedServices(
+            settings, app, app_settings, proxies=proxies, on_main_thread=self._on_main_thread
         )
-        self._eraser = Eraser(self._history, self._files.store, self._files.contents.forget)
-        self._retention = Retention(self._eraser, days=settings.retention_days)
         self._seats = Seats(settings.agent_identity, partial(ServerApi.of, settings, proxies))
         self._claims = Claims(claims_file(os.environ, settings.agent_identity))
         self.admission.on_joining_ended = self._claims.release
         self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
-        self._has_database: bool | None = None
         self._reported_blocks = loop_watch.thresholds()
         self._watch: EventLoopMonitor | None = None
         self._tracer: tracing.Tracer | None = None
-
-    @property
-    def database(self) -> LastSeen:
-        if self._has_database is None:
-            return LastSeen.UNKNOWN
-        return LastSeen.of(works=self._has_database and self._history.healthy)
-
-    @property
-    def model(self) -> LastSeen:
-        return LastSeen.of(works=None if self._models is None else self._models.health.works)
 
     def agent_server(self) -> HostedServer:
         """The AgentServer that takes jobs for this host."""
@@ -162,9 +119,9 @@ class RoomHost:
             reported_silence(settings.heartbeat_timeout),
             partial(
                 take_samples,
-                history=self._history,
-                files=self._files.store,
-                limits=self.limits.counters,
+                history=self.services.history,
+                files=self.services.files.store,
+                limits=self.services.limits.counters,
             ),
             self.overviews,
             job_executor_type=JobExecutorType.THREAD,
@@ -192,8 +149,8 @@ class RoomHost:
             connected=server.is_connected,
             full=self.admission.full,
             draining=server.draining,
-            database=self.database,
-            model=self.model,
+            database=self.services.database,
+            model=self.services.model,
         )
 
     def _worker_proxy(self) -> dict[str, str | None]:
@@ -312,7 +269,7 @@ class RoomHost:
         """One stay in a room. Not to be cancelled: `_leave` ends it."""
         log_fields.bind(room=assignment.room)
         try:
-            session = self._sessions[job_id] = self._open_session(assignment)
+            session = self._sessions[job_id] = self.services.open_session(assignment)
             await self._opened()
             await session.run(on_joined=partial(self.admission.joined, job_id))
         except Exception:
@@ -337,68 +294,7 @@ class RoomHost:
         self.heartbeats["rooms"].start(asyncio.get_running_loop())
         if self._reported_blocks is not None:
             self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
-        await self._run_hook("on_start")
-        if self._mcp is not None:
-            self._mcp.start()
-        await self._open_stores()
-        await self._rehearse()
-        if self._mcp is not None:
-            await self._mcp.tried(PATIENCE)
-
-    async def _run_hook(self, name: str) -> None:
-        """One of the worker's own hooks, where the app has it; one that fails is logged."""
-        if getattr(self._app.hooks, name) is not None:
-            with contextlib.suppress(HookError):
-                await self._app.hooks.run(name)
-
-    def _on_tools_changed(self) -> None:
-        if self._toolbox is not None:
-            self._toolbox.tell_watchers()
-
-    async def _open_stores(self) -> None:
-        await self._files.store.open()
-        try:
-            await self._history.migrate()
-        except HistoryError as error:
-            logger.error("history database unusable; rooms continue without history: %s", error)
-            self._has_database = False
-        else:
-            self._has_database = True
-            self._sweep.start()
-            self._retention.start()
-            self._accounting.start()
-        logger.info("history: %s", "healthy" if self._history.healthy else "unavailable")
-
-    async def _rehearse(self) -> None:
-        """Does once what is slow the first time, so that nobody waits for it."""
-        try:
-            await self._open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
-        except Exception:
-            # The boundary of something that rooms can do without.
-            logger.exception("warming up a room failed; the first room will be slower")
-
-    def _open_session(self, assignment: RoomAssignment) -> RoomSession:
-        settings = self._settings
-        if self._toolbox is None:
-            tool_settings = ToolSettings(*self._app_settings, proxy_for=self._proxies.for_url)
-            self._toolbox = Toolbox(self._app.tools, tool_settings, more=self._mcp_tools)
-        if self._models is None:
-            self._models = ModelService(
-                settings, self._app, self._proxies, on_main_thread=self._on_main_thread
-            )
-        if self._api is None:
-            self._api = ServerApi.of(settings, self._proxies)
-        return RoomSession(
-            assignment,
-            settings=settings,
-            app=self._app,
-            toolbox=self._toolbox,
-            models=self._models,
-            directory=Directory(self._api, assignment.room),
-            stores=Stores(self._history, self._files, self._eraser),
-            accounts=self._accounting.accounts,
-            limits=self.limits,
-        )
+        await self.services.open(PATIENCE)
 
     async def _on_main_thread(self, work: Callable[[], None]) -> None:
         if self._main_loop is None:
@@ -408,9 +304,6 @@ class RoomHost:
             work()
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
-
-    def _mcp_tools(self) -> list[Tool]:
-        return [] if self._mcp is None else self._mcp.tools()
 
     async def _leave(self, job_id: str) -> bool:
         """Ends a stay; returns whether its end is near, so that its job can wait for it."""
@@ -426,22 +319,9 @@ class RoomHost:
         for session in self._sessions.values():
             session.close()
         await self.until_left()
-        await self._run_hook("on_stop")
+        await self.services.run_hook("on_stop")
         await self._tasks.aclose()
-        if self._mcp is not None:
-            await self._mcp.aclose()
-        if self._models is not None:
-            await self._models.aclose()
-        if self._toolbox is not None:
-            await self._toolbox.aclose()
-        if self._api is not None:
-            await self._api.aclose()
-        await self._accounting.aclose()
-        await self._sweep.aclose()
-        await self.limits.aclose()
-        await self._retention.aclose()
-        await self._history.aclose()
-        await self._files.aclose()
+        await self.services.aclose()
         if self._watch is not None:
             self._watch.stop()
         self.heartbeats["rooms"].stop()

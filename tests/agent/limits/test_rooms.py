@@ -42,8 +42,8 @@ async def test_messages_over_the_limit_are_refused_to_their_sender(
         assert (await alice.ask("hello")).finish_reason == "stop"
     await refused(alice, await alice.say("once more"))
     assert (await bob.ask("hello")).finish_reason == "stop"
-    assert worker.host.limits.counters.used["messages"] == 3
-    assert worker.host.limits.counters.refused["messages", "participant"] == 1
+    assert worker.host.services.limits.counters.used["messages"] == 3
+    assert worker.host.services.limits.counters.refused["messages", "participant"] == 1
 
 
 async def test_bytes_of_messages_and_files_count_together(
@@ -60,7 +60,7 @@ async def test_bytes_of_messages_and_files_count_together(
     await send(alice, b"z", name="third.txt")
     assert (await alice.notice("file.refused", name="third.txt"))["code"] == 429
     await refused(alice, await alice.say("one more word"))
-    kinds = {key[0] for key in worker.host.limits.counters.refused}
+    kinds = {key[0] for key in worker.host.services.limits.counters.refused}
     assert kinds == {"bytes", "files"}
 
 
@@ -196,6 +196,6 @@ async def test_tokens_are_counted_for_room_participant_and_tenant(
     alice = await enter("alice", worker=worker, metadata='{"tenant": "acme"}')
     model.script(Reply(tokens=["one ", "two ", "three"]))
     await alice.ask("hello")
-    counters = worker.host.limits.counters
+    counters = worker.host.services.limits.counters
     assert counters.used["tokens_in"] > 0
     assert counters.used["tokens_out"] == 3

@@ -1,0 +1,180 @@
+"""SharedServices: what the rooms of one process share: stores, models, tools and accounts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from livekit import api
+from pydantic import BaseModel
+
+from agent.accounts.accounting import Accounting
+from agent.app.app import App
+from agent.app.hooks import HookError
+from agent.config.proxies import Proxies
+from agent.config.settings import Settings
+from agent.erasure.eraser import Eraser
+from agent.erasure.retention import Retention
+from agent.files.files import Files
+from agent.files.sweep import Sweep
+from agent.history.errors import HistoryError
+from agent.history.open_history import database_name, open_history
+from agent.host.readiness import LastSeen
+from agent.host.server_api import ServerApi
+from agent.host.tool_sources import mcp_servers
+from agent.inbox.people import Directory
+from agent.limits.process_limits import ProcessLimits
+from agent.models.service import ModelService
+from agent.room.room_assignment import RoomAssignment
+from agent.room.room_session import RoomSession
+from agent.room.stores import Stores
+from toolkit.settings import ToolSettings
+from toolkit.tool import Tool
+from toolkit.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+
+class SharedServices:
+    """Opens the stores, the model service, the tools and the MCP servers, and makes rooms of them.
+
+    Everything but the constructor runs on the loop of the rooms.
+
+    Attributes:
+        limits: rates and budgets of all rooms together.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: App,
+        app_settings: Sequence[BaseModel],
+        *,
+        proxies: Proxies,
+        on_main_thread: Callable[[Callable[[], None]], Awaitable[None]],
+    ) -> None:
+        """
+        Args:
+            on_main_thread: runs a function on the process's main thread, as plugins require.
+
+        Raises:
+            InvalidValueError: DATABASE_URL names no database.
+        """
+        self._settings = settings
+        self._app = app
+        self._app_settings = app_settings
+        self._proxies = proxies
+        self._on_main_thread = on_main_thread
+        self._toolbox: Toolbox | None = None
+        self._mcp = mcp_servers(settings, proxies, self._on_tools_changed)
+        self._models: ModelService | None = None
+        self._api: api.LiveKitAPI | None = None
+        self.history = open_history(settings.database_url)
+        self.limits = ProcessLimits(settings, self.history.token_usage)
+        self._accounting = Accounting(settings, proxies, self.history.accounts)
+        self.files = Files.of(settings)
+        self._sweep = Sweep(
+            self.files.store,
+            self.history.attached_content,
+            database_name(settings.database_url),
+            quarantine_days=settings.quarantine_days,
+        )
+        self._eraser = Eraser(self.history, self.files.store, self.files.contents.forget)
+        self._retention = Retention(self._eraser, days=settings.retention_days)
+        self._has_database: bool | None = None
+
+    @property
+    def database(self) -> LastSeen:
+        if self._has_database is None:
+            return LastSeen.UNKNOWN
+        return LastSeen.of(works=self._has_database and self.history.healthy)
+
+    @property
+    def model(self) -> LastSeen:
+        return LastSeen.of(works=None if self._models is None else self._models.health.works)
+
+    async def open(self, patience: float) -> None:
+        """Opens them all; waits so many seconds for the MCP servers. A store that cannot be opened
+        is logged, and rooms do without."""
+        await self.run_hook("on_start")
+        if self._mcp is not None:
+            self._mcp.start()
+        await self._open_stores()
+        await self._rehearse()
+        if self._mcp is not None:
+            await self._mcp.tried(patience)
+
+    def open_session(self, assignment: RoomAssignment) -> RoomSession:
+        settings = self._settings
+        if self._toolbox is None:
+            tool_settings = ToolSettings(*self._app_settings, proxy_for=self._proxies.for_url)
+            self._toolbox = Toolbox(self._app.tools, tool_settings, more=self._mcp_tools)
+        if self._models is None:
+            self._models = ModelService(
+                settings, self._app, self._proxies, on_main_thread=self._on_main_thread
+            )
+        if self._api is None:
+            self._api = ServerApi.of(settings, self._proxies)
+        return RoomSession(
+            assignment,
+            settings=settings,
+            app=self._app,
+            toolbox=self._toolbox,
+            models=self._models,
+            directory=Directory(self._api, assignment.room),
+            stores=Stores(self.history, self.files, self._eraser),
+            accounts=self._accounting.accounts,
+            limits=self.limits,
+        )
+
+    async def aclose(self) -> None:
+        if self._mcp is not None:
+            await self._mcp.aclose()
+        if self._models is not None:
+            await self._models.aclose()
+        if self._toolbox is not None:
+            await self._toolbox.aclose()
+        if self._api is not None:
+            await self._api.aclose()
+        await self._accounting.aclose()
+        await self._sweep.aclose()
+        await self.limits.aclose()
+        await self._retention.aclose()
+        await self.history.aclose()
+        await self.files.aclose()
+
+    async def run_hook(self, name: str) -> None:
+        """One of the worker's own hooks, where the app has it; one that fails is logged."""
+        if getattr(self._app.hooks, name) is not None:
+            with contextlib.suppress(HookError):
+                await self._app.hooks.run(name)
+
+    async def _open_stores(self) -> None:
+        await self.files.store.open()
+        try:
+            await self.history.migrate()
+        except HistoryError as error:
+            logger.error("history database unusable; rooms continue without history: %s", error)
+            self._has_database = False
+        else:
+            self._has_database = True
+            self._sweep.start()
+            self._retention.start()
+            self._accounting.start()
+        logger.info("history: %s", "healthy" if self.history.healthy else "unavailable")
+
+    async def _rehearse(self) -> None:
+        """Does once what is slow the first time, so that nobody waits for it."""
+        try:
+            await self.open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
+        except Exception:
+            # The boundary of something that rooms can do without.
+            logger.exception("warming up a room failed; the first room will be slower")
+
+    def _on_tools_changed(self) -> None:
+        if self._toolbox is not None:
+            self._toolbox.tell_watchers()
+
+    def _mcp_tools(self) -> list[Tool]:
+        return [] if self._mcp is None else self._mcp.tools()
