@@ -5,9 +5,10 @@ It knows the wire and nothing of the worker. Docs: docs/clients.md.
 
 from agent.client.agent_error import AgentError, NoAnswerError
 from agent.client.answer import Answer, Delta, Shown
+from agent.client.approvals import Approval
 from agent.client.file_receiver import ReceivedFile
 from agent.client.message_list import Message, MessageList
-from agent.client.room_agent import Approval, RoomAgent
+from agent.client.room_agent import RoomAgent
 
 __all__ = [
     "AgentError",

@@ -6,16 +6,17 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from livekit import rtc
 
 from agent.client.agent_error import AgentError, NoAnswerError
+from agent.client.agent_participant import AgentParticipant
 from agent.client.answer import Answer
 from agent.client.answer_reader import AnswerReader
+from agent.client.approvals import Approvals, Decide
 from agent.client.file_receiver import FileReceiver, ReceivedFile
 from agent.client.message_list import ROOM, Message, MessageList
 from agent.client.method_calls import MethodCalls
@@ -24,29 +25,12 @@ from agent.tasks import Tasks
 CHAT_TOPIC: Final = "lk.chat"
 PARTS_TOPIC: Final = "agent.parts"
 FILES_TOPIC: Final = "files"
-READY: Final = "agent.ready"
 
 MAX_ANSWERS: Final = 1_000
 """Own questions whose answers are recognised when they are given again."""
 
 MAX_PACKET_BYTES: Final = 14_000
 """Of a private question: this SDK sends a stream's content to everybody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """The agent asks whether a tool may run.
-
-    Attributes:
-        timeout: seconds in which it needs to know.
-    """
-
-    call_id: str
-    tool: str
-    description: str
-    arguments: Mapping[str, Any]
-    message_id: str
-    timeout: float
 
 
 class RoomAgent:
@@ -76,67 +60,51 @@ class RoomAgent:
         """
         self.room = room
         self.messages = MessageList()
-        self.on_approval: Callable[[Approval], Awaitable[bool]] | None = None
+        self.on_approval: Decide | None = None
         self.on_file: Callable[[ReceivedFile], None] | None = None
         self.on_notice: Callable[[Mapping[str, Any]], None] | None = None
-        self._identity = identity
+        self._agent = AgentParticipant(room, identity)
         self._topic = topic
         self._answers: dict[str, Answer] = {}
         self._methods = MethodCalls(room, lambda: self.identity)
         self._reader = AnswerReader(self.messages, self._answer_to)
         self._files = None if files is None else FileReceiver(files)
-        self._changed = asyncio.Event()
+        self._approvals = Approvals(
+            room, is_agent=self._agent.is_agent, decide=lambda: self.on_approval
+        )
         self._tasks = Tasks()
-        self._takes_approvals = False
         room.register_text_stream_handler(topic, self._on_text)
         room.register_text_stream_handler(PARTS_TOPIC, self._on_parts)
         if self._files is not None:
             room.register_byte_stream_handler(FILES_TOPIC, self._on_file)
         room.on("data_received", self._on_packet)
-        room.on("participant_connected", self._on_change)
-        room.on("participant_attributes_changed", self._on_change)
         room.on("participant_disconnected", self._on_left)
         room.on("disconnected", self._on_disconnected)
 
     def follow(self, identity: str) -> None:
-        """Of several agents in the room, this one is meant."""
-        self._identity = identity
+        """Selects one of several agents in the room."""
+        self._agent.wanted = identity
 
     @property
     def participant(self) -> rtc.RemoteParticipant | None:
-        """The agent, ready or not; None: it is not here."""
-        for participant in self.room.remote_participants.values():
-            if self._identity is not None:
-                if participant.identity == self._identity:
-                    return participant
-            elif participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and (
-                READY in participant.attributes
-            ):
-                return participant
-        return None
+        """The agent, ready or not; None: it is not in the room."""
+        return self._agent.participant
 
     @property
     def identity(self) -> str:
-        """The agent's. Raises AgentError (404) where it is not here."""
-        participant = self.participant
-        if participant is None:
-            raise AgentError(404, "there is no agent in the room")
-        return participant.identity
+        """The agent's identity. Raises AgentError (404) if it is not in the room."""
+        return self._agent.identity
 
     @property
     def method_names(self) -> tuple[str, ...]:
-        """What can be called."""
-        participant = self.participant
-        names = "" if participant is None else participant.attributes.get(READY, "")
-        return tuple(name for name in names.split(",") if name)
+        """The RPC methods that can be called."""
+        return self._agent.method_names
 
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - a convenience
         """Returns when the agent is here and its methods can be called. Raises TimeoutError."""
-        self._take_approvals()
+        self._approvals.open()
         async with asyncio.timeout(timeout):
-            while not self.method_names:
-                self._changed.clear()
-                await self._changed.wait()
+            await self._agent.ready()
 
     async def ask(
         self,
@@ -308,7 +276,7 @@ class RoomAgent:
         return self._answers.get(str(attributes.get("in_reply_to")))
 
     def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        if self._is_agent(identity):
+        if self._agent.is_agent(identity):
             # Private answers are read in packets, which every client gets.
             if (reader.info.attributes or {}).get("scope") == "private":
                 reader.close()
@@ -316,12 +284,12 @@ class RoomAgent:
                 self._tasks.start(self._reader.read_text(reader, identity), name="answer")
 
     def _on_parts(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        if self._is_agent(identity):
+        if self._agent.is_agent(identity):
             answer = self._reader.open_parts(reader)
             self._tasks.start(self._reader.read_parts(reader, answer), name="parts")
 
     def _on_file(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        if self._is_agent(identity):
+        if self._agent.is_agent(identity):
             self._tasks.start(self._save(reader), name="file")
 
     async def _save(self, what: rtc.ByteStreamReader | Mapping[str, Any]) -> None:
@@ -335,7 +303,7 @@ class RoomAgent:
             self.on_file(saved)
 
     def _on_packet(self, packet: rtc.DataPacket) -> None:
-        if packet.participant is None or not self._is_agent(packet.participant.identity):
+        if packet.participant is None or not self._agent.is_agent(packet.participant.identity):
             return
         try:
             body = cast("object", json.loads(packet.data))
@@ -377,37 +345,8 @@ class RoomAgent:
         if self.on_notice is not None:
             self.on_notice(notice)
 
-    def _take_approvals(self) -> None:
-        if not self._takes_approvals and self.room.isconnected():
-            self._takes_approvals = True
-            self.room.local_participant.register_rpc_method("approveTool", self._approve)
-
-    async def _approve(self, invocation: rtc.RpcInvocationData) -> str:
-        if not self._is_agent(invocation.caller_identity):
-            raise rtc.RpcError(403, "Only the agent may ask")
-        if self.on_approval is None:
-            return json.dumps({"approved": False, "reason": "nobody decides here"})
-        asked = json.loads(invocation.payload)
-        approval = Approval(
-            asked["callId"],
-            asked["tool"],
-            asked["description"],
-            asked["arguments"],
-            asked["messageId"],
-            asked["timeout"],
-        )
-        return json.dumps({"approved": await self.on_approval(approval)})
-
-    def _is_agent(self, identity: str) -> bool:
-        participant = self.participant
-        return participant is not None and participant.identity == identity
-
-    def _on_change(self, *_: object) -> None:
-        self._changed.set()
-
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
-        self._changed.set()
-        if self._identity in {None, participant.identity} and self.participant is None:
+        if self._agent.wanted in {None, participant.identity} and self.participant is None:
             self._fail_all("the agent has left the room")
 
     def _on_disconnected(self, *_: object) -> None:
