@@ -99,9 +99,7 @@ async def _keep(
             return
         failures = 1 if clock() - started > STABLE else failures + 1
         if restarts is not None and failures > restarts:
-            logger.error(
-                "the task %r failed %s times and is given up", name, failures, exc_info=failure
-            )
+            logger.error("the task %r failed %s times, giving up", name, failures, exc_info=failure)
             if on_lost is not None:
                 on_lost()
             return

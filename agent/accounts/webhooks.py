@@ -127,7 +127,7 @@ class Webhooks:
                 pause = 0.0
                 continue
             if not pause:
-                logger.warning("a webhook's receiver fails; its events are kept and sent again")
+                logger.warning("webhook delivery failed, will retry; its events are kept")
             pause = min(max(self._first_pause, pause * 2), LONGEST_PAUSE)
 
     async def _wait(self, something: asyncio.Event, seconds: float, *, is_asleep: bool) -> None:
@@ -177,7 +177,7 @@ class Webhooks:
                 continue
             WEBHOOKS.add("refused")
             if each.attempts == 1:
-                logger.warning("a webhook's receiver refused an event with %d", status)
+                logger.warning("webhook receiver refused an event with status %d", status)
             refused.append(each)
         return done, refused, []
 
@@ -206,7 +206,7 @@ class Webhooks:
         lost = await self._store.trim_events(created_before=now() - KEPT, most=MOST)
         if lost > 0:
             WEBHOOKS.add("lost", by=lost)
-            logger.error("%d events were not delivered in time and are given up", lost)
+            logger.error("webhook events not delivered in time, dropping %d", lost)
 
 
 def _pause_after(attempts: int) -> int:

@@ -99,7 +99,9 @@ class Answerer:
         except Exception:
             # The boundary around one answer: whatever went wrong, its asker is told, and the next
             # message is answered.
-            logger.exception("answer failed; its asker is told, the next message is answered")
+            logger.exception(
+                "answer failed; its asker gets an error sentence, other messages go on"
+            )
             apologise(reply, None)
             reason = "error"
         finally:

@@ -266,6 +266,6 @@ class Conversations:
                     self._of(owner)
                 except Refusal as refusal:
                     logger.warning(
-                        "private conversation not resumed; it is with its owner's next message: %s",
+                        "private conversation not resumed, will retry at its next message: %s",
                         refusal,
                     )

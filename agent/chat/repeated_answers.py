@@ -52,7 +52,7 @@ class RepeatedAnswers:
 
     async def tell_all(self, stored: StoredAnswer) -> None:
         """Sends an answer again that a worker stored, but did not tell to the end."""
-        logger.info("a worker stored an answer and did not tell its end; the answer is sent again")
+        logger.info("a worker stored an answer but did not finish sending it; sending it again")
         reply = self._open_reply(Question(stored.message, stored.segment_id))
         reply.push(stored.ending.text)
         await reply.finish(stored.ending)

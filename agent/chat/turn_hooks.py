@@ -79,7 +79,7 @@ class TurnHooks:
         try:
             await self._hooks.run("after_answer", turn, answer)
         except HookError:
-            logger.info("the answer stays as it is")
+            logger.info("hook after_answer failed; the answer is unchanged")
 
     def _filtered(self, turn: Turn, model: StepModel) -> FilteredLLM:
         on_text = self._hooks.on_text

@@ -34,11 +34,11 @@ FILES_DIR = "received"
 
 def chat(  # noqa: PLR0913, PLR0917 - each is an option
     text: Annotated[
-        str | None, typer.Argument(help="What to say. Without it: piped input, or a conversation.")
+        str | None, typer.Argument(help="The message. Without it: piped input, or a conversation.")
     ] = None,
     room: RoomOption = "demo",
     identity: Annotated[
-        str, typer.Option(help="Who you are; unless given, the same person each time.")
+        str, typer.Option(help="Your identity; by default the same one each time.")
     ] = "",
     name: NameOption = "",
     role: RoleOption = None,

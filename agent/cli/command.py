@@ -16,7 +16,7 @@ INTERRUPTED = 130
 RoomOption: TypeAlias = Annotated[str, typer.Option("--room", "-r", help="Name of the room.")]
 IdentityOption: TypeAlias = Annotated[
     str,
-    typer.Option(help="Who you are; unique in the room, and made up unless given."),
+    typer.Option(help="Your identity, unique in the room; by default a random one."),
 ]
 PatienceOption: TypeAlias = Annotated[
     float,

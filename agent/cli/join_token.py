@@ -30,7 +30,7 @@ def _duration(text: str) -> datetime.timedelta:
 
 def token(
     room: RoomOption,
-    identity: Annotated[str, typer.Option(help="Who joins; unique in the room.")],
+    identity: Annotated[str, typer.Option(help="Identity of the participant; unique in the room.")],
     name: NameOption = "",
     role: RoleOption = None,
     attribute: AttributeOption = None,

@@ -62,14 +62,14 @@ class ChatSettings(BaseModel):
         alias="MAX_CONTEXT_MESSAGES",
         ge=2,
         le=10_000,
-        description="messages of a conversation that the model is given",
+        description="messages of a conversation that the model gets",
     )
     max_context_tokens: int = Field(
         32_000,
         alias="MAX_CONTEXT_TOKENS",
         ge=2_000,
         le=10_000_000,
-        description="tokens of a conversation that the model is given, estimated",
+        description="tokens of a conversation that the model gets, estimated",
     )
     whiteboard_clear: WhiteboardClear = Field(
         "moderators",

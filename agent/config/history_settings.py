@@ -12,13 +12,13 @@ class HistorySettings(BaseModel):
         "sqlite:///data/agent.db",
         alias="DATABASE_URL",
         repr=False,
-        description="what was said is kept here: sqlite:///path or postgresql://user:password@host/name",
+        description="database of the history: sqlite:///path or postgresql://user:password@host/name",
     )
     conversations: ConversationPolicy = Field(
         "room-session",
         alias="CONVERSATIONS",
         description=(
-            "what a conversation lasts as long as: room-session (one session of a room), room-name "
+            "lifetime of a conversation: room-session (one session of a room), room-name "
             "(all rooms of a name), metadata (the id in dispatch metadata, else the session)"
         ),
     )

@@ -39,6 +39,4 @@ class ModelSettings(BaseModel):
     llm_retries: int = Field(
         1, alias="LLM_RETRIES", ge=0, le=5, description="retries before the first token"
     )
-    llm_vision: bool = Field(
-        True, alias="LLM_VISION", description="the model can see: it is given pictures"
-    )
+    llm_vision: bool = Field(True, alias="LLM_VISION", description="the model accepts images")

@@ -11,7 +11,7 @@ class PartSettings(BaseModel):
     show_reasoning: bool = Field(
         False,
         alias="SHOW_REASONING",
-        description="people see what the model thinks, as parts of its answers",
+        description="people see the model's reasoning, as parts of its answers",
     )
     max_parts: int = Field(
         100,
@@ -25,24 +25,24 @@ class PartSettings(BaseModel):
         alias="MAX_PART_BYTES",
         ge=1_024,
         le=1_048_576,
-        description="of JSON in one part of an answer",
+        description="bytes of JSON in one part of an answer",
     )
     max_parts_bytes: int = Field(
         262_144,
         alias="MAX_PARTS_BYTES",
         ge=1_024,
         le=1_048_576,
-        description="of JSON in all parts of one answer",
+        description="bytes of JSON in all parts of one answer",
     )
     max_state_bytes: int = Field(
         65_536,
         alias="MAX_STATE_BYTES",
         ge=1_024,
         le=1_048_576,
-        description="of JSON in the state that a conversation shares",
+        description="bytes of JSON in the shared state of a conversation",
     )
     state_writers: StateWriters = Field(
         "nobody",
         alias="STATE_WRITERS",
-        description="whose clients may change the shared state: nobody, moderators, everyone",
+        description="who may change the shared state from a client: nobody, moderators, everyone",
     )

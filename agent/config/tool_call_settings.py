@@ -13,7 +13,7 @@ class ToolCallSettings(BaseModel):
         alias="APPROVAL_TIMEOUT",
         gt=0,
         le=600,
-        description="seconds that somebody has to approve a tool",
+        description="seconds to wait for the approval of a tool",
     )
     mcp_servers: McpServerSettings = Field(
         {},
@@ -26,12 +26,12 @@ class ToolCallSettings(BaseModel):
         alias="MAX_CLIENT_METHODS",
         ge=0,
         le=64,
-        description="methods that one client may offer to the model; 0: none are used",
+        description="methods that one client may offer to the model; 0: none",
     )
     client_method_timeout: float = Field(
         15.0,
         alias="CLIENT_METHOD_TIMEOUT",
         gt=0,
         le=300,
-        description="seconds that a client has to answer a call of the model's",
+        description="seconds to wait for a client's answer to a call of the model",
     )

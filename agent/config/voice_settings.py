@@ -28,11 +28,11 @@ class VoiceSettings(BaseModel):
         "",
         alias="STT_LANGUAGE",
         max_length=16,
-        description="language spoken to the agent, such as en; empty: found out each time; "
+        description="language spoken to the agent, such as en; empty: detected each time; "
         "a room may have its own in its metadata",
     )
     stt_base_url: HttpUrl | None = Field(
-        None, alias="STT_BASE_URL", description="service for speech recognition, if another one"
+        None, alias="STT_BASE_URL", description="service for speech recognition, if a different one"
     )
     stt_api_key: SecretStr | None = Field(
         None, alias="STT_API_KEY", description="key of the service at STT_BASE_URL"
@@ -47,7 +47,7 @@ class VoiceSettings(BaseModel):
         description="its voice; a room may have its own in its metadata",
     )
     tts_base_url: HttpUrl | None = Field(
-        None, alias="TTS_BASE_URL", description="service for speech synthesis, if another one"
+        None, alias="TTS_BASE_URL", description="service for speech synthesis, if a different one"
     )
     tts_api_key: SecretStr | None = Field(
         None, alias="TTS_API_KEY", description="key of the service at TTS_BASE_URL"

@@ -50,13 +50,13 @@ class WebhookSettings(BaseModel):
         alias="WEBHOOK_URLS",
         max_length=10,
         repr=False,
-        description="URLs that are told what happens in rooms, as docs/webhooks.md says",
+        description="URLs that receive events of rooms (docs/webhooks.md)",
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_check_secret)] | None = Field(
         None,
         alias="WEBHOOK_SECRET",
-        description="signs what they get: `whsec_` and base64 of 24 bytes or more",
+        description="signs the events: `whsec_` and base64 of 24 bytes or more",
     )
     webhook_events: Annotated[tuple[EventType, ...], BeforeValidator(split_names)] = Field(
-        EVENT_TYPES, alias="WEBHOOK_EVENTS", description="what they are told of"
+        EVENT_TYPES, alias="WEBHOOK_EVENTS", description="events that they receive"
     )

@@ -116,7 +116,7 @@ class FileQuota:
                     self._stored = Counter(await self._stored_bytes())
             except (HistoryError, TimeoutError) as error:
                 logger.warning(
-                    "bytes of the room's files not read; files are taken all the same: %s",
+                    "file usage of the room not read; accepting files anyway: %s",
                     error or type(error).__name__,
                 )
 

@@ -120,7 +120,9 @@ class RoomFiles:
         @tool
         async def send_file(
             context: ToolContext,
-            file_id: Annotated[str, Field(description="of a file in the history", max_length=256)],
+            file_id: Annotated[
+                str, Field(description="id of a file in the history", max_length=256)
+            ],
         ) -> dict[str, object]:
             """Send me a file that came with a message that I may see."""
             caller = _receiver(context)
@@ -149,7 +151,7 @@ class RoomFiles:
             thread: Annotated[
                 str, Field(description="room, or private: and your identity")
             ] = "room",
-            format: Annotated[Format, Field(description="of the file")] = "md",  # noqa: A002 - the wire name
+            format: Annotated[Format, Field(description="format of the file")] = "md",  # noqa: A002 - the wire name
         ) -> dict[str, object]:
             """Send me all that was said in the room, or privately with the agent, as a file."""
             caller = _receiver(context)

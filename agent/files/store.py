@@ -106,7 +106,7 @@ class FileStore:
         def find() -> Path:
             path = self.path(sha256)
             if not path.exists() and self.quarantine.put_back(sha256):
-                logger.info("file put back from quarantine: a message refers to it")
+                logger.info("file restored from quarantine: a message refers to it")
             return path
 
         return await self.run(find)

@@ -108,7 +108,7 @@ class TokenBudgets:
                 found = await self._store.read(day, wanted)
         except (HistoryError, TimeoutError) as error:
             logger.warning(
-                "token counts not read; answers go on with what this process counted: %s",
+                "token counts not read; using the counts of this process: %s",
                 error or type(error).__name__,
             )
             found = {}

@@ -257,9 +257,8 @@ def _note_thinking(dialect: Dialect, text: VisibleText, model: str) -> None:
     if text.lone_end:
         if not dialect.opens_thinking:
             logger.warning(
-                "an answer of %s had the end of its reasoning but no beginning; from now on its"
-                " answers are held back until their reasoning has ended (a reasoning parser in the"
-                " model service avoids that)",
+                "the reasoning of %s has an end but no beginning; buffering its answers until their"
+                " reasoning ends (a reasoning parser in the model service avoids this)",
                 model,
             )
         dialect.note_lone_end()

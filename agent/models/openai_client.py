@@ -257,8 +257,7 @@ def _authorization(url: URL, api_key: str) -> tuple[str, str]:
 
 def _log_refusal(part: str, error: APIStatusError, body: Mapping[str, object]) -> None:
     logger.warning(
-        "the model service refuses requests for %s with %s; it is asked again without, also in "
-        "future (%s)",
+        "model service refuses requests for %s with %s; retrying without it from now on (%s)",
         body.get("model"),
         part,
         describe(error),

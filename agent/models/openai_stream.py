@@ -207,7 +207,10 @@ class CompletionStream:
     def _fail(self, failure: APIError) -> None:
         """Ends the stream; the failure is raised once what came before it is taken."""
         if self._finished:
-            logger.debug("a finished answer is complete, whatever came after it", exc_info=failure)
+            logger.debug(
+                "stream failed after its answer had finished; ignoring the failure",
+                exc_info=failure,
+            )
             self._ended = True
         elif self._failure is None:
             self._failure = failure

@@ -128,7 +128,7 @@ class ModelService:
                 plugin = cast("llm.LLM[Any]", model if isinstance(model, llm.LLM) else model())
             except Exception as error:
                 # The boundary around the app's own function.
-                logger.exception("the app's function made no model; its answers fail")
+                logger.exception("the app's model function failed; answers that use it fail")
                 raise APIConnectionError("no model", retryable=False) from error
             self._plugins[model] = plugin
         return plugin

@@ -215,7 +215,7 @@ class AnswerParts:
     def _refuse(self) -> None:
         if not self._is_full and self._limits.count:
             self._is_full = True
-            logger.warning("an answer's parts are over their limits; some are left out")
+            logger.warning("parts of an answer exceed their limits; dropping some")
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -69,10 +69,10 @@ class PartActions:
             ],
             part: Annotated[str, Field(description="id of the part", max_length=MAX_ID)],
             action: Annotated[
-                str, Field(description="what is done", min_length=1, max_length=MAX_NAME)
+                str, Field(description="name of the action", min_length=1, max_length=MAX_NAME)
             ],
             payload: Annotated[
-                dict[str, object] | None, Field(description="what was entered")
+                dict[str, object] | None, Field(description="values that were entered")
             ] = None,
         ) -> object:
             """Do something with a data part of an answer."""

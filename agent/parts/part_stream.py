@@ -89,7 +89,7 @@ class PartStream:
             logger.warning("parts of an answer not sent: %s", str(error) or type(error).__name__)
         except Exception:
             # The boundary around one stream: the answer's text, and its end, go out.
-            logger.exception("parts of an answer not sent; its text is")
+            logger.exception("parts of an answer not sent; its text was")
 
     async def _write_all(self) -> None:
         stream = self._open()

@@ -122,7 +122,7 @@ def _is_valid(key: str, value: object, source: str) -> bool:
         logger.warning("%s has an unknown key: %.64s", source, key)
         return False
     if key in _OF_DISPATCHES and source != DISPATCH_METADATA:
-        logger.warning("%s may not have %s: it is ignored", source, key)
+        logger.warning("%s may not set %s; ignoring it", source, key)
         return False
     try:
         RoomProfile.model_validate_json(json.dumps({key: value}))

@@ -205,7 +205,7 @@ class RoomSession:
     def _on_deaf(self) -> None:
         if not self._ended.is_set():
             logger.error(
-                "the SDK reads no more events of the room; leaving it",
+                "the SDK stopped reading room events; leaving the room",
                 extra={"room": self._assignment.room},
             )
             self._ended.set()

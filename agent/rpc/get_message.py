@@ -20,7 +20,10 @@ FindMessages = Callable[[str, str], Awaitable[tuple[Message, ...]]]
 
 SenderId = Annotated[
     str | None,
-    Field(description="who wrote it, where several have its id", max_length=MAX_ID_LENGTH),
+    Field(
+        description="identity of its author, if several messages have this id",
+        max_length=MAX_ID_LENGTH,
+    ),
 ]
 
 

@@ -23,7 +23,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
     async def edit_message(
         context: ToolContext,
         message_id: MessageId,
-        text: Annotated[str, Field(description="what the message says from now on")],
+        text: Annotated[str, Field(description="the new text of the message")],
     ) -> dict[str, object]:
         """Gives one of the caller's messages another text, and answers it again."""
         if not text.strip():

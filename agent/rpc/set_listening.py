@@ -29,7 +29,8 @@ def set_listening_tool(
     async def set_listening(
         context: ToolContext,
         identity: Annotated[
-            str | None, Field(description="whom to listen to; null: whoever speaks")
+            str | None,
+            Field(description="identity of the participant to listen to; null: everybody"),
         ],
     ) -> dict[str, object]:
         """Listen to one person only, until they leave, or again to whoever speaks."""

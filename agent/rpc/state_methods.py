@@ -42,7 +42,7 @@ def state_methods(room: str, states: RoomStates, writers: StateWriters) -> tuple
         ],
         thread: ThreadId = "room",
         revision: Annotated[
-            int | None, Field(description="the one that the patch is made for", ge=0)
+            int | None, Field(description="the revision that the patch applies to", ge=0)
         ] = None,
     ) -> dict[str, object]:
         """Change that state by a JSON patch, all of it or nothing."""

@@ -116,7 +116,9 @@ class SharedState:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()
         if self._stored < self._revision:
-            logger.error("the last changes of a shared state are lost: the database is away")
+            logger.error(
+                "database unavailable at shutdown; the last changes of a shared state are lost"
+            )
 
     async def _loaded(self) -> None:
         if self._is_loaded:

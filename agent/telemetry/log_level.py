@@ -38,7 +38,7 @@ def change() -> None:
         level = _before.pop() if _before else logging.INFO
     for each in (root, *map(logging.getLogger, OWN_LEVELS)):
         each.setLevel(level)
-    logger.warning("log level is %s from now on", logging.getLevelName(level))
+    logger.warning("log level set to %s", logging.getLevelName(level))
 
 
 _before: Final[list[int]] = []

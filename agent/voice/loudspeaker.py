@@ -127,7 +127,7 @@ class _Playout(AudioOutput):
             await self._source.wait_for_playout()
         except Exception:
             # The boundary around the native audio source: the session waits for the end.
-            logger.exception("the end of an answer's sound is unknown; it counts as played")
+            logger.exception("end of playback unknown; the answer counts as played")
         self._ending = None
         self._end(self._pushed, interrupted=False)
 

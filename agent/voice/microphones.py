@@ -64,7 +64,7 @@ class Microphones:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            logger.warning("a microphone is not subscribed to after %g s", SUBSCRIBED_WITHIN)
+            logger.warning("microphone track not subscribed after %g s", SUBSCRIBED_WITHIN)
 
     def _awaited(self) -> bool:
         return any(

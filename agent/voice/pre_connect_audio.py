@@ -106,7 +106,7 @@ class PreConnectAudio:
             async with asyncio.timeout(ENDS_WITHIN):
                 await arrival.ended.wait()
         except TimeoutError:
-            logger.warning("a recording from before the connection did not arrive; not heard")
+            logger.warning("pre-connect audio did not arrive; ignoring it")
         finally:
             self._arrivals.pop(track, None)
         return arrival.recording
@@ -153,7 +153,7 @@ class PreConnectAudio:
         except Refusal as refusal:
             self._notices.refuse(track[0], refusal, stream.info.stream_id)
         except (StreamError, NotKeptError, TimeoutError) as error:
-            logger.info("a recording from before the connection is not whole: %s", error)
+            logger.info("pre-connect audio is incomplete: %s", error)
         finally:
             stream.close()
             arrival.ended.set()

@@ -33,7 +33,7 @@ async def frames_of(recording: Recording) -> list[rtc.AudioFrame]:
     try:
         samples = await _samples(recording)
     except UnreadableError as error:
-        logger.warning("a recording from before the connection is not heard: %s", error)
+        logger.warning("pre-connect audio not transcribed: %s", error)
         return []
     samples = samples[: MAX_SECONDS * RATE]
     return [

@@ -79,4 +79,4 @@ class EditedQuestions:
                 await stream.close()
         except (StreamError, TimeoutError, AssertionError) as error:
             reason = str(error) or type(error).__name__
-            logger.warning("clients were not sent the new text of a message: %s", reason)
+            logger.warning("edited text of a message not sent to clients: %s", reason)

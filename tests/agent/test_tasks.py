@@ -97,7 +97,7 @@ async def test_a_kept_task_that_keeps_failing_is_given_up_and_its_owner_told(
         await lost.wait()
         await task
     assert work.runs == 2
-    assert "the task 'conversation' failed 2 times and is given up" in caplog.text
+    assert "the task 'conversation' failed 2 times, giving up" in caplog.text
 
 
 async def test_a_kept_task_may_be_done() -> None:

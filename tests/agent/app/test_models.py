@@ -142,4 +142,4 @@ async def test_a_function_that_makes_no_model(
     alice = await enter("alice", worker=await start_worker(app=App(llm=fail)))
     answer = await alice.ask("Hello")
     assert answer.finish_reason == "error"
-    assert "the app's function made no model" in caplog.text
+    assert "the app's model function failed" in caplog.text

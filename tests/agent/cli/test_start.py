@@ -253,6 +253,6 @@ async def test_a_signal_has_all_processes_log_more_and_another_one_less(agent: C
         await started.says(HANDED_OVER)
         for level in ("DEBUG", "INFO"):
             os.kill(started.process.pid, signal.SIGUSR1)
-            while started.output.count(f"log level is {level} from now on") < 3:
+            while started.output.count(f"log level set to {level}") < 3:
                 await started.reads()
         assert await started.stop() == 0

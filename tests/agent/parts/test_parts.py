@@ -309,7 +309,7 @@ async def test_parts_beyond_the_limits_are_left_out_and_the_answer_goes_on(
         *({"type": "data", "name": "small", "value": number} for number in range(3)),
     ]
     warnings = [each.getMessage() for each in caplog.records if "parts" in each.getMessage()]
-    assert warnings == ["an answer's parts are over their limits; some are left out"]
+    assert warnings == ["parts of an answer exceed their limits; dropping some"]
     assert MARK not in caplog.text
 
 

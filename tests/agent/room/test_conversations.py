@@ -141,7 +141,7 @@ async def test_metadata_of_a_room_names_no_conversation(
     alice = await enter("alice", worker=worker)
     await alice.ask("hello")
     assert of_id("case-7") not in conversations(worker)
-    assert "room metadata may not have conversation: it is ignored" in caplog.text
+    assert "room metadata may not set conversation; ignoring it" in caplog.text
 
 
 async def test_an_agent_leaves_another_session_than_the_one_it_was_dispatched_to(

@@ -79,7 +79,7 @@ async def test_a_room_whose_conversation_keeps_failing_is_left(
     monkeypatch.setattr(Conversation, "_next", Failing(Conversation, "_next", RESTARTS + 1))
     await alice.ask("hello")
     await alice.until(lambda: alice.agent is None)
-    assert f"the task 'conversation' failed {RESTARTS + 1} times and is given up" in caplog.text
+    assert f"the task 'conversation' failed {RESTARTS + 1} times, giving up" in caplog.text
 
 
 async def test_an_output_of_an_answer_that_fails_costs_the_others_nothing(
@@ -165,4 +165,4 @@ async def test_a_room_whose_events_are_read_no_more_is_left(
     assert loop is not None
     loop.call_soon_threadsafe(room._ffi_queue.put_nowait, broken)  # pyright: ignore[reportPrivateUsage]
     await alice.until(lambda: AGENT not in alice.room.remote_participants)
-    assert "the SDK reads no more events of the room; leaving it" in caplog.text
+    assert "the SDK stopped reading room events; leaving the room" in caplog.text

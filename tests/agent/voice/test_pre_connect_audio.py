@@ -128,7 +128,7 @@ async def test_a_recording_that_does_not_come_or_cannot_be_decoded_costs_nothing
     await send(bob, Recorded(b"\x1aE\xdf\xa3" + b"no WebM" * 100, "audio/webm;codecs=opus"))
     await say_later(bob, "the weather in London")
     assert "london" in (await bob.heard()).text
-    assert "is not heard: it is damaged" in caplog.text
+    assert "not transcribed: it is damaged" in caplog.text
 
 
 async def test_nobody_speaks_into_somebody_elses_microphone(meet: Meet, model: DemoModel) -> None:
