@@ -12,7 +12,7 @@ from typing import Final
 from agent.unicode_text import one_line, well_formed
 
 MAX_NAME: Final = 256
-"""Characters of a display name; livekit-server takes no longer ones unless it is told to
+"""Characters of a display name; the default limit of livekit-server
 (max_participant_name_length)."""
 
 _OPENING: Final = (
@@ -53,8 +53,8 @@ def author_label(identity: str, name: str = "") -> str:
 
 
 def labelled(label: str, text: str) -> str:
-    """A message behind its author's label. All lines but the first are indented, so that none of
-    them passes for another message."""
+    """A message behind its author's label. All lines but the first are indented: no line can pass
+    for another message."""
     return f"{label}: {_INDENT.join(text.splitlines(keepends=True))}"
 
 

@@ -38,10 +38,10 @@ class Tasks:
         is_awaited: bool = False,
         context: Context | None = None,
     ) -> asyncio.Task[Result]:
-        """Runs something once.
+        """Runs a coroutine once.
 
         Args:
-            is_awaited: somebody waits for the task and handles what it raises; nothing is logged.
+            is_awaited: the caller awaits the task and handles its exception; nothing is logged.
         """
         task = asyncio.create_task(work, name=name, context=context)
         self._tasks.add(task)
@@ -57,12 +57,12 @@ class Tasks:
         on_lost: Callable[[], None] | None = None,
         context: Context | None = None,
     ) -> asyncio.Task[None]:
-        """Runs something for as long as its owner lives; it may return when it is done.
+        """Runs a coroutine function for as long as its owner lives; it may return when it is done.
 
         Args:
             work: called for each run.
             restarts: how many failures in a row are answered by a restart; None: all of them.
-            on_lost: called when the task is given up.
+            on_lost: called after the last restart has failed.
         """
         kept = _keep(work, name, restarts, on_lost)
         return self.start(kept, name=name, context=context)
@@ -109,7 +109,7 @@ async def _keep(
 
 
 async def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> BaseException | None:
-    """One run: None when it has returned, else why it failed."""
+    """One run: None if it returned, else the exception."""
     try:
         await work()
     except Exception as error:
@@ -119,13 +119,13 @@ async def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> BaseException |
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise  # The owner ends.
-        # Something that the task waited for was cancelled by somebody else.
+        # Something else cancelled what the task was waiting for.
         return error
     return None
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Does something that must not be left half done, also when it is to be cancelled meanwhile."""
+    """Runs a coroutine to its end, even if the caller is cancelled meanwhile."""
     task = asyncio.create_task(work, name="to the end")
     try:
         await asyncio.shield(task)

@@ -40,7 +40,7 @@ class ActiveAnswer:
 
     @property
     def stopped(self) -> FinishReason | None:
-        """The reason for which it was to be stopped, the first one if there are several."""
+        """The finish reason of the first request to stop it."""
         return self._stopped
 
     @property
@@ -51,13 +51,13 @@ class ActiveAnswer:
 
     @property
     def heard(self) -> str | None:
-        """Of an answer that was stopped while it was spoken: what had been said by then."""
+        """The text spoken so far, if the answer was stopped while it was spoken."""
         if self._response is None or self._stopped not in {"interrupted", "cancelled"}:
             return None
         return self._response.heard
 
     def attach(self, response: Response) -> None:
-        """The model is at work now."""
+        """Attaches the response once the model has begun."""
         self._response = response
         if self._stopped is not None:
             response.interrupt()
@@ -77,7 +77,7 @@ class ActiveAnswer:
         self._ended.set_result(reason)
 
     async def ended(self) -> FinishReason:
-        """How it ended, once it has."""
+        """Waits for the end; returns the finish reason."""
         return await asyncio.shield(self._ended)
 
     def _time_out(self) -> None:

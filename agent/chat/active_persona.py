@@ -86,7 +86,7 @@ class ActivePersona:
     def change_turn(
         self, *, instructions: str, model: Models | None, tools: frozenset[str] | None
     ) -> None:
-        """Has the next answer made with these; None: with the agent's own."""
+        """Overrides these for the next answer; None: the agent's own."""
         self._is_changed = True
         self.assistant.instructions = instructions
         if model is not None:
@@ -95,17 +95,18 @@ class ActivePersona:
             self._offer(tools)
 
     def wrap_model(self, wrap: Callable[[StepModel], StepModel]) -> None:
-        """Has the next answer made with a model around its own."""
+        """Wraps the model for the next answer."""
         self._is_changed = True
         self.assistant.model = wrap(self.assistant.model)
 
     def resume(self, name: str) -> None:
-        """Goes on with the agent that answered last in former times, if the app still has it."""
+        """Resumes the agent that answered last in the stored history, if the app still has it."""
         if name in self._personas and name != self.name:
             self._become(name)
 
     def hand_off(self, handoff: Handoff) -> str:
-        """Has another agent answer from now on; returns what that reads of it. Raises NotFound."""
+        """Hands the conversation to another agent; returns the text that agent reads. Raises
+        NotFound."""
         name = handoff.agent
         if name not in self._personas:
             raise NotFound(f"There is no agent {name}. The agents are: {', '.join(self._personas)}")

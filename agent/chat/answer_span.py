@@ -1,4 +1,4 @@
-"""What log records and traces say while an answer is made."""
+"""Log fields and the trace span of one answer."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ class Answerer:
             apologise(reply, error)
             reason = "error"
         except Exception:
-            # The boundary around one answer: whatever went wrong, its asker is told, and the next
-            # message is answered.
+            # The boundary around one answer: its asker gets an error sentence, and the next message
+            # is answered.
             logger.exception(
                 "answer failed; its asker gets an error sentence, other messages go on"
             )
@@ -122,7 +122,7 @@ class Answerer:
             )
         finally:
             answering.end(reason)
-        # An answer that was seen to end is stored: nobody gets it again, whoever is killed.
+        # An answer is stored before its end is sent: a worker that takes over does not repeat it.
         await self._store.settled()
         await reply.finish(ending)
         self._store.answers.end_told(reply.segment_id)
@@ -211,7 +211,8 @@ class Answerer:
         heard: str | None = None,
         attachments: Sequence[Attachment] = (),
     ) -> Ending:
-        """Begins to store how an answer ended: as what has been said so far, or heard of it."""
+        """Begins to store how an answer ended: with all its text, or with the part that was
+        heard."""
         ending = reply.ending(reason, heard)
         self._waiting.done(question)
         label = reply.agent = self._persona.label

@@ -1,4 +1,4 @@
-"""What an asker is told of an answer that failed, and what the log is."""
+"""Failed answers: the sentence for the asker, and the log line."""
 
 from __future__ import annotations
 

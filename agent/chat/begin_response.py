@@ -1,4 +1,4 @@
-"""Beginning a response: what a model reads for one answer, or what is said in its place."""
+"""Begins a response: builds the model's context, or takes the text that the app gives."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 async def begin_response(
     responder: Responder, context: Context, question: Question, turn: Turn | None
 ) -> Response:
-    """Begins to answer a question, or to say what the agent says unasked.
+    """Begins to answer a question, or to say something unasked.
 
-    `turn` is what the app made of it, where it has hooks.
+    `turn` has the results of the app's hooks, if it has any.
     """
     message = question.message
     before = context.before(message)

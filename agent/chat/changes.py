@@ -1,4 +1,4 @@
-"""Changes: what people stop, ask again, edit and delete in one conversation."""
+"""Changes: stops, repeats, edits and deletes messages of one conversation."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from agent.inbox.message import IncomingMessage, Key
 
 
 class Changes:
-    """Changes the store, the queue and what the model reads alike, one change at a time.
+    """Applies each change to the store, the queue and the model's context, one at a time.
 
-    A message that is being changed is not taken out of the queue meanwhile, and an answer to it
-    that is in progress is stopped first. The store comes first: what it refuses is not done.
+    A message that is being changed stays in the queue meanwhile, and an answer to it that is in
+    progress is stopped first. The store comes first: a change that it refuses has no effect.
 
     Each method but `stop` raises HistoryError: there is no such message, or the store cannot be
-    used. None is to be cancelled half-way.
+    used. Do not cancel one half-way.
 
     Args:
         answering: the answer in progress, if any.
-        withdraw: ends a question that has been taken out of the queue; False: it was none.
-        ready: set once the conversation has got back what was said in former times.
+        withdraw: ends a question that has left the queue; False: it had an answer already.
+        ready: set once the conversation has restored its history.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Changes:
         return await answering.ended() == "cancelled"
 
     async def regenerate(self, message: Key) -> None:
-        """Answers a message anew; one that waits or is being answered has its answer coming.
+        """Answers a message again; does nothing while it waits or is being answered.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.
@@ -89,7 +89,7 @@ class Changes:
     ) -> IncomingMessage:
         """Gives a message another text and answers it again; returns the message as it is now.
 
-        One that was for others, and still is, has no answer: the model is told of its new text.
+        A message that was for others, and still is, gets no answer; the model reads its new text.
 
         Raises:
             Refusal: (429) its author has too many messages waiting.

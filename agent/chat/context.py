@@ -34,7 +34,7 @@ class ContextLimits:
 
     Attributes:
         items: messages, answers, tool calls and their results.
-        tokens: in all of them, estimated.
+        tokens: estimated tokens of all of them.
     """
 
     items: int
@@ -49,12 +49,12 @@ class ContextLimits:
 class Context:
     """Turns, oldest first: a message, and what the model said and did about it.
 
-    A turn keeps its place when its message is edited or answered again, with later turns after it.
+    A turn keeps its place when its message is edited or answered again.
     All messages name their authors once more than one person has written.
 
     Args:
-        limits: beyond them, the oldest turns are dropped, to three quarters of them, so that it
-            need not be done with every message. A summary stands in their place.
+        limits: beyond them, the oldest turns are dropped, down to three quarters of the limits, so
+            that this is not due at every message. A summary takes their place.
     """
 
     def __init__(self, limits: ContextLimits) -> None:
@@ -95,7 +95,7 @@ class Context:
         self._told = 0
 
     def restore(self, turns: Iterable[Turn], *, is_whole: bool, summary: str = "") -> None:
-        """Puts what was said in former times before everything else."""
+        """Inserts the restored turns before all others."""
         self._is_cut = not is_whole
         self.summarise(summary)
         turns = tuple(turns)
@@ -184,7 +184,7 @@ class Context:
             self._turns.put(key, self._turns[key][:1])
 
     def remove_author(self, identity: str) -> None:
-        """Drops what somebody wrote with its answers, and what the model was told of the room."""
+        """Drops a participant's messages with their answers, and the notes about the room."""
         for key in list(self._turns):
             # Notes are turns of nobody; they may name anybody.
             if key[0] in {identity, ""}:

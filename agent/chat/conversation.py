@@ -104,7 +104,7 @@ class Conversation:
 
     @property
     def asker(self) -> Sender | None:
-        """Whose message is being answered."""
+        """The sender of the message that is being answered."""
         question = self.answering
         return None if question is None else question.message.sender
 
@@ -115,31 +115,31 @@ class Conversation:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing had been said when it was opened, as far as is known."""
+        """Whether it had no history when it was opened, as far as is known."""
         return bool(self._history_loader.is_new)
 
     @property
     def answering(self) -> Question | None:
-        """What is being answered."""
+        """The question that is being answered."""
         active = self._answerer.active
         return None if active is None else active.question
 
     @property
     def waiting(self) -> list[Question]:
-        """What is to be answered after that."""
+        """The questions that wait."""
         return self._waiting.questions
 
     @property
     def items(self) -> list[llm.ChatItem]:
-        """What was said and done until now, as far as the model is told of it."""
+        """The model's context: messages, answers, tool calls and their results."""
         return self._context.items
 
     def said_about(self, message: Key) -> Sequence[llm.ChatItem]:
-        """What the model said and did about a message, as far as it is still known."""
+        """The model's answer to a message, and its tool calls, while they are in the context."""
         return self._context.said_about(message)
 
     def submit(self, message: IncomingMessage) -> None:
-        """Accepts a message: it is stored, and will have its answer unless it had one before.
+        """Accepts a message: stores it, and answers it unless it has an answer already.
 
         Raises:
             Refusal: (429) its sender has too many messages waiting already, or too many
@@ -152,38 +152,38 @@ class Conversation:
             self.interrupt()
 
     def overhear(self, message: IncomingMessage) -> None:
-        """Takes note of a message that is for others: the model is told of it with the next one."""
+        """Notes a message that is for others: the model reads it with the next question."""
         self._store.note(message)
         self._context.note(message)
 
     def speak(self, message: IncomingMessage, text: str | None) -> None:
-        """Has the agent say something unasked, after what is being said.
+        """Says something unasked, after the answer in progress.
 
         Args:
-            message: stands for it, in the form OWN: its id is the segment's, its text what the
-                model is instructed.
-            text: what is said; None: the model finds it.
+            message: of the form OWN; its id is the segment's, its text the instruction for the
+                model.
+            text: the text to say; None: the model writes it.
 
         Raises:
-            Refusal: (429) too much waits to be said.
+            Refusal: (429) too many unasked answers wait.
         """
         self._waiting.check(message.sender.identity)
         self._waiting.add(self._store.keep_own(message, text))
 
     def tell_model(self, text: str) -> None:
-        """Has the model told something with the next message that it answers."""
+        """Adds a note that the model reads with its next question."""
         self._context.tell(text)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Hears and speaks from now on, or stops that; returns when an answer in progress is over,
-        so that nothing is said with half a voice."""
+        """Turns hearing and speaking on or off; returns once an answer in progress is over, since
+        the voice does not change within an answer."""
         self._voice = voice
         self._voice_set.clear()
         self._waiting.wake()
         await self._voice_set.wait()
 
     def start(self) -> None:
-        """Begins to answer; what was submitted before is answered first."""
+        """Begins to answer, oldest questions first."""
         if self._is_started:
             return
         self._is_started = True
@@ -197,7 +197,7 @@ class Conversation:
         )
 
     async def recalled(self) -> None:
-        """Returns when its past has been asked for, or it ends."""
+        """Returns once its history has been requested, or the conversation has ended."""
         await self._history_loader.ready.wait()
 
     def interrupt(self) -> None:
@@ -206,7 +206,7 @@ class Conversation:
             self._answerer.active.stop("interrupted")
 
     async def aclose(self) -> list[IncomingMessage]:
-        """Ends the answer in progress; returns what is left without an answer."""
+        """Ends the answer in progress; returns the messages left without an answer."""
         await self._tasks.aclose()
         await self.repeated.aclose()
         self._history_loader.ready.set()
@@ -216,7 +216,7 @@ class Conversation:
         return left
 
     async def settled(self) -> None:
-        """Returns when what was said until now is stored, as far as it can be."""
+        """Returns once all messages so far are stored, as far as the store accepts them."""
         await self._store.settled()
 
     async def _answer_all(self) -> None:
@@ -228,10 +228,10 @@ class Conversation:
             await self._history_loader.aclose()
 
     async def _answer_some(self) -> None:
-        """Answers with one responder until it is time for another."""
+        """Answers with one responder until another one is needed."""
         voice, agent = self._voice, self._persona.name
         assistant = self._persona.assistant
-        # The seam for other kinds of agents: what makes the answers of one is a Responder.
+        # The seam for other kinds of agents: a Responder makes the answers.
         if voice is None:
             responder: Responder = TextResponder(assistant, self._answerer.text)
         else:
@@ -252,12 +252,12 @@ class Conversation:
             await to_the_end(responder.aclose())
 
     def _suits(self, responder: Responder, voice: Voice | None, agent: str) -> bool:
-        """Whether to go on with a responder: each agent that is heard has a voice of its own."""
+        """Whether a responder can go on: each speaking agent has a voice of its own."""
         is_same = voice is self._voice and (voice is None or agent == self._persona.name)
         return is_same and not responder.needs_replacement
 
     async def _next(self) -> Question | None:
-        """The next one to answer; None if there is something else to look after."""
+        """The next question to answer; None if something else is due first."""
         while True:
             waiting = await self._waiting.first()
             if waiting is None:

@@ -42,8 +42,8 @@ RECALL_PAUSE = 30.0
 class ConversationStore:
     """Keeps the messages and answers of one thread.
 
-    Only `begin` and `recall` wait for the store. Whatever is wrong with it, the conversation goes
-    on: a message that cannot be kept is answered all the same.
+    Only `begin` and `recall` wait for the store. If it fails, the conversation goes on: a message
+    that cannot be stored is answered anyway.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ConversationStore:
         return self._thread
 
     def keep(self, message: IncomingMessage) -> Question:
-        """Begins to store a message that is to be answered.
+        """Begins to store a question.
 
         Raises:
             Refusal: (400) no message can have such an id.
@@ -118,7 +118,7 @@ class ConversationStore:
             if standing.finish_reason is not None:
                 return None
             return replace(question, segment_id=standing.id)
-        # Not cancelled with the one who waits: it is to be stored in any case.
+        # Shielded: the message is stored even if the caller is cancelled.
         added = await asyncio.shield(question.kept)
         if not added.is_new:
             return None
@@ -184,7 +184,7 @@ class ConversationStore:
         await self._history.available()
 
     async def summarise(self) -> str | None:
-        """A summary of all that was said and answered; None if there is none to be had now."""
+        """A summary of all turns that have answers; None if it cannot be made now."""
         try:
             summary = await self._summaries.up_to_date(self._thread)
         except (SummaryError, HistoryError) as error:
@@ -245,8 +245,8 @@ class ConversationStore:
     async def _turns(self, max_items: int) -> tuple[tuple[Turn, ...], bool, str | None]:
         """The last turns, whether there are no others, and which agent answered last.
 
-        Each answer stands after its question here, whatever was said in between. What the agent
-        said unasked is a turn without a question.
+        Each answer follows its question, even if other messages came in between. An unasked answer
+        is a turn without a question.
         """
         newest_first: list[Turn] = []
         answers: dict[tuple[str | None, str | None], Message] = {}

@@ -96,7 +96,7 @@ class Conversations:
         await self._of(None).set_voice(voice)
 
     def start(self) -> None:
-        """Begins to answer, what was left unanswered in former times first."""
+        """Begins to answer; questions left unanswered by an earlier worker come first."""
         self._started = True
         self._of(None)
         for conversation in self._conversations.values():
@@ -120,7 +120,8 @@ class Conversations:
         return sum(len(self.under_way(owner)) for owner in list(self._conversations))
 
     def under_way(self, owner: str | None) -> list[Question]:
-        """What is being answered or waits, in the room's conversation or a private one."""
+        """The questions that wait or are being answered, in the room's conversation or a private
+        one."""
         conversation = self._conversations.get(owner)
         if conversation is None:
             return []
@@ -128,14 +129,14 @@ class Conversations:
         return [*([] if answering is None else [answering]), *conversation.waiting]
 
     def answering(self, owner: str | None) -> Question | None:
-        """What is being answered there."""
+        """The question that is being answered there."""
         conversation = self._conversations.get(owner)
         return None if conversation is None else conversation.answering
 
     async def change(
         self, owner: str | None, work: Callable[[Changes], Coroutine[Any, Any, Result]]
     ) -> Result:
-        """Changes a conversation. The change is made to its end, whoever waits for it.
+        """Changes a conversation. The change is completed even if the caller is cancelled.
 
         Raises:
             HistoryError, Refusal: see Changes; UnavailableError once the agent leaves.
@@ -146,7 +147,7 @@ class Conversations:
         return await asyncio.shield(changing)
 
     async def summary(self, thread: ThreadKey) -> Summary | None:
-        """What a thread was about until now; None if nothing was said and answered.
+        """A summary of a thread; None if it has no answered messages.
 
         Raises:
             HistoryError, SummaryError: see Summaries.
@@ -155,12 +156,12 @@ class Conversations:
         return await self._summaries.up_to_date(thread)
 
     async def forget(self, identity: str | None) -> list[str | None]:
-        """Drops what somebody wrote (None: everything) from the conversations that are live, and
-        the summaries that are being made. To be called before the store is erased, and after that:
-        what came meanwhile goes, too.
+        """Drops a participant's messages (None: everybody's) from the live conversations and from
+        the summaries in progress. Call it before the store is erased and again afterwards, for
+        messages that came meanwhile.
 
         Returns:
-            The owners of the threads that are gone as a whole.
+            The owners of the threads that were deleted as a whole.
 
         Raises:
             HistoryError: the store cannot be used.
@@ -181,8 +182,8 @@ class Conversations:
             self._tasks.start(self._release(identity), name="release a conversation")
 
     def tell_model(self, owner: str | None, text: str) -> None:
-        """Has the model told something with the next message, in the room's conversation (None) or
-        somebody's private one, if it is open."""
+        """Adds a note that the model reads with the next message, in the room's conversation (None)
+        or in a private one that is open."""
         conversation = self._conversations.get(owner)
         if conversation is not None:
             conversation.tell_model(text)

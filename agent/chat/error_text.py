@@ -29,7 +29,7 @@ _REST_WITHHELD = "(The model service's content filter withheld the rest of the a
 
 
 def timeout_sentence(*, said: bool) -> str:
-    """The sentence for an answer that reached ANSWER_TIMEOUT; `said`: part of it is already out."""
+    """The sentence for an answer that reached ANSWER_TIMEOUT; `said`: part of it has been sent."""
     return _ENDS_HERE if said else _TOO_LONG
 
 

@@ -1,4 +1,4 @@
-"""HistoryLoader: restores earlier turns from the history, and has long ones summarised."""
+"""HistoryLoader: restores earlier turns from the history, and summarises long conversations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from agent.tasks import Tasks
 
 
 class HistoryLoader:
-    """Gets a conversation's past back, and has summarised what becomes too long for the model.
+    """Restores a conversation's earlier turns, and summarises those that no longer fit the context.
 
     Attributes:
-        untold: answers to be sent again, which a worker that died did not tell to the end.
-        ready: set once the past was asked for; it comes later if the store is away.
+        untold: stored answers that a worker died before sending to the end; they are sent again.
+        ready: set after the first request; if the store is unavailable, the turns come later.
     """
 
     def __init__(self, store: ConversationStore, context: Context, waiting: QuestionQueue) -> None:
@@ -30,19 +30,19 @@ class HistoryLoader:
         self.untold: list[StoredAnswer] = []
         self.ready = asyncio.Event()
         self.on_agent: Callable[[str], None] | None = None
-        """Told which agent of the app answered last in former times."""
+        """Called with the agent of the app that answered last."""
         self.is_new: bool | None = None
-        """Whether nothing was said in former times; None: not known."""
+        """Whether the history is empty; None: not known."""
 
     @property
     def is_due(self) -> bool:
-        """Whether the past that could not be had before can be asked for now."""
+        """Whether a failed recall can be retried now."""
         return self._recalling is not None and self._recalling.done()
 
     async def recall(self) -> None:
-        """Gets back what was said in former times; what was left unanswered comes first now.
+        """Restores earlier turns from the history; unanswered questions are queued first.
 
-        If the store is away, whoever waits for the next question is woken when it is back.
+        If the store is unavailable, the conversation is woken once it is back.
         """
         past = await self._store.recall(self._context.limits.restored)
         if past is None:
@@ -60,7 +60,7 @@ class HistoryLoader:
         self.summarise()
 
     def summarise(self) -> None:
-        """Has a summary made, if it is time for one; nobody waits for it."""
+        """Starts a summary in the background, if one is due."""
         if not self._context.wants_summary:
             return
         if self._summarising is None or self._summarising.done():

@@ -1,4 +1,4 @@
-"""Question: what is to be answered, and turns of former times, as the history has them."""
+"""Question: a message to answer, and earlier turns as the history stores them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from agent.replies.reply_output import Ending
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A message that is to be answered, or something that the agent is to say unasked.
+    """A message to answer, or an unasked answer to give.
 
     Attributes:
         segment_id: id of its answer.
-        kept: says, once the message is stored, whether it is new, and its position; None: it is
-            from the store.
-        own_text: what the agent says unasked; None: the model finds it, by the message as an
+        kept: resolves, once the message is stored, to whether it is new and its position; None: the
+            question came from the store.
+        own_text: the text of an unasked answer; None: the model writes it, with the message as its
             instruction.
     """
 
@@ -31,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A message that was opened for another answer.
+    """A message that is to be answered again.
 
     Attributes:
         answered: it had an answer before, whose segment id the question has.
@@ -43,9 +43,9 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message of former times, with what it was answered, if anything.
+    """A stored message with its answer, if it has one.
 
-    One that is to be answered anew stands in its place without an answer.
+    One that waits for a new answer keeps its place, without an answer.
     """
 
     message: IncomingMessage
@@ -67,15 +67,15 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a conversation was about.
+    """The stored past of a conversation.
 
     Attributes:
-        turns: the last ones, oldest first.
+        turns: the last turns, oldest first.
         is_whole: whether these are all there are.
-        summary: of what was said before, and perhaps of some turns; may be empty.
-        questions: what was left unanswered.
-        agent: name of the agent of the app that answered last, where there were several.
-        untold: what was answered, but perhaps not told to the end.
+        summary: of everything before them, and perhaps of some of them; may be empty.
+        questions: questions without an answer.
+        agent: name of the agent of the app that answered last, if there were several.
+        untold: answers that may not have been sent to the end.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -92,7 +92,7 @@ def new_segment_id() -> str:
 
 
 def question_of(unanswered: Unanswered) -> Question:
-    """What waits in the history for its answer."""
+    """The stored questions without an answer."""
     return Question(incoming(unanswered.message), unanswered.segment_id or new_segment_id())
 
 

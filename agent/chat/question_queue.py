@@ -18,8 +18,8 @@ from agent.wire.refusal import Refusal
 class QuestionQueue:
     """Round robin over senders; the questions of one sender keep their order.
 
-    A sender keeps the turn until their answer ends, and then goes behind all others who wait. So
-    somebody who has one question waits for at most one answer to each other sender.
+    A sender keeps the turn until their answer ends, and then goes behind all others who wait. A
+    sender with one question waits for at most one answer to each other sender.
 
     Each sender has a bounded number of questions, the one that is being answered included.
     """
@@ -66,9 +66,9 @@ class QuestionQueue:
 
     @contextmanager
     def held(self, keys: Collection[Key]) -> Generator[None]:
-        """Keeps questions from being taken, and in their places, for as long as this lasts.
+        """Holds questions in their places, so that none is taken, while the context is open.
 
-        To be used by one at a time.
+        Only one holder at a time.
         """
         self._held = frozenset(keys)
         try:
@@ -101,10 +101,10 @@ class QuestionQueue:
             del self._lines[sender]
 
     def add_older(self, questions: Collection[Question]) -> None:
-        """Puts questions from before in front: their senders come first, and of each sender the
-        older ones. A question that was sent again meanwhile is not added twice.
+        """Puts older questions in front: their senders come first, with their oldest questions
+        first. A question that was sent again meanwhile is not added twice.
 
-        To be called between two answers.
+        Call it between two answers.
         """
         for again in [each for each in map(self.find, (q.message.key for q in questions)) if each]:
             self.take_out(again)

@@ -1,4 +1,4 @@
-"""RepeatedAnswers: answers that are sent once more, to those who may lack their end."""
+"""RepeatedAnswers: sends stored answers again to participants who may have missed their end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RepeatedAnswers:
     """Sends stored answers of one conversation again, under their segment ids.
 
     Args:
-        open_reply: begins an answer to all who may see it.
-        open_copy: begins one that nobody but its asker gets.
-        under_way: what is being answered or waits.
+        open_reply: opens a reply to everybody who may see it.
+        open_copy: opens a reply to its asker alone.
+        under_way: the questions that wait or are being answered.
     """
 
     def __init__(
@@ -40,18 +40,17 @@ class RepeatedAnswers:
         self._tasks = Tasks()
 
     def ask(self, message: IncomingMessage) -> None:
-        """Tells the sender of a message that came again that it is stored, and sends them its
-        answer once more if it has ended."""
+        """Acknowledges a message that came again, and sends its answer again if it has ended."""
         self._store.acknowledge(message)
         self.send(message)
 
     def send(self, message: IncomingMessage) -> None:
-        """Sends the sender of a message its answer once more if it has ended."""
+        """Sends a message's answer to its sender again, if it has ended."""
         if message.key not in [each.message.key for each in self._under_way()]:
             self._tasks.start(self._send(message), name="repeat an answer")
 
     async def tell_all(self, stored: StoredAnswer) -> None:
-        """Sends an answer again that a worker stored, but did not tell to the end."""
+        """Sends an answer again that a worker stored but did not send to the end."""
         logger.info("a worker stored an answer but did not finish sending it; sending it again")
         reply = self._open_reply(Question(stored.message, stored.segment_id))
         reply.push(stored.ending.text)

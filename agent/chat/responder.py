@@ -27,7 +27,7 @@ class Response(Protocol):
 
     @property
     def heard(self) -> str | None:
-        """Of an answer that is spoken: what has been said by now. None: it is in writing."""
+        """The text spoken so far; None: the answer is in writing."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What an answer shows of what its tools do to the conversation: files, and another agent."""
+"""Parts that an answer shows for its tools' effects: files and handoffs."""
 
 from __future__ import annotations
 

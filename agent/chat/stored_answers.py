@@ -50,7 +50,7 @@ class StoredAnswers:
         return replace(stored, message=asked)
 
     async def untold(self) -> tuple[StoredAnswer, ...]:
-        """The answers of which nobody may have seen the end. Raises HistoryError."""
+        """The answers whose end may not have been sent. Raises HistoryError."""
         found = await self._history.untold(self._thread.room)
         return tuple(_stored(each) for each in found if each.question.thread == self._thread)
 

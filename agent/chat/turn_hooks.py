@@ -43,11 +43,11 @@ class TurnHooks:
     async def before(
         self, message: IncomingMessage, caller: Caller, persona: ActivePersona, show: Show
     ) -> Turn:
-        """Lets the app prepare the answer to a message, and applies what it says; `show` takes
-        parts of the answer.
+        """Runs the hooks before an answer and applies their results; `show` takes parts of the
+        answer.
 
         Raises:
-            HookError: before_answer failed: nothing is to be answered that it has not seen.
+            HookError: before_answer failed; the message is not answered without it.
         """
         turn = Turn(
             room=self._room,

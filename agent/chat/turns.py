@@ -16,11 +16,11 @@ TOKENS_PER_ITEM = 4
 
 
 class Turns:
-    """Turns, oldest first, with their counts, which cost the same however long they are.
+    """Turns, oldest first, with running counts of items and tokens.
 
     Attributes:
         items: messages, answers, tool calls and their results.
-        tokens: in all of them, estimated.
+        tokens: estimated tokens of all of them.
     """
 
     def __init__(self) -> None:

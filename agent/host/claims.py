@@ -30,7 +30,7 @@ _FLOCK: Final = struct.Struct("hhqqi")
 
 
 def claims_file(environ: Mapping[str, str], identity: str) -> Path:
-    """Where the processes of a user on this machine claim rooms for an agent of this identity."""
+    """Path of the file in which a user's processes on this machine claim rooms for one identity."""
     directory = environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
     return Path(directory) / f"livekit-room-agent-{os.geteuid()}-{name}"
@@ -49,7 +49,7 @@ class Claims:
         self._is_usable = _SET is not None
 
     def take(self, room: str) -> bool:
-        """Claims a room; False if another process has it. Not to be repeated for one's own."""
+        """Claims a room; False if another process has it. Do not claim a room twice."""
         return self._lock(fcntl.F_WRLCK, room)
 
     def release(self, room: str) -> None:

@@ -42,7 +42,7 @@ class Heartbeat:
         self._beat()
 
     def stop(self) -> None:
-        """To be called on the loop."""
+        """Call it on the loop."""
         if self._timer is None:
             return
         self._timer.cancel()

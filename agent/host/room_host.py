@@ -1,8 +1,8 @@
 """RoomHost: the rooms of one worker process, all of them on one event loop.
 
 livekit-agents gives each job a thread with a loop of its own (or a process). Here a job's thread
-only waits: its room is joined on the loop that all rooms of the process share, with a token that
-says what the job's own token says. Docs: docs/adr/0002-one-loop-for-all-rooms.md.
+only waits: the room is joined on the loop that all rooms of the process share, with a token that
+has the grants of the job's own. Docs: docs/adr/0002-one-loop-for-all-rooms.md.
 """
 
 from __future__ import annotations
@@ -52,14 +52,12 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE = 5.0
-"""Seconds that a room waits for the history and the MCP servers; then it does without, for the
-moment."""
+"""Seconds that a room waits for the history and the MCP servers before it goes on without them."""
 
 COLLECTED_AFTER: Final = 10
-"""Rooms that were left, after which garbage is looked for, or as many as are held if that is more:
-what it takes grows with those. The native half of a room, 0.25 MB, goes with the last of the
-objects around it, and of these the collector's own thresholds let those of 75 rooms come
-together."""
+"""Rooms left between two garbage collections; as many as are held if that is more, since a
+collection's cost grows with them. The native half of a room, 0.25 MB, is freed with the last Python
+object around it, and the collector's own thresholds would let 75 rooms pile up."""
 
 
 class RoomHost:
@@ -76,7 +74,7 @@ class RoomHost:
         *,
         proxies: Proxies = DIRECT,
     ) -> None:
-        """Opens nothing yet. Raises InvalidValueError for a DATABASE_URL that names no database."""
+        """Opens nothing yet. Raises InvalidValueError if DATABASE_URL names no database."""
         self._settings = settings
         self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)
@@ -160,7 +158,8 @@ class RoomHost:
         return {} if url is None else {"http_proxy": self._proxies.for_url(url)}
 
     def open(self) -> None:
-        """Begins to open what all rooms share and takes a while; the first room does so at last."""
+        """Begins to open the shared services in the background; otherwise the first room opens
+        them."""
         log_fields.add_to_handlers()
         self._tracer = tracing.start(os.environ, content=self._settings.log_content)
         native_events.install()
@@ -169,7 +168,7 @@ class RoomHost:
         self._run(self._opened())
 
     async def on_request(self, request: JobRequest) -> None:
-        """Accepts a job if there is a place for it, and no living agent in its room."""
+        """Accepts a job if the host has a place for it and its room has no living agent."""
         room = request.room
         if self.admission.is_joining(room.sid):
             JOBS_REFUSED.add("joining")
@@ -255,7 +254,7 @@ class RoomHost:
         self._loop = None
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs something on the rooms' loop, which is started when it is first needed."""
+        """Runs a coroutine on the rooms' loop; starts the loop on first use."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -266,7 +265,7 @@ class RoomHost:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
-        """One stay in a room. Not to be cancelled: `_leave` ends it."""
+        """One stay in a room. Never cancelled: `_leave` ends it."""
         log_fields.bind(room=assignment.room)
         try:
             session = self._sessions[job_id] = self.services.open_session(assignment)
@@ -306,7 +305,8 @@ class RoomHost:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
 
     async def _leave(self, job_id: str) -> bool:
-        """Ends a stay; returns whether its end is near, so that its job can wait for it."""
+        """Ends a stay; returns whether the job can wait for its end: a room being joined may take
+        long."""
         session = self._sessions.get(job_id)
         if session is None:
             return True

@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 DECIDED_WITHIN: Final = 2.6
 """Seconds from a job request to its answer. livekit-server gives a job up after 3 s, the default
-timeout of psrpc (LaunchJob, pkg/agent/client.go), of which it takes 0.2 s to select a server
+timeout of psrpc (LaunchJob, pkg/agent/client.go), and spends 0.2 s of them selecting a server
 (DefaultAffinityShortCircuit)."""
 
 REMOVAL: Final = 0.3
-"""Seconds of these that are kept for the removal of a dead agent. A call to it has the rest:
-livekit-server gives a call up after 2 s if the participant does not acknowledge it. The native SDK
-acknowledges by itself, also where Python is busy."""
+"""Seconds of DECIDED_WITHIN reserved for removing a dead agent. The call to the agent gets the
+rest: livekit-server gives a call up after 2 s if the participant does not acknowledge it. The
+native SDK acknowledges by itself, also where Python is busy."""
 
 PAUSE: Final = 0.5
 """Seconds between an answer and the next call: an agent that got SIGTERM has left by then."""

@@ -165,11 +165,11 @@ class SharedServices:
         logger.info("history: %s", "healthy" if self.history.healthy else "unavailable")
 
     async def _rehearse(self) -> None:
-        """Does once what is slow the first time, so that nobody waits for it."""
+        """Warms up: runs the slow first-time work before the first room needs it."""
         try:
             await self.open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
         except Exception:
-            # The boundary of something that rooms can do without.
+            # The boundary of an optional step.
             logger.exception("warming up a room failed; the first room will be slower")
 
     def _on_tools_changed(self) -> None:

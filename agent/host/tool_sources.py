@@ -1,4 +1,4 @@
-"""Where tools come from besides the app: MCP servers."""
+"""Tools from outside the app: MCP servers."""
 
 from __future__ import annotations
 

@@ -46,11 +46,11 @@ def is_on(environ: Mapping[str, str]) -> bool:
 def start(
     environ: Mapping[str, str], *, content: bool, exporter: SpanExporter | None = None
 ) -> Tracer | None:
-    """Turns traces on, if they are asked for; to be called in the process that is traced.
+    """Starts tracing if the environment configures it; call it in the process to trace.
 
     Args:
-        content: spans of livekit-agents may have what people and the model say.
-        exporter: instead of the one that the variables name.
+        content: keep messages and answers in the spans of livekit-agents.
+        exporter: replaces the one that the variables select.
     """
     if exporter is None and not is_on(environ):
         return None
@@ -113,7 +113,7 @@ class Tracer:
         return _Open(self._tracer.start_span(name, attributes=_named(attributes)))
 
     def ids(self) -> Mapping[str, str]:
-        """Of the span that is current, for the log."""
+        """Log fields of the current span."""
         found = self._trace.get_current_span().get_span_context()
         if not found.is_valid:
             return {}

@@ -35,8 +35,8 @@ class WorkerServer(SdkServer):
     main loop. `/readyz` is 503 while the worker cannot take a room. Docs: docs/deploying.md,
     Health.
 
-    A drain ends the process at a deadline, whatever does not let go: AgentServer gives up waiting
-    for jobs then, but what it closes afterwards may wait for ever.
+    A drain ends the process at a deadline: AgentServer stops waiting for jobs then, but the parts
+    that it closes afterwards may block for ever.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WorkerServer(SdkServer):
         raise NotImplementedError
 
     def rooms(self) -> list[RoomOverview]:
-        """What happens in each room now. For any thread."""
+        """An overview of each room. Thread-safe."""
         raise NotImplementedError
 
     def sample(self) -> None:

@@ -38,8 +38,8 @@ ATTACHMENTS = "attachments"
 header's own `attached_stream_ids`."""
 
 GIVEN_UP = ("stream closed abnormally", "Disconnected while receiving")
-"""What the errors of streams begin with whose sender has given them up, or is gone: there is nobody
-to tell (livekit rust-sdks, livekit-data-stream/src/utils.rs; rtc SDK, data_stream.py)."""
+"""Prefixes of errors of streams that their sender aborted or left: there is nobody to send a
+refusal to (livekit rust-sdks, livekit-data-stream/src/utils.rs; rtc SDK, data_stream.py)."""
 
 Complete = Callable[[IncomingMessage, Sequence[str]], Awaitable[IncomingMessage]]
 """Finds out what else belongs to a message: whether it replies to the agent, and its files, by the

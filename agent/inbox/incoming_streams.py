@@ -40,8 +40,8 @@ _NOT_YOURS: Final = Refusal(403, "This stream is somebody else's.")
 
 
 class ContestedError(Exception):
-    """Somebody else wrote into the stream, so that what was read of it may not be its sender's, or
-    it declares no length, which the SDK does not read."""
+    """Another participant wrote into the stream, so its content may not be its sender's; or the
+    header declares no length, which the SDK cannot read."""
 
 
 class Reader(Protocol[Piece_co, Info_co]):
@@ -55,9 +55,9 @@ class Reader(Protocol[Piece_co, Info_co]):
 
 
 class IncomingStream(Generic[Piece_co, Info_co]):
-    """A stream as the SDK reads it, as long as nobody else writes into it, and it can read it.
+    """A stream as the SDK reads it, while no other participant writes into it.
 
-    Iterate over its pieces. On ContestedError forget them: `content` has what the sender sent.
+    Iterate over its chunks. On ContestedError discard them: `content` has what the sender sent.
     """
 
     def __init__(
@@ -150,8 +150,8 @@ ByteHandler: TypeAlias = Callable[[ByteStream, str], None]
 class RoomStreams:
     """Hands streams to the handlers of their topics, and hears who sent each packet.
 
-    Packets of others than the header's sender are left out. Who sends them is refused, once for
-    each stream, and so is who opens a stream under an id that somebody else has open.
+    Packets from anybody but the header's sender are dropped. Their sender gets one refusal for each
+    stream; so does a participant who opens a stream under an id that another has open.
     """
 
     def __init__(self, room: rtc.Room, notices: Notices) -> None:
@@ -260,8 +260,8 @@ class RoomStreams:
     def _stream(
         self, reader: Reader[Piece_co, Info_co], identity: str
     ) -> IncomingStream[Piece_co, Info_co] | None:
-        """What the SDK hands out, with what was heard of it; None: it is not what this participant
-        wrote, or cannot be told to be, or there are too many."""
+        """The SDK's reader with its recorded packets; None: the sender cannot be verified, or too
+        many streams are open."""
         stream_id = reader.info.stream_id
         record = next(
             (
@@ -277,7 +277,7 @@ class RoomStreams:
             reader.close()
             return None
         if record.is_generated:
-            # An agent's, in the name of whom it transcribes: livekit-server marks them
+            # An agent's transcription on behalf of a participant: livekit-server marks it
             # (pkg/rtc/participant.go, handleReceivedDataMessage).
             reader.close()
             self._forget(record)

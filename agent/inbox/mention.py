@@ -1,8 +1,9 @@
 """Mentions: whether a text has one of some names in it, in any script.
 
 Upper and lower case, Unicode forms, widths, format characters and vowel points make no difference.
-A name is a word of its own in scripts that put spaces between words. What is beside it may be of
-another script (`Agent야`, `请agent帮忙`), or be written together with names by the script's rules.
+A name is a word of its own in scripts that put spaces between words. A neighbouring character may
+be of another script (`Agent야`, `请agent帮忙`), or be written together with names by the script's
+rules.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from agent.history.position import answer_position
 from agent.wire.refusal import Refusal
 
 LEGACY_CHAT_TOPIC: Final = "lk-chat-topic"
-"""Where livekit's components sent chat packets before text streams (components-core, chat.ts)."""
+"""Topic of the chat packets that livekit's components sent before text streams (components-core,
+chat.ts)."""
 
 Key = tuple[str, str]
 """The unique key of a message in its conversation: its sender's identity and its id."""
@@ -99,7 +100,7 @@ class IncomingMessage:
 
     @property
     def question_key(self) -> Key | None:
-        """What its answer names as its question; None of what nobody asked for."""
+        """The id that its answer has as `in_reply_to`; None: an unasked answer."""
         return None if self.is_own else self.key
 
     @property

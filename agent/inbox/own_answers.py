@@ -25,8 +25,8 @@ _FORM = re.compile(r"SG_[0-9a-f]{16}")
 class OwnAnswers:
     """The ids of the agent's answers in a room: those of this stay, and those of earlier ones.
 
-    The latter are in the store. Where it cannot be asked, an id in the form of the agent's own is
-    taken for one.
+    The latter are in the store. If the store is unavailable, an id of the agent's own form counts
+    as one.
     """
 
     def __init__(self, history: History, room: str, agent: str) -> None:

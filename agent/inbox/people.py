@@ -44,11 +44,11 @@ class Directory:
 
 
 class People:
-    """Finds out who wrote something, also of those whom the room does not know yet.
+    """Looks up the sender of a message, including participants the room has not announced yet.
 
     livekit-server announces a participant without tracks up to 3 s late (room.go,
-    subscriberUpdateInterval). The API knows them already; where it cannot be asked, the
-    announcement is waited for.
+    subscriberUpdateInterval). The API knows them already; if it is unavailable, the announcement is
+    awaited.
     """
 
     def __init__(self, room: rtc.Room, directory: Directory) -> None:

@@ -17,9 +17,9 @@ GATHERING = 0.1
 """Seconds in which those who are announced one after the other get one stream for all of them."""
 
 MAX_COPIES = 4
-"""Copies of one answer at a time. The SDK addresses the header of a stream only, so that each copy
-takes as much of everybody's bandwidth as the answer does. Who comes when there are so many gets the
-answer when it has ended: one copy for all of them."""
+"""Copies of one answer at a time. The SDK addresses only the header of a stream, so each copy costs
+everybody as much bandwidth as the answer. Participants who join beyond this number get one common
+copy when the answer has ended."""
 
 MAX_KEPT = 64
 """Answers that are kept for those who joined before they ended and are not announced yet."""
@@ -34,13 +34,13 @@ class _Answer:
 
 
 class LateJoiners:
-    """Sends answers to the room once more, to those who joined in the middle, in streams of
-    their own: what was said so far, then the rest. A private answer begins again if its asker
-    comes back in the middle of it.
+    """Replays answers to participants who joined in the middle, in streams of their own: the text
+    so far, then the rest. A private answer begins again if its asker comes back in the middle of
+    it.
 
     livekit-server announces a participant without tracks up to 3 s late (room.go,
-    subscriberUpdateInterval), so answers are kept a little beyond their end. When somebody joined
-    tells whether they have an answer from its beginning; in doubt it is sent again.
+    subscriberUpdateInterval), so answers are kept a little beyond their end. A participant's time
+    of joining tells whether they have an answer from its beginning; in doubt it is replayed.
     """
 
     def __init__(self, clock: ServerClock) -> None:
@@ -54,7 +54,7 @@ class LateJoiners:
         self._answers.append(_Answer(reply))
 
     def joined(self, participant: rtc.RemoteParticipant) -> None:
-        """To be called when somebody is ready for data (`participant_active`)."""
+        """Call it when a participant is ready for data (`participant_active`)."""
         if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD:
             return
         self._forget()
@@ -68,7 +68,7 @@ class LateJoiners:
                 self._serve(answer)
 
     def left(self, identity: str) -> None:
-        """To be called when somebody is gone."""
+        """Call it when a participant has left."""
         for answer in self._answers:
             if answer.reply.ended_at is None:
                 answer.left.add(identity)

@@ -19,7 +19,7 @@ class PacketOutput(ReplyOutput):
     To a question that had its text as `message`, the answer has it there, too. One to a question
     `{topic, payload}` has these two besides; `payload` is text where the question's was.
     On `lk-chat-topic` the form is `{id, timestamp, message, ignoreLegacy: true}`, which clients
-    that read streams leave aside.
+    that read streams ignore.
     """
 
     def __init__(self, room: rtc.Room, message: IncomingMessage, segment_id: str) -> None:

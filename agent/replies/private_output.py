@@ -1,8 +1,8 @@
-"""An answer for one participant alone, private on the wire.
+"""Output of a private answer: packets and short streams that only its asker receives.
 
-The SDK's text streams to chosen participants are not: only their headers are addressed, so that
-the server sends the content to everybody (livekit-rtc; docs/security.md). What is addressed as a
-whole is a data packet, and a text so short that it travels inside its stream's header.
+The SDK's text streams to chosen participants are not private: only their headers are addressed, and
+the server sends the content to everybody (livekit-rtc; docs/security.md). Data packets are
+addressed as a whole, and so are texts short enough to travel inside their stream's header.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Replay:
             output.push(text)
 
     def end(self, ending: Ending) -> asyncio.Future[list[BaseException | None]]:
-        """Done when all of it is out, or was given up."""
+        """Returns when all of it is sent, or given up."""
         return asyncio.gather(
             *(output.end(ending) for output in self._outputs), return_exceptions=True
         )

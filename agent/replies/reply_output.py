@@ -1,7 +1,7 @@
 """ReplyOutput: one way out of an answer while it is made.
 
-Each output writes at its own pace. Whatever arrives while a write is under way leaves as one chunk
-with the next: a lone token goes out at once, a burst of hundreds in a handful of writes.
+Each output writes at its own pace. Text that arrives during a write is sent as one chunk with the
+next: a lone token goes out at once, a burst of hundreds in a handful of writes.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Ending:
     """How an answer ended.
 
     Attributes:
-        text: all of it.
+        text: the whole text.
         text_length: its length in bytes of UTF-8.
-        sha256: of those bytes, in hex.
-        heard: of an answer that was interrupted while it was spoken: what had been said by then.
-        parts: what it showed beside its text, as JSON; None: nothing.
+        sha256: hash of those bytes, in hex.
+        heard: the text spoken so far, if the answer was interrupted while it was spoken.
+        parts: the parts it showed beside its text, as JSON; None: none.
     """
 
     finish_reason: FinishReason
@@ -88,7 +88,7 @@ class ReplyOutput(ABC):
             self._wake()
 
     def _leave(self) -> None:
-        """Has what waits sent at once, if it can be; else the task sends it."""
+        """Sends pending text at once if possible; otherwise the task sends it."""
         if not self._waiting:
             return  # The task has been quicker.
         if self._is_idle and not self._changed.is_set():
@@ -104,7 +104,7 @@ class ReplyOutput(ABC):
         self._wake()
 
     def end(self, ending: Ending) -> asyncio.Task[None]:
-        """Writes what is left and the end; done when all of it is out, or could not be."""
+        """Writes the rest and the end; returns when all of it is sent or has failed."""
         self._ending = ending
         self._ended.set()
         return self._wake()
@@ -115,7 +115,7 @@ class ReplyOutput(ABC):
         if self._task is not None:
             self._task.cancel()
 
-    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    async def prepare(self) -> None:  # noqa: B027 - most outputs have nothing to do
         """Begins what can be done before there is text: nothing, unless an output knows better."""
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns

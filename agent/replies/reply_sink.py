@@ -8,8 +8,8 @@ from agent.replies.reply_stream import ReplyStream
 
 
 class ReplySink:
-    """The way of the model's text. `reply` is the answer that it belongs to, `on_step` is told of
-    the first text of each further step.
+    """Writes the model's text to the current reply, `reply`. `on_step` is called with the first
+    text of each further step.
 
     An answer with tool calls has several steps; they are one answer to the reader, with a blank
     line between them.

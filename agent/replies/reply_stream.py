@@ -43,8 +43,8 @@ from agent.wire.notices import Notices
 logger = logging.getLogger(__name__)
 
 MIRROR_WINDOW = 0.2
-"""Seconds between two writes on the second and further reply topics: each write costs a round
-trip into the native library, and whoever reads a mirror reads no slower for it."""
+"""Seconds between two writes on the second and further reply topics: each write costs a round trip
+into the native library, and a reader of a mirror does not notice the delay."""
 
 MAX_REPLY_BYTES = 1_048_576
 """Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
@@ -61,12 +61,11 @@ class ReplyStream:
     Attributes:
         on_first_text: called with the first text.
         on_first_sent: called when somebody may have seen that the answer has begun.
-        on_end: called with how it ended, before that goes out.
+        on_end: called with the ending, before it is sent.
         asker: identity of the one whose message it answers.
         private: whether it goes to the asker alone.
-        opened_at, began_at, ended_at: moments (`loop.time()`, s): when it was made; of the first
-            that went out of it and of its end, once there.
-        ended: set at the end.
+        opened_at, began_at, ended_at: moments (`loop.time()`, s) of its creation, its first write
+        and its end; the last two once they have happened. ended: set at the end.
     """
 
     def __init__(  # noqa: PLR0913 - what an answer goes out with
@@ -207,7 +206,7 @@ class ReplyStream:
             self.on_first_sent = None
 
     def ending(self, reason: FinishReason, heard: str | None = None) -> Ending:
-        """The text so far, as the whole answer; `heard`: how much of it aloud."""
+        """The text so far, as the whole answer; `heard`: the part that was spoken."""
         text = self.text
         data = text.encode()
         return Ending(
@@ -257,9 +256,9 @@ class ReplyStream:
         return len(self._copies)
 
     async def repeat(self, listeners: Collection[str]) -> None:
-        """Sends an answer to the room once more, from its beginning, to some who are new there.
+        """Replays an answer to the room, from its beginning, to participants who have just joined.
 
-        Returns at once, or, of an answer that has ended, when all of it is out.
+        Returns at once; if the answer has ended, once all of it is sent.
         """
         stream_ids = self._stream_ids.of_copy(self.segment_id, self._topics, listeners)
         copy = Replay(self._room, stream_ids, self._attributes, listeners)
@@ -312,7 +311,7 @@ class ReplyStream:
 
     @property
     def _attributes_of_parts(self) -> dict[str, str]:
-        """Of the header of a stream of parts, in public and in private."""
+        """Attributes in the header of a stream of parts, public or private."""
         return {
             **question_attributes(self._message.question_key),
             SCOPE: PRIVATE if self.private else ROOM,
@@ -323,7 +322,7 @@ class ReplyStream:
 
     @property
     def _attributes(self) -> dict[str, str]:
-        """Of the header of a stream to the room."""
+        """Attributes in the header of a stream to the room."""
         attributes = {
             **question_attributes(self._message.question_key),
             **agent_attribute(self._first_agent),

@@ -12,8 +12,8 @@ class ServerClock:
     """Turns moments of this process (`loop.time()`, s) into the server's time (s since 1970).
 
     The server says when the agent joined. That was at some moment of connecting, so each moment has
-    an earliest and a latest time. Neither clock needs to be right. Where the server does not say,
-    nothing is known: earliest and latest are as far apart as they can be.
+    an earliest and a latest time. Neither clock needs to be right. If the server does not say when,
+    earliest and latest are as far apart as they can be.
     """
 
     def __init__(self) -> None:
@@ -21,11 +21,11 @@ class ServerClock:
         self._joined: float | None = None
 
     def connecting(self) -> None:
-        """To be called just before the room is joined."""
+        """Call it just before joining the room."""
         self._connecting = asyncio.get_running_loop().time()
 
     def connected(self, agent: rtc.LocalParticipant) -> None:
-        """To be called just after it."""
+        """Call it just after joining."""
         self._connected = asyncio.get_running_loop().time()
         self._joined = joined_at(agent)
 

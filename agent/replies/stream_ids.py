@@ -50,9 +50,9 @@ MAX_REMEMBERED: Final = 256
 class StreamIds:
     """Chooses the ids of the streams in which an answer is sent or given again.
 
-    Those who joined in the middle of an answer have a copy of it, under ids of the copy's own: the
-    answer's are open at others, and the SDK sends the chunks of a copy to everybody. Given again,
-    the answer comes to them under the copy's ids.
+    Participants who joined in the middle of an answer have a copy with stream ids of its own: the
+    answer's ids are in use at others, and the SDK sends the chunks of a copy to everybody. A
+    repeated answer reaches these participants under the copy's ids.
 
     Args:
         is_taken: whether somebody else has a stream with this id open.

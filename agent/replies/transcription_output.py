@@ -15,8 +15,8 @@ WINDOW = 0.2
 class TranscriptionOutput(ReplyOutput):
     """Segments that grow with the answer; see agent/wire/legacy_transcription.py.
 
-    The last packet of a segment is final. Of an answer that was interrupted while it was spoken, it
-    has what had been said aloud by then.
+    The last packet of a segment is final. If the answer was interrupted while it was spoken, that
+    packet has the text spoken so far.
     """
 
     window = WINDOW

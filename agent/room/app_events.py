@@ -37,8 +37,8 @@ class AppEvents:
         self._tasks = Tasks()
 
     async def start(self, conversation: Conversation) -> None:
-        """The agent is ready: whoever is here has joined. What its agent greets with is said to the
-        first one, if nothing has been said in the conversation of the room."""
+        """The agent is ready: reports everybody who is in the room as joined. The first one gets
+        the agent's greeting, if the room's conversation is empty."""
         greeting = conversation.persona.persona.greeting
         if greeting is not None:
             await conversation.recalled()
@@ -50,7 +50,7 @@ class AppEvents:
             self.joined(participant)
 
     def joined(self, participant: rtc.RemoteParticipant) -> None:
-        """To be called when somebody is ready for data."""
+        """Call it when a participant is ready for data."""
         identity = participant.identity
         if not self._is_open or not is_person(participant) or identity in self._present:
             return
@@ -62,7 +62,7 @@ class AppEvents:
             self._begin("on_join", described(participant))
 
     def left(self, participant: rtc.RemoteParticipant) -> None:
-        """To be called when somebody is gone."""
+        """Call it when a participant has left."""
         if participant.identity not in self._present:
             return
         self._present.discard(participant.identity)
@@ -70,7 +70,7 @@ class AppEvents:
             self._begin("on_leave", described(participant))
 
     def heard(self, message: IncomingMessage) -> None:
-        """To be called with each message, whether or not it is for the agent."""
+        """Call it with each message, whether or not it is for the agent."""
         if self._hooks.on_message is not None:
             self._tasks.start(self._tell_of(message), name="on_message")
 

@@ -1,4 +1,4 @@
-"""ConversationOpener: makes a room's conversations, and the replies that they write."""
+"""ConversationOpener: opens a room's conversations, and the replies that they write."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class ConversationOpener:
         open_llm: makes a model for one conversation.
         hooks: of the app around answers, if it has any.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
-        on_answered: told of each answer that has ended.
-        usage: tokens of all of them.
-        runs: tells those who wait for an answer in the agent itself.
+        on_answered: called with each answer that has ended.
+        usage: tokens that all conversations used.
+        runs: answers that code of the worker waits for.
     """
 
     room: rtc.Room

@@ -37,8 +37,8 @@ class MessageRouter:
         """
         Args:
             attached: waits for the files of a sender's streams, by their stream ids.
-            on_question: told of each message that is for the agent.
-            on_message: told of each message that was accepted.
+            on_question: called with each message that is for the agent.
+            on_message: called with each accepted message.
         """
         self._on_message = on_message
         self._on_question = on_question

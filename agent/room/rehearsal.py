@@ -1,4 +1,4 @@
-"""What the first room of a process would keep people waiting for, done before there is one."""
+"""Warms up a process, so that its first room is as fast as the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def rehearse(toolbox: Toolbox, history: History, conversation: str, agent: str) -> None:
-    """Has the tools described, and the statements of the history compiled."""
+    """Builds the descriptions of the tools, and compiles the history's statements."""
     # Pydantic completes the class with its first use.
     llm.ChatMessage(role="user", content=[""])
     for tool in toolbox:

@@ -67,7 +67,7 @@ class RoomAssignment:
                 one are no reason to stay: their room has a dispatch of its own.
         """
         if not self.sid or (room.remote_participants and not by_session):
-            # Who is not alone does not wait: a server may be slow to say the id.
+            # With others in the room, it does not wait: a server may be slow to send the id.
             return False
         try:
             async with asyncio.timeout(SID_TAKES):

@@ -23,12 +23,13 @@ logger = logging.getLogger(__name__)
 
 
 class RoomErasure:
-    """Has the live parts of a room forget somebody, erases what is stored, and tells the room.
+    """Erases a participant's data from a room's live state and from the stores, and notifies the
+    room.
 
     Args:
         room: the room's name.
         conversation: its name in the history.
-        live: what is to forget besides the store.
+        live: the live state to clear besides the stores.
     """
 
     def __init__(
@@ -58,26 +59,27 @@ class RoomErasure:
         try:
             claims = api.TokenVerifier(key, secret.get_secret_value()).verify(token)
         except Exception as error:
-            # The boundary of what a caller sent: a JWT fails in many ways, all of them a refusal.
+            # The boundary of input from a caller: a JWT can fail in many ways, and each is a
+            # refusal.
             logger.info("token of an erasure refused: %s", type(error).__name__)
             return False
         video = claims.video
         return video is not None and bool(video.room_admin) and video.room == self._room
 
     async def erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
-        """Erases somebody's data, or everybody's; goes on if nobody waits for it any longer.
+        """Erases a participant's data, or everybody's; continues if the caller is cancelled.
 
         Returns:
             The receipt: counts by kind.
 
         Raises:
-            HistoryError: it is not done, or not to the end; to be called again.
+            HistoryError: nothing, or not everything, was erased; call it again.
         """
         work = self._erase(identity, scope)
         return await asyncio.shield(self._tasks.start(work, name="erase", is_awaited=True))
 
     async def aclose(self) -> None:
-        """Returns when what is under way has ended."""
+        """Waits for erasures in progress."""
         await self._tasks.ended()
 
     async def _erase(self, identity: str | None, scope: Scope) -> dict[str, int]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.chat.conversations import Conversations
 
 MAX_TEXT_BYTES: Final = 65_536
-"""Of what is said at a time, and of an instruction."""
+"""Longest text to say at once, and longest instruction."""
 
 
 class RoomHandle:

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 
 
 RECALL_PATIENCE: Final = 0.5
-"""Seconds that it waits for the past before it says that it listens, so that a question which comes
-at once is answered as soon as any other."""
+"""Seconds to wait for the history before the agent reports `listening`, so that a question which
+comes at once is answered as fast as any other."""
 
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
@@ -80,9 +80,9 @@ class RoomSession:
         """Whether the room was joined, so that `close` ends the stay soon."""
 
     async def run(self, *, on_joined: Callable[[], None]) -> None:
-        """Lives through the whole stay in the room. Not to be cancelled: `close` ends it.
+        """Runs the whole stay in the room. Never cancel it: `close` ends it.
 
-        A native connect that is given up half-way takes the process down later
+        Cancelling a native connect takes the process down later
         (python-sdks issue 784).
 
         Raises:
@@ -117,7 +117,7 @@ class RoomSession:
             logger.info("left the room", extra={"room": self._assignment.room})
 
     async def rehearse(self) -> None:
-        """Does what takes long where it is done for the first time, without a room."""
+        """Runs the slow first-time work without a room."""
         components = self._components
         await rehearse(
             components.toolbox,
@@ -127,7 +127,7 @@ class RoomSession:
         )
 
     def overview(self) -> RoomOverview:
-        """What happens here now. For any thread."""
+        """An overview of the room. Thread-safe."""
         components = self._components
         return RoomOverview(
             name=self._assignment.room,
@@ -137,7 +137,7 @@ class RoomSession:
         )
 
     def close(self) -> None:
-        """Ends the stay; `run` returns when everything is wound up."""
+        """Ends the stay; `run` returns once everything is closed."""
         self._ended.set()
 
     def _listen(self) -> None:
@@ -155,7 +155,7 @@ class RoomSession:
         self._room.on("participant_disconnected", self._on_left)
 
     async def _serve(self) -> None:
-        """Begins to do all that there is to do here, then says so."""
+        """Starts the components, then reports that the agent is ready."""
         components = self._components
         components.methods.open(on_change=components.presence.set_methods)
         components.notices.start()

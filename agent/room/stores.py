@@ -1,4 +1,4 @@
-"""Stores: what all rooms of a process keep things in."""
+"""Stores: where the rooms of a process store messages and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.history.history import History
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The messages, the files, and what erases both."""
+    """The message history, the file store, and the eraser of both."""
 
     history: History
     files: Files

@@ -36,8 +36,8 @@ class VoiceOpener:
     pre_connect_audio: PreConnectAudio
 
     async def open(self, on_failure: Callable[[str], None]) -> Voice:
-        """A voice that is not open; `on_failure` is told what fails of it. Raises what loading the
-        models does."""
+        """A voice that is not open; `on_failure` is called with its failures. Raises the errors of
+        loading the models."""
         # Only here: a room without a microphone does without it.
         from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
         from agent.voice.spoken_responder import Manner  # noqa: PLC0415
