@@ -1,1 +1,1 @@
-"""What was used, by whom, and what happened: for bills, and for the app's backend."""
+"""Usage records for billing, and webhook events for the app's backend."""

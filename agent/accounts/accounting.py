@@ -1,4 +1,4 @@
-"""Accounting: the accounts of a process, and the webhooks that tell of them, as settings say."""
+"""Accounting: the accounts of a process and its webhooks, as the settings configure them."""
 
 from __future__ import annotations
 

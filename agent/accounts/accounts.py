@@ -1,7 +1,7 @@
-"""Accounts: collects usage and events of all rooms of a process, and has them stored.
+"""Accounts: collects usage and events of all rooms of a process, and stores them.
 
 Rooms only add to memory here. Usage is written together, every few seconds; events as soon as they
-are there, since they must outlive the process. Nothing is written where nothing happened.
+are there, since they must outlive the process. An idle process writes nothing.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Accounts:
         self._is_losing = False
 
     def wants(self, kind: EventType) -> bool:
-        """Whether anybody is told of such events."""
+        """Whether any webhook receives such events."""
         return bool(self._urls) and kind in self._types
 
     def count(
@@ -88,7 +88,7 @@ class Accounts:
         self._begin()
 
     def tell(self, kind: EventType, data: dict[str, Any]) -> None:
-        """Has all receivers told of something, if they want to be."""
+        """Queues an event for all webhooks that receive its type."""
         if not self.wants(kind):
             return
         event_id, created_at = new_event_id(), now()

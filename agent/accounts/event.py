@@ -1,4 +1,4 @@
-"""Events: what the app's backend is told by webhooks. docs/webhooks.md has their fields."""
+"""Events: the webhook events for the app's backend. docs/webhooks.md lists their fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from agent.config.webhook_settings import EventType
 
 MAX_BODY_BYTES: Final = 1_048_576
-"""Of an event. Of a transcript that has more, the oldest messages are left out."""
+"""Size limit of an event, in bytes. A longer transcript loses its oldest messages."""
 
 
 def new_event_id() -> str:

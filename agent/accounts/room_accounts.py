@@ -185,7 +185,7 @@ class RoomAccounts:
     async def _past(
         self, thread_id: str, stay: _Stay
     ) -> tuple[list[dict[str, Any]] | None, str | None]:
-        """The messages of the stay, oldest first, and the summary; None where not to be had."""
+        """The messages of the stay, oldest first, and the summary; None if unavailable."""
         thread = ThreadKey.from_id(self._kept_as, thread_id)
         asker = thread.owner or self._agent
         try:

@@ -1,9 +1,9 @@
 """Webhooks: delivers the events that are stored, at least once each.
 
 An event leaves the database only when its receiver has answered 2xx, or after three days. Several
-processes share the work: whoever claims an event has a minute for it. A receiver that is down is
-tried again and again with its oldest event; when it answers, it gets the rest. Docs:
-docs/webhooks.md, docs/adr/0053-events-in-an-outbox.md.
+processes share the work: a process that claims an event has a minute to deliver it. If a receiver
+is down, its oldest event is retried; once that succeeds, the rest follows. Docs: docs/webhooks.md,
+docs/adr/0053-events-in-an-outbox.md.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TRIMMING_EVERY: Final = 600.0
 CLOSING_TAKES: Final = 5.0
 
 _LATER: Final = frozenset({408, 409, 425, 429})
-"""Statuses below 500 with which a receiver asks to be told again."""
+"""Statuses below 500 that ask for a retry."""
 
 
 class Webhooks:
@@ -99,9 +99,9 @@ class Webhooks:
             each.set()
 
     async def aclose(self) -> None:
-        """Stops; what is not delivered is, by the next process.
+        """Stops; the next process delivers the rest.
 
-        What is being delivered may end, so that it is not delivered again.
+        A delivery in progress may finish, so that it is not repeated.
         """
         self._closing.set()
         self.wake()
@@ -163,7 +163,8 @@ class Webhooks:
     async def _send_all(
         self, url: str, claimed: Sequence[ClaimedEvent]
     ) -> tuple[list[int], list[ClaimedEvent], list[ClaimedEvent]]:
-        """What was delivered, refused, and, with all after it, not delivered."""
+        """Three lists: delivered, refused, and not delivered (an event that failed and all after
+        it)."""
         done: list[int] = []
         refused: list[ClaimedEvent] = []
         for place, each in enumerate(claimed):

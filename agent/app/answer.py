@@ -10,7 +10,7 @@ class Answer:
     """An answer that has ended.
 
     Attributes:
-        text: the whole of it, as it went out.
+        text: the whole text, as it was sent.
         finish_reason: `stop`, `length`, `interrupted`, `cancelled` or `error`.
         agent: the name of the agent that gave it.
         segment_id: its id on the wire and in the history.

@@ -26,10 +26,10 @@ ONLY: Final = ""
 
 
 class App:
-    """What a worker runs: its agents, and what they have in common.
+    """The app that a worker runs: its agents, and their common tools, models and hooks.
 
     Raises:
-        AppError: in one sentence, what cannot be.
+        AppError: one sentence that says what is wrong.
     """
 
     def __init__(  # noqa: PLR0913 - everything that one can say of an app
@@ -104,7 +104,7 @@ class App:
 
     @property
     def has_many(self) -> bool:
-        """Whether it has several agents, so that clients are told which one answers."""
+        """Whether it has several agents; clients then see which one answers."""
         return len(self.personas) > 1
 
     @property
@@ -187,7 +187,7 @@ def _as_tool(tool: object) -> Tool:
     if isinstance(tool, Tool):
         return tool
     module = sys.modules.get("livekit.agents")
-    # Whoever has made one has imported it.
+    # An app that made one has imported it.
     if module is not None and isinstance(
         tool, module.llm.FunctionTool | module.llm.RawFunctionTool
     ):
@@ -206,7 +206,8 @@ def _as_topics(topics: Iterable[object]) -> tuple[Any, ...]:
 
 
 def _unlike(tools: Iterable[Tool]) -> tuple[Tool, ...]:
-    """All of them, each once; two agents may have the same tool, not two of one name."""
+    """All tools, each once. Two agents may share a tool, but not have different tools of one
+    name."""
     by_name: dict[str, Tool] = {}
     for tool in tools:
         if by_name.setdefault(tool.name, tool) is not tool:

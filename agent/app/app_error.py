@@ -1,5 +1,5 @@
-"""AppError: an app that cannot be run, in one sentence for whoever wrote it."""
+"""AppError: an app that cannot run, with one sentence for its author."""
 
 
 class AppError(ValueError):
-    """What is wrong with an app, and what is expected instead."""
+    """An app is wrong; the text says how, and what is expected."""

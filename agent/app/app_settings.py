@@ -23,7 +23,7 @@ def read_app_settings(
     """The settings of these classes.
 
     Raises:
-        SettingsError: naming every wrong or missing one with what is expected.
+        SettingsError: lists every wrong or missing setting with the expected value.
     """
     read: list[BaseModel] = []
     problems: list[str] = []

@@ -18,7 +18,7 @@ AnyFunctionTool: TypeAlias = "llm.FunctionTool[..., Any] | llm.RawFunctionTool[.
 
 
 class FunctionToolError(OperationFailed):
-    """What a function tool raised as livekit-agents' ToolError: a message for the model."""
+    """A function tool raised livekit-agents' ToolError: a message for the model."""
 
     def __init__(self, message: str) -> None:
         ToolError.__init__(self, message)

@@ -16,7 +16,7 @@ from agent.app.app import App
 from agent.app.app_error import AppError
 
 ATTRIBUTE: Final = "app"
-"""Where the app is looked for in its module unless the reference says it."""
+"""Name of the app in its module, unless the reference has one."""
 
 
 @cache
@@ -93,7 +93,7 @@ def _imported(reference: str, load: Callable[[], ModuleType]) -> ModuleType:
 
 
 def _place(error: BaseException) -> str:
-    """Where in the app's code an error comes from: the innermost line that is not a library's."""
+    """The origin of an error in the app's code: the innermost line outside of libraries."""
     frames = traceback.extract_tb(error.__traceback__)
     libraries = (str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, "<")
     own = [frame for frame in frames if not frame.filename.startswith(libraries)]

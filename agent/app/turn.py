@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Turn:
-    """A message that is about to be answered. What is changed here holds for this answer alone.
+    """A message that is about to be answered. Changes hold for this answer alone.
 
     Attributes:
         room: where it was written.
@@ -50,12 +50,12 @@ class Turn:
 
     @property
     def context(self) -> Sequence[str]:
-        """What was added for the model to read."""
+        """Notes added for the model."""
         return tuple(self._context)
 
     @property
     def own_answer(self) -> str | None:
-        """What is answered in place of the model, if anything."""
+        """The text that replaces the model's answer, if any."""
         return self._answer
 
     @property
@@ -64,8 +64,8 @@ class Turn:
         return self._refused
 
     def add_context(self, text: str, *sources: Source) -> None:
-        """Has the model read this before the message, in this turn only, and shows people where it
-        comes from."""
+        """Adds a note that the model reads before the message, in this turn only, and shows its
+        sources to people."""
         self._context.append(text)
         for source in sources:
             self.show(source)

@@ -8,7 +8,7 @@ from agent.config.setting_types import Names
 
 
 class FileSettings(BaseModel):
-    """Where files are stored, and their limits."""
+    """Settings of the file store, and limits of files."""
 
     attachments_dir: Path = Field(
         Path("data/attachments"),

@@ -6,7 +6,7 @@ from agent.config.setting_types import ConversationPolicy, DatabaseUrl
 
 
 class HistorySettings(BaseModel):
-    """Where conversations are stored, and which of them belong together."""
+    """Settings of the history: its database, and the lifetime of conversations."""
 
     database_url: DatabaseUrl = Field(
         "sqlite:///data/agent.db",

@@ -16,10 +16,10 @@ def _count(default: int, alias: str, description: str) -> Any:  # noqa: ANN401 -
 
 
 class LimitSettings(BaseModel):
-    """What one participant, one room and one tenant may use over time, and at once.
+    """Rates and budgets of one participant, one room and one tenant.
 
-    The rates and the numbers of answers and conversations hold in each worker process; the tokens
-    of a day are counted in the database, for all of them together.
+    The rates and the numbers of answers and conversations hold in each worker process; tokens a day
+    are counted in the database, for all processes together.
     """
 
     participant_messages: Rate = _rate(

@@ -33,12 +33,12 @@ class _ServerSettings(BaseModel):
     """The fields that every server may have.
 
     Attributes:
-        tools: names of the tools to use, as the server has them; all, unless given.
-        rpc: which of them clients may call by RPC: all (true), none (false), or these.
-        confidential: which of them answer RPC callers alone.
-        approval: which of them need the participant's approval when the model calls them.
-        roles: participants with one of these may call them, and have the model call them;
-            everybody, unless given.
+        tools: the server's names of the tools to use; default: all.
+        rpc: the tools that clients may call by RPC: all (true), none (false), or a list.
+        confidential: the tools whose results go to the RPC caller alone.
+        approval: the tools that need the participant's approval when the model calls them.
+        roles: participants with one of these roles may call the tools, directly or through the
+            model; default: everybody.
         timeout: seconds that a call may take.
         max_calls: calls of one tool that run at a time in a worker process.
     """

@@ -6,7 +6,7 @@ from agent.config.setting_types import StateWriters
 
 
 class PartSettings(BaseModel):
-    """What answers show beside their text, and the state that a conversation shares."""
+    """Settings of parts, and of the shared state of conversations."""
 
     show_reasoning: bool = Field(
         False,

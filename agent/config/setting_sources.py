@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, and the `.env` file."""
+"""Sources of settings: the environment and the `.env` file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTLED: Final = "AGENT_SETTINGS"
 """Set in an environment that has all settings, so that no file is read."""
 
 SIMILARITY: Final = 0.88
-"""Of a name to that of a setting, from which on it is taken for a slip (difflib's ratio)."""
+"""Similarity to a setting's name (difflib's ratio) from which on a name counts as a typo."""
 
 
 def read_dotenv(path: Path) -> dict[str, str | None]:
@@ -67,7 +67,7 @@ def _in_file(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str |
 
 
 def _without_quotes(value: str) -> str:
-    """The value without quotes around all of it, which `docker run --env-file` keeps."""
+    """The value without enclosing quotes, which `docker run --env-file` keeps."""
     value = value.strip()
     quote = value[:1]
     if quote in {'"', "'"} and len(value) > 1 and value.endswith(quote):

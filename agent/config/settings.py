@@ -120,11 +120,11 @@ class Settings(
         return tuple(url for url in given if url)
 
     def missing(self, *, server: bool = True, model: bool = True) -> list[str]:
-        """What must still be set before the worker can run, one sentence each.
+        """Missing settings that the worker needs, one sentence each.
 
         Args:
-            server: the LiveKit settings, too; a start may be given them otherwise.
-            model: the model service, too; an app may have models of its own.
+            server: include the LiveKit settings; a command may get them in another way.
+            model: include the model service; an app may have models of its own.
         """
         problems: list[str] = []
         if server:

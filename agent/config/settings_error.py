@@ -32,7 +32,7 @@ class SettingsError(ValueError):
 
     @classmethod
     def of(cls, error: ValidationError, names: Mapping[str, str] | None = None) -> Self:
-        """What pydantic says, by setting; of secret ones without their values.
+        """Pydantic's errors by setting, without the values of secrets.
 
         `names` are the environment variables of fields that pydantic calls otherwise.
         """
@@ -44,14 +44,14 @@ def _problem(detail: Any, names: Mapping[str, str]) -> str:  # noqa: ANN401 - py
     name = names.get(name, name)
     message = str(detail["msg"]).removeprefix("Value error, ")
     if name == "MCP_SERVERS":
-        # Which of them, and what of it; without the kind of server that pydantic puts in between.
+        # The server's name and field, without the kind of server that pydantic inserts.
         name = ": ".join((name, *(str(part) for part in detail["loc"][1:2] + detail["loc"][3:])))
     secret = (
         any(word in name for word in _SECRET_WORDS)
         or name.endswith("KEY")
         or name.startswith(_SECRET_SETTINGS)
     )
-    # Of a value that is missing, the input is all the others.
+    # For a missing value, pydantic's input is all the others.
     got = "" if secret or detail["type"] == "missing" else f", got {_shortened(detail['input'])}"
     return f"{name}: expected {_as_expectation(message)}{got}"
 

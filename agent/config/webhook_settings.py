@@ -1,4 +1,4 @@
-"""Settings of webhooks: who is told of what happens in rooms."""
+"""Settings of webhooks: the receivers of events."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was erased.
+    """Counts of erased data.
 
     Attributes:
         contents: files on disk that no message refers to any more.

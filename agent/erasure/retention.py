@@ -24,10 +24,10 @@ PAUSE: Final = 0.05
 
 
 class Retention:
-    """At the start and about once an hour, erases in small batches what is too old.
+    """Erases expired data in small batches, at the start and about once an hour.
 
-    Several processes may do so at once: on Postgres one of them does a batch, the others leave it
-    to that one; on SQLite the second one finds nothing.
+    Several processes may run at once: on Postgres one of them does a batch and the others skip it;
+    on SQLite the second one finds nothing.
     """
 
     def __init__(self, eraser: Eraser, *, days: float) -> None:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UsageKey:
-    """What usage is counted for.
+    """The key of a usage record.
 
     Attributes:
         day: `2026-01-31`, in UTC.
-        tenant: of the room, as its metadata says; may be empty.
-        identity: who asked.
-        model: the name that the service knows it by.
+        tenant: the room's tenant from its metadata; may be empty.
+        identity: of the asker.
+        model: the service's name for it.
     """
 
     day: str
@@ -29,7 +29,7 @@ class UsageKey:
 
 @dataclass(frozen=True, slots=True)
 class UsageCounts:
-    """What was used; see agent.models.usage for the tokens."""
+    """Counts of usage; see agent.models.usage for the tokens."""
 
     answers: int = 0
     requests: int = 0

@@ -34,11 +34,11 @@ class Boards(Protocol):
         ...
 
     async def append(self, room: str, base: int, operations: Sequence[tuple[int, str]]) -> bool:
-        """Keeps operations with their numbers, all of them above `base`.
+        """Stores operations with their numbers, all of them above `base`.
 
         Returns:
-            False, and nothing is kept, if the database has operations after number `base`: another
-            agent in the room wrote them, or a write came through that seemed to fail.
+            False, with nothing stored, if the database has operations after number `base`: another
+            agent in the room wrote them, or a write succeeded that seemed to fail.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""Names of conversations: the `room` under which the history keeps what was said.
+"""Names of conversations: the history's `room` column.
 
 `room-name`: the room's name, as it always was. `room-session`: `room-session:<name>:<sid>`, so that
-everything of a room can be found by its name. `metadata`: `metadata:<id>`. A room whose own name
-begins in one of these ways is kept under `room-name:<name>`, so that nobody reaches a conversation
-by the choice of a room's name. Docs: docs/adr/0047-conversations-end-with-their-room.md.
+the data of a room can be found by its name. `metadata`: `metadata:<id>`. A room whose own name has
+one of these prefixes is stored under `room-name:<name>`: choosing a room's name gives access to no
+conversation. Docs: docs/adr/0047-conversations-end-with-their-room.md.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ def encode_cursor(thread: ThreadKey, position: int) -> str:
 def decode_cursor(thread: ThreadKey, cursor: str) -> int:
     """The position in a cursor.
 
-    The check tells cursors that were given out from made-up ones. It is no protection, and need
-    not be: whoever forges one reads a page that they may read anyway.
+    The check detects made-up cursors. It is no protection, and need not be: a forged cursor leads
+    to a page that its reader may read anyway.
 
     Raises:
-        InvalidValueError: it was not given out for this thread.
+        InvalidValueError: the cursor is not one of this thread.
     """
     try:
         data = base64.b64decode(cursor, b"-_", validate=True) if len(cursor) == _LENGTH else b""

@@ -66,7 +66,7 @@ class Database:
 
 
 def _engine(url: DatabaseUrl) -> Engine:
-    # Here and not above: a process has one of them, and nothing of the other in memory.
+    # Imported here: a process uses one engine and does not load the other.
     if url.is_sqlite:
         from agent.history.sqlite_engine import SqliteEngine  # noqa: PLC0415
 

@@ -28,11 +28,11 @@ _SEVERAL_HOSTS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """Where the history is kept. Its password is in no representation of it.
+    """The database of the history. Its representations leave out the password.
 
     Attributes:
         url: for SQLAlchemy, with the drivers that the project has (Python's sqlite3, psycopg 3).
-        schemas: of Postgres, where the tables are; empty: where the user's are.
+        schemas: the Postgres schemas of the tables; empty: the user's default.
     """
 
     url: URL = field(repr=False)

@@ -95,7 +95,7 @@ class DurableHistory:
 
     @property
     def states(self) -> States:
-        """Written again by whoever has one open, once the database is back."""
+        """A live conversation writes it again once the database is back."""
         return self._store.states
 
     @property

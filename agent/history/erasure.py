@@ -1,4 +1,4 @@
-"""What is erased from the history, and the receipt for it."""
+"""Erasure: the subject of an erasure, and its receipt."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from agent.history.errors import InvalidValueError
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose data is erased: a participant's, a room's, a conversation's, or a participant's there.
+    """The data to erase: a participant's, a room's, a conversation's, or a participant's in one of
+    these.
 
     Attributes:
         identity: of the participant; None: everybody's.
-        room: name of a room: all its conversations that `room_of` knows to be the room's.
-        conversation: name of one conversation, as the history has it.
+        room: name of a room; covers the conversations that `room_of` attributes to it.
+        conversation: name of one conversation in the history.
     """
 
     identity: str | None = None

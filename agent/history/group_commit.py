@@ -104,7 +104,7 @@ class GroupCommit:
             _settle(write.outcome, outcome)
 
     async def _commit_each(self, batch: list[_Write], error: DataError | IntegrityError) -> None:
-        """Once more, one by one: the database refused at least one of them, perhaps no longer."""
+        """Retried one by one: the database refused at least one of them, perhaps temporarily."""
         for write in batch:
             try:
                 (outcome,) = await self._transact([write])

@@ -103,11 +103,10 @@ class History(Protocol):
         ...
 
     async def finish_answer(self, answer: Message) -> None:
-        """Keeps an answer with its finish reason, begun or not; its question is then answered.
+        """Stores an answer with its finish reason; marks its question as answered.
 
-        A question has one answer: what was kept as its answer before is replaced. The answer to a
-        message that was deleted meanwhile is not kept. An answer without a question is found by
-        its own key.
+        A question has one answer: a new one replaces the former. The answer to a message that was
+        deleted meanwhile is dropped. An answer without a question is found by its own key.
         """
         ...
 
@@ -184,9 +183,9 @@ class History(Protocol):
     ) -> Unanswered:
         """Opens a participant's message for another answer, with another text if one is given.
 
-        Its former answer stays until the new one has ended, but what was thought of it is gone. An
-        answer in progress is to be finished first. Returns the message as it is now, and the
-        segment id of its answer, to be answered under it again.
+        The former answer stays until the new one has ended, but feedback and reactions on it are
+        deleted. Finish an answer in progress first. Returns the message as it is now, and the
+        segment id for its new answer.
 
         Raises:
             NotFoundError: there is no such message of a participant.

@@ -29,7 +29,7 @@ _PRIVATE_PREFIX: Final = "private:"
 
 
 def check_id(what: str, value: str, longest: int = MAX_ID_LENGTH) -> None:
-    """Raises InvalidValueError unless the value can be told from all others in any database."""
+    """Raises InvalidValueError unless the value is distinct from all others in any database."""
     if not 0 < len(value) <= longest:
         raise InvalidValueError(f"{what} must have 1 to {longest} characters")
     if not is_well_formed(value):
@@ -48,8 +48,8 @@ class ThreadKey:
     """A thread of a conversation: that of the room, or the private one of a participant.
 
     Attributes:
-        room: name of the conversation, as agent.history.conversation_name makes it; whoever is in
-            a room of the same conversation later goes on with its threads.
+        room: name of the conversation, as agent.history.conversation_name makes it; later rooms of
+            the same conversation continue its threads.
         owner: identity of the participant whose private thread it is; None: the room's.
     """
 
@@ -108,14 +108,14 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that belongs to a message. What is in it is kept elsewhere, under its hash.
+    """A file that belongs to a message. The file store has its content, under its hash.
 
     Attributes:
-        id: the agent's id for it, unlike all others.
-        name: for people; safe to show and to save under.
+        id: the agent's unique id for it.
+        name: a display name; safe to show and to save under.
         type: its MIME type.
         size: in bytes.
-        sha256: of what is in it, in hex.
+        sha256: hash of its content, in hex.
     """
 
     id: str
@@ -133,22 +133,22 @@ class Message:
     """A message of a participant (role `user`), or an answer of the agent (role `assistant`).
 
     Attributes:
-        id: the sender's id for it; of an answer its `lk.segment_id`.
-        timestamp: ms since 1970; of a message its sender's clock.
-        in_reply_to: id of the message that it answers. A participant's client may say anything
-            here; of an answer it is the question's id, and None where nobody asked.
-        in_reply_to_sender: of an answer: identity of the one who asked.
-        finish_reason: of an answer that has ended: how.
-        form: in which form it came in, as its reader chose to call it; kept and given back, so that
-            it can be answered in kind after a restart.
-        awaits_answer: it is to be answered and has not been.
+        id: the sender's id for it; for an answer its `lk.segment_id`.
+        timestamp: ms since 1970; for a message by its sender's clock.
+        in_reply_to: id of the message that it answers. A client may send any id; for an answer it
+            is the question's id, or None if it was unasked.
+        in_reply_to_sender: for an answer, the identity of the asker.
+        finish_reason: for an answer that has ended.
+        form: the form in which it arrived, as its reader names it; stored so that it can be
+            answered in kind after a restart.
+        awaits_answer: whether its answer is outstanding.
         edited_at: ms since 1970, if it was edited.
         attachments: the files that came with it, in its sender's order.
-        parts: of an answer: what it showed beside its text, a JSON array; None: nothing.
-        position: given by the store, and never changed: messages of a thread are sorted by it, and
-            an answer comes right after its question.
-        agent: of an answer: the name of the agent of the app that gave it, where there are several.
-        cursor: given by the store: what `before` must be to read on before this message.
+        parts: for an answer, the parts it showed, as a JSON array; None: none.
+        position: assigned by the store, and never changed. Messages of a thread are sorted by it,
+            and an answer comes right after its question.
+        agent: for an answer, the name of the agent of the app that gave it, if there are several.
+        cursor: assigned by the store: the value of `before` for the page before this message.
     """
 
     thread: ThreadKey
@@ -188,13 +188,13 @@ class Message:
 
     @property
     def turn(self) -> MessageKey:
-        """What tells its turn from all others: its question's key, of an answer that has one."""
+        """The key of its turn: that of the question for an answer that has one, else its own."""
         is_answer = self.role == "assistant" and self.in_reply_to is not None
         return self.question if is_answer else self.key
 
     @property
     def question(self) -> MessageKey:
-        """Of an answer: the message that it answers."""
+        """For an answer: the message that it answers."""
         if self.in_reply_to is None or self.in_reply_to_sender is None:
             raise InvalidValueError("Only an answer has a question.")
         return MessageKey(self.thread, self.in_reply_to_sender, self.in_reply_to)

@@ -102,7 +102,7 @@ def _run_alembic(connection: Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
-    # It tells how it works; what it did is in the log of whoever asked for it.
+    # Alembic logs its steps; the caller logs the result.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     location = str(Path(__file__).parent / "migrations")

@@ -1,4 +1,4 @@
-"""The tables. Whatever changes here needs a migration; a test compares the two."""
+"""The tables. Every change here needs a migration; a test compares the two."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ messages: Final = Table(
     Column("awaits_answer", Boolean, nullable=False),
     Column("edited_at", BigInteger),
     Column("deleted", Boolean, nullable=False),
-    # Of an answer: what it showed beside its text, a JSON array.
+    # For an answer: the parts it showed, as a JSON array.
     Column("parts", ExactText),
     Column("agent", ExactText),
     # By the worker's clock, ms since 1970; NULL: by an older version.
     Column("stored_at", BigInteger),
-    # Of an answer: whether its end went out. NULL: not known, or no answer.
+    # For an answer: whether its end was sent. NULL: not known, or no answer.
     Column("told", Boolean),
     UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
 )
@@ -182,7 +182,7 @@ boards: Final = Table(
     "board",
     metadata,
     Column("room", ExactText, primary_key=True),
-    # Of the last operation that the snapshot has in it.
+    # Number of the last operation in the snapshot.
     Column("sequence", BigInteger, nullable=False),
     Column("snapshot", ExactText, nullable=False),
     Column("stored_at", BigInteger),

@@ -1,7 +1,7 @@
-"""The statements that erase for good: for people who ask for it, and when time has passed.
+"""Statements that erase data for good, on request or after the retention period.
 
-Unlike `delete_message`, nothing is left, not even that an id was used. What is to go is found by
-reading, and erased by its positions in transactions of their own, each of them short.
+Unlike `delete_message`, they leave nothing, not even the fact that an id was used. Rows are
+selected first, and erased by their positions in short transactions of their own.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def find_messages(
 def erase_messages(connection: Connection, positions: Sequence[int]) -> Erased:
     """Erases messages by their positions, and the summaries that may tell of them."""
     if connection.dialect.name == "sqlite":
-        # Of what is deleted, no bytes stay in the file.
+        # SQLite overwrites deleted content in the file.
         connection.execute(text("PRAGMA secure_delete=ON"))
     gone = messages.c.position.in_(positions)
     contents = frozenset(
@@ -222,7 +222,7 @@ def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
     since a time."""
     now = int(time.time() * 1000)
     for table in (boards, board_operations):
-        # Of an older version of the worker: their time begins now.
+        # Rows of an older version of the worker: their retention begins now.
         connection.execute(update(table).where(table.c.stored_at.is_(None)).values(stored_at=now))
     kept = union(*(select(table.c.room, table.c.stored_at) for table in (boards, board_operations)))
     kept = kept.subquery()

@@ -63,7 +63,7 @@ _QUESTION_ROW: Final = (
     .scalar_subquery()
     .label("question_row")
 )
-"""Of an answer: where its question is stored."""
+"""For an answer: the row of its question."""
 _COLUMNS: Final = (messages, threads.c.room, threads.c.owner, _QUESTION_ROW)
 _WITH_THREAD: Final = select(*_COLUMNS).select_from(messages.join(threads))
 _answer: Final = messages.alias("answer")
@@ -205,7 +205,7 @@ def find_answered(connection: Connection, question: MessageKey) -> Answered | No
 
 
 def read_untold(connection: Connection, room: str, since: int) -> tuple[Answered, ...]:
-    """The answers of which nobody was told the end, as far as is known, with their questions."""
+    """The answers whose end was not sent, as far as is known, with their questions."""
     rows = connection.execute(_UNTOLD, {"key_room": room, "since": since}).all()
     found = (find_answered(connection, answer.question) for answer in _whole(connection, rows))
     return tuple(each for each in found if each is not None)

@@ -72,7 +72,7 @@ def _read(
 def _add(
     connection: Connection, day: str, used: Mapping[Account, TokenCount]
 ) -> dict[Account, TokenCount]:
-    # In one order for all processes, so that no two of them wait for each other's rows.
+    # Sorted, so that processes lock rows in the same order and never deadlock.
     for account in sorted(used, key=lambda each: (each.tenant, each.room, each.identity)):
         row = {
             "tenant": account.tenant,

@@ -25,7 +25,7 @@ class States(Protocol):
     """Keeps shared states. Any method may raise UnavailableError: there is no database now."""
 
     async def load(self, thread: ThreadKey) -> StoredState:
-        """What is kept of a thread's state; an empty one where there is nothing."""
+        """The stored state of a thread; an empty one if there is none."""
         ...
 
     async def save(self, thread: ThreadKey, state: StoredState) -> None:

@@ -36,7 +36,7 @@ class TokenUsage(Protocol):
     """
 
     async def read(self, day: str, accounts: Sequence[Account]) -> dict[Account, TokenCount]:
-        """What these accounts used on a day; those that used nothing are left out."""
+        """Tokens that these accounts used on a day, without those that used none."""
         ...
 
     async def add(self, day: str, used: Mapping[Account, TokenCount]) -> dict[Account, TokenCount]:

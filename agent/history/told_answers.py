@@ -1,4 +1,4 @@
-"""ToldAnswers: notes of which answers the end went out, written together."""
+"""ToldAnswers: records the answers whose end was sent, in batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAUSE: Final = 1.0
 """Seconds for which notes are gathered. The answers of a busy second share a write."""
 
 MAX_WAITING: Final = 10_000
-"""Notes that are kept while the database is away; of answers beyond that, the end is told again."""
+"""Records kept while the database is unavailable; beyond them, ends of answers are sent again."""
 
 BATCH: Final = 500
 

@@ -100,7 +100,7 @@ class IncomingMessage:
 
     @property
     def question_key(self) -> Key | None:
-        """The id that its answer has as `in_reply_to`; None: an unasked answer."""
+        """The key of the question that its answer names; None: the answer is unasked."""
         return None if self.is_own else self.key
 
     @property

@@ -1,1 +1,1 @@
-"""What participants, rooms and tenants may use: rates, numbers at once, tokens of a day."""
+"""Limits of participants, rooms and tenants: rates, concurrency, tokens a day."""

@@ -1,4 +1,4 @@
-"""Counters: what was used and refused in this process, to be read by whoever reports it."""
+"""Counters: uses and refusals in this process, for reports."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ TOO_MANY_PRIVATE: Final = "Too many private conversations are open at the moment
 
 
 class ProcessLimits:
-    """What all rooms of a process share.
+    """Limits that all rooms of a process share.
 
     Attributes:
-        counters: what was used and refused, to be read from any thread.
+        counters: uses and refusals; thread-safe to read.
     """
 
     def __init__(self, settings: LimitSettings, usage: TokenUsage) -> None:

@@ -74,7 +74,7 @@ class RoomLimits:
         self.token_meter().used(tokens_in, tokens_out)
 
     def token_meter(self) -> TokenMeter:
-        """What counts the tokens of one conversation."""
+        """The token counter of one conversation."""
         return TokenMeter(self._budgets, self._tenant, self._room)
 
     def _take(self, kind: Kind, identity: str, amount: int = 1) -> None:

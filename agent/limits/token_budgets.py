@@ -214,7 +214,7 @@ class TokenBudgets:
 
 
 def _spent(limit: TokenCount, used: TokenCount) -> Kind | None:
-    """What is used up, if anything is."""
+    """The first budget that is used up, or None."""
     if 0 < limit.tokens_in <= used.tokens_in:
         return "tokens_in"
     if 0 < limit.tokens_out <= used.tokens_out:

@@ -26,15 +26,15 @@ class AskedLLM(llm.LLM[Any]):
         on_reasoning: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """A step as it comes.
+        """Streams one step.
 
         Args:
-            silence: seconds without anything from the service, if shorter than the LLM's own.
-            on_finish: told why the model stopped, where the service says so.
-            on_reasoning: told each piece of what the model thinks, where the service shows it.
+            silence: seconds without data from the service, if shorter than the LLM's own limit.
+            on_finish: called with the service's finish reason, if it sends one.
+            on_reasoning: called with each piece of the model's reasoning, if the service shows it.
             options: further fields of the request, such as `tool_choice`.
 
         Raises:
-            APIError: the service fails; not `retryable` once there was something of an answer.
+            APIError: the service failed; not `retryable` once part of an answer has arrived.
         """
         ...

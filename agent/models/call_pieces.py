@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 _ID_CHARACTERS: Final = string.ascii_letters + string.digits
 _ID_LENGTH: Final = 9
-"""Of an id that is made here. Mistral takes nothing but nine letters and digits back
-(vllm-project/vllm#9019), all others take that, too."""
+"""Length of an id that is made here. Mistral accepts only nine letters and digits
+(vllm-project/vllm#9019); all other services accept these, too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,10 +49,10 @@ class _Call:
 class CallPieces:
     """Sorts pieces by the call that they belong to.
 
-    A piece is known by its index. Where that is missing or the same for all calls (Gemini, some
-    gateways), a piece with a name begins another call if that one has another name or id, or if
-    the arguments so far are complete. An id alone says little: OCI makes a new one for each piece
-    (BerriAI/litellm#40040), others have one for all calls, or none.
+    A piece belongs to the call of its index. If the index is missing or the same for all calls
+    (Gemini, some gateways), a piece with a name begins another call if its name or id differs, or
+    if the arguments so far are complete. An id alone says little: OCI makes a new one for each
+    piece (BerriAI/litellm#40040), others have one for all calls, or none.
     """
 
     def __init__(self) -> None:
@@ -74,12 +74,12 @@ class CallPieces:
     def finished(
         self, reason: str | None, taken_ids: Container[str]
     ) -> Iterator[llm.FunctionToolCall]:
-        """The calls that are to be made.
+        """The calls to make.
 
         Args:
-            reason: why the model stopped, if it said so.
-            taken_ids: of calls made before; results are matched with calls by their ids, and some
-                services begin again with each answer.
+            reason: the model's finish reason, if it sent one.
+            taken_ids: ids of earlier calls; results are matched with calls by their ids, and some
+                services reuse ids with each answer.
         """
         used: set[str] = set()
         for call in _runnable(self._calls, reason):

@@ -1,8 +1,7 @@
-"""The events of a streamed chat completion, decoded into what is read of them.
+"""The events of a streamed chat completion, decoded into the fields that are used.
 
-https://platform.openai.com/docs/api-reference/chat/streaming. What does not have these types is
-read by agent.models.loose_chunks: a service that writes an index as a string is understood, but
-costs more time.
+https://platform.openai.com/docs/api-reference/chat/streaming. Events of other types are read by
+agent.models.loose_chunks: a service that writes an index as a string works, but more slowly.
 """
 
 from typing import Any
@@ -36,7 +35,7 @@ class Delta(msgspec.Struct):
 
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
-    """What `tool_calls` was before November 2023."""
+    """The predecessor of `tool_calls`, until November 2023."""
 
     extra_content: Any = None
 

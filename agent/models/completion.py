@@ -13,8 +13,8 @@ from agent.models.finish_reason import LENGTH, finish_reason
 from agent.models.visible_text import VisibleText
 
 REASONING: Final = "reasoning"
-"""Of a tool call's `extra`: what the model thought before, as `{field of the message: text}`.
-Services that reason between calls want it back (agent.models.context_messages)."""
+"""Key in a tool call's `extra`: the reasoning before it, as `{field of the message: text}`.
+Services that reason between calls need it in the next request (agent.models.context_messages)."""
 
 
 class CompletionReader:
@@ -53,7 +53,7 @@ class CompletionReader:
 
     @property
     def usage(self) -> llm.CompletionUsage | None:
-        """What the service counted, once it has said so."""
+        """The service's token counts, once it has sent them."""
         return self._usage
 
     @property

@@ -39,7 +39,7 @@ class Dialect:
         return self._trust > 0
 
     def note_lone_end(self) -> None:
-        """An answer had the end of such reasoning."""
+        """An answer had the end tag of such reasoning."""
         self._trust = _TRUSTED_ANSWERS
 
     def note_no_end(self) -> None:
@@ -58,7 +58,7 @@ class Dialect:
         self._refused |= dict.fromkeys(parts, until)
 
     def adapted(self, body: Mapping[str, object], more: Sequence[str] = ()) -> dict[str, object]:
-        """A request as the service takes it; `more`: what is to be left out besides."""
+        """A request as the service accepts it; `more`: further parts to leave out."""
         adapted = dict(body)
         for part in (*self.refused, *more) if self._refused or more else ():
             adapt(adapted, part)

@@ -25,7 +25,7 @@ _MESSAGE_KEYS: Final = (
     "title",
 )
 _INPUT: Final = re.compile(r"""(?:['"]input(?:_value)?['"]\s{0,8}:|\binput_value=).*""", re.DOTALL)
-"""Where pydantic repeats what it was given, which may be the conversation."""
+"""The place where pydantic repeats its input, which may be the conversation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,15 @@ Filter = Callable[[AsyncIterable[str]], AsyncIterator[str]]
 
 
 class FilteredLLM:
-    """Gives what a filter makes of the text of each step; tool calls come after it, as they are.
+    """Passes the text of each step through a filter; tool calls follow unchanged.
 
-    The filter pulls: it may hold text back for as long as it likes to read on, and nothing that it
-    has not given goes out. A model that the filter waits for does not count as its time.
+    The filter pulls: it may hold text back while it reads on, and only text that it yields is sent.
+    Time that the filter waits for the model does not count as its own.
 
     Args:
         timeout: seconds that the filter may take for a piece.
-        on_failure: told what the filter raised, TimeoutError if it took too long; the answer then
-            fails with what is returned.
+        on_failure: called with the filter's exception, TimeoutError if it took too long; the answer
+            then fails with the exception that it returns.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FilteredLLM:
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
         """A step as it comes. Raises what the model raises, and what `on_failure` returns."""
-        # What the model thinks passes no filter, so nobody sees it.
+        # Reasoning does not pass the filter, so nobody sees it.
         options.pop("on_reasoning", None)
         step = _Step(self._timeout)
         asked = self._inner.ask(context, tools, on_finish=on_finish, **options)

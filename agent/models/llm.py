@@ -112,10 +112,11 @@ class ChatLLM(AskedLLM):
         """An answer of the model, as it comes; without the tasks and the records of `chat`.
 
         Args:
-            silence: seconds without anything from the service, if shorter than the client's.
-            on_finish: told why the model stopped (`stop`, `length`, `tool_calls`,
+            silence: seconds without data from the service, if shorter than the client's limit.
+            on_finish: called with the finish reason (`stop`, `length`, `tool_calls`,
                 `content_filter` …), for which livekit-agents' chunks have no field.
-            on_reasoning: told each piece of what the model thinks, for which they have none either.
+            on_reasoning: called with each piece of the model's reasoning, for which they have none
+                either.
             options: fields of the request besides those that the LLM has.
 
         Raises:

@@ -39,8 +39,8 @@ _NO_WORDS: Final = ServiceWords()
 class OpenAIClient:
     """Connections to one service, shared by all conversations of an event loop.
 
-    Opens its pool with the first request, on the loop that runs then; end it with `close()`. Where
-    a request brings a timeout of its own, the shorter counts. Nothing is retried here:
+    Opens its pool with the first request, on the loop that runs then; end it with `close()`. If a
+    request has a timeout of its own, the shorter one counts. Nothing is retried here:
     agent.models.assistant does that.
 
     Raises ValueError for a base URL that is not http(s) or that has credentials in it.
@@ -94,9 +94,9 @@ class OpenAIClient:
     ) -> CompletionStream:
         """Ask for a completion as a stream; `body` is the request's, as the API has it.
 
-        A service that refuses a part of the request that an answer can do without (`tools`,
-        `stream_options`, `temperature` …) is asked again without it. What has helped is
-        remembered, so that the next request for this model goes without at once.
+        If a service refuses an optional part of the request (`tools`, `stream_options`,
+        `temperature` …), the request is retried without it. The client remembers which part helped
+        and leaves it out of later requests for this model.
 
         Args:
             silence: seconds without anything from the service, if shorter than the client's.

@@ -1,5 +1,5 @@
-"""The stream of a chat completion: events decoded into what is read of them, and no more, which
-saves most of the time that the official client takes for a token.
+"""The stream of a chat completion: decodes only the fields that are used, which saves most of the
+time that the official client takes for a token.
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 """
@@ -72,7 +72,7 @@ class CompletionStream:
         self._finished = False
         """Whether the model gave its finish reason."""
         self._ended = False
-        """Whether nothing more is to be read."""
+        """Whether the stream has ended."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,8 +164,8 @@ class CompletionStream:
         self._fail(failure)
 
     def _look_again(self) -> None:
-        """Has what is waited for time out when it is due. One timer looks after all pieces of a
-        stream: a time limit for each of them costs more than decoding it."""
+        """Times out the current wait. One timer serves all pieces of a stream: a timeout for each
+        piece costs more than decoding it."""
         now = self._loop.time()
         since = now if self._asked_at is None else self._asked_at
         due = min(since + self._silence, self._deadline)
@@ -205,7 +205,7 @@ class CompletionStream:
         self._fail(stream_error(error, self._words))
 
     def _fail(self, failure: APIError) -> None:
-        """Ends the stream; the failure is raised once what came before it is taken."""
+        """Ends the stream; the failure is raised after the pieces before it."""
         if self._finished:
             logger.debug(
                 "stream failed after its answer had finished; ignoring the failure",

@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 
 
 class RequestSlots:
-    """Requests wait for a slot in turn by room, so that a room with many waits behind one with few.
+    """Requests wait for slots by turns of the rooms: a room with many does not hold up one with
+    few.
 
-    Not bounded by itself: each conversation has one answer, and so one request, at a time.
+    The queue has no limit of its own: each conversation has one answer, and so one request, at a
+    time.
 
     Args:
         total: requests under way at once.
-        per_room: of one room; fewer than `total`, so that no room can hold all of them.
+        per_room: requests of one room at once; fewer than `total`, so that one room cannot hold all
+            slots.
     """
 
     def __init__(self, total: int, per_room: int) -> None:

@@ -59,8 +59,9 @@ class RetryingLLM:
     ) -> None:
         """
         Args:
-            on_usage: told what the service says of the tokens of a request.
-            on_cost: told what each request cost, also one that failed or was given up.
+            on_usage: called with the token counts that the service sends for a request.
+            on_cost: called with the cost of each request, including those that failed or were
+                cancelled.
         """
         self.model = model
         self._on_usage = on_usage

@@ -74,7 +74,7 @@ class ModelService:
         return models[0] if len(models) == 1 else OrderedLLMs(models)
 
     def summariser(self, room: str, on_cost: OnCost) -> Summariser:
-        """What puts the conversations of a room into a few words."""
+        """The summariser for the conversations of a room."""
         return Summariser(
             partial(self.open_llm, room), timeout=self._settings.llm_timeout, on_cost=on_cost
         )

@@ -50,7 +50,7 @@ class ServiceHealth:
 
 
 def _kind(error: APIError) -> str:
-    """A failure in a word, of which there are few."""
+    """A failure as one of a few words."""
     status = status_of(error)
     if status is not None:
         return str(status)

@@ -60,7 +60,7 @@ class SpeechService:
         """Loads the models that run in this process, off the event loop; quick if done before.
 
         About 250 MB, once for a process, nearly all of it for the end-of-turn model. The plugin is
-        imported meanwhile: whoever has a microphone may speak already.
+        imported meanwhile: participants may speak already.
         """
         await asyncio.gather(asyncio.to_thread(_load), on_main_thread(_load_plugin))
 

@@ -36,12 +36,12 @@ class SummaryError(Exception):
 
 
 class Summariser:
-    """Makes summaries with the model that also answers, besides the sessions.
+    """Makes summaries with the model that also answers, outside of the sessions.
 
     Args:
         open_llm: makes an LLM, which is closed again.
         timeout: seconds of silence of the model.
-        on_cost: told what each request cost.
+        on_cost: called with the cost of each request.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ class Timeouts:
             raise ValueError(f"timeouts are positive seconds, not {self}")
 
     def within(self, *, connect: float | None, read: float | None) -> "Timeouts":
-        """The shorter of these and the limits of one request, None being no limit."""
+        """The shorter of these and the limits of one request; None: no limit."""
         return Timeouts(
             connect=_shorter(self.connect, connect),
             first_byte=_shorter(self.first_byte, read),

@@ -32,8 +32,8 @@ class ToolLoop:
 
     Attributes:
         finish_reason: the model's own for its last step, once that has ended.
-        said: what the model has said and done so far, in order. What it was saying when it failed
-            or was interrupted is in it, as `interrupted`; a call only with its result.
+        said: the model's messages and calls so far, in order. A message cut off by a failure or an
+            interruption is included, as `interrupted`; a call only with its result.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ToolLoop:
         *,
         on_reasoning: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_reasoning`: told each piece of what the model thinks."""
+        """`on_reasoning`: called with each piece of the model's reasoning."""
         self.said: list[llm.ChatItem] = []
         self.finish_reason: str | None = None
         self._assistant = assistant
@@ -53,10 +53,10 @@ class ToolLoop:
     async def run(self, items: Iterable[llm.ChatItem]) -> None:
         """Answers the last one of these items of a conversation.
 
-        To be cancelled where the answer is not wanted any more: calls under way are, too.
+        Cancel it to stop the answer; calls in progress are cancelled, too.
 
         Raises:
-            APIError: the model cannot be used, or stopped in the middle.
+            APIError: the model is unavailable, or stopped in the middle.
         """
         before = list(items)
         assistant = self._assistant

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens; all 0 where the service does not count them.
+    """Tokens; all 0 if the service does not count them.
 
     Attributes:
-        requests: that were counted.
-        input: of what the model was given, those from its cache included.
-        cached: those of them that came from the service's cache.
-        output: of what the model made, reasoning included.
-        reasoning: those of them that nobody is shown.
+        requests: number of counted requests.
+        input: tokens that the model read, those from its cache included.
+        cached: input tokens from the service's cache.
+        output: tokens that the model wrote, reasoning included.
+        reasoning: output tokens of hidden reasoning.
     """
 
     requests: int = 0
@@ -55,10 +55,10 @@ class UsageTally:
         self._usage = Usage()
 
     def add(self, usage: CompletionUsage) -> None:
-        """What the service says of one request."""
+        """The service's token counts of one request."""
         self._usage += Usage.of(usage)
 
     def take(self) -> Usage:
-        """What was added since this was called last."""
+        """The usage since the last call."""
         usage, self._usage = self._usage, Usage()
         return usage

@@ -22,7 +22,7 @@ _OPENING: Final = {
 """Tags of reasoning at the beginning of an answer; later it only begins with `<think>`."""
 
 _QUOTES: Final = "`'\""
-"""A tag after one of these is spoken of, and begins or ends nothing."""
+"""After one of these a tag is quoted text, and begins or ends nothing."""
 
 MAX_REASONING: Final = 2**20
 """Characters of reasoning that are kept of one answer."""
@@ -33,11 +33,11 @@ class VisibleText:
 
     Args:
         opens_thinking: the model is believed to begin with reasoning that has no first tag. Its
-            text is held back until the second one shows that, or the answer ends without it.
-        on_reasoning: told each piece of reasoning, as soon as it is certain to be that.
+            text is buffered until the end tag confirms that, or the answer ends without one.
+        on_reasoning: called with each piece of reasoning, as soon as it is certain to be reasoning.
 
     Attributes:
-        lone_end: whether reasoning ended that had not begun.
+        lone_end: whether there was an end tag without a first tag.
     """
 
     def __init__(

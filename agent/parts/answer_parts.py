@@ -25,9 +25,10 @@ IN_PROGRESS: Final = ("running", "waiting")
 
 
 class AnswerParts:
-    """Takes parts, within limits, and streams them. What goes beyond is left out; the text goes on.
+    """Takes parts, within limits, and streams them. Parts beyond the limits are dropped; the text
+    goes on.
 
-    Nothing is opened before there is a part. `show` may be called in any thread, everything else on
+    The stream opens with the first part. `show` may be called in any thread, everything else on
     the loop.
     """
 
@@ -165,9 +166,9 @@ class AnswerParts:
         self._copies.clear()
 
     async def repeat(self, listeners: Collection[str]) -> None:
-        """Sends the parts once more, from the first one, to some who are new there.
+        """Replays the parts, from the first one, to participants who have just joined.
 
-        Returns at once, or, of an answer that has ended, when all of it is out.
+        Returns at once; if the answer has ended, once all parts are sent.
         """
         if self._stream is None:
             return

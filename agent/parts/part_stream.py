@@ -65,7 +65,7 @@ class PartStream:
         self._wake()
 
     def end(self, attributes: Mapping[str, str]) -> asyncio.Task[None]:
-        """Writes what waits, and the trailer; done when all of it is out, or could not be."""
+        """Writes pending parts and the trailer; returns when all of it is sent or has failed."""
         self._ending = attributes
         self._ended.set()
         return self._wake()

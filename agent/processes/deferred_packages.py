@@ -1,8 +1,7 @@
 """Packages that livekit-agents imports and a worker that only writes never uses.
 
-They are imported in name, with what they are to be imported from, and run when something in them is
-asked for. The standard library's LazyLoader does not serve: it runs a package as soon as one of its
-submodules is imported.
+An import binds only their names; they run on first access. The standard library's
+LazyLoader does not help: it runs a package as soon as one of its submodules is imported.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PACKAGES: Final = (
-    # Names for what is in their modules: 370 of them, for requests that nobody makes.
+    # Names of things in their modules: 370 modules for requests that nobody makes.
     "openai.types",
     "openai.types.responses",
     # FFmpeg, for sound that comes encoded.

@@ -1,8 +1,8 @@
-"""Handing supervision over to a small process: `python -m agent.processes.handover STATE`.
+"""Hands supervision over to a small process: `python -m agent.processes.handover STATE`.
 
-A supervisor from which workers were forked has loaded all that they use, and from then on needs
-none of it. It executes this program: the process stays the same to whoever started it, the workers
-stay its children, and what it had loaded is gone. Docs: docs/adr/0019-small-supervisor.md.
+A supervisor that forked workers has loaded all their modules, and needs none of them any more. It
+executes this program: the process keeps its PID, the workers stay its children, and the modules are
+gone. Docs: docs/adr/0019-small-supervisor.md.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class HealthPage:
     - `/healthz` is 503 while a process is stuck. One that has ended is none of these: it is
       replaced.
     - `/readyz` is 200 while at least one process can take a room.
-    - `/metrics` has what all processes have counted, for Prometheus.
+    - `/metrics` has the metrics of all processes, for Prometheus.
     - `/worker` has counts of rooms and the memory of each process.
 
     Wait for it like for a socket; `answer` then answers one request, without a thread. It does

@@ -14,10 +14,10 @@ _LOOK_EVERY: Final = 1.0
 
 
 def end_with_parent(parent: int) -> None:
-    """Lets this process be ended as soon as `parent` is gone, even if that was killed.
+    """Ends this process as soon as `parent` is gone, even if that was killed.
 
-    On Linux the kernel sees to it, also when either of them executes another program; elsewhere a
-    thread looks after it, and ends with an exec.
+    On Linux the kernel does so, even after either of them has executed another program; elsewhere a
+    thread does, and stops at an exec.
     """
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - for the processes that are started, not for who starts them

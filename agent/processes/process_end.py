@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def run_and_end(command: Callable[[], int | None]) -> NoReturn:
     """Runs a command to its end and ends the process with its status, without finalization.
 
-    The SDK's native threads call into Python. One that does so while the interpreter is being
-    taken down is unwound by force, which native code cannot bear: the process dies of SIGABRT
-    after all its work was done (livekit/agents issue 732, python-sdks issue 627), and a supervisor
-    takes a clean stop for a crash. What a command opened it has closed by now.
+    The SDK's native threads call into Python. A thread that does so while the interpreter shuts
+    down is unwound by force, which native code does not survive: the process dies of SIGABRT after
+    all its work was done (livekit/agents issue 732, python-sdks issue 627), and a supervisor takes
+    a clean stop for a crash. Commands have closed their resources by now.
     """
     try:
         status = _status(command())

@@ -12,8 +12,8 @@ _PACKAGES: Final = Path(__file__).resolve().parents[2]
 def module(name: str) -> list[str]:
     """The arguments that run a module.
 
-    Where this package is installed, the working directory stays out of the way: whoever writes an
-    app may have called its file agent.py.
+    Where this package is installed, the working directory is left out of the path: an app's file
+    may be called agent.py.
     """
     installed = sysconfig.get_path("purelib")
     safe = ["-P"] if Path(installed).resolve() == _PACKAGES else []

@@ -83,7 +83,7 @@ class Report:
 
     @property
     def port(self) -> int:
-        """Of the process's own page, on loopback; 0: not known."""
+        """Port of the process's own page, on loopback; 0: not known."""
         return self._numbers[_PORT]
 
     @port.setter

@@ -39,7 +39,7 @@ def load() -> None:
 
 
 def run_reporting(log_level: str, report: Report) -> bool:
-    """Runs a worker that reports to its supervisor; returns whether it ran until it was told to
+    """Runs a worker that reports to its supervisor; returns whether it ran until it was asked to
     end."""
     from agent.processes.worker_run import run_worker  # noqa: PLC0415 - takes seconds to import
     from agent.worker import host, server  # noqa: PLC0415 - as above

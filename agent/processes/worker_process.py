@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    # Runs a worker to its end and reports of it meanwhile; returns whether it ran until it was
-    # told to end.
+    # Runs a worker to its end and reports on it meanwhile; returns whether it ran until it was
+    # asked to end.
     RunWorker: TypeAlias = Callable[[Report], bool]
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ class WorkerProcess:
     reaches its supervisor alone, and ends when that is gone."""
 
     def __init__(self, pid: int, report: Report, started: float) -> None:
-        """A child of this process, whoever's program that was when it was started.
+        """A child of this process, perhaps started by a program that this process ran before.
 
         Args:
-            pid: of the operating system.
-            report: what it tells.
+            pid: process ID.
+            report: the memory in which it reports.
             started: when, on the monotonic clock.
         """
         self.pid = pid

@@ -51,7 +51,7 @@ def run_worker(
 
     from agent.worker import server  # noqa: PLC0415 - imported by who runs it, and nobody before
 
-    # Loaded modules stay: a full collection would look at all of them, and hold up every room.
+    # Loaded modules stay: a full collection would traverse all of them, and block every room.
     gc.freeze()
 
     failures: list[Exception] = []

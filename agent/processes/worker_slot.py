@@ -31,13 +31,13 @@ class PlaceReadiness(ReadinessReport):
 
 @dataclass(slots=True)
 class WorkerSlot:
-    """Where one worker process should be running.
+    """The slot of one worker process.
 
     Attributes:
-        process: the one that runs there.
-        successor: takes over once it is registered.
+        process: the current process.
+        successor: the process that takes over once it is registered.
         failures: processes in a row that did not last.
-        start_at: when the next one is due, on the monotonic clock.
+        start_at: when the next process is due, on the monotonic clock.
     """
 
     process: WorkerProcess | None = None

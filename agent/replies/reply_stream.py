@@ -65,7 +65,8 @@ class ReplyStream:
         asker: identity of the one whose message it answers.
         private: whether it goes to the asker alone.
         opened_at, began_at, ended_at: moments (`loop.time()`, s) of its creation, its first write
-        and its end; the last two once they have happened. ended: set at the end.
+            and its end; the last two once they have happened.
+        ended: set at the end.
     """
 
     def __init__(  # noqa: PLR0913 - what an answer goes out with

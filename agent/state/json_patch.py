@@ -20,7 +20,7 @@ class PatchError(ValueError):
 
 
 class TestFailedError(PatchError):
-    """What a `test` expects is not there."""
+    """A `test` operation found another value."""
 
     __test__ = False  # no test class for pytest
 

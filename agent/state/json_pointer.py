@@ -28,7 +28,7 @@ def parse(pointer: str) -> list[str]:
 
 
 def value_at(document: object, tokens: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON
-    """What is there. Raises PointerError."""
+    """The value at the path. Raises PointerError."""
     value: Any = document
     for token in tokens:
         if isinstance(value, list):

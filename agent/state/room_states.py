@@ -14,7 +14,7 @@ from agent.wire.envelope import encode
 from agent.wire.notices import Notices
 
 MAX_PATCH_BYTES: Final = 10_000
-"""Of a patch in a notice; of a longer one, clients read the state."""
+"""Longest patch in a notice, in bytes; after a longer one clients read the state."""
 
 
 class RoomStates:

@@ -31,9 +31,9 @@ OnChange = Callable[[int, Sequence[object]], None]
 
 
 class SharedState:
-    """Read when it is first used, changed by patches one after the other, and stored behind them.
+    """Loaded on first use, changed by one patch at a time, and stored in the background.
 
-    Its errors are those of tools: whoever reads or changes it, a tool or an RPC caller, is told.
+    Its errors are those of tools: they reach the tool or the RPC caller that uses it.
     """
 
     def __init__(

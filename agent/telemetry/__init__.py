@@ -1,1 +1,1 @@
-"""What operators see of the worker: fields of log records, and metrics."""
+"""Observability for operators: fields of log records, and metrics."""

@@ -1,7 +1,7 @@
 """Fields of log records: the room, thread, message and call that a line is about.
 
-A task that is started for a room, an answer or a call has them in its context, and every record
-made there gets them, whoever makes it.
+A task of a room, an answer or a call has them in its context, and every record made there gets
+them, whichever library logs it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NONE: Final[Mapping[str, str]] = {}
 _fields: Final[ContextVar[Mapping[str, str]]] = ContextVar("log_fields", default=_NONE)
 
 trace_ids: Callable[[], Mapping[str, str]] | None = None
-"""What adds the ids of the span that is open; None where nothing is traced."""
+"""Adds the ids of the current span; None if tracing is off."""
 
 
 def bind(**fields: str) -> None:
@@ -49,8 +49,8 @@ def current() -> Mapping[str, str]:
 
 
 class _AddFields(logging.Filter):
-    """On handlers and not on loggers, whose filters do not see the records of loggers below. What
-    a record has already stays."""
+    """On handlers and not on loggers, whose filters do not see the records of child loggers. A
+    record's existing fields stay."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         for name, value in _fields.get().items():

@@ -24,7 +24,7 @@ def ignore_changes() -> None:
 
 
 def change_on_signal() -> None:
-    """To be called on the main thread."""
+    """Call it on the main thread."""
     signal.signal(CHANGE, _on_signal)
 
 

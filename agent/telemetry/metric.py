@@ -64,7 +64,7 @@ class Metric:
 
     @property
     def store(self) -> MetricStore:
-        """Where it is counted now."""
+        """The store that it writes to."""
         return self._store
 
     def use(self, store: MetricStore) -> None:
@@ -75,7 +75,7 @@ class Metric:
         self._numbers = store.numbers
 
     def _slot(self, labels: tuple[str, ...]) -> int | None:
-        """Where a series begins; None: the store is full."""
+        """The offset of a series; None: the store is full."""
         if len(labels) != len(self.labels):
             raise TypeError(f"{self.name} has the labels {self.labels}")
         if len(self._slots) < self.most:
@@ -89,7 +89,7 @@ class Metric:
 
 
 class Counter(Metric):
-    """What happened so far, since the process started."""
+    """Total so far, since the process started."""
 
     kind = "counter"
 
@@ -109,7 +109,7 @@ class Counter(Metric):
 
 
 class Gauge(Metric):
-    """What is now."""
+    """The current value."""
 
     kind = "gauge"
 

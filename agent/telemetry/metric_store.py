@@ -1,8 +1,8 @@
 """MetricStore: the numbers of one process's metrics, in memory that its supervisor can read.
 
-A worker adds to a double in shared memory, and does nothing more for whoever reads it: no file, no
-lock, no thread, no message. Its supervisor reads the numbers also of a worker that is stuck, and of
-one that has just died. Docs: docs/adr/0052-metrics-in-shared-memory.md.
+A worker adds to a double in shared memory, and does nothing more for its readers: no file, no lock,
+no thread, no message. Its supervisor can read the numbers of a worker that is stuck, or has just
+died. Docs: docs/adr/0052-metrics-in-shared-memory.md.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class MetricStore:
             return first
 
     def series(self) -> Iterator[Series]:
-        """What there is now, in the order in which it was first used."""
+        """The series so far, in order of first use."""
         entries = bytes(self._directory[: self._used[0]])
         for entry in entries.decode(errors="replace").splitlines():
             metric, first, width, *labels = entry.split(_BETWEEN)

@@ -70,12 +70,12 @@ class MetricTotals:
                 known[place] += number
 
     def state(self) -> list[State]:
-        """What `of` makes the same from, for JSON."""
+        """The totals as JSON, for `of`."""
         return [(name, labels, numbers) for (name, labels), numbers in self._sums.items()]
 
     @classmethod
     def of(cls, state: Iterable[State]) -> MetricTotals:
-        """What `state` gave."""
+        """The totals of a `state`."""
         totals = cls()
         for name, labels, numbers in state:
             totals.add_series(name, labels, numbers)

@@ -160,5 +160,5 @@ def use(store: MetricStore) -> None:
 
 
 def store() -> MetricStore:
-    """Where everything is counted now."""
+    """The store that all metrics write to."""
     return ROOMS.store

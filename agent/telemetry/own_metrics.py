@@ -11,7 +11,7 @@ _PLACE = "0"
 
 
 def own_metrics() -> str:
-    """What the process has counted, and what a supervisor would say of it."""
+    """The metrics of the process, with those that a supervisor would add."""
     totals = MetricTotals()
     totals.add(metrics.store())
     held = sum(

@@ -1,4 +1,4 @@
-"""What Alembic runs; agent/history/migrate.py hands it the connection and its transaction."""
+"""Run by Alembic; agent/history/migrate.py passes the connection and its transaction."""
 
 from typing import cast
 

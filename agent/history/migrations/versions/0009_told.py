@@ -1,4 +1,4 @@
-"""Of which answers nobody was told the end."""
+"""A flag for answers whose end was not sent."""
 
 from __future__ import annotations
 
