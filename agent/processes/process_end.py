@@ -16,7 +16,7 @@ def run_and_end(command: Callable[[], int | None]) -> NoReturn:
 
     The SDK's native threads call into Python. A thread that does so while the interpreter shuts
     down is unwound by force, which native code does not survive: the process dies of SIGABRT after
-    all its work was done (livekit/agents issue 732, python-sdks issue 627), and a supervisor takes
+    all its work was done (livekit/agents#732, livekit/python-sdks#627), and a supervisor takes
     a clean stop for a crash. Commands have closed their resources by now.
     """
     try:
