@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, delete, select
 
+from agent.history.prepared import Prepared
 from agent.history.schema import token_usage
 from agent.history.sql_insert import places, typed
 from agent.history.token_usage import Account, TokenCount
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from agent.history.group_commit import GroupCommit
 
 _NAMES: Final = ("tenant", "room", "identity", "day", "tokens_in", "tokens_out")
-_ADD: Final = typed(
-    f"INSERT INTO token_usage ({', '.join(_NAMES)}) VALUES ({places(_NAMES)}) "  # noqa: S608 - names of ours
-    "ON CONFLICT (tenant, room, identity, day) DO UPDATE SET "
-    "tokens_in = token_usage.tokens_in + excluded.tokens_in, "
-    "tokens_out = token_usage.tokens_out + excluded.tokens_out",
-    {name: token_usage.c[name] for name in _NAMES},
+_ADD: Final = Prepared(
+    typed(
+        f"INSERT INTO token_usage ({', '.join(_NAMES)}) VALUES ({places(_NAMES)}) "  # noqa: S608 - names of ours
+        "ON CONFLICT (tenant, room, identity, day) DO UPDATE SET "
+        "tokens_in = token_usage.tokens_in + excluded.tokens_in, "
+        "tokens_out = token_usage.tokens_out + excluded.tokens_out "
+        "RETURNING tokens_in, tokens_out",
+        {name: token_usage.c[name] for name in _NAMES},
+    )
 )
 _READ: Final = select(token_usage.c.tokens_in, token_usage.c.tokens_out).where(
     token_usage.c.tenant == bindparam("key_tenant"),
@@ -72,6 +76,7 @@ def _read(
 def _add(
     connection: Connection, day: str, used: Mapping[Account, TokenCount]
 ) -> dict[Account, TokenCount]:
+    totals: dict[Account, TokenCount] = {}
     # Sorted, so that processes lock rows in the same order and never deadlock.
     for account in sorted(used, key=lambda each: (each.tenant, each.room, each.identity)):
         row = {
@@ -82,8 +87,10 @@ def _add(
             "tokens_in": used[account].tokens_in,
             "tokens_out": used[account].tokens_out,
         }
-        connection.execute(_ADD, row)
-    return _read(connection, day, tuple(used))
+        total = _ADD.first(connection, row)
+        if total is not None:
+            totals[account] = TokenCount(*total)
+    return totals
 
 
 def _forget(connection: Connection, before: str) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from livekit.agents import llm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BYTES_PER_TOKEN: Final = 4
 """Of UTF-8, where the service does not say how many tokens there were."""
@@ -23,7 +26,7 @@ class RequestCost:
         """A piece of the answer."""
         delta = chunk.delta
         if delta is not None and delta.content:
-            self._written += len(delta.content.encode(errors="replace"))
+            self._written += _bytes(delta.content)
         if chunk.usage is not None:
             self._usage = chunk.usage
 
@@ -32,17 +35,24 @@ class RequestCost:
         usage = self._usage
         if usage is not None and (usage.prompt_tokens > 0 or usage.completion_tokens > 0):
             return max(usage.prompt_tokens, 0), max(usage.completion_tokens, 0)
-        read = sum(_size(item) for item in self._context.items)
+        read = _bytes("".join(_texts(self._context.items)))
         return -(-read // BYTES_PER_TOKEN), -(-self._written // BYTES_PER_TOKEN)
 
 
-def _size(item: llm.ChatItem) -> int:
-    match item:
-        case llm.ChatMessage():
-            return len((item.text_content or "").encode(errors="replace"))
-        case llm.FunctionCall():
-            return len(item.arguments.encode(errors="replace"))
-        case llm.FunctionCallOutput():
-            return len(item.output.encode(errors="replace"))
-        case _:
-            return 0
+def _texts(items: Sequence[llm.ChatItem]) -> list[str]:
+    """The texts that a model reads: one pass, since a context has hundreds of messages."""
+    texts: list[str] = []
+    for item in items:
+        if item.type == "message":
+            # Not `text_content`, which looks for a voice's markup in each message.
+            texts += [part for part in item.content if type(part) is str]
+        elif item.type == "function_call":
+            texts.append(item.arguments)
+        elif item.type == "function_call_output":
+            texts.append(item.output)
+    return texts
+
+
+def _bytes(text: str) -> int:
+    """Of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
