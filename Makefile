@@ -21,7 +21,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick
-.PHONY: test-sdk-plain test-sdk-next test-voice
+.PHONY: test-sdk-plain test-sdk-next test-voice test-web
 .PHONY: check bench bench-quick format lock clean
 
 help: ## what there is
@@ -56,9 +56,9 @@ setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
 	@exec $(BIN)/python -m agent dev $(if $(HOST),--host "$(HOST)")
 
-test: $(STAMP) ## the tests but those with sound; ROOM_SERVER=ws://... or a livekit-server binary for a real one
+test: $(STAMP) ## the tests but those with sound and the page's; ROOM_SERVER=ws://... or a livekit-server binary for a real one
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) \
-		--ignore tests/agent/voice
+		--ignore tests/agent/voice --ignore tests/web
 
 # What needs no room, no database server and no other process; each change can wait for it.
 QUICK := tests/toolkit tests/tools tests/patterns tests/test_docs.py tests/test_env_example.py \
@@ -73,7 +73,7 @@ test-quick: $(STAMP) ## the tests that take seconds, for each change
 
 test-sdk-plain: $(STAMP) ## the tests with the SDKs as they are: none of their private parts replaced
 	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
-		$(TESTS) --ignore tests/agent/voice
+		$(TESTS) --ignore tests/agent/voice --ignore tests/web
 
 # An environment of its own: livekit-agents pins an older SDK than the index has.
 NEXT := .venv-sdk-next
@@ -85,7 +85,7 @@ test-sdk-next: ## all tests with the newest LiveKit SDK that the index has
 		requirements-dev.lock
 	@PATH="$$PATH:$(NEXT)/bin" uv pip install --quiet --upgrade --no-deps \
 		--python $(NEXT)/bin/python livekit livekit-protocol livekit-api
-	$(NEXT)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) --ignore tests/agent/voice
+	$(NEXT)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) --ignore tests/agent/voice --ignore tests/web
 
 # One after another: sound is played and heard in real time.
 test-voice: $(STAMP) setup-voice ## the tests with sound
@@ -96,6 +96,10 @@ check: $(STAMP) ## lint, format, types, import direction
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# Builds the page first, where its sources have changed; without Chromium or npm the tests are skipped.
+test-web: $(STAMP) ## the page of `dev` in Chromium
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/web
 
 bench: $(STAMP) ## the worker against its peers, in 10 minutes; ROOM_SERVER, LIVEKIT_URL as above
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m bench

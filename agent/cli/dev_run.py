@@ -8,17 +8,19 @@ import os
 import shlex
 import signal
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from agent.cli.command import WRONG_SETTINGS, CommandError, show
+from agent.cli.dev_page import DevPage, DevPageOptions, dev_page
 from agent.cli.dev_record import DevRecord, DevRecordFile
 from agent.cli.dev_workers import DevWorkers
 from agent.cli.listening import LOOPBACK, Listening
 from agent.cli.room_servers import RunningServer, started_server
-from agent.cli.target import read_settings, reply_topic, target_of, with_app
+from agent.cli.target import Target, read_settings, reply_topic, target_of, with_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -34,7 +36,11 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_dev(
-    environ: Mapping[str, str], host: str | None, port: int | None, app: str | None = None
+    environ: Mapping[str, str],
+    host: str | None,
+    port: int | None,
+    app: str | None,
+    page_options: DevPageOptions,
 ) -> None:
     """Starts what is not configured, tells where it is, and stops it all on a signal.
 
@@ -54,12 +60,16 @@ async def run_dev(
         async with contextlib.AsyncExitStack() as stack:
             file = stack.enter_context(_taken(environ))
             server = await stack.enter_async_context(_server(settings, environ, host, port))
+            target = _target(settings, server)
+            page = await stack.enter_async_context(dev_page(page_options, target, environ))
             model_url = await stack.enter_async_context(_model(settings))
             workers = await stack.enter_async_context(
                 _workers(settings, environ, server, model_url)
             )
-            file.write(_record(settings, server, model_url))
-            _announce(settings, server, model_url)
+            file.write(_record(target, model_url))
+            _announce(settings, server, model_url, page)
+            if page and page_options.opens:
+                webbrowser.open(page.url)
             await _until_one_ends(workers, server)
 
 
@@ -171,24 +181,39 @@ async def _until_one_ends(workers: DevWorkers, server: RunningServer) -> None:
             show(RELOADED)
 
 
-def _record(settings: Settings, server: RunningServer, model_url: str) -> DevRecord:
-    return DevRecord(
-        pid=os.getpid(),
+def _target(settings: Settings, server: RunningServer) -> Target:
+    return Target(
         url=server.url,
         api_key=server.api_key,
         api_secret=server.api_secret,
         agent_name=settings.agent_name,
         agent_identity=settings.agent_identity,
         reply_topic=reply_topic(settings),
+    )
+
+
+def _record(target: Target, model_url: str) -> DevRecord:
+    return DevRecord(
+        pid=os.getpid(),
+        url=target.url,
+        api_key=target.api_key,
+        api_secret=target.api_secret,
+        agent_name=target.agent_name,
+        agent_identity=target.agent_identity,
+        reply_topic=target.reply_topic,
         model_url=model_url,
     )
 
 
-def _announce(settings: Settings, server: RunningServer, model_url: str) -> None:
+def _announce(
+    settings: Settings, server: RunningServer, model_url: str, page: DevPage | None
+) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     model = settings.llm_model if _has_model(settings) else "demo model"
     rooms = f"dispatched as {settings.agent_name}" if settings.agent_name else "in every new room"
     console.print()
+    if page:
+        console.print(f"  page         {page.url}  {page.state}", style="bold")
     console.print(f"  room server  {server.url}  {server.what}")
     if server.what != "configured":
         console.print(f"               API key {server.api_key}, secret {server.api_secret}")

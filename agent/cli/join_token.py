@@ -13,6 +13,7 @@ from agent.cli.participant_options import (
     NameOption,
     RoleOption,
     attributes_of,
+    with_dispatch,
     with_person,
 )
 from agent.cli.target import find_target
@@ -56,7 +57,4 @@ def token(
         .with_ttl(ttl)
         .with_grants(api.VideoGrants(room_join=True, room=room))
     )
-    if agent and target.agent_name:
-        dispatch = api.RoomAgentDispatch(agent_name=target.agent_name)
-        made = made.with_room_config(api.RoomConfiguration(agents=[dispatch]))
-    typer.echo(made.to_jwt())
+    typer.echo(with_dispatch(made, target.agent_name if agent else "").to_jwt())

@@ -43,3 +43,13 @@ def with_person(
     """The token of a person. Their attributes are the token's word: they may not change them."""
     token = token.with_identity(identity).with_name(name)
     return token.with_attributes(attributes) if attributes else token
+
+
+def with_dispatch(token: api.AccessToken, agent_name: str) -> api.AccessToken:
+    """The token, which brings the agent into the room where it has a name to be dispatched by."""
+    from livekit import api  # noqa: PLC0415 - see agent/cli/__init__.py
+
+    if not agent_name:
+        return token
+    dispatch = api.RoomAgentDispatch(agent_name=agent_name)
+    return token.with_room_config(api.RoomConfiguration(agents=[dispatch]))

@@ -8,7 +8,7 @@ import { Emitter } from './emitter.js';
 import { AgentError, parseObject } from './errors.js';
 import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
 import { ThreadHistory } from './history.js';
-import { MessageList, type Reaction } from './messages.js';
+import { MessageList, type Attachment, type Reaction } from './messages.js';
 import { SharedState } from './state.js';
 import {
   bytesOf,
@@ -40,6 +40,8 @@ export interface AskOptions {
   /** For the agent alone, and its answer for the asker alone. */
   private?: boolean;
   attachments?: readonly FileToSend[];
+  /** From 0 to 1, of each attachment: how much the SDK has taken. */
+  onProgress?: (attachment: number, fraction: number) => void;
   /** Id of an answer that this replies to. */
   replyTo?: string;
   /** Milliseconds until there has to be a whole answer; 330,000 unless given. */
@@ -228,15 +230,17 @@ export class RoomAgent {
     const stop = (): Promise<unknown> => this.stop(id);
     const asking = new Asking(id, list, identity, options.timeout ?? ANSWER_TIMEOUT, stop);
     const files = (options.attachments ?? []).map((file) => ({ file, streamId: newId() }));
-    const sent = new Set<string>();
+    const sent = new Map<string, Attachment>();
     const send = async (): Promise<void> => {
       const streams = files.map(({ streamId }) => streamId);
       await (isPrivate ? this.#sendAside(id, text, streams, options.replyTo) : this.#stream(id, text, streamAttributes(streams, options.replyTo)));
       if (list.get(id, identity)?.state === 'sending') list.put({ id, senderId: identity, role: 'user', state: 'sent' });
-      for (const { file, streamId } of files) {
+      for (const [index, { file, streamId }] of files.entries()) {
         if (sent.has(streamId)) continue;
-        await this.#files.send(file, { private: isPrivate }, streamId);
-        sent.add(streamId);
+        const onProgress = (fraction: number): void => options.onProgress?.(index, fraction);
+        const { fileId, mimeType, ...stored } = await this.#files.send(file, { private: isPrivate, onProgress }, streamId);
+        sent.set(streamId, { ...stored, id: fileId, type: mimeType });
+        list.put({ id, senderId: identity, role: 'user', attachments: [...sent.values()] });
       }
     };
     const pending: Pending = { asking, send, attempts: 0, isUnderWay: false, stay: 0 };

@@ -26,7 +26,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @contextlib.asynccontextmanager
 async def dev(line: CommandLine, *arguments: str, **environ: str) -> AsyncGenerator[RunningCommand]:
     """`dev`, started, and stopped again."""
-    async with line.running("dev", *arguments, **environ) as running:
+    async with line.running("dev", "--no-page", *arguments, **environ) as running:
         await running.says(STARTED)
         yield running
         if running.process.returncode is None:
@@ -62,7 +62,7 @@ async def test_a_talking_room_in_one_command(bare: CommandLine) -> None:
         assert call.stderr.startswith("400 ")
         doctor = await bare.run("doctor", WEATHER_GEOCODING_URL=f"http://127.0.0.1:{unused_port()}")
         assert doctor.status == 0, doctor.stderr
-        again = await bare.run("dev")
+        again = await bare.run("dev", "--no-page")
         assert again.status == 1
         assert "running already at ws://127.0.0.1:" in again.stderr
     if sys.platform == "linux":
@@ -86,7 +86,7 @@ async def test_others_on_the_network_come_in_only_where_that_is_said(bare: Comma
 async def test_a_host_for_a_server_that_is_not_started_here_is_refused(
     bare: CommandLine, settings_of_worker: dict[str, str]
 ) -> None:
-    finished = await bare.run("dev", "--host", "0.0.0.0", **settings_of_worker)  # noqa: S104
+    finished = await bare.run("dev", "--no-page", "--host", "0.0.0.0", **settings_of_worker)  # noqa: S104
     assert finished.status == 2
     assert "LIVEKIT_URL names another" in finished.stderr
 
@@ -155,7 +155,7 @@ async def test_a_worker_that_ends_by_itself(bare: CommandLine) -> None:
 async def test_settings_that_are_wrong(
     bare: CommandLine, settings: dict[str, str], problem: str
 ) -> None:
-    finished = await bare.run("dev", **settings)
+    finished = await bare.run("dev", "--no-page", **settings)
     assert finished.status == 2
     assert problem in finished.stderr
 
@@ -163,6 +163,6 @@ async def test_settings_that_are_wrong(
 async def test_a_port_that_is_taken(bare: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        finished = await bare.run("dev", "--port", str(port))
+        finished = await bare.run("dev", "--no-page", "--port", str(port))
     assert finished.status == 1
     assert f"port {port} is taken" in finished.stderr

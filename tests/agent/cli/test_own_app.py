@@ -42,10 +42,10 @@ def asked(model: DemoModel) -> list[object]:
 WRONG_APP = "APP=my_app.py: my_app has no app; there is no App in it\n"
 
 
-@pytest.mark.parametrize("command", ["start", "dev"])
-async def test_a_wrong_app_is_one_sentence(agent: CommandLine, command: str) -> None:
+@pytest.mark.parametrize("command", [("start",), ("dev", "--no-page")])
+async def test_a_wrong_app_is_one_sentence(agent: CommandLine, command: tuple[str, ...]) -> None:
     (agent.directory / "my_app.py").write_text("")
-    finished = await agent.run(command, "--app", "my_app.py", OPENAI_API_KEY="k")
+    finished = await agent.run(*command, "--app", "my_app.py", OPENAI_API_KEY="k")
     assert (finished.status, finished.stderr) == (2, WRONG_APP)
 
 
@@ -95,7 +95,7 @@ async def test_dev_goes_on_with_what_has_changed(
     """Somebody who is in a room meanwhile keeps their conversation."""
     path = write_app(agent)
     name = f"dev-{room_name}"
-    async with agent.running("dev", "--app", "my_app.py", AGENT_NAME=name) as running:
+    async with agent.running("dev", "--no-page", "--app", "my_app.py", AGENT_NAME=name) as running:
         await running.says("Ctrl-C stops everything.")
         client = ChatClient()
         token = room_server.access_token("alice", room_name)

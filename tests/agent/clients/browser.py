@@ -25,7 +25,7 @@ OLD_LIVEKIT_CLIENT = "livekit-client-2.15"
 
 # What keeps Chromium from calling anybody, and gives it a microphone and a camera that hear and
 # see nothing real.
-_ARGUMENTS = (
+CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",  # containers give little of it
@@ -74,7 +74,7 @@ class Chromium:
     def __init__(self, executable: str, *, microphone: Path | None = None) -> None:
         """`microphone`: a WAV file that it plays once it is opened; else it beeps."""
         self._executable = executable
-        self._arguments: list[str] = [*_ARGUMENTS]
+        self._arguments: list[str] = [*CHROMIUM_ARGUMENTS]
         if microphone is not None:
             self._arguments.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
         self._stack = contextlib.AsyncExitStack()

@@ -1,0 +1,115 @@
+/** The page: it comes into a room and shows it. */
+
+import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
+import { LogLevel, Room, setLogLevel } from 'livekit-client';
+import { useMessages, useRoomAgent } from 'livekit-room-agent/react';
+import { useCallback, useEffect, useMemo, useState, type ReactElement } from 'react';
+import { Header } from './Header.tsx';
+import { askForAccess, type Access } from './session/access.ts';
+import { useQuestions } from './session/asking.ts';
+import { ChatContext, type Chat } from './session/chat.ts';
+import { useConnection, type Connection } from './session/connection.ts';
+import { receivedFiles } from './session/files.ts';
+import type { Who } from './session/who.ts';
+import { Thread } from './thread/Thread.tsx';
+import { merged } from './thread/timeline.ts';
+import { IconButton } from './ui/IconButton.tsx';
+import { oneLine } from './ui/names.ts';
+import { useTheme } from './ui/theme.ts';
+
+setLogLevel(LogLevel.warn);
+
+export function App({ who }: { who: Who }): ReactElement {
+  const [access, setAccess] = useState<Access>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    askForAccess(who).then(setAccess, (error: unknown) => setProblem(String((error as Error).message)));
+  }, [who]);
+  if (problem) {
+    return (
+      <main className="center" role="alert">
+        <h1>This did not work</h1>
+        <p>{problem}</p>
+      </main>
+    );
+  }
+  return access ? <RoomPage who={who} access={access} /> : <main className="center" aria-busy="true" />;
+}
+
+function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
+  const room = useMemo(() => new Room(), []);
+  const options = useMemo(() => ({ identity: access.agentIdentity, replyTopic: access.replyTopic }), [access]);
+  const agent = useRoomAgent(room, options);
+  const connection = useConnection(room, who, access, agent !== undefined);
+  const isConnected = connection.state !== 'connecting' && Boolean(room.localParticipant.identity);
+  const theme = useTheme();
+  const [complaint, setComplaint] = useState<string>();
+  const complain = useCallback((error: unknown) => setComplaint(error instanceof Error ? error.message : String(error)), []);
+  const questions = useQuestions(agent, complain);
+
+  useEffect(() => {
+    if (!agent) return undefined;
+    receivedFiles(agent);
+    // Failures of questions stand at the questions.
+    return agent.on('error', ({ code, message }) => {
+      if (code === 500) setComplaint(message);
+    });
+  }, [agent]);
+  useEffect(() => {
+    if (!agent || !isConnected) return;
+    agent
+      .ready()
+      .then(() => agent.loadOlder({ private: true }))
+      .catch(() => undefined); // Later, the client reads it by itself.
+  }, [agent, isConnected]);
+
+  const roomMessages = useMessages(agent?.messages);
+  const ownMessages = useMessages(isConnected ? agent?.privateMessages : undefined);
+  const messages = useMemo(() => merged(roomMessages, ownMessages), [roomMessages, ownMessages]);
+  const agentName = oneLine(room.remoteParticipants.get(access.agentIdentity)?.name ?? '') || 'the agent';
+  const chat = useMemo<Chat | undefined>(
+    () => agent && { room, agent, who, isConnected, agentName, messages, complain, ...questions },
+    [room, agent, who, isConnected, agentName, messages, complain, questions],
+  );
+  if (!chat) return <main className="center" aria-busy="true" />;
+  return (
+    <RoomContext.Provider value={room}>
+      <ChatContext.Provider value={chat}>
+        <div className="page">
+          <Header theme={theme} />
+          <ConnectionBanner connection={connection} />
+          {complaint && (
+            <div className="banner complaint" role="alert">
+              <span>{complaint}</span>
+              <IconButton icon="close" label="Dismiss" onClick={() => setComplaint(undefined)} />
+            </div>
+          )}
+          <main className="main">
+            <Thread />
+          </main>
+        </div>
+        <RoomAudioRenderer />
+      </ChatContext.Provider>
+    </RoomContext.Provider>
+  );
+}
+
+function ConnectionBanner({ connection }: { connection: Connection }): ReactElement | null {
+  const { state, problem, comeBack } = connection;
+  if (state === 'connected' || (state === 'connecting' && !problem)) return null;
+  if (state === 'elsewhere') {
+    return (
+      <div className="banner" role="alert">
+        <span>You are in this room in another tab.</span>
+        <button type="button" className="button" onClick={comeBack}>
+          Come back here
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="banner" role="status">
+      <span>{state === 'reconnecting' ? 'The connection was lost. Reconnecting…' : `Cannot connect: ${problem}. Trying again…`}</span>
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+/** Where one writes: text, files, and whether it is between oneself and the agent. */
+
+import { AttachmentPrimitive, ComposerPrimitive, useAuiState } from '@assistant-ui/react';
+import type { ReactElement } from 'react';
+import { useRoomChat } from '../session/chat.ts';
+import { Icon } from '../ui/icons.tsx';
+import { IconButton } from '../ui/IconButton.tsx';
+import { bytes, oneLine } from '../ui/names.ts';
+
+interface Props {
+  readonly isPrivate: boolean;
+  readonly setIsPrivate: (value: boolean) => void;
+}
+
+export function Composer({ isPrivate, setIsPrivate }: Props): ReactElement {
+  const { agentName, open, stop, isConnected } = useRoomChat();
+  const placeholder = isPrivate ? `Only ${agentName} will read this…` : `Write to ${agentName} and everybody here…`;
+  return (
+    <ComposerPrimitive.AttachmentDropzone asChild>
+      <ComposerPrimitive.Root className={`composer ${isPrivate ? 'private' : ''}`}>
+        <div className="composer-files">
+          <ComposerPrimitive.Attachments>{() => <PendingFile />}</ComposerPrimitive.Attachments>
+        </div>
+        <ComposerPrimitive.Input className="composer-input" aria-label={`Message to ${agentName}`} placeholder={placeholder} rows={1} maxRows={10} autoFocus dir="auto" />
+        <div className="composer-row">
+          <ComposerPrimitive.AddAttachment asChild>
+            <IconButton icon="attach" label="Attach files" />
+          </ComposerPrimitive.AddAttachment>
+          <button type="button" className="toggle" role="switch" aria-checked={isPrivate} onClick={() => setIsPrivate(!isPrivate)} title={`Only ${agentName} reads it, and only you read the answer`}>
+            <Icon name="lock" size={16} /> Private
+          </button>
+          <span className="grow" />
+          {open.size > 0 && (
+            <button type="button" className="stop-button" onClick={stop}>
+              <Icon name="stop" size={16} /> Stop
+            </button>
+          )}
+          <ComposerPrimitive.Send asChild disabled={!isConnected}>
+            <IconButton icon="send" label="Send" className="send-button" />
+          </ComposerPrimitive.Send>
+        </div>
+      </ComposerPrimitive.Root>
+    </ComposerPrimitive.AttachmentDropzone>
+  );
+}
+
+function PendingFile(): ReactElement {
+  const name = useAuiState(({ attachment }) => attachment.name);
+  const size = useAuiState(({ attachment }) => attachment.file?.size ?? 0);
+  return (
+    <AttachmentPrimitive.Root className="pending-file">
+      <Icon name="file" size={16} />
+      <span className="file-name">{oneLine(name)}</span>
+      <span className="dim">{bytes(size)}</span>
+      <AttachmentPrimitive.Remove asChild>
+        <IconButton icon="close" label={`Remove ${oneLine(name)}`} />
+      </AttachmentPrimitive.Remove>
+    </AttachmentPrimitive.Root>
+  );
+}

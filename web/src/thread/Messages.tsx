@@ -1,0 +1,118 @@
+/** One message of a person, and one answer. */
+
+import { MessagePrimitive } from '@assistant-ui/react';
+import type { ReactElement } from 'react';
+import type { Message } from 'livekit-room-agent';
+import { PartView } from '../parts/PartView.tsx';
+import { useRoomChat } from '../session/chat.ts';
+import { Avatar } from '../ui/Avatar.tsx';
+import { Icon } from '../ui/icons.tsx';
+import { bytes, clock, oneLine } from '../ui/names.ts';
+import { MessageActions } from './MessageActions.tsx';
+import { Markdown } from './Markdown.tsx';
+import { MessageFiles } from './MessageFiles.tsx';
+import { useShownMessage } from './shown.ts';
+
+const isPrivate = ({ thread }: Message): boolean => thread !== 'room';
+
+function PrivateMark(): ReactElement {
+  const { agentName } = useRoomChat();
+  return (
+    <span className="private-mark">
+      <Icon name="lock" size={14} /> Only you and {agentName}
+    </span>
+  );
+}
+
+export function PersonMessage(): ReactElement {
+  const message = useShownMessage();
+  const { who, uploads } = useRoomChat();
+  const isMine = message.senderId === who.identity;
+  const name = oneLine(message.senderName || message.senderId);
+  const under = uploads.get(message.id) ?? [];
+  return (
+    <MessagePrimitive.Root asChild>
+      <article className={`message person ${isMine ? 'mine' : 'theirs'} ${isPrivate(message) ? 'private' : ''}`} aria-label={`${isMine ? 'You' : name}, ${clock(message.timestamp)}`}>
+        {!isMine && <Avatar identity={message.senderId} name={message.senderName} />}
+        <div className="message-body">
+          <header className="message-head">
+            {!isMine && <bdi className="message-name">{name}</bdi>}
+            {isPrivate(message) && <PrivateMark />}
+          </header>
+          <div className="bubble" dir="auto">
+            {message.text}
+          </div>
+          <MessageFiles message={message} />
+          {under.map(({ name: file, size, fraction }, index) => (
+            <div className="upload" key={index}>
+              <Icon name="file" size={16} />
+              <span className="upload-name">{oneLine(file)}</span>
+              <span className="dim">{fraction < 1 ? `${Math.round(fraction * 100)} %` : bytes(size)}</span>
+              <progress aria-label={`Sending ${oneLine(file)}`} value={fraction} max={1} />
+            </div>
+          ))}
+          {message.state === 'failed' && (
+            <p className="failed" role="alert">
+              Not sent: {message.error?.message ?? 'something went wrong'}
+            </p>
+          )}
+          <MessageActions message={message} />
+        </div>
+      </article>
+    </MessagePrimitive.Root>
+  );
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  cancelled: 'Stopped',
+  interrupted: 'Interrupted',
+  length: 'Cut off: it was too long',
+  error: 'Something went wrong',
+};
+
+export function AnswerMessage(): ReactElement {
+  const message = useShownMessage();
+  const { agentName } = useRoomChat();
+  const isUnderWay = message.state === 'streaming' || message.state === 'broken';
+  const end = ENDS[message.finishReason ?? ''];
+  return (
+    <MessagePrimitive.Root asChild>
+      <article className={`message answer ${isPrivate(message) ? 'private' : ''}`} aria-label={`${agentName}, ${clock(message.timestamp)}`} aria-busy={isUnderWay}>
+        <Avatar identity={message.senderId} name={agentName} isAgent />
+        <div className="message-body">
+          <header className="message-head">
+            <bdi className="message-name">{oneLine(message.senderName || agentName)}</bdi>
+            <AnswersWhom message={message} />
+            {isPrivate(message) && <PrivateMark />}
+          </header>
+          <MessagePrimitive.Parts>
+            {({ part }) => (part.type === 'text' ? <Markdown /> : <PartView part={part} message={message} />)}
+          </MessagePrimitive.Parts>
+          {isUnderWay && !message.text && !message.parts?.length && (
+            <span className="dots" role="status" aria-label={`${agentName} is thinking`}>
+              <i />
+              <i />
+              <i />
+            </span>
+          )}
+          {end && !isUnderWay && <p className="dim end-note">{end}</p>}
+          {!isUnderWay && <MessageActions message={message} />}
+        </div>
+      </article>
+    </MessagePrimitive.Root>
+  );
+}
+
+/** Whose question it answers, where that is not the message right above it in time or not one's own. */
+function AnswersWhom({ message }: { message: Message }): ReactElement | null {
+  const { who, messages } = useRoomChat();
+  const { inReplyTo, inReplyToSenderId } = message;
+  if (inReplyTo === undefined || inReplyToSenderId === who.identity) return null;
+  const question = messages.find(({ id, senderId }) => id === inReplyTo && senderId === inReplyToSenderId);
+  const name = oneLine(question?.senderName || inReplyToSenderId || '');
+  return name ? (
+    <span className="dim">
+      to <bdi>{name}</bdi>
+    </span>
+  ) : null;
+}

@@ -1,0 +1,63 @@
+/** The conversation: history, what is said now, and where one writes. */
+
+import { AssistantRuntimeProvider, ThreadPrimitive, useAui } from '@assistant-ui/react';
+import { useMemo, useState, type ReactElement } from 'react';
+import { useRoomChat } from '../session/chat.ts';
+import { Icon } from '../ui/icons.tsx';
+import { AnswerMessage, PersonMessage } from './Messages.tsx';
+import { Composer } from './Composer.tsx';
+import { useChatRuntime, type Compose } from './runtime.ts';
+
+const STARTERS = ['What is the weather in Paris?', 'What time is it in Tokyo?', 'What have we talked about?'];
+
+export function Thread(): ReactElement {
+  const chat = useRoomChat();
+  const [isPrivate, setIsPrivate] = useState(false);
+  const compose = useMemo<Compose>(() => ({ isPrivate, replyTo: undefined, sent: () => undefined }), [isPrivate]);
+  const runtime = useChatRuntime(chat, compose);
+  return (
+    <AssistantRuntimeProvider runtime={runtime}>
+      <ThreadPrimitive.Root className="thread">
+        <ThreadPrimitive.Viewport className="thread-viewport" tabIndex={0} role="region" aria-label="Conversation">
+          <Welcome />
+          <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
+            <ThreadPrimitive.Messages>
+              {({ message: { metadata, role } }) => {
+                // What assistant-ui shows until a message is sent is none of the room's yet.
+                if (!metadata.custom['message']) return null;
+                return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
+              }}
+            </ThreadPrimitive.Messages>
+          </div>
+        </ThreadPrimitive.Viewport>
+        <div className="thread-foot">
+          <ThreadPrimitive.ScrollToBottom asChild>
+            <button type="button" className="to-bottom" aria-label="Scroll to the newest message">
+              <Icon name="download" />
+            </button>
+          </ThreadPrimitive.ScrollToBottom>
+          <Composer isPrivate={isPrivate} setIsPrivate={setIsPrivate} />
+        </div>
+      </ThreadPrimitive.Root>
+    </AssistantRuntimeProvider>
+  );
+}
+
+function Welcome(): ReactElement | null {
+  const { messages, agentName, isConnected } = useRoomChat();
+  const aui = useAui();
+  if (messages.length || !isConnected) return null;
+  return (
+    <section className="welcome">
+      <h2>Talk with {agentName}</h2>
+      <p className="dim">Everybody in this room sees what you write, unless you make it private.</p>
+      <div className="starters">
+        {STARTERS.map((text) => (
+          <button type="button" key={text} onClick={() => aui.thread.append(text)}>
+            {text}
+          </button>
+        ))}
+      </div>
+    </section>
+  );
+}
