@@ -26,7 +26,7 @@ class AppFiles:
         self._watching: asyncio.Task[None] | None = None
 
     async def watch(self, files: Iterable[str]) -> None:
-        """Watches the folders of these files from now on."""
+        """Watches the folders of these files."""
         folders = frozenset(folder for file in files if (folder := Path(file).parent).is_dir())
         if folders == self._folders:
             return
@@ -45,7 +45,7 @@ class AppFiles:
             self._watching = None
 
     async def _watch(self, folders: Iterable[Path]) -> None:
-        import watchfiles  # noqa: PLC0415 - for whoever reloads
+        import watchfiles  # noqa: PLC0415 - only for reloading
 
         changes = watchfiles.awatch(
             *folders,

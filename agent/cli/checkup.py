@@ -1,4 +1,4 @@
-"""What `doctor` looks at."""
+"""The checks of `doctor`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def check_everything(environ: MutableMapping[str, str]) -> None:
         proxies.check(settings.urls)
         given = dict(environ)
         wrong_names = slips(environ, DOTENV)
-        # What the app imports looks for its keys there.
+        # Packages that the app imports look for their keys there.
         settle(environ, DOTENV)
         app = app_of(settings.app)
         app_settings = read_app_settings(app.settings, environ)

@@ -43,7 +43,7 @@ class CommandError(Exception):
 
 
 def made_up_identity() -> str:
-    """An identity that nobody in the room has: whoever takes another's throws them out."""
+    """An identity that nobody in the room has: taking another's would disconnect them."""
     return f"cli-{secrets.token_hex(4)}"
 
 

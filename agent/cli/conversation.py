@@ -281,9 +281,9 @@ class Conversation:
 
 
 async def _typed_lines() -> AsyncGenerator[str]:
-    """What is typed, line by line, without a thread that Ctrl-C could not interrupt."""
+    """Reads typed lines, without a thread that Ctrl-C could not interrupt."""
     lines = asyncio.StreamReader()
-    # Opened anew: it becomes non-blocking, which standard output, the same terminal, must not.
+    # Reopened: it becomes non-blocking, and standard output, the same terminal, must not.
     terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(terminal, "rb")

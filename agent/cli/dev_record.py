@@ -1,4 +1,4 @@
-"""Where `dev` runs: a file by which the other commands find it."""
+"""The record of a running `dev`: a file through which other commands find it."""
 
 from __future__ import annotations
 

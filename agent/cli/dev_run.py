@@ -1,4 +1,4 @@
-"""What `dev` starts, one after the other, and stops in the opposite order."""
+"""Starts the parts of `dev` one after the other, and stops them in reverse order."""
 
 from __future__ import annotations
 

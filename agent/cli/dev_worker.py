@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     async def tell() -> None:
         from agent.worker import host  # noqa: PLC0415 - as above; it is loaded by now
 
-        # What that logs comes before what `dev` says.
+        # Its log lines come before those of `dev`.
         await host.until_open()
         _write(descriptor, json.dumps(app_files()))
         loop = asyncio.get_running_loop()

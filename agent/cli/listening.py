@@ -1,4 +1,4 @@
-"""Where the room server of `dev` listens: on loopback, or on an address that others can reach."""
+"""The address on which the room server of `dev` listens: loopback, or one that others can reach."""
 
 from __future__ import annotations
 

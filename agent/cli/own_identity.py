@@ -1,4 +1,4 @@
-"""The identity that the commands keep: whoever chats again is the same person to the agent."""
+"""The stored identity of the commands: a returning user is the same person to the agent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FORM: Final = re.compile(r"cli-[0-9a-f]{8}")
 
 
 def kept_identity(environ: Mapping[str, str]) -> str:
-    """The identity of earlier commands, or a new one that later ones will have.
+    """The stored identity of earlier commands, or a new one that later commands will use.
 
-    It stands in `$XDG_STATE_HOME`, or `~/.local/state`. Where nothing can be written, it is new
+    It is stored in `$XDG_STATE_HOME`, or `~/.local/state`. If neither can be written, it is new
     each time.
     """
     home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~") / ".local/state")

@@ -33,7 +33,7 @@ START_OF_JOB_TAKES: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who joins."""
+    """The participant that joins."""
 
     identity: str
     name: str = ""

@@ -35,7 +35,8 @@ class RunningServer:
     api_secret: str
     process: Process | None = None
     network_url: str | None = None
-    """Where other machines reach it; empty if this machine has no network, None if they cannot."""
+    """URLs for other machines; empty if this machine has no network, None if they cannot reach
+    it."""
 
 
 @contextlib.asynccontextmanager
@@ -45,8 +46,8 @@ async def started_server(
     """A `livekit-server` if there is one on PATH, else the embedded server, in this process.
 
     Args:
-        environ: where PATH is looked up, and what the program is given.
-        listening: where the server is to be reached.
+        environ: has PATH; also the program's environment.
+        listening: the address on which the server listens.
     """
     program = shutil.which(PROGRAM, path=environ.get("PATH"))
     if program is not None:

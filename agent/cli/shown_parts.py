@@ -11,7 +11,7 @@ MAX_VALUE: Final = 300
 
 
 def line_of(part: Mapping[str, Any]) -> str | None:
-    """What a part says in one line; None for one that says nothing here, as reasoning."""
+    """A part in one line; None for one that is not shown here, such as reasoning."""
     match part.get("type"):
         case "tool-call":
             arguments = _short(part["arguments"]) if part.get("arguments") else ""

@@ -77,8 +77,8 @@ def _cores() -> int:
 
 
 def _health_listener(settings: Settings) -> socket.socket:
-    """A socket for the health page. Where the default port is taken, as by another worker on this
-    machine, it is on a free one; where a port that was asked for is, CommandError is raised."""
+    """A socket for the health page. If the default port is taken, such as by another worker on this
+    machine, a free one is used. Raises CommandError if a configured port is taken."""
     from agent.processes.health_page import listen  # noqa: PLC0415 - see agent/cli/__init__.py
 
     host, port = settings.http_host, settings.http_port

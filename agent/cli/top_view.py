@@ -31,7 +31,7 @@ _SAMPLE: Final = re.compile(r"^(room_agent_\w+)(\{[^}]*\})? (\S+)$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a worker said at one moment.
+    """A worker's pages at one moment.
 
     Attributes:
         at: on the monotonic clock.
@@ -116,7 +116,7 @@ def sums(text: str) -> dict[str, float]:
 
 
 def view(look: Look, before: Look | None) -> RenderableType:
-    """What is on the screen."""
+    """The text of the screen."""
     return Group(_summary(look, before), Text(), _processes(look), Text(), _rooms_table(look))
 
 

@@ -34,4 +34,4 @@ class AgentError(Exception):
 
 
 class NoAnswerError(AgentError):
-    """There is no answer, or not the whole of it; the message says why. What came before stands."""
+    """There is no answer, or not all of it; the message says why. Text received so far is kept."""

@@ -29,11 +29,11 @@ class Shown:
 
 
 class Answer:
-    """An async iterator of `Delta` and `Shown`. What is not read in time is merged.
+    """An async iterator of `Delta` and `Shown`. Unread deltas are merged.
 
     Attributes:
-        question_id: of the message that it answers.
-        segment_id: of the answer, once it has begun.
+        question_id: id of the message that it answers.
+        segment_id: id of the answer, once it has begun.
         finish_reason: once it has ended.
     """
 
@@ -97,7 +97,7 @@ class Answer:
     # Called by the RoomAgent.
 
     def begin(self, segment_id: str) -> None:
-        """A stream of it was opened; what came before is sent again."""
+        """A stream of it was opened; it repeats the text so far."""
         if self._has_begun:
             self._text, self._restarts = "", True
         self.segment_id = segment_id

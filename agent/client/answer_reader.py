@@ -15,14 +15,14 @@ from agent.client.answer import Answer
 from agent.client.message_list import ROOM, Message, MessageList
 
 MAX_STREAMS: Final = 1_000
-"""Answers of which is remembered which of their streams is the latest one."""
+"""Number of answers whose latest stream is remembered."""
 
 FindAnswer = Callable[[Mapping[str, Any]], Answer | None]
 """The answer to a question of one's own that attributes belong to."""
 
 
 class AnswerReader:
-    """Of several streams of one answer, the one that was opened last counts."""
+    """If one answer has several streams, the latest one counts."""
 
     def __init__(self, messages: MessageList, answer_to: FindAnswer) -> None:
         self._messages = messages

@@ -11,14 +11,14 @@ ROOM = "room"
 
 @dataclass(slots=True)
 class Message:
-    """What somebody wrote, or the agent answered. It changes as more of it comes.
+    """A participant's message, or an answer of the agent. It changes while it arrives.
 
     Attributes:
         thread: `room`, or `private:` and one's own identity.
         position: its place in the thread; None: not known yet.
-        finish_reason: of an answer that has ended.
-        parts: of an answer, by id, as the wire contract has them.
-        deleted: it is gone.
+        finish_reason: for an answer that has ended.
+        parts: for an answer, its parts by id, as in the wire contract.
+        deleted: whether it was deleted.
     """
 
     id: str
@@ -72,7 +72,7 @@ class MessageList:
         return len(self._messages)
 
     def on_change(self, watcher: Callable[[Message], None]) -> Callable[[], None]:
-        """Has it called with each message that is new or changes; what is returned ends that."""
+        """Calls it with each new or changed message; call the returned function to stop."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 

@@ -30,18 +30,19 @@ MAX_ANSWERS: Final = 1_000
 """Own questions whose answers are recognised when they are given again."""
 
 MAX_PACKET_BYTES: Final = 14_000
-"""Of a private question: this SDK sends a stream's content to everybody."""
+"""Limit of a private question, which is sent in a packet: this SDK sends a stream's content to
+everybody."""
 
 
 class RoomAgent:
-    """Asks the agent, and knows what it says. To be made before the room is connected: what comes
-    earlier than its handlers is lost.
+    """A client of the agent in a room. Create it before connecting the room: messages that arrive
+    before its handlers are lost.
 
     Attributes:
-        messages: what was said, live and from the history (`load_history`).
-        on_approval: decides whether a tool may run; without it, none that needs approval does.
-        on_file: told of each file that was saved.
-        on_notice: told of each `system` packet of the agent's.
+        messages: the messages, live and from the history (`load_history`).
+        on_approval: decides whether a tool may run; without it, every approval is refused.
+        on_file: called with each saved file.
+        on_notice: called with each `system` packet from the agent.
     """
 
     def __init__(
@@ -54,9 +55,9 @@ class RoomAgent:
     ) -> None:
         """
         Args:
-            identity: the agent's; by default that of the agent in the room.
-            topic: on which answers are read, one of REPLY_TOPICS.
-            files: directory in which files are saved that the agent sends; None: none are.
+            identity: the agent's identity; by default that of the first agent in the room.
+            topic: the topic of the answers to read, one of REPLY_TOPICS.
+            files: directory for files that the agent sends; None: files are not saved.
         """
         self.room = room
         self.messages = MessageList()
@@ -101,7 +102,8 @@ class RoomAgent:
         return self._agent.method_names
 
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - a convenience
-        """Returns when the agent is here and its methods can be called. Raises TimeoutError."""
+        """Returns when the agent is in the room and its methods can be called. Raises
+        TimeoutError."""
         self._approvals.open()
         async with asyncio.timeout(timeout):
             await self._agent.ready()
@@ -115,17 +117,17 @@ class RoomAgent:
         reply_to: str | None = None,
         silence: float = 60.0,
     ) -> Answer:
-        """Says something; the answer is read from what is returned.
+        """Sends a message; read the answer from the returned object.
 
         Args:
-            private: nobody else gets the question or the answer. At most 14,000 bytes, and files
-                are no secret: this SDK sends their content to everybody.
+            private: nobody else gets the question or the answer. At most 14,000 bytes. Files are
+                not private: this SDK sends their content to everybody.
             attachments: files that belong to the message.
-            reply_to: segment id of the answer of the agent's that it replies to.
-            silence: seconds without a sign of life after which there is no answer.
+            reply_to: segment id of the agent's answer that it replies to.
+            silence: seconds without data after which the answer fails.
 
         Raises:
-            AgentError: it cannot be sent.
+            AgentError: the message cannot be sent.
         """
         message_id = uuid.uuid4().hex
         attached = [await self.send_file(path, private=private) for path in attachments]
@@ -160,7 +162,7 @@ class RoomAgent:
         return answer
 
     async def send_file(self, path: Path, *, private: bool = False) -> str:
-        """Sends a file; returns its stream's id. By itself it is a message without an answer."""
+        """Sends a file; returns its stream's id. A file alone is a message without an answer."""
         info = await self.room.local_participant.send_file(
             str(path),
             topic=FILES_TOPIC,
@@ -175,7 +177,8 @@ class RoomAgent:
         arguments: Mapping[str, object] | str | None = None,
         timeout: float = 15.0,  # noqa: ASYNC109 - the SDK's own parameter
     ) -> Any:  # noqa: ANN401 - whatever the method has
-        """Calls a method: JSON is read, other text is returned as it is. Raises AgentError."""
+        """Calls an RPC method; decodes a JSON result, and returns other text as it is. Raises
+        AgentError."""
         text = await self._methods.call(method, arguments, timeout)
         try:
             return json.loads(text)
@@ -183,32 +186,32 @@ class RoomAgent:
             return text
 
     async def tools(self) -> list[dict[str, Any]]:
-        """The tools that one may call, with the JSON schemas of their arguments."""
+        """The tools that you may call, with the JSON schemas of their arguments."""
         return (await self.call("describeTools"))["tools"]
 
     async def stop(self, message_id: str | None = None) -> list[str]:
-        """Stops an answer, by default what is being answered of one's own."""
+        """Stops an answer, by default the one in progress to your own message."""
         return (await self.call("stopResponse", _given(messageId=message_id)))["stopped"]
 
     async def regenerate(self, message_id: str, *, silence: float = 60.0) -> Answer:
-        """Has a message of one's own answered anew; the answer is read from what is returned."""
+        """Regenerates the answer to one of your messages; read it from the returned object."""
         return await self._again("regenerate", message_id, {}, silence)
 
     async def edit(self, message_id: str, text: str, *, silence: float = 60.0) -> Answer:
-        """Gives a message of one's own another text, and has it answered anew."""
+        """Edits one of your messages, which is then answered again."""
         return await self._again("editMessage", message_id, {"text": text}, silence)
 
     async def delete(self, message_id: str) -> list[str]:
-        """Deletes a message with its answer, or an answer; returns the ids of what is gone."""
+        """Deletes a message with its answer, or an answer; returns the deleted ids."""
         return (await self.call("deleteMessage", {"messageId": message_id}))["deleted"]
 
     async def feedback(self, message_id: str, value: str | float, comment: str = "") -> None:
-        """Keeps what one thinks of an answer: `up`, `down` or a number."""
+        """Sends feedback on an answer: `up`, `down` or a number."""
         given = _given(messageId=message_id, value=value, comment=comment or None)
         await self.call("sendFeedback", given)
 
     async def react(self, message_id: str, emoji: str, *, remove: bool = False) -> None:
-        """Puts an emoji on a message, or takes it away."""
+        """Adds an emoji to a message, or removes it."""
         payload = {"emoji": emoji, "targetMessageId": message_id, "remove": remove}
         packet = json.dumps({"topic": "reactions", "payload": payload})
         await self.room.local_participant.publish_data(
@@ -216,13 +219,13 @@ class RoomAgent:
         )
 
     async def threads(self) -> list[dict[str, Any]]:
-        """The threads that one may see."""
+        """The threads that you may see."""
         return (await self.call("listThreads"))["threads"]
 
     async def load_history(
         self, thread: str = ROOM, *, limit: int = 50, before: str | None = None
     ) -> str | None:
-        """Adds a page of the history to `messages`; returns where the page before it is."""
+        """Adds a page of the history to `messages`; returns the cursor of the page before it."""
         given = _given(thread=thread, limit=limit, before=before)
         page = await self.call("getHistory", given)
         for shape in page["messages"]:
@@ -232,7 +235,7 @@ class RoomAgent:
     async def act(
         self, message_id: str, part: str, action: str, payload: Mapping[str, object] | None = None
     ) -> Any:  # noqa: ANN401 - whatever the tool says
-        """Does something with a data part of an answer."""
+        """Triggers an action of a data part of an answer."""
         given = _given(message=message_id, part=part, action=action, payload=payload)
         return await self.call("partAction", given)
 
@@ -241,12 +244,12 @@ class RoomAgent:
         return await self.call("getState", {"thread": thread})
 
     async def patch_state(self, *operations: Mapping[str, object], thread: str = ROOM) -> int:
-        """Changes it by a JSON patch; returns the new revision."""
+        """Changes the shared state by a JSON patch; returns the new revision."""
         given = {"thread": thread, "patch": list(operations)}
         return (await self.call("patchState", given))["revision"]
 
     async def aclose(self) -> None:
-        """Reads nothing more; the room stays as it is."""
+        """Stops reading; the room stays connected."""
         await self._tasks.aclose()
 
     async def _again(

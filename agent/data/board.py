@@ -132,7 +132,7 @@ class Board:
                 missing.append(cast("dict[str, Any]", json.loads(logged.json)))
         self.sequence = max(self.sequence, kept.sequence)
         self._elements, self._characters = kept._elements, kept._characters
-        # A gap: who knows the board by its former numbers reads it anew.
+        # A gap: clients that know the former numbers read the board again.
         self.forget_log()
         merged: list[Logged] = []
         for shape in missing:
@@ -149,14 +149,15 @@ class Board:
         return [key for key, each in self._elements.items() if _sender(each.json) == sender]
 
     def remove_of(self, sender: str) -> None:
-        """Removes what somebody drew, and the log, which tells of it. No operation does that: who
-        knows the board by its numbers reads it anew."""
+        """Removes a participant's drawings, and the log that mentions them. No operation does that:
+        clients that know the former numbers read the board again."""
         for key in self.drawn_by(sender):
             self._characters -= len(self._elements.pop(key).json)
         self.forget_log()
 
     def forget_log(self) -> None:
-        """Drops the log: clients that ask for what was done since have to read the board anew."""
+        """Drops the log: clients that ask for changes since then have to read the whole board
+        again."""
         self._log.clear()
         self.sequence = self._log_start = self.sequence + 1
 

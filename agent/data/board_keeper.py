@@ -1,4 +1,4 @@
-"""BoardKeeper: a room's whiteboard in the database, written behind what is done to it."""
+"""BoardKeeper: stores a room's whiteboard, behind its operations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOSE_TIMEOUT: Final = 3.0
 
 
 class BoardKeeper:
-    """Loads a board, once, and writes what is done to it, in order.
+    """Loads a board, once, and stores its operations in order.
 
     Nobody waits for a write. After one that failed, a snapshot of the whole board is written when
     the database is back: the board itself is all that is remembered meanwhile.
@@ -48,7 +48,7 @@ class BoardKeeper:
         self._task: asyncio.Task[None] | None = None
 
     async def loaded(self) -> None:
-        """Returns when the board has what was kept of it. Raises UnavailableError."""
+        """Returns once the stored board is loaded. Raises UnavailableError."""
         if self._loaded:
             return
         async with self._loading:

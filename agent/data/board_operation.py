@@ -67,4 +67,4 @@ AnyOperation = Annotated[Stroke | Text | Move | Erase | Clear, Field(discriminat
 
 
 class Operation(RootModel[AnyOperation]):
-    """One of them, told by `op`."""
+    """An operation; `op` tells which."""

@@ -49,7 +49,7 @@ class ChatContent(BaseModel):
 
 
 def _form(packet: Packet[ChatContent]) -> Form:
-    """Where its sender keeps a message's text is where they look for the answer's."""
+    """A sender reads the answer's text from the field in which they sent their own."""
     body = packet.body
     if "topic" in body:
         is_text = isinstance(body.get("payload", body.get("content")), str)

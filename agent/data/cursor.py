@@ -46,7 +46,7 @@ class CursorHandler(TopicHandler[Cursor]):
         async def get_cursors(
             limit: Annotated[int, Field(ge=1, le=100, description="how many at most")] = 20,
         ) -> dict[str, object]:
-            """Where people in the room point (their mouse or finger), who moved last first."""
+            """Positions at which participants point (mouse or finger), latest first."""
             now = time.monotonic()
             newest = sorted(self._newest.values(), key=lambda each: -each[0])[:limit]
             return {"cursors": [_as_shape(packet, now - since) for since, packet in newest]}

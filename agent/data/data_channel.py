@@ -45,11 +45,11 @@ Handler = Callable[[Packet[Any]], Awaitable[object] | object]
 class DataChannel:
     """Sends and receives `{id, type, senderId, senderName, content, timestamp}`.
 
-    In: everybody's packets but agents', by type; who sent one is always the server's word. A packet
-    on a topic or of a type that nobody handles is the app's own: it is counted and left alone. A
-    malformed one of a topic that is handled is refused to its sender. Handlers of a packet are
-    called at once, in the order in which they were added; those that are async run one after the
-    other for each sender. Whatever one does harms no other.
+    In: everybody's packets but agents', by type; the sender is the one that the server names. A
+        packet on a topic or of a type without a handler is the app's own: it is counted and
+        ignored. A malformed packet on a handled topic is refused to its sender. Handlers of a
+        packet are called at once, in the order in which they were added; async ones run one after
+        the other for each sender. A failing handler does not affect others.
 
     Out: sizes are checked before anything is sent.
 
@@ -98,10 +98,10 @@ class DataChannel:
             self._handlers.pop(type, None)
 
     async def broadcast(self, type: str, content: object, reliable: bool = True) -> str:  # noqa: A002 - as clients' libraries have it
-        """Tells everybody; returns the packet's id.
+        """Sends to everybody; returns the packet's id.
 
-        It goes out as a data packet on a packet topic of the type's name. What is too large for a
-        reliable one goes out as a text stream on that topic, with the same JSON.
+        It is sent as a data packet whose topic is the type's name. Content too large for a reliable
+        packet is sent as a text stream on that topic, with the same JSON.
 
         Raises:
             PacketTooLargeError: over 1,300 bytes for a lossy packet, over 1 MiB for a stream.
@@ -205,11 +205,11 @@ class DataChannel:
             self._refusing = self._tasks.start(self._refuse_unnamed(), name="unnamed packets")
 
     async def _refuse_unnamed(self) -> None:
-        """Tells everybody whose packet it may have been to send it again.
+        """Asks every participant who may have sent the packet to send it again.
 
-        The SDK names nobody whom the server has not announced, and the server's API does not say
-        who sent a packet. Who has just joined need not be who sent it: that one may be gone. One
-        look-up serves all packets that came before it.
+        The SDK names no sender that the server has not announced, and the server's API does not say
+        who sent a packet. A participant who has just joined need not be its sender, who may have
+        left. One look-up serves all packets that came before it.
         """
         try:
             while (known := self._known) is not None:

@@ -44,5 +44,5 @@ class RateCounter:
         return wait
 
     def forget(self, sender: str) -> None:
-        """To be called when the sender is gone."""
+        """Call it when the sender has left."""
         self._left.pop(sender, None)

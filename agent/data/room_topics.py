@@ -30,7 +30,7 @@ class RoomTopics:
                 room.channel.on(each, topic.take)
 
     def tools(self) -> list[Tool]:
-        """What the model, and callers by RPC, can do with the topics in this room."""
+        """Tools that the model and RPC callers have for the topics in this room."""
         tools: list[Tool] = []
         for topic in self._topics:
             for tool in topic.handler.tools():
@@ -53,7 +53,7 @@ class RoomTopics:
             topic.forget(identity)
 
     async def erase(self, identity: str | None) -> None:
-        """What somebody sent (None: everybody) is erased for good; what is stored goes next."""
+        """Erases a participant's packets (None: everybody's) from memory; the stores follow."""
         for topic in self._topics:
             await topic.handler.erase(identity)
 

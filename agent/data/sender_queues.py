@@ -21,9 +21,9 @@ class SenderQueues:
     def add(
         self, sender: str, work: Awaitable[object], failed: Callable[[Exception], None]
     ) -> bool:
-        """Takes in a piece of work; False if too many are waiting. What it raises goes to `failed`.
+        """Queues a coroutine; False if too many wait. `failed` is called with its exception.
 
-        Work that is not done in the end, here or in `aclose`, is closed.
+        A coroutine that never runs, here or in `aclose`, is closed.
         """
         lane = self._waiting.get(sender)
         if lane is None:

@@ -40,14 +40,14 @@ class TopicRoom:
 
     Attributes:
         conversation: its name in the history.
-        channel: to send packets.
-        notices: to tell somebody, or everybody, something in a `system` packet.
-        history: what was said.
-        take_message: takes a chat message, and the ids of the byte streams of its files; raises
+        channel: sends packets.
+        notices: sends `system` packets to one participant or to everybody.
+        history: the stored messages.
+        take_message: accepts a chat message, and the ids of the byte streams of its files; raises
             Refusal.
-        settled: returns when what was said until now is stored, as far as it can be.
-        tell_model: has the model told something with the next message of a conversation, the
-            room's (None) or somebody's private one.
+        settled: returns once all messages so far are stored, as far as the store accepts them.
+        tell_model: adds a note that the model reads with the next message of a conversation, the
+            room's (None) or a participant's private one.
         find_caller: the participant of an identity, with their role.
         may_clear: whether somebody may clear the whiteboard.
     """
@@ -90,7 +90,7 @@ class TopicHandler(ABC, Generic[Content]):
         """Somebody has left."""
 
     async def erase(self, identity: str | None) -> None:
-        """What somebody sent (None: everybody) is erased for good; what is stored goes next."""
+        """Erases a participant's packets (None: everybody's) from memory; the stores follow."""
 
     async def aclose(self) -> None:
         """The agent leaves."""
@@ -102,13 +102,13 @@ class Topic(Generic[Content]):
 
     Attributes:
         name: its name on the wire: `type` or `topic` in a packet's JSON, or the packet topic.
-        content: the model of what a packet says.
-        handler: takes its packets in one room.
-        reliable: how clients send it. Of a lossy topic, only the newest packet of a sender counts:
-            what comes faster than its rate is thinned out. Of a reliable one, it is refused.
-        sent_by: `agent` for what only the agent sends.
-        rate: what one person may send.
-        aliases: other names of it.
+        content: the Pydantic model of a packet's content.
+        handler: handles its packets in one room.
+        reliable: how clients send it. On a lossy topic only the newest packet of a sender counts:
+            packets above the rate are dropped. On a reliable topic they are refused.
+        sent_by: `agent` if only the agent sends it.
+        rate: the rate limit of one sender.
+        aliases: its other names.
     """
 
     name: str

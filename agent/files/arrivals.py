@@ -68,7 +68,7 @@ class Arrivals:
         self._people: OrderedDict[str, OrderedDict[str, Arrival]] = OrderedDict()
 
     def of(self, identity: str, stream_id: str) -> Arrival:
-        """The arrival of a file, whoever asks for it first."""
+        """The arrival of a file; the first caller creates it."""
         arrivals = self._people.setdefault(identity, OrderedDict())
         arrival = arrivals.setdefault(stream_id, Arrival())
         if len(arrivals) > MAX_EACH:

@@ -23,7 +23,7 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 def confine() -> None:
     """No other user's rights, no network, no files, bounded memory and time.
 
-    To be called when everything is imported: nothing can be opened afterwards.
+    Call it once everything is imported: nothing can be opened afterwards.
     """
     try:
         import resource  # noqa: PLC0415 - not on Windows

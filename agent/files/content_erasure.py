@@ -17,10 +17,10 @@ async def erase_contents(
 ) -> int:
     """Deletes the files with these SHA-256 hashes that no message refers to; returns how many.
 
-    At once, and not by way of quarantine: that is for files of which the database knows nothing.
+    Deletes at once, without quarantine, which is for files that the database does not know.
 
     Raises:
-        HistoryError: the database does not say which are in use.
+        HistoryError: the database cannot say which are in use.
         OSError: the directory cannot be used.
     """
     count = 0

@@ -1,8 +1,8 @@
-"""FileDelivery: files out, to the room or to one participant, and privately where they are private.
+"""FileDelivery: sends files to the room, or to one participant, privately if they are private.
 
 Byte streams to chosen participants are not private: the SDK addresses their headers only, and the
-server sends their chunks to everybody (livekit-rtc; docs/security.md). What is addressed as a whole
-is a data packet, and a file so short that it travels inside its stream's header.
+server sends their chunks to everybody (livekit-rtc; docs/security.md). Data packets are addressed
+as a whole, and so are files short enough to travel inside their stream's header.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ logger = logging.getLogger(__name__)
 FILES_TOPIC: Final = "files"
 
 MAX_INLINE_BYTES: Final = 10_000
-"""Of a file in a header. 14,500 bytes with few attributes were measured to fit."""
+"""Largest file in a header, in bytes. 14,500 bytes with few attributes were measured to fit."""
 
 PART_BYTES: Final = 9_600
-"""Of a file in one packet: 12,800 characters of base64, and 1,200 bytes for what stands beside."""
+"""Bytes of a file in one packet: 12,800 characters of base64, leaving 1,200 bytes for the other
+fields."""
 
 MAX_PRIVATE_BYTES: Final = 10 * 2**20
-"""Of a file in packets: 1,093 of them."""
+"""Largest file in packets, in bytes: 1,093 packets."""
 
 STREAM_BLOCK_BYTES: Final = 60_000
 WRITE_TIMEOUT: Final = 30.0

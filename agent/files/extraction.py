@@ -23,7 +23,8 @@ from agent.files.text_encoding import decoded
 
 MAX_PAGES: Final = 500
 MAX_PIXELS: Final = 50_000_000
-"""Of a picture as it was sent; a bomb says more. 200 MB at four bytes each."""
+"""Pixels of a picture as it was sent; a decompression bomb declares more. 200 MB at four bytes
+each."""
 
 MAX_PDF_PREFIX: Final = 1_024
 """Bytes before `%PDF-` that readers forgive."""

@@ -29,7 +29,7 @@ class FileNotices:
         self._told_at = time.monotonic()
 
     def progress(self, received: int, size: int | None) -> None:
-        """So many bytes of it are here, if it is time to say so."""
+        """Reports the number of bytes received, if a report is due."""
         now = time.monotonic()
         if now - self._told_at < PROGRESS_EVERY:
             return

@@ -122,7 +122,7 @@ class FileQuota:
 
 
 class QuotaUse:
-    """What one file takes of a quota, until `close`."""
+    """The share of one file in a quota, until `close`."""
 
     def __init__(self, quota: FileQuota, identity: str) -> None:
         self._quota = quota

@@ -14,8 +14,8 @@ from agent.files.type_detection import TypeDetection
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where they are kept, how their types are found, what the model is shown of them, and how
-    large one may be, in bytes."""
+    """The store of files, the detection of their types, their contents for the model, and the
+    largest size of one, in bytes."""
 
     store: FileStore
     types: TypeDetection

@@ -23,10 +23,10 @@ _TOO_LARGE: Final = 413
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A file that is to be sent.
+    """A file to send.
 
     Attributes:
-        temporary: gone once it is sent; None: it stays in the store.
+        temporary: deleted once it is sent; None: it stays in the store.
     """
 
     attachment: Attachment
@@ -40,7 +40,7 @@ class Outgoing:
 
 
 class FileMaker:
-    """Brings the files of tools to disk, within the bound of those that people send."""
+    """Writes the files of tools to disk, within the limits of files that people send."""
 
     def __init__(self, store: FileStore, types: TypeDetection, *, max_bytes: int) -> None:
         self._store = store

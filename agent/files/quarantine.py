@@ -49,7 +49,7 @@ class Quarantine:
         return True
 
     def path(self, sha256: str) -> Path:
-        """Where a file is while it is in quarantine."""
+        """The path of a file in quarantine."""
         return self._directory / sha256
 
     def files(self) -> list[tuple[Path, int]]:

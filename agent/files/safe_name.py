@@ -19,12 +19,12 @@ _LONGEST_READ = 1_024
 
 
 def safe_name(given: str) -> str:
-    """The last part of what may be a path, without what could deceive or be misread.
+    """The last component of a possible path, without characters that could deceive or be misread.
 
-    Left out are control and format characters (NUL, line ends, marks that turn the direction of
-    writing), dots and blanks at the ends, and what Windows does not take in names; names that are
-    devices there get a `_` in front. What is too long is cut before its suffix. Nothing left is
-    `file`.
+    It removes control and format characters (NUL, line ends, marks that change the direction of
+    writing), dots and blanks at the ends, and characters that Windows does not accept in names;
+    names of devices there get a `_` in front. A long name is cut before its suffix. An empty name
+    becomes `file`.
     """
     name = re.split(r"[/\\]", given[-_LONGEST_READ:])[-1]
     name = unicodedata.normalize("NFC", name)

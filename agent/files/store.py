@@ -97,11 +97,11 @@ class FileStore:
         return self._used
 
     def path(self, sha256: str) -> Path:
-        """Where a file is, if it is there and not in quarantine."""
+        """The path of a file, if it exists and is not in quarantine."""
         return self.directory / sha256[:2] / sha256
 
     async def find(self, sha256: str) -> Path:
-        """Where a file is, if it is there. One in quarantine is put back. Raises OSError."""
+        """The path of a file, if it exists. One in quarantine is restored. Raises OSError."""
 
         def find() -> Path:
             path = self.path(sha256)

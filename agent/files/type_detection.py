@@ -19,9 +19,9 @@ class TypeDetection:
     """Detects content types in a thread of its own, for all rooms of a process.
 
     A file whose type is not known within the deadline is `application/octet-stream`: its bytes are
-    kept, nothing parses them, and `FILE_TYPES` decides whether such files are accepted. What the
-    thread runs reads at most HEAD_BYTES, in linear time (tests/test_patterns.py); the thread and
-    the deadline keep a mistake in that, or in a library, away from the rooms.
+    kept, nothing parses them, and `FILE_TYPES` decides whether such files are accepted. The thread
+    reads at most HEAD_BYTES, in linear time (tests/test_patterns.py); the thread and the deadline
+    protect the rooms from a mistake in that, or in a library.
     """
 
     def __init__(self, deadline: float = DEADLINE) -> None:

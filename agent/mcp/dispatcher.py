@@ -10,7 +10,7 @@ from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp_types import RequestId
 
 RAW: Final = "result"
-"""Where in its `_meta` an empty result has the one that the server sent."""
+"""Key in the `_meta` of an empty result that holds the result that the server sent."""
 
 _EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
     "tools/list": {"tools": []},

@@ -15,12 +15,12 @@ from agent.config.mcp_servers import HttpServer
 from agent.mcp.escapes import EscapeMender
 
 MAX_RESPONSE_BYTES = 8 * 1_048_576
-"""Of an answer that is no stream of events: those have 1 MiB each, by mcp. Pictures in a result are
-not shown, and yet part of it."""
+"""Largest response, in bytes, that is not a stream of events; mcp limits each event to 1 MiB.
+Pictures in a result are not shown, but count."""
 
 CONNECT_TIMEOUT = 5.0
 SILENCE = 300.0
-"""Seconds without a byte; a stream of events may have nothing to say."""
+"""Seconds without a byte; a stream of events may be idle."""
 
 
 def http_streams(settings: HttpServer, proxy: str | None) -> AbstractAsyncContextManager[Any]:

@@ -126,7 +126,7 @@ class ServerTools:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A tool as the server describes it, and what was made of it, if anything."""
+    """A tool as the server describes it, and the Tool made of it, if any."""
 
     description: dict[str, object]
     tool: Tool | None = field(compare=False)

@@ -13,7 +13,7 @@ from mcp.types import PaginatedRequestParams, Result
 from agent.mcp.dispatcher import RAW, RawResults
 
 MAX_PAGES = 20
-"""Of a list of tools."""
+"""Pages of a list of tools."""
 
 Streams = AbstractAsyncContextManager[tuple[Any, Any]]
 

@@ -105,11 +105,11 @@ def _reactions(message: Message) -> list[dict[str, object]]:
 def as_part(message: Message, offset: int = 0) -> dict[str, object]:
     """A message with as much of its text as fits into a page, from an offset on.
 
-    Offsets and `textLength` are bytes of UTF-8. `nextOffset` is where the text goes on; without it,
-    this is the end. What is cut says so with `truncated`.
+    Offsets and `textLength` are bytes of UTF-8. `nextOffset` is the offset of the next page; the
+    last page has none. A cut text has `truncated`.
 
     Raises:
-        ValueError: the offset is not one at which a part begins.
+        ValueError: no part begins at the offset.
     """
     data = message.text.encode()
     if offset > len(data):

@@ -1,8 +1,8 @@
 """Permissions: all decisions about people's access to messages and threads.
 
-People are known by the identity that the server gives. `roomAdmin` does not count: it stands in a
-participant's token, and the server tells nobody of it. Who looks after a room is known by the role
-`moderator`, as tools know roles (toolkit.permission).
+People are known by the identity that the server gives. `roomAdmin` does not count: it is in a
+participant's token, and the server does not share it. Moderators of a room have the role
+`moderator`, as for tools (toolkit.permission).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Everybody: Final[Permission] = lambda _: True  # noqa: E731 - a word in the tabl
 Moderators: Final[Permission] = role("moderator")
 Nobody: Final[Permission] = lambda _: False  # noqa: E731
 
-# Private messages of others do not exist for a caller (404), so that nothing is revealed.
+# Private messages of others answer 404, which reveals nothing.
 # fmt: off
 MESSAGES: Final[Mapping[str, tuple[Permission, Permission, Permission, Permission]]] = {
     #                 one's own   the answer  the answer   another's
@@ -88,14 +88,14 @@ class Named:
 
 
 def choose(method: str, candidates: Iterable[Named], caller: Caller) -> Named:
-    """Of the messages with an id, oldest first, the one that is meant.
+    """Selects one of the messages with an id, oldest first.
 
-    An id is unique for its sender only: where the caller may do this to several, their own comes
-    first, and the newest of them.
+    An id is unique for its sender only: if several are allowed, the caller's own comes first, and
+    the newest of those.
 
     Raises:
-        NotFound: there is none that the caller can see.
-        NotAllowed: there is, but the caller may not.
+        NotFound: the caller can see none.
+        NotAllowed: the caller can see one, but not do this to it.
     """
     visible = [each for each in candidates if each.key.thread.owner in {None, caller.identity}]
     if not visible:

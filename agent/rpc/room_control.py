@@ -31,13 +31,13 @@ class RoomControl:
     Attributes:
         room: name of the room's conversation in the history.
         agent: the agent's identity.
-        is_for_agent: whether a message is to be answered.
-        on_feedback: told what somebody thinks of a message.
-        max_message_bytes: of UTF-8 in a message.
-        edited_questions: shows new texts to LiveKit's components; None where their topic is not
-            one of the chat topics.
+        is_for_agent: whether the agent answers a message.
+        on_feedback: called with feedback on a message.
+        max_message_bytes: largest message, in bytes of UTF-8.
+        edited_questions: shows edited texts to LiveKit's components; None if their topic is not one
+            of the chat topics.
         states: the shared states of the room's conversations.
-        part_actions: what can be done with parts of answers.
+        part_actions: the actions of parts of answers.
     """
 
     room: str

@@ -13,7 +13,7 @@ from toolkit.tool import Tool
 
 
 def room_methods(control: RoomControl) -> list[Tool]:
-    """The methods for one room. What was said until the call is stored before they look at it."""
+    """The methods for one room. Messages before a call are stored before the method reads them."""
 
     async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
         await control.conversations.settled()

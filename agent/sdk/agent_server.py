@@ -1,7 +1,7 @@
 """SdkServer: an AgentServer with hooks for its pages, its connection and its load.
 
-livekit-agents has no public API for any of them (livekit/agents/worker.py). Where private parts
-have changed, the feature is left out, with one warning. tests/agent/sdk/test_agent_server.py holds
+livekit-agents has no public API for any of them (livekit/agents/worker.py). If private parts have
+changed, the feature is disabled, with one warning. tests/agent/sdk/test_agent_server.py holds
 livekit-agents to the shapes.
 """
 

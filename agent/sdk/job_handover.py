@@ -1,7 +1,7 @@
-"""Jobs that one worker process goes on with where another left off, when `dev` reloads an app.
+"""Hands jobs from one worker process to the next, when `dev` reloads an app.
 
 AgentServer has that for its own reloading (`_reload_jobs`, livekit/agents/worker.py): it joins the
-room of a job again, by the job's own token, signed anew. All that leans on it is here;
+room of a job again, with the job's own token, signed again. All code that relies on it is here;
 tests/agent/sdk/test_job_handover.py holds it to this.
 """
 
@@ -37,7 +37,7 @@ def running_jobs(server: AgentServer) -> str:
 
 
 async def go_on_with(server: AgentServer, jobs: str) -> int:
-    """Joins the rooms of these jobs; returns how many they are. The worker is registered."""
+    """Joins the rooms of these jobs; returns their number. The worker must be registered."""
     infos = [
         RunningJobInfo(
             accept_arguments=JobAcceptArguments(**each["accepted"]),

@@ -1,8 +1,8 @@
-"""Calls: requests to the native SDK that take a while, and their ends.
+"""Calls: asynchronous requests to the native SDK, and their completions.
 
-Each has a number of the worker's own (`request_async_id`), so that its end cannot be missed between
-the request and its answer. Where events are routed (native_events.py), the router brings the ends;
-elsewhere, a filter hears them.
+Each has an id chosen by the worker (`request_async_id`), so that its completion cannot be missed
+between the request and its response. If events are routed (native_events.py), the router delivers
+completions; otherwise a filter does.
 
 All code that relies on the SDK's private parts for this is here. tests/agent/sdk/
 test_native_events.py holds the SDK to them.
@@ -19,14 +19,15 @@ from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
 from livekit.rtc.data_stream import StreamError
 
 OWN_NUMBERS: Final = 1 << 62
-"""Where the numbers of calls begun here begin: the native library counts its own from 1."""
+"""The first id of the worker's calls: the native library counts its own from 1."""
 
 
 class Call:
-    """Something that the native library was asked for, and that takes a while.
+    """One asynchronous request to the native library.
 
-    Its end comes by a native thread, and is awaited on the loop that began it, by one at most. Each
-    says first what it does and looks then at what the other has done, so that one of them sees it.
+    A native thread delivers its completion, and at most one task awaits it, on the loop that began
+    it. Each side first publishes its own state and then reads the other's, so that one of them sees
+    both.
     """
 
     def __init__(self, failure: type[Exception] = StreamError) -> None:

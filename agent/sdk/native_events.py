@@ -4,8 +4,8 @@ The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process
 waits for one: to each room and each call under way, waking each of them by a write to its loop's
 pipe. That is for a process with one room; with N busy ones the cost of each grows with N. Here an
 event wakes the loop once for all that came meanwhile, a room gets its own events only, and calls
-under way get no events of rooms and streams. The end of a call that was begun here wakes nobody
-but who waits for it.
+under way get no events of rooms and streams. The completion of a call that was begun here wakes
+only the task that waits for it.
 
 All code that relies on the SDK's private parts for this is in this file. tests/agent/
 test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
@@ -114,7 +114,7 @@ class EventRouter:
     def subscribe(
         self, loop: asyncio.AbstractEventLoop | None = None, filter_fn: Filter | None = None
     ) -> Queue[FfiEvent]:
-        """A queue of the events to come, of those that pass the filter."""
+        """A queue of the events from now on that pass the filter."""
         queue = Queue[FfiEvent]()
         self.take_over(queue, loop or asyncio.get_event_loop(), filter_fn)
         return queue
@@ -141,7 +141,7 @@ class EventRouter:
             self._loops[loop] = subscriptions
 
     def claim(self, room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
-        """Gives a connected room its own events only, until it disconnects. To be called on its
+        """Gives a connected room its own events only, until it disconnects. Call it on the room's
         loop; `hear_packet` is called there with each packet of a stream."""
         queue: Queue[FfiEvent] = room._ffi_queue  # pyright: ignore[reportPrivateUsage]
         handle = room._ffi_handle  # pyright: ignore[reportPrivateUsage]

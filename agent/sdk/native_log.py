@@ -1,6 +1,6 @@
 """The native SDK's own log, kept out of Python.
 
-The SDK has its native half hand over every record down to TRACE (livekit/rtc/_ffi_client.py,
+The SDK makes its native half pass on every record down to TRACE (livekit/rtc/_ffi_client.py,
 `livekit_ffi_initialize` with `capture_logs`), and drops nearly all of them in Python: about 5,000
 while a room is joined, and some with every packet. Here the native half keeps them. It writes those
 that count to standard error by itself, as `RUST_LOG` says (Rust's env_logger; livekit-ffi,
@@ -31,8 +31,8 @@ LEVELS: Final = ",".join(
         "livekit_signaling=error",
     )
 )
-"""What is written unless RUST_LOG says otherwise. What is left out reports, whenever a room is
-left, that its data channels are closed, and that there is nothing to negotiate or to signal."""
+"""The filter unless RUST_LOG is set. It drops the warnings that each room causes when it is left:
+its data channels are closed, and there is nothing to negotiate or to signal."""
 
 
 def keep_native() -> None:

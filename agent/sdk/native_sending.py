@@ -1,7 +1,7 @@
 """Sends streams, data packets and transcriptions by requests of the worker's own.
 
-The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all ends of calls for each
-of these, and wakes the loop for each end, also where nobody has to wait for it.
+The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all completions for each of
+these, and wakes the loop for each completion, even if nobody waits for it.
 
 All code that relies on the SDK's private parts for this is here and in native_calls.py.
 tests/agent/sdk/test_native_sending.py holds the SDK to it.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 MAX_CHUNK_BYTES: Final = 14_000
-"""Of a stream's packet: below the 15 KiB of a reliable one, with room for its addressing."""
+"""Bytes in a stream's packet: below the 15 KiB of a reliable one, with room for its addressing."""
 
 
 class OutgoingText:
@@ -104,8 +104,8 @@ class OutgoingText:
 class _Opening(Call):
     """The opening of a stream, which has a native half until the stream is closed or abandoned.
 
-    It may be abandoned while a native thread brings the handle of that half: each says first what
-    it does, and whoever finds the handle then, drops it.
+    It may be abandoned while a native thread delivers the handle of that half: each side publishes
+    its state first, and the side that finds the handle then drops it.
     """
 
     def __init__(self) -> None:
@@ -145,9 +145,10 @@ def begin_text(
     to: Sequence[str],
 ) -> Call:
     """Sends a whole text as one stream, whose header goes to these identities, or to everybody if
-    there are none; what is returned ends when it is on its way, or raises StreamError.
+    there are none. The returned awaitable completes when the text is on its way, or raises
+    StreamError.
 
-    Where all of them read it there, a short text is inside the header (agent/wire/
+    If all of them can read it there, a short text is inside the header (agent/wire/
     client_protocols.py).
 
     Raises:
@@ -169,11 +170,11 @@ def begin_text(
 
 
 class _AddressedStream:
-    """A stream to some identities; nobody else gets any of it, whatever its length: the
-    SDK's own calls address the header only. It is opened by the first write.
+    """A stream to some identities; nobody else gets any of it: the SDK's own calls address the
+    header only. It is opened by the first write.
 
     One call may be under way at a time. Each returns when its packets are on their way, and raises
-    StreamError where they cannot be sent, AssertionError once the room is gone.
+    StreamError if they cannot be sent, AssertionError once the room is gone.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """The native SDK's signal connections, which send at once.
 
 Attributes, tracks and offers go to the server over a WebSocket, for which the SDK leaves Nagle's
-algorithm on (livekit-net, native/proxy.rs, `connect_async`): what follows something that the server
-has not acknowledged yet stays here until it has, and a server that has nothing to answer does so
-after 40 ms. Docs: docs/adr/0025-signal-connections-send-at-once.md.
+algorithm on (livekit-net, native/proxy.rs, `connect_async`): data after an unacknowledged segment
+waits for the acknowledgement, which a server without a response delays by 40 ms. Docs:
+docs/adr/0025-signal-connections-send-at-once.md.
 
 The SDK has no option for this, nor does it say which socket is a connection's. So all TCP sockets
 of the process get the option; those of asyncio have it anyhow.
@@ -28,7 +28,7 @@ DESCRIPTORS: Final = "/dev/fd"
 def send_at_once() -> None:
     """Sets TCP_NODELAY on the TCP connections that exist now; call it after connecting.
 
-    2 µs for each open file of the process. Where files are not listed, nothing is done.
+    Takes 2 µs for each open file of the process. Without a list of open files it does nothing.
     """
     if not PROCESS.applies("sockets", fits=True, instead=""):
         return
@@ -40,7 +40,7 @@ def send_at_once() -> None:
     set_option = ctypes.CDLL(None).setsockopt
     yes = ctypes.c_int(1)
     for file in files:
-        # By its number alone, which is nobody's to close. What is no TCP socket refuses it.
+        # By its number alone, without owning it. A file that is no TCP socket refuses the option.
         set_option(
             file, socket.IPPROTO_TCP, socket.TCP_NODELAY, ctypes.byref(yes), ctypes.sizeof(yes)
         )

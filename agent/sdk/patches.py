@@ -27,15 +27,15 @@ class Patches:
         self._reported: set[str] = set()
 
     def select(self, names: Iterable[str]) -> None:
-        """Applies these from now on, and no others. What is installed already stays."""
+        """Selects the patches to apply from now on. Installed ones stay."""
         self._selected = frozenset(names)
 
     def applies(self, name: str, *, fits: bool, instead: str) -> bool:
-        """Whether a patch is to be applied.
+        """Whether to apply a patch.
 
         Args:
             fits: whether the SDK has the shapes that the patch needs.
-            instead: what happens without it, for the log.
+            instead: the behaviour without it, for the log.
         """
         if name not in self._selected:
             return False

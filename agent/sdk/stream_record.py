@@ -1,9 +1,9 @@
-"""StreamRecord: what the packets of one incoming stream said, and who sent them.
+"""StreamRecord: the packets of one incoming stream, and their senders.
 
 The SDK matches the packets of a stream by the stream's id alone (livekit-data-stream,
-incoming/manager.rs): whoever is in the room can write into, or end, a stream that somebody else
-has open. Each packet's event names its sender, so a record keeps apart what the sender of the
-header sent and what came from others.
+incoming/manager.rs): any participant can write into, or end, a stream that another has open. Each
+packet's event names its sender, so a record keeps apart what the sender of the header sent and what
+came from others.
 """
 
 from __future__ import annotations

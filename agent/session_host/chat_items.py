@@ -10,7 +10,7 @@ from livekit.agents import llm
 from livekit.protocol.agent_pb import agent_session as pb
 
 MAX_BYTES: Final = 512 * 1024
-"""Of the items in one response; older ones are left out."""
+"""Limit of the items in one response; older ones are left out."""
 
 _ROLES: Final = {
     "developer": pb.ChatRole.DEVELOPER,

@@ -43,13 +43,13 @@ _STATES: Final[Mapping[AgentState, pb.AgentState]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SessionAnswers:
-    """Answers the requests of a remote session as livekit-agents does, as far as the agent has
-    what is asked for; an error says what it has not.
+    """Answers the requests of a remote session as livekit-agents does; requests for things that
+    this agent does not have get an error.
 
     Attributes:
-        conversation: the room's own, opened by then. Nobody reads private ones.
-        toolbox: the tools that the model has.
-        settings: some of which are told as the session's options.
+        conversation: the room's conversation, open by then. Private ones cannot be read.
+        toolbox: the model's tools.
+        settings: some of them appear as the session's options.
     """
 
     room: rtc.Room

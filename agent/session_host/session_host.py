@@ -37,7 +37,7 @@ MAX_REQUESTS: Final = 8
 """Of one participant that are being answered at a time."""
 
 REQUEST_BYTES: Final = 1_024
-"""Of a request, besides a message that it may have in it."""
+"""Bytes of a request, besides a message in it."""
 
 SEND_TIMEOUT: Final = 10.0
 NOT_ALLOWED: Final = "403: Only moderators may use lk.agent.session."
@@ -165,5 +165,5 @@ class SessionHost:
             logger.warning("remote session response not sent: %s", reason)
 
     def _refuse(self, identity: str, stream: ByteStream, refusal: Refusal) -> None:
-        """Where there is no request that could be answered."""
+        """For a sender without a request to answer."""
         self._notices.refuse(identity, refusal, stream.info.stream_id)

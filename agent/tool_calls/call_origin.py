@@ -14,12 +14,12 @@ from toolkit.handoff import HandOff
 @dataclass(frozen=True, slots=True)
 class CallOrigin:
     """Attributes:
-    caller: who wrote the message; tools run for them.
+    caller: the sender of the message; tools run for them.
     message_id: of the message.
     position: of the answer, in its thread; None: not known.
-    private: nobody else may learn of it.
-    attach: told of a file that becomes part of the answer.
-    parts: what the answer shows beside its text; made when it is first asked for.
+    private: whether only the caller may see it.
+    attach: called with a file that becomes part of the answer.
+    parts: the parts that the answer shows; made on first use.
     hand_off: hands the conversation to another agent of the app; None: there is no other.
     segment_id: of the answer in progress.
     """
@@ -41,13 +41,13 @@ class CallOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnOrigin:
-    """A message that is about to be answered, before it is known who its sender is.
+    """A message that is about to be answered, before its sender has been looked up.
 
     Attributes:
         identity, name: of its sender.
         position: of the answer, in its thread; None: not known.
-        on_file: told of each file that becomes part of the answer.
-        parts: what the answer shows beside its text.
+        on_file: called with each file that becomes part of the answer.
+        parts: the parts that the answer shows.
         hand_off, segment_id: as in CallOrigin.
     """
 

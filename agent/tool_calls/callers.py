@@ -62,6 +62,6 @@ def described(participant: rtc.RemoteParticipant) -> Caller:
         display_name(participant.name),
         attributes=dict(participant.attributes),
         metadata=participant.metadata,
-        # Without any permission, none have been told.
+        # No permission at all means that the server has not sent them.
         vouched=bool(permissions.ListFields()) and not permissions.can_update_metadata,
     )

@@ -12,7 +12,7 @@ from agent.wire.client_protocols import ClientProtocols
 logger = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 12_000
-"""Of a payload: as much as travels inside the addressed header of a request."""
+"""Bytes of a payload that fit into the addressed header of a request."""
 
 ROUND_TRIP = 7.0
 """Seconds of a call's time that the SDKs keep for the way (livekit rtc SDK, rpc.py)."""

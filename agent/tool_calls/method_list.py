@@ -21,7 +21,7 @@ _KEYWORDS = frozenset(
         *("minLength", "maxLength", "minItems", "maxItems"),
     }
 )
-"""What a schema may say. A pattern could keep the worker busy for ever, a reference could lead
+"""Keywords allowed in a schema. A pattern could block the worker for ever, a reference could point
 anywhere, and neither is needed to describe a form."""
 
 

@@ -67,7 +67,7 @@ class RoomCalls:
         )
 
     async def find_caller(self, identity: str) -> Caller:
-        """Who somebody is, by the server's word."""
+        """Looks up a participant at the server."""
         return await self.callers.find(identity)
 
     def for_conversation(self) -> ConversationTools:

@@ -34,7 +34,7 @@ CLIENT_METHOD: Final = "client method"
 
 
 class OnCalled(Protocol):
-    """Is told of each call that has ended."""
+    """Called with each call that has ended."""
 
     def __call__(
         self, name: str, caller: str, code: str, seconds: float, /, *, by_model: bool
@@ -66,7 +66,7 @@ class ToolCalls:
         on_called: OnCalled,
     ) -> None:
         self.room: Room | None = None
-        """What tools are given of the room."""
+        """The room as tools see it."""
         self.conversation = ""
         """Its name in the history."""
         self._toolbox = toolbox

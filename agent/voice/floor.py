@@ -25,12 +25,12 @@ _SILENCE = rtc.AudioFrame(bytes(2 * int(RATE * FRAME_SECONDS)), RATE, 1, int(RAT
 
 
 class Floor(AudioInput):
-    """The session's audio input: whoever speaks first has the floor until their turn is over.
+    """The session's audio input: the first speaker has the floor until their turn is over.
 
-    Whoever speaks meanwhile is kept waiting, in the order in which they began, and then heard from
-    the beginning: turns are never mixed, and nothing is lost but what goes beyond 30 s. While
-    nobody speaks, the session gets no audio at all. When the microphone of the one who has the
-    floor is muted, unpublished or lost, silence takes its place: the turn ends as others do.
+    Participants who speak meanwhile wait, in the order in which they began, and are then heard from
+    the beginning: turns are never mixed, and only audio beyond 30 s is lost. While nobody speaks,
+    the session gets no audio at all. When the microphone of the speaker is muted, unpublished or
+    lost, silence takes its place, and the turn ends as usual.
     """
 
     def __init__(self) -> None:

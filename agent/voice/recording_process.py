@@ -1,4 +1,4 @@
-"""The process that decodes a recording of a client's; see agent/voice/recordings.py.
+"""The process that decodes a client's recording; see agent/voice/recordings.py.
 
 `-m agent.voice.recording_process FORMAT SECONDS` reads a file of that format (FFmpeg's name) from
 standard input and writes at most so many seconds of it to standard output: 16-bit PCM, 16 kHz, one

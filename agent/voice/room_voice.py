@@ -102,7 +102,7 @@ class RoomVoice:
         return responder
 
     def listen_to(self, identity: str | None) -> None:
-        """Listens to one person only; None: to whoever speaks."""
+        """Listens to one participant only; None: to everybody."""
         self._floor.listen_to(identity)
 
     async def until_free(self) -> None:
@@ -117,7 +117,7 @@ class RoomVoice:
         await self._loudspeaker.aclose()
 
     def _on_turn(self, text: str) -> None:
-        """Somebody has finished. The one who has the floor said it."""
+        """A turn has ended. Its speaker is the one who has the floor."""
         microphone = self._floor.speaker
         self._floor.turn_over()
         if microphone is None or not text.strip():

@@ -78,7 +78,7 @@ class SpokenText(TextOutput):
 
 
 class _InStep(TextOutput):
-    """Where the synchronizer puts each word when it is spoken."""
+    """The output to which the synchronizer writes each word when it is spoken."""
 
     def __init__(self, text: SpokenText) -> None:
         super().__init__(label="in step", next_in_chain=None)

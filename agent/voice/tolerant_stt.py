@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
 PATIENCE = 30.0
-"""Seconds that all of them may take: until then nobody else is listened to."""
+"""Seconds for all attempts; nobody else is heard meanwhile."""
 
 
 class TolerantSTT(stt.STT[Any]):

@@ -33,10 +33,10 @@ class VoiceSwitch:
     1443).
 
     Args:
-        open_voice: makes a voice that is not open, which says what fails: `stt` or `tts`.
-        set_voice: has the conversation use it, or do without.
-        set_deaf: is told when somebody has a microphone that cannot be heard yet, and when it can,
-            or will not be.
+        open_voice: makes a voice that is not open yet; it reports failures as `stt` or `tts`.
+        set_voice: gives the conversation a voice, or takes it away.
+        set_deaf: called when a microphone cannot be heard yet, and again when it can be, or never
+            will.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class VoiceSwitch:
 
     @property
     def only(self) -> str | None:
-        """The one person that it listens to; None: whoever speaks."""
+        """The only participant that it listens to; None: everybody."""
         return self._only
 
     def listen_to(self, identity: str | None) -> None:
-        """Listens to one person only, until they leave; None: to whoever speaks."""
+        """Listens to one participant only, until they leave; None: to everybody."""
         self._only = identity
         if self._voice is not None:
             self._voice.listen_to(identity)

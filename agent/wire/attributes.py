@@ -20,7 +20,7 @@ SEGMENT_ID: Final = "lk.segment_id"
 """The id of an answer; each of its streams carries it."""
 
 POSITION: Final = "position"
-"""Of an answer, in its thread: clients sort messages by it, and it never changes."""
+"""Position of an answer in its thread: clients sort messages by it, and it never changes."""
 
 
 def position_attribute(position: int | None) -> dict[str, str]:

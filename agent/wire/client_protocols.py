@@ -23,13 +23,13 @@ MAX_KNOWN = 1_000
 
 
 class ClientProtocols:
-    """The `client_protocol` of those in the room, which the SDK does not show.
+    """The `client_protocol` of the participants, which the SDK does not expose.
 
-    It is that of a session, so the server is asked once for each.
+    It belongs to a session, so the server is asked once for each.
 
     Args:
-        look_up: asks the server for a participant of the room, by identity.
-        list_all: asks the server for all of them.
+        look_up: looks up a participant of the room at the server, by identity.
+        list_all: lists all participants of the room at the server.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ClientProtocols:
         return protocol is not None and protocol >= INLINE_PROTOCOL
 
     async def all_who_read_headers(self) -> set[str]:
-        """The identities of those in the room of whom `reads_headers` is true."""
+        """The identities of the participants whose clients read a text inside a stream's header."""
         participants = list(self._room.remote_participants.values())
         if any(each.sid not in self._known for each in participants):
             try:

@@ -21,7 +21,7 @@ STREAMS_PROTOCOL: Final = 3
 (livekit-agents, types.py, CLIENT_PROTOCOL_TRANSCRIPTION_STREAMS)."""
 
 MAX_TEXT_BYTES: Final = MAX_PACKET_BYTES - ENVELOPE_BYTES
-"""Of a segment; a longer text goes on in further ones."""
+"""Bytes of a segment; a longer text continues in further ones."""
 
 _ON_BEHALF: Final = "lk.publish_on_behalf"
 

@@ -24,7 +24,7 @@ SYSTEM_TOPIC = "system"
 MAX_WAITING = 256
 MAX_IDS = 200
 MAX_TEXT_BYTES = 4_000
-"""Of a notice's text, which stands in the packet twice; the rest is cut off."""
+"""Bytes of a notice's text, which the packet has twice; the rest is cut off."""
 SEND_TIMEOUT = 10.0
 FLUSH_TIMEOUT = 3.0
 PAUSE = 0.5
@@ -186,7 +186,7 @@ class Notices:
             self._last = begin_publish(self._room, message, topic=SYSTEM_TOPIC, to=to)
 
     def _packets(self, notice: _Notice) -> Iterator[Sequence[str]]:
-        """The message ids for each packet, so that none is larger than MAX_PACKET_BYTES."""
+        """The message ids for each packet, at most MAX_PACKET_BYTES each."""
         ids = notice.message_ids
         left = MAX_PACKET_BYTES - len(encode(self._message(notice, [""])))
         start = size = 0

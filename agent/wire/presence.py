@@ -22,10 +22,10 @@ ACTIVE: Final = "agent.active"
 only where the app has several."""
 SEND_TIMEOUT = 10.0
 SETTLING = 0.05
-"""Seconds that a state must last to be told. Nobody can see one that does not, and telling of it
-costs the server a message to everybody in the room."""
+"""Seconds that a state must last before it is published. Nobody can see a shorter one, and
+publishing it costs the server a message to everybody in the room."""
 MAX_SETTLING = 0.5
-"""Seconds after which whatever is the state then is told, if none lasts."""
+"""Seconds after which the current state is published, if none lasts."""
 
 AgentState = Literal["initializing", "listening", "thinking", "speaking"]
 _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
@@ -34,8 +34,8 @@ _BUSIEST_FIRST: tuple[AgentState, ...] = ("speaking", "thinking")
 class Presence:
     """The one writer of the agent's attributes.
 
-    Several conversations may be busy at once; the room is told of the busiest. What does not last,
-    or changes while a write is under way, goes out as one write with the latest state.
+    Several conversations may be busy at once; the busiest one counts. Changes during SETTLING or
+    during a write go out as one write with the latest state.
     """
 
     def __init__(self, room: rtc.Room) -> None:
@@ -51,7 +51,7 @@ class Presence:
 
     @property
     def state(self) -> AgentState:
-        """What `lk.agent.state` says, or will in a moment."""
+        """The value of `lk.agent.state`, now or in a moment."""
         if self._methods is None:
             return "initializing"
         active = set(self._busy.values())
@@ -61,24 +61,24 @@ class Presence:
         return "initializing" if self._is_deaf else "listening"
 
     def start(self, methods: tuple[str, ...]) -> None:
-        """Says from now on what the agent does, and which RPC methods can be called."""
+        """Begins to publish the agent's state, and the RPC methods that can be called."""
         self._methods = methods
         self._changed.set()
         self._tasks.keep(self._write_all, name="presence")
 
     def set_methods(self, methods: tuple[str, ...]) -> None:
-        """Says which RPC methods can be called from now on."""
+        """Publishes the RPC methods that can be called."""
         self._methods = methods
         self._changed.set()
 
     def set_agent(self, name: str, display_name: str) -> None:
-        """Says which agent of the app answers in the room's conversation."""
+        """Publishes which agent of the app answers in the room's conversation."""
         shape = {"name": name, "displayName": display_name}
         self._active = json.dumps(shape, ensure_ascii=False)
         self._changed.set()
 
     def set(self, who: object, state: AgentState) -> None:
-        """Notes what one conversation is doing; `listening` means nothing."""
+        """Notes the state of one conversation; `listening` means idle."""
         former = self.state
         if state == "listening":
             self._busy.pop(who, None)
@@ -87,14 +87,14 @@ class Presence:
         self._note_change(former)
 
     def set_deaf(self, is_deaf: bool) -> None:
-        """Notes whether somebody has a microphone that the agent cannot hear yet: `listening` is
-        not said until it can."""
+        """Notes whether a participant has a microphone that the agent cannot hear yet: until it
+        can, the state is not `listening`."""
         former = self.state
         self._is_deaf = is_deaf
         self._note_change(former)
 
     def repeat(self) -> None:
-        """Writes everything again, as after the server has lost its memory of the agent."""
+        """Writes all attributes again, such as after the server has lost them."""
         self._written.clear()
         self._changed.set()
 

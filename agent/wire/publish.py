@@ -12,10 +12,11 @@ from agent.sdk.sending import begin_packet
 from agent.wire.envelope import encode
 
 MAX_RELIABLE_BYTES: Final = 15 * 1024
-"""Of a reliable packet's payload (LiveKit's documentation of data packets)."""
+"""Bytes of a reliable packet's payload (LiveKit's documentation of data packets)."""
 
 MAX_LOSSY_BYTES: Final = 1_300
-"""Of a lossy packet's payload: what fits into one datagram. A part that is lost loses it all."""
+"""Bytes of a lossy packet's payload, which has to fit into one datagram. Losing a part loses the
+packet."""
 
 
 class PacketTooLargeError(ValueError):
