@@ -23,7 +23,7 @@ HASTE = 0.03
 
 
 async def churn(stage: Stage, rooms: int) -> dict[str, Any]:
-    """So many joins and leaves: what became of those who stayed, and of the worker."""
+    """Results of many joins and leaves: the clients that stayed, and the worker."""
     before = stage.worker.processes()
     memory = stage.worker.memory()
     joins: list[float] = []

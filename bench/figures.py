@@ -56,7 +56,7 @@ class Row:
     more_is_better: bool = False
 
     def reference(self, figures: Figures) -> float | None:
-        """The best figure of those it is held against; None if none of them was measured."""
+        """The best figure of the reference peers; None if none of them was measured."""
         theirs = [
             figures[name][self.key] for name in self.against if self.key in figures.get(name, {})
         ]
@@ -72,12 +72,13 @@ class Row:
         return None if reference is None else reference * self.limit
 
     def ratio(self, figures: Figures, name: str) -> float | None:
-        """A peer's figure over the reference; None where one of them is missing."""
+        """A peer's figure over the reference; None if one of them is missing."""
         reference, ours = self.reference(figures), figures.get(name, {}).get(self.key)
         return None if not reference or ours is None else ours / reference
 
     def median_ratio(self, rounds: Sequence[Figures], name: str) -> float | None:
-        """Of the ratios within each round: the machine's speed changes from one to the next."""
+        """The median of the ratios within each round: the machine's speed changes between
+        rounds."""
         ratios = [self.ratio(figures, name) for figures in rounds]
         known = [ratio for ratio in ratios if ratio is not None]
         return statistics.median(known) if known else None

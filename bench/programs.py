@@ -85,7 +85,7 @@ class Program:
         return sum(_cpu(process) for process in self._family())
 
     async def settle(self) -> None:
-        """Returns when it has nothing more to do, or does not come to an end of it."""
+        """Returns when the program is idle, or after a limit."""
         give_up = time.perf_counter() + SETTLING_TAKES
         while time.perf_counter() < give_up:
             before, at = self.cpu(), time.perf_counter()

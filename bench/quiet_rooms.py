@@ -1,7 +1,7 @@
 """Rooms in which one question is asked at a time: the peers take turns, question by question.
 
-So all of them have the same machine; and as between the questions of people, something else has
-happened meanwhile.
+So all of them run under the same conditions, and other work happens between questions, as with
+people.
 """
 
 from __future__ import annotations

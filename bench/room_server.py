@@ -144,10 +144,10 @@ async def _answers(url: str, server: Program) -> bool:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port on loopback that nothing has at the moment.
+    """A free port on loopback.
 
-    Below those that systems give to outgoing connections: of these, the clients of a benchmark
-    open so many that one would have it by the time that a server wants it.
+    Below the ephemeral ports: a benchmark's clients open so many connections that one of them would
+    take such a port before the server does.
     """
     for _ in range(ATTEMPTS_AT_A_PORT):
         with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):

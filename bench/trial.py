@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Trial:
-    """A peer at work, and what has been measured of it so far.
+    """A running peer, and its measurements so far.
 
     Attributes:
         stay: closed when it leaves.
         rooms: those that it is in.
-        samples: of what is measured several times, in the order of measuring.
+        samples: repeated measurements, in order.
     """
 
     stage: Stage
@@ -53,7 +53,7 @@ class Trial:
         return self.stage.worker.cpu()
 
     async def settled_memory(self) -> float:
-        """MB that the worker needs when it has nothing more to do."""
+        """MB of memory of the idle worker."""
         await self.stage.worker.settle()
         return self.stage.worker.memory()
 

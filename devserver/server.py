@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from devserver.timing import Timing
 
 _HEADER_BYTES = 1_048_576
-"""Of a request's line or one of its headers, as Go's server takes them: a token may carry 64 KiB of
+"""Limit of a request's line or one of its headers, as in Go's server: a token may carry 64 KiB of
 attributes and as much metadata."""
 _SHUTDOWN_SECONDS = 2.0
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names what is bound elsewhere
-"""By which address a server that is bound to all of them is reached on its own machine."""
+"""The local address of a server that is bound to all addresses."""
 
 VERSION = "1.13.5"
 """The version of livekit-server whose behaviour this server has, and which it tells clients."""

@@ -17,8 +17,8 @@ class Cache(Generic[V]):
     """Keeps up to `size` values for `ttl` seconds; the value unused for longest leaves first.
 
     Look-ups of one key at the same time share one fetch. A fetch belongs to the cache and not to
-    whoever asked first: it goes on when that caller gives up, so it must bound its own time.
-    Failures reach everyone who waits, and are not kept.
+    the first caller: it goes on when that caller gives up, so it must bound its own time. Failures
+    reach all waiting callers, and are not cached.
     """
 
     def __init__(

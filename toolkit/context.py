@@ -99,27 +99,26 @@ class ToolContext:
     """Handed to every parameter annotated `ToolContext`; it is no part of the tool's schema.
 
     Attributes:
-        toolbox: the tools that this one stands beside, and their caches.
-        settings: what the tools were configured with.
+        toolbox: the tools beside this one, and their caches.
+        settings: the settings of the tools.
         http: one session for all tools of the toolbox; the toolbox closes it.
-        caller: who asked, or None where nobody in particular did.
-        call_id: of this call, unique; empty where nobody gets a notice of it.
-        idempotency_key: of this call, for services that do nothing twice under one key. It is the
-            same when another worker answers the message again after a crash and the model makes
-            the same call. Of a call by RPC it is `call_id`.
-        report: where progress goes, if anybody wants to know.
-        approve: asks for the consent that a tool needs, where there is somebody to ask.
-        send_file: sends a file to whoever asked, where that can be; what a tool returns that is a
-            `File` goes that way by itself.
-        on_confidential: hears that nobody but the caller may read the answer, where somebody else
-            might.
-        room: the room that it is called in; None in a shell and in tests without one.
-        thread: id of the conversation that the model calls it in: `room`, or `private:` and its
-            owner's identity; empty where no model calls.
-        segment_id: id of the answer in progress; empty where there is none.
-        hand_off: hands the conversation over, where a model calls; what a tool returns that is a
-            `Handoff` goes that way by itself.
-        on_part: takes a part into the answer, where the call belongs to one.
+        caller: the participant who asked; None if there is no particular one.
+        call_id: unique id of this call; empty if no notices are sent for it.
+        idempotency_key: key of this call, for services that do nothing twice under one key. It is
+            the same when another worker answers the message again after a crash and the model makes
+            the same call. For a call by RPC it is `call_id`.
+        report: called with progress; None: nobody listens.
+        approve: asks for the approval that a tool needs; None: there is nobody to ask.
+        send_file: sends a file to the caller; None: not possible here. A returned `File` is sent
+            automatically.
+        on_confidential: called when only the caller may read the answer; None: nobody else could.
+        room: the room of the call; None in a shell and in tests without one.
+        thread: id of the conversation in which the model calls it: `room`, or `private:` and its
+            owner's identity; empty if the model does not call it.
+        segment_id: id of the answer in progress; empty if there is none.
+        hand_off: hands the conversation over; None if the model does not call it. A returned
+            `Handoff` is applied automatically.
+        on_part: adds a part to the answer; None: the call belongs to no answer.
         state: the JSON document of the conversation that the call belongs to.
     """
 
@@ -178,14 +177,14 @@ class ToolContext:
             self.on_confidential()
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
-        """Tells who asked how far the call is.
+        """Reports the progress of the call to the caller.
 
-        Costs next to nothing, never waits and never fails; may be called in any thread, and as
-        often as one likes: what is said too often goes out as its latest.
+        Cheap, never waits and never fails. Thread-safe. It may be called as often as you like: of
+        frequent reports only the latest is sent.
 
         Args:
-            fraction: how much is done, from 0 to 1; None where nobody knows.
-            text: a few words; at most 200 characters of them go out.
+            fraction: the share that is done, from 0 to 1; None: unknown.
+            text: a few words; at most 200 characters are sent.
         """
         if self.report is None:
             return

@@ -54,7 +54,7 @@ class InvalidArguments(ToolError):
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> Self:
-        """The error that says what is wrong with each of these arguments."""
+        """An InvalidArguments error that names each wrong argument."""
         wrong = "; ".join(f"{name}: {what}" for name, what in fields.items())
         return cls(f"Invalid arguments: {wrong}", fields=fields)
 
@@ -72,7 +72,7 @@ class NotFound(ToolError):
 
 
 class Conflict(ToolError):
-    """What was expected to be there has changed."""
+    """The expected state has changed meanwhile."""
 
     code = 409
 

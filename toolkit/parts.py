@@ -18,15 +18,15 @@ MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something in the answer comes from.
+    """A source that the answer relies on.
 
     Attributes:
-        title: for people; not empty.
+        title: a readable title; not empty.
         url: http or https. Clients make a link of it.
-        quote: the words that the answer relies on.
+        quote: the quoted words.
 
     Raises:
-        TypeError, ValueError: something else was given.
+        TypeError, ValueError: an attribute is not valid.
     """
 
     title: str
@@ -75,8 +75,8 @@ class PartAction:
 
 
 OnAction = Callable[[PartAction], Awaitable[object]]
-"""Handles actions of a part. What it returns is the answer to the client's call: text as it is,
-anything else as JSON. It may raise ToolError."""
+"""Handles actions of a part. Its result answers the client's call: text as it is, anything else as
+JSON. It may raise ToolError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Data:
         on_action: handles what people do with the part, as long as the worker stays in the room.
 
     Raises:
-        TypeError, ValueError: something else was given.
+        TypeError, ValueError: an attribute is not valid.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Data:
 
 
 Part: TypeAlias = Source | Data | Suggestion
-"""What `ToolContext.show` takes."""
+"""The parts that `ToolContext.show` takes."""
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -14,10 +14,10 @@ ROLE = "role"
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The permission of those who have one of some roles by their token.
+    """Allows participants whose token has one of some roles.
 
     Attributes:
-        names: of the roles.
+        names: the roles.
     """
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Role:
 
 
 def role(*names: str) -> Role:
-    """Those who have one of these roles by their token: its attribute `role`.
+    """Allows participants with one of these roles in their token's attribute `role`.
 
     A participant with `canUpdateOwnMetadata` has no role: they could give themselves any.
     """

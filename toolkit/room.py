@@ -17,7 +17,7 @@ class Room(Protocol):
 
     @property
     def userdata(self) -> MutableMapping[str, object]:
-        """What the app keeps for this stay, and nobody else reads."""
+        """The app's own data for this stay."""
         ...
 
     @property
@@ -45,12 +45,13 @@ class Room(Protocol):
         ...
 
     def ask(self, instruction: str, *, to: str | None = None) -> str:
-        """Has the model say something by this instruction, which nobody reads; else as `say`."""
+        """Makes the model say something by this instruction, which is not shown; otherwise like
+        `say`."""
         ...
 
     def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:
-        """Has another agent of the app answer from here on, in the room's conversation or in that
-        of one participant. Raises ToolError."""
+        """Hands the room's conversation, or that of one participant, to another agent of the app.
+        Raises ToolError."""
         ...
 
     async def publish(self, topic: str, data: object, *, to: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Where a JSON schema holds other schemas."""
+"""Keywords of a JSON schema that contain other schemas."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, cast

@@ -22,7 +22,7 @@ MAX_EXPECTATION = 200
 
 @dataclass(frozen=True, slots=True)
 class SchemaParameters:
-    """The function is given all of them as one dict, as its keyword argument `arguments`."""
+    """The function gets all of them as one dict, the keyword argument `arguments`."""
 
     schema: Mapping[str, object]
     validator: Validator

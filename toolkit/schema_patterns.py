@@ -10,7 +10,7 @@ from toolkit.schema_keywords import replace_schemas
 def without_foreign_patterns(schema: Mapping[str, object]) -> dict[str, object]:
     """The schema without patterns that take more than linear time, such as `^(?=.*a)`.
 
-    Only whoever wrote the schema can check these, and does when it gets the arguments.
+    Only the schema's author can check these, on receiving the arguments.
 
     Raises:
         ValueError: such a pattern is a key of `patternProperties`, which cannot be left out.

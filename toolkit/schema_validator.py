@@ -18,7 +18,7 @@ from toolkit.linear_pattern import linear_pattern
 
 
 class Validator(Protocol):
-    """What is used of jsonschema's."""
+    """The part of jsonschema's validator that is used."""
 
     def iter_errors(self, instance: object) -> Iterable[jsonschema.ValidationError]: ...
 

@@ -1,4 +1,4 @@
-"""What tools are configured with: groups of settings, each a typed class."""
+"""Settings of tools: groups, each a typed class."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast

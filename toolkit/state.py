@@ -6,10 +6,10 @@ from toolkit.errors import Unavailable
 
 
 class State(Protocol):
-    """The document of the conversation that a call belongs to; of a call by RPC, the room's.
+    """The document of the call's conversation; for a call by RPC, the room's.
 
-    It begins as an empty object, and is kept with the conversation. Those who see the conversation
-    can read it, and are told of each change.
+    It begins as an empty object, and is stored with the conversation. Participants who see the
+    conversation can read it, and get a notice of each change.
     """
 
     async def get(self, pointer: str = "", /) -> object:
@@ -43,4 +43,4 @@ class _NoState:
 
 
 NO_STATE: Final[State] = _NoState()
-"""Where a call belongs to no conversation, as from the shell."""
+"""For a call without a conversation, such as from the shell."""

@@ -107,7 +107,7 @@ class Tool:
         try:
             # Not json.loads: it takes NaN, and deep nesting makes it raise RecursionError.
             value = cast("object", pydantic_core.from_json(payload, allow_inf_nan=False))
-        except TypeError:  # What pydantic says of half a surrogate pair.
+        except TypeError:  # Pydantic's error for half a surrogate pair.
             raise InvalidArguments("The payload has half of a surrogate pair") from None
         except ValueError as error:
             if self.text_argument is None:
@@ -122,10 +122,10 @@ class Tool:
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
         """The one way in: permission, arguments, approval, a free slot, the function; wire text.
 
-        Text comes back as it is, anything else as compact JSON; a File is sent to whoever asked,
-        and the text says what it is. Parts in a Result are shown, and so is a part by itself, whose
-        content the text has. A call that was given up leaves a function that is not async
-        running in its thread until it returns by itself.
+        Text is returned as it is, anything else as compact JSON; a File is sent to the caller, and
+        the text describes it. Parts in a Result are shown, and so is a part by itself, with its
+        content as the text. When a call is cancelled, a function that is not async runs on in its
+        thread until it returns.
 
         Raises:
             ToolError: the only errors that leave it, besides cancellation. Anything unforeseen is

@@ -40,7 +40,7 @@ class Toolbox:
         more: "Callable[[], Iterable[Tool]] | None" = None,
         _shared: "_Shared | None" = None,
     ) -> None:
-        """`more` tells the tools that come and go; one named like another is not to be had."""
+        """`more` returns the tools that come and go; one whose name is taken is ignored."""
         self.settings = settings
         self._more = more
         self._shared = _shared or _Shared()
@@ -108,7 +108,7 @@ class Toolbox:
         return await self.get(name).call(arguments, self.context(caller))
 
     def context(self, caller: Caller | None = None) -> ToolContext:
-        """What `Tool.call` takes; raises Unavailable once the toolbox is closed."""
+        """The context for `Tool.call`; raises Unavailable once the toolbox is closed."""
         if self._shared.closed:
             raise Unavailable("Shutting down")
         if self._shared.http is None:
@@ -142,7 +142,7 @@ class Toolbox:
         return lambda: watchers.remove(changed)
 
     def tell_watchers(self) -> None:
-        """To be called when tools have come or gone."""
+        """Call it when tools have come or gone."""
         for changed in tuple(self._shared.watchers):
             try:
                 changed()

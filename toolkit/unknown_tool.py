@@ -1,4 +1,4 @@
-"""The tool that stands for one that does not exist, so that a call of it is a call like others."""
+"""A stand-in for a tool that does not exist, so that calling it works like any call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

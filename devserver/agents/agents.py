@@ -1,4 +1,4 @@
-"""Agent workers: their connections at /agent, and which of them gets a job.
+"""Agent workers: their connections at /agent, and the assignment of jobs.
 
 As livekit-server does it (pkg/service/agentservice.go, pkg/agent/client.go).
 """

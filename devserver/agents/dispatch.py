@@ -150,8 +150,9 @@ class Dispatcher(RoomListener):
         if jobs is None:
             return
         jobs.publishers.discard(participant.sid)
-        # Of an agent that another one of its identity drives out, the own job ends. livekit-server
-        # ends the one that was assigned last for the identity, whichever that is by then.
+        # When another participant of its identity drives an agent out, the agent's own job ends.
+        # livekit-server ends the job that was assigned last for the identity, whichever that is by
+        # then.
         job = jobs.present.pop(participant.sid, None)
         if job is not None:
             job.left.set()

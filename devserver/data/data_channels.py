@@ -30,8 +30,8 @@ _ALL_LABELS = (*_KINDS, DATA_TRACK_LABEL)
 class DataChannels:
     """The reliable channel, the lossy one, and the one for the frames of data tracks.
 
-    A client with one peer connection opens both and hears answers on them. One with two sends on
-    those that it opens and hears on those that the server opens. What is sent before its channel is
+    A client with one peer connection opens both and receives on them. A client with two sends on
+    those that it opens and receives on those that the server opens. Data sent before its channel is
     open waits for it.
     """
 
@@ -147,7 +147,7 @@ class DataChannels:
         return not overflowing
 
     def _delay(self, data: bytes, label: str) -> None:
-        """Send later, but never before what was to be sent earlier."""
+        """Send later, in order."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._faults.data_delay
         if self._delayed:

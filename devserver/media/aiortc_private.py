@@ -1,8 +1,8 @@
 """Everything of aiortc that is not its public interface, in one place.
 
 aiortc decodes what it receives and encodes what it sends. This server does neither: it takes the
-place of aiortc's RTP receivers and senders between the SDP and the encrypted transport. What that
-needs is checked by tests/devserver/test_aiortc_private.py; aiortc's minor version is pinned.
+place of aiortc's RTP receivers and senders between the SDP and the encrypted transport.
+tests/devserver/test_aiortc_private.py checks the shapes it needs; aiortc's minor version is pinned.
 """
 
 # pyright: reportPrivateUsage=false

@@ -39,7 +39,7 @@ class WantedTracks(Protocol):
 
 
 class ConnectionOwner(Protocol):
-    """Where the peer connections get their tracks from, and whom they notify."""
+    """The owner of peer connections: supplies their tracks, and receives their events."""
 
     @property
     def publications(self) -> AnnouncedTracks: ...

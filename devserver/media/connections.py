@@ -99,7 +99,7 @@ class Connections:
         self.reconcile()
 
     def end_subscription(self, track: PublishedTrack) -> None:
-        """Stop sending ``track``; the client hears of it in the next negotiation."""
+        """Stop sending ``track``; the next negotiation tells the client."""
         self._sending.downstream.end(track)
 
     def end_publication(self, track: PublishedTrack) -> None:

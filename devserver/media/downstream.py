@@ -24,7 +24,7 @@ class Downstream:
         return [section.subscribed for section in self._sections if section.subscribed]
 
     def end(self, track: PublishedTrack) -> None:
-        """Stop sending ``track``; the client hears of it in the next negotiation."""
+        """Stop sending ``track``; the next negotiation tells the client."""
         for section in self._sections:
             if section.subscribed is track:
                 section.unsubscribe()

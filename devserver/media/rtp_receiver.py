@@ -50,7 +50,8 @@ class RtpReceiver:
         self._keyframe_asked_at = float("-inf")
         self._reporter: asyncio.Task[object] | None = None
         self.sink: Callable[[RtpPacket, RTCRtpCodecParameters], Awaitable[None]] | None = None
-        """Where the packets go, with their codec; retransmitted ones come as the originals."""
+        """The consumer of packets, with their codec; retransmitted packets arrive as the
+        originals."""
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Receive what ``parameters`` describe from now on."""
@@ -74,7 +75,7 @@ class RtpReceiver:
     # --- called by aiortc's transport
 
     def _handle_disconnect(self) -> None:
-        """Nothing to do: the connection's owner hears of it elsewhere."""
+        """Nothing to do: the connection's owner learns of it elsewhere."""
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket):

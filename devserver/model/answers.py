@@ -148,8 +148,8 @@ def _weather(result: object) -> str | None:
 def _is_failure(name: str, result: object) -> bool:
     """Whether a tool's answer is an error.
 
-    The chat format has no mark for one, so it is told by what the tool answers when it works:
-    getWeather an object, getCurrentTime an ISO 8601 time.
+    The chat format has no mark for errors, so compare with the tool's normal result: getWeather
+    returns an object, getCurrentTime an ISO 8601 time.
     """
     if isinstance(result, dict):
         return "error" in result

@@ -60,7 +60,7 @@ class DemoModel:
 
     @property
     def base_url(self) -> str:
-        """What OPENAI_BASE_URL is set to, such as http://127.0.0.1:8080/v1."""
+        """The value for OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}/v1"
 

@@ -40,7 +40,7 @@ class Announcements:
         self._round: asyncio.TimerHandle | None = None
 
     def tell(self, participant: Participant, *, at_once: bool, to_itself: bool) -> None:
-        """Announce ``participant``; of a hidden one only itself is told."""
+        """Announce ``participant``; a hidden one to itself only."""
         info = models.ParticipantInfo()
         info.CopyFrom(participant.info)
         if participant.permission.hidden:

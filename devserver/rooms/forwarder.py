@@ -33,7 +33,7 @@ class Forwarder:
         self._nonces: dict[bytes, None] = {}
 
     def receive(self, sender: Participant, data: bytes, kind: models.DataPacket.Kind) -> None:
-        """Take what ``sender`` sent on a data channel. What it may not send is dropped."""
+        """Forward data that ``sender`` sent on a data channel. Drop data that it may not send."""
         if not sender.permission.can_publish_data:
             return
         try:
@@ -96,7 +96,7 @@ class Forwarder:
 
 
 def _sign(packet: models.DataPacket, sender: Participant) -> bool:
-    """Write the true sender into ``packet``; return whether it is to be forwarded.
+    """Write the true sender into ``packet``; return whether to forward it.
 
     Only an agent may speak for another participant, in chat messages and text streams, which are
     then marked as generated. A hidden participant sends without a name.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RoomListener:
-    """Base of those who follow what happens on a server; override what is of interest.
+    """Base class for listeners to a server's events; override the methods of interest.
 
     Every method is called on the server's event loop, in the order of the events, after the state
     has changed. A method must not block: work that takes time belongs into a task of its own.

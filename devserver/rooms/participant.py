@@ -150,9 +150,9 @@ class Participant:
         attributes: Mapping[str, str] | None = None,
         permission: models.ParticipantPermission | None = None,
     ) -> None:
-        """Change what is given and tell everyone; an attribute of empty value is removed.
+        """Change the given values and notify everyone; an attribute with an empty value is removed.
 
-        Name, metadata and attributes are told one after the other, in this order.
+        Updates are sent for name, metadata and attributes, in this order.
 
         Raises LimitExceededError, and changes nothing, if a value is too large.
         """

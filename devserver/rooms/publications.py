@@ -70,7 +70,7 @@ class Publications:
     def pending(self, cid: str | None, kind: str) -> PublishedTrack | None:
         """Return the announced track that a media section with this track id carries.
 
-        A client that says nothing useful there has its oldest announced track of the kind taken.
+        If the client gives no useful id, take its oldest announced track of the kind.
         """
         pending = [track for track in self if track.kind == kind and not track.is_published]
         oldest = pending[0] if pending else None

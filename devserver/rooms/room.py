@@ -61,7 +61,7 @@ class Room:
             turn_password=sid.new_secret(),
             enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
         )
-        """What clients and RoomService see; its counts are as late as ``context.delays`` has it."""
+        """The room as clients and RoomService see it; its counts lag by ``context.delays``."""
         self.agents: tuple[agent_dispatch.RoomAgentDispatch, ...] = tuple(request.agents)
         """The agents that the room was created with, by CreateRoom or by a token."""
         self.participants: dict[str, Participant] = {}

@@ -1,4 +1,4 @@
-"""What a client asks for about data tracks and data blobs."""
+"""A client's requests for data tracks and data blobs."""
 
 from __future__ import annotations
 

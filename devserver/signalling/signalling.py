@@ -37,7 +37,8 @@ _PUBLISHED_CODECS = (
     "audio/opus",
     "audio/red",
 )
-"""What livekit-server offers but AV1 and H265: a client that looks publishes another codec."""
+"""The codecs of livekit-server without AV1 and H265: a client that checks publishes another
+codec."""
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
 _REFUSED_BY_ROOM = "connection closed by media"
@@ -141,10 +142,10 @@ class Signalling:
             participant.signal_closed()
 
     def _admit(self, signal: SignalConnection, room: Room, join: Join) -> Participant:
-        """Take the client in; a former session of its identity goes.
+        """Admit the client; end a former session of its identity.
 
-        All of it happens in one step of the event loop, so that the client misses no update after
-        its JoinResponse.
+        This is one step of the event loop, so that the client misses no update after its
+        JoinResponse.
         """
         former = room.participants.get(join.token.identity)
         if former is not None:

@@ -50,7 +50,7 @@ class _Answer(BaseModel):
 
 
 class Place(_Answer):
-    """Where a city is."""
+    """The coordinates of a city."""
 
     name: str
     country: str = ""
