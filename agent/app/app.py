@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel
 
+from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
 from agent.app.persona import Persona
 from toolkit.tool import Tool
 
 if TYPE_CHECKING:
-    from livekit.agents import Agent
-
     from agent.app import hooks as on
+    from agent.app.agent_maker import MakeAgent
     from agent.app.function_tools import AnyFunctionTool
     from agent.app.persona import AnyTool, Model, Models
 
@@ -34,7 +34,7 @@ class App:
 
     def __init__(  # noqa: PLR0913 - everything that one can say of an app
         self,
-        agents: Mapping[str, Persona | type[Agent]] | None = None,
+        agents: Mapping[str, Persona | MakeAgent] | None = None,
         default: str | None = None,
         *,
         instructions: str | None = None,
@@ -58,7 +58,9 @@ class App:
     ) -> None:
         """
         Args:
-            agents: by name; each is a Persona. Without it there is one, of `instructions`.
+            agents: by name; each is a Persona, a class of livekit Agents, or a function that makes
+                one of these, or an AgentSession and an Agent; where it has a parameter `room`, it
+                gets the Room. Without agents there is one, of `instructions`.
             default: name of the agent that answers unless metadata names another; the first one
                 unless given.
             instructions: of the only agent; AGENT_INSTRUCTIONS unless given.
@@ -73,7 +75,7 @@ class App:
         """
         if agents and (instructions is not None or greeting is not None):
             raise AppError("App: instructions and greeting are for an app without agents")
-        self.personas = _personas(agents, instructions, greeting)
+        self.personas, self.makers = _agents(agents, instructions, greeting)
         self.default = default if default is not None else next(iter(self.personas))
         if self.default not in self.personas:
             names = ", ".join(self.personas)
@@ -101,11 +103,6 @@ class App:
         self.settings: tuple[type[BaseModel], ...] = tuple(dict.fromkeys(asked))
         for where, chosen in self._choices():
             _check_model(where, chosen, self.models)
-
-    @property
-    def has_many(self) -> bool:
-        """Whether it has several agents; clients then see which one answers."""
-        return len(self.personas) > 1
 
     @property
     def uses_service(self) -> bool:
@@ -145,38 +142,33 @@ def in_order(models: Models) -> list[Model]:
     return list(cast("Sequence[Model]", models))
 
 
-def _personas(
-    agents: Mapping[str, Persona | type[Agent]] | None,
+def _agents(
+    agents: Mapping[str, Persona | MakeAgent] | None,
     instructions: str | None,
     greeting: str | None,
-) -> dict[str, Persona]:
+) -> tuple[dict[str, Persona], dict[str, AgentMaker]]:
+    """The agents by name, and how those are made that are livekit Agents; as a Persona, such a one
+    has nothing but the app's model."""
     if agents is None:
-        return {ONLY: Persona(instructions or "", greeting=greeting)}
+        return {ONLY: Persona(instructions or "", greeting=greeting)}, {}
     personas: dict[str, Persona] = {}
+    makers: dict[str, AgentMaker] = {}
     for name, agent in agents.items():
         if not name or len(name) > MAX_NAME:
             raise AppError(
                 f"App: the name of an agent has 1 to {MAX_NAME} characters, got {name!r}"
             )
-        if isinstance(agent, type) or _is_livekit_agent(agent):
-            raise AppError(
-                f"App: the agent {name} is a livekit Agent, which is not supported yet: "
-                "expected a Persona"
-            )
-        if not isinstance(agent, Persona):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise AppError(f"App: the agent {name} is a {type(agent).__name__}, expected a Persona")
-        personas[name] = agent
+        if isinstance(agent, Persona):
+            personas[name] = agent
+        else:
+            makers[name] = AgentMaker(name, agent)
+            personas[name] = Persona("")
     if not personas:
-        raise AppError("App: agents is empty, expected one Persona at least")
-    return personas
+        raise AppError("App: agents is empty, expected one agent at least")
+    return personas, makers
 
 
 MAX_NAME = 64
-
-
-def _is_livekit_agent(agent: object) -> bool:
-    module = sys.modules.get("livekit.agents")
-    return module is not None and isinstance(agent, module.Agent)
 
 
 def _as_tools(tools: Iterable[AnyTool]) -> tuple[Tool, ...]:

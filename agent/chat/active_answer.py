@@ -60,17 +60,19 @@ class ActiveAnswer:
         """Attaches the response once the model has begun."""
         self._response = response
         if self._stopped is not None:
-            response.interrupt()
+            response.interrupt(force=True)
 
-    def stop(self, reason: FinishReason) -> None:
-        """Ends it with this finish reason, unless it is ending already."""
+    def stop(self, reason: FinishReason, *, force: bool = True) -> bool:
+        """Ends it with this finish reason, unless it is ending already. Without `force`, False: its
+        agent does not let it be stopped at present."""
+        if self._response is not None and not self._response.interrupt(force=force):
+            return False
         if self._stopped is None:
             self._stopped = reason
         if self._timer is not None:
             self._timer.cancel()
         self._on_stop()
-        if self._response is not None:
-            self._response.interrupt()
+        return True
 
     def end(self, reason: FinishReason) -> None:
         """It has ended, and begins to be stored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from agent.models.assistant import MAX_TOOL_STEPS, Assistant
@@ -35,6 +35,7 @@ class ActivePersona:
         tools: ConversationTools,
         open_model: Callable[[Models | None], StepModel],
         shows_reasoning: bool = False,
+        in_sessions: Collection[str] = (),
     ) -> None:
         """
         Args:
@@ -42,6 +43,7 @@ class ActivePersona:
             offers: whether an agent, by its name, has a tool, by its.
             open_model: makes a model of this conversation's own.
             shows_reasoning: people see what models think, unless an agent says otherwise.
+            in_sessions: names of those that are livekit Agents, which sessions speak for.
         """
         self._personas = personas
         self._offers = offers
@@ -49,6 +51,8 @@ class ActivePersona:
         self._open_model = open_model
         self._made: dict[str, tuple[Persona, StepModel]] = {}
         self._shows_reasoning = shows_reasoning
+        self._in_sessions = frozenset(in_sessions)
+        self._acts_as: str | None = None
         self._is_changed = False
         self.name = first
         self.on_change: Callable[[], None] | None = None
@@ -67,14 +71,25 @@ class ActivePersona:
         return len(self._personas) > 1
 
     @property
+    def is_told(self) -> bool:
+        """Whether clients are told who answers: where there are several agents, or may be, as a
+        livekit Agent may hand over to any other."""
+        return self.has_others or bool(self._in_sessions)
+
+    @property
+    def in_session(self) -> bool:
+        """Whether it is a livekit Agent."""
+        return self.name in self._in_sessions
+
+    @property
     def title(self) -> str:
         """Its name for people."""
-        return self.persona.name or self.name
+        return self._acts_as or self.persona.name or self.name
 
     @property
     def label(self) -> str | None:
         """Its name on the wire and in the history; None where the app has but one agent."""
-        return self.name if self.has_others else None
+        return (self._acts_as or self.name) if self.is_told else None
 
     def begin_turn(self) -> None:
         """Undoes what was changed for one turn alone; to be called once its tools are ready."""
@@ -104,6 +119,17 @@ class ActivePersona:
         if name in self._personas and name != self.name:
             self._become(name)
 
+    def acts_as(self, name: str | None, other: str) -> None:
+        """A livekit Agent answers from now on in its session: the app's of that name, or another
+        one, which is known by its own id."""
+        if name is not None:
+            if name != self.name or self._acts_as is not None:
+                self._become(name)
+        elif other != self._acts_as:
+            self._acts_as = other
+            if self.on_change is not None:
+                self.on_change()
+
     def hand_off(self, handoff: Handoff) -> str:
         """Hands the conversation to another agent; returns the text that agent reads. Raises
         NotFound."""
@@ -118,6 +144,7 @@ class ActivePersona:
 
     def _become(self, name: str) -> None:
         self.name = name
+        self._acts_as = None
         self._take_on()
         if self.on_change is not None:
             self.on_change()
@@ -131,6 +158,7 @@ class ActivePersona:
         assistant.tool_steps = MAX_TOOL_STEPS if steps is None else steps
         assistant.shows_reasoning = self._shows_reasoning and persona.show_reasoning
         assistant.voice, assistant.language = persona.voice, persona.language
+        assistant.in_session = self.in_session
         self._is_changed = False
 
     def _offer(self, chosen: frozenset[str] | None) -> None:

@@ -10,6 +10,7 @@ from livekit.agents import APIStatusError
 from agent.app.hooks import HookError
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
+from agent.chat.agent_sessions import AgentSessions
 from agent.chat.apology import apologise, give_up, log_failure, refuse
 from agent.chat.begin_response import begin_response
 from agent.chat.context import Context
@@ -56,12 +57,14 @@ class Answerer:
         tokens: TokenMeter,
         timeout: float,
         tasks: Tasks,
+        sessions: AgentSessions,
         on_answered: Callable[[ActiveAnswer, ReplyStream, Ending], None],
     ) -> None:
         """
         Args:
             timeout: seconds for one answer, where the persona has no timeout of its own.
             tasks: the conversation's tasks; the app's hooks after an answer run among them.
+            sessions: of agents that an answer may be handed to.
         """
         self._persona = persona
         self._hooks = hooks
@@ -74,6 +77,7 @@ class Answerer:
         self._tokens = tokens
         self._timeout = timeout
         self._tasks = tasks
+        self._sessions = sessions
         self._on_answered = on_answered
         self.active: ActiveAnswer | None = None
         self.text = ReplySink(shows_reasoning=persona.assistant.shows_reasoning)
@@ -165,14 +169,22 @@ class Answerer:
         self._persona.begin_turn()
         self.text.shows_reasoning = self._persona.assistant.shows_reasoning
         turn = None
-        if self._hooks is not None and question.own_text is None:
+        if self._hooks is not None and question.own_text is None and question.begun is None:
             turn = answering.turn = await self._hooks.before(
                 message, caller, self._persona, reply.parts.show
             )
+        leader = self._persona.in_session
         response = await begin_response(responder, self._context, question, turn)
         answering.attach(response)
         error = await response.done()
         self._context.end(message, response.said)
+        if error is None and not response.interrupted and self._persona.in_session and not leader:
+            former = response.said
+            session = await self._sessions.of(self._persona.name)
+            response = await session.arrive(self._context.items)
+            answering.attach(response)
+            error = await response.done()
+            self._context.end(message, [*former, *response.said])
         if turn is not None and turn.refused:
             self._context.leave_out(message)
         if response.interrupted:
@@ -180,7 +192,8 @@ class Answerer:
                 give_up(reply, answering.timeout)
             return answering.stopped or "interrupted"
         withheld = response.finish_reason == CONTENT_FILTER
-        if error is not None or withheld or not reply.started:
+        is_whole = reply.started or response.may_be_silent
+        if error is not None or withheld or not is_whole:
             if not isinstance(error, HookError):
                 log_failure(error, withheld=withheld)
             if isinstance(error, APIStatusError) and is_withheld(error):

@@ -23,6 +23,8 @@ async def begin_response(
     message = question.message
     before = context.before(message)
     noted = context.say_own(message) if message.is_own else context.note(message)
+    if question.begun is not None:
+        return await question.begun()
     text = question.own_text if turn is None else turn.own_answer
     if text is not None:
         return await responder.say(text)
@@ -30,4 +32,4 @@ async def begin_response(
         told = "\n\n".join(turn.context)
         added = llm.ChatMessage(role="user", content=[f"[For your next answer:\n{told}]"])
         before.items.append(added)
-    return await responder.respond(before, noted)
+    return await responder.respond(before, noted, own=message.is_own)

@@ -49,7 +49,8 @@ class Changes:
     async def stop(self, message: Key) -> bool:
         """Ends a message's answer as `cancelled`, with what has been said, or before it begins.
 
-        Returns False if there is nothing to stop: it has ended, or ends in this moment.
+        Returns False if there is nothing to stop: it has ended, or ends in this moment, or its
+        agent does not let it be stopped at present.
         """
         answering = self._answer_to(message)
         if answering is None:
@@ -61,7 +62,8 @@ class Changes:
             answering = self._answer_to(message)
         if answering is None:
             return False
-        answering.stop("cancelled")
+        if not answering.stop("cancelled", force=False):
+            return False
         return await answering.ended() == "cancelled"
 
     async def regenerate(self, message: Key) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from livekit.agents import llm
 
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
+from agent.chat.agent_sessions import AgentSessions, LeadingResponder
 from agent.chat.answer_span import answer_span
 from agent.chat.answerer import Answerer
 from agent.chat.changes import Changes
@@ -16,7 +18,7 @@ from agent.chat.context import Context
 from agent.chat.conversation_limits import ConversationLimits
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.history_loader import HistoryLoader
-from agent.chat.question import Question
+from agent.chat.question import Question, own_message
 from agent.chat.question_queue import QuestionQueue
 from agent.chat.repeated_answers import RepeatedAnswers
 from agent.chat.responder import Responder, TextResponder
@@ -26,6 +28,7 @@ from agent.inbox.message import IncomingMessage, Key, Sender
 from agent.limits.gauge import Gauge
 from agent.limits.room_limits import TokenMeter
 from agent.replies.reply_output import Ending
+from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
 from agent.tasks import Tasks, to_the_end
 from agent.telemetry import log_fields
@@ -58,6 +61,7 @@ class Conversation:
         tokens: TokenMeter,
         answers: Gauge,
         interrupt_on_message: bool,
+        open_session: Callable[[str, ReplySink, Callable[[], None]], LeadingResponder],
         on_lost: Callable[[], None],
         on_answered: Callable[[ActiveAnswer, ReplyStream, Ending], None],
     ) -> None:
@@ -76,6 +80,10 @@ class Conversation:
         self._history_loader = HistoryLoader(store, self._context, self._waiting)
         self._history_loader.on_agent = persona.resume
         self._tasks = Tasks()
+        self._sessions = AgentSessions(
+            lambda agent: open_session(agent, self._answerer.text, self._waiting.wake)
+        )
+        self._may_greet = False
         self._answerer = Answerer(
             persona=persona,
             hooks=hooks,
@@ -88,6 +96,7 @@ class Conversation:
             tokens=tokens,
             timeout=limits.answer_timeout,
             tasks=self._tasks,
+            sessions=self._sessions,
             on_answered=on_answered,
         )
         self.changes = Changes(
@@ -174,6 +183,11 @@ class Conversation:
         """Adds a note that the model reads with its next question."""
         self._context.tell(text)
 
+    def enter(self) -> None:
+        """Somebody is here whom its agent may greet, if it is a livekit Agent."""
+        self._may_greet = True
+        self._waiting.wake()
+
     async def set_voice(self, voice: Voice | None) -> None:
         """Turns hearing and speaking on or off; returns once an answer in progress is over, since
         the voice does not change within an answer."""
@@ -203,7 +217,7 @@ class Conversation:
     def interrupt(self) -> None:
         """Ends the answer in progress, if there is one; it finishes as `interrupted`."""
         if self._answerer.active is not None:
-            self._answerer.active.stop("interrupted")
+            self._answerer.active.stop("interrupted", force=False)
 
     async def aclose(self) -> list[IncomingMessage]:
         """Ends the answer in progress; returns the messages left without an answer."""
@@ -225,36 +239,65 @@ class Conversation:
             while True:
                 await self._answer_some()
         finally:
+            await self._sessions.aclose()
             await self._history_loader.aclose()
 
     async def _answer_some(self) -> None:
         """Answers with one responder until another one is needed."""
         voice, agent = self._voice, self._persona.name
         assistant = self._persona.assistant
-        # The seam for other kinds of agents: a Responder makes the answers.
-        if voice is None:
-            responder: Responder = TextResponder(assistant, self._answerer.text)
+        session: LeadingResponder | None = None
+        responder: Responder
+        if self._persona.in_session:
+            responder = session = await self._sessions.of(agent)
+        elif voice is None:
+            responder = TextResponder(assistant, self._answerer.text)
         else:
             responder = await voice.open_responder(assistant, self._answerer.text)
         if voice is self._voice:
             self._voice_set.set()
         try:
-            while self._suits(responder, voice, agent):
+            while self._suits(responder, session, voice, agent):
                 if self._history_loader.is_due:
                     await self._history_loader.recall()
                 while self._history_loader.untold:
                     await self.repeated.tell_all(self._history_loader.untold.pop(0))
+                if session is not None:
+                    await self._look_after(session)
                 if (question := await self._next()) is not None:
                     with answer_span(self._store.thread, question.message.id):
                         await self._answerer.answer(responder, question)
                     self._history_loader.summarise()
         finally:
-            await to_the_end(responder.aclose())
+            # A session lives on, as long as its agent answers.
+            if session is None:
+                await to_the_end(responder.aclose())
 
-    def _suits(self, responder: Responder, voice: Voice | None, agent: str) -> bool:
+    def _suits(
+        self,
+        responder: Responder,
+        session: LeadingResponder | None,
+        voice: Voice | None,
+        agent: str,
+    ) -> bool:
         """Whether a responder can go on: each speaking agent has a voice of its own."""
-        is_same = voice is self._voice and (voice is None or agent == self._persona.name)
-        return is_same and not responder.needs_replacement
+        if responder.needs_replacement or voice is not self._voice:
+            return False
+        persona = self._persona
+        if session is not None:
+            return persona.in_session and session.leads(persona.name)
+        return not persona.in_session and (voice is None or agent == persona.name)
+
+    async def _look_after(self, session: LeadingResponder) -> None:
+        """Has a session begin when it is time, and lets it say what it has begun to say next."""
+        if self._may_greet or self._waiting.questions:
+            greets = self._may_greet and self.is_new
+            await session.enter(self._context.items, greets=greets)
+        if session.speaks and all(each.begun is None for each in self._waiting.questions):
+            question = self._store.keep_own(
+                own_message(self._store.thread, self._store.agent), None
+            )
+            self._waiting.add_older([replace(question, begun=session.go_on)])
 
     async def _next(self) -> Question | None:
         """The next question to answer; None if something else is due first."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from agent.history.message import Added, Message, Unanswered
+from agent.chat.responder import Response
+from agent.history.message import Added, Message, ThreadKey, Unanswered
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.replies.reply_output import Ending
 
@@ -21,12 +24,14 @@ class Question:
             question came from the store.
         own_text: the text of an unasked answer; None: the model writes it, with the message as its
             instruction.
+        begun: takes what the agent's session has begun to say by itself; None: it is no such thing.
     """
 
     message: IncomingMessage
     segment_id: str
     kept: asyncio.Task[Added] | None = None
     own_text: str | None = None
+    begun: Callable[[], Awaitable[Response]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,18 @@ class Past:
 def new_segment_id() -> str:
     """An id for an answer."""
     return f"SG_{uuid.uuid4().hex[:16]}"
+
+
+def own_message(thread: ThreadKey, agent: str) -> IncomingMessage:
+    """Stands for what the agent of this identity begins to say in a thread by itself."""
+    return IncomingMessage(
+        id=new_segment_id(),
+        sender=Sender(thread.owner or agent, ""),
+        text="",
+        timestamp=int(time.time() * 1000),
+        form=Form.OWN,
+        private=thread.owner is not None,
+    )
 
 
 def question_of(unanswered: Unanswered) -> Question:

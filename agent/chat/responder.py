@@ -38,8 +38,14 @@ class Response(Protocol):
     @property
     def interrupted(self) -> bool: ...
 
-    def interrupt(self) -> None:
-        """Ends it, unless it is ending already."""
+    @property
+    def may_be_silent(self) -> bool:
+        """Whether it is whole without a word."""
+        ...
+
+    def interrupt(self, *, force: bool) -> bool:
+        """Ends it, unless it is ending already. False: its agent does not allow that at present,
+        which `force` overrides."""
         ...
 
     async def done(self) -> BaseException | None:
@@ -55,8 +61,10 @@ class Responder(Protocol):
         """Whether the conversation is to go on with a fresh one."""
         ...
 
-    async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> Response:
-        """Begins to answer a message."""
+    async def respond(
+        self, before: llm.ChatContext, message: llm.ChatMessage, *, own: bool = False
+    ) -> Response:
+        """Begins to answer a message; `own`: to say something by it, which nobody has written."""
         ...
 
     async def say(self, text: str) -> Response:
@@ -75,7 +83,9 @@ class TextResponder:
         self._assistant = assistant
         self._text = text
 
-    async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> Response:
+    async def respond(
+        self, before: llm.ChatContext, message: llm.ChatMessage, *, own: bool = False
+    ) -> Response:
         self._text.open()
         loop = ToolLoop(self._assistant, self._text, on_reasoning=self._text.on_reasoning)
         return _TextResponse(loop, [*before.items, message])
@@ -96,11 +106,13 @@ class _SaidText:
     heard = None
     finish_reason = None
     interrupted = False
+    may_be_silent = False
 
     def __init__(self, text: str) -> None:
         self.said = (llm.ChatMessage(role="assistant", content=[text]),)
 
-    def interrupt(self) -> None: ...
+    def interrupt(self, *, force: bool) -> bool:
+        return True
 
     async def done(self) -> BaseException | None:
         return None
@@ -108,6 +120,7 @@ class _SaidText:
 
 class _TextResponse:
     heard = None
+    may_be_silent = False
 
     def __init__(self, loop: ToolLoop, items: list[llm.ChatItem]) -> None:
         self._loop = loop
@@ -125,8 +138,9 @@ class _TextResponse:
     def interrupted(self) -> bool:
         return self._task.cancelled()
 
-    def interrupt(self) -> None:
+    def interrupt(self, *, force: bool) -> bool:
         self._task.cancel()
+        return True
 
     async def done(self) -> BaseException | None:
         try:

@@ -6,6 +6,7 @@ that had them in it would carry them along for good.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 from livekit.agents import llm
@@ -42,6 +43,11 @@ def _content(message: IncomingMessage, *, authored: bool) -> str:
     lines = [text] if text else []
     lines += [f"[File: {summary(each)}]" for each in message.attachments]
     return "\n".join(lines)
+
+
+def without_message(extra: Mapping[str, object]) -> dict[str, object]:
+    """What goes with an item of the context, for others than this conversation."""
+    return {name: value for name, value in extra.items() if name != _INCOMING}
 
 
 def attachments_of(message: llm.ChatMessage) -> tuple[Attachment, ...]:

@@ -49,6 +49,7 @@ class Assistant:
         tool_steps: steps of an answer in which tools may be called.
         voice: the voice that it speaks with; None: the room's.
         language: the language that is spoken to it; None: the room's.
+        in_session: its answers are made by a session of a livekit Agent, not with these.
     """
 
     instructions: str
@@ -58,3 +59,4 @@ class Assistant:
     tool_steps: int = MAX_TOOL_STEPS
     voice: str | None = None
     language: str | None = None
+    in_session: bool = False

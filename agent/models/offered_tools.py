@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from livekit.agents import llm
@@ -33,6 +33,11 @@ class OfferedTools(llm.Toolset):
     def function_tools(self) -> list[llm.Tool]:
         """The tools that a request describes to the model."""
         return [made for _, made in self._made.values()]
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of those tools."""
+        return self._made.keys()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Calls a tool that is offered; raises llm.ToolError with what the model may know."""

@@ -70,6 +70,8 @@ class ToolLoop:
             if not calls or options:
                 return
             await self._call_all(calls)
+            if assistant.in_session:
+                return
 
     async def _ask(
         self, context: llm.ChatContext, options: dict[str, Any]

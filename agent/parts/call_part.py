@@ -7,7 +7,7 @@ from typing import Literal
 
 from agent.parts.answer_parts import AnswerParts
 from toolkit.errors import ToolError
-from toolkit.tool import Tool
+from toolkit.tool import ShowCall
 
 CallState = Literal["running", "waiting", "done", "failed"]
 
@@ -19,13 +19,18 @@ class CallPart:
     """
 
     def __init__(
-        self, parts: AnswerParts, call_id: str, tool: Tool, arguments: Mapping[str, object]
+        self,
+        parts: AnswerParts,
+        call_id: str,
+        name: str,
+        show: ShowCall,
+        arguments: Mapping[str, object],
     ) -> None:
         self._parts = parts
         self._id = call_id
-        self._shows_result = tool.show == "all"
-        self._fields: dict[str, object] = {"type": "tool-call", "name": tool.name}
-        if tool.show != "name":
+        self._shows_result = show == "all"
+        self._fields: dict[str, object] = {"type": "tool-call", "name": name}
+        if show != "name":
             self._fields["arguments"] = dict(arguments)
 
     def running(self) -> None:

@@ -31,6 +31,7 @@ class AppEvents:
         self._handle = handle
         self._room = room
         self._callers = callers
+        self._conversation: Conversation | None = None
         self._greeting: str | None = None
         self._is_open = False
         self._present: set[str] = set()
@@ -39,6 +40,7 @@ class AppEvents:
     async def start(self, conversation: Conversation) -> None:
         """The agent is ready: reports everybody who is in the room as joined. The first one gets
         the agent's greeting, if the room's conversation is empty."""
+        self._conversation = conversation
         greeting = conversation.persona.persona.greeting
         if greeting is not None:
             await conversation.recalled()
@@ -55,6 +57,8 @@ class AppEvents:
         if not self._is_open or not is_person(participant) or identity in self._present:
             return
         self._present.add(identity)
+        if self._conversation is not None:
+            self._conversation.enter()
         if self._greeting is not None:
             greeting, self._greeting = self._greeting, None
             self._handle.say(greeting)

@@ -13,6 +13,7 @@ from agent.app.app import App
 from agent.app.persona import Models
 from agent.chat.active_answer import ActiveAnswer
 from agent.chat.active_persona import ActivePersona
+from agent.chat.agent_sessions import LeadingResponder
 from agent.chat.answer_record import AnswerRecord
 from agent.chat.conversation import Conversation
 from agent.chat.conversation_limits import ConversationLimits
@@ -32,10 +33,13 @@ from agent.parts.part_actions import PartActions
 from agent.parts.part_limits import PartLimits
 from agent.replies.late_joiners import LateJoiners
 from agent.replies.reply_output import Ending
+from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
+from agent.room.room_handle import RoomHandle
 from agent.room.room_profile import RoomProfile
 from agent.session_host.runs import Runs
+from agent.tool_calls.conversation_tools import ConversationTools
 from agent.tool_calls.room_calls import RoomCalls
 from agent.voice.voice_switch import VoiceSwitch
 from agent.wire.client_protocols import ClientProtocols
@@ -61,6 +65,7 @@ class ConversationOpener:
     app: App
     hooks: TurnHooks | None
     profile: RoomProfile
+    handle: RoomHandle
     open_llm: Callable[[Models | None], AskedLLM]
     files: Files
     calls: RoomCalls
@@ -92,8 +97,9 @@ class ConversationOpener:
             tools=tools,
             open_model=partial(self._open_model, tokens, tally),
             shows_reasoning=settings.show_reasoning,
+            in_sessions=app.makers,
         )
-        if persona.has_others and store.thread.owner is None:
+        if persona.is_told and store.thread.owner is None:
             persona.on_change = partial(self._tell_agent, persona)
             self._tell_agent(persona)
         return Conversation(
@@ -108,9 +114,34 @@ class ConversationOpener:
             tokens=tokens,
             answers=self.limits.answers,
             interrupt_on_message=settings.interrupt_on_message,
+            open_session=partial(self._open_session, persona, tools),
             on_lost=self.on_lost,
             on_answered=partial(self._record, store.thread.id, persona, tally),
         )
+
+    def _open_session(
+        self,
+        persona: ActivePersona,
+        tools: ConversationTools,
+        agent: str,
+        reply: ReplySink,
+        on_unasked: Callable[[], None],
+    ) -> LeadingResponder:
+        # Only here: other agents do without it.
+        from agent.sessions.session_responder import (  # noqa: PLC0415
+            SessionParts,
+            SessionResponder,
+        )
+
+        parts = SessionParts(
+            makers=self.app.makers,
+            persona=persona,
+            room=self.handle,
+            reply=reply,
+            tools=tools,
+            on_unasked=on_unasked,
+        )
+        return SessionResponder(agent, parts)
 
     def _open_model(
         self, tokens: TokenMeter, tally: UsageTally, models: Models | None
@@ -154,7 +185,7 @@ class ConversationOpener:
         self.on_answered(record)
 
     def _tell_agent(self, persona: ActivePersona) -> None:
-        self.presence.set_agent(persona.name, persona.title)
+        self.presence.set_agent(persona.label or persona.name, persona.title)
 
     def _make_reply(self, question: Question, agent: str | None = None) -> ReplyStream:
         return ReplyStream(

@@ -238,6 +238,7 @@ class RoomComponents:
             app=app,
             hooks=TurnHooks.of(app.hooks, self._handle),
             profile=self.profile,
+            handle=self._handle,
             open_llm=partial(models.open_llm, assignment.room),
             files=files,
             calls=self.calls,

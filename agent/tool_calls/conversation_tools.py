@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.models.offered_tools import CallTool, OfferedTools
-from agent.tool_calls.call_origin import TurnOrigin
+from agent.tool_calls.call_origin import CallOrigin, TurnOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
 from agent.tool_calls.idempotency_keys import IdempotencyKeys
+from agent.tool_calls.noted_call import NotedCall
 from agent.tool_calls.result_budget import ResultBudget
 from agent.tool_calls.tool_calls import ToolCalls
 from toolkit.caller import Caller
@@ -44,6 +45,8 @@ class ConversationTools:
         self._callers = callers
         self._client_methods = client_methods
         self._under_way: set[asyncio.Task[str]] = set()
+        self._origin: CallOrigin | None = None
+        self._on_call: Callable[[], None] | None = None
 
     @property
     def busy(self) -> bool:
@@ -69,7 +72,8 @@ class ConversationTools:
             on_call: told whenever the model calls a tool.
         """
         caller = await self._callers.find(turn.identity, turn.name)
-        origin = turn.by(caller)
+        origin = self._origin = turn.by(caller)
+        self._on_call = on_call
 
         budget = ResultBudget(result_bytes)
         keys = IdempotencyKeys(self._calls.conversation, origin)
@@ -99,6 +103,13 @@ class ConversationTools:
         self._call = call
         self.offer(_all)
         return caller
+
+    def note_call(self, name: str, arguments: Mapping[str, object]) -> NotedCall | None:
+        """Tells of a call that the agent makes itself; None: for no answer, so nobody is told."""
+        if self._origin is None or self._on_call is None:
+            return None
+        self._on_call()
+        return self._calls.note(name, arguments, self._origin)
 
     def offer(self, chosen: Callable[[str], bool]) -> None:
         """Offers of the turn's tools those whose names are chosen, and all of the client's."""

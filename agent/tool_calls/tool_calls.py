@@ -19,6 +19,7 @@ from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import Callers
+from agent.tool_calls.noted_call import NotedCall
 from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
@@ -124,7 +125,7 @@ class ToolCalls:
         )
         notices.begin()
         parts = turn.parts()
-        part = CallPart(parts, notices.call_id, tool, arguments)
+        part = CallPart(parts, notices.call_id, tool.name, tool.show, arguments)
         part.running()
 
         async def approve(asked: Tool, given: Mapping[str, object]) -> None:
@@ -145,6 +146,18 @@ class ToolCalls:
             idempotency_key=idempotency_key,
         )
         return await self._call(tool, arguments, context, notices, part)
+
+    def note(self, name: str, arguments: Mapping[str, object], turn: CallOrigin) -> NotedCall:
+        """Tells of a call of the model's that its agent makes itself."""
+        caller = turn.caller.identity
+        to = caller if turn.private else None
+        notices = CallNotices(self._notices, name, to=to, answers=turn)
+        part = CallPart(turn.parts(), notices.call_id, name, "name", arguments)
+
+        def ended(code: str, seconds: float) -> None:
+            self._on_called(name, caller, code, seconds, by_model=True)
+
+        return NotedCall(name, notices, part, ended)
 
     async def _call(
         self,

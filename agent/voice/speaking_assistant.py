@@ -61,6 +61,8 @@ class SpeakingAssistant(Agent):
         options = {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         self.finish_reason = None
         assistant = self._assistant
+        if assistant.in_session:
+            return  # A tool has handed over, and the other agent goes on.
         # The turn may have instructions of its own, and a tool may have handed over meanwhile.
         update_instructions(
             chat_ctx, instructions=assistant.instructions, add_if_missing=bool(chat_ctx.items)

@@ -108,7 +108,9 @@ class SpokenResponder:
         """Begins to listen."""
         await self._session.start(self._agent, record=False, session_host=False)
 
-    async def respond(self, before: llm.ChatContext, message: llm.ChatMessage) -> SpokenResponse:
+    async def respond(
+        self, before: llm.ChatContext, message: llm.ChatMessage, *, own: bool = False
+    ) -> SpokenResponse:
         self._answers += 1
         self._text.begin()
         await self._agent.update_chat_ctx(before)
@@ -137,6 +139,8 @@ class SpokenResponder:
 
 class SpokenResponse:
     """An answer that is being spoken; see agent.chat.responder.Response."""
+
+    may_be_silent = False
 
     def __init__(
         self, handle: SpeechHandle, agent: SpeakingAssistant, text: SpokenText, known: set[str]
@@ -167,8 +171,9 @@ class SpokenResponse:
     def interrupted(self) -> bool:
         return self._handle.interrupted
 
-    def interrupt(self) -> None:
+    def interrupt(self, *, force: bool) -> bool:
         self._handle.interrupt(force=True)
+        return True
 
     async def done(self) -> BaseException | None:
         await self._handle

@@ -45,8 +45,12 @@ class Billing(Agent):
     """An agent of livekit-agents."""
 
 
+def for_a_person(room: object, person: object) -> Billing:
+    return Billing(instructions=f"You know {person} in {room}.")
+
+
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
-    "no agents": (lambda: App({}), "App: agents is empty, expected one Persona at least"),
+    "no agents": (lambda: App({}), "App: agents is empty, expected one agent at least"),
     "default": (
         lambda: App({"a": Persona("A")}, default="b"),
         "App: there is no agent 'b'; the agents are: a",
@@ -57,7 +61,18 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "livekit agent": (
         lambda: App({"billing": Billing}),
-        "App: the agent billing is a livekit Agent, which is not supported yet: expected a Persona",
+        "App: the agent billing cannot be made: its class needs instructions, expected no "
+        "parameter, or `room` alone; give a function that makes it",
+    ),
+    "instance": (
+        lambda: App({"billing": cast("Any", Billing(instructions="You know invoices."))}),
+        "App: the agent billing is a Billing, expected a Persona, an Agent class, or a function "
+        "that makes an Agent: a session of its own needs an agent of its own",
+    ),
+    "two parameters": (
+        lambda: App({"billing": for_a_person}),
+        "App: the agent billing cannot be made: its function needs room, person, expected no "
+        "parameter, or `room` alone; give a function that makes it",
     ),
     "no tool": (
         lambda: App(tools=[cast("Any", look_up)]),
@@ -108,7 +123,7 @@ def test_what_cannot_be_is_one_sentence(what: str) -> None:
 
 def test_the_first_agent_is_the_default_one() -> None:
     app = App({"triage": Persona("T"), "billing": Persona("B")}, on_text=pass_on)
-    assert (app.default, app.has_many) == ("triage", True)
+    assert app.default == "triage"
 
 
 def test_an_agent_has_the_tools_of_all_and_its_own() -> None:

@@ -19,7 +19,8 @@ EXAMPLES = cast("list[str]", re.findall(r"^```python\n(.*?)^```$", GUIDE, re.M |
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 async def test_an_example_can_be_made(number: int) -> None:
     names: dict[str, Any] = {"__name__": f"example_{number}"}
-    exec(compile(EXAMPLES[number], f"example {number}", "exec"), names)  # noqa: S102 - the guide's
+    code = compile(EXAMPLES[number], f"example {number}", "exec", dont_inherit=True)
+    exec(code, names)  # noqa: S102 - the guide's
     tests = [each for name, each in names.items() if name.startswith("test_")]
     assert tests or isinstance(names["app"], App)
     for test in cast("list[Callable[[], Awaitable[None]]]", tests):

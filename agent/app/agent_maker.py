@@ -1,0 +1,92 @@
+"""AgentMaker: how a livekit Agent of an app comes to be, anew for each conversation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agent.app.app_error import AppError
+
+if TYPE_CHECKING:
+    from livekit.agents import Agent, AgentSession
+
+    from toolkit.room import Room
+
+    Made: TypeAlias = Agent | tuple[AgentSession[Any], Agent]
+    MakeAgent: TypeAlias = Callable[..., Made | Awaitable[Made]]
+    """An Agent subclass, or a function that returns an Agent, or an AgentSession with its first
+    Agent. One with a parameter gets the Room."""
+
+
+class AgentMaker:
+    """Calls what the app gave for an agent.
+
+    Raises:
+        AppError: it cannot be called without an argument, nor with the room alone.
+    """
+
+    def __init__(self, name: str, make: MakeAgent) -> None:
+        self._name = name
+        self._make = make
+        self._takes_room = _takes_room(name, make)
+
+    def makes(self, kind: type) -> bool:
+        """Whether it is this very class of agents."""
+        return self._make is kind
+
+    async def make(self, room: Room) -> tuple[AgentSession[Any] | None, Agent]:
+        """An agent that no session has, with the session that it is to have if the app made one.
+
+        Raises:
+            AppError: the app's function returned something else.
+        """
+        # Whoever has given one has imported it.
+        from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above
+
+        made = self._make(room) if self._takes_room else self._make()
+        if inspect.isawaitable(made):
+            made = await made
+        if isinstance(made, Agent):
+            return None, made
+        if isinstance(made, tuple) and len(made) == 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+            session, agent = made
+            if isinstance(session, AgentSession) and isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance]
+                return session, agent
+        raise AppError(
+            f"App: what makes the agent {self._name} returned a {type(made).__name__}, expected an "
+            "Agent, or an AgentSession and an Agent"
+        )
+
+
+def _takes_room(name: str, make: object) -> bool:
+    wrong = f"App: the agent {name} cannot be made"
+    if not callable(make):
+        kind = type(make).__name__
+        raise AppError(
+            f"App: the agent {name} is a {kind}, expected a Persona, an Agent class, or a function "
+            "that makes an Agent: a session of its own needs an agent of its own"
+        )
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise AppError(f"{wrong}: {error}") from error
+    needed = [
+        each
+        for each in parameters
+        if each.default is each.empty and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
+    ]
+    if not needed:
+        return False
+    if (
+        len(needed) == 1
+        and needed[0].name == "room"
+        and needed[0].kind is not inspect.Parameter.KEYWORD_ONLY
+    ):
+        return True
+    names = ", ".join(each.name for each in needed)
+    what = "its class" if isinstance(make, type) else "its function"
+    raise AppError(
+        f"{wrong}: {what} needs {names}, expected no parameter, or `room` alone; give a function "
+        "that makes it"
+    )

@@ -1,0 +1,70 @@
+"""AgentSessions: the sessions of livekit Agents in one conversation, one at a time.
+
+agent.sessions has them, and is imported where an agent of the app is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from livekit.agents import llm
+
+from agent.chat.responder import Responder, Response
+from agent.tasks import to_the_end
+
+
+class LeadingResponder(Responder, Protocol):
+    """Leads a conversation for as long as its agent does, and those that it hands over to."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has begun to say something that nobody asked for."""
+        ...
+
+    def leads(self, agent: str) -> bool:
+        """Whether it answers for this agent of the app."""
+        ...
+
+    async def enter(self, items: Sequence[llm.ChatItem], *, greets: bool) -> None:
+        """Begins, unless it has; returns once its agent is at rest, or says something.
+
+        Args:
+            items: what was said and done until now.
+            greets: what its agent says when it enters is said to people.
+        """
+        ...
+
+    async def arrive(self, items: Sequence[llm.ChatItem]) -> Response:
+        """Begins with the rest of an answer that another agent has handed over."""
+        ...
+
+    async def go_on(self) -> Response:
+        """Takes what it has begun to say, as an answer of its own."""
+        ...
+
+
+class AgentSessions:
+    """Opens a session where there is none for the agent, and closes it when another one answers.
+
+    Args:
+        open_session: makes one that has not begun, for an agent of the app.
+    """
+
+    def __init__(self, open_session: Callable[[str], LeadingResponder]) -> None:
+        self._open_session = open_session
+        self._current: LeadingResponder | None = None
+
+    async def of(self, agent: str) -> LeadingResponder:
+        """The session of an agent."""
+        current = self._current
+        if current is None or not current.leads(agent) or current.needs_replacement:
+            await self.aclose()
+            current = self._current = self._open_session(agent)
+        return current
+
+    async def aclose(self) -> None:
+        """Ends the session, if there is one."""
+        if self._current is not None:
+            ended, self._current = self._current, None
+            await to_the_end(ended.aclose())

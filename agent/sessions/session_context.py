@@ -1,0 +1,97 @@
+"""SessionContext: keeps what the agents of a session read to what the conversation is."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection, Iterable, Sequence
+
+from livekit.agents import Agent, llm
+
+from agent.chat.user_message import without_message
+
+
+class SessionContext:
+    """A session's agents keep contexts of their own: they hand them on, or begin anew, and add what
+    they like. What changes in the conversation apart from that is brought to them: messages that
+    were for others, and those that were edited, deleted, or have become too many.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, object] = {}
+        """What the session has had of the conversation, by the ids of items: their contents."""
+        self._agents: weakref.WeakSet[Agent] = weakref.WeakSet()
+
+    def meet(self, agent: Agent) -> None:
+        """An agent that answers from now on."""
+        self._agents.add(agent)
+
+    def know(self, items: Iterable[llm.ChatItem]) -> None:
+        """The session has these already."""
+        self._known.update((item.id, _content(item)) for item in items)
+
+    async def forget(self, ids: Collection[str], history: llm.ChatContext) -> None:
+        """Takes items out of all agents' contexts, and out of the session's history."""
+        history.items[:] = [item for item in history.items if item.id not in ids]
+        for agent in list(self._agents):
+            kept = [item for item in agent.chat_ctx.items if item.id not in ids]
+            if len(kept) < len(agent.chat_ctx.items):
+                await _replace(agent, kept)
+
+    async def bring(
+        self, agent: Agent, items: Sequence[llm.ChatItem], history: llm.ChatContext
+    ) -> None:
+        """Brings the conversation, as it is now, to the agent that answers; what is gone from it is
+        gone from all of them, and from the session's history."""
+        if gone := self._known.keys() - {item.id for item in items}:
+            await self.forget(gone, history)
+            for each in gone:
+                del self._known[each]
+        own = list(agent.chat_ctx.items)
+        has = {item.id: item for item in own}
+        given: list[llm.ChatItem] = []
+        for item in items:
+            is_known = item.id in self._known
+            if is_known and self._known[item.id] == _content(item):
+                # Agents may have changed it, or left it out.
+                if item.id in has:
+                    given.append(has[item.id])
+            elif item.id in has or not is_known:
+                given.append(given_form(item))
+        self.know(items)
+        merged = _merged(own, given)
+        if list(map(id, merged)) != list(map(id, own)):
+            await _replace(agent, merged)
+
+
+async def _replace(agent: Agent, items: list[llm.ChatItem]) -> None:
+    # Calls of tools that the agent has no more are what was done, all the same.
+    await agent.update_chat_ctx(llm.ChatContext(items), exclude_invalid_function_calls=False)
+
+
+def _content(item: llm.ChatItem) -> object:
+    return item.content if isinstance(item, llm.ChatMessage) else None
+
+
+def given_form(item: llm.ChatItem) -> llm.ChatItem:
+    """A message as the session's agents get it: nothing that is the conversation's own."""
+    if not isinstance(item, llm.ChatMessage) or not item.extra:
+        return item
+    return item.model_copy(update={"extra": without_message(item.extra)})
+
+
+def _merged(own: Sequence[llm.ChatItem], given: Sequence[llm.ChatItem]) -> list[llm.ChatItem]:
+    """The given items in their order; what the agent has besides stays behind what it followed."""
+    order = {item.id for item in given}
+    first: list[llm.ChatItem] = []
+    behind: dict[str, list[llm.ChatItem]] = {}
+    place = first
+    for item in own:
+        if item.id in order:
+            place = behind.setdefault(item.id, [])
+        else:
+            place.append(item)
+    merged = first
+    for item in given:
+        merged.append(item)
+        merged += behind.get(item.id, [])
+    return merged

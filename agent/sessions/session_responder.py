@@ -1,0 +1,307 @@
+"""SessionResponder: answers of livekit Agents, by an AgentSession that outlives them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    AgentTask,
+    ConversationItemAddedEvent,
+    SpeechCreatedEvent,
+    StopResponse,
+    llm,
+)
+from livekit.agents.voice import SpeechHandle
+from livekit.agents.voice.agent_session import SessionConnectOptions
+
+from agent.app.agent_maker import AgentMaker
+from agent.chat.active_persona import ActivePersona
+from agent.parts.handoff_part import show_handoff
+from agent.replies.reply_sink import ReplySink
+from agent.sdk.session_run import SessionRun, forget_events, give_llm, is_running
+from agent.sessions.session_calls import SessionCalls
+from agent.sessions.session_context import SessionContext, given_form
+from agent.sessions.session_llm import SessionLLM
+from agent.sessions.session_memory import SessionMemory
+from agent.sessions.session_response import SessionResponse
+from agent.sessions.session_text import SessionText
+from agent.tasks import Tasks
+from agent.tool_calls.conversation_tools import ConversationTools
+from toolkit.room import Room
+
+logger = logging.getLogger(__name__)
+
+ENTER_TIMEOUT: Final = 10.0
+"""Seconds that messages wait for what an agent says when it enters."""
+
+CLOSE_TIMEOUT: Final = 10.0
+"""Seconds that a session has to end; its `on_exit` is part of that."""
+
+NEVER: Final = 2**31
+"""Failed answers after which a session gives up (its own default is three)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionParts:
+    """The parts of its conversation that a session needs.
+
+    Attributes:
+        makers: of all agents of the app that are livekit Agents, by name.
+        room: what the app's functions are given.
+        on_unasked: told that the session has begun to say something that nobody asked for.
+    """
+
+    makers: dict[str, AgentMaker]
+    persona: ActivePersona
+    room: Room
+    reply: ReplySink
+    tools: ConversationTools
+    on_unasked: Callable[[], None]
+
+
+class SessionResponder:
+    """Leads a conversation by one session, in writing; see agent.chat.agent_sessions."""
+
+    def __init__(self, name: str, parts: SessionParts) -> None:
+        """`name`: of the agent of the app that begins."""
+        self._name = name
+        self._parts = parts
+        self._text = SessionText(parts.reply, parts.on_unasked)
+        self._llm = SessionLLM(parts.persona.assistant)
+        self._context = SessionContext()
+        self._calls = SessionCalls(parts.tools)
+        self._memory = SessionMemory()
+        self._session: AgentSession[Any] | None = None
+        self._run: SessionRun | None = None
+        self._speeches: list[SpeechHandle] = []
+        self._failure: Exception | None = None
+        self._tasks = Tasks()
+        self.has_entered = False
+
+    @property
+    def needs_replacement(self) -> bool:
+        """Its session has ended, or could not begin."""
+        return self.has_entered and (self._session is None or not is_running(self._session))
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has begun to say something that nobody asked for."""
+        return self._text.unasked.is_set()
+
+    def leads(self, agent: str) -> bool:
+        """Whether it answers for this agent of the app."""
+        return agent == self._name
+
+    async def enter(self, items: Sequence[llm.ChatItem], *, greets: bool) -> None:
+        """Begins, unless it has: its agent enters a conversation, of these items. Returns when the
+        agent is at rest or says something; unless it greets, nobody has that.
+
+        What goes wrong is told to whoever writes next.
+        """
+        if self.has_entered:
+            return
+        self._text.drop(drops=not greets)
+        try:
+            run = await self._open(items)
+        except Exception as error:
+            # The boundary around the app's function, and its agent.
+            logger.exception("agent not made; whoever writes next is told: %s", self._name)
+            self._failure = error
+            return
+        rest = self._tasks.start(run.over(), name="entering")
+        speech = self._tasks.start(self._text.unasked.wait(), name="speech of one who enters")
+        await asyncio.wait(
+            {rest, speech}, timeout=ENTER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+        )
+        rest.cancel()
+        speech.cancel()
+        self._text.drop(drops=False)
+        if not greets and self._session is not None:
+            said = {item.id for item in self._memory.new_in(self._session.history)}
+            await self._context.forget(said, self._session.history)
+
+    async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
+        """Goes on with an answer that another agent of the app began, in a conversation of these
+        items, and has handed over. Raises what the app's function raises."""
+        self._text.open()
+        run = await self._open(items)
+        return self._response(self._answer_at_least(run))
+
+    async def respond(
+        self, before: llm.ChatContext, message: llm.ChatMessage, *, own: bool = False
+    ) -> SessionResponse:
+        session = self._running()
+        await self._context.bring(session.current_agent, before.items, session.history)
+        self._begin(session)
+        if own:
+            return self._response(self._follow(message.text_content or ""))
+        self._context.know([message])
+        given = given_form(message)
+        assert isinstance(given, llm.ChatMessage)  # noqa: S101 - as `message` is
+        self._memory.know([given])
+        return self._response(self._take_turn(given))
+
+    async def say(self, text: str) -> SessionResponse:
+        session = self._running()
+        self._begin(session)
+        return self._response(self._speak(text))
+
+    async def go_on(self) -> SessionResponse:
+        """Takes what it has begun to say by itself."""
+        session = self._running()
+        self._text.open()
+        run = self._run
+        if run is None or run.is_over:
+            run = self._run = SessionRun(session)
+            speech = session.current_speech
+            self._speeches[:] = [] if speech is None else [speech]
+            rest: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            rest.set_result(None)
+            run.watch(rest if speech is None else speech)
+        return self._response(run.over())
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await self._session.aclose()
+            except TimeoutError:
+                logger.warning("session of the agent %s did not end in time, left", self._name)
+        await self._tasks.aclose()
+
+    def _running(self) -> AgentSession[Any]:
+        """The session; raises what kept it from beginning."""
+        if self._failure is not None:
+            raise self._failure
+        assert self._session is not None  # noqa: S101 - it has entered
+        return self._session
+
+    async def _open(self, items: Sequence[llm.ChatItem]) -> SessionRun:
+        """Makes the agent and begins the session; returns the run that `on_enter` belongs to."""
+        self.has_entered = True
+        session, agent = await self._parts.makers[self._name].make(self._parts.room)
+        if session is None:
+            session = AgentSession[Any](
+                llm=self._llm,
+                vad=None,
+                turn_handling={"turn_detection": None},
+                user_away_timeout=None,
+                session_close_transcript_timeout=0.0,
+                conn_options=SessionConnectOptions(max_unrecoverable_errors=NEVER),
+            )
+        give_llm(session, self._llm)
+        session.tools.append(self._parts.persona.assistant.tools)
+        session.output.transcription = self._text
+        session.on("conversation_item_added", self._on_item)
+        session.on("speech_created", self._on_speech)
+        self._calls.watch(session)
+        if items:
+            own = agent.chat_ctx.items
+            context = llm.ChatContext([*own, *map(given_form, items)])
+            await agent.update_chat_ctx(context, exclude_invalid_function_calls=False)
+            self._context.know(items)
+        self._context.meet(agent)
+        self._run = run = SessionRun(session)
+        await session.start(agent, record=False, session_host=False)
+        self._session = session
+        return run
+
+    def _begin(self, session: AgentSession[Any]) -> None:
+        self._speeches.clear()
+        self._run = SessionRun(session)
+        self._parts.reply.open()
+        self._text.open()
+
+    def _response(self, work: Coroutine[Any, Any, None]) -> SessionResponse:
+        session = self._running()
+        return SessionResponse(
+            session,
+            self._tasks.start(work, name="answer of a session", is_awaited=True),
+            speeches=self._speeches,
+            said=lambda: self._memory.new_in(session.history),
+            finish_reason=lambda: self._llm.finish_reason,
+            on_end=self._end,
+        )
+
+    def _end(self) -> None:
+        """An answer has ended."""
+        self._text.close()
+        if self._session is not None:
+            said = self._memory.new_in(self._session.history)
+            self._context.know(said)
+            self._memory.keep(self._session.history)
+            forget_events(self._session)
+
+    async def _take_turn(self, message: llm.ChatMessage) -> None:
+        """Answers a message, as a session answers what was said to it."""
+        async with self._until_begun() as session:
+            agent = session.current_agent
+            context = agent.chat_ctx.copy()
+            # Only now: the session puts items in order of their making, instructions as well.
+            message.created_at = time.time()
+            try:
+                await agent.on_user_turn_completed(context, new_message=message)
+            except StopResponse:
+                return
+            session.generate_reply(user_input=message, chat_ctx=context, input_modality="text")
+
+    async def _follow(self, instruction: str) -> None:
+        """Says something by an instruction that is kept nowhere."""
+        async with self._until_begun() as session:
+            session.generate_reply(instructions=instruction)
+
+    async def _speak(self, text: str) -> None:
+        async with self._until_begun() as session:
+            session.say(text)
+
+    async def _answer_at_least(self, entering: SessionRun) -> None:
+        """Has an agent that entered without a word answer what it was given."""
+        await entering.over()
+        session = self._running()
+        if not self._speeches:
+            self._run = SessionRun(session)
+            async with self._until_begun():
+                session.generate_reply()
+
+    @asynccontextmanager
+    async def _until_begun(self) -> AsyncGenerator[AgentSession[Any]]:
+        """Around what begins a run, which otherwise has nothing to wait for yet; ends with it."""
+        run = self._run
+        assert run is not None  # noqa: S101 - see `_begin`
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        run.watch(begun)
+        try:
+            yield self._running()
+        finally:
+            begun.set_result(None)
+        await run.over()
+
+    def _on_speech(self, event: SpeechCreatedEvent) -> None:
+        self._speeches.append(event.speech_handle)
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        if event.item.type == "agent_handoff" and self._session is not None:
+            self._meet(self._session.current_agent)
+
+    def _meet(self, agent: Agent) -> None:
+        """Another agent answers from now on. One that has a task to do answers for its own."""
+        self._context.meet(agent)
+        if isinstance(agent, AgentTask):
+            return
+        persona = self._parts.persona
+        makers = self._parts.makers.items()
+        of_app = next((name for name, maker in makers if maker.makes(type(agent))), None)
+        former = persona.label
+        persona.acts_as(of_app, agent.id)
+        self._name = persona.name
+        reply = self._parts.reply.reply
+        if reply is not None and former is not None and persona.label is not None:
+            show_handoff(reply.parts, former, persona.label)

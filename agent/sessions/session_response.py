@@ -1,0 +1,98 @@
+"""SessionResponse: one answer that an AgentSession makes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from livekit.agents import AgentSession, llm
+from livekit.agents.voice import SpeechHandle
+
+
+class SessionResponse:
+    """All that a session says and does until it waits for the next message; see
+    agent.chat.responder.Response."""
+
+    heard = None
+
+    def __init__(
+        self,
+        session: AgentSession[Any],
+        work: asyncio.Task[None],
+        *,
+        speeches: Sequence[SpeechHandle],
+        said: Callable[[], Sequence[llm.ChatItem]],
+        finish_reason: Callable[[], str | None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            work: ends when the session is at rest.
+            speeches: those of this answer, in order; there may be more with time.
+            said: what is new in the session.
+            finish_reason: the model's own for what it was asked last.
+            on_end: called once it has ended, however it did.
+        """
+        self._session = session
+        self._work = work
+        self._speeches = speeches
+        self._find_said = said
+        self._find_finish_reason = finish_reason
+        self._on_end = on_end
+        self._said: Sequence[llm.ChatItem] | None = None
+        self._stopped: asyncio.Future[None] | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def said(self) -> Sequence[llm.ChatItem]:
+        return self._find_said() if self._said is None else self._said
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self._find_finish_reason()
+
+    @property
+    def interrupted(self) -> bool:
+        return self._stopped is not None
+
+    @property
+    def may_be_silent(self) -> bool:
+        """Agents may answer nothing: by StopResponse, or a tool that has nothing to tell."""
+        return True
+
+    def interrupt(self, *, force: bool) -> bool:
+        if self._said is not None or self.interrupted:
+            return True
+        under_way = [speech for speech in self._speeches if not speech.done()]
+        if under_way and not force and not under_way[-1].allow_interruptions:
+            return False
+        try:
+            self._stopped = self._session.interrupt(force=True)
+        except RuntimeError:
+            return True  # The session has ended by itself, and the answer with it.
+        self._work.cancel()
+        self._changed.set()
+        return True
+
+    async def done(self) -> BaseException | None:
+        stop = asyncio.create_task(self._changed.wait(), name="stop of an answer")
+        try:
+            await asyncio.wait({self._work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopped is not None:
+                await self._stopped
+        except asyncio.CancelledError:
+            self.interrupt(force=True)
+            raise
+        finally:
+            stop.cancel()
+            self._said = self._find_said()
+            self._on_end()
+        if self.interrupted or self._work.cancelled():
+            return None
+        return self._work.exception() or self._error()
+
+    def _error(self) -> BaseException | None:
+        """Of the last speech: what an agent has said after one that failed makes good for it."""
+        ended = [speech for speech in self._speeches if speech.done()]
+        return ended[-1].exception() if ended else None

@@ -1,0 +1,64 @@
+"""SessionText: where an AgentSession writes what its agent says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from livekit.agents.voice.io import TextOutput
+
+from agent.replies.reply_sink import ReplySink
+
+
+class SessionText(TextOutput):
+    """Hands text to the answer in progress. Text that belongs to none waits for one.
+
+    Args:
+        on_unasked: told that text waits.
+    """
+
+    def __init__(self, reply: ReplySink, on_unasked: Callable[[], None]) -> None:
+        super().__init__(label="room", next_in_chain=None)
+        self._reply = reply
+        self._on_unasked = on_unasked
+        self._opened = asyncio.Event()
+        self._waits = 0
+        self._drops = False
+        self.unasked = asyncio.Event()
+        """Set while text waits."""
+
+    def open(self) -> None:
+        """Text belongs to the answer in progress from now on."""
+        self._opened.set()
+
+    def close(self) -> None:
+        """The answer has ended."""
+        self._opened.clear()
+
+    def drop(self, *, drops: bool) -> None:
+        """Drops what is said from now on, or no longer does."""
+        self._drops = drops
+
+    async def capture_text(self, text: str) -> None:
+        """Called by the session for each piece of text."""
+        if self._drops:
+            return
+        if not self._opened.is_set():
+            await self._until_open()
+        self._reply.push(text)
+
+    def flush(self) -> None:
+        """Called by the session when a speech, or a step of it, has no more text."""
+        if self._opened.is_set():
+            self._reply.flush()
+
+    async def _until_open(self) -> None:
+        self._waits += 1
+        self.unasked.set()
+        self._on_unasked()
+        try:
+            await self._opened.wait()
+        finally:
+            self._waits -= 1
+            if not self._waits:
+                self.unasked.clear()

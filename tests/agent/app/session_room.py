@@ -1,0 +1,43 @@
+"""What tests of an app's agents look at: what the model read, and what people got."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from devserver.model import DemoModel, Reply, tool_call
+from tests.agent.chat_client import Answer, ChatClient
+
+TOPIC = "llm-response"
+
+
+def unasked(client: ChatClient) -> list[Answer]:
+    """What came in whole of what nobody asked for, on one topic."""
+    return [each for each in client.transcripts if each.topic == TOPIC and each.trailer]
+
+
+def read_by(model: DemoModel, request: int = -1) -> list[tuple[str, object]]:
+    """What the model read in one request: roles and contents."""
+    messages = cast("list[dict[str, Any]]", model.requests[request].body["messages"])
+    return [(each["role"], each.get("content")) for each in messages]
+
+
+def offered(model: DemoModel, request: int = -1) -> list[str]:
+    """The tools that the model was offered."""
+    tools = cast("list[dict[str, Any]]", model.requests[request].body.get("tools", []))
+    return [each["function"]["name"] for each in tools]
+
+
+def calling(name: str, arguments: str = "{}") -> Reply:
+    """An answer that calls a tool."""
+    return Reply(tool_calls=[tool_call(name, arguments)])
+
+
+async def history(client: ChatClient, thread: str = "room") -> list[dict[str, Any]]:
+    """The stored messages of a thread."""
+    return json.loads(await client.call("getHistory", json.dumps({"thread": thread})))["messages"]
+
+
+def active_agent(client: ChatClient) -> str:
+    """The name of the agent that answers, as clients see it."""
+    return json.loads(client.agent.attributes["agent.active"])["name"] if client.agent else ""

@@ -1,0 +1,519 @@
+"""livekit-agents' own Agent classes as agents of an app, in writing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from livekit import api
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    ModelSettings,
+    RunContext,
+    StopResponse,
+    ToolError,
+    function_tool,
+    llm,
+)
+
+from agent import App, Handoff, Persona, Room
+from devserver.model import DemoModel, Fault, Reply
+from tests.agent.app.session_room import (
+    active_agent,
+    calling,
+    history,
+    offered,
+    read_by,
+    unasked,
+)
+from tests.agent.conftest import Enter, StartWorker
+from toolkit import tool
+
+
+@dataclass
+class Basket:
+    """What a session keeps."""
+
+    books: list[str] = field(default_factory=list[str])
+
+
+class Shop(Agent):
+    """Greets, and looks orders up."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You help customers of a book shop.")
+
+    async def on_enter(self) -> None:
+        await self.session.say("Hello, how can I help?")
+
+    @function_tool
+    async def find_order(self, context: RunContext[Basket], number: str) -> str:
+        """Find an order by its number."""
+        if number == "0":
+            raise ToolError("there is no such order")
+        return f"order {number} is on its way"
+
+    @function_tool
+    async def put_in_basket(self, context: RunContext[Basket], book: str) -> str:
+        """Put a book in the basket."""
+        context.userdata.books.append(book)
+        return ", ".join(context.userdata.books)
+
+
+def shop_with_basket() -> tuple[AgentSession[Basket], Agent]:
+    return AgentSession[Basket](userdata=Basket(), vad=None), Shop()
+
+
+async def test_it_greets_and_answers_with_its_tools(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"shop": Shop}))
+    alice = await enter("alice", worker=worker)
+    [greeting] = await alice.until(lambda: unasked(alice))
+    assert (greeting.text, greeting.finish_reason) == ("Hello, how can I help?", "stop")
+    model.script(calling("find_order", '{"number": "17"}'), Reply("It is on its way."))
+    answer = await alice.ask("Where is 17?")
+    assert (answer.text, answer.finish_reason) == ("It is on its way.", "stop")
+    assert answer.attributes["lk.segment_id"].startswith("SG_")
+    mirror = await alice.answer_to(answer.in_reply_to, "lk.transcription")
+    assert mirror.text == "It is on its way."
+    assert read_by(model) == [
+        ("system", "You help customers of a book shop."),
+        ("assistant", "Hello, how can I help?"),
+        ("user", "Where is 17?"),
+        ("assistant", None),
+        ("tool", "order 17 is on its way"),
+    ]
+    stored = await history(alice)
+    assert [(each["text"], each.get("agent")) for each in stored] == [
+        ("Hello, how can I help?", "shop"),
+        ("Where is 17?", None),
+        ("It is on its way.", "shop"),
+    ]
+    assert active_agent(alice) == "shop"
+    assert len(unasked(alice)) == 1
+
+
+async def test_calls_of_its_tools_are_told_as_all_others(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    @tool
+    async def look_up(word: str) -> str:
+        """Look a word up."""
+        return f"{word} is a word"
+
+    worker = await start_worker(app=App({"shop": Shop}, tools=[look_up]))
+    alice = await enter("alice", worker=worker)
+    model.script(
+        calling("find_order", '{"number": "0"}'), calling("lookUp", '{"word": "x"}'), Reply("Done.")
+    )
+    asked = await alice.say("Where is 0?")
+    assert (await alice.answer_to(asked)).text == "Done."
+    assert offered(model) == ["lookUp", "find_order", "put_in_basket"]
+    started = await alice.notice("tool.started", tool="find_order")
+    assert started["inReplyTo"] == asked
+    finished = await alice.notice("tool.finished", tool="find_order")
+    assert (finished["callId"], finished["outcome"], finished["code"]) == (
+        started["callId"],
+        "error",
+        500,
+    )
+    assert (await alice.notice("tool.finished", tool="lookUp"))["outcome"] == "ok"
+    assert len(alice.notices("tool.started")) == 2
+    parts = await alice.parts_of(asked)
+    assert [(part["name"], part["state"]) for part in parts] == [
+        ("find_order", "failed"),
+        ("lookUp", "done"),
+    ]
+    assert read_by(model, -2)[-1] == ("tool", "there is no such order")
+
+
+async def test_each_conversation_has_a_session_with_userdata_of_its_own(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"shop": shop_with_basket}))
+    alice = await enter("alice", worker=worker)
+    await alice.until(lambda: unasked(alice))
+    model.script(calling("put_in_basket", '{"book": "Emma"}'), Reply("One."))
+    await alice.ask("Emma, please")
+    model.script(calling("put_in_basket", '{"book": "Persuasion"}'), Reply("Two."))
+    await alice.ask("And Persuasion")
+    assert read_by(model)[-1] == ("tool", "Emma, Persuasion")
+    bob = await enter("bob", worker=worker)
+    model.script(calling("put_in_basket", '{"book": "Ulysses"}'), Reply("One, for you."))
+    asked = await bob.say("Ulysses, for me alone", scope="private")
+    await bob.until(lambda: bob.received("One, for you."))
+    assert ("tool", "Ulysses") in read_by(model)
+    assert all(role != "user" or text == "Ulysses, for me alone" for role, text in read_by(model))
+    # Whoever has asked already is not greeted.
+    [question, answer] = await history(bob, "private:bob")
+    assert (question["id"], answer["text"]) == (asked, "One, for you.")
+    assert not alice.received("One, for you.")
+
+
+class Triage(Agent):
+    """Finds out what it is about."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You find out what it is about.")
+
+    @function_tool
+    async def to_billing(self) -> Agent:
+        """Hand over to billing."""
+        return Billing(chat_ctx=self.chat_ctx)
+
+    @function_tool
+    async def to_archive(self) -> tuple[Agent, str]:
+        """Hand over to the archive."""
+        return Archive(), "The archive takes over."
+
+
+class Billing(Agent):
+    """Knows invoices; speaks when it enters."""
+
+    def __init__(self, chat_ctx: llm.ChatContext | None = None) -> None:
+        super().__init__(instructions="You know invoices.", chat_ctx=chat_ctx)
+
+    async def on_enter(self) -> None:
+        self.session.generate_reply(instructions="Say who you are.")
+
+
+class Archive(Agent):
+    """Is no agent of the app by name, and begins anew."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You know old things.")
+
+
+async def test_it_hands_over_within_an_answer(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"triage": Triage, "billing": Billing}))
+    alice = await enter("alice", worker=worker)
+    model.script(calling("to_billing"), Reply("I am billing."))
+    asked = await alice.say("My invoice is wrong.")
+    answer = await alice.answer_to(asked)
+    assert answer.text == "I am billing."
+    assert ("user", "My invoice is wrong.") in read_by(model)
+    [call, handoff] = await alice.parts_of(asked)
+    assert (call["name"], handoff["from"], handoff["to"]) == ("to_billing", "triage", "billing")
+    await alice.until(
+        lambda: (
+            alice.agent is not None
+            and json.loads(alice.agent.attributes["agent.active"])["name"] == "billing"
+        )
+    )
+    model.script(Reply("It is 12 euros."))
+    await alice.ask("How much is it?")
+    assert read_by(model)[0] == ("system", "You know invoices.")
+    stored = await history(alice)
+    assert [each.get("agent") for each in stored if each["role"] == "assistant"] == [
+        "billing",
+        "billing",
+    ]
+
+
+async def test_one_that_is_handed_to_may_begin_anew_and_is_told_by_its_id(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"triage": Triage}))
+    alice = await enter("alice", worker=worker)
+    model.script(calling("to_archive"), Reply("The archive will see to it."))
+    await alice.ask("Something old.")
+    await alice.until(
+        lambda: (
+            alice.agent is not None
+            and json.loads(alice.agent.attributes["agent.active"])["name"] == "archive"
+        )
+    )
+    model.script(Reply("In 1912."))
+    await alice.ask("When was that?")
+    assert read_by(model) == [("system", "You know old things."), ("user", "When was that?")]
+
+
+async def test_a_persona_hands_to_an_agent_which_answers_or_speaks_for_itself(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    @tool
+    async def hand_to(name: str) -> Handoff:
+        """Hand over."""
+        return Handoff(name, "She is in a hurry.")
+
+    app = App(
+        {
+            "front": Persona("You are the desk.", tools=[hand_to]),
+            "billing": Billing,
+            "archive": Archive,
+        }
+    )
+    worker = await start_worker(app=app)
+    alice = await enter("alice", worker=worker)
+    model.script(calling("handTo", '{"name": "archive"}'), Reply("I look it up."))
+    asked = await alice.say("Something old.")
+    assert (await alice.answer_to(asked)).text == "I look it up."
+    assert read_by(model)[:2] == [("system", "You know old things."), ("user", "Something old.")]
+    assert read_by(model)[-1] == (
+        "tool",
+        "You are archive from here on, and go on with the conversation: She is in a hurry.",
+    )
+    model.script(Reply("In 1912."))
+    await alice.ask("When?")
+    assert read_by(model)[-3:] == [
+        read_by(model)[-3],
+        ("assistant", "I look it up."),
+        ("user", "When?"),
+    ]
+
+
+async def test_an_agent_hands_to_a_persona_by_the_room(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    class Back(Agent):
+        def __init__(self, room: Room) -> None:
+            super().__init__(instructions="You hand back.")
+            self._room = room
+
+        @function_tool
+        async def hand_back(self) -> str:
+            """Hand back to the desk."""
+            self._room.hand_off("front", "She is done.")
+            return "handed back"
+
+    app = App({"back": Back, "front": Persona("You are the desk.")})
+    worker = await start_worker(app=app)
+    alice = await enter("alice", worker=worker)
+    model.script(calling("hand_back"), Reply("Goodbye."))
+    await alice.ask("I am done.")
+    model.script(Reply("Hello again."))
+    await alice.ask("Hello?")
+    [(_, instructions), *_, (_, told), (_, asked)] = read_by(model)
+    assert instructions == "You are the desk."
+    assert "She is done." in str(told)
+    assert asked == "Hello?"
+
+
+class Nodes(Agent):
+    """Changes what it reads, thinks and writes."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You are careful.")
+
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
+        if new_message.text_content == "psst":
+            raise StopResponse
+        if new_message.text_content == "fail":
+            raise RuntimeError("on purpose")
+        turn_ctx.add_message(role="assistant", content="A fact from a library.")
+
+    async def llm_node(
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+    ) -> AsyncIterator[llm.ChatChunk | str]:
+        yield "<"
+        async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
+            yield cast("llm.ChatChunk", chunk)
+        yield ">"
+
+    async def transcription_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncIterator[str]:
+        async for piece in text:
+            yield piece.upper()
+
+
+async def test_its_nodes_make_what_is_read_and_said(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"nodes": Nodes}))
+    alice = await enter("alice", worker=worker)
+    model.script(Reply("yes"))
+    assert (await alice.ask("Is it so?")).text == "<YES>"
+    assert ("assistant", "A fact from a library.") in read_by(model)
+    requests = len(model.requests)
+    silent = await alice.ask("psst")
+    assert (silent.text, silent.finish_reason) == ("", "stop")
+    assert len(model.requests) == requests
+    failed = await alice.ask("fail")
+    assert failed.finish_reason == "error"
+    model.script(Reply("again"))
+    assert (await alice.ask("Once more")).text == "<AGAIN>"
+    assert [text for role, text in read_by(model) if role == "user"] == [
+        "Is it so?",
+        "Once more",
+    ]
+
+
+async def test_what_a_model_fails_at_is_told_and_the_session_goes_on(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"archive": Archive}), LLM_RETRIES="0")
+    alice = await enter("alice", worker=worker)
+    for _ in range(5):
+        model.script(Reply(status=500))
+        failed = await alice.ask("Hello")
+        assert failed.finish_reason == "error"
+        assert failed.text
+    model.script(Reply("Half of it", fault=Fault.CUT, after=1))
+    broken = await alice.ask("Hello")
+    assert broken.finish_reason == "error"
+    assert broken.text.startswith("Half")
+    model.script(Reply("Here I am."))
+    assert (await alice.ask("Hello")).text == "Here I am."
+
+
+async def test_an_answer_is_stopped_and_goes_on_where_it_must_not_be(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Careful(Agent):
+        def __init__(self) -> None:
+            super().__init__(instructions="You pay.")
+
+        @function_tool
+        async def pay(self, context: RunContext[None]) -> str:
+            """Pay."""
+            context.disallow_interruptions()
+            begun.set()
+            await go_on.wait()
+            return "paid"
+
+    worker = await start_worker(app=App({"careful": Careful}))
+    alice = await enter("alice", worker=worker)
+    pause = asyncio.Event()
+    model.script(Reply("It was a dark and stormy night", pause=pause, after=3))
+    asked = await alice.say("Tell me a story")
+    await alice.begun_answer_to(asked)
+    assert json.loads(await alice.call("stopResponse")) == {"stopped": [asked]}
+    assert (await alice.answer_to(asked)).finish_reason == "cancelled"
+    model.script(calling("pay"), Reply("It is paid."))
+    asked = await alice.say("Pay")
+    await begun.wait()
+    assert json.loads(await alice.call("stopResponse")) == {"stopped": []}
+    go_on.set()
+    assert (await alice.answer_to(asked)).text == "It is paid."
+    pause.set()
+
+
+async def test_edited_and_deleted_messages_are_so_for_its_agents(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(app=App({"archive": Archive}), REPLY_POLICY="mention")
+    alice = await enter("alice", worker=worker)
+    model.script(Reply("One."), Reply("Two."))
+    first = await alice.ask("@Agent my number is 1")
+    second = await alice.ask("@Agent my name is Al")
+    overheard = await alice.say("this is for Bob")
+    await alice.call("deleteMessage", json.dumps({"messageId": first.in_reply_to}))
+    model.script(Reply("Three."))
+    await alice.call(
+        "editMessage",
+        json.dumps({"messageId": second.in_reply_to, "text": "@Agent my name is Ada"}),
+    )
+    await alice.until(lambda: alice.received("Three."))
+    model.script(Reply("Four."))
+    await alice.ask("@Agent who am I?")
+    assert [text for _, text in read_by(model)] == [
+        "You know old things.",
+        "@Agent my name is Ada",
+        "Three.",
+        "this is for Bob",
+        "@Agent who am I?",
+    ]
+    assert overheard
+
+
+async def test_it_goes_on_with_a_conversation_of_former_times_without_a_greeting(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    tmp_path: object,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    database = f"sqlite:///{tmp_path}/shared.db"
+    first = await start_worker(app=App({"shop": Shop}), DATABASE_URL=database)
+    alice = await enter("alice", worker=first)
+    await alice.until(lambda: unasked(alice))
+    model.script(Reply("Yes."))
+    await alice.ask("Are you there?")
+    former = alice.agent_sid
+    await first.server.aclose()
+    second = await start_worker(app=App({"shop": Shop}), DATABASE_URL=database)
+    dispatch = api.CreateAgentDispatchRequest(agent_name=second.name, room=alice.room.name)
+    await lk_api.agent_dispatch.create_dispatch(dispatch)
+    await alice.until_ready_again(former)
+    model.script(Reply("Still."))
+    await alice.ask("Still there?")
+    assert [text for _, text in read_by(model)] == [
+        "You help customers of a book shop.",
+        "Hello, how can I help?",
+        "Are you there?",
+        "Yes.",
+        "Still there?",
+    ]
+    assert len(unasked(alice)) == 1
+
+
+async def test_what_it_says_by_itself_is_an_answer_of_its_own(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    due = asyncio.Event()
+
+    class Reminder(Agent):
+        def __init__(self) -> None:
+            super().__init__(instructions="You remind.")
+            self._task: asyncio.Task[None] | None = None
+
+        async def on_enter(self) -> None:
+            self._task = asyncio.create_task(self._remind())
+
+        async def on_exit(self) -> None:
+            assert self._task is not None
+            await self._task
+
+        async def _remind(self) -> None:
+            await due.wait()
+            self.session.generate_reply(instructions="Remind them of lunch.")
+
+        @function_tool
+        async def remind(self) -> None:
+            """Remind everybody later."""
+
+    worker = await start_worker(app=App({"reminder": Reminder}))
+    alice = await enter("alice", worker=worker)
+    model.script(calling("remind"), Reply("It is time for lunch."))
+    asked = await alice.say("Remind us")
+    answer = await alice.answer_to(asked)
+    assert (answer.text, answer.finish_reason) == ("", "stop")
+    due.set()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "It is time for lunch."
+    model.script(Reply("Noon."))
+    await alice.ask("When?")
+    assert ("assistant", "It is time for lunch.") in read_by(model)
+
+
+async def test_what_cannot_be_made_is_told_to_the_one_who_writes(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[int] = []
+
+    def make() -> Agent:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("the database is away")
+        return Archive()
+
+    worker = await start_worker(app=App({"archive": make}))
+    alice = await enter("alice", worker=worker)
+    failed = await alice.ask("Hello")
+    assert failed.finish_reason == "error"
+    assert "agent not made" in caplog.text
+    model.script(Reply("Here I am."))
+    assert (await alice.ask("Hello")).text == "Here I am."
