@@ -24,7 +24,7 @@ class PostgresServer:
     """One server on loopback, which can be stopped and started again on its port."""
 
     def __init__(self, directory: Path) -> None:
-        """Makes its data in a directory, which becomes that of whom the server runs as.
+        """Creates its data in a directory, which gets the owner that the server runs as.
 
         Raises:
             NoPostgresError: it is not installed, or does not work here.

@@ -55,7 +55,7 @@ def row(variable: str, field: FieldInfo) -> str:
 
 
 def links(text: str) -> Iterator[str]:
-    """Where a document leads, but for other sites."""
+    """The links of a document, except those to other sites."""
     for target in re.findall(r"\]\(([^)\s]+)\)", _CODE.sub("", text)):
         if "://" not in target:
             yield target

@@ -88,12 +88,12 @@ class ChatClient:
 
     @property
     def agent_sid(self) -> str:
-        """Of the agent that is here."""
+        """The agent in the room."""
         assert self.agent is not None
         return self.agent.sid
 
     async def until(self, condition: Callable[[], T]) -> T:
-        """What the condition says once it says something true."""
+        """The first true result of the condition."""
         async with asyncio.timeout(WITHIN):
             while not (result := condition()):
                 self._changed.clear()

@@ -43,7 +43,7 @@ class LockedSqlite:
 
 
 class MissingSqlite:
-    """The folder of the file is not to be had; for workers that have not opened it yet."""
+    """The folder of the database file is unavailable; for workers that have not opened it yet."""
 
     def __init__(self, directory: Path) -> None:
         self.url = f"sqlite:///{directory / 'data' / 'agent.db'}"

@@ -131,7 +131,7 @@ async def test_tasks_end_with_their_owner() -> None:
 
 
 def name_of(call: ast.Call) -> str:
-    """The name that a task is given, up to the first part of it that varies."""
+    """The name of a task, up to its first variable part."""
     for keyword in call.keywords:
         if keyword.arg == "name":
             value = keyword.value

@@ -120,7 +120,8 @@ class TestLoad:
         await busy.status(load=0.7)
         await dispatch(lk_api, room_name, agent_name)
         await dispatch(lk_api, room_name, "free-" + agent_name)
-        await free.offered_job()  # Whoever was to be offered the first job, was before this one.
+        # The first job was offered before this one, if at all.
+        await free.offered_job()
         assert await busy.nothing_waits()
         await busy.status(load=0.69)
         # Dropped jobs do not come back: the first offer is of the second dispatch.

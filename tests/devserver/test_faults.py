@@ -84,7 +84,7 @@ class TestRecord:
     async def test_chunks_of_an_addressed_text_go_to_everyone(
         self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
     ) -> None:
-        """What protocol says of targeted streams is seen on the wire."""
+        """Targeted streams go over the wire as the protocol says."""
         first, _ = pair
         writer = await first.local_participant.stream_text(
             topic="news", destination_identities=["nobody"]

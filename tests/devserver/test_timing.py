@@ -71,7 +71,7 @@ def identities(events: RoomEvents) -> list[str]:
 
 
 async def after_a_round(guests: Guests) -> RoomEvents:
-    """What a watcher hears from the moment on when the server has just announced somebody.
+    """The events of a watcher from just after an announcement.
 
     The next round of announcements is nearly three seconds away.
     """

@@ -1,4 +1,4 @@
-"""Clients with a peer connection for each direction: the tests of those with one hold for them.
+"""Clients with a peer connection for each direction pass the tests of clients with one.
 
 The official SDK has two with `single_peer_connection=False`, and joins by signalling v0 then.
 """

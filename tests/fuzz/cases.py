@@ -47,7 +47,7 @@ def cases(
         deadline=None,
         database=None,
         derandomize=not IS_LONG,
-        # Where inputs go to rooms, smaller ones are not looked for: each costs a round trip.
+        # Inputs to rooms are not minimised: each costs a round trip.
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=[
             HealthCheck.too_slow,

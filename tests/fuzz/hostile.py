@@ -1,4 +1,4 @@
-"""Hostile: a participant who sends anything, and what each piece of it has to lead to."""
+"""Hostile: a participant who sends anything, and the required outcome of each input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE: Final = 40.0
 on a busy machine."""
 
 FEW: Final = 5
-"""Tasks that come and go: a notice, a state that is told."""
+"""Short tasks: a notice, a published state."""
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Hostile:
         return self.sent - told
 
     async def settled(self) -> None:
-        """Everything was answered or refused; both rooms go on, nothing of it is left running, and
-        no failure is in the log."""
+        """Everything was answered or refused, both rooms go on, no task is left running, and the
+        log has no failure."""
         async with asyncio.timeout(PATIENCE):
             while self.unanswered():
                 await self.client.call("ping")

@@ -1,4 +1,4 @@
-"""What hostile people, models and servers send."""
+"""Inputs of hostile people, models and servers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def json_values(*names: str) -> st.SearchStrategy[Any]:
 
 
 def like(example: dict[str, Any], *names: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects that look like this one, with some of it replaced, left out or added."""
+    """Variants of this object, with parts replaced, removed or added."""
     values = json_values(*names)
 
     @st.composite

@@ -1,4 +1,5 @@
-"""Whatever a model service sends: an answer, or an error of the framework's, and the next one."""
+"""Any output of a model service ends in an answer or a framework error, and the next answer
+works."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from tests.fuzz.test_rooms import LIMIT, TOPICS
 
 CALLS: Final = 1_000 if IS_LONG else 100
 AT_ONCE: Final = 1
-"""What the other one has under way. Clients and the embedded server share the processor with the
-worker here: with more, they are what the neighbour notices."""
+"""Inputs in flight of the hostile one. Clients and the embedded server share the processor with the
+worker here: with more, the neighbour would notice them."""
 
 _ORDINARY: Final = [
     json.dumps({"type": "chat", "text": f"Message number {number}.", "id": f"ordinary-{number}"})
@@ -79,7 +79,7 @@ def figures(taken: list[float]) -> str:
 
 
 async def attack(client: ChatClient, packets: Sequence[str], topics: Sequence[str]) -> None:
-    """Sends packets, calls and streams of these texts, as fast as they go."""
+    """Sends packets, calls and streams of these texts, as fast as possible."""
     methods = itertools.cycle(["ping", "getHistory", "getWhiteboard", "editMessage", "nothing"])
     for packet, topic in zip(itertools.cycle(packets), itertools.cycle(topics), strict=False):
         text = packet.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""What reads people's and servers' input says that it is wrong, and fails in no other way."""
+"""Readers of people's and servers' input report bad input, and fail in no other way."""
 
 from __future__ import annotations
 

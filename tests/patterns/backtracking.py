@@ -18,7 +18,7 @@ from tests.patterns.sre import constants as sre
 
 MAX_STEPS: Final = 200_000
 MAX_COPIES: Final = 64
-"""Of what is repeated a bounded number of times; more counts as unbounded."""
+"""Largest bounded repetition; more counts as unbounded."""
 
 Use: TypeAlias = Literal["match", "search", "all"]
 """At the start of a string; the first match anywhere in it; all of them."""
@@ -80,7 +80,7 @@ class Program:
         return steps
 
     def _run(self, text: str, start: int) -> tuple[int | None, int]:
-        """Where a match from `start` ends, if there is one, and the steps that it took."""
+        """The end of a match from `start`, if there is one, and the steps that it took."""
         steps = 0
         stack: list[tuple[int, int, tuple[int, ...]]] = [(0, start, ())]
         while stack:

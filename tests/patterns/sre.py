@@ -1,4 +1,4 @@
-"""What Python's `re` makes of a pattern, by its private modules, which have no types."""
+"""A parsed pattern, by `re`'s private modules, which have no types."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class PagePerson:
         assert forbidden == [], forbidden
 
     async def forbidden(self) -> list[str]:
-        """What the page's policy forbade since the last time that this was asked."""
+        """Violations of the page's policy since the last call."""
         return await self.page.evaluate("window.forbidden.splice(0)")
 
     async def sees_agent(self, state: str) -> None:
@@ -84,7 +84,7 @@ class PagePerson:
         return message
 
     async def texts(self) -> list[str]:
-        """What is said, from top to bottom."""
+        """The shown messages, from top to bottom."""
         return await self.page.locator("article .bubble, article .markdown").all_inner_texts()
 
     async def until(self, condition: str, arg: Any = None) -> None:  # noqa: ANN401 - JSON

@@ -1,4 +1,4 @@
-"""What a backend learns of a room, by the example receiver and by all events."""
+"""The events that a backend gets from a room: by the example receiver, and all of them."""
 
 from __future__ import annotations
 

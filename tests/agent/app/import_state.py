@@ -1,4 +1,4 @@
-"""What tests that import modules from files of their own leave behind: nothing."""
+"""Cleans up after tests that import modules from files of their own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from agent.app import loading
 
 @contextlib.contextmanager
 def restored_imports(folder: Path) -> Generator[None]:
-    """Forgets modules that were imported from a folder meanwhile, folders that were added to the
-    path, and the apps that were loaded. What libraries import is theirs."""
+    """Forgets modules imported from a folder meanwhile, folders added to the path, and loaded apps.
+    Modules of libraries stay."""
     path = list(sys.path)
     loading.load_app.cache_clear()
     try:

@@ -1,4 +1,4 @@
-"""What tests of an app's agents look at: what the model read, and what people got."""
+"""Views for tests of an app's agents: the model's requests, and the answers that people got."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TOPIC = "llm-response"
 
 
 def unasked(client: ChatClient) -> list[Answer]:
-    """What came in whole of what nobody asked for, on one topic."""
+    """The unasked answers received on one topic."""
     return [each for each in client.transcripts if each.topic == TOPIC and each.trailer]
 
 
 def read_by(model: DemoModel, request: int = -1) -> list[tuple[str, object]]:
-    """What the model read in one request: roles and contents."""
+    """Roles and contents of one request to the model."""
     messages = cast("list[dict[str, Any]]", model.requests[request].body["messages"])
     return [(each["role"], each.get("content")) for each in messages]
 

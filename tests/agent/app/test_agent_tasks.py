@@ -1,5 +1,4 @@
-"""What agents of livekit-agents do within an answer: tasks, groups of them, and changes of
-themselves, in writing."""
+"""Agents of livekit-agents within an answer: tasks, task groups and handoffs, in writing."""
 
 from __future__ import annotations
 
@@ -98,7 +97,7 @@ async def test_a_task_that_is_stopped_asks_again(
 
 
 class Form(Agent):
-    """Has a form filled in when it enters."""
+    """Runs a form task when it enters."""
 
     def __init__(self) -> None:
         super().__init__(instructions="You have a form filled in.")
@@ -121,7 +120,7 @@ async def test_a_group_of_tasks_is_led_from_the_first_word_on(
     assert first.text == "What is your name?"
     model.script(calling("note", '{"value": "Ada"}'))
     assert (await alice.ask("Ada")).text == "What is your town?"
-    # The group has what was said summarised, before its agent goes on.
+    # The group summarises the conversation before its agent goes on.
     model.script(calling("note", '{"value": "London"}'), Reply("A summary."))
     assert (await alice.ask("London")).text == "Ada of London, thank you."
 

@@ -1,4 +1,4 @@
-"""What an app is made of is checked when it is made."""
+"""The constructor of App checks its arguments."""
 
 from __future__ import annotations
 

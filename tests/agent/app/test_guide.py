@@ -1,4 +1,4 @@
-"""What docs/extending.md shows is what apps are made of: each of its examples is made here."""
+"""Every example of docs/extending.md works."""
 
 from __future__ import annotations
 

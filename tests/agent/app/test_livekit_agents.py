@@ -37,7 +37,7 @@ from toolkit import tool
 
 @dataclass
 class Basket:
-    """What a session keeps."""
+    """The context that a session keeps."""
 
     books: list[str] = field(default_factory=list[str])
 
@@ -150,7 +150,7 @@ async def test_each_conversation_has_a_session_with_userdata_of_its_own(
     await bob.until(lambda: bob.received("One, for you."))
     assert ("tool", "Ulysses") in read_by(model)
     assert all(role != "user" or text == "Ulysses, for me alone" for role, text in read_by(model))
-    # Whoever has asked already is not greeted.
+    # A participant who has asked already is not greeted.
     [question, answer] = await history(bob, "private:bob")
     assert (question["id"], answer["text"]) == (asked, "One, for you.")
     assert not alice.received("One, for you.")
@@ -184,7 +184,7 @@ class Billing(Agent):
 
 
 class Archive(Agent):
-    """Is no agent of the app by name, and begins anew."""
+    """Not one of the app's agents by name; it begins without a context."""
 
     def __init__(self) -> None:
         super().__init__(instructions="You know old things.")

@@ -1,4 +1,4 @@
-"""What an agent says unasked: greetings, and what hooks and tools have it say."""
+"""Unasked answers: greetings, and text from hooks and tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOPIC = "llm-response"
 
 
 def unasked(client: ChatClient) -> list[Answer]:
-    """What came in whole of what nobody asked for, on one topic."""
+    """The unasked answers received on one topic."""
     return [each for each in client.transcripts if each.topic == TOPIC and each.trailer]
 
 

@@ -246,7 +246,7 @@ async def change_something(talk: Talk, said: list[str], chance: random.Random) -
 async def test_whatever_people_do_at_once_each_message_that_is_left_has_one_answer(
     enter: Enter, scope: Scope, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311 - it is to be the same each time
+    chance = random.Random(seed)  # noqa: S311 - reproducible
     alice, bob = Talk(await enter("alice"), scope), Talk(await enter("bob"))
 
     async def live(talk: Talk) -> None:

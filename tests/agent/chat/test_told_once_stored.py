@@ -1,4 +1,4 @@
-"""What is told once it is stored: that a message is, and an answer whose end nobody has seen."""
+"""Notices after storing: `message.stored`, and answers whose end was never sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_a_sender_who_wants_to_know_is_told_that_a_message_is_stored(
     await alice.send_packet({"type": "chat", "id": "p-1", "text": "hello", "ack": "stored"})
     await alice.notice("message.stored", messageIds=["p-1"])
     await alice.answer_to("p-1")
-    # Nobody else is told anything.
+    # Nobody else gets a notice.
     quiet = await Talk(alice, scope).ask("and now?")
     assert quiet["inReplyTo"] not in str(alice.notices("message.stored"))
 
@@ -135,6 +135,6 @@ async def test_an_answer_whose_end_was_stored_and_not_told_is_told_by_the_next_w
     if scope == "room":
         assert (await talk.client.answer_to(question)).text == text
     assert len(model.requests) == 2
-    # The end has been told now: a third worker does not repeat it.
+    # The end has been sent now: a third worker does not repeat it.
     await talk.ask("once more")
     assert len(talk.endings(question)) == 1

@@ -34,7 +34,7 @@ def write_app(line: CommandLine, *, instructions: str = "Be brief.", found: str 
 
 
 def asked(model: DemoModel) -> list[object]:
-    """What the model was given last, message by message."""
+    """The messages of the last request to the model."""
     messages = cast("list[dict[str, object]]", model.requests[-1].body["messages"])
     return [message["content"] for message in messages]
 

@@ -72,7 +72,7 @@ async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
 @pytest.mark.timeout(180)
 async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: CommandLine) -> None:
     with socket.socket() as taken:
-        # Where it cannot be bound, somebody else has it.
+        # If it cannot be bound, another process has it.
         with contextlib.suppress(OSError):
             taken.bind(("", 8081))
             taken.listen()

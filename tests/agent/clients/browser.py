@@ -23,8 +23,7 @@ LIVEKIT_CLIENT = "livekit-client"
 OLD_LIVEKIT_CLIENT = "livekit-client-2.15"
 """One of the versions that know signalling v0 only."""
 
-# What keeps Chromium from calling anybody, and gives it a microphone and a camera that hear and
-# see nothing real.
+# Options that keep Chromium from making requests, and give it a fake microphone and camera.
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -1,4 +1,4 @@
-"""What SDKs do with the streams of an answer that is given again: read each of them, whole."""
+"""SDKs read each stream of a repeated answer, whole."""
 
 from __future__ import annotations
 

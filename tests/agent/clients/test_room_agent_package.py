@@ -12,7 +12,7 @@ import pytest
 from tests.agent.clients.room_agent import PACKAGE, build, bundle, need_packages, run_npm
 
 MAX_BYTES: Final = 15_000
-"""Of the whole package in a page, minified and compressed."""
+"""Size of the whole package in a page, minified and compressed."""
 
 APP: Final = """
 import { AgentError, MessageList, RoomAgent } from 'livekit-room-agent';

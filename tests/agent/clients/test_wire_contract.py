@@ -25,7 +25,7 @@ async def test_the_state_of_the_agent_is_told(
     open_client: OpenClient, example: Example, model: DemoModel
 ) -> None:
     told = asyncio.Event()
-    # Each state lasts: one that is over at once is not told.
+    # Each state lasts: a short one would not be published.
     model.script(Reply(tokens=["It is ", "noon."], first_token_delay=1.0, after=1, pause=told))
     client = await open_client("ana")
     await client.run(example("Who the agent is"))

@@ -75,7 +75,7 @@ async def test_a_chat_packet_is_answered_by_one_that_its_app_can_read(
     assert answer["text"] == answer["content"] != ""
     assert answer["id"]
     assert answer["timestamp"] > 1_700_000_000_000
-    # Where an app keeps its text is where it looks for that of others.
+    # An app reads others' text from the field in which it sends its own.
     if "message" in packet:
         assert answer["message"] == answer["text"]
     assert answer.get("topic") == packet.get("topic")

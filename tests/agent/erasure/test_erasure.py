@@ -96,7 +96,7 @@ async def test_erasing_takes_a_role_or_the_backend_s_token(
 ) -> None:
     alice = await enter("alice")
     bob = await enter("bob", attributes=MODERATOR)
-    # Whoever may change their own attributes can give themselves any role.
+    # A participant who may change their own attributes could claim any role.
     mallory = await enter("mallory", attributes=MODERATOR, can_update_own_metadata=True)
     await alice.ask("hello")
     joining = room_server.token("alice", room_name)
@@ -166,7 +166,7 @@ async def test_the_command_erases_and_gives_a_receipt(
 
 
 async def command(worker: Worker, *arguments: str) -> dict[str, int]:
-    """What `python -m agent erase` says."""
+    """The output of `python -m agent erase`."""
     environ = {
         **os.environ,
         "DATABASE_URL": worker.settings.database_url,

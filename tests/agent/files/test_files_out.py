@@ -140,7 +140,7 @@ async def test_nobody_else_gets_a_byte_of_a_callers_file(
 ) -> None:
     alice = FileClient(await enter("alice", worker=await start_worker(tools=WITH_FILES)))
     bob = FileClient(await enter("bob"))
-    await bob.client.ask("hello everybody")  # All of them know each other by now.
+    await bob.client.ask("hello everybody")  # All participants know each other by now.
     if client_protocol < 2:
         lie_about_protocol(room_server, room_name, "alice", client_protocol)
     sent = await call(alice.client, "makeFile", size=size)

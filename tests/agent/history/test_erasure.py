@@ -1,4 +1,4 @@
-"""What is erased leaves nothing behind, and nothing of others goes with it."""
+"""Erasing leaves nothing behind, and does not touch others' data."""
 
 from __future__ import annotations
 

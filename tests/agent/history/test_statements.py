@@ -16,7 +16,7 @@ from tests.agent.history.turns import ROOM, answer_to, asked, ended
 
 
 def statements(connection: Connection, work: Callable[[Connection], object]) -> list[str]:
-    """What SQLite is given by the work, with the parameters in their places."""
+    """The statements that SQLite executes, with their parameters inserted."""
     said: list[str] = []
     driver = sqlite_driver(connection)
     driver.set_trace_callback(said.append)

@@ -1,4 +1,4 @@
-"""What the agent says unasked, and which agent of an app said something, on both databases."""
+"""Unasked answers, and the agent of each answer, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits in rooms: who is over one is told so, and everybody else notices nothing."""
+"""Limits in rooms: a participant over a limit is refused, and everybody else notices nothing."""
 
 from __future__ import annotations
 

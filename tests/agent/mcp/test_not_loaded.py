@@ -1,4 +1,4 @@
-"""What MCP costs, only those pay who have servers."""
+"""Workers without MCP servers do not load MCP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers whose tools and results are not as mcp's models have them: the rest of them works."""
+"""Servers whose tools and results do not fit mcp's models: the rest of them works."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def test_each_stream_is_read_as_it_is_meant(stream: Stream, cut: int) -> N
         cut = 10_000
     found = await read(stream.body, cut=cut, kind=stream.kind)
 
-    # In pieces, the first of them is shown before a lone end of reasoning tells what it was.
+    # Of a text in pieces, the first is shown before a lone end tag marks it as reasoning.
     if not (cut and stream.name == "a lone end"):
         assert found.text == stream.text
     assert isinstance(found.error, APIConnectionError) is stream.error

@@ -1,4 +1,4 @@
-"""What people do with data parts: partAction."""
+"""Actions of data parts: partAction."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def alice(start_worker: StartWorker, enter: Enter, booking: Booking) -> Ch
 
 
 async def asked(client: ChatClient, model: DemoModel, **attributes: str) -> str:
-    """Has the tool called; returns the answer's segment id."""
+    """Makes the model call the tool; returns the answer's segment id."""
     model.script(Reply(tool_calls=[tool_call("book")]), Reply("Please fill it in."))
     question = await client.say("Book seats", **attributes)
     await client.parts_of(question)

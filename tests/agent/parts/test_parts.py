@@ -1,4 +1,4 @@
-"""What an answer shows beside its text, over real rooms."""
+"""Parts of answers, over real rooms."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ async def test_nobody_else_gets_a_byte_of_private_parts(
     room_name: str,
 ) -> None:
     bob = await enter("bob")
-    await bob.ask("hello everybody")  # All of them know each other by now.
+    await bob.ask("hello everybody")  # All participants know each other by now.
     order = MARK * 10_000
     model.script(
         Reply(tool_calls=[tool_call("lookUp", json.dumps({"order": order}))]), Reply("Done.")

@@ -10,7 +10,7 @@ It writes its health page's port, and each process writes when it starts, with i
 - cannot-hand-over: and that is not possible
 - small: a small process supervises from the beginning, as where workers cannot be forked
 
-A worker that is started anew is `python -m tests.agent.processes.supervised KIND PID REPORT`.
+A replacement worker is `python -m tests.agent.processes.supervised KIND PID REPORT`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from tests.agent.processes.test_supervisor import asked, pids
 
 
 def open_files(pid: int) -> list[tuple[str, int]]:
-    """Of a process: their names, and the numbers of their inodes."""
+    """The open files of a process: their names, and the numbers of their inodes."""
     descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
     return [(os.readlink(each), each.stat().st_ino) for each in descriptors]
 
@@ -37,7 +37,7 @@ async def test_a_replacement_is_a_program_of_its_own(supervised: CommandLine) ->
         os.kill(first, signal.SIGKILL)
         third = psutil.Process((await pids(running, 3))[2])
         assert third.cmdline()[1:4] == ["-m", "tests.agent.processes.supervised", "steady"]
-        # Of what its supervisor has open, it gets its report alone.
+        # Of its supervisor's open files, it gets only its report.
         opened = open_files(third.pid)
         assert len({inode for name, inode in opened if "memfd:report" in name}) == 1
         assert not [name for name, _ in opened if name.startswith("socket:")]

@@ -66,7 +66,7 @@ async def test_a_process_that_grew_is_counted_with_its_reason(supervise: Supervi
 
 
 async def test_a_small_supervisor_goes_on_counting(supervised: CommandLine) -> None:
-    """What was counted by a process that ended before is handed over."""
+    """The counts of a process that ended before are handed over."""
     async with supervised.running("steady", "asked-meanwhile") as running:
         await running.says("waits to be asked")
         await asked(running, "/")

@@ -14,7 +14,7 @@ from tests.agent.processes.conftest import Supervise
 
 
 async def pids(running: RunningCommand, how_many: int, what: str = "started") -> list[int]:
-    """Of the first so many processes that say this."""
+    """The PIDs of the first processes that print this."""
     while len(found := re.findall(rf"^{what} (\d+)$", running.output, re.M)) < how_many:
         await running.reads()
     return [int(pid) for pid in found]

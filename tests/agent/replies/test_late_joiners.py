@@ -21,7 +21,7 @@ def said_so_far(size: int) -> str:
 
 
 async def hears_so_far(client: ChatClient, message: str, text: str) -> None:
-    """Returns when the client has that much of the answer, on every topic."""
+    """Returns when the client has received this much of the answer, on every topic."""
     for topic in REPLY_TOPICS:
         await client.until(
             lambda topic=topic: [a for a in client.answers_to(message, topic) if a.text == text]

@@ -38,9 +38,10 @@ async def private_answer(client: ChatClient, message: str) -> tuple[str, dict[st
 
 
 def told(server: RoomServer | None, room: str, mark: str, *clients: ChatClient) -> set[str]:
-    """Who got something of the agent's with this in it, in whatever form.
+    """The participants who got a packet of the agent's that contains this, in any form.
 
-    By the server's record of all it forwarded, where it keeps one; else by what clients received.
+    Taken from the server's record of forwarded packets, if it keeps one; else from what clients
+    received.
     """
     if server is None:
         return {client.me.identity for client in clients if client.received(mark)}
@@ -65,7 +66,7 @@ async def test_nobody_else_gets_a_byte_of_it(
 ) -> None:
     alice = await enter("alice")
     bob = await enter("bob")
-    await bob.ask("hello everybody")  # All of them know each other by now.
+    await bob.ask("hello everybody")  # All participants know each other by now.
     if client_protocol < 2:
         lie_about_protocol(room_server, room_name, "alice", client_protocol)
     text = (MARK + " ") * (size // (len(MARK) + 1))

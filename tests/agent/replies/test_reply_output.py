@@ -64,7 +64,7 @@ async def test_what_comes_while_a_chunk_is_under_way_goes_with_the_next() -> Non
 
 
 async def test_an_answer_has_begun_when_its_first_chunk_has_been_sent() -> None:
-    """Until then nobody has seen it, and nothing of it need be kept; later ones tell nothing."""
+    """Until then nobody has seen it, and it need not be stored; later writes do not matter."""
     wire = Wire()
     told: list[list[str]] = []
     wire.on_first_written = lambda: told.append([*wire.sent])

@@ -17,7 +17,7 @@ APPENDING = 1
 
 
 async def ids_of(client: ChatClient, message: str, text: str) -> list[str]:
-    """The ids of the streams in which a client has the answer with this text, by topic."""
+    """The ids of the streams in which a client received the answer with this text, by topic."""
 
     def found() -> list[Answer]:
         answers = [each for each in client.answers if each.in_reply_to == message]

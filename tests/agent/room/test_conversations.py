@@ -1,4 +1,4 @@
-"""Who can read later what was said in a room: CONVERSATIONS."""
+"""Access to a room's earlier messages: CONVERSATIONS."""
 
 from __future__ import annotations
 

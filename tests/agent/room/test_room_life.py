@@ -265,7 +265,7 @@ async def test_a_worker_that_stops_leaves_its_rooms(
     message = await alice.say("tell me a story")
     await alice.begun_answer_to(message)
     await alice.send_packet({"type": "chat", "id": "waiting", "text": "and another one"})
-    await alice.call("ping")  # What was sent before it has arrived, too.
+    await alice.call("ping")  # Everything sent before it has arrived, too.
     await worker.server.aclose()
     assert (await alice.answer_to(message)).finish_reason == "interrupted"
     assert (await alice.notice("error", code=503))["messageIds"] == ["waiting"]

@@ -136,7 +136,7 @@ def arrange(
         worker = await start_worker(tools=TEST_TOOLS, **environ)  # pyright: ignore[reportArgumentType]  # settings, no app
         alice, bob = await enter("alice", worker=worker), await enter("bob")
         hello = await bob.say("hello everybody")
-        await bob.notice("answer.finished", inReplyTo=hello)  # All of them know each other by now.
+        await bob.notice("answer.finished", inReplyTo=hello)  # All know each other by now.
         if client_protocol is not None:
             await _speak(server, room_name, alice, client_protocol)
         return Call(alice, Record(server, room_name, "bob"))

@@ -14,7 +14,7 @@ from agent.sdk.job_handover import go_on_with, running_jobs
 
 
 class Server:
-    """What of an AgentServer is used."""
+    """The attributes of AgentServer that are used."""
 
     def __init__(self, *jobs: RunningJobInfo) -> None:
         self.active_jobs = list(jobs)

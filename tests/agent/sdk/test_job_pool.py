@@ -34,7 +34,7 @@ def a_job() -> RunningJobInfo:
 
 @pytest.fixture
 def gives_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
-    """Has livekit-agents give up so many jobs; returns a list of those that it starts then."""
+    """Makes livekit-agents give up so many jobs; returns a list of those that it starts then."""
     monkeypatch.setattr(job_pool, "PAUSES", (0.0,) * len(PAUSES))
 
     def give_up(times: int) -> list[str]:

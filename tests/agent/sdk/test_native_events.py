@@ -198,7 +198,7 @@ async def test_who_gives_up_a_call_is_not_disturbed_by_its_end() -> None:
 
 
 async def test_no_end_of_a_call_is_missed() -> None:
-    """Whichever of the two comes first, and however close."""
+    """In either order, and at any distance."""
     calls = [Call() for _ in range(5_000)]
 
     def settle() -> None:
@@ -236,7 +236,7 @@ async def test_rooms_hear_nothing_of_what_the_sdk_does_not_use() -> None:
 async def test_native_threads_keep_their_python_half(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What belongs to one of them is still there when it tells of the next event."""
+    """The data of one event is still there when the next event is reported."""
     install()
     room = await join("ana")
     known, told = threading.local(), list[bool]()

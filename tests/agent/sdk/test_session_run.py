@@ -1,4 +1,4 @@
-"""What agent.sdk.session_run relies on in livekit-agents."""
+"""The parts of livekit-agents that agent.sdk.session_run relies on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Said(TextOutput):
 
 
 class Ask(AgentTask[str]):
-    """Ends when it is told to."""
+    """Ends on request."""
 
     def __init__(self, answer: asyncio.Event) -> None:
         super().__init__(instructions="Ask.")

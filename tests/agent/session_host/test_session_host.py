@@ -131,7 +131,7 @@ async def test_everybody_else_is_refused_at_once(
 ) -> None:
     mallory = await enter("mallory", attributes=attributes, can_update_own_metadata=may_change_them)
     session = await control(mallory)
-    async with asyncio.timeout(5):  # What Agents Playground waits.
+    async with asyncio.timeout(5):  # The timeout of Agents Playground.
         for ask in (session.get_chat_history, session.get_agent_info, session.get_session_state):
             with pytest.raises(RuntimeError, match=REFUSED):
                 await ask()

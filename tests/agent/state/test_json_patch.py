@@ -48,7 +48,7 @@ def op(name: str, path: str, **fields: object) -> dict[str, object]:
         ({"foo": 1}, op("add", "/baz", value=2, xyz=3), {"foo": 1, "baz": 2}),  # 11
         ({"/": 9, "~1": 10}, op("test", "/~01", value=10), None),  # 14
         ({"foo": ["bar"]}, op("add", "/foo/-", value=["a"]), {"foo": ["bar", ["a"]]}),  # 16
-        # What its sections say besides.
+        # Further rules of its sections.
         ({"foo": 1}, op("add", "/foo", value=2), {"foo": 2}),
         ({"foo": 1}, op("add", "", value=[]), []),
         ({"foo": 1}, op("replace", "", value=None), None),

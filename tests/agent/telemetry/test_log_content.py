@@ -1,6 +1,7 @@
-"""What the log says of representative rooms: who, where and which message; no content, no secrets.
+"""The log of representative rooms names participants, rooms and messages, and has no content and no
+secrets.
 
-Everything is written with a mark, and kept at level DEBUG in the form that production logs have.
+All texts have a marker, and logs are captured at level DEBUG in the production format.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def store() -> Generator[MetricStore]:
 
 
 def samples(text: str) -> dict[str, float]:
-    """Of a text in Prometheus' format, by `name{labels}`."""
+    """The samples of a text in Prometheus' format, by `name{labels}`."""
     return {
         f"{each.name}{sorted(each.labels.items())}": each.value
         for family in text_string_to_metric_families(text)

@@ -1,4 +1,4 @@
-"""Tools that somebody has to approve before the model may have them run."""
+"""Tools that a participant has to approve before the model may run them."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ async def test_a_private_approval_is_for_nobody_else(
     client_protocol: int,
 ) -> None:
     bob = await enter("bob")
-    await bob.ask("hello everybody")  # All of them know each other by now.
+    await bob.ask("hello everybody")  # All participants know each other by now.
     if client_protocol < 2:
         lie_about_protocol(room_server, room_name, "alice", client_protocol)
     person = Person(alice, '{"approved": true}')

@@ -222,7 +222,7 @@ async def test_arguments_of_a_private_conversation_reach_nobody_else(
     method = {"name": "getLocation", "description": "Where", "parameters": {"type": "object"}}
     alice = await enter("alice", attributes={ATTRIBUTE: json.dumps([method])})
     bob = await enter("bob")
-    await bob.ask("hello everybody")  # All of them know each other by now.
+    await bob.ask("hello everybody")  # All participants know each other by now.
     if client_protocol < 2:
         lie_about_protocol(room_server, room_name, "alice", client_protocol)
     phone = Phone(alice, "here")

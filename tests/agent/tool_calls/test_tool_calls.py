@@ -23,7 +23,7 @@ GO = "go"
 
 
 class Gate:
-    """Where a tool waits for the test; it runs in a thread of the worker."""
+    """A gate at which a tool waits for the test; the tool runs in a thread of the worker."""
 
     def __init__(self) -> None:
         self._open = threading.Event()

@@ -40,7 +40,7 @@ class Person(ChatClient):
 
     @property
     def state(self) -> str | None:
-        """What the agent says that it does."""
+        """The state that the agent publishes."""
         return self.states[-1] if self.states else None
 
     def _on_transcription(

@@ -1,8 +1,8 @@
-"""Packets of this process that leave the machine, whoever sent them: Python, or native code.
+"""Packets of this process that leave the machine, from Python and from native code.
 
-Reads what the kernel hands to the network interfaces, which takes root (CAP_NET_RAW). Names that
-native code looks up, and what WebRTC sends to STUN servers, are seen nowhere else: their sockets
-are not connected, or for too short a time.
+Reads the packets at the network interfaces, which takes root (CAP_NET_RAW). DNS look-ups of native
+code, and WebRTC's packets to STUN servers, are visible nowhere else: their sockets are not
+connected, or for too short a time.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def departures(*, loopback: bool = False) -> Iterator[Address] | None:
-    """Where packets of this process go, one by one, as they leave; None without the right or
-    the means to look.
+    """The destinations of this process's packets, one by one, as they leave; None without the right
+    or the means to capture them.
 
     `loopback`: those that stay on the machine instead.
     """

@@ -22,13 +22,13 @@ class SpeechServer:
     """`/v1/audio/speech` and `/v1/audio/transcriptions`; an async context manager.
 
     Attributes:
-        spoken: what was to be said, request by request.
-        voices: in which voice, request by request.
-        understood: what was understood, request by request.
-        languages: which language it was said to be in, request by request; None: to be found out.
-        scripted: what is understood instead of what was said, after so many seconds.
-        hangs: whether it takes requests and says nothing.
-        stt_status, tts_status: with which status to fail; 200: not at all.
+        spoken: the texts to speak, request by request.
+        voices: the voice of each request.
+        understood: the recognised texts, request by request.
+        languages: the language given with each request; None: to be detected.
+        scripted: texts to return instead of the recognised ones, after so many seconds.
+        hangs: whether it accepts requests and never responds.
+        stt_status, tts_status: the status to fail with; 200: no failure.
     """
 
     spoken: list[str] = field(default_factory=list[str])
@@ -44,7 +44,7 @@ class SpeechServer:
 
     @property
     def base_url(self) -> str:
-        """What STT_BASE_URL and TTS_BASE_URL are set to."""
+        """The value for STT_BASE_URL and TTS_BASE_URL."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""What people say before the agent can hear them is heard from their clients' recordings."""
+"""Speech before the agent can hear is heard from the clients' recordings."""
 
 from __future__ import annotations
 

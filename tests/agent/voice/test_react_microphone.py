@@ -77,7 +77,7 @@ async def test_what_is_said_before_the_agent_is_there_is_heard_and_answered(
     room_name: str,
 ) -> None:
     model.when("weather", Reply("It is warm and sunny in Paris today."))
-    # As useSession does it where it is told nothing.
+    # As useSession does it by default.
     starting = asyncio.create_task(alice.run("app.start()"))
     await alice.until("app.states.includes('pre-connect-buffering')")
     await lk_api.agent_dispatch.create_dispatch(
@@ -87,11 +87,11 @@ async def test_what_is_said_before_the_agent_is_there_is_heard_and_answered(
     await alice.shows("It is warm and sunny in Paris today.")
     question, answer = await alice.get("messages")
     assert (question["type"], question["from"]) == ("userTranscript", "alice")
-    # Its first word was said before the agent was there. What follows is as the recogniser has it.
+    # Its first word was said before the agent was there. The rest is the recogniser's text.
     assert question["message"] == speech.understood[0]
     assert question["message"].startswith("what ")
     assert (answer["type"], answer["from"]) == ("agentTranscript", "agent")
-    # What it says is true when it is said.
+    # Its statements are true when they are made.
     await alice.until("app.states.includes('speaking')")
     states = await alice.get("states")
     assert states[:3] == ["disconnected", "connecting", "pre-connect-buffering"]

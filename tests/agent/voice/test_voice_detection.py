@@ -21,7 +21,7 @@ async def test_both_hear_speech_at_the_same_time(tmp_path: Path) -> None:
     words = await say("what is the weather in Paris")
     sound = tmp_path / "sound.raw"
     sound.write_bytes(np.concatenate([silence, words, silence]).tobytes())
-    # In a process of its own: onnxruntime calls its maker's servers unless it is told before.
+    # In a process of its own: onnxruntime calls its maker's servers unless that is disabled first.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.agent.voice.two_detectors", str(sound)),
         cwd=tmp_path,
