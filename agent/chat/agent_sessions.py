@@ -11,6 +11,7 @@ from typing import Protocol
 from livekit.agents import llm
 
 from agent.chat.responder import Responder, Response
+from agent.chat.voice import Voice
 from agent.tasks import to_the_end
 
 
@@ -33,6 +34,10 @@ class LeadingResponder(Responder, Protocol):
             items: what was said and done until now.
             greets: what its agent says when it enters is said to people.
         """
+        ...
+
+    async def set_voice(self, voice: Voice | None) -> None:
+        """Hears and speaks from now on, or no longer does; not within an answer."""
         ...
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> Response:

@@ -250,6 +250,7 @@ class Conversation:
         responder: Responder
         if self._persona.in_session:
             responder = session = await self._sessions.of(agent)
+            await session.set_voice(voice)
         elif voice is None:
             responder = TextResponder(assistant, self._answerer.text)
         else:

@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.chat.responder import Responder
 from agent.models.assistant import Assistant
 from agent.replies.reply_sink import ReplySink
+
+if TYPE_CHECKING:
+    from livekit.agents import stt, tts, vad
+    from livekit.agents.inference import TurnDetector
+    from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput
+
+
+class SessionSpeech(Protocol):
+    """What a session of a livekit Agent hears and speaks with.
+
+    Attributes:
+        ears: what it hears.
+        on_turn: takes what somebody has said, as a message.
+    """
+
+    stt: stt.STT[Any]
+    tts: tts.TTS[Any]
+    vad: vad.VAD
+    turn_detector: TurnDetector
+    ears: AudioInput
+    on_turn: Callable[[str], None]
+
+    @property
+    def text(self) -> TextOutput:
+        """Where it writes what it says, at once or in step with the voice."""
+        ...
+
+    @property
+    def audio(self) -> AudioOutput:
+        """Where it speaks."""
+        ...
+
+    def begin(self) -> None:
+        """An answer begins."""
+        ...
+
+    def catch_up(self) -> None:
+        """Shows all that was said until now, and the rest of the answer at once."""
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class Voice(Protocol):
@@ -40,4 +82,8 @@ class Voice(Protocol):
 
     async def open_responder(self, assistant: Assistant, text: ReplySink) -> Responder:
         """The responder that hears and answers aloud for a while; at most one at a time."""
+        ...
+
+    def open_speech(self, assistant: Assistant, text: ReplySink) -> SessionSpeech:
+        """The same for a session that is there already."""
         ...

@@ -101,11 +101,15 @@ class SpeechService:
     def turn_handling(self) -> TurnHandlingOptions:
         """How a session tells the end of a turn, and an interruption: both on this machine."""
         return {
-            "turn_detection": inference.TurnDetector(version="v1-mini"),
+            "turn_detection": self.turn_detector(),
             "interruption": {"mode": "vad"},
             # A turn is stored, and waits for its place among the messages, before it is answered.
             "preemptive_generation": {"enabled": False},
         }
+
+    def turn_detector(self) -> inference.TurnDetector:
+        """The end-of-turn model of this machine."""
+        return inference.TurnDetector(version="v1-mini")
 
     async def aclose(self) -> None:
         """Closes connections and threads; the models stay with the process."""

@@ -14,6 +14,7 @@ from livekit.agents import (
     Agent,
     AgentSession,
     AgentTask,
+    APIConnectOptions,
     ConversationItemAddedEvent,
     SpeechCreatedEvent,
     StopResponse,
@@ -24,6 +25,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agent.app.agent_maker import AgentMaker
 from agent.chat.active_persona import ActivePersona
+from agent.chat.voice import Voice
 from agent.parts.handoff_part import show_handoff
 from agent.replies.reply_sink import ReplySink
 from agent.sdk.session_run import SessionRun, forget_events, give_llm, is_running
@@ -33,6 +35,7 @@ from agent.sessions.session_llm import SessionLLM
 from agent.sessions.session_memory import SessionMemory
 from agent.sessions.session_response import SessionResponse
 from agent.sessions.session_text import SessionText
+from agent.sessions.session_voice import SessionVoice
 from agent.tasks import Tasks
 from agent.tool_calls.conversation_tools import ConversationTools
 from toolkit.room import Room
@@ -68,7 +71,7 @@ class SessionParts:
 
 
 class SessionResponder:
-    """Leads a conversation by one session, in writing; see agent.chat.agent_sessions."""
+    """Leads a conversation by one session, in writing and aloud; see agent.chat.agent_sessions."""
 
     def __init__(self, name: str, parts: SessionParts) -> None:
         """`name`: of the agent of the app that begins."""
@@ -78,6 +81,7 @@ class SessionResponder:
         self._llm = SessionLLM(parts.persona.assistant)
         self._context = SessionContext()
         self._calls = SessionCalls(parts.tools)
+        self._voice = SessionVoice(parts.persona.assistant, parts.reply, self._text)
         self._memory = SessionMemory()
         self._session: AgentSession[Any] | None = None
         self._run: SessionRun | None = None
@@ -128,6 +132,10 @@ class SessionResponder:
             said = {item.id for item in self._memory.new_in(self._session.history)}
             await self._context.forget(said, self._session.history)
 
+    async def set_voice(self, voice: Voice | None) -> None:
+        """Hears and speaks from now on, or no longer does."""
+        await self._voice.set(voice, self._session)
+
     async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
         """Goes on with an answer that another agent of the app began, in a conversation of these
         items, and has handed over. Raises what the app's function raises."""
@@ -157,6 +165,7 @@ class SessionResponder:
     async def go_on(self) -> SessionResponse:
         """Takes what it has begun to say by itself."""
         session = self._running()
+        self._voice.begin()
         self._text.open()
         run = self._run
         if run is None or run.is_over:
@@ -175,6 +184,7 @@ class SessionResponder:
                     await self._session.aclose()
             except TimeoutError:
                 logger.warning("session of the agent %s did not end in time, left", self._name)
+        await self._voice.take(None)
         await self._tasks.aclose()
 
     def _running(self) -> AgentSession[Any]:
@@ -195,11 +205,18 @@ class SessionResponder:
                 turn_handling={"turn_detection": None},
                 user_away_timeout=None,
                 session_close_transcript_timeout=0.0,
-                conn_options=SessionConnectOptions(max_unrecoverable_errors=NEVER),
+                conn_options=SessionConnectOptions(
+                    tts_conn_options=APIConnectOptions(
+                        max_retry=1, retry_interval=0.5, timeout=10.0
+                    ),
+                    max_unrecoverable_errors=NEVER,
+                ),
             )
         give_llm(session, self._llm)
         session.tools.append(self._parts.persona.assistant.tools)
         session.output.transcription = self._text
+        self._voice.give(session)
+        self._voice.listen_for(agent)
         session.on("conversation_item_added", self._on_item)
         session.on("speech_created", self._on_speech)
         self._calls.watch(session)
@@ -218,6 +235,7 @@ class SessionResponder:
         self._speeches.clear()
         self._run = SessionRun(session)
         self._parts.reply.open()
+        self._voice.begin()
         self._text.open()
 
     def _response(self, work: Coroutine[Any, Any, None]) -> SessionResponse:
@@ -228,11 +246,14 @@ class SessionResponder:
             speeches=self._speeches,
             said=lambda: self._memory.new_in(session.history),
             finish_reason=lambda: self._llm.finish_reason,
+            heard=lambda: self._voice.heard(self._speeches),
             on_end=self._end,
         )
 
-    def _end(self) -> None:
+    def _end(self, *, interrupted: bool) -> None:
         """An answer has ended."""
+        if not interrupted:
+            self._voice.catch_up()
         self._text.close()
         if self._session is not None:
             said = self._memory.new_in(self._session.history)
@@ -248,7 +269,9 @@ class SessionResponder:
             # Only now: the session puts items in order of their making, instructions as well.
             message.created_at = time.time()
             try:
-                await agent.on_user_turn_completed(context, new_message=message)
+                # The agent's own: see `SessionVoice.listen_for`.
+                completed = type(agent).on_user_turn_completed
+                await completed(agent, context, new_message=message)
             except StopResponse:
                 return
             session.generate_reply(user_input=message, chat_ctx=context, input_modality="text")
@@ -294,6 +317,7 @@ class SessionResponder:
     def _meet(self, agent: Agent) -> None:
         """Another agent answers from now on. One that has a task to do answers for its own."""
         self._context.meet(agent)
+        self._voice.listen_for(agent)
         if isinstance(agent, AgentTask):
             return
         persona = self._parts.persona

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from livekit.agents import AgentSession, llm
 from livekit.agents.voice import SpeechHandle
 
 
+class OnEnd(Protocol):
+    """Is told that an answer has ended."""
+
+    def __call__(self, *, interrupted: bool) -> None: ...
+
+
 class SessionResponse:
     """All that a session says and does until it waits for the next message; see
     agent.chat.responder.Response."""
-
-    heard = None
 
     def __init__(
         self,
@@ -24,7 +28,8 @@ class SessionResponse:
         speeches: Sequence[SpeechHandle],
         said: Callable[[], Sequence[llm.ChatItem]],
         finish_reason: Callable[[], str | None],
-        on_end: Callable[[], None],
+        heard: Callable[[], str | None],
+        on_end: OnEnd,
     ) -> None:
         """
         Args:
@@ -32,6 +37,7 @@ class SessionResponse:
             speeches: those of this answer, in order; there may be more with time.
             said: what is new in the session.
             finish_reason: the model's own for what it was asked last.
+            heard: how much has been spoken.
             on_end: called once it has ended, however it did.
         """
         self._session = session
@@ -39,6 +45,7 @@ class SessionResponse:
         self._speeches = speeches
         self._find_said = said
         self._find_finish_reason = finish_reason
+        self._find_heard = heard
         self._on_end = on_end
         self._said: Sequence[llm.ChatItem] | None = None
         self._stopped: asyncio.Future[None] | None = None
@@ -49,12 +56,17 @@ class SessionResponse:
         return self._find_said() if self._said is None else self._said
 
     @property
+    def heard(self) -> str | None:
+        return self._find_heard()
+
+    @property
     def finish_reason(self) -> str | None:
         return self._find_finish_reason()
 
     @property
     def interrupted(self) -> bool:
-        return self._stopped is not None
+        """Somebody has stopped it, or has spoken while it was spoken."""
+        return self._stopped is not None or bool(self._speeches and self._speeches[-1].interrupted)
 
     @property
     def may_be_silent(self) -> bool:
@@ -62,7 +74,7 @@ class SessionResponse:
         return True
 
     def interrupt(self, *, force: bool) -> bool:
-        if self._said is not None or self.interrupted:
+        if self._said is not None or self._stopped is not None:
             return True
         under_way = [speech for speech in self._speeches if not speech.done()]
         if under_way and not force and not under_way[-1].allow_interruptions:
@@ -87,7 +99,7 @@ class SessionResponse:
         finally:
             stop.cancel()
             self._said = self._find_said()
-            self._on_end()
+            self._on_end(interrupted=self.interrupted)
         if self.interrupted or self._work.cancelled():
             return None
         return self._work.exception() or self._error()

@@ -24,6 +24,8 @@ class SessionText(TextOutput):
         self._opened = asyncio.Event()
         self._waits = 0
         self._drops = False
+        self.spoken: TextOutput | None = None
+        """Takes the text while it is spoken, and hands it to the answer."""
         self.unasked = asyncio.Event()
         """Set while text waits."""
 
@@ -45,11 +47,16 @@ class SessionText(TextOutput):
             return
         if not self._opened.is_set():
             await self._until_open()
-        self._reply.push(text)
+        if self.spoken is not None:
+            await self.spoken.capture_text(text)
+        else:
+            self._reply.push(text)
 
     def flush(self) -> None:
         """Called by the session when a speech, or a step of it, has no more text."""
-        if self._opened.is_set():
+        if self.spoken is not None:
+            self.spoken.flush()
+        elif self._opened.is_set():
             self._reply.flush()
 
     async def _until_open(self) -> None:

@@ -23,6 +23,7 @@ from agent.voice.loudspeaker import Loudspeaker
 from agent.voice.microphone import Microphone
 from agent.voice.microphones import Microphones
 from agent.voice.pre_connect_audio import PreConnectAudio
+from agent.voice.room_speech import RoomSpeech
 from agent.voice.spoken_responder import Manner, SpokenResponder
 from agent.voice.spoken_text import SpokenText
 from agent.wire import legacy_transcription
@@ -100,6 +101,19 @@ class RoomVoice:
         )
         await responder.start()
         return responder
+
+    def open_speech(self, assistant: Assistant, text: ReplySink) -> RoomSpeech:
+        """What a session of a livekit Agent hears and speaks with, until it is closed."""
+        manner = self._manner.by(assistant.voice, assistant.language)
+        return RoomSpeech(
+            self._speech,
+            self._floor,
+            SpokenText(text, self._loudspeaker.output(), in_step=manner.text == "synced"),
+            voice=manner.voice,
+            language=manner.language,
+            on_turn=self._on_turn,
+            on_failure=self._events.on_failure,
+        )
 
     def listen_to(self, identity: str | None) -> None:
         """Listens to one participant only; None: to everybody."""

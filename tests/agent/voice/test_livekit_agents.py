@@ -1,0 +1,137 @@
+"""livekit Agents hear and speak in rooms with a voice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+
+from livekit import rtc
+from livekit.agents import Agent, ModelSettings, function_tool, llm, stt
+
+from agent import App
+from devserver.model import DemoModel, Reply
+from tests.agent.app.session_room import calling, history, read_by
+from tests.agent.conftest import StartWorker, Worker
+from tests.agent.voice.conftest import Meet
+from tests.agent.voice.speech_server import SpeechServer
+from tests.agent.voice.test_conversation import FINE, STORY
+
+
+class Weather(Agent):
+    """Knows the weather; has nodes of its own for what it hears and says."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You know the weather.")
+        self.turns: list[str] = []
+
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
+        turn_ctx.add_message(role="assistant", content="It was asked aloud.")
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncIterator[stt.SpeechEvent]:
+        async for event in Agent.default.stt_node(self, audio, model_settings):
+            if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
+                event.alternatives[0].text += " please"
+            yield event
+
+    async def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncIterator[rtc.AudioFrame]:
+        async def louder() -> AsyncIterator[str]:
+            async for piece in text:
+                yield piece.replace("Paris", "London")
+
+        async for frame in Agent.default.tts_node(self, louder(), model_settings):
+            yield frame
+
+    @function_tool
+    async def to_archive(self) -> Agent:
+        """Hand over to the archive."""
+        return Archive()
+
+
+class Archive(Agent):
+    """Speaks as it enters."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You know old things.")
+
+    async def on_enter(self) -> None:
+        await self.session.say("I am the archive.")
+
+
+async def speaking(start_worker: StartWorker, speech: SpeechServer) -> Worker:
+    return await start_worker(
+        app=App({"weather": Weather}),
+        STT_BASE_URL=speech.base_url,
+        TTS_BASE_URL=speech.base_url,
+    )
+
+
+async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    model.script(Reply(text=FINE), Reply("You are welcome."))
+    alice = await meet("alice", worker=await speaking(start_worker, speech))
+    await alice.microphone.say("what is the weather in Paris")
+    asked = await alice.heard()
+    assert "weather" in asked.text
+    assert asked.text.endswith("please")
+    message = asked.attributes["lk.segment_id"]
+    answer = await alice.answer_to(message)
+    assert (answer.text, answer.finish_reason) == (FINE, "stop")
+    assert alice.agent is not None
+    assert answer.attributes["lk.transcribed_track_id"] in alice.agent.track_publications
+    assert "beautiful" in await alice.ears.understood()
+    assert speech.spoken == [FINE.replace("Paris", "London")]
+    assert ("assistant", "It was asked aloud.") in read_by(model)
+    written = await alice.ask("Thank you.")
+    assert written.text == speech.spoken[-1] == "You are welcome."
+    assert [(each["id"], each["text"]) for each in (await history(alice))[:2]] == [
+        (message, asked.text),
+        (answer.attributes["lk.segment_id"], FINE),
+    ]
+
+
+async def test_a_session_goes_on_as_a_microphone_comes_and_goes(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    worker = await speaking(start_worker, speech)
+    alice = await meet("alice", worker=worker, microphone=False)
+    model.script(calling("to_archive"))
+    assert (await alice.ask("Something old")).text == "I am the archive."
+    assert not speech.spoken
+    bob = await meet("bob", worker=worker)
+    model.script(Reply(text=FINE))
+    await bob.microphone.say("what is the weather in Paris")
+    asked = await bob.heard()
+    assert (await bob.answer_to(asked.attributes["lk.segment_id"])).text == FINE
+    assert speech.spoken == [FINE]
+    assert read_by(model)[0] == ("system", "You know old things.")
+    await bob.room.disconnect()
+    await alice.until(lambda: alice.agent is not None and not alice.agent.track_publications)
+    model.script(Reply("In writing again."))
+    assert (await alice.ask("And now?")).text == "In writing again."
+    assert speech.spoken == [FINE]
+
+
+async def test_who_speaks_interrupts_it_and_only_what_was_heard_is_kept(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    model.script(Reply(text=STORY), Reply(text=FINE))
+    alice = await meet("alice", worker=await speaking(start_worker, speech))
+    await alice.microphone.say("please tell me a story")
+    message = (await alice.heard()).attributes["lk.segment_id"]
+    await alice.ears.until_audible(4.5)
+    await alice.microphone.say("what is the weather in Paris")
+    story = await alice.answer_to(message)
+    assert story.finish_reason == "interrupted"
+    assert story.trailer is not None
+    kept = STORY.encode()[: int(story.trailer["heard_length"])].decode().strip()
+    assert kept.startswith("Once upon a time")
+    assert "golden sail" not in kept
+    answer = await alice.answer_to((await alice.heard(1)).attributes["lk.segment_id"])
+    assert (answer.text, answer.finish_reason) == (FINE, "stop")
+    assert any(str(text).strip() == kept for role, text in read_by(model) if role == "assistant")
