@@ -41,5 +41,5 @@ async def test_words_are_kept_with_what_is_between_them(text: str, rest: str) ->
     assert (await spoken(text)).strip() == (await spoken(*text)).strip() == rest.strip()
 
 
-async def test_what_is_held_back_is_bounded() -> None:
+async def test_buffered_text_is_bounded() -> None:
     assert len(await spoken(*"." * (2 * MAX_HELD))) > MAX_HELD

@@ -87,7 +87,7 @@ async def test_a_kept_task_is_restarted_whatever_ends_it(
     assert task.cancelled()
 
 
-async def test_a_kept_task_that_keeps_failing_is_given_up_and_its_owner_told(
+async def test_a_kept_task_that_keeps_failing_is_given_up_and_its_owner_notified(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     tasks, work = Tasks(), FailsAtFirst(10, ZeroDivisionError)
@@ -141,7 +141,7 @@ def name_of(call: ast.Call) -> str:
     return ast.unparse(call)
 
 
-def test_every_task_of_the_agent_has_somebody_who_notices_its_end() -> None:
+def test_every_task_of_the_agent_has_an_owner_that_notices_its_end() -> None:
     sources = Path(agent.__file__).parent.rglob("*.py")
     calls = [
         name_of(node)

@@ -72,7 +72,7 @@ async def test_a_room_that_breaks_off_is_counted_and_not_asked_again() -> None:
     assert measured.rooms == ["a", "c"]
 
 
-async def test_a_peer_of_which_nothing_is_left_has_no_figures_of_answers() -> None:
+async def test_a_peer_that_has_died_has_no_figures_of_answers() -> None:
     measured = trial(Clients("a"), ["a"])
     await busy_rooms.measure(measured, PLAN)
     assert measured.figures[Key.BROKEN_OFF] == 1

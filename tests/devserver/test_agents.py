@@ -95,7 +95,7 @@ class TestConnection:
             ),
         ],
     )
-    async def test_what_is_no_registration_ends_the_connection(
+    async def test_a_malformed_registration_ends_the_connection(
         self, worker: ConnectWorker, message: bytes
     ) -> None:
         unregistered = await worker(None)
@@ -113,16 +113,14 @@ class TestConnection:
             ),
         ],
     )
-    async def test_what_a_worker_must_not_say_ends_the_connection(
+    async def test_a_message_that_a_worker_must_not_send_ends_the_connection(
         self, worker: ConnectWorker, message: bytes
     ) -> None:
         registered = await worker("someone")
         await registered.socket.send_bytes(message)
         await registered.closed()
 
-    async def test_what_concerns_no_job_of_the_worker_is_ignored(
-        self, worker: ConnectWorker
-    ) -> None:
+    async def test_messages_about_foreign_jobs_are_ignored(self, worker: ConnectWorker) -> None:
         registered = await worker("someone")
         for message in (
             agent.WorkerMessage(availability=agent.AvailabilityResponse(job_id="AJ_x")),

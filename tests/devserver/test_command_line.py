@@ -51,7 +51,7 @@ async def greeting(process: asyncio.subprocess.Process) -> str:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-async def test_it_serves_until_it_is_told_to_end(ending: signal.Signals) -> None:
+async def test_it_serves_until_it_is_asked_to_end(ending: signal.Signals) -> None:
     async with command("--port", "0", "--key", "mykey", LIVEKIT_API_SECRET=SECRET) as process:
         words = await greeting(process)
         assert "for development" in words

@@ -54,7 +54,7 @@ class TestPackets:
         got = [(await told.next("data_received"))[0].data for _ in sent]
         assert got == sent
 
-    async def test_who_may_not_publish_data_is_not_heard(self, join: Join) -> None:
+    async def test_data_without_the_right_to_publish_is_dropped(self, join: Join) -> None:
         muted = await join("muted", can_publish_data=False)
         other, listener = await join("other"), await join("listener")
         told = RoomEvents(listener, "data_received")

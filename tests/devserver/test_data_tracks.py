@@ -60,7 +60,7 @@ class TestDataTracks:
         )
         assert await frames(await published(found[0]), track) == b"x" * 20_000
 
-    async def test_who_publishes_one_counts_as_a_publisher(
+    async def test_publishing_one_counts_as_a_publisher(
         self, join: Join, lk_api: api.LiveKitAPI, room_name: str
     ) -> None:
         writer = await join("writer")
@@ -143,7 +143,7 @@ class TestRefusals:
             assert refused.message == message
             assert refused.publish_data_track == request_.publish_data_track_request
 
-    async def test_of_one_who_may_not_publish_data(
+    async def test_of_a_participant_without_the_right_to_publish_data(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("reader", room_name, can_publish_data=False)
@@ -191,5 +191,5 @@ def test_a_frame_changes_its_handle_alone(frame: bytes) -> None:
     "frame",
     [b"", PLAIN[:11], EXTENDED[:13], EXTENDED[:16], EXTENDED[:15] + b"\xff" + EXTENDED[16:]],
 )
-def test_what_is_no_frame_has_no_handle(frame: bytes) -> None:
+def test_a_non_frame_has_no_handle(frame: bytes) -> None:
     assert handle_of(frame) is None

@@ -248,7 +248,7 @@ class TestKeys:
         # The agent itself, which joined in between, is not somebody to serve.
         assert (await registered.offered_job()).participant.identity == "late"
 
-    async def test_a_publisher_worker_is_offered_whoever_publishes(
+    async def test_a_publisher_worker_is_offered_every_publisher(
         self,
         worker: ConnectWorker,
         lk_api: api.LiveKitAPI,

@@ -55,7 +55,7 @@ def inside(server: RoomServer, identity: str) -> Participant:
 
 
 class TestRecord:
-    async def test_who_sent_what_to_whom(
+    async def test_packets_are_recorded_with_sender_and_recipients(
         self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
     ) -> None:
         first, _ = pair
@@ -180,7 +180,7 @@ class TestCut:
         assert inside(server, "first").sid == session == first.local_participant.sid
         assert not others.seen("participant_disconnected")
 
-    async def test_it_is_told_what_it_missed(
+    async def test_it_learns_what_it_missed(
         self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
     ) -> None:
         first, _ = pair
@@ -193,7 +193,7 @@ class TestCut:
         assert newcomer.identity == "third"
         await third.disconnect()
 
-    async def test_a_session_that_cannot_go_on_begins_anew(
+    async def test_a_session_that_cannot_go_on_is_started_again(
         self, server: RoomServer, pair: tuple[rtc.Room, rtc.Room]
     ) -> None:
         first, second = pair

@@ -73,7 +73,7 @@ class TestValidation:
             ("Bearer nonsense", "invalid authorization token"),
         ],
     )
-    async def test_what_is_no_token(
+    async def test_malformed_tokens(
         self,
         room_server: RoomServerUnderTest,
         http: aiohttp.ClientSession,
@@ -346,7 +346,7 @@ class TestJoin:
             async with RawSignal(room_server, agent.to_jwt()) as second:
                 await second.next("join")
 
-    async def test_others_are_told_at_once(
+    async def test_others_are_notified_at_once(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         async with RawSignal(room_server, room_server.token("first", room_name)) as first:
@@ -377,7 +377,7 @@ class TestJoin:
         assert (claims.video.room_join, claims.video.room) == (True, room_name)
         assert jwt.decode(refreshed, options={"verify_signature": False})["exp"] > time.time() + 60
 
-    async def test_one_that_wants_to_resume_without_a_session_joins_anew(
+    async def test_a_client_that_resumes_without_a_session_joins_again(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         request = join_request(reconnect=True, participant_sid="PA_unknown")

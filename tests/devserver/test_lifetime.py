@@ -47,7 +47,7 @@ async def test_a_room_that_everyone_left_ends(
     assert first.sid != second.sid
 
 
-async def test_who_comes_back_in_time_finds_the_room(
+async def test_a_participant_who_returns_in_time_finds_the_room(
     room_server: RoomServerUnderTest, room_name: str
 ) -> None:
     token = room_server.token("someone", room_name)

@@ -165,7 +165,7 @@ class TestVideo:
             (publication,) = viewer.remote_participants["publisher"].track_publications.values()
             assert publication.mime_type.lower() == f"video/{rtc.VideoCodec.Name(codec).lower()}"
 
-    async def test_who_publishes_av1_stays_connected(self, join: Join) -> None:
+    async def test_a_publisher_of_av1_stays_connected(self, join: Join) -> None:
         publisher, viewer = await join("publisher"), await join("viewer")
         events = RoomEvents(viewer, *TRACK_EVENTS)
         ends = RoomEvents(publisher, "reconnecting", "disconnected")

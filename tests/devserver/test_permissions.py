@@ -127,7 +127,7 @@ class TestData:
 
 
 class TestOwnMetadata:
-    async def test_everyone_is_told_of_a_change(self, join: Join) -> None:
+    async def test_everyone_is_notified_of_a_change(self, join: Join) -> None:
         someone = await join("someone", can_update_own_metadata=True)
         other = await join("other")
         names = (

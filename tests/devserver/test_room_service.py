@@ -107,7 +107,7 @@ class TestParticipants:
         assert found.client_protocol >= 2
         assert found.permission.can_publish
 
-    async def test_a_removed_one_is_told_why(
+    async def test_a_removed_participant_learns_why(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
         told = RoomEvents(await join("someone"), "disconnected")
@@ -118,7 +118,7 @@ class TestParticipants:
         listed = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
         assert not listed.participants
 
-    async def test_who_publishes_is_counted_until_it_may_no_longer(
+    async def test_a_publisher_counts_until_its_permission_ends(
         self, lk_api: api.LiveKitAPI, join: Join, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         publisher, listener = await join("publisher"), await join("listener")
@@ -141,7 +141,7 @@ class TestParticipants:
             await told.next("track_unpublished")
             assert server is None or server.rooms[room_name].info.num_publishers == 0
 
-    async def test_what_an_administrator_changes_everyone_sees(
+    async def test_everyone_sees_the_changes_of_an_administrator(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
         await join("subject")

@@ -40,7 +40,7 @@ class TestRequests:
         assert pong.last_ping_timestamp == 4711
         assert abs(pong.timestamp - now) < 5000
 
-    async def test_who_sends_json_is_answered_in_json(self, signal: RawSignal) -> None:
+    async def test_json_requests_get_json_responses(self, signal: RawSignal) -> None:
         await signal.socket.send_str('{"ping": "1"}')
         async with asyncio.timeout(WITHIN):
             while (message := await signal.socket.receive()).type.name == "BINARY":
@@ -94,7 +94,7 @@ class TestRequests:
         "media",
         ["", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\n"],
     )
-    async def test_who_offers_what_cannot_be_answered_joins_anew(
+    async def test_a_client_with_an_impossible_offer_joins_again(
         self, signal: RawSignal, media: str
     ) -> None:
         sdp = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{media}"
@@ -301,7 +301,7 @@ class TestEnds:
         await again.local_participant.publish_data(b"here")
         assert set(witness.remote_participants) == {"someone"}
 
-    async def test_a_removed_one_is_told(
+    async def test_a_removed_participant_is_notified(
         self, join: Join, lk_api: api.LiveKitAPI, room_name: str
     ) -> None:
         someone, witness = await join("someone"), await join("witness")
@@ -326,7 +326,7 @@ class TestEnds:
         (gone,) = await seen.next("participant_disconnected")
         assert gone.identity == "brief"
 
-    async def test_who_leaves_by_word_is_answered(
+    async def test_a_leave_request_is_answered(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:
@@ -348,7 +348,7 @@ class TestEnds:
             ("migration", models.DisconnectReason.MIGRATION),
         ],
     )
-    async def test_who_simulates_a_failure_is_dropped_without_a_word(
+    async def test_simulating_a_failure_drops_the_client_silently(
         self,
         room_server: RoomServerUnderTest,
         room_name: str,
@@ -367,7 +367,7 @@ class TestEnds:
         (gone,) = await seen.next("participant_disconnected")
         assert gone.disconnect_reason == reason
 
-    async def test_who_simulates_a_server_that_leaves_is_sent_away(
+    async def test_simulating_a_leaving_server_sends_the_client_away(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:

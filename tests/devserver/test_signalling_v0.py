@@ -29,7 +29,7 @@ def query(**more: str) -> Mapping[str, str]:
 
 
 class TestJoin:
-    async def test_who_subscribes_is_offered_a_connection_for_data(
+    async def test_a_subscriber_is_offered_a_connection_for_data(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("someone", room_name)
@@ -44,7 +44,7 @@ class TestJoin:
             assert "m=application" in offer.sdp
 
     @pytest.mark.parametrize(("more", "can_subscribe"), [({"protocol": "2"}, True), ({}, False)])
-    async def test_who_does_not_is_offered_nothing(
+    async def test_a_client_without_subscriptions_is_offered_nothing(
         self,
         room_server: RoomServerUnderTest,
         room_name: str,
@@ -67,7 +67,7 @@ class TestJoin:
             await signal.send(rtc.SignalRequest(ping=1))
             assert "offer" not in await signal.kinds_until("pong")
 
-    async def test_what_is_said_of_the_client(
+    async def test_the_reported_client_info(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("someone", room_name, can_update_own_metadata=True)
@@ -117,7 +117,7 @@ class TestJoin:
 
 class TestRefusals:
     @pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
-    async def test_what_is_no_websocket(
+    async def test_requests_without_a_websocket(
         self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, path: str
     ) -> None:
         async with http.get(room_server.http_url + path) as response:
@@ -153,7 +153,7 @@ class TestRefusals:
         async with http.get(url, params={"access_token": token, **query(**more)}) as response:
             assert (response.status, await response.text()) == (answer or (200, "success"))
 
-    async def test_who_joins_with_unreadable_attributes_has_none(
+    async def test_unreadable_attributes_are_dropped_on_joining(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("someone", room_name)
@@ -169,7 +169,7 @@ class TestRefusals:
         ],
         ids=["attributes of v1", "metadata of v1", "attributes of v0"],
     )
-    async def test_who_brings_too_much_does_not_come_in(
+    async def test_a_participant_with_too_large_attributes_is_refused(
         self,
         room_server: RoomServerUnderTest,
         room_name: str,

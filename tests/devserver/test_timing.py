@@ -87,7 +87,7 @@ async def after_a_round(guests: Guests) -> RoomEvents:
     return heard
 
 
-async def test_whoever_leaves_before_a_round_is_never_announced(guests: Guests) -> None:
+async def test_a_participant_who_leaves_before_a_round_is_never_announced(guests: Guests) -> None:
     heard = await after_a_round(guests)
     passing = await guests.join("passing")
     await passing.disconnect()
@@ -98,7 +98,7 @@ async def test_whoever_leaves_before_a_round_is_never_announced(guests: Guests) 
     assert not heard.seen("participant_disconnected")
 
 
-async def test_whoever_changes_its_attributes_is_announced_with_them(guests: Guests) -> None:
+async def test_changed_attributes_are_announced(guests: Guests) -> None:
     heard = await after_a_round(guests)
     silent = await guests.join("silent")
     eager = await guests.join("eager")
@@ -111,7 +111,7 @@ async def test_whoever_changes_its_attributes_is_announced_with_them(guests: Gue
     assert silent.isconnected()
 
 
-async def test_whoever_publishes_is_announced_before_those_who_only_listen(guests: Guests) -> None:
+async def test_publishers_are_announced_before_listeners(guests: Guests) -> None:
     heard = await after_a_round(guests)
     await guests.join("listening")
     speaker = await guests.join("speaking")
@@ -121,7 +121,7 @@ async def test_whoever_publishes_is_announced_before_those_who_only_listen(guest
         await heard.next("participant_connected", lambda event: event[0].identity == "listening")
 
 
-async def test_a_newcomer_is_told_of_everybody_at_once(guests: Guests) -> None:
+async def test_a_newcomer_learns_of_everybody_at_once(guests: Guests) -> None:
     await after_a_round(guests)
     await guests.join("unannounced")
     newcomer = await guests.join("newcomer")

@@ -267,7 +267,7 @@ class TestErrors:
             ),
         ],
     )
-    async def test_what_does_not_exist(
+    async def test_unknown_things_are_not_found(
         self,
         twirp: TwirpClient,
         room_name: str,
@@ -279,7 +279,7 @@ class TestErrors:
         assert answer.content_type == "application/json"
         assert answer.error == error
 
-    async def test_what_no_room_answers_for(self, twirp: TwirpClient, room_name: str) -> None:
+    async def test_requests_without_a_room(self, twirp: TwirpClient, room_name: str) -> None:
         requests: list[tuple[str, dict[str, Any]]] = [
             ("RoomService/MutePublishedTrack", {"identity": "nobody", "track_sid": "TR_x"}),
             ("RoomService/UpdateSubscriptions", {"identity": "nobody"}),
@@ -375,7 +375,7 @@ class TestErrors:
             ),
         ],
     )
-    async def test_what_is_too_large_or_wrong(
+    async def test_oversized_or_invalid_input(
         self, twirp: TwirpClient, method: str, request_: dict[str, Any], message: str
     ) -> None:
         answer = await twirp.call(method, request_)

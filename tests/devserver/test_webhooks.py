@@ -28,7 +28,7 @@ def webhooks(room_server: RoomServerUnderTest) -> WebhookReceiver:
     return room_server.webhooks
 
 
-async def test_the_life_of_a_room_is_told_in_order(
+async def test_the_life_of_a_room_is_reported_in_order(
     webhooks: WebhookReceiver, lk_api: api.LiveKitAPI, join: Join, room_name: str
 ) -> None:
     speaker = await join("speaker")
@@ -79,7 +79,7 @@ async def test_the_life_of_a_room_is_told_in_order(
     assert finished.room.creation_time == started.room.creation_time
 
 
-async def test_who_never_had_a_connection_is_told_apart_from_who_left(
+async def test_a_failed_join_is_distinct_from_leaving(
     room_server: RoomServerUnderTest, webhooks: WebhookReceiver, room_name: str
 ) -> None:
     async with RawSignal(room_server, room_server.token("someone", room_name)) as signal:

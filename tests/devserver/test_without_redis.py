@@ -54,7 +54,7 @@ class TestWithoutRedis:
             ),
         ],
     )
-    async def test_what_needs_it_is_refused(
+    async def test_operations_that_need_it_are_refused(
         self,
         room_server: RoomServerUnderTest,
         twirp: TwirpClient,
@@ -83,5 +83,5 @@ class TestWithoutRedis:
             "SIP/CreateSIPParticipant",
         ],
     )
-    async def test_who_may_not_is_told_so_first(self, twirp: TwirpClient, method: str) -> None:
+    async def test_permission_is_checked_first(self, twirp: TwirpClient, method: str) -> None:
         assert (await twirp.call(method, {})).error == PERMISSION_DENIED

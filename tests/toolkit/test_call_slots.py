@@ -59,7 +59,7 @@ async def test_rooms_share_the_places() -> None:
     assert [call.result() for call in calls] == ["1", "1"]
 
 
-async def test_who_waited_in_vain_is_told_to_come_back() -> None:
+async def test_a_sender_who_waited_in_vain_is_asked_to_send_again() -> None:
     counter = Counter()
     async with Toolbox([counter.limited(1, timeout=0.05)], ToolSettings()) as toolbox:
         async with toolbox.slots("count", 1).hold(1):

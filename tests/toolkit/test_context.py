@@ -18,7 +18,7 @@ async def context() -> AsyncGenerator[ToolContext]:
         yield toolbox.context()
 
 
-async def test_progress_goes_to_who_wants_to_know(context: ToolContext) -> None:
+async def test_progress_goes_to_its_listener(context: ToolContext) -> None:
     said: list[Progress] = []
 
     @tool
@@ -56,7 +56,7 @@ async def test_approval_is_asked_for_once_the_arguments_are_right(context: ToolC
     assert asked == [("sendMail", {"to": "bob"})]
 
 
-async def test_what_is_not_approved_does_not_run(context: ToolContext) -> None:
+async def test_an_unapproved_call_does_not_run(context: ToolContext) -> None:
     async def refuse(_: Tool, __: Mapping[str, object]) -> None:
         raise NotAllowed("Anna did not approve: too late")
 

@@ -44,7 +44,7 @@ async def _nothing(_: object) -> None:
         (lambda: ShownPart.of(cast("Any", "text")), TypeError),
     ],
 )
-def test_what_is_no_part_is_an_error_of_the_tool(
+def test_a_non_part_is_an_error_of_the_tool(
     make: Callable[[], object], error: type[Exception]
 ) -> None:
     with pytest.raises(error):

@@ -65,7 +65,7 @@ async def test_everybody_else_is_refused(caller: Caller | None) -> None:
     assert caught.value.code == 403
 
 
-async def test_who_may_not_call_a_tool_learns_nothing_of_its_arguments() -> None:
+async def test_a_refused_caller_learns_nothing_of_the_arguments() -> None:
     async with Toolbox([close_shop], ToolSettings()) as toolbox:
         with pytest.raises(NotAllowed):
             await toolbox.call("closeShop", {"wrong": 1}, Caller("bob"))

@@ -50,13 +50,15 @@ async def test_arguments_that_fit_reach_the_function() -> None:
         ({"city": "Rome", "at": {"x": "1"}}, {"at.x": "should be of type number"}),
     ],
 )
-def test_what_does_not_fit_is_named(arguments: dict[str, object], fields: dict[str, str]) -> None:
+def test_arguments_that_do_not_fit_are_named(
+    arguments: dict[str, object], fields: dict[str, str]
+) -> None:
     with pytest.raises(InvalidArguments) as caught:
         SchemaParameters.of(SCHEMA).validate(arguments)
     assert fields.items() <= caught.value.fields.items()
 
 
-def test_what_is_wrong_is_told_within_bounds_and_without_the_value() -> None:
+def test_error_texts_are_bounded_and_hide_the_value() -> None:
     with pytest.raises(InvalidArguments) as caught:
         SchemaParameters.of(SCHEMA).validate(
             {f"secret{index:a>900}": "hidden" for index in range(99)}
@@ -74,7 +76,7 @@ def test_what_is_wrong_is_told_within_bounds_and_without_the_value() -> None:
         {"type": "object", "required": "city"},
     ],
 )
-def test_what_is_no_schema_of_an_object(schema: dict[str, object]) -> None:
+def test_schemas_that_describe_no_object(schema: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="schema"):
         SchemaParameters.of(schema)
 

@@ -66,7 +66,7 @@ async def test_stopping_keeps_what_was_said(alice: PagePerson, model: DemoModel)
     await expect(alice.button("Stop")).to_have_count(0)
 
 
-async def test_whoever_comes_later_or_again_finds_everything(
+async def test_late_and_returning_participants_find_everything(
     alice: PagePerson, open_page: OpenPage, model: DemoModel
 ) -> None:
     model.script(Reply("Noon."), Reply("Only you know."))

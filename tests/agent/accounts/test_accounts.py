@@ -136,7 +136,7 @@ async def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(history: His
     assert [each.attempts for each in later] == [2, 2, 2]
 
 
-async def test_what_is_too_old_or_too_much_is_given_up(history: History) -> None:
+async def test_old_and_excess_events_are_dropped(history: History) -> None:
     store, url = history.accounts, "http://receiver.test"
     old = OutgoingEvent("EV_old", url, now() - KEPT - 1, "{}")
     await store.put_events([old, *(event(number, url) for number in range(5))])
@@ -144,7 +144,7 @@ async def test_what_is_too_old_or_too_much_is_given_up(history: History) -> None
     assert await waiting(history, url) == ["EV_2", "EV_3", "EV_4"]
 
 
-async def test_what_a_database_did_not_take_is_stored_later(history: History) -> None:
+async def test_failed_writes_are_stored_once_the_database_is_back(history: History) -> None:
     class Away:
         """A store that is away for its first two uses."""
 

@@ -18,7 +18,7 @@ from tests.agent.cli.command_line import CommandLine
 from tests.agent.conftest import Enter, StartWorker
 
 
-async def test_a_backend_is_told_what_happens_in_a_room(
+async def test_a_backend_gets_the_events_of_a_room(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

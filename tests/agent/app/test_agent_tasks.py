@@ -184,7 +184,7 @@ async def test_a_tool_says_something_while_it_works(
     assert answer.text == "One moment.\n\nHere it is."
 
 
-async def test_what_a_tool_reports_later_is_said_unasked(
+async def test_a_late_report_of_a_tool_is_an_unasked_answer(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     done = asyncio.Event()
@@ -217,7 +217,7 @@ class Data:
     previous: Agent | None = None
 
 
-async def test_a_session_that_ends_by_itself_is_begun_anew(
+async def test_a_session_that_ends_by_itself_is_started_again(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     class Hurried(Agent):

@@ -111,7 +111,7 @@ async def test_a_handoff_goes_on_in_the_same_answer_and_stays(
     assert system_of(model) == "You are billing."
 
 
-async def test_who_answered_last_answers_after_a_restart(
+async def test_the_last_agent_answers_after_a_restart(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

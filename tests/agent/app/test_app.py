@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_cannot_be_is_one_sentence(what: str) -> None:
+def test_an_impossible_app_is_one_sentence(what: str) -> None:
     make, sentence = WRONG[what]
     with pytest.raises(AppError) as caught:
         make()

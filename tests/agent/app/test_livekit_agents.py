@@ -99,7 +99,7 @@ async def test_it_greets_and_answers_with_its_tools(
     assert len(unasked(alice)) == 1
 
 
-async def test_calls_of_its_tools_are_told_as_all_others(
+async def test_calls_of_its_tools_are_reported_like_all_others(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     @tool
@@ -218,7 +218,7 @@ async def test_it_hands_over_within_an_answer(
     ]
 
 
-async def test_one_that_is_handed_to_may_begin_anew_and_is_told_by_its_id(
+async def test_the_target_of_a_handoff_may_begin_without_context_and_is_shown_by_its_id(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     worker = await start_worker(app=App({"triage": Triage}))
@@ -349,7 +349,7 @@ async def test_its_nodes_make_what_is_read_and_said(
     ]
 
 
-async def test_what_a_model_fails_at_is_told_and_the_session_goes_on(
+async def test_a_model_failure_is_reported_and_the_session_goes_on(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     worker = await start_worker(app=App({"archive": Archive}), LLM_RETRIES="0")
@@ -429,7 +429,7 @@ async def test_edited_and_deleted_messages_are_so_for_its_agents(
     assert overheard
 
 
-async def test_it_goes_on_with_a_conversation_of_former_times_without_a_greeting(
+async def test_it_continues_a_restored_conversation_without_a_greeting(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,
@@ -460,7 +460,7 @@ async def test_it_goes_on_with_a_conversation_of_former_times_without_a_greeting
     assert len(unasked(alice)) == 1
 
 
-async def test_what_it_says_by_itself_is_an_answer_of_its_own(
+async def test_its_unasked_text_is_an_answer_of_its_own(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     due = asyncio.Event()
@@ -499,7 +499,7 @@ async def test_what_it_says_by_itself_is_an_answer_of_its_own(
     assert ("assistant", "It is time for lunch.") in read_by(model)
 
 
-async def test_what_cannot_be_made_is_told_to_the_one_who_writes(
+async def test_a_failing_factory_is_an_error_for_the_sender(
     start_worker: StartWorker, enter: Enter, model: DemoModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []

@@ -49,7 +49,7 @@ async def test_a_greeting_is_said_once(
     assert len(unasked(alice)) == 1
 
 
-async def test_a_conversation_of_former_times_is_not_greeted_and_knows_the_greeting(
+async def test_a_restored_conversation_is_not_greeted_and_knows_the_greeting(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,
@@ -119,7 +119,7 @@ async def test_a_tool_has_the_model_say_something(
     assert [each["content"] for each in messages[1:]] == ["Do not forget: noon!", "When?"]
 
 
-async def test_what_cannot_be_said_is_an_error_of_the_tools(
+async def test_saying_an_impossible_text_is_a_tool_error(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     @tool
@@ -137,7 +137,7 @@ async def test_what_cannot_be_said_is_an_error_of_the_tools(
             await alice.call("speak", json.dumps(arguments))
 
 
-async def test_what_was_said_unasked_can_be_deleted_and_is_not_read_any_more(
+async def test_a_deleted_unasked_answer_is_not_read_any_more(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     async def welcome(room: Room, person: Caller) -> None:

@@ -30,7 +30,7 @@ async def texts(talk: Talk) -> list[str]:
 
 
 @pytest.mark.parametrize("named_by", ["question", "answer"])
-async def test_an_answer_is_given_anew_in_its_place(
+async def test_a_regenerated_answer_keeps_its_place(
     enter: Enter, model: DemoModel, scope: Scope, named_by: str
 ) -> None:
     alice = Talk(await enter("alice"), scope)
@@ -50,7 +50,7 @@ async def test_an_answer_is_given_anew_in_its_place(
     assert read_by_model(model) == ["Q1", "A1", "Q2", "A2 anew", "Q3", "A3", "Q4"]
 
 
-async def test_what_is_asked_for_twice_at_once_is_done_once(
+async def test_concurrent_identical_requests_are_done_once(
     enter: Enter, model: DemoModel, scope: Scope
 ) -> None:
     alice = Talk(await enter("alice"), scope)
@@ -67,7 +67,7 @@ async def test_what_is_asked_for_twice_at_once_is_done_once(
     assert (await texts(alice))[:2] == ["Q1", "first answer"]
 
 
-async def test_an_answer_that_was_stopped_can_be_given_anew_at_once(
+async def test_a_stopped_answer_can_be_regenerated_at_once(
     enter: Enter, model: DemoModel, scope: Scope
 ) -> None:
     alice = Talk(await enter("alice"), scope)
@@ -85,7 +85,7 @@ async def test_an_answer_that_was_stopped_can_be_given_anew_at_once(
     assert await texts(alice) == ["Q1", "second answer"]
 
 
-async def test_an_edited_message_is_answered_anew(
+async def test_an_edited_message_is_answered_again(
     enter: Enter, model: DemoModel, scope: Scope
 ) -> None:
     alice, bob = Talk(await enter("alice"), scope), Talk(await enter("bob"))
@@ -182,7 +182,7 @@ async def test_an_answer_is_deleted_alone_and_can_be_given_again(
     assert await texts(alice) == ["Q1", "A1 again", "Q2", "A2"]
 
 
-async def test_what_is_deleted_while_it_is_answered_or_waits_leaves_nothing(
+async def test_deleting_a_waiting_or_running_message_leaves_nothing(
     enter: Enter, model: DemoModel, scope: Scope
 ) -> None:
     alice = Talk(await enter("alice"), scope)
@@ -265,7 +265,7 @@ async def test_whatever_people_do_at_once_each_message_that_is_left_has_one_answ
 
 
 @pytest.mark.parametrize("change", ["editMessage", "regenerate"])
-async def test_the_next_worker_gives_the_answer_that_was_asked_for_anew(
+async def test_the_next_worker_gives_a_regenerated_answer(
     enter: Enter,
     start_worker: StartWorker,
     model: DemoModel,

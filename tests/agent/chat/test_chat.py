@@ -112,7 +112,7 @@ async def test_the_model_is_given_the_conversation(enter: Enter, model: DemoMode
     assert contents[-3:] == ["my colour is blue", "Blue is nice.", "what is my colour?"]
 
 
-async def test_everybody_is_answered_and_the_model_is_told_who_writes(
+async def test_everybody_is_answered_and_the_model_reads_the_authors(
     enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice", name="Alice A.")

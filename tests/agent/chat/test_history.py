@@ -140,7 +140,7 @@ async def test_a_worker_that_was_killed_is_stood_in_for(
     await alice.room.disconnect()
 
 
-async def test_what_the_store_knows_is_not_answered_again(
+async def test_stored_messages_are_not_answered_again(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,
@@ -287,7 +287,7 @@ async def get_whole(client: ChatClient, part: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
-async def test_what_is_too_long_for_a_page_is_read_in_parts(
+async def test_a_text_too_long_for_a_page_is_read_in_parts(
     enter: Enter, model: DemoModel, scope: str
 ) -> None:
     alice = await enter("alice")

@@ -65,7 +65,7 @@ async def test_senders_take_turns_and_each_keeps_their_own_order(asked: str, ans
     assert await drain(queue) == answered.split()
 
 
-async def test_who_comes_during_an_answer_goes_before_the_rest_of_its_sender() -> None:
+async def test_a_new_sender_goes_before_the_rest_of_the_current_sender() -> None:
     queue = queue_of("a1", "a2")
     taken = await take(queue)
     queue.add(question("b1"))

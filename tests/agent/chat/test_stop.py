@@ -19,7 +19,7 @@ def story(gate: asyncio.Event | None = None) -> Reply:
 
 
 @pytest.mark.parametrize("named_by", ["question", "answer", "nothing"])
-async def test_what_has_been_said_is_the_answer(
+async def test_the_text_so_far_is_the_answer(
     enter: Enter, model: DemoModel, scope: Scope, named_by: str
 ) -> None:
     alice = Talk(await enter("alice"), scope)

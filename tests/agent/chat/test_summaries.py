@@ -35,7 +35,7 @@ def summarised(request: ChatRequest) -> Reply:
     return Reply(text=f"[{before.strip()}] and {record.count('alice')} of hers")
 
 
-async def test_what_is_cut_off_is_summarised_and_restored(
+async def test_dropped_turns_are_summarised_and_restored(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,
@@ -120,7 +120,7 @@ async def test_a_summary_is_up_to_date_when_asked_for(enter: Enter, model: DemoM
     assert "one" not in records(model)[-1]
 
 
-async def test_what_is_deleted_is_told_by_no_summary(enter: Enter, model: DemoModel) -> None:
+async def test_no_summary_mentions_deleted_messages(enter: Enter, model: DemoModel) -> None:
     model.when(RECORD, summarised)
     alice = await enter("alice")
     secret = await alice.ask("the word is Rosebud")
@@ -149,9 +149,7 @@ async def test_a_private_summary_is_its_owners_and_tells_nothing_else(
         assert caught.value.code == code
 
 
-async def test_a_summary_is_finished_for_the_next_one_who_asks(
-    enter: Enter, model: DemoModel
-) -> None:
+async def test_a_summary_is_finished_for_the_next_caller(enter: Enter, model: DemoModel) -> None:
     alice = await enter("alice")
     await alice.ask("one")
     going_on = asyncio.Event()

@@ -16,7 +16,7 @@ async def recite() -> str:
     return "é" * LONG
 
 
-async def test_the_model_is_told_how_many_tokens_it_may_write(
+async def test_the_model_gets_the_limit_of_tokens_to_write(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     worker = await start_worker(LLM_MAX_COMPLETION_TOKENS="77")

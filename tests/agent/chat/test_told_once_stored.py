@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
-async def test_a_sender_who_wants_to_know_is_told_that_a_message_is_stored(
-    enter: Enter, scope: Scope
-) -> None:
+async def test_a_sender_who_asks_for_it_gets_message_stored(enter: Enter, scope: Scope) -> None:
     alice = await enter("alice")
     message = await alice.say("hello", scope=scope, ack="stored")
     told = await alice.notice("message.stored", messageIds=[message])
@@ -98,7 +96,7 @@ async def test_while_the_database_is_away_nobody_is_told_that_a_message_is_store
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
-async def test_an_answer_whose_end_was_stored_and_not_told_is_told_by_the_next_worker(
+async def test_the_next_worker_sends_an_answer_whose_end_was_stored_but_not_sent(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

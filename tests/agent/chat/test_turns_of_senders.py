@@ -99,7 +99,7 @@ async def test_a_method_that_never_answers_delays_others_by_one_time_limit(
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
-async def test_what_was_said_within_the_time_limit_stays(
+async def test_text_within_the_time_limit_stays(
     start_worker: StartWorker, enter: Enter, model: DemoModel, scope: Scope
 ) -> None:
     worker = await start_worker(ANSWER_TIMEOUT="1")

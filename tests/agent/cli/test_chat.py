@@ -295,7 +295,7 @@ async def test_one_is_the_same_person_each_time(
     assert senders == [kept, kept]
 
 
-async def test_who_one_is_to_the_agent(
+async def test_the_identity_for_the_agent(
     agent: CommandLine, model: DemoModel, room_name: str
 ) -> None:
     arguments = ("chat", "Hi", "--room", room_name, "--name", "Ana A.", "--identity", "ana")

@@ -91,7 +91,7 @@ async def test_a_host_for_a_server_that_is_not_started_here_is_refused(
     assert "LIVEKIT_URL names another" in finished.stderr
 
 
-async def test_what_is_configured_is_used(
+async def test_configured_values_are_used(
     bare: CommandLine,
     settings_of_worker: dict[str, str],
     room_server: RoomServerUnderTest,

@@ -62,7 +62,7 @@ def test_one_holder_at_a_time(environ: dict[str, str]) -> None:
     second.release()
 
 
-def test_what_a_killed_process_leaves_is_stale(environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_record_of_a_killed_process_is_stale(environ: dict[str, str], tmp_path: Path) -> None:
     file = DevRecordFile(environ)
     file.take()
     file.write(RECORD)

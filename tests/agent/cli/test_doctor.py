@@ -61,7 +61,7 @@ async def test_the_port_of_the_health_pages(healthy: CommandLine) -> None:
     assert findings["health port"] == "ok", text
 
 
-async def test_what_is_needed_and_does_not_answer(healthy: CommandLine) -> None:
+async def test_a_required_service_that_does_not_answer(healthy: CommandLine) -> None:
     status, findings, text = await report(
         healthy, LIVEKIT_URL=nowhere("ws"), OPENAI_BASE_URL=nowhere("http")
     )
@@ -155,7 +155,7 @@ async def test_the_query_of_a_base_url_is_kept_and_not_shown(healthy: CommandLin
     )
 
 
-async def test_what_the_service_refuses_is_named(healthy: CommandLine) -> None:
+async def test_refused_fields_are_named(healthy: CommandLine) -> None:
     async with RawModel(json_error("gemma:2b does not support tools", 400)) as model:
         word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url)
 

@@ -35,7 +35,7 @@ async def test_token_joins_the_room(server: CommandLine) -> None:
     assert claims.room_config is None
 
 
-async def test_token_says_who_somebody_is(server: CommandLine) -> None:
+async def test_token_describes_the_participant(server: CommandLine) -> None:
     claims = await claims_of(
         server, "--role", "admin", "--role", "moderator", "--attribute", "team=a=b"
     )

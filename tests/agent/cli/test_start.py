@@ -15,7 +15,7 @@ from tests.agent.cli.command_line import CommandLine, RunningCommand
 from tests.agent.processes.conftest import HANDED_OVER
 
 
-async def test_what_is_missing_is_named(bare: CommandLine) -> None:
+async def test_missing_values_are_named(bare: CommandLine) -> None:
     finished = await bare.run("start")
     assert (finished.status, finished.stdout) == (2, "")
     assert [line.split(" ")[0] for line in finished.stderr.splitlines()] == [
@@ -26,7 +26,7 @@ async def test_what_is_missing_is_named(bare: CommandLine) -> None:
     ]
 
 
-async def test_what_is_wrong_is_named(agent: CommandLine) -> None:
+async def test_errors_are_named(agent: CommandLine) -> None:
     finished = await agent.run("start", LIVEKIT_URL="localhost", AGENT_MAX_ROOMS="many")
     assert (finished.status, finished.stdout) == (2, "")
     assert "LIVEKIT_URL: expected" in finished.stderr
@@ -70,7 +70,7 @@ async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_where_the_default_port_is_taken_a_free_one_is_found(agent: CommandLine) -> None:
+async def test_a_free_port_is_used_if_the_default_is_taken(agent: CommandLine) -> None:
     with socket.socket() as taken:
         # If it cannot be bound, another process has it.
         with contextlib.suppress(OSError):
@@ -190,7 +190,7 @@ tools.TOOLS += (stand_still,)
 
 
 @pytest.mark.timeout(180)
-async def test_one_alone_says_that_it_is_stuck_and_ends_when_told(
+async def test_a_single_process_reports_that_it_is_stuck_and_ends_on_request(
     agent: CommandLine, room_name: str
 ) -> None:
     (agent.directory / "sitecustomize.py").write_text(WAITING_TOOL)

@@ -131,7 +131,7 @@ async def test_it_is_stopped_edited_and_regenerated(joined: Joined, model: DemoM
         await gone.wait()
 
 
-async def test_what_fails_says_why(joined: Joined, model: DemoModel) -> None:
+async def test_failures_say_why(joined: Joined, model: DemoModel) -> None:
     ana = await joined("ana")
     model.script(Reply("Half", fault=Fault.CUT, after=1))
     with pytest.raises(NoAnswerError, match="finish_reason error"):

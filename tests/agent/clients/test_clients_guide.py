@@ -185,7 +185,7 @@ async def test_packets_files_and_methods_in_node(
     assert mail == "sent to bob"
 
 
-def test_other_sdks_are_told_of_every_topic_and_method() -> None:
+def test_other_sdks_get_a_guide_to_every_topic_and_method() -> None:
     guide = (document.DOCS / DOCUMENT).read_text()
     section = guide[guide.index("## Other SDKs") :]
     names = [*ROOM_TOOLS, *ROOM_METHODS, *(topic.name for topic in TOPICS)]

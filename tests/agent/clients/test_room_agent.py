@@ -108,7 +108,7 @@ async def test_a_private_answer_stays_private(
     assert not bob.received("etween us")
 
 
-async def test_what_was_said_is_there_for_who_joins_later_and_can_be_changed(
+async def test_messages_can_be_read_by_late_joiners_and_changed(
     start_worker: StartWorker, model: DemoModel, open_agent_page: OpenAgentPage, enter: Enter
 ) -> None:
     worker = await start_worker()

@@ -21,7 +21,7 @@ from toolkit import Data, Source, ToolContext, tool
 DOCUMENT = "wire-contract.md"
 
 
-async def test_the_state_of_the_agent_is_told(
+async def test_the_state_of_the_agent_is_published(
     open_client: OpenClient, example: Example, model: DemoModel
 ) -> None:
     told = asyncio.Event()
@@ -48,7 +48,7 @@ async def test_a_message_is_answered_in_a_stream(
     assert "room stop It is noon." in await client.console.says("It is noon.")
 
 
-async def test_a_message_is_told_to_be_stored(
+async def test_a_message_is_acknowledged_as_stored(
     open_client: OpenClient, example: Example, language: str
 ) -> None:
     client = await open_client("ana")
@@ -128,7 +128,7 @@ async def test_a_private_question_is_answered_in_packets(
     assert " 0 Between us, noon." in await client.console.says("Between us, noon.")
 
 
-async def test_what_is_not_accepted_is_told(
+async def test_refusals_are_reported(
     open_client: OpenClient, example: Example, start_worker: StartWorker
 ) -> None:
     client = await open_client("ana", worker=await start_worker(MAX_MESSAGE_BYTES="10"))

@@ -79,13 +79,13 @@ def test_loopback_is_always_direct(host: str) -> None:
         ("test", "http://api.test", True),
     ],
 )
-def test_what_is_excluded_is_direct(excluded: str, url: str, direct: bool) -> None:
+def test_excluded_hosts_are_reached_directly(excluded: str, url: str, direct: bool) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         assert (Proxies.of({**BOTH, name: excluded}).for_url(url) is None) == direct
 
 
 @pytest.mark.parametrize("url", ["", "api.test", "http://", "http://h:port/", "ftp://api.test"])
-def test_what_is_no_url_of_ours_is_direct(url: str) -> None:
+def test_unsupported_urls_are_reached_directly(url: str) -> None:
     assert Proxies.of({"HTTPS_PROXY": PROXY}).for_url(url) is None
 
 

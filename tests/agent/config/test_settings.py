@@ -30,7 +30,7 @@ def test_defaults_are_enough_with_a_server_and_a_key() -> None:
     assert settings.reply_topics == ("llm-response", "lk.transcription")
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_values_are_named() -> None:
     problems = Settings.from_environment({}).missing()
     names = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "OPENAI_API_KEY"]
     assert [problem.split()[0] for problem in problems] == names
@@ -93,7 +93,7 @@ def test_the_environment_outweighs_the_file(tmp_path: Path) -> None:
     assert settings.agent_identity == "agent"
 
 
-def test_what_is_settled_stays_when_the_file_changes(tmp_path: Path) -> None:
+def test_settled_values_stay_when_the_file_changes(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("LLM_MODEL=from-file\nAGENT_NAME=from-file\nAGENT_IDENTITY=\nOTHER=x\n")
     environ = {"LLM_MODEL": "from-environment", "LLM_RETRIES": ""}
@@ -161,9 +161,7 @@ def test_mcp_servers_are_read_from_json() -> None:
         ('{"docs": {"command": "x", "timeout": "hidden"}}', "MCP_SERVERS: docs: timeout: expected"),
     ],
 )
-def test_what_is_wrong_with_mcp_servers_is_said_without_their_secrets(
-    value: str, problem: str
-) -> None:
+def test_errors_of_mcp_servers_hide_their_secrets(value: str, problem: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({**WHOLE, "MCP_SERVERS": value})
     (said,) = caught.value.problems

@@ -73,7 +73,7 @@ async def kept(history: DurableHistory) -> Board:
     return board
 
 
-async def test_what_is_drawn_during_an_outage_is_kept_after_it(
+async def test_drawings_during_an_outage_are_stored_after_it(
     history: DurableHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board_keeper, "FIRST_PAUSE", 0.01)

@@ -116,7 +116,7 @@ async def test_a_packet_in_any_form(
     assert packet.timestamp > 1_700_000_000_000
 
 
-async def test_who_sent_it_is_the_servers_word(inside: Inside, bob: ChatClient) -> None:
+async def test_the_server_names_the_sender(inside: Inside, bob: ChatClient) -> None:
     inside.channel.on("poll", inside.take)
     spoofed = {"senderId": "alice", "senderName": "Alice", "sender": "alice"}
     await bob.send_packet({"type": "poll", "id": 7, "timestamp": 1_000, "vote": 1, **spoofed})
@@ -177,9 +177,7 @@ async def test_a_flood_for_a_slow_handler_is_refused_beyond_a_bound(
     assert taken.isdisjoint(refused())
 
 
-async def test_what_a_handler_refuses_is_told_to_the_sender(
-    inside: Inside, bob: ChatClient
-) -> None:
+async def test_a_refusal_of_a_handler_reaches_the_sender(inside: Inside, bob: ChatClient) -> None:
     async def refuse(packet: Packet[Any]) -> None:
         raise Refusal(403, f"No votes of {packet.sender.identity}'s.")
 

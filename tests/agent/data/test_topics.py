@@ -27,7 +27,7 @@ async def cursors(client: ChatClient) -> list[dict[str, Any]]:
 
 
 class TestReactions:
-    async def test_are_kept_counted_and_told_to_the_room(self, enter: Enter) -> None:
+    async def test_are_stored_counted_and_shown_to_the_room(self, enter: Enter) -> None:
         alice, bob = await enter("alice"), await enter("bob")
         answer = await alice.ask("hello")
         segment = answer.attributes["lk.segment_id"]

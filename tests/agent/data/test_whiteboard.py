@@ -113,7 +113,7 @@ async def test_a_setting_lets_everybody_clear_it(start_worker: StartWorker, ente
     assert (await until_drawn(bob, 2))["elements"] == []
 
 
-async def test_one_who_was_away_gets_what_was_done_meanwhile(alice: ChatClient) -> None:
+async def test_a_client_that_was_away_gets_the_operations_since(alice: ChatClient) -> None:
     for number in range(5):
         await draw(alice, op="erase" if number % 2 else "note", id="n", x=0, y=number, text="hi")
     await until_drawn(alice, 5)
@@ -243,9 +243,7 @@ async def test_a_board_of_ten_thousand_strokes_is_full_and_can_be_read(
         ("scribble", 400),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
-    alice: ChatClient, operation: object, code: int
-) -> None:
+async def test_senseless_input_is_refused(alice: ChatClient, operation: object, code: int) -> None:
     packet = json.dumps(operation, separators=(",", ":"))
     await alice.send_packet(packet, "whiteboard")
     notice = await alice.notice("error")

@@ -31,7 +31,7 @@ async def refused(quota: FileQuota, identity: str, size: int) -> str:
     return refusal.value.sentence
 
 
-async def test_what_is_stored_and_what_is_under_way_counts() -> None:
+async def test_stored_files_and_files_in_transit_count() -> None:
     counted = quota({"ann": 60, "agent": 10}, room=100)
     use = await counted.open("bob", 25)
     use.take(25)
@@ -54,7 +54,7 @@ async def test_each_participant_has_a_part_of_it_and_the_agent_what_the_room_has
     await refused(counted, "agent", 41)
 
 
-async def test_what_was_deleted_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deleting_frees_space(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = {"ann": 100}
     counted = quota(stored, room=100)
     await refused(counted, "ann", 1)

@@ -188,7 +188,7 @@ async def test_the_model_knows_of_a_file_that_came_by_itself(
     assert bob.notices("file.received") == []
 
 
-async def test_a_private_file_is_told_to_nobody_else_and_not_to_the_rooms_model(
+async def test_a_private_file_is_hidden_from_everybody_else_and_the_rooms_model(
     enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice")
@@ -269,7 +269,7 @@ async def test_a_stream_that_stops_is_given_up_and_nothing_else(
     await writer.aclose()
 
 
-async def test_a_file_of_somebody_who_leaves_is_given_up(
+async def test_a_file_is_given_up_when_its_sender_leaves(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     worker = await start_worker(STREAM_TIMEOUT="1")
@@ -309,7 +309,7 @@ async def test_types_that_are_not_taken_are_refused_by_their_bytes(
     assert (await alice.notice("file.received", streamId=text))["mimeType"] == "text/plain"
 
 
-async def test_a_full_store_is_told_to_the_sender_and_the_room_goes_on(
+async def test_a_full_store_is_reported_to_the_sender_and_the_room_goes_on(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     worker = await start_worker(MAX_STORED_BYTES="1000")
@@ -332,7 +332,7 @@ async def test_a_worker_without_a_directory_refuses_files_and_goes_on(
     assert (await alice.ask("still there?")).finish_reason == "stop"
 
 
-async def test_progress_is_told_while_a_file_comes(
+async def test_progress_is_reported_while_a_file_arrives(
     start_worker: StartWorker, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.files.file_notices.PROGRESS_EVERY", 0.0)

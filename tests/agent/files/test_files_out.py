@@ -227,7 +227,7 @@ async def test_a_file_of_a_private_answer_stays_private(
         assert receivers_of_mark(room_server.embedded, room_name) == {"alice"}
 
 
-async def test_a_file_of_the_room_is_sent_again_to_whoever_asks(enter: Enter) -> None:
+async def test_a_file_of_the_room_is_sent_again_on_request(enter: Enter) -> None:
     alice = FileClient(await enter("alice"))
     bob = FileClient(await enter("bob"))
     content = os.urandom(50_000)
@@ -250,7 +250,7 @@ async def test_too_many_files_for_one_are_refused(
     assert json.loads(error.data or "")["retryAfter"] > 0
 
 
-async def test_what_is_sent_to_callers_leaves_nothing_on_disk(
+async def test_files_for_callers_leave_nothing_on_disk(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     worker = await start_worker(tools=WITH_FILES)

@@ -157,7 +157,7 @@ async def test_the_newest_files_fit_first(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_cannot_be_read_is_said_and_harms_nothing(
+async def test_unreadable_input_is_reported_and_harmless(
     enter: Enter, model: DemoModel, name: str, content: bytes
 ) -> None:
     alice = await enter("alice")
@@ -167,7 +167,7 @@ async def test_what_cannot_be_read_is_said_and_harms_nothing(
     assert pictures(model.requests[-1]) == []
 
 
-async def test_the_next_worker_gives_the_model_the_files_of_former_times(
+async def test_the_next_worker_gives_the_model_the_files_of_earlier_sessions(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

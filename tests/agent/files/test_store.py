@@ -43,7 +43,7 @@ async def keep(store: FileStore, *pieces: bytes) -> str:
 
 
 @pytest.mark.parametrize("size", [0, 1, 15_000, 15_001, 3_000_000])
-async def test_what_is_kept_is_what_came(store: FileStore, size: int) -> None:
+async def test_stored_messages_equal_received_ones(store: FileStore, size: int) -> None:
     content = os.urandom(size)
     sha256 = await keep(store, *(content[i : i + 15_000] for i in range(0, size, 15_000)))
     assert sha256 == hashlib.sha256(content).hexdigest()
@@ -62,7 +62,7 @@ async def test_the_same_content_is_kept_once(tmp_path: Path) -> None:
     await store.aclose()
 
 
-async def test_what_is_discarded_leaves_nothing(store: FileStore) -> None:
+async def test_discarding_leaves_nothing(store: FileStore) -> None:
     file = store.receive()
     for _ in range(100):
         file.write(b"x" * 15_000)

@@ -65,7 +65,7 @@ def age_quarantine(store: FileStore, days: float) -> None:
         os.utime(path, (then, then))
 
 
-async def test_what_no_message_refers_to_goes_to_quarantine_and_is_deleted_later(
+async def test_unreferenced_files_go_to_quarantine_and_are_deleted_later(
     store: FileStore, history: History
 ) -> None:
     used = await keep_old(store, b"used")

@@ -97,7 +97,7 @@ async def test_a_question_has_one_answer_however_often_it_ends(history: History)
     assert await history.unanswered("kitchen") == ()
 
 
-async def test_what_is_asked_again_keeps_its_answer_until_the_new_one_ends(
+async def test_a_message_keeps_its_answer_until_the_new_one_ends(
     history: History,
 ) -> None:
     question = asked("1")
@@ -165,7 +165,7 @@ async def test_the_limit_of_a_page_is_bounded(history: History, limit: int) -> N
         await history.page(ROOM, asker="ann", limit=limit)
 
 
-async def test_what_is_private_is_seen_by_its_owner_alone(history: History) -> None:
+async def test_private_messages_are_seen_by_their_owner_alone(history: History) -> None:
     secret = asked("s", "secret", thread=PRIVATE)
     answer = await take_turn(history, secret, "also secret")
     await take_turn(history, asked("p", "public"))
@@ -318,7 +318,7 @@ async def test_a_summary_goes_with_what_it_tells(history: History, change: str) 
     assert not await told()
 
 
-async def test_what_does_not_exist_is_not_found(history: History, ids: Callable[[], str]) -> None:
+async def test_unknown_ids_are_not_found(history: History, ids: Callable[[], str]) -> None:
     await history.add_message(asked("1"))
     for missing in (
         MessageKey(ROOM, "ann", ids() + "x"),

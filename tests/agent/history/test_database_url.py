@@ -190,7 +190,7 @@ async def test_the_default_is_a_file_below_the_working_directory(
     assert (tmp_path / "data" / "agent.db").is_file()
 
 
-def test_what_is_heavy_is_imported_when_it_is_needed() -> None:
+def test_heavy_packages_are_imported_on_demand() -> None:
     program = (
         "import sys, agent.history.open_history, agent.history.message;"
         "print([name for name in ('sqlalchemy', 'alembic', 'psycopg') if name in sys.modules])"

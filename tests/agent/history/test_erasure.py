@@ -113,7 +113,7 @@ async def test_more_than_a_batch_is_erased(history: History) -> None:
     assert len((await history.page(ROOM, asker="bob")).messages) == 1
 
 
-async def test_what_was_erased_may_come_again(history: History) -> None:
+async def test_erased_content_may_be_sent_again(history: History) -> None:
     await take_turn(history, asked("m1"))
     await history.erase(Subject(conversation="kitchen"))
     assert await history.add_message(asked("m1"))
@@ -136,7 +136,7 @@ async def test_no_bytes_of_it_stay_in_a_file(tmp_path: Path) -> None:
     assert b"Rosebud" not in file.read_bytes()
 
 
-async def test_what_is_older_than_its_time_goes_in_batches(history: History) -> None:
+async def test_expired_data_is_erased_in_batches(history: History) -> None:
     for number in range(25):
         await take_turn(history, asked(f"m{number}"))
     await history.boards.append("kitchen", 0, [(1, "{}")])

@@ -69,7 +69,7 @@ async def test_turns_are_kept_and_written_in_order(kept: Kept) -> None:
     assert await kept.history.unanswered("kitchen") == ()
 
 
-async def test_what_can_be_read_after_an_outage_is_whole(tmp_path: Path) -> None:
+async def test_the_history_is_whole_after_an_outage(tmp_path: Path) -> None:
     database = CutDatabase(tmp_path / "agent.db")
     history = DurableHistory(SqlHistory(database), first_pause=0.01)
     await history.migrate()
@@ -87,7 +87,7 @@ async def test_what_can_be_read_after_an_outage_is_whole(tmp_path: Path) -> None
     await history.aclose()
 
 
-async def test_what_is_kept_is_not_new_again(kept: Kept) -> None:
+async def test_a_stored_message_is_not_new_again(kept: Kept) -> None:
     kept.database.away = True
     assert await kept.history.add_message(asked("1"))
     assert not await kept.history.add_message(asked("1"))

@@ -36,7 +36,7 @@ async def test_values_are_converted_as_their_columns_say(database: Database) -> 
     assert await database.read(rooms) == [odd, odd]
 
 
-async def test_what_is_refused_is_an_integrity_error_that_quotes_nothing(
+async def test_a_refused_write_is_an_integrity_error_that_quotes_nothing(
     database: Database,
 ) -> None:
     def add_twice(connection: Connection) -> None:

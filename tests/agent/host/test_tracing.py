@@ -103,7 +103,7 @@ async def test_an_answer_is_a_trace_with_its_model_and_tool_calls(
     assert "xyzzy" not in str([each.to_json() for each in kept.spans])
 
 
-def test_an_endpoint_that_is_not_there_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_endpoint_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"

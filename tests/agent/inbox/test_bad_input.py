@@ -116,7 +116,7 @@ async def test_a_stream_that_goes_on_for_ever_is_cut(enter: Enter, model: DemoMo
         ("", ""),
     ],
 )
-async def test_what_an_app_sends_for_itself_is_nobodys_error(
+async def test_an_apps_own_packets_cause_no_error(
     enter: Enter, packet: bytes | str, topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     alice = await enter("alice")

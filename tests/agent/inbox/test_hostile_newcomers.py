@@ -11,7 +11,7 @@ from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
 
 
-async def test_packets_of_who_has_left_are_not_given_to_a_newcomer(
+async def test_packets_of_a_departed_sender_are_not_attributed_to_a_newcomer(
     enter: Enter, join: Join
 ) -> None:
     alice = await enter("alice")
@@ -27,7 +27,7 @@ async def test_packets_of_who_has_left_are_not_given_to_a_newcomer(
     assert not {each for each in senders if each.startswith("victim")}
 
 
-async def test_what_an_agent_says_in_somebodys_name_is_not_theirs(
+async def test_a_message_by_an_agent_in_a_participants_name_is_ignored(
     enter: Enter, join: Join, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
     alice = await enter("alice")

@@ -79,7 +79,7 @@ async def test_rpc_calls_over_the_limit_say_when_to_come_back(
     await bob.call("ping")
 
 
-async def test_the_model_is_told_that_there_were_too_many_tool_calls(
+async def test_the_model_learns_that_there_were_too_many_tool_calls(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     worker = await start_worker(ROOM_TOOL_CALLS="1/minute")

@@ -62,7 +62,7 @@ async def test_arguments_are_checked_before_they_go_out(calc: Kept) -> None:
     assert caught.value.fields == {"a": "should be of type integer", "b": "required"}
 
 
-async def test_what_fails_in_the_server_is_told_as_it_says_it(calc: Kept) -> None:
+async def test_a_failure_in_the_server_keeps_its_text(calc: Kept) -> None:
     with pytest.raises(ToolError, match="Error executing tool fail") as caught:
         await calc.call("fail")
     assert caught.value.code == 500
@@ -208,7 +208,7 @@ async def test_the_program_gets_its_own_environment_and_none_of_the_workers(
         assert await calc.call("environment", name="LIVEKIT_API_SECRET") == "not set"
 
 
-async def test_what_the_settings_say_of_its_tools() -> None:
+async def test_settings_of_its_tools_are_applied() -> None:
     settings = program(tools=["add", "die"], rpc=["add"], approval=True, timeout=3)
     async with kept(settings) as calc:
         await calc.until(lambda: calc.connection.is_up)

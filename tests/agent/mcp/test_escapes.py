@@ -34,7 +34,7 @@ def test_wherever_chunks_are_cut(escaped: str, text: str) -> None:
             assert len(mended) <= len(escaped)
 
 
-def test_what_is_held_back_is_given_at_the_end() -> None:
+def test_buffered_text_is_given_at_the_end() -> None:
     mender = EscapeMender()
     assert mender.feed(rb"a\ud83d\u") == b"a"
     assert mender.end() == rb"\ud83d\u"

@@ -67,7 +67,7 @@ async def test_the_model_has_the_tools_and_callers_those_that_the_setting_names(
     assert told == "Error executing tool fail"
 
 
-async def test_what_a_server_says_wrongly_of_one_tool_does_not_touch_the_others(
+async def test_a_bad_description_of_one_tool_does_not_affect_the_others(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     nothing: dict[str, object] = {}
@@ -122,7 +122,7 @@ async def test_a_tool_that_needs_approval_by_the_setting(
     }
 
 
-async def test_a_server_that_dies_is_told_to_the_model_and_to_who_asked(
+async def test_a_dead_server_is_reported_to_the_model_and_the_asker(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

@@ -165,7 +165,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_what_a_service_refuses_is_left_out_from_then_on(
+async def test_a_refused_field_is_left_out_from_then_on(
     enter: Enter,
     service: RawModel,
     worker: Worker,

@@ -83,7 +83,7 @@ async def test_reasoning_is_kept_apart(stream: Stream) -> None:
     assert reader.reasoning == stream.thought
 
 
-async def test_what_was_thought_before_a_call_goes_along_with_it() -> None:
+async def test_reasoning_before_a_call_is_sent_with_it() -> None:
     thought = d({"reasoning_content": "It wants "}) + d({"reasoning_content": "the time."})
     found = await read(thought + call("{}", "time", index=0, id="1") + CALLED + DONE)
 

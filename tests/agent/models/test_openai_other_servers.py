@@ -190,7 +190,7 @@ async def test_a_server_without_stream_options_is_asked_without() -> None:
     ],
     ids=["too large", "not JSON", "wrong type", "not UTF-8", "not a stream", "empty"],
 )
-async def test_what_is_no_answer_is_an_error(body: bytes, expected: str) -> None:
+async def test_a_malformed_answer_is_an_error(body: bytes, expected: str) -> None:
     def answer(_: int) -> list[bytes]:
         head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
         return [head.encode(), body]
@@ -249,7 +249,7 @@ async def test_a_proxy_is_asked_where_one_is_given() -> None:
     assert (outcome.text, proxy.requests) == ("a", 1)
 
 
-async def test_a_proxy_that_refuses_does_not_have_its_password_told() -> None:
+async def test_a_refusing_proxys_password_is_not_shown() -> None:
     def refusal(_: int) -> list[bytes]:
         return [b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"]
 

@@ -274,7 +274,7 @@ def test_a_request_without_it_is_a_request_still(part: str) -> None:
     assert json.dumps(BODY) == before, "the conversation's own messages do not change"
 
 
-def test_what_was_refused_is_tried_again_after_a_time() -> None:
+def test_a_refused_field_is_retried_after_a_time() -> None:
     now = [0.0]
     dialect = Dialect("m", clock=lambda: now[0])
     dialect.refuse(["temperature"])
@@ -293,7 +293,7 @@ def test_so_many_models_are_remembered() -> None:
     assert known.of("0") is not first
 
 
-async def test_what_did_not_help_is_not_remembered() -> None:
+async def test_a_change_that_did_not_help_is_not_remembered() -> None:
     body = json.dumps({"error": {"message": "temperature: no"}}).encode()
     async with RawModel() as server:
         server.answer = lambda _: RawAnswer(body, 400, "application/json")
@@ -355,7 +355,7 @@ def test_how_long_a_service_is_left_alone(headers: dict[str, str], seconds: floa
     assert retry_after(headers) == seconds
 
 
-def test_what_a_service_quotes_is_not_kept() -> None:
+def test_text_that_a_service_quotes_in_an_error_is_not_kept() -> None:
     messages = [
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": "My number is\n4711 0815, call me."},

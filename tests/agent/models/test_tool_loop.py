@@ -187,7 +187,7 @@ async def test_of_calls_that_are_given_up_those_that_were_done_are_kept(
     assert model.requests.total == 1
 
 
-async def test_a_tool_that_breaks_down_is_an_error_of_which_the_model_has_no_details(
+async def test_a_tool_failure_is_an_error_without_details_for_the_model(
     model: DemoModel, client: OpenAIClient, tools: Toolbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = loop_of(client, tools)

@@ -82,7 +82,7 @@ async def refused(
     return caught.value.code, caught.value.message
 
 
-async def test_an_action_goes_to_who_made_the_part(
+async def test_an_action_goes_to_the_tool_that_made_the_part(
     alice: ChatClient, enter: Enter, model: DemoModel, booking: Booking
 ) -> None:
     bob = await enter("bob")
@@ -108,7 +108,7 @@ async def test_an_action_goes_to_who_made_the_part(
         ([1], "payload"),
     ],
 )
-async def test_what_does_not_fit_is_refused(
+async def test_a_payload_that_does_not_fit_is_refused(
     alice: ChatClient, model: DemoModel, booking: Booking, payload: object, told: str
 ) -> None:
     answer = await asked(alice, model)
@@ -134,7 +134,9 @@ async def test_there_is_nothing_to_do_with_other_parts(alice: ChatClient, model:
     assert (await refused(alice, answer, "form", "submit", {"seats": 2}))[0] == 404
 
 
-async def test_what_is_deleted_takes_no_actions(alice: ChatClient, model: DemoModel) -> None:
+async def test_parts_of_deleted_answers_take_no_actions(
+    alice: ChatClient, model: DemoModel
+) -> None:
     answer = await asked(alice, model)
     await alice.call("deleteMessage", json.dumps({"messageId": answer}))
     assert (await refused(alice, answer, "form", "submit", {"seats": 2}))[0] == 404

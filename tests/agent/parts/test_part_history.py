@@ -79,7 +79,7 @@ async def test_many_parts_are_asked_for_page_by_page(alice: ChatClient, model: D
         assert caught.value.code == 400
 
 
-async def test_what_is_deleted_leaves_no_parts(
+async def test_deleting_a_message_removes_its_parts(
     alice: ChatClient, model: DemoModel, enter: Enter
 ) -> None:
     await shown(alice, model, 1)

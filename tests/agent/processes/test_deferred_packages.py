@@ -92,7 +92,7 @@ def test_threads_that_ask_at_once_all_have_it() -> None:
     assert found == ["Embedding"] * 8
 
 
-def test_what_a_package_does_not_have_is_missed_as_in_any_other() -> None:
+def test_a_missing_name_of_a_package_raises_as_usual() -> None:
     said = run_python(
         BEGIN,
         "import openai, av",

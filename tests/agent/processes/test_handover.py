@@ -50,7 +50,7 @@ async def test_a_signal_that_comes_meanwhile_is_heeded(supervised: CommandLine) 
         assert sorted(await pids(running, 2, "drained")) == sorted(await pids(running, 2))
 
 
-async def test_who_asks_for_health_meanwhile_is_answered(supervised: CommandLine) -> None:
+async def test_health_requests_are_answered_meanwhile(supervised: CommandLine) -> None:
     async with supervised.running("steady", "asked-meanwhile") as running:
         await running.says("waits to be asked")
         assert await asked(running, "/") == (200, "2 of 2 worker processes registered\n")

@@ -81,12 +81,12 @@ def test_nothing_is_taken_in(page: HealthPage) -> None:
 
 
 @pytest.mark.parametrize("request_", [b"", b"GET /", b"hello\r\n\r\n"])
-def test_what_is_no_request_is_not_answered(page: HealthPage, request_: bytes) -> None:
+def test_a_malformed_request_is_not_answered(page: HealthPage, request_: bytes) -> None:
     assert said(page, request_) == b""
     assert said(page, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
-def test_who_says_nothing_is_given_up(page: HealthPage) -> None:
+def test_a_silent_client_is_given_up(page: HealthPage) -> None:
     with socket.create_connection(("127.0.0.1", page.port)) as client:
         page.answer()
         assert client.recv(1) == b""

@@ -37,7 +37,7 @@ async def test_processes_are_counted_together(supervise: Supervise) -> None:
         assert found['room_agent_restarts_total{reason="exit"}'] == 0
 
 
-async def test_what_a_dead_process_counted_still_counts(supervise: Supervise) -> None:
+async def test_counts_of_a_dead_process_are_kept(supervise: Supervise) -> None:
     async with supervise("steady") as running:
         first, _ = await pids(running, 2)
         os.kill(first, signal.SIGKILL)

@@ -67,7 +67,9 @@ async def test_a_late_joiner_gets_what_was_said_and_the_rest(
     await heard_once(alice, message, so_far + REST)
 
 
-async def test_who_joins_and_asks_at_once_is_answered_once(enter: Enter, model: DemoModel) -> None:
+async def test_a_question_right_after_joining_is_answered_once(
+    enter: Enter, model: DemoModel
+) -> None:
     await enter("alice")
     gate = asyncio.Event()
     model.script(Reply(tokens=["One. ", "Two."], after=1, pause=gate))
@@ -99,7 +101,9 @@ async def test_many_late_joiners_get_it_one_after_the_other(enter: Enter, model:
         await heard_once(client, message, so_far + REST)
 
 
-async def test_who_is_announced_after_the_end_gets_it_too(enter: Enter, model: DemoModel) -> None:
+async def test_a_participant_announced_after_the_end_gets_it_too(
+    enter: Enter, model: DemoModel
+) -> None:
     alice = await enter("alice")
     gate = asyncio.Event()
     model.script(Reply(tokens=["One. ", "Two."], after=1, pause=gate))
@@ -112,7 +116,7 @@ async def test_who_is_announced_after_the_end_gets_it_too(enter: Enter, model: D
     await bob.notice("answer.finished", inReplyTo=message)
 
 
-async def test_who_joins_before_the_first_word_or_after_the_last_hears_nothing_twice(
+async def test_joining_before_the_first_word_or_after_the_last_repeats_nothing(
     enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice")
@@ -133,7 +137,7 @@ async def test_who_joins_before_the_first_word_or_after_the_last_hears_nothing_t
     await heard_once(carol, last.in_reply_to, last.text)
 
 
-async def test_an_asker_who_comes_back_in_the_middle_gets_the_whole_answer(
+async def test_an_asker_who_returns_in_the_middle_gets_the_whole_answer(
     enter: Enter, model: DemoModel
 ) -> None:
     alice, bob = await enter("alice"), await enter("bob")
@@ -150,7 +154,7 @@ async def test_an_asker_who_comes_back_in_the_middle_gets_the_whole_answer(
     assert len(model.requests) == 1
 
 
-async def test_a_private_answer_begins_again_for_an_asker_who_comes_back(
+async def test_a_private_answer_begins_again_when_its_asker_comes_back(
     enter: Enter, model: DemoModel, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
     alice, bob = await enter("alice"), await enter("bob")

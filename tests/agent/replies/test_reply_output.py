@@ -46,7 +46,7 @@ class Wire(ReplyOutput):
         self.closed = True
 
 
-async def test_what_comes_while_a_chunk_is_under_way_goes_with_the_next() -> None:
+async def test_text_that_arrives_during_a_write_goes_with_the_next_chunk() -> None:
     wire = Wire()
     async with asyncio.timeout(10):
         wire.push("a")
@@ -186,7 +186,7 @@ async def test_nothing_leaves_any_more_where_an_answer_was_given_up() -> None:
     assert wire.written == ["a"]
 
 
-async def test_what_cannot_be_sent_at_once_ends_the_answer_as_any_other(
+async def test_a_failed_immediate_write_ends_the_answer_as_usual(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     wire = QuickWire()
@@ -200,7 +200,7 @@ async def test_what_cannot_be_sent_at_once_ends_the_answer_as_any_other(
     assert "answer not sent on wire: AssertionError" in caplog.text
 
 
-async def test_where_many_are_being_written_their_pieces_leave_together() -> None:
+async def test_pieces_of_many_concurrent_answers_leave_together() -> None:
     wires = [QuickWire() for _ in range(TOGETHER_FROM)]
     async with asyncio.timeout(10):
         for wire in wires:
@@ -221,7 +221,7 @@ async def test_where_many_are_being_written_their_pieces_leave_together() -> Non
             await wire.end(END)
 
 
-async def test_what_waits_for_others_leaves_before_the_end() -> None:
+async def test_waiting_text_is_sent_before_the_end() -> None:
     wires = [QuickWire() for _ in range(TOGETHER_FROM)]
     async with asyncio.timeout(10):
         for wire in wires:

@@ -85,7 +85,7 @@ async def test_a_late_joiner_keeps_the_ids_of_their_copy(enter: Enter, model: De
         assert await ids_of(carol, message, text) == copied
 
 
-async def test_who_is_not_announced_yet_gets_a_renewed_answer_too(
+async def test_a_participant_not_announced_yet_gets_a_renewed_answer_too(
     enter: Enter, model: DemoModel, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
     alice, bob = await enter("alice"), await enter("bob")

@@ -114,7 +114,7 @@ def test_of_several_messages_with_an_id_ones_own_newest_is_meant() -> None:
     )
 
 
-async def test_what_others_wrote_and_were_answered_is_theirs(enter: Enter) -> None:
+async def test_messages_and_answers_of_others_may_not_be_changed(enter: Enter) -> None:
     alice, bob = Talk(await enter("alice")), Talk(await enter("bob"))
     message = await alice.say("hello")
     answer = (await alice.answered(message))["segmentId"]
@@ -128,7 +128,7 @@ async def test_what_others_wrote_and_were_answered_is_theirs(enter: Enter) -> No
     assert len(await alice.stored()) == 2
 
 
-async def test_what_is_private_to_others_is_not_there(enter: Enter) -> None:
+async def test_data_private_to_others_does_not_exist(enter: Enter) -> None:
     alice, bob = Talk(await enter("alice"), "private"), Talk(await enter("bob"))
     message = await alice.say("between us")
     answer = (await alice.answered(message))["segmentId"]

@@ -148,7 +148,7 @@ async def test_the_weather_service_is_away(start_worker: StartWorker, enter: Ent
 
 
 @pytest.mark.parametrize("payload", ['{"fail": true}', "data"])
-async def test_what_goes_wrong_inside_stays_inside(enter: Enter, payload: str) -> None:
+async def test_internal_errors_stay_internal(enter: Enter, payload: str) -> None:
     alice = await enter("alice")
     failed = await fails(alice, "riskyOperation", payload)
     assert (failed.code, failed.message, failed.data or None) == (500, "Operation failed", None)
@@ -206,7 +206,7 @@ async def test_a_tool_is_stopped_before_its_caller_gives_up(
         assert caught.value.code in (503, 504)
 
 
-async def test_what_a_model_calls_wrongly_it_is_told(enter: Enter, model: DemoModel) -> None:
+async def test_the_model_gets_an_error_for_a_bad_call(enter: Enter, model: DemoModel) -> None:
     model.script(Reply(tool_calls=[tool_call("getWeather", '{"city": 5}')]))
     alice = await enter("alice")
     answer = await alice.ask("go")

@@ -168,14 +168,14 @@ class TestTheResponseIsTheAnswer:
         assert "packet" not in await call("getSummary")
 
     @pytest.mark.parametrize("client_protocol", [1, 2, UNKNOWN])
-    async def test_of_any_length_to_who_calls_by_streams(
+    async def test_of_any_length_to_a_caller_that_uses_streams(
         self, arrange: Arrange, client_protocol: int | None
     ) -> None:
         call = await arrange(client_protocol)
         for size in (PACKET_RESPONSE + 1, 100_000, LARGEST):
             assert await call("repeatMark", size=size) == marks(size)
 
-    async def test_past_what_a_packet_carries_clients_of_old_are_told_what_to_do(
+    async def test_beyond_a_packets_size_old_clients_get_instructions(
         self, arrange: Arrange
     ) -> None:
         call = await arrange(0)
@@ -185,7 +185,7 @@ class TestTheResponseIsTheAnswer:
         size = PACKET_RESPONSE + 1
         assert await call.in_packets("repeatMark", size=size, answerIn="packets") == marks(size)
 
-    async def test_for_who_calls_before_they_are_announced(
+    async def test_for_a_caller_who_is_not_announced_yet(
         self, enter: Enter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def never(*_: object) -> bool:
@@ -256,7 +256,7 @@ class TestConfidentialAnswers:
         assert not call.others.has_mark()
 
     @pytest.mark.parametrize("client_protocol", [0, 1, 2])
-    async def test_what_stands_in_a_private_thread(
+    async def test_messages_of_a_private_thread(
         self, arrange: Arrange, model: DemoModel, client_protocol: int
     ) -> None:
         call = await arrange(client_protocol)

@@ -180,7 +180,7 @@ async def test_a_participant_cannot_pass_for_it(
     await mallory.until(lambda: [body for topic, body in mallory.packets if topic == "rpc"])
 
 
-async def test_what_a_call_of_the_server_api_looks_like(enter: Enter) -> None:
+async def test_calls_of_the_server_api_have_a_recognisable_form(enter: Enter) -> None:
     alice = await enter("alice")
 
     def call(request_id: str, caller: str) -> bool:

@@ -69,7 +69,7 @@ def test_a_loop_that_was_busy_is_logged_wherever_it_is_now(monitor: LoopMonitor)
     assert is_logged(monitor, cpu_time=LATE)
 
 
-def test_a_late_loop_of_which_nothing_is_known_is_not_logged(monitor: LoopMonitor) -> None:
+def test_a_late_loop_without_a_known_cause_is_not_logged(monitor: LoopMonitor) -> None:
     report = monitor._build_report(LATE, 0.0, CPU_OF_A_WAIT, 0.0, [])  # pyright: ignore[reportPrivateUsage]
     assert report.process_descheduled
     assert report.severity == "warning"

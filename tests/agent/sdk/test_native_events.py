@@ -76,7 +76,7 @@ async def test_calls_hear_of_ends_of_calls_only() -> None:
     assert call.empty()
 
 
-async def test_who_has_a_filter_hears_what_passes_it() -> None:
+async def test_a_filter_limits_the_events_of_its_listener() -> None:
     router = EventRouter()
     reader = router.subscribe(filter_fn=lambda event: event.room_event.room_handle == 7)
     for handle in (6, 7, 8):
@@ -85,7 +85,7 @@ async def test_who_has_a_filter_hears_what_passes_it() -> None:
     assert reader.empty()
 
 
-async def test_who_has_left_hears_nothing() -> None:
+async def test_a_departed_listener_gets_nothing() -> None:
     router = EventRouter()
     gone, here = router.subscribe(), router.subscribe()
     router.put(completion(1))
@@ -165,7 +165,7 @@ async def test_the_rooms_of_a_worker_are_claimed(enter: Enter, start_worker: Sta
     assert (await ana.ask("Hello?")).finish_reason == "stop"
 
 
-async def test_the_end_of_a_call_wakes_who_waits_for_it() -> None:
+async def test_the_end_of_a_call_wakes_its_waiter() -> None:
     early, late = Call(), Call()
     await asyncio.to_thread(early.settle, end_of_write())
     assert early.succeeded
@@ -187,7 +187,7 @@ async def test_a_call_fails_as_its_kind_does() -> None:
         await call.settled()
 
 
-async def test_who_gives_up_a_call_is_not_disturbed_by_its_end() -> None:
+async def test_the_end_of_an_abandoned_call_disturbs_nobody() -> None:
     call = Call()
     waiting = asyncio.create_task(call.settled())
     await asyncio.sleep(0)

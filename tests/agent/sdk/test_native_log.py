@@ -59,7 +59,7 @@ async def test_the_sdk_by_itself_hands_them_over(room_server: RoomServerUnderTes
     assert await records_of_a_stay(room_server, "as it is") > 0
 
 
-async def test_all_is_as_the_sdk_has_it_for_who_debugs_it(room_server: RoomServerUnderTest) -> None:
+async def test_debugging_the_sdk_leaves_it_unpatched(room_server: RoomServerUnderTest) -> None:
     assert await records_of_a_stay(room_server, "quiet", LIVEKIT_RTC_DEBUG="1") > 0
 
 

@@ -159,7 +159,7 @@ async def test_its_ends_are_no_events_for_others(join: Join) -> None:
     assert others.empty()
 
 
-async def test_text_that_can_not_be_sent_is_an_error_for_who_sends_it(join: Join) -> None:
+async def test_text_that_cannot_be_sent_is_an_error_for_its_sender(join: Join) -> None:
     room = await join("ana")
     stream = OutgoingText(room, "t", {})
     async with asyncio.timeout(20):
@@ -213,7 +213,7 @@ async def test_a_packet_arrives(join: Join) -> None:
     assert [(each.data, each.topic) for each in others] == [(b"", "")] * 2
 
 
-async def test_a_packet_that_can_not_be_sent_is_an_error_for_who_sends_it(join: Join) -> None:
+async def test_a_packet_that_cannot_be_sent_is_an_error_for_its_sender(join: Join) -> None:
     room = await join("ana")
     async with asyncio.timeout(20):
         await room.disconnect()

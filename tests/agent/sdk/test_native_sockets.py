@@ -43,7 +43,7 @@ async def test_the_sdk_does_not_send_at_once(join: Join, room_server: RoomServer
     assert [connections(room_server)[port] for port in of_ana] == [True]
 
 
-async def test_where_files_are_not_listed_nothing_is_done(
+async def test_without_a_list_of_open_files_nothing_is_done(
     join: Join,
     room_server: RoomServerUnderTest,
     monkeypatch: pytest.MonkeyPatch,

@@ -91,7 +91,7 @@ async def test_a_moderator_asks_and_gets_calls_and_answer(
     assert answer.attributes["in_reply_to_sender"] == "ana"
 
 
-async def test_tokens_and_connections_are_told(
+async def test_tokens_and_connections_are_reported(
     enter: Enter, control: Control, model: DemoModel
 ) -> None:
     ana = await enter("ana", attributes=MODERATOR)
@@ -180,7 +180,7 @@ async def test_nobody_else_gets_a_byte_of_an_answer(
     assert b"For everybody." in received["mallory"]
 
 
-async def test_what_is_no_request_is_refused_and_disturbs_nobody(
+async def test_a_malformed_request_is_refused_and_disturbs_nobody(
     enter: Enter, control: Control
 ) -> None:
     ana = await enter("ana", attributes=MODERATOR)

@@ -104,7 +104,7 @@ def test_an_operation_does_what_it_says(
         None,
     ],
 )
-def test_what_cannot_be_applied_changes_nothing(operation: object) -> None:
+def test_a_patch_that_cannot_be_applied_changes_nothing(operation: object) -> None:
     document = {"foo": [1, 2], "name": "x"}
     with pytest.raises(PatchError, match="operation 1: "):
         patched(document, op("replace", "/foo/0", value=9), operation)

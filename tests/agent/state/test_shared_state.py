@@ -160,7 +160,7 @@ async def test_it_is_kept_and_restored(
     }
 
 
-async def test_what_is_private_stays_private(
+async def test_private_data_stays_private(
     worker: Worker,
     enter: Enter,
     model: DemoModel,

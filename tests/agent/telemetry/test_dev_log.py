@@ -23,7 +23,7 @@ def line(
     return DevFormatter(colours=colours).format(record).split("  ", 1)[1]
 
 
-def test_an_answer_is_one_line_with_who_asked_and_what_it_took() -> None:
+def test_an_answer_is_one_log_line_with_its_asker_and_cost() -> None:
     fields: dict[str, object] = {
         "room": "demo",
         "asker": "ada",

@@ -164,7 +164,7 @@ def test_wrong_labels_are_an_error_where_they_are_given() -> None:
         metrics.MESSAGES.add("stream", "more")
 
 
-def test_what_a_page_of_another_version_has_is_left_out() -> None:
+def test_series_of_another_version_are_left_out() -> None:
     totals = MetricTotals()
     totals.add_series("room_agent_of_tomorrow", [], [1])
     totals.add_series("room_agent_messages_total", [], [1])

@@ -62,7 +62,7 @@ async def alice(start_worker: StartWorker, enter: Enter) -> ChatClient:
     return await enter("alice", worker=await start_worker(tools=[*TOOLS, send_mail]))
 
 
-async def test_what_is_approved_runs(alice: ChatClient, model: DemoModel) -> None:
+async def test_an_approved_call_runs(alice: ChatClient, model: DemoModel) -> None:
     person = Person(alice, '{"approved": true}')
     mail_and_then(model)
     question = await alice.say("Mail Bob")
@@ -126,7 +126,7 @@ async def test_nobody_decides_in_time(
     assert told(model).endswith("the participant did not answer within 0.5 s")
 
 
-async def test_who_leaves_while_asked_has_not_agreed(
+async def test_leaving_while_asked_is_no_approval(
     alice: ChatClient, enter: Enter, model: DemoModel
 ) -> None:
     bob = await enter("bob")
@@ -154,7 +154,7 @@ async def test_an_interrupted_answer_asks_no_longer(
     await alice.answer_to(second)
 
 
-async def test_only_the_one_who_asked_is_asked(
+async def test_only_the_asker_is_asked_for_approval(
     alice: ChatClient, enter: Enter, model: DemoModel
 ) -> None:
     bob = await enter("bob")
@@ -166,7 +166,7 @@ async def test_only_the_one_who_asked_is_asked(
     assert not somebody_else.asked
 
 
-async def test_who_calls_a_tool_themselves_has_agreed(alice: ChatClient) -> None:
+async def test_calling_a_tool_by_rpc_needs_no_approval(alice: ChatClient) -> None:
     person = Person(alice, '{"approved": false}')
     assert await alice.call("sendMail", '{"to": "bob"}') == "sent to bob"
     assert not person.asked

@@ -131,7 +131,7 @@ async def test_wrong_arguments_never_reach_the_client(
         (None, "The participant's app did not answer getLocation within 0.5 s"),
     ],
 )
-async def test_what_goes_wrong_is_told_to_the_model(
+async def test_errors_reach_the_model(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

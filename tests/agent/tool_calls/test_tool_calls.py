@@ -130,7 +130,7 @@ async def test_the_state_says_thinking_while_a_tool_runs_and_speaking_after_it(
     await alice.until(lambda: state() == "listening")
 
 
-async def test_a_private_call_is_told_to_the_asker_alone(
+async def test_a_private_call_is_reported_to_the_asker_alone(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     gate = Gate()
@@ -146,7 +146,7 @@ async def test_a_private_call_is_told_to_the_asker_alone(
     assert not told_of_tools(bob)
 
 
-async def test_an_rpc_caller_is_told_of_progress_alone_and_only_if_there_is_any(
+async def test_an_rpc_caller_gets_progress_only_if_there_is_any(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     gate = Gate()
@@ -182,7 +182,7 @@ async def test_a_tool_that_reports_without_end_floods_nobody(
     assert len(alice.notices("tool.progress")) < 100
 
 
-async def test_how_a_call_failed_is_told_with_its_code(
+async def test_a_failed_call_is_reported_with_its_code(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice", worker=await start_worker(tools=[find_nothing]))
@@ -193,7 +193,7 @@ async def test_how_a_call_failed_is_told_with_its_code(
     assert finished["content"] == "Nothing there"
 
 
-async def test_a_call_of_an_unknown_tool_is_told_as_others_are(
+async def test_a_call_of_an_unknown_tool_is_reported_like_others(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice", worker=await start_worker(tools=[find_nothing]))

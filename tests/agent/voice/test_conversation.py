@@ -56,7 +56,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     assert history[0]["senderId"] == "alice"
 
 
-async def test_who_speaks_interrupts_the_agent_and_only_what_was_heard_is_kept(
+async def test_speech_interrupts_the_agent_and_only_the_heard_text_is_kept(
     meet: Meet, model: DemoModel
 ) -> None:
     model.script(Reply(text=STORY), Reply(text=FINE))
@@ -102,7 +102,7 @@ async def test_a_renewed_session_can_be_interrupted_from_its_first_word(
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == FINE
 
 
-async def test_of_two_who_speak_at_once_both_are_heard_one_after_the_other(
+async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     meet: Meet, model: DemoModel
 ) -> None:
     model.when("weather", Reply(text="It is warm."))

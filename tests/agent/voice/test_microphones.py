@@ -40,7 +40,7 @@ async def test_a_microphone_that_goes_in_mid_sentence_ends_the_turn(
     assert "lk.transcribed_track_id" not in written.attributes
 
 
-async def test_the_agent_listens_to_whom_it_is_told(meet: Meet, model: DemoModel) -> None:
+async def test_the_agent_listens_to_the_selected_participant(meet: Meet, model: DemoModel) -> None:
     model.when("", Reply(text="Yes."))
     alice = await meet("alice")
     bob = await meet("bob")
@@ -80,7 +80,7 @@ async def test_voice_can_be_off_or_always_on(
     assert alice.transcripts == []
 
 
-async def test_a_voice_that_is_always_on_speaks_to_who_only_writes(
+async def test_a_voice_that_is_always_on_speaks_to_people_who_only_write(
     meet: Meet, start_worker: StartWorker, speech: SpeechServer, model: DemoModel
 ) -> None:
     model.script(Reply(text="The weather in Paris is beautiful today."))

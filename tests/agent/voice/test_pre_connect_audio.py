@@ -84,7 +84,7 @@ async def say_later(person: Person, what: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["webm", "mp4", "ogg", "pcm 24 kHz", "pcm stereo"])
-async def test_what_was_said_before_is_heard_and_then_what_is_said(
+async def test_earlier_speech_is_heard_before_live_speech(
     meet: Meet, model: DemoModel, kind: str
 ) -> None:
     model.when("weather", Reply(text="It is warm."))
@@ -100,7 +100,7 @@ async def test_what_was_said_before_is_heard_and_then_what_is_said(
     assert "london" in (await alice.heard(1)).text
 
 
-async def test_what_was_said_before_is_heard_of_a_microphone_that_is_muted_by_then(
+async def test_earlier_speech_is_heard_of_a_microphone_muted_meanwhile(
     meet: Meet, model: DemoModel
 ) -> None:
     model.when("weather", Reply(text="It is warm."))
@@ -155,7 +155,7 @@ async def test_nobody_speaks_into_somebody_elses_microphone(meet: Meet, model: D
         (Recorded(b"\0" * (MAX_BYTES + 1)), None, 413),
     ],
 )
-async def test_who_sends_what_is_no_recording_is_told(
+async def test_a_malformed_recording_is_refused_to_its_sender(
     meet: Meet, recording: Recorded, track: str | None, code: int
 ) -> None:
     alice = await meet("alice", microphone=False)

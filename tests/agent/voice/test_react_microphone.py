@@ -68,7 +68,7 @@ async def worker(start_worker: StartWorker, speech: SpeechServer) -> Worker:
     return await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
 
 
-async def test_what_is_said_before_the_agent_is_there_is_heard_and_answered(
+async def test_speech_before_the_agent_joins_is_heard_and_answered(
     alice: ReactPage,
     worker: Worker,
     speech: SpeechServer,

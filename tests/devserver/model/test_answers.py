@@ -126,7 +126,7 @@ async def test_calls_no_tool_that_it_may_not_call(client: openai.AsyncOpenAI) ->
     assert "no tool" in await ask(client, question, tools=[WEATHER_TOOL], tool_choice="none")
 
 
-async def test_calls_any_tool_that_it_is_told_to(client: openai.AsyncOpenAI) -> None:
+async def test_calls_any_scripted_tool(client: openai.AsyncOpenAI) -> None:
     tool: Any = {"type": "function", "function": {"name": "riskyOperation", "parameters": {}}}
     completion = await client.chat.completions.create(
         model="m",
