@@ -62,5 +62,5 @@ async def _version(node: str) -> tuple[int, ...]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    match = re.match(rb"v(\d+)\.(\d+)\.", output)
+    match = re.match(r"v(\d+)\.(\d+)\.", output.decode(errors="replace"))
     return (int(match[1]), int(match[2])) if match else ()

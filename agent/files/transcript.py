@@ -12,6 +12,7 @@ from agent.author_label import author_label
 from agent.history.history import MAX_PAGE
 from agent.history.message import Message, Page
 from agent.rpc.get_history import as_shape
+from agent.unicode_text import one_line
 
 Format = Literal["md", "json", "html"]
 
@@ -69,19 +70,24 @@ class _Markdown:
         self._title = title
 
     def head(self) -> bytes:
-        return f"# {_one_line(self._title)}\n".encode(errors="replace")
+        return f"# {_escaped(self._title)}\n".encode(errors="replace")
 
     def message(self, message: Message, *, first: bool) -> str:
         del first
         # Indented: what people write is shown as it is, and cannot pass for another message.
         text = "".join(f"    {line}\n" for line in message.text.splitlines())
         files = "".join(
-            f"- {_one_line(each.name)} ({each.size} bytes)\n" for each in message.attachments
+            f"- {_escaped(each.name)} ({each.size} bytes)\n" for each in message.attachments
         )
         sources = "".join(
-            f"- {_one_line(title)}: {_one_line(url)}\n" for title, url in _sources(message)
+            f"- {_escaped(title)}: {_escaped(url)}\n" for title, url in _sources(message)
         )
-        parts = (f"\n**{_one_line(_author(message))}**, {_time(message)}\n", text, files, sources)
+        parts = (
+            f"\n**{_escaped(_author(message))}**, {_time(message)}\n",
+            text,
+            files,
+            sources,
+        )
         return "\n".join(part for part in parts if part)
 
     def tail(self) -> bytes:
@@ -140,10 +146,9 @@ def _author(message: Message) -> str:
     return author_label(message.sender_id, message.sender_name)
 
 
-def _one_line(text: str) -> str:
-    """Without what Markdown would take for its own."""
-    words = " ".join(text.split())
-    return "".join(f"\\{each}" if each in "\\*_`[]<>#|" else each for each in words)
+def _escaped(text: str) -> str:
+    """Text on one line, with Markdown's special characters escaped."""
+    return "".join(f"\\{each}" if each in "\\*_`[]<>#|" else each for each in one_line(text))
 
 
 def _time(message: Message) -> str:

@@ -18,14 +18,10 @@ _ESCAPE = re.compile(
 )
 
 
-def mend_escapes(json: bytes) -> bytes:
-    """JSON with U+FFFD in place of each half of a surrogate pair."""
-    mender = EscapeMender()
-    return mender.feed(json) + mender.end()
-
-
 class EscapeMender:
-    """Does so for JSON that comes in chunks; holds back at most eleven bytes.
+    """Replaces halves of surrogate pairs by U+FFFD in JSON that comes in chunks.
+
+    It buffers at most eleven bytes. For JSON as a whole see `unicode_text.well_formed_json`.
 
     Strict parsers, as pydantic's, refuse a whole message for half a pair, and mcp then leaves the
     request without an answer (mcp/client/stdio.py).

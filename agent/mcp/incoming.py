@@ -9,7 +9,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_REQUEST, ErrorData, JSONRPCError, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from agent.mcp.escapes import mend_escapes
+from agent.unicode_text import well_formed_json
 
 Item = SessionMessage | Exception
 
@@ -68,7 +68,7 @@ def _mended(item: Item) -> Item:
     if errors[0]["type"] != "json_invalid" or not isinstance(text, str):
         return _refused(item)
     try:
-        message = jsonrpc_message_adapter.validate_json(mend_escapes(text.encode()), by_name=False)
+        message = jsonrpc_message_adapter.validate_json(well_formed_json(text), by_name=False)
     except ValidationError as error:
         return _refused(error)
     return SessionMessage(message)

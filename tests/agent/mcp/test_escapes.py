@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from agent.mcp.escapes import EscapeMender, mend_escapes
+from agent.mcp.escapes import EscapeMender
 
 TEXTS = [
     (r'"plain"', "plain"),
@@ -20,7 +20,8 @@ TEXTS = [
 
 @pytest.mark.parametrize(("escaped", "text"), TEXTS)
 def test_half_pairs_are_replaced(escaped: str, text: str) -> None:
-    assert json.loads(mend_escapes(escaped.encode())) == text
+    mender = EscapeMender()
+    assert json.loads(mender.feed(escaped.encode()) + mender.end()) == text
 
 
 @pytest.mark.parametrize(("escaped", "text"), TEXTS)
