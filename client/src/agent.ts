@@ -9,6 +9,7 @@ import { AgentError, parseObject } from './errors.js';
 import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
 import { ThreadHistory } from './history.js';
 import { MessageList, type Attachment, type Reaction } from './messages.js';
+import { Packets } from './packets.js';
 import { SharedState } from './state.js';
 import {
   bytesOf,
@@ -16,7 +17,6 @@ import {
   isNode,
   me,
   newId,
-  publish,
   type ByteReader,
   type ParticipantLike,
   type RoomLike,
@@ -134,6 +134,7 @@ export class RoomAgent {
   /** The document that the room shares; `load` it to begin with. */
   readonly shared: SharedState;
   readonly #room: RoomLike;
+  readonly #packets: Packets;
   readonly #replyTopic: string;
   readonly #chatTopic: string | null;
   readonly #events = new Emitter<RoomAgentEvents>();
@@ -158,7 +159,8 @@ export class RoomAgent {
     this.#chatTopic = options.chatTopic === undefined ? 'lk.chat' : options.chatTopic;
     this.#calls = new Calls(room, this.identity);
     this.#files = new Files(room, this.identity, (file) => this.#events.emit('file', file));
-    this.whiteboard = new Whiteboard(room, this.#calls);
+    this.#packets = new Packets(room, this.identity);
+    this.whiteboard = new Whiteboard(this.#packets, this.#calls);
     this.shared = new SharedState(this.#calls, 'room', (error) => this.#run(Promise.reject(error)));
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the private thread is known once connected
     const agent = this;
@@ -278,7 +280,7 @@ export class RoomAgent {
   async react(messageId: string, emoji: string, { remove = false } = {}): Promise<void> {
     const senderId = this.messages.get(messageId)?.senderId ?? this.#private?.get(messageId)?.senderId;
     const payload = { emoji, targetMessageId: messageId, targetSenderId: senderId, remove };
-    await publish(this.#room, { topic: 'reactions', payload });
+    await this.#packets.send({ topic: 'reactions', payload });
   }
 
   async threads(): Promise<readonly Thread[]> {
@@ -324,7 +326,7 @@ export class RoomAgent {
   }
 
   async moveCursor(x: number, y: number, label?: string): Promise<void> {
-    await publish(this.#room, { x, y, ...(label === undefined ? {} : { label }) }, { topic: 'cursor', reliable: false });
+    await this.#packets.send({ x, y, ...(label === undefined ? {} : { label }) }, { topic: 'cursor', reliable: false });
   }
 
   /** Lets the agent listen to one person alone, or to whoever speaks (null). */
@@ -356,6 +358,7 @@ export class RoomAgent {
 
   /** Stops listening; questions under way fail. The room stays connected. */
   close(): void {
+    this.#packets.close();
     this.#isClosed = true;
     for (const off of this.#off.splice(0)) off();
     for (const { asking } of this.#pending.values()) asking.fail(new AgentError(499, 'The client was closed.'));
@@ -512,7 +515,12 @@ export class RoomAgent {
   #onError(notice: Record<string, unknown>): void {
     const retryAfter = notice['retryAfter'] as number | undefined;
     const error = new AgentError(Number(notice['code']), String(notice['content']), { retryAfter });
-    for (const id of (notice['messageIds'] as string[] | undefined) ?? []) {
+    const ids = notice['messageIds'] as string[] | undefined;
+    if (error.code === 409 && retryAfter !== undefined && !ids) {
+      this.#packets.sendAgain(retryAfter * 1000);
+      return;
+    }
+    for (const id of ids ?? []) {
       const pending = this.#pending.get(id);
       if (!pending) continue;
       if (error.code === 503 && retryAfter === undefined) continue; // Stored: the next agent answers it.
@@ -563,7 +571,7 @@ export class RoomAgent {
       ...(attachments.length ? { attachments } : {}),
     };
     if (bytesOf(JSON.stringify(packet)) <= MAX_PACKET) {
-      await publish(this.#room, packet, { to: [this.identity] });
+      await this.#packets.send(packet, { to: [this.identity] });
     } else if (isNode(this.#room)) {
       throw new AgentError(413, `In Node, a private message may have ${MAX_PACKET} bytes: longer ones would go to the whole room.`);
     } else {

@@ -1,7 +1,8 @@
 /** The whiteboard and the cursors of a room (docs/data.md of the worker). */
 
 import type { Calls } from './calls.js';
-import { newId, publish, type RoomLike } from './room.js';
+import type { Packets } from './packets.js';
+import { newId } from './room.js';
 
 export interface Element {
   readonly op: 'stroke' | 'note' | 'text';
@@ -31,13 +32,13 @@ interface Page {
 const TOPIC = 'whiteboard';
 
 export class Whiteboard {
-  readonly #room: RoomLike;
+  readonly #packets: Packets;
   readonly #calls: Calls;
   #elements = new Map<string, Element>();
   #listeners = new Set<() => void>();
 
-  constructor(room: RoomLike, calls: Calls) {
-    this.#room = room;
+  constructor(packets: Packets, calls: Calls) {
+    this.#packets = packets;
     this.#calls = calls;
   }
 
@@ -55,7 +56,7 @@ export class Whiteboard {
     const id = ('id' in operation ? operation.id : undefined) ?? newId();
     const whole = { ...operation, id };
     this.apply(whole);
-    await publish(this.#room, { type: TOPIC, content: whole }, { topic: TOPIC });
+    await this.#packets.send({ type: TOPIC, content: whole }, { topic: TOPIC });
     return id;
   }
 

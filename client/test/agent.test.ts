@@ -76,9 +76,15 @@ describe('asking', () => {
   it('is sent again under its id where the server had not announced its sender yet', async () => {
     const asking = agent.ask('Hello', { private: true });
     await settle();
-    room.packet('system', { event: 'error', code: 409, retryAfter: 3, content: '…', messageIds: [asking.id] });
+    // The agent cannot tell whose packet it was, nor which.
+    const refuse = (): void => room.packet('system', { event: 'error', code: 409, retryAfter: 3, content: '…' });
+    refuse();
     await vi.advanceTimersByTimeAsync(3_000);
     expect(room.sent.map(({ id }) => id)).toEqual([asking.id, asking.id]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    refuse();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(room.sent.length).toBe(2);
   });
 
   it('fails with what the agent says', async () => {

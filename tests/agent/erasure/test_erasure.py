@@ -18,7 +18,7 @@ from agent.history.open_history import open_history
 from agent.sdk.perform_rpc import perform_rpc
 from devserver.model import DemoModel
 from tests.agent.chat.test_history import get_history
-from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.chat_client import AGENT, ChatClient, announced
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.data.test_whiteboard import board, draw, until_drawn
 from tests.agent.files.test_files_to_model import ask_about
@@ -149,6 +149,7 @@ async def test_the_command_erases_and_gives_a_receipt(
     alice, bob = await enter("alice", worker=worker), await enter("bob")
     await ask_about(alice, b"the word is XYZZY", "word.txt")
     await bob.ask("bob's word")
+    await announced(alice, bob)
     await draw(alice, op="note", id="n1", x=0, y=0, text="alice's note")
     await draw(bob, op="note", id="n2", x=0, y=0, text="bob's note")
     await until_drawn(bob, 2)
