@@ -150,7 +150,8 @@ class ConversationStore:
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:
-        """Returns when everything is stored, or as good as that while the database is away."""
+        """Returns when everything is stored, or as good as that while the database is
+        unavailable."""
         if self._writes:
             # Not gathered: they are not cancelled with the one who waits.
             await asyncio.wait(self._writes)

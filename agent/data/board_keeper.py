@@ -21,7 +21,7 @@ MAX_WAITING: Final = 1_000
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-"""Seconds between two attempts while the database is away; the pause doubles."""
+"""Seconds between two attempts while the database is unavailable; the pause doubles."""
 
 CLOSE_TIMEOUT: Final = 3.0
 

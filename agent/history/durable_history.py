@@ -1,4 +1,4 @@
-"""DurableHistory: rooms go on while the database is away."""
+"""DurableHistory: rooms go on while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -53,13 +53,14 @@ class DurableHistory:
     """A History (see there) around another one, for a database that may be away.
 
     Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
-    is away they are kept in memory and return at once what is presumed: the message is new (at a
-    position that is not known yet), the answer the first. They are written in order when the
+    is unavailable they are kept in memory and return at once what is presumed: the message is new
+    (at a position that is not known yet), the answer the first. They are written in order when the
     database is back. Past the bounds of the backlog the oldest turns are given up, see there;
     `given_up` counts them.
 
     Everything else fails with UnavailableError until all that was kept is written, since it would
-    not see it. `migrate` does not fail for a database that is away: it is done when it is back.
+    not see it. `migrate` does not fail for a database that is unavailable: it is done when it is
+    back.
     """
 
     def __init__(
@@ -100,12 +101,13 @@ class DurableHistory:
 
     @property
     def token_usage(self) -> TokenUsage:
-        """Not kept while the database is away: who counts tokens keeps them and adds them later."""
+        """Not kept while the database is unavailable: who counts tokens keeps them and adds them
+        later."""
         return self._store.token_usage
 
     @property
     def accounts(self) -> AccountStore:
-        """Not kept while the database is away: agent.accounts keeps what it has to write."""
+        """Not kept while the database is unavailable: agent.accounts keeps what it has to write."""
         return self._store.accounts
 
     @property
@@ -263,7 +265,7 @@ class DurableHistory:
         *,
         presumed: Result,
     ) -> Result:
-        """Takes a write in and waits for it, but not for a database that is away or slow."""
+        """Takes a write in and waits for it, but not for a database that is unavailable or slow."""
         if self._closing.is_set():
             raise UnavailableError("The history is closed.")
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

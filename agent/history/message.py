@@ -206,7 +206,7 @@ class Added:
 
     Attributes:
         is_new: no message with its thread, sender and id was stored before.
-        position: of a new message; None: not known, since the database is away or slow.
+        position: of a new message; None: not known, since the database is unavailable or slow.
         is_stored: the message is in the database now; False: as far as is known, it is not yet.
     """
 

@@ -26,7 +26,7 @@ MAX_WAITING: Final = 10_000
 BATCH: Final = 500
 
 LONGEST_PAUSE: Final = 30.0
-"""Seconds between two attempts while the database is away; the pause doubles."""
+"""Seconds between two attempts while the database is unavailable; the pause doubles."""
 
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds to write what is left when the worker ends."""

@@ -43,7 +43,7 @@ class McpConnection:
 
     The server is asked for its tools at intervals, and at once when a call goes wrong. If it does
     not answer in time, it is connected again, with growing delays. Once known, its tools stay: a
-    call while the server is away is answered with Unavailable.
+    call while the server is unavailable is answered with Unavailable.
 
     Args:
         on_change: called when the tools change, or whether they can be called.

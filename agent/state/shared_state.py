@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-"""Seconds between two attempts to store it while the database is away; the pause doubles."""
+"""Seconds between two attempts to store it while the database is unavailable; the pause doubles."""
 
 CLOSE_TIMEOUT: Final = 3.0
 

@@ -146,7 +146,7 @@ async def test_old_and_excess_events_are_dropped(history: History) -> None:
 
 async def test_failed_writes_are_stored_once_the_database_is_back(history: History) -> None:
     class Away:
-        """A store that is away for its first two uses."""
+        """A store that is unavailable for its first two uses."""
 
         def __init__(self) -> None:
             self.left = 2

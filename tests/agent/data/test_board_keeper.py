@@ -1,4 +1,4 @@
-"""A board goes on while the database is away, and is whole in it afterwards."""
+"""A board goes on while the database is unavailable, and is whole in it afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room goes on while the database is away, and nothing is lost or doubled."""
+"""The room goes on while the database is unavailable, and nothing is lost or doubled."""
 
 from __future__ import annotations
 
