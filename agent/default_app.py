@@ -14,7 +14,7 @@ _EXAMPLES: Final = Path(__file__).parent.parent / "tools" / "weather"
 
 
 def app_of(reference: str) -> App:
-    """The app of a reference, or the default one where that is empty. Raises AppError."""
+    """The app of a reference, or the default one if that is empty. Raises AppError."""
     return load_app(reference) if reference else _default_app()
 
 
@@ -31,7 +31,7 @@ def root_of(reference: str) -> Path:
 
 @cache
 def _default_app() -> App:
-    """AGENT_INSTRUCTIONS, and the tools of the checkout where there is one: they are no part of an
+    """AGENT_INSTRUCTIONS, and the tools of the checkout, if there is one: they are no part of an
     installed package."""
     if not _EXAMPLES.is_dir():
         return App()

@@ -101,7 +101,7 @@ class Accounts:
         self._begin()
 
     async def aclose(self) -> None:
-        """Writes what is left, for CLOSE_TIMEOUT seconds."""
+        """Writes the rest, for at most CLOSE_TIMEOUT seconds."""
         self._closing = True
         self._in_haste.set()
         if self._writing is not None:

@@ -1,4 +1,4 @@
-"""RoomAccounts: what one room used, and what happened in it."""
+"""RoomAccounts: usage and events of one room."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Stay:
 
 
 class RoomAccounts:
-    """Counts usage by participant, and tells of conversations, messages, answers and tools."""
+    """Counts usage by participant, and reports conversations, messages, answers and tools."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class RoomAccounts:
             )
 
     def feedback(self, message: MessageKey, feedback: Feedback) -> None:
-        """Somebody said what they think of a message."""
+        """Reports feedback on a message."""
         if self._accounts.wants("feedback.given"):
             self._tell(
                 "feedback.given",

@@ -36,7 +36,7 @@ LEASE: Final = 60_000
 BATCH: Final = 20
 DELIVERY_TAKES: Final = 15.0
 LOOKING_EVERY: Final = 15.0
-"""Seconds between two looks for what other processes left."""
+"""Seconds between two looks for events that other processes left."""
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 300.0

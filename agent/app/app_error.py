@@ -2,4 +2,4 @@
 
 
 class AppError(ValueError):
-    """An app is wrong; the text says how, and what is expected."""
+    """An app is not valid; the text says why, and what is expected."""

@@ -60,7 +60,7 @@ class Hooks:
             raise AppError(f"App: hook_timeout is {self.timeout}, expected more than 0")
 
     async def run(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - each hook's own
-        """Calls a hook that there is, and returns what it returns.
+        """Calls a hook, and returns its result.
 
         Raises:
             HookError: it raised, or took too long. Why is logged here.

@@ -17,7 +17,7 @@ class ActiveAnswer:
     Attributes:
         attachments: files that became part of the answer.
         timed_out: the answer took too long, and was stopped as an `error`.
-        turn: what the app's hooks were given, where there are any.
+        turn: the turn that the app's hooks got; None without hooks.
     """
 
     def __init__(self, question: Question, *, timeout: float, on_stop: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ _LANGUAGE: Final = "\n\nAnswer in this language: {}."
 
 
 class ActivePersona:
-    """Keeps the Assistant of a conversation to what its agent says.
+    """Configures the Assistant of a conversation as its agent says.
 
     Attributes:
         name: of the agent that answers.
@@ -92,7 +92,7 @@ class ActivePersona:
         return (self._acts_as or self.name) if self.is_told else None
 
     def begin_turn(self) -> None:
-        """Undoes what was changed for one turn alone; to be called once its tools are ready."""
+        """Undoes the changes of one turn; to be called once its tools are ready."""
         if self._is_changed:
             self._take_on()
         if self.has_others:

@@ -1,4 +1,4 @@
-"""AnswerRecord: how an answer went, without what was said: for the log and the metrics."""
+"""AnswerRecord: an answer's statistics, without its text: for the log and the metrics."""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ def apologise(reply: ReplyStream, error: BaseException | None, *, withheld: bool
 
 
 def _append(reply: ReplyStream, sentence: str) -> None:
-    """Adds a sentence of the agent's own to what the model has said."""
+    """Adds a sentence of the agent's own to the model's text."""
     reply.push(("\n\n" if reply.started else "") + sentence)

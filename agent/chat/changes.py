@@ -47,7 +47,7 @@ class Changes:
         self._one_at_a_time = asyncio.Lock()
 
     async def stop(self, message: Key) -> bool:
-        """Ends a message's answer as `cancelled`, with what has been said, or before it begins.
+        """Ends a message's answer as `cancelled`, with the text so far, or before it begins.
 
         Returns False if there is nothing to stop: it has ended, or ends in this moment, or its
         agent does not let it be stopped at present.
@@ -115,7 +115,8 @@ class Changes:
                 return question.message
 
     async def delete(self, message: Key, question: Key) -> tuple[Key, ...]:
-        """Erases a message with its answer, or the answer to a question; returns what is gone."""
+        """Erases a message with its answer, or the answer to a question; returns the deleted
+        keys."""
         await self._ready.wait()
         async with self._one_at_a_time:
             with self._waiting.held((question,)):

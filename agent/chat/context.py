@@ -1,4 +1,4 @@
-"""Context: what was said in one conversation, as the model reads it."""
+"""Context: the messages and answers of one conversation, as the model reads them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ContextLimits:
 
 
 class Context:
-    """Turns, oldest first: a message, and what the model said and did about it.
+    """Turns, oldest first: a message, and the model's answer and tool calls.
 
     A turn keeps its place when its message is edited or answered again.
     All messages name their authors once more than one person has written.
@@ -69,7 +69,7 @@ class Context:
 
     @property
     def wants_summary(self) -> bool:
-        """Whether turns that no summary tells have been dropped, or soon will be."""
+        """Whether turns without a summary have been dropped, or soon will be."""
         if not self._told and self._is_cut:
             return True
         return 2 * self._told < len(self._turns) and self._fill >= SUMMARISED_AT
@@ -122,7 +122,7 @@ class Context:
         self._notes.append(f"[{text}]")
 
     def say_own(self, message: IncomingMessage) -> llm.ChatMessage:
-        """Makes a place for what the agent is about to say unasked; the instruction, as it is
+        """Makes a place for an unasked answer; the instruction, as it is
         read."""
         self._turns.put(_key(message), [])
         return llm.ChatMessage(role="user", content=[f"[{message.text}]"])
@@ -155,7 +155,7 @@ class Context:
         return self._turns[message][1:] if message in self._turns else ()
 
     def end(self, message: IncomingMessage, said: Iterable[llm.ChatItem]) -> None:
-        """Adds what the model said and did; nothing if the message was removed meanwhile."""
+        """Adds the model's messages and calls; nothing if the message was removed meanwhile."""
         if _key(message) in self._turns:
             question = self._turns[_key(message)][: 0 if message.is_own else 1]
             self._turns.put(_key(message), [*question, *said])
@@ -167,13 +167,13 @@ class Context:
         self._turns.drop(_key(message))
 
     def revise(self, message: IncomingMessage) -> None:
-        """Gives a message another text; what it was answered is dropped."""
+        """Gives a message another text; its answer is dropped."""
         self.forget_summary()
         if _key(message) in self._turns:
             self.note(message)
 
     def remove(self, key: Key) -> None:
-        """Drops a message with what it was answered."""
+        """Drops a message with its answer."""
         self.forget_summary()
         self._turns.drop(key)
 
@@ -227,7 +227,7 @@ class Context:
 
     @property
     def _fill(self) -> float:
-        """How much of what there may be this is."""
+        """The share of the limits that is used."""
         tokens = self._turns.tokens + self._summary_tokens
         return max(self._turns.items / self.limits.items, tokens / self.limits.tokens)
 

@@ -14,7 +14,7 @@ class ConversationLimits:
 
     Attributes:
         pending: messages that one person may have waiting.
-        context: what the model is given.
+        context: limits of the model's context.
         answer_timeout: seconds that one answer may take, with its tool calls; 0: no limit.
     """
 

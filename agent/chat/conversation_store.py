@@ -1,4 +1,5 @@
-"""ConversationStore: stores what one conversation says, and restores it from the history."""
+"""ConversationStore: stores the messages of one conversation, and restores them from the
+history."""
 
 from __future__ import annotations
 
@@ -150,8 +151,7 @@ class ConversationStore:
         self._start(_attempt(self._history.finish_answer(answer), None))
 
     async def settled(self) -> None:
-        """Returns when everything is stored, or as good as that while the database is
-        unavailable."""
+        """Returns when everything is stored, or buffered while the database is unavailable."""
         if self._writes:
             # Not gathered: they are not cancelled with the one who waits.
             await asyncio.wait(self._writes)
@@ -159,7 +159,7 @@ class ConversationStore:
     async def recall(self, max_items: int) -> Past | None:
         """The last turns, of so many messages and answers at most, and what awaits an answer.
 
-        None if the store does not say now: `recallable` tells when to ask it again.
+        None if the store does not say now: `recallable` returns when to ask again.
         """
         try:
             async with asyncio.timeout(RECALL_TIMEOUT):

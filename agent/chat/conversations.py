@@ -116,7 +116,7 @@ class Conversations:
 
     @property
     def waiting(self) -> int:
-        """How many questions have no whole answer yet. For any thread."""
+        """The number of questions without a complete answer. For any thread."""
         return sum(len(self.under_way(owner)) for owner in list(self._conversations))
 
     def under_way(self, owner: str | None) -> list[Question]:

@@ -1,4 +1,4 @@
-"""Summaries: what the threads of a room were about, kept in the history."""
+"""Summaries: summaries of a room's threads, stored in the history."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MAX_EXCERPT: Final = 2_000
 """Characters of one message that the model is given."""
 
 MAX_RECORD: Final = 60_000
-"""Characters of what the model is given at a time, about 15,000 tokens."""
+"""Characters that the model gets at a time, about 15,000 tokens."""
 
 ATTEMPTS: Final = 3
-"""How often a summary is begun again because a message in it was changed during its making."""
+"""Attempts at a summary when messages change meanwhile."""
 
 
 class Summaries:

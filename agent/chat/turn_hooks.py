@@ -1,4 +1,4 @@
-"""TurnHooks: what the app does before an answer, with its text, and after it."""
+"""TurnHooks: runs the app's hooks before an answer, on its text, and after it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TurnHooks:
         return turn
 
     async def after(self, turn: Turn, ending: Ending, agent: str, segment_id: str) -> None:
-        """Tells the app of an answer that has ended; what it raises is logged."""
+        """Tells the app of an answer that has ended; its exceptions are logged."""
         if self._hooks.after_answer is None:
             return
         answer = Answer(ending.kept, ending.finish_reason, agent, segment_id)

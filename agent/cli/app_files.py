@@ -1,4 +1,4 @@
-"""AppFiles: tells when files of the app change on disk."""
+"""AppFiles: reports when files of the app change on disk."""
 
 from __future__ import annotations
 

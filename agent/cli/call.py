@@ -26,7 +26,7 @@ def call(
     identity: IdentityOption = "",
     patience: PatienceOption = 15.0,
 ) -> None:
-    """Call one of the agent's methods and print what it returns."""
+    """Call one of the agent's methods and print the result."""
     run(_call(method, payload, room, identity or made_up_identity(), patience))
 
 

@@ -66,7 +66,7 @@ def run(command: Coroutine[object, object, None]) -> None:
 
 
 def complain(reason: str) -> None:
-    """Tells the terminal what went wrong, unless that is said; stdout is for what went right."""
+    """Tells the terminal what went wrong, unless that is said; stdout is for results."""
     if reason:
         _write(sys.stderr, reason + "\n")
 

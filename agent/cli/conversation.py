@@ -37,7 +37,8 @@ HELP: Final = """\
 
 
 class Conversation:
-    """Says what is typed, and shows what comes. Ctrl-C stops an answer; without one, it ends."""
+    """Sends typed messages, and shows answers and notices. Ctrl-C stops an answer; without one, it
+    ends."""
 
     def __init__(self, agent: RoomAgent, patience: float) -> None:
         self._agent = agent

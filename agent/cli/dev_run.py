@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RELOADED: Final = "The app has changed: its new version answers from now on."
 
 DEMO_TOKEN_DELAY: Final = 0.02
-"""Seconds between the demo model's tokens, so that one can watch an answer stream."""
+"""Seconds between the demo model's tokens, so that you can watch an answer stream."""
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +42,7 @@ async def run_dev(
     app: str | None,
     page_options: DevPageOptions,
 ) -> None:
-    """Starts what is not configured, tells where it is, and stops it all on a signal.
+    """Starts the parts that are not configured, prints their addresses, and stops them on a signal.
 
     `app` counts before the setting APP.
 

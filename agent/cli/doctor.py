@@ -1,4 +1,4 @@
-"""`doctor`: what works, what does not, and what to do about it."""
+"""`doctor`: checks of the setup, with advice for what fails."""
 
 import os
 

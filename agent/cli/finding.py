@@ -1,4 +1,4 @@
-"""Finding: one line of what `doctor` reports."""
+"""Finding: one line of the report of `doctor`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `advice` says what to do about it where it is not ok."""
+    """One line of the report. `advice` says what to do if it is not ok."""
 
     what: str
     ok: bool

@@ -1,4 +1,4 @@
-"""Whether the model answers, and what is wrong if it does not."""
+"""Checks whether the model answers, and reports why not."""
 
 from __future__ import annotations
 

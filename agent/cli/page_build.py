@@ -63,7 +63,7 @@ class PageBuild:
         return (self._web / "package.json").is_file()
 
     async def run(self, say: Callable[[str], None]) -> None:
-        """Builds the page unless that is done. What goes wrong is said, and kept in `problem`."""
+        """Builds the page unless that is done. Failures are printed, and kept in `problem`."""
         try:
             self.files = await self._built(say)
         except PageBuildError as error:

@@ -1,6 +1,6 @@
 """PageServer: the page of `dev` on loopback, and tokens for it.
 
-Whoever can ask for a token can come into any room. So it is given to pages of this address alone:
+A token opens any room. So only pages of this address get one:
 other sites, which a browser on this machine may have open, are refused by what their requests say
 of themselves (Host, Origin, Sec-Fetch-Site).
 """
@@ -135,7 +135,8 @@ class PageServer:
 
 
 def content_security_policy(room_server: str) -> str:
-    """What the page may load: its own files, and the room server at a ws:// or wss:// URL.
+    """The page's Content-Security-Policy: its own files, and the room server at a ws:// or wss://
+    URL.
 
     No inline script or style, and no image from elsewhere: what people and models write cannot
     make a browser call anybody. Two people side by side are frames of this address.

@@ -1,4 +1,4 @@
-"""What the page is given to come into a room: a token, and who the agent is."""
+"""The page's access to a room: a token, and the agent's identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class PageTokenRequest(BaseModel):
-    """Who asks, as the query says: nobody but this machine's own pages can."""
+    """The requested identity, from the query: only this machine's own pages can ask."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The room server's API, and what to say when it does not do what it is asked."""
+"""The room server's API, and its failures in a sentence."""
 
 from __future__ import annotations
 

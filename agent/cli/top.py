@@ -1,4 +1,4 @@
-"""`top`: what the worker on this machine does, as it does it."""
+"""`top`: a live view of the worker on this machine."""
 
 from __future__ import annotations
 

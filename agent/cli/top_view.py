@@ -1,4 +1,4 @@
-"""The live view of `top`: processes, rooms, and what they do a second."""
+"""The live view of `top`: processes, rooms, and their rates."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Look:
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def rate(self, metric: str, before: Look | None) -> float:
-        """How much a counter grew in a second."""
+        """The growth of a counter a second."""
         if before is None or self.at <= before.at:
             return 0.0
         grown = self.metrics.get(metric, 0.0) - before.metrics.get(metric, 0.0)

@@ -1,4 +1,4 @@
-"""AgentError: what the agent refuses or cannot do, by its code."""
+"""AgentError: a refusal or failure of the agent, with its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer: the answer to one question of one's own, as it comes."""
+"""Answer: the answer to one of your questions, while it arrives."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer:
         self._changed = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[Delta | Shown]:
-        """Raises NoAnswerError where it does not come in full."""
+        """Raises NoAnswerError if it does not arrive in full."""
         while True:
             for event in self._take():
                 yield event

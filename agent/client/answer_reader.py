@@ -18,7 +18,7 @@ MAX_STREAMS: Final = 1_000
 """Number of answers whose latest stream is remembered."""
 
 FindAnswer = Callable[[Mapping[str, Any]], Answer | None]
-"""The answer to a question of one's own that attributes belong to."""
+"""The answer to one of your questions, by a stream's attributes."""
 
 
 class AnswerReader:

@@ -42,7 +42,8 @@ class FileReceiver:
         self._pieces: OrderedDict[str, dict[int, bytes]] = OrderedDict()
 
     async def read(self, reader: rtc.ByteStreamReader) -> ReceivedFile | None:
-        """Saves a byte stream; None: it is too large, broke off, or is not what it says."""
+        """Saves a byte stream; None: it is too large, broke off, or does not match its
+        description."""
         info = reader.info
         attributes = info.attributes or {}
         content = bytearray()

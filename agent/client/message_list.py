@@ -14,7 +14,7 @@ class Message:
     """A participant's message, or an answer of the agent. It changes while it arrives.
 
     Attributes:
-        thread: `room`, or `private:` and one's own identity.
+        thread: `room`, or `private:` and your own identity.
         position: its place in the thread; None: not known yet.
         finish_reason: for an answer that has ended.
         parts: for an answer, its parts by id, as in the wire contract.
@@ -59,7 +59,7 @@ class Message:
 
 
 class MessageList:
-    """Sorted by position; what has none yet comes last, in the order in which it came."""
+    """Sorted by position; messages without one come last, in order of arrival."""
 
     def __init__(self) -> None:
         self._messages: dict[tuple[str, str, str], Message] = {}
@@ -84,7 +84,7 @@ class MessageList:
         return None
 
     def put(self, message: Message) -> Message:
-        """Takes a message, in place of what is known of it."""
+        """Adds a message, or replaces its former version."""
         self._messages[message.thread, message.sender_id, message.id] = message
         self.changed(message)
         return message

@@ -21,7 +21,7 @@ PACKETS_TAKE: Final = 5.0
 
 class MethodCalls:
     """Args:
-    agent: tells the agent's identity; raises AgentError where there is none.
+    agent: tells the agent's identity; raises AgentError if there is none.
     """
 
     def __init__(self, room: rtc.Room, agent: Callable[[], str]) -> None:

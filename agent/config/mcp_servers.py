@@ -1,4 +1,4 @@
-"""The setting MCP_SERVERS: which servers there are, and what may be done with their tools."""
+"""The setting MCP_SERVERS: the configured servers, and the permissions of their tools."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _parse(value: object) -> object:
     try:
         return cast("object", from_json(value))
     except ValueError as error:
-        # Not the error's own words: they may quote what is secret.
+        # Not the error's own words: they may quote secrets.
         raise ValueError('JSON: {"name": {"command": …} or {"url": …}}') from error
 
 

@@ -1,4 +1,4 @@
-"""Types of settings, with what is expected of their values."""
+"""Types of settings, with the expectations that error texts name."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Settings(
         """Reads and checks everything at once.
 
         Raises:
-            SettingsError: naming every wrong setting with what is expected.
+            SettingsError: lists every wrong setting with the expected value.
         """
         try:
             return cls.model_validate(given(cls.names(), environ, dotenv))

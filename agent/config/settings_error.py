@@ -1,4 +1,4 @@
-"""SettingsError: which settings are wrong, and what is expected of them."""
+"""SettingsError: names wrong settings and the expected values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN = {
 
 
 class SettingsError(ValueError):
-    """One or more settings are missing or wrong. `problems` names each with what is expected."""
+    """One or more settings are missing or wrong. `problems` names each with the expected value."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

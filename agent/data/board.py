@@ -85,7 +85,7 @@ class Board:
         return self._note(operation, sender, timestamp)
 
     def page(self, after: int, max_bytes: int) -> tuple[list[str], int | None]:
-        """Elements from below as JSON, and what `after` is for the next ones, if there are any."""
+        """Elements from below as JSON, and the next value of `after`, if there are more."""
         above = (each for each in self._elements.values() if each.order > after)
         page: list[_Element] = []
         for element in above:
@@ -115,7 +115,8 @@ class Board:
         return [logged for logged in self._log if logged.sequence > sequence]
 
     def merge(self, kept: Board, base: int, own: Iterable[Logged]) -> list[Logged]:
-        """Becomes the board that another agent kept, with what was done here (`own`) after `base`.
+        """Becomes the board that another agent stored, with the operations here (`own`) after
+        `base`.
 
         Operations that the other agent has, too, are not done twice. The rest get new numbers,
         above all that either board gave, so that no client takes one for another.
@@ -166,7 +167,7 @@ class Board:
         return "\n".join(element.json for element in self._elements.values())
 
     def restore(self, sequence: int, snapshot: str, operations: Iterable[str]) -> None:
-        """Becomes what was kept: a snapshot, and the operations that came after it."""
+        """Becomes the stored board: a snapshot, and the operations that came after it."""
         self.sequence = self._log_start = sequence
         # Not splitlines: JSON keeps other line breaks.
         for line in filter(None, snapshot.split("\n")):

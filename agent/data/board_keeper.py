@@ -63,7 +63,7 @@ class BoardKeeper:
                 self._loaded = True
 
     def keep(self, logged: Logged) -> None:
-        """Begins to write what was done."""
+        """Begins to store operations."""
         if len(self._waiting) >= MAX_WAITING:
             self._snapshot_due = True
         if not self._snapshot_due:
@@ -81,7 +81,7 @@ class BoardKeeper:
         await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
 
     async def aclose(self) -> None:
-        """Tries for CLOSE_TIMEOUT seconds to write what is left."""
+        """Tries for CLOSE_TIMEOUT seconds to write the rest."""
         self._closing.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)

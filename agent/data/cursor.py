@@ -17,7 +17,7 @@ Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
 class Cursor(BaseModel):
-    """A position, in units of the app's choosing, and what is there, if its sender says so."""
+    """A position, in units of the app's choosing, with an optional label."""
 
     x: Coordinate
     y: Coordinate

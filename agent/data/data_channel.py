@@ -79,7 +79,7 @@ class DataChannel:
         self._room.on("data_received", self._on_packet)
 
     async def aclose(self) -> None:
-        """Stops listening, and gives up what is under way."""
+        """Stops listening, and cancels work in progress."""
         self._room.off("data_received", self._on_packet)
         await self._tasks.aclose()
         await self._lanes.aclose()

@@ -50,7 +50,8 @@ class Reaction(BaseModel):
 
 
 class ReactionHandler(TopicHandler[Reaction]):
-    """Keeps reactions to messages that their sender can see, and tells who can see the message."""
+    """Stores reactions to messages that their sender can see, and notifies everybody who can see
+    the message."""
 
     async def take(self, packet: Packet[Reaction]) -> None:
         # A reaction may overtake the answer that it is about on its way into the database.

@@ -36,7 +36,7 @@ class SenderQueues:
         return True
 
     async def aclose(self) -> None:
-        """Gives up what waits and what is under way."""
+        """Cancels queued work and work in progress."""
         await self._tasks.aclose()
         for lane in self._waiting.values():
             for work, _ in lane:

@@ -1,4 +1,4 @@
-"""system: what the agent says besides its answers; people cannot send it. agent.wire.notices."""
+"""system: packets of the agent besides its answers; people cannot send it. agent.wire.notices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.wire.notices import SYSTEM_TOPIC
 
 
 class SystemContent(BaseModel):
-    """A notice; `event` says of what kind, and which further fields there are."""
+    """A notice; `event` determines the kind and the further fields."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Topic: what the room's data packets may be about, and what takes them. docs/data.md."""
+"""Topic: a kind of data packet, and its handler. docs/data.md."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Topic(Generic[Content]):
 
 
 class OpenTopic(Generic[Content]):
-    """A topic in a room: who may send, how fast and what, and then its handler."""
+    """A topic in a room: its senders, rate and content, and then its handler."""
 
     def __init__(self, topic: Topic[Content], room: TopicRoom) -> None:
         self.topic = topic

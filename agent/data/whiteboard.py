@@ -1,4 +1,4 @@
-"""whiteboard: what people draw together, kept for late joiners; the model reads and draws, too."""
+"""whiteboard: a shared drawing, kept for late joiners; the model reads and draws, too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE_BYTES: Final = MAX_PACKET_BYTES - 200
 """Of elements or operations in an answer."""
 
 READ_BYTES: Final = 8_000
-"""Of elements in what the model reads."""
+"""Limit of elements that the model reads."""
 
 MAX_DRAWN: Final = 50
 """Operations in a call."""
@@ -89,7 +89,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
         return (get_whiteboard,)
 
     async def erase(self, identity: str | None) -> None:
-        """Has every client take the elements off, then forgets what its own log tells of them.
+        """Makes every client remove the elements, then removes them from its own log.
 
         Raises:
             ToolError: (503) the database cannot be used.

@@ -1,1 +1,1 @@
-"""Data that goes for good: what people ask to have erased, and what has been kept long enough."""
+"""Data that goes for good: on request, and after the retention period."""

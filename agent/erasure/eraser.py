@@ -20,7 +20,7 @@ PAGE: Final = 500
 """Conversations whose boards are looked through between two questions to the database."""
 
 ATTEMPTS: Final = 5
-"""How often a board is written that an agent is writing, too."""
+"""Attempts to write a board that an agent is writing, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Eraser:
     """Erases from the history, the whiteboards and the files. Safe to repeat after a failure.
 
     Args:
-        forget: drops what is remembered of the contents with these hashes.
+        forget: drops cached contents with these hashes.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Eraser:
         return await self._with_contents(erased + await self._history.erase(subject))
 
     async def expire(self, before: int, *, batch: int, pause: float) -> Receipt:
-        """Erases what was stored before a time, as History.expire. Raises as `erase` does."""
+        """Erases data stored before a time, as History.expire does. Raises as `erase` does."""
         return await self._with_contents(
             await self._history.expire(before, batch=batch, pause=pause)
         )

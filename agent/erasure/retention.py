@@ -1,4 +1,4 @@
-"""Retention: erases what was stored longer ago than RETENTION_DAYS."""
+"""Retention: erases data stored longer ago than RETENTION_DAYS."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Retention:
         await self._tasks.aclose()
 
     async def expire(self) -> None:
-        """Erases once what is too old. Raises HistoryError or OSError."""
+        """Erases expired data once. Raises HistoryError or OSError."""
         before = int((time.time() - self._seconds) * 1000)
         receipt = await self._eraser.expire(before, batch=BATCH, pause=PAUSE)
         if any(receipt.as_json().values()):

@@ -1,4 +1,4 @@
-"""A process of its own that reads what people send, and gives back what was in it.
+"""A process of its own that reads people's files, and returns their content.
 
 A file may be made to exploit a library. Such a process has none of the worker's
 environment, and the module that it runs calls `confine` before it reads anything.
@@ -20,13 +20,13 @@ _ROOT: Final = Path(agent.__file__).parent.parent
 
 
 class UnreadableError(Exception):
-    """Nothing could be read from what somebody sent."""
+    """A file could not be read."""
 
 
 async def run_confined(
     module: str, *arguments: str, source: BinaryIO | bytes, within: float
 ) -> bytes:
-    """Runs a module as a process with `source` as its standard input; returns what it writes.
+    """Runs a module as a process with `source` as its standard input; returns its output.
 
     Args:
         source: an open file, or the content itself.

@@ -1,4 +1,4 @@
-"""Takes from this process what it does not need to read a file that may be an attack.
+"""Drops all rights that this process does not need to read a file that may be an attack.
 
 Each step is taken as far as the system allows it; those with limits work everywhere but on Windows.
 """

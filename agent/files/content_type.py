@@ -14,7 +14,7 @@ from agent.files.markup import JSON, SVG, XML, markup_type
 from agent.files.text_encoding import looks_like_text
 
 HEAD_BYTES: Final = 4_096
-"""How much of the beginning is looked at."""
+"""Bytes of the beginning that are inspected."""
 
 UNKNOWN: Final = "application/octet-stream"
 PLAIN_TEXT: Final = "text/plain"

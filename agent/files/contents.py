@@ -22,7 +22,7 @@ TIMEOUT: Final = 20.0
 """Seconds that a PDF or a picture may take."""
 
 AT_ONCE: Final = 2
-"""Processes that take out what is in files, of all rooms."""
+"""Processes that read files, for all rooms."""
 
 CACHE_BYTES: Final = 32 * 2**20
 
@@ -64,7 +64,7 @@ class Contents:
         return await self._remembered(attachment, "image")
 
     def forget(self, hashes: frozenset[str]) -> None:
-        """Drops what is remembered of files."""
+        """Drops cached contents of files."""
         for key in [key for key in self._cache if key.rpartition(" ")[2] in hashes]:
             self._cached_bytes -= _size(self._cache.pop(key))
 
@@ -105,7 +105,7 @@ class Contents:
         return found.decode("utf-8-sig", errors="replace")[: self._max_characters + 1]
 
     async def _text(self, sha256: str) -> bytes:
-        """In UTF-8; what is in another encoding is read by a process."""
+        """In UTF-8; a text in another encoding is read by a process."""
         # Four bytes are the longest character.
         content = await self._store.read(sha256, 4 * self._max_characters + 4)
         if is_utf8(content):

@@ -106,7 +106,7 @@ class FileDelivery:
         task.add_done_callback(lambda task: self._done(task, key))
 
     async def aclose(self) -> None:
-        """Gives up what is under way."""
+        """Cancels deliveries in progress."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -4,8 +4,8 @@
 `text CHARACTERS` write text in UTF-8 to standard output, `image PIXELS` a JPEG whose longer side
 has so many pixels at most. Exit status 1: it cannot be read.
 
-A file may be made to take all memory or time, or to exploit a library. The process has
-none of the worker's environment, and what confinement.py leaves it.
+A file may be made to take all memory or time, or to exploit a library. The process has none of the
+worker's environment, and only the rights that confinement.py leaves.
 """
 
 from __future__ import annotations

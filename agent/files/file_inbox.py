@@ -53,7 +53,7 @@ LONGEST: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """Bounds of what is taken.
+    """Limits of accepted files.
 
     Attributes:
         file_bytes: of one file.

@@ -33,8 +33,8 @@ class FileQuota:
     """Counts the files of a room: those of its messages, as the database has them for all
     processes, those that were stored since, and those on their way in.
 
-    While the database is unavailable, what it had before counts, or nothing: files are taken up to
-    the limit of the store.
+    While the database is unavailable, the last known usage counts, or none: files are accepted up
+    to the limit of the store.
 
     Args:
         agent: its identity. Its files count for the room alone.

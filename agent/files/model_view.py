@@ -27,8 +27,8 @@ _UNTRUSTED: Final = (
 class ModelView:
     """Puts files into a context for one request to the model; the context itself stays as it is.
 
-    Newest first, they share a budget of characters and of pictures; of what does not fit, the
-    model has name, type and size.
+    Newest first, they share a budget of characters and of pictures; for files that do not fit, the
+    model gets name, type and size.
 
     Args:
         max_characters: of the text of files in one request.
@@ -39,7 +39,7 @@ class ModelView:
         self._max_characters = max_characters
 
     async def show(self, context: llm.ChatContext) -> llm.ChatContext:
-        """The context with what is in its files."""
+        """The context with the contents of its files."""
         if not any(item.type == "message" and attachments_of(item) for item in context.items):
             return context
         budget = _Budget(self._max_characters, MAX_IMAGES, MAX_FILES)

@@ -1,4 +1,4 @@
-"""Files that the agent makes: their content on disk, and what is said of them."""
+"""Files that the agent makes: their content on disk, and their description."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FileMaker:
         return await self.write(file, self._pieces(file))
 
     async def write(self, about: File, pieces: AsyncIterator[bytes]) -> Outgoing:
-        """A file out of pieces, gone once it is sent; `about` says what it is. Raises ToolError."""
+        """A file out of pieces, gone once it is sent; `about` describes it. Raises ToolError."""
         incoming, head = await self._written(pieces)
         try:
             sha256 = await incoming.finish()

@@ -96,7 +96,7 @@ class RoomFiles:
             use.close()
 
     async def aclose(self) -> None:
-        """Gives up what is under way."""
+        """Cancels transfers in progress."""
         await self._delivery.aclose()
 
     async def _send(

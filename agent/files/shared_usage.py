@@ -51,7 +51,7 @@ class SharedUsage:
             return used
 
     def recount(self, count: Callable[[], int]) -> int:
-        """Replaces the number by what `count` finds, plus what others changed meanwhile.
+        """Replaces the number by the result of `count`, plus others' changes meanwhile.
 
         A process that was killed leaves bytes counted that are not there, or the other way round.
         """

@@ -1,4 +1,4 @@
-"""FileStore: files on disk, each under the SHA-256 of what is in it."""
+"""FileStore: files on disk, each under the SHA-256 of its content."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class FileStore:
             self.used(await self.run(lambda: self.usage.release(size)))
 
     async def recount(self) -> None:
-        """Counts what is on the disk. Raises OSError."""
+        """Counts the files on the disk. Raises OSError."""
         self.used(await self.run(lambda: self.usage.recount(self._count)))
 
     def kept(self) -> list[tuple[Path, int]]:
@@ -205,7 +205,7 @@ class IncomingFile:
         """Takes the next piece; never waits.
 
         Raises:
-            Refusal: (507) the disk is full, (503) it is broken, or too slow for what comes.
+            Refusal: (507) the disk is full, (503) it is broken or too slow.
         """
         if self._refusal is not None:
             raise self._refusal
@@ -222,7 +222,7 @@ class IncomingFile:
             await self._writing
 
     async def finish(self) -> str:
-        """Writes what is left, to `path`; returns the SHA-256 in hex. The file goes by `discard`.
+        """Writes the rest, to `path`; returns the SHA-256 in hex. The file goes by `discard`.
 
         Raises:
             Refusal: as `write` does.
@@ -255,7 +255,7 @@ class IncomingFile:
         return sha256
 
     async def discard(self) -> None:
-        """Deletes what is not kept. Never fails: see the log."""
+        """Deletes a file that is not kept. Never fails: see the log."""
         if self._kept:
             return
         self._refusal = self._refusal or _UNUSABLE
@@ -332,7 +332,7 @@ class IncomingFile:
         return True
 
     def _remove(self) -> None:
-        # Closing writes what is buffered, which fails on a full disk; the file is closed then, too.
+        # Closing writes the buffer, which fails on a full disk; the file is closed then, too.
         with contextlib.suppress(OSError):
             if self._file is not None:
                 self._file.close()

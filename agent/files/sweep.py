@@ -32,7 +32,7 @@ InUse = Callable[[Sequence[str]], Awaitable[frozenset[str]]]
 
 @dataclass(slots=True)
 class Swept:
-    """How many files a sweep moved to quarantine, put back from there, and deleted."""
+    """The numbers of files that a sweep moved to quarantine, restored from there, and deleted."""
 
     quarantined: int = 0
     put_back: int = 0

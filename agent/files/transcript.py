@@ -50,7 +50,7 @@ async def transcript(read: ReadPage, title: str, form: Format) -> AsyncIterator[
 
 
 async def _oldest_first(read: ReadPage) -> AsyncIterator[Page]:
-    """All pages; what is said meanwhile is not in them.
+    """All pages; later messages are not in them.
 
     Pages are read from the newest on, so their cursors are collected first.
     """
@@ -74,7 +74,7 @@ class _Markdown:
 
     def message(self, message: Message, *, first: bool) -> str:
         del first
-        # Indented: what people write is shown as it is, and cannot pass for another message.
+        # Indented: messages are shown as they are, and cannot pass for another message.
         text = "".join(f"    {line}\n" for line in message.text.splitlines())
         files = "".join(
             f"- {_escaped(each.name)} ({each.size} bytes)\n" for each in message.attachments
@@ -137,7 +137,7 @@ class _Html:
 
 
 def _sources(message: Message) -> Iterator[tuple[str, str]]:
-    """Titles and URLs of what an answer relies on."""
+    """Titles and URLs of an answer's sources."""
     parts: list[dict[str, str]] = [] if message.parts is None else json.loads(message.parts)
     return ((each["title"], each["url"]) for each in parts if each["type"] == "source")
 

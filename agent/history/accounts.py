@@ -86,7 +86,7 @@ class AccountStore(Protocol):
     """Keeps accounts. All methods raise HistoryError."""
 
     async def add_usage(self, entries: Sequence[tuple[UsageKey, UsageCounts]]) -> None:
-        """Adds to what was counted before."""
+        """Adds to the stored counts."""
         ...
 
     async def usage(
@@ -103,7 +103,7 @@ class AccountStore(Protocol):
         ...
 
     async def put_events(self, events: Sequence[OutgoingEvent]) -> None:
-        """Keeps events until they are delivered; what is there already is not kept twice."""
+        """Keeps events until they are delivered; an event with a stored id is ignored."""
         ...
 
     async def claim_events(

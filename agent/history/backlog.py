@@ -24,7 +24,7 @@ class Write:
         opens: it is the message itself that is written.
         characters: how much text it holds.
         run: does it.
-        presumed: what it returns to a caller who does not wait for it to be done.
+        presumed: the result for a caller who does not wait for it.
     """
 
     turn: MessageKey
@@ -63,7 +63,7 @@ class Backlog:
         self._writes = 0
 
     def __len__(self) -> int:
-        """How many writes wait."""
+        """The number of waiting writes."""
         return self._writes
 
     def has_message(self, turn: MessageKey) -> bool:
@@ -92,7 +92,7 @@ class Backlog:
         return taken
 
     def put_back(self, writes: list[Write]) -> None:
-        """Takes back in what was taken and could not be done, in its old place."""
+        """Puts back writes that failed, in their old place."""
         for write in reversed(writes):
             self._turns.setdefault(write.turn, []).insert(0, write)
             self._turns.move_to_end(write.turn, last=False)

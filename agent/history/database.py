@@ -20,8 +20,8 @@ Result = TypeVar("Result")
 class Database:
     """One database, used from one event loop. Nothing is opened before it is used.
 
-    DataError and IntegrityError pass through `read` and `write`: they are about what was written.
-    Anything else that the database says, and every wait that is too long, becomes
+    DataError and IntegrityError pass through `read` and `write`: they are about the data that was
+    written. Anything else that the database says, and every wait that is too long, becomes
     UnavailableError.
     """
 
@@ -54,7 +54,7 @@ class Database:
             raise
         except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
             self.worked = False
-            # Not chained: what the driver says in full may quote what people wrote.
+            # Not chained: the driver's full text may quote messages.
             raise UnavailableError(f"{self.url} cannot be used: {_reason(error)}") from None
         self.worked = True
         return result

@@ -46,16 +46,16 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts to reach the database: the pause doubles from one to the other."""
 
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds to write what is left when the worker ends."""
+"""Seconds to write the rest when the worker ends."""
 
 
 class DurableHistory:
     """A History (see there) around another one, for a database that may be away.
 
     Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
-    is unavailable they are kept in memory and return at once what is presumed: the message is new
-    (at a position that is not known yet), the answer the first. They are written in order when the
-    database is back. Past the bounds of the backlog the oldest turns are given up, see there;
+    is unavailable they are kept in memory and return the presumed result at once: the message is
+    new (at a position that is not known yet), the answer the first. They are written in order when
+    the database is back. Past the bounds of the backlog the oldest turns are given up, see there;
     `given_up` counts them.
 
     Everything else fails with UnavailableError until all that was kept is written, since it would
@@ -78,7 +78,7 @@ class DurableHistory:
         self._away = False
         self._available = asyncio.Event()
         self._available.set()
-        # Cleared while the last of what was kept is being written.
+        # Cleared while the last buffered writes are being written.
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self._migrated = False
@@ -101,13 +101,13 @@ class DurableHistory:
 
     @property
     def token_usage(self) -> TokenUsage:
-        """Not kept while the database is unavailable: who counts tokens keeps them and adds them
-        later."""
+        """Not buffered while the database is unavailable: the counters of tokens keep them and add
+        them later."""
         return self._store.token_usage
 
     @property
     def accounts(self) -> AccountStore:
-        """Not kept while the database is unavailable: agent.accounts keeps what it has to write."""
+        """Not buffered while the database is unavailable: agent.accounts keeps its own writes."""
         return self._store.accounts
 
     @property
@@ -136,7 +136,7 @@ class DurableHistory:
             self._migrated = True
 
     async def aclose(self) -> None:
-        """Tries for CLOSE_TIMEOUT seconds to write what is left."""
+        """Tries for CLOSE_TIMEOUT seconds to write the rest."""
         self._closing.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
@@ -335,7 +335,7 @@ class DurableHistory:
 
     async def _write_some(self) -> None:
         if self._away or not self._migrated:
-            # Also tells whether the database is there.
+            # It also shows whether the database is available.
             await self._store.migrate()
             self._migrated = True
         await self._write_batch()

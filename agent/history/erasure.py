@@ -39,11 +39,11 @@ class Erased:
     """The receipt: how many of each there were.
 
     Attributes:
-        messages: messages and answers, and what was left of deleted ones.
+        messages: messages and answers, and the remains of deleted ones.
         threads: threads that are gone as a whole.
-        summaries: summaries that may have told of what is gone.
+        summaries: summaries that may have mentioned erased data.
         files: files of messages; their content may belong to other messages, too.
-        contents: SHA-256 hashes of what was in them.
+        contents: SHA-256 hashes of their contents.
         boards: whiteboards that are gone, or that something was taken from.
         states: shared states.
     """

@@ -1,4 +1,4 @@
-"""Errors of the history. No message quotes what people wrote, or a password."""
+"""Errors of the history. No error text quotes messages or a password."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class GroupCommit:
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, work: Work[Result]) -> Result:
-        """Does one write; returns what it returns once it is committed.
+        """Does one write; returns its result once it is committed.
 
         A HistoryError that `work` raises is its outcome and undoes nothing; it must be raised
         before anything is written. A caller that is cancelled before the transaction begins has
@@ -71,7 +71,7 @@ class GroupCommit:
         return await outcome
 
     async def aclose(self) -> None:
-        """Does what was asked for, for CLOSE_TIMEOUT seconds; the rest fails."""
+        """Finishes queued writes, for CLOSE_TIMEOUT seconds; the rest fails."""
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()

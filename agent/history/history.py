@@ -1,4 +1,4 @@
-"""History: what the rest of the agent may ask of a store of messages."""
+"""History: the interface of a store of messages."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class History(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Writes what is under way and lets go of the database."""
+        """Finishes writes in progress and closes the database."""
         ...
 
     async def add_message(self, message: Message) -> Added:
@@ -193,7 +193,7 @@ class History(Protocol):
         ...
 
     async def delete_message(self, message: MessageKey, *, asker: str) -> tuple[MessageKey, ...]:
-        """Erases a message and, of a question, its answer; returns what was erased.
+        """Erases a message and, of a question, its answer; returns the erased keys.
 
         Text, name, reactions and feedback are gone for good. That the id was used is remembered,
         so that a client's retry brings nothing back.
@@ -219,7 +219,7 @@ class History(Protocol):
         ...
 
     async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
-        """Keeps what somebody thinks of a message, in place of what they thought before.
+        """Stores feedback on a message, in place of the participant's former one.
 
         Raises:
             NotFoundError: there is no such message.
@@ -238,7 +238,7 @@ class History(Protocol):
         ...
 
     async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
-        """Erases what was stored before a time (ms since 1970), in batches of so many messages
+        """Erases data stored before a time (ms since 1970), in batches of so many messages
         with `pause` seconds in between."""
         ...
 

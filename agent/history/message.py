@@ -1,6 +1,6 @@
 """Messages and threads as the history hands them in and out: frozen, and checked when made.
 
-Their representations leave out what people wrote: they end up in logs.
+Their representations leave out texts: they end up in logs.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def sqlite_driver(connection: Connection) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def driver_errors() -> Generator[None]:
-    """Raises the driver's errors as SQLAlchemy does, without quoting what people wrote."""
+    """Raises the driver's errors as SQLAlchemy does, without quoting messages."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The statements that change what was said, and keep what is thought of it.
+"""Statements that change messages, and store feedback on them.
 
 Each function is one write within a transaction.
 """
@@ -138,7 +138,7 @@ def _position(connection: Connection, message: MessageKey) -> int:
 
 
 def _drop_summary(connection: Connection, thread: ThreadKey, position: int) -> None:
-    """Drops the summary of a thread if it may tell of the message at a position."""
+    """Drops the summary of a thread if it may mention the message at a position."""
     told = select(messages.c.position).where(
         messages.c.thread_id == threads.c.id,
         messages.c.sender_id == threads.c.summary_sender_id,

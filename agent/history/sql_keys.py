@@ -1,4 +1,4 @@
-"""How statements name threads and messages: conditions, and the values for their parameters.
+"""Keys of threads and messages in statements: conditions, and the values for their parameters.
 
 Statements that are needed often are made once, with these in them: to make one, and to find out
 that it is like an earlier one, takes longer than to run it. The parameters are called as no column
