@@ -101,7 +101,7 @@ def find_messages(
 
 
 def erase_messages(connection: Connection, positions: Sequence[int]) -> Erased:
-    """Erases messages by their positions, and the summaries that may tell of them."""
+    """Erases messages by their positions, and the summaries that may mention them."""
     if connection.dialect.name == "sqlite":
         # SQLite overwrites deleted content in the file.
         connection.execute(text("PRAGMA secure_delete=ON"))
@@ -128,7 +128,7 @@ def erase_messages(connection: Connection, positions: Sequence[int]) -> Erased:
 
 
 def erase_opinions(connection: Connection, identity: str, names: Sequence[str] | None) -> Erased:
-    """Erases what somebody thinks of messages of others."""
+    """Erases a participant's feedback and reactions on others' messages."""
     counts: list[int] = []
     for table in (reactions, feedback):
         which: list[ColumnElement[bool]] = [table.c.identity == identity]

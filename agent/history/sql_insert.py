@@ -27,7 +27,7 @@ def places(names: Iterable[str]) -> str:
 
 
 def typed(statement: str, columns: Mapping[str, Column[Any]]) -> TextClause:
-    """A statement whose parameters are converted as what is in these columns."""
+    """A statement whose parameters are converted like the values of these columns."""
     return text(statement).bindparams(
         *(bindparam(name, type_=column.type) for name, column in columns.items())
     )

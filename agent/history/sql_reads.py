@@ -92,7 +92,8 @@ _FOUND: Final = (
 _UNANSWERED: Final = (
     _WITH_ANSWER.where(
         threads.c.room == bindparam("key_room"),
-        # As in the index of what is unanswered, else all messages of the room are looked through.
+        # As in the partial index of unanswered questions, else all messages of the room are
+        # scanned.
         literal_column("history_message.awaits_answer"),
         _OF_USER,
     )
@@ -105,7 +106,7 @@ _ANSWER: Final = _WITH_THREAD.where(IS_ANSWER, messages.c.finish_reason.is_not(N
 _UNTOLD: Final = (
     _WITH_THREAD.where(
         threads.c.room == bindparam("key_room"),
-        # As in the index of what is untold.
+        # As in the partial index of answers that were not sent to the end.
         literal_column("NOT history_message.told"),
         messages.c.stored_at >= bindparam("since"),
         ~messages.c.deleted,
@@ -170,7 +171,7 @@ _THREADS: Final = _threads()
 
 def read_page(connection: Connection, thread: ThreadKey, before: int | None, limit: int) -> Page:
     """The newest messages of a thread, those before a position if one is given."""
-    # One more than asked for tells whether there are more.
+    # One more than requested, to see whether there are more.
     values = {"before": _NEWEST if before is None else before, "at_most": limit + 1}
     rows = connection.execute(_PAGE, values | thread_values(thread)).all()
     found = _whole(connection, rows[:limit][::-1])

@@ -32,7 +32,7 @@ ERASED: Final[dict[str, Any]] = {
 
 
 def _insert_message(on_conflict: str = "") -> TextClause:
-    """Adds a message to the thread of `thread_values`; adds nothing where there is no thread."""
+    """Adds a message to the thread of `thread_values`; adds nothing if there is no thread."""
     given = {c.name: c for c in messages.columns if c.name not in {"position", "thread_id"}}
     return typed(
         f"INSERT INTO {messages.name} (thread_id, {', '.join(given)}) "  # noqa: S608 - names of ours
@@ -129,7 +129,7 @@ def finish_answer(connection: Connection, answer: Message) -> None:
 
 
 def _finish_unasked(connection: Connection, answer: Message) -> None:
-    """Keeps what the agent said unasked, begun or not; nothing of one that was deleted."""
+    """Stores an unasked answer, begun or not; nothing of one that was deleted."""
     values = _values(answer)
     del values["deleted"]
     begun = _END_UNASKED.first(connection, values | message_values(answer.key))

@@ -76,7 +76,7 @@ class SqliteEngine:
             raise
 
     async def aclose(self) -> None:
-        """Waits CLOSE_TIMEOUT seconds for what is under way; what has not begun is cancelled.
+        """Waits CLOSE_TIMEOUT seconds for transactions in progress; queued ones are cancelled.
 
         A transaction that takes longer closes its connection itself when it ends.
         """

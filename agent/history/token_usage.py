@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """For whom tokens are counted: a tenant (`tenant` alone), a room (`room` alone), or a
+    """The key of a token count: a tenant (`tenant` alone), a room (`room` alone), or a
     participant of a room (`room` and `identity`)."""
 
     tenant: str = ""
@@ -40,7 +40,7 @@ class TokenUsage(Protocol):
         ...
 
     async def add(self, day: str, used: Mapping[Account, TokenCount]) -> dict[Account, TokenCount]:
-        """Counts what was used; returns what these accounts have used on that day in all.
+        """Adds used tokens; returns what these accounts have used on that day in all.
 
         A repetition counts again: where the outcome of a write is unknown, rather too much is
         counted than too little.

@@ -29,7 +29,7 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts while the database is unavailable; the pause doubles."""
 
 CLOSE_TIMEOUT: Final = 2.0
-"""Seconds to write what is left when the worker ends."""
+"""Seconds to write the rest when the worker ends."""
 
 
 class ToldAnswers:
@@ -49,7 +49,7 @@ class ToldAnswers:
             self._task = self._tasks.keep(self._write_soon, name="told answers")
 
     async def aclose(self) -> None:
-        """Writes what is left, if it can be."""
+        """Writes the rest, if possible."""
         await self._tasks.aclose()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):

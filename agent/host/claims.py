@@ -39,7 +39,7 @@ def claims_file(environ: Mapping[str, str], identity: str) -> Path:
 class Claims:
     """Locks on a file: one byte for each room, by its sid.
 
-    Where there are no such locks, or the file cannot be used, every claim is granted.
+    Without such locks, or if the file cannot be used, every claim is granted.
     """
 
     def __init__(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""How often the loops of a worker process beat, and when their silence is reported."""
+"""The interval of the loops' heartbeats, and the time after which their silence is reported."""
 
 from __future__ import annotations
 

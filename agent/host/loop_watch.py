@@ -29,7 +29,7 @@ SHORTEST_BLOCK: Final = 0.02
 """Seconds; looking more often than that would be what keeps a loop busy."""
 
 LOOKS: Final = 2
-"""How often a loop is looked at in the time of a block that is reported. A block is reported for
+"""Checks of a loop within the shortest block that is reported. A block is reported for
 certain when it has taken one look longer, and not before that time."""
 
 

@@ -8,7 +8,7 @@ from typing import Self, TypedDict
 
 
 class LastSeen(IntEnum):
-    """How something that rooms depend on was when it was last used."""
+    """The state of a dependency of rooms at its last use."""
 
     UNKNOWN = 0
     WORKING = 1

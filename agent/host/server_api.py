@@ -1,4 +1,4 @@
-"""ServerApi: the room server's API, through a proxy where there is one."""
+"""ServerApi: the room server's API, through a proxy if there is one."""
 
 from __future__ import annotations
 

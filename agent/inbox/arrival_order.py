@@ -1,4 +1,4 @@
-"""ArrivalOrder: what one person sends is taken in the order in which it began to arrive."""
+"""ArrivalOrder: messages of one sender are taken in the order in which they began to arrive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ArrivalOrder:
         self._turns: dict[str, list[ArrivalSlot]] = {}
 
     def waiting(self, sender: str) -> int:
-        """How many messages of a sender are being read."""
+        """The number of a sender's messages that are being read."""
         return len(self._turns.get(sender, ()))
 
     def enter(self, sender: str) -> ArrivalSlot:

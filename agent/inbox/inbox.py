@@ -48,7 +48,7 @@ ids of their streams, when they are there. May raise Refusal."""
 
 @dataclass(frozen=True, slots=True)
 class InboxLimits:
-    """Bounds of what is read.
+    """Limits of messages.
 
     Attributes:
         message_bytes: of UTF-8 in one message.
@@ -89,8 +89,8 @@ class Inbox:
         deliver: Callable[[IncomingMessage], None],
         repeat: Callable[[IncomingMessage], None],
     ) -> None:
-        """`repeat` is called instead of `deliver` for what was sent again by somebody who wants to
-        know what became of it."""
+        """`repeat` is called instead of `deliver` for a message that its sender sent again with a
+        request for acknowledgement."""
         self._streams = streams
         self._people = people
         self._topics = topics

@@ -29,7 +29,7 @@ Piece_co = TypeVar("Piece_co", covariant=True)
 Info_co = TypeVar("Info_co", bound=rtc.TextStreamInfo | rtc.ByteStreamInfo, covariant=True)
 
 LATE: Final = 0.2
-"""Seconds by which the event of a packet may come after what the SDK made of the packet."""
+"""Seconds by which a packet's event may come after the SDK's own handling of the packet."""
 
 MAX_OPEN: Final = 64
 """Streams of one participant whose packets are heard at a time."""

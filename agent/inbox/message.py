@@ -20,7 +20,8 @@ Key = tuple[str, str]
 
 
 class Form(Enum):
-    """How a message came in; it decides in which forms its answer goes out besides the streams."""
+    """The form in which a message arrived; it decides in which forms its answer goes out besides
+    the streams."""
 
     STREAM = "stream"
     """A text stream on one of the chat topics."""

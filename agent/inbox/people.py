@@ -61,7 +61,7 @@ class People:
 
     @property
     def count(self) -> int:
-        """How many people (not agents) the room knows of."""
+        """The number of people (not agents) in the room."""
         return sum(not _is_agent(p.kind) for p in self._room.remote_participants.values())
 
     def known(self, identity: str) -> Sender:

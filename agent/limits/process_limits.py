@@ -71,7 +71,7 @@ class ProcessLimits:
         )
 
     async def aclose(self) -> None:
-        """Writes what was counted last."""
+        """Writes the last counts."""
         await self._budgets.aclose()
 
     def _of_tenant(self, kind: Kind, tenant: str, limit: int) -> Level:

@@ -34,7 +34,7 @@ class Rates:
     """The rates of a process: fixed windows that begin with the first use in them.
 
     Args:
-        rates: as settings have them (`600/minute`, `0`), by what is counted and for whom.
+        rates: as settings have them (`600/minute`, `0`), by kind and scope.
     """
 
     def __init__(self, rates: Mapping[tuple[Kind, Scope], str], counters: Counters) -> None:

@@ -1,4 +1,4 @@
-"""RoomLimits: what one room, its participants and its tenant may use."""
+"""RoomLimits: limits of one room, its participants and its tenant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.wire.refusal import Refusal
 
 
 class RoomLimits:
-    """Counts what is used in a room. Made by ProcessLimits.
+    """Counts the usage of a room. Made by ProcessLimits.
 
     Attributes:
         answers: conversations that are being answered.

@@ -18,7 +18,7 @@ from agent.wire.refusal import Refusal
 logger = logging.getLogger(__name__)
 
 SAVED_AFTER: Final = 1.0
-"""Seconds from a use to its write. A process that is killed loses what it counted in them."""
+"""Seconds from a use to its write. A killed process loses its counts of this time."""
 
 RETRIED_AFTER: Final = 30.0
 FRESH_FOR: Final = 30.0
@@ -65,7 +65,7 @@ class TokenBudgets:
         self._now = now
         self._day = ""
         self._used: OrderedDict[Account, TokenCount] = OrderedDict()
-        """Of today, by what the database said last and what was counted here since."""
+        """Today's tokens: the database's last number, and the counts here since."""
         self._read_at: dict[Account, float] = {}
         self._unsaved: dict[Account, TokenCount] = {}
         self._tasks = Tasks()
@@ -92,7 +92,7 @@ class TokenBudgets:
                 raise Refusal(429, sentence, retry_after=float(self._seconds_left()))
 
     async def load(self, accounts: Mapping[Scope, Account]) -> None:
-        """Finds out what was used elsewhere; returns at once where that is known."""
+        """Reads the usage of other processes; returns at once if that is known."""
         self._begin_day()
         now = asyncio.get_running_loop().time()
         wanted = [
@@ -134,7 +134,7 @@ class TokenBudgets:
             self._save_in(SAVED_AFTER)
 
     async def aclose(self) -> None:
-        """Writes what is left, once."""
+        """Writes the rest, once."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -223,7 +223,7 @@ def _spent(limit: TokenCount, used: TokenCount) -> Kind | None:
 
 
 def accounts_of(tenant: str, room: str, identity: str) -> dict[Scope, Account]:
-    """For whom the tokens of one answer count."""
+    """The accounts that the tokens of one answer count for."""
     accounts: dict[Scope, Account] = {"room": Account(room=room)}
     if identity:
         accounts["participant"] = Account(room=room, identity=identity)

@@ -1,6 +1,6 @@
 """WindowStorage: the counts of fixed windows, in memory and bounded.
 
-`limits` has a MemoryStorage, which starts a thread to forget what has expired, up to once for each
+`limits` has a MemoryStorage, which starts a thread to remove expired windows, up to once for each
 hit, and keeps a lock for each key. Here everything runs on one event loop.
 """
 

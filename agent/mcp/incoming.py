@@ -1,4 +1,4 @@
-"""MendedMessages: what a server sends, with what mcp could not read mended or answered."""
+"""MendedMessages: messages of a server; those that mcp could not read are mended or answered."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MAX_TYPE = 64
 
 
 def text_of(result: Mapping[str, object], tool: str) -> str:
-    """The texts of a result, and for its other parts what they are.
+    """The texts of a result, and descriptions of its other parts.
 
     Raises:
         ToolError: the server says that the call failed; with the server's words.
@@ -63,7 +63,7 @@ def _part(part: object) -> str:
 
 
 def _link(link: Mapping[str, object]) -> str:
-    """A resource's name and URI, and what the server says about it."""
+    """A resource's name, URI and description."""
     said = [link.get("name") or link.get("title"), link.get("uri"), link.get("description")]
     return ": ".join(each for each in said if isinstance(each, str) and each)
 

@@ -30,7 +30,7 @@ class McpServers:
         on_change: Callable[[], None],
         proxy_for: Callable[[str], str | None] = direct,
     ) -> None:
-        # Their logs have URLs, session ids and what servers say in them; ours say what happens.
+        # Their logs contain URLs, session ids and texts of servers; ours say what happens.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         # mcp.client by itself, since livekit-agents sets a level of its own (cli/log.py).
         for name in ("mcp", "mcp.client"):

@@ -19,7 +19,7 @@ Streams = AbstractAsyncContextManager[tuple[Any, Any]]
 
 
 class McpSession:
-    """Talks to a server over streams; what it gives back is as the server sent it.
+    """Talks to a server over streams; results are as the server sent them.
 
     Args:
         streams: the streams from and to the server; opened and closed by one task, as anyio asks.
@@ -34,7 +34,7 @@ class McpSession:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connects; raises what the transport or the handshake fails with."""
+        """Connects; raises the errors of the transport or the handshake."""
         self._task = asyncio.create_task(self._run(), name="MCP session")
         await asyncio.wait([self._task, self._client], return_when=asyncio.FIRST_COMPLETED)
         if not self._client.done():

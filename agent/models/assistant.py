@@ -17,7 +17,7 @@ AgentSession has by default."""
 
 
 class StepModel(Protocol):
-    """A model that is asked for one step of an answer: RetryingLLM, or what is around one."""
+    """A model that is asked for one step of an answer: a RetryingLLM, or a wrapper of one."""
 
     @property
     def model(self) -> AskedLLM:
@@ -43,9 +43,9 @@ class Assistant:
     It changes between two steps of an answer where the conversation is handed to another agent.
 
     Attributes:
-        instructions: who the model is and what it is to do.
-        tools: what it may call in the turn that is being answered.
-        shows_reasoning: people see what the model thinks, as parts of the answer.
+        instructions: the model's role and task.
+        tools: the tools of the current turn.
+        shows_reasoning: people see the model's reasoning, as parts of the answer.
         tool_steps: steps of an answer in which tools may be called.
         voice: the voice that it speaks with; None: the room's.
         language: the language that is spoken to it; None: the room's.

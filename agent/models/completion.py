@@ -18,7 +18,7 @@ Services that reason between calls need it in the next request (agent.models.con
 
 
 class CompletionReader:
-    """Reads one answer: its text, its tool calls, and apart from them what the model thinks.
+    """Reads one answer: its text, its tool calls, and separately the model's reasoning.
 
     Calls are given at the end, once all of their pieces are there, and the usage after them.
 

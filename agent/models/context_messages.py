@@ -16,8 +16,8 @@ def context_messages(context: llm.ChatContext) -> list[dict[str, Any]]:
     livekit-agents puts what a step said, its calls and their results together, which may be spread
     over all that is between the first and the last of them; what comes before and after is text.
 
-    Beyond that, what the model thought before a call goes back with it, in the field that it came
-    in (https://api-docs.deepseek.com/guides/thinking_mode#tool-calls).
+    Beyond that, the reasoning before a call is sent back with it, in the field in which it came
+    (https://api-docs.deepseek.com/guides/thinking_mode#tool-calls).
     """
     items = context.items
     steps = {_step(item) for item in items if item.type == "function_call"}
@@ -64,5 +64,5 @@ def _is_text(item: llm.ChatItem, steps: set[str]) -> bool:
 
 
 def _step(call: llm.FunctionCall) -> str:
-    """The id of what was said in the same step (llm/_provider_format/utils.py)."""
+    """The id of the message of the same step (llm/_provider_format/utils.py)."""
     return call.group_id or call.id.split("/")[0]

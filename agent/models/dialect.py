@@ -10,7 +10,7 @@ from typing import Final
 from agent.models.adaptations import adapt
 
 REMEMBERED_SECONDS: Final = 3600.0
-"""How long it is remembered that a service refuses something. It may be mended, or a gateway may
+"""Seconds that a refusal of a service is remembered. It may be mended, or a gateway may
 have asked another service for once."""
 
 MAX_DIALECTS: Final = 64

@@ -49,7 +49,7 @@ class ErrorReport:
 
     @classmethod
     def of(cls, body: object) -> ErrorReport:
-        """Reads text, JSON in text, or what JSON was decoded to.
+        """Reads text, JSON in text, or decoded JSON.
 
         Known forms: `{"error": {…}}` and `{"error": "…"}` (OpenAI, Ollama, TGI), the same in a list
         (Gemini), `{"object": "error", "message": "…"}` (vLLM), `{"detail": [{"loc", "msg"}]}`

@@ -52,7 +52,8 @@ class FilteredLLM:
         on_finish: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """A step as it comes. Raises what the model raises, and what `on_failure` returns."""
+        """A step as it comes. Raises the model's errors, and the error that `on_failure`
+        returns."""
         # Reasoning does not pass the filter, so nobody sees it.
         options.pop("on_reasoning", None)
         step = _Step(self._timeout)
@@ -80,7 +81,7 @@ class FilteredLLM:
 
 
 class _Step:
-    """One step: the text that the filter reads, and what else there was."""
+    """One step: the text that the filter reads, and the other chunks."""
 
     def __init__(self, timeout: float) -> None:
         self.others: list[llm.ChatChunk] = []

@@ -66,7 +66,7 @@ def build_llm(
 
 
 class ChatLLM(AskedLLM):
-    """Asks for what livekit-plugins-openai's LLM asks for, and gives what it gives; the contract
+    """Makes the same requests as livekit-plugins-openai's LLM, with the same results; the contract
     test holds it to that. Docs: docs/adr/0018-text-without-the-plugin.md.
     """
 

@@ -1,4 +1,4 @@
-"""Chunks out of events that are not quite what the API says: odd types, nulls, all forms of errors.
+"""Chunks from events that deviate from the API: odd types, nulls, all forms of errors.
 
 It reads all that can be read, and treats the rest as absent.
 """
@@ -99,7 +99,7 @@ def error_of(event: bytes) -> object:
 
 
 def _error(fields: Mapping[str, Any], *, has_choices: bool) -> object:
-    """The error that an object tells of, or None.
+    """The error in an object, or None.
 
     Sources: `{"error": …}` OpenAI and most others; `{"object": "error", …}` vLLM; top-level `code`
     and `message` DashScope; `detail` FastAPI; `errors` ModelScope; `base_resp` MiniMax.

@@ -40,7 +40,7 @@ class OfferedTools(llm.Toolset):
         return self._made.keys()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
-        """Calls a tool that is offered; raises llm.ToolError with what the model may know."""
+        """Calls a tool that is offered; raises llm.ToolError with a text for the model."""
         offered = ", ".join(self._made) or "none"
         if self._call is None:
             raise llm.ToolError(f"There is no tool {name}. The tools are: {offered}")
@@ -77,6 +77,6 @@ class OfferedTools(llm.Toolset):
 
 
 def _strict(schema: Mapping[str, object]) -> dict[str, object]:
-    """A schema with `properties` also where there are none: OpenAI, Gemini and LM Studio refuse an
+    """A schema with `properties`, even if there are none: OpenAI, Gemini and LM Studio refuse an
     object without, and with it the whole request."""
     return {"type": "object", "properties": {}, **schema}

@@ -76,7 +76,7 @@ class OpenAIClient:
 
     @property
     def netloc(self) -> str:
-        """Host and port of the service; without the port where it is the scheme's own."""
+        """Host and port of the service; without the port if it is the scheme's default."""
         return self._url.host_port_subcomponent or ""
 
     async def close(self) -> None:
@@ -190,7 +190,7 @@ class OpenAIClient:
         return response
 
     async def _error_body(self, response: aiohttp.ClientResponse, timeouts: Timeouts) -> bytes:
-        """At most 64 kB of what a server says to a failure, or as much as came through."""
+        """At most 64 kB of a server's error response, or as much as arrived."""
         body = bytearray()
         try:
             async with asyncio.timeout(timeouts.silence):

@@ -1,4 +1,4 @@
-"""Failures of a request as livekit-agents' exceptions, with what the service said of them.
+"""Failures of a request as livekit-agents' exceptions, with the service's own text.
 
 That is kept short and without the conversation, since it ends up in logs.
 """
@@ -39,7 +39,7 @@ class BrokenAnswerError(Exception):
     """An answer broke off, or was no answer: why an APIConnectionError was raised.
 
     Attributes:
-        report: what the service said, if it did.
+        report: the service's text, if there was one.
     """
 
     def __init__(self, reason: str, report: ErrorReport | None = None) -> None:
@@ -71,7 +71,7 @@ class RefusedRequestError(Exception):
 def status_error(
     response: aiohttp.ClientResponse, body: bytes, words: ServiceWords | None = None
 ) -> APIStatusError:
-    """The exception for an answer of any status but 200; `body` is what was read of it."""
+    """The exception for an answer of any status but 200; `body` is the part of it that was read."""
     text = body.decode(errors="replace").strip()
     words = words or ServiceWords()
     report = words.report(text)

@@ -25,10 +25,10 @@ from agent.models.timeouts import Timeouts
 logger = logging.getLogger(__name__)
 
 _LINGER_SECONDS = 0.05
-"""How long to wait after `[DONE]` for the end of the body, so that the connection can be kept."""
+"""Seconds to wait after `[DONE]` for the end of the body, so that the connection can be reused."""
 
 _AFTER_FINISH_SECONDS = 5.0
-"""How long to wait after a finish reason for what may follow it: the usage, and `[DONE]`."""
+"""Seconds to wait after a finish reason for further events: the usage, and `[DONE]`."""
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -38,11 +38,11 @@ class CompletionStream:
 
     Leaving the block closes the connection unless the body has been read to its end. Raises
     APITimeoutError for silence, APIConnectionError for a stream that breaks off (a body cut short,
-    or one without `[DONE]` and finish reason), is malformed, or tells of an error in any form. It
+    or one without `[DONE]` and finish reason), is malformed, or reports an error in any form. It
     gives the chunks that came before a failure first.
 
-    Once the model has given its finish reason the answer is complete: what is wrong with the
-    stream after that is logged and forgotten.
+    Once the model has given its finish reason the answer is complete: later errors of the stream
+    are only logged.
 
     A body that is no stream, but the whole completion as JSON, is one chunk.
 
@@ -103,7 +103,7 @@ class CompletionStream:
         return self._ready.popleft()
 
     async def _read(self) -> None:
-        """Take what has arrived, at least one piece, and decode it."""
+        """Take the pieces that have arrived, at least one, and decode them."""
         self._asked_at = self._loop.time()
         if self._watch is None:
             self._look_again()

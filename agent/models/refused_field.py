@@ -1,4 +1,4 @@
-"""Which part of a request a service does not take, by what it says when it refuses the request."""
+"""Finds the part of a request that a service refuses, from the text of its refusal."""
 
 from __future__ import annotations
 
@@ -84,8 +84,7 @@ _MISSING: Final = re.compile(
 def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -> str | None:
     """Returns the fields to leave out (for NO_THOUGHTS: to add) when the request is sent again.
 
-    Only what is in the request counts: a service that refuses what is not there means something
-    else.
+    Only parts of the request count: a service that refuses an absent part means something else.
     """
     if status not in _REFUSING:
         return None

@@ -14,7 +14,7 @@ BYTES_PER_TOKEN: Final = 4
 
 
 class RequestCost:
-    """Takes the service's word for it, and an estimate where there is none: a service that reports
+    """Takes the service's counts, or an estimate if there are none: a service that reports
     nothing, an answer that broke off or was given up."""
 
     def __init__(self, context: llm.ChatContext) -> None:

@@ -1,4 +1,4 @@
-"""How long a service wants to be left alone: the header `Retry-After`.
+"""The pause that a service asks for: the header `Retry-After`.
 
 https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; OpenAI and Azure say it in milliseconds,
 too.

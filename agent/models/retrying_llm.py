@@ -18,7 +18,8 @@ from agent.telemetry.metrics import MODEL_RETRIES
 logger = logging.getLogger(__name__)
 
 ShowFiles = Callable[[llm.ChatContext], Awaitable[llm.ChatContext]]
-"""The context of one request: with what is in the files that the conversation's has by name."""
+"""The context of one request: with the contents of files that the conversation's context has by
+name."""
 
 OnCost = Callable[[int, int], None]
 """Takes the tokens that the model read and wrote for one request."""
@@ -37,7 +38,7 @@ service that asks for more is not: people would rather get an error than wait.""
 
 
 class RetryingLLM:
-    """Asks for one step of an answer, with what is in files, a bounded number of times.
+    """Requests one step of an answer, with the contents of files, a bounded number of times.
 
     A model that was silent for its whole timeout is not asked again: nobody waits it out twice.
 

@@ -99,7 +99,8 @@ class SpeechService:
         return inference.VAD(model="silero", executor=self._executor)
 
     def turn_handling(self) -> TurnHandlingOptions:
-        """How a session tells the end of a turn, and an interruption: both on this machine."""
+        """Detection of the end of a turn, and of interruptions, in a session: both on this
+        machine."""
         return {
             "turn_detection": self.turn_detector(),
             "interruption": {"mode": "vad"},

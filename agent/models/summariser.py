@@ -14,7 +14,7 @@ from agent.models.request_cost import RequestCost
 from agent.models.retrying_llm import OnCost
 
 MAX_SUMMARY: Final = 4_000
-"""Characters of a summary; what the model says beyond it is left out."""
+"""Characters of a summary; longer text is cut off."""
 
 TIMEOUT: Final = 60.0
 """Seconds that a summary may take."""
@@ -52,7 +52,7 @@ class Summariser:
         self._on_cost = on_cost
 
     async def summarise(self, former: str, record: str) -> str:
-        """The summary of what a former one tells, which may be empty, and of a record.
+        """The summary of a former one, which may be empty, and of a record.
 
         Raises:
             SummaryError: the model fails, takes too long, or says nothing.

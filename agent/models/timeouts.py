@@ -1,4 +1,4 @@
-"""How long a request to a model may take, phase by phase."""
+"""Timeouts of a request to a model, by phase."""
 
 from dataclasses import dataclass
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Text(Protocol):
-    """Takes what the model says."""
+    """Takes the model's text."""
 
     def push(self, text: str) -> None:
         """The next piece; never waits."""
@@ -76,7 +76,7 @@ class ToolLoop:
     async def _ask(
         self, context: llm.ChatContext, options: dict[str, Any]
     ) -> Sequence[llm.FunctionCall]:
-        """One step: hands on what the model says, and returns what it wants called."""
+        """One step: passes on the model's text, and returns the calls that it requests."""
         tools = self._assistant.tools.function_tools
         step = utils.shortuuid("item_")
         texts: list[str] = []
@@ -120,7 +120,7 @@ class ToolLoop:
         self.finish_reason = reason
 
     async def _call_all(self, calls: Sequence[llm.FunctionCall]) -> None:
-        """Calls tools side by side; what has been done is kept, also if the rest is given up."""
+        """Calls tools side by side; finished calls are kept, even if the rest is cancelled."""
         tasks = [asyncio.create_task(self._call(call), name="tool call") for call in calls]
         try:
             await asyncio.wait(tasks)

@@ -6,7 +6,7 @@ from livekit.agents import llm
 
 
 class UsageCount:
-    """Adds up what the model service says of each request.
+    """Sums the token counts of requests to the model service.
 
     Attributes:
         input_tokens, cached_tokens, output_tokens: of all requests; the second are among the first.

@@ -73,17 +73,17 @@ class VisibleText:
         return "".join(self._reasoning)
 
     def think(self, text: str) -> None:
-        """Takes reasoning that the service tells apart from the text."""
+        """Takes reasoning that the service separates from the text."""
         self._has_reasoned = True
         self._keep(text)
         if self._assumed:
-            # A service that tells reasoning apart leaves none in the text.
+            # A service that separates reasoning leaves none in the text.
             self._assumed, self._end, self.held_in_vain = False, None, True
             self._tail = "".join(self._hidden) + self._tail
             self._hidden.clear()
 
     def push(self, text: str) -> str:
-        """The next piece; gives what is certain to be for readers."""
+        """The next piece; yields text that is certain to be for readers."""
         if self._half or not text.isascii():
             text = self._whole_characters(text)
         if self._end is None and not self._tail and self._last and "<" not in text:
@@ -224,7 +224,7 @@ def whole_characters(text: str) -> str:
 
 
 def _partial(text: str, tag: str) -> int:
-    """How many characters at the end of a text are the beginning of a tag."""
+    """The number of characters at the end of a text that begin a tag."""
     for length in range(min(len(tag) - 1, len(text)), 0, -1):
         if text.endswith(tag[:length]):
             return length

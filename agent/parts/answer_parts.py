@@ -1,4 +1,4 @@
-"""AnswerParts: what one answer shows beside its text, in order, as it is now."""
+"""AnswerParts: the current parts of one answer, in order."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class AnswerParts:
         return shown.id
 
     def put(self, part_id: str, fields: Mapping[str, object]) -> bool:
-        """Takes a part's JSON, in place of what it was; whether there was room for it."""
+        """Takes a part's JSON, replacing its former state; whether there was room for it."""
         if self._ending is not None:
             return False
         former = self._parts.get(part_id)
@@ -108,7 +108,7 @@ class AnswerParts:
         return True
 
     def think(self, text: str) -> None:
-        """Takes the next piece of what the model thinks, until there is text again."""
+        """Takes the next piece of reasoning, until there is text again."""
         if not text:
             return
         if not self._thinking:
@@ -130,13 +130,13 @@ class AnswerParts:
             stream.append(self._thinking, text)
 
     def thought(self) -> None:
-        """The model does something else: what it thinks later is another part."""
+        """The model does something else: later reasoning is another part."""
         self._thinking = ""
 
     def end(self) -> str | None:
         """Takes no more; returns the parts as JSON, None if there are none.
 
-        A tool call that has not ended counts as failed: nobody will hear of its end.
+        A tool call that has not ended counts as failed: its end will not be reported.
         """
         self._take()
         for part_id, part in list(self._parts.items()):

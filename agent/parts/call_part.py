@@ -13,7 +13,7 @@ CallState = Literal["running", "waiting", "done", "failed"]
 
 
 class CallPart:
-    """Shows the tool's name, and what else the tool says may be shown (`@tool(show=…)`).
+    """Shows the tool's name, and the details that the tool allows (`@tool(show=…)`).
 
     Fields that do not fit are left out before the call itself is.
     """

@@ -8,7 +8,7 @@ from agent.parts.answer_parts import AnswerParts
 
 
 def show_handoff(parts: AnswerParts, former: str, agent: str) -> None:
-    """Shows that another agent goes on, by their names in the app; nothing where it is the same."""
+    """Shows that another agent goes on, by their names in the app; nothing if it is the same."""
     if former != agent:
         fields = {"type": "handoff", "from": former, "to": agent}
         parts.put(f"handoff-{secrets.token_hex(4)}", fields)

@@ -1,4 +1,4 @@
-"""partAction: what people do with data parts, as an RPC method."""
+"""partAction: actions of data parts, as an RPC method."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PartActions:
             self._parts.popitem(last=False)
 
     def forget(self, answer: str) -> None:
-        """The answer is given again, or deleted: what it showed is gone."""
+        """The answer is given again, or deleted: its parts are gone."""
         for key in [key for key in self._parts if key[0] == answer]:
             del self._parts[key]
 

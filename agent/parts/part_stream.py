@@ -54,7 +54,7 @@ class PartStream:
         self._task: asyncio.Task[None] | None = None
 
     def put(self, part: Mapping[str, object]) -> None:
-        """Takes a part, in place of what waits of it."""
+        """Takes a part, replacing its pending state."""
         self._waiting[str(part["id"])] = dict(part)
         self._wake()
 

@@ -56,7 +56,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         pass
     finally:
-        # Also what it may have left behind. The group keeps its number while anyone is in it.
+        # Its own children, too. The group keeps its number while anyone is in it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

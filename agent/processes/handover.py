@@ -63,7 +63,7 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
     """Executes the small supervisor; returns only if that is not possible.
 
     Args:
-        supervisor: what is handed over, with its processes.
+        supervisor: the state that is handed over, with its processes.
         log_level: least severe level that is logged.
         command: Python's arguments that start a worker from then on: see `new_program`.
     """

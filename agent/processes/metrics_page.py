@@ -19,7 +19,7 @@ LASTS: Final = 1.0
 
 
 class MetricsPage:
-    """Adds up what the processes have counted, and keeps what those that ended had.
+    """Sums the processes' metrics, and keeps the totals of ended ones.
 
     Args:
         places: of the worker processes.

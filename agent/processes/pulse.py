@@ -14,8 +14,8 @@ LATE: Final = 3.0
 against the worker: the machine, the container or both processes stood still."""
 
 PATIENCE: Final[dict[Loop, int]] = {"main": 3, "rooms": 1}
-"""How many times the heartbeat timeout each loop has. The main loop imports the models for speech
-with the first microphone, for seconds, while the rooms go on."""
+"""The number of heartbeat timeouts that each loop is allowed. The main loop imports the models for
+speech with the first microphone, for seconds, while the rooms go on."""
 
 
 class Pulse:

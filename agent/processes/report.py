@@ -45,7 +45,7 @@ class Report:
     Both find it by its descriptor when they have executed another program.
 
     Attributes:
-        metrics: what the process counts.
+        metrics: the process's metrics.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -108,7 +108,7 @@ class Report:
             self._numbers[place] = number
 
     def beats(self, loop: Loop) -> int:
-        """How often a loop has beaten; 0 before it runs and after it has ended."""
+        """The number of a loop's beats; 0 before it runs and after it has ended."""
         return self._numbers[_BEATS[loop]]
 
     def beat(self, loop: Loop) -> None:

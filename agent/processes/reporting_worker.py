@@ -1,4 +1,4 @@
-"""A worker under a supervisor: what it imports, and what it reports."""
+"""A worker under a supervisor: its imports and its reports."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Supervisor:
         drain_timeout: seconds that the workers give their rooms.
         heartbeat_timeout: seconds; 0: a silent process is not killed.
         listener: the socket of the health page; closed in the end.
-        patience: how long it waits for what.
+        patience: its timeouts.
         counted: what processes that have ended had counted.
         hand_over: called once with this supervisor, when all processes are registered for the
             first time; if it returns, this supervisor goes on.

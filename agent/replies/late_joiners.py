@@ -76,7 +76,7 @@ class LateJoiners:
             answer.reply.forget_listener(identity)
 
     async def aclose(self) -> None:
-        """Gives up what is being sent again."""
+        """Cancels replays."""
         await self._tasks.aclose()
 
     def _missed(self, answer: _Answer, participant: rtc.RemoteParticipant) -> bool:

@@ -30,7 +30,7 @@ MAX_INLINE_BYTES = 10_000
 """Of text in a header. 14,000 bytes with few attributes were measured to fit."""
 
 SNAPSHOT_WINDOW = 0.2
-"""Seconds between two snapshots: each repeats what was said before."""
+"""Seconds between two snapshots: each repeats the text so far."""
 
 
 class PrivatePacketOutput(ReplyOutput):
@@ -149,7 +149,7 @@ class SnapshotOutput(ReplyOutput):
         participant = self._room.remote_participants.get(identity)
         sid = None if participant is None else participant.sid
         if sid is None or (self._sid is not None and sid != self._sid):
-            # Unknown, or back with what may be another client.
+            # Unknown, or back with a possibly different client.
             self._suits = False
         if self._suits is None:
             self._sid = sid

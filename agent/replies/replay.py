@@ -15,8 +15,8 @@ COPY_WINDOW = 0.05
 
 
 class Replay:
-    """Streams of their own for some listeners, on all reply topics: what was said so far, then the
-    rest. Attributes and end are those of the answer.
+    """Streams of their own for some listeners, on all reply topics: the text so far, then the rest.
+    Attributes and end are those of the answer.
     """
 
     def __init__(

@@ -135,7 +135,7 @@ class ReplyOutput(ABC):
 
     @abstractmethod
     async def close(self, ending: Ending) -> None:
-        """Sends the end; what was never written has been pushed all the same."""
+        """Sends the end; unwritten text has been pushed all the same."""
 
     def _wake(self) -> asyncio.Task[None]:
         self._changed.set()
@@ -188,7 +188,7 @@ class ReplyOutput(ABC):
 
     async def _tell_first(self) -> None:
         if self.on_first_written is not None:
-            # Not sooner: of what nobody has seen, nothing needs to be kept.
+            # Not sooner: an answer that nobody has seen need not be stored.
             await self.ready()
             self.on_first_written()
         self.begun.set()

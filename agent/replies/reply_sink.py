@@ -1,4 +1,4 @@
-"""ReplySink: hands what the model says to the answer in progress."""
+"""ReplySink: passes the model's text to the answer in progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ReplySink:
     """
 
     def __init__(self, *, shows_reasoning: bool = False) -> None:
-        """`shows_reasoning`: people see what the model thinks, as parts of the answer."""
+        """`shows_reasoning`: people see the model's reasoning, as parts of the answer."""
         self.shows_reasoning = shows_reasoning
         self.reply: ReplyStream | None = None
         self.on_step: Callable[[], None] | None = None
@@ -25,7 +25,7 @@ class ReplySink:
 
     @property
     def on_reasoning(self) -> Callable[[str], None] | None:
-        """Takes what the model thinks, where people see that."""
+        """Takes reasoning, if people see it."""
         return self._think if self.shows_reasoning else None
 
     def open(self) -> None:

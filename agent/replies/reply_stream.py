@@ -47,7 +47,7 @@ MIRROR_WINDOW = 0.2
 into the native library, and a reader of a mirror does not notice the delay."""
 
 MAX_REPLY_BYTES = 1_048_576
-"""Longest answer; what the model says beyond it is cut off, with finish reason `length`."""
+"""Longest answer; longer text is cut off, with finish reason `length`."""
 
 
 MakeParts = Callable[["ReplyStream"], AnswerParts]
@@ -89,7 +89,7 @@ class ReplyStream:
             make_parts: makes what takes the answer's parts, once there are any.
             is_renewed: whether something may have gone out under the segment id before.
             track_sid: the track on which the answer is spoken besides, if it is.
-            agent: name of the agent of the app that answers, where there are several.
+            agent: name of the agent of the app that answers, if there are several.
         """
         self.agent = self._first_agent = agent
         self.segment_id = segment_id
@@ -138,7 +138,7 @@ class ReplyStream:
 
     @property
     def units(self) -> int:
-        """How much has been said so far, in UTF-16 code units."""
+        """Length of the text so far, in UTF-16 code units."""
         return len(self.text.encode("utf-16-le")) // 2
 
     @property

@@ -39,5 +39,5 @@ class ServerClock:
 
 
 def joined_at(participant: rtc.Participant) -> float | None:
-    """When somebody joined, s since 1970 by the server's clock; None where it does not say."""
+    """When somebody joined, s since 1970 by the server's clock; None if the server does not say."""
     return None if participant.joined_at is None else participant.joined_at.timestamp()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AppEvents:
-    """The hooks of one room that nobody waits for, in the order of what they tell.
+    """The hooks of one room that nobody waits for, in the order of their events.
 
     A hook that fails is logged, and the room goes on.
     """

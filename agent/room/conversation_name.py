@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def conversation_of(
     policy: ConversationPolicy, assignment: RoomAssignment, profile: RoomProfile
 ) -> str:
-    """The name under which the history keeps what is said in the room."""
+    """The name under which the history stores the room's messages."""
     if policy == "room-name":
         return conversation_name.of_room_name(assignment.room)
     if policy == "metadata":

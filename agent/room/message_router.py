@@ -17,7 +17,7 @@ from agent.wire.refusal import Refusal
 
 
 class MessageRouter:
-    """Completes what the inbox read, and hands it to the conversation that it belongs to.
+    """Completes messages from the inbox, and hands them to their conversation.
 
     A message for the agent becomes a question there; any other is only overheard.
     """

@@ -36,7 +36,7 @@ class RoomProfile(BaseModel):
         tenant: for whom the room is, with whose other rooms it shares limits. Only dispatch
             metadata says so: a room's own may come from people.
         conversation: the app's id of the conversation that the room belongs to. Dispatch metadata
-            alone may name it: it says what people in the room can read.
+            alone may name it: people in the room can read it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)

@@ -1,4 +1,4 @@
-"""stopResponse and regenerate: what people do about answers."""
+"""stopResponse and regenerate: RPC methods for answers."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ def answer_methods(control: RoomControl) -> tuple[Tool, ...]:
     async def stop_response(
         context: ToolContext, message_id: MessageId | None = None
     ) -> dict[str, object]:
-        """Ends an answer with what has been said; without an id, the caller's in progress."""
+        """Ends an answer with the text so far; without an id, the caller's in progress."""
         caller = caller_of(context)
         if message_id is None:
             questions = control.answering(caller)

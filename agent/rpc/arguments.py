@@ -38,7 +38,7 @@ def thread_of(method: str, room: str, thread: str, caller: Caller) -> ThreadKey:
 
 
 def read_thread(method: str, room: str, thread: str, context: ToolContext) -> ThreadKey:
-    """As `thread_of`, for a method that answers with what stands in the thread: of somebody's own
+    """As `thread_of`, for a method that returns content of the thread: of somebody's own
     thread, nobody else may read the answer."""
     key = thread_of(method, room, thread, caller_of(context))
     if key.owner is not None:

@@ -1,4 +1,4 @@
-"""getHistory: what was said, page by page, as an RPC method."""
+"""getHistory: the history by pages, as an RPC method."""
 
 from __future__ import annotations
 

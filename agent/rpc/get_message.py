@@ -1,4 +1,4 @@
-"""getMessage: one message, and in parts what is too long for a page of the history."""
+"""getMessage: one message, in parts if it is too long for a page of the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""editMessage, deleteMessage and sendFeedback: what people do about messages."""
+"""editMessage, deleteMessage and sendFeedback: RPC methods for messages."""
 
 from __future__ import annotations
 

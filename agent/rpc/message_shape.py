@@ -75,7 +75,7 @@ def parts_from(message: Message, first: int) -> dict[str, object]:
 
 
 def attachment_shape(attachment: Attachment) -> dict[str, object]:
-    """A file on the wire, without what is in it."""
+    """A file on the wire, without its content."""
     return {
         "id": attachment.id,
         "name": attachment.name,
@@ -125,7 +125,7 @@ def as_part(message: Message, offset: int = 0) -> dict[str, object]:
         "nextOffset": len(data),
     }
     room = PAGE_BYTES - len(encode(as_shape(replace(message, text="")) | about)) - 1
-    # No character takes less than a byte: what is behind cannot be in this part.
+    # No character takes less than a byte: later text cannot be in this part.
     text = split_text(rest[:room], room)[0]
     about["nextOffset"] = offset + len(text.encode())
     if about["nextOffset"] == len(data):

@@ -134,7 +134,7 @@ def check_clearing(caller: Caller, allowed: Permission) -> None:
 
 
 def check_thread(method: str, thread: ThreadKey, caller: Caller) -> None:
-    """Raises NotFound for what is private to others, NotAllowed for what the caller may not."""
+    """Raises NotFound for data private to others, NotAllowed for a forbidden change."""
     if thread.owner not in {None, caller.identity}:
         raise NotFound("No such thread")
     if not THREADS[method][thread.owner is not None](caller):

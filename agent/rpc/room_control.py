@@ -1,4 +1,4 @@
-"""RoomControl: what the methods that change a room's messages have in common."""
+"""RoomControl: common parts of the methods that change a room's messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class RoomControl:
-    """Finds what ids name in one room, changes it, and tells those who may see it.
+    """Finds messages of one room by id, changes them, and notifies everybody who may see them.
 
     Attributes:
         room: name of the room's conversation in the history.

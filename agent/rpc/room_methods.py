@@ -1,4 +1,4 @@
-"""The methods about what was said in a room: to read it, and to change it."""
+"""The methods for a room's messages: to read it, and to change it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class RpcCall:
 
     Attributes:
         identity: the caller's, in the room server's words.
-        method: what they called.
+        method: the called method.
         is_server_api: RoomService.PerformRpc made the call, so nobody of this identity is in the
             room. livekit-server sends such a call with one random UUID as its request id and as its
             caller (pkg/rtc/participant.go, PerformRpc). A participant chooses request ids too, but

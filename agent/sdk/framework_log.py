@@ -15,7 +15,7 @@ def quiet(*, log_content: bool) -> None:
 
     It warns of a job that returns without having connected *its* room; our rooms are connected
     elsewhere. The error of a failed MCP connection may contain secrets; agent.mcp logs that it
-    failed. At level DEBUG it logs what people and the model say, in fields marked `lk.pii`: those
+    failed. At level DEBUG it logs messages and answers, in fields marked `lk.pii`: those
     are removed unless `log_content` is set.
     """
 

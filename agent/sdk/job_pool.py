@@ -35,7 +35,7 @@ from agent.sdk.patches import PROCESS, has_attributes, mentions
 logger = logging.getLogger(__name__)
 
 PAUSES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Seconds between attempts; what has ended is not counted any more after the first of them."""
+"""Seconds between attempts; ended jobs no longer count after the first of them."""
 
 LOOKS_AFTER: Final = 0.1
 """Seconds after a place was taken, in which its job has the processor for itself."""

@@ -31,7 +31,7 @@ class Call:
     """
 
     def __init__(self, failure: type[Exception] = StreamError) -> None:
-        """`failure`: raised, with what the native library says, where it could not be done."""
+        """`failure`: raised, with the native library's text, if the request failed."""
         self._loop = asyncio.get_running_loop()
         self._failure = failure
         self._waiter: asyncio.Future[None] | None = None

@@ -72,7 +72,7 @@ class OutgoingText:
             await self._opening.settled()
 
     def begin_write(self, text: str) -> Call:
-        """Sends text on the open stream; what is returned ends when it has been sent.
+        """Sends text on the open stream; the returned awaitable completes when it has been sent.
 
         Raises:
             AssertionError: the native library does not know the stream (any more).
@@ -297,8 +297,8 @@ def _packets_of(text: str) -> Iterator[bytes]:
 def begin_packet(
     room: rtc.Room, data: bytes, *, topic: str, to: Sequence[str], reliable: bool
 ) -> Call:
-    """Sends a data packet to these identities, or to everybody if there are none; what is returned
-    ends when it is on its way, or raises PublishDataError.
+    """Sends a data packet to these identities, or to everybody if there are none; the returned
+    awaitable completes when it is on its way, or raises PublishDataError.
 
     Raises:
         AssertionError: room no longer exists, leaving.
@@ -319,8 +319,8 @@ def begin_packet(
 def begin_transcription(
     room: rtc.Room, identity: str, track_sid: str, segments: Sequence[rtc.TranscriptionSegment]
 ) -> Call:
-    """Sends everybody a transcription packet about a track; what is returned ends when it is on its
-    way, or raises PublishTranscriptionError.
+    """Sends everybody a transcription packet about a track; the returned awaitable completes when
+    it is on its way, or raises PublishTranscriptionError.
 
     Raises:
         AssertionError: room no longer exists, leaving.

@@ -16,7 +16,7 @@ async def perform_rpc(
     """Calls a participant's RPC method in the name of the server; returns the response.
 
     Raises:
-        api.TwirpError: what the server says of it.
+        api.TwirpError: the server's error.
         aiohttp.ClientError: the server cannot be reached.
     """
     request = room_protocol.PerformRpcRequest(

@@ -31,7 +31,7 @@ class Running(Sending):
         return self._task.done() and not self._task.cancelled() and not self._task.exception()
 
     async def settled(self) -> Any:  # noqa: ANN401 - each call has its own
-        # A wait that is cancelled does not cancel what is being sent.
+        # Cancelling the wait does not cancel the sending.
         return await asyncio.shield(self._task)
 
 

@@ -2,8 +2,8 @@
 
 The SDK matches the packets of a stream by the stream's id alone (livekit-data-stream,
 incoming/manager.rs): any participant can write into, or end, a stream that another has open. Each
-packet's event names its sender, so a record keeps apart what the sender of the header sent and what
-came from others.
+packet's event names its sender, so a record separates packets of the header's sender from those of
+others.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from agent.replies.reply_stream import ReplyStream
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How a question was answered."""
+    """The outcome of a question."""
 
     segment_id: str
     text: str

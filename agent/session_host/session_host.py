@@ -85,7 +85,7 @@ class SessionHost:
         self._streams.on_bytes(TOPIC, self._on_stream, max_kept=self._max_bytes)
 
     async def aclose(self) -> None:
-        """Stops listening and gives up what is being answered."""
+        """Stops listening and cancels answers in progress."""
         self._streams.off_bytes(TOPIC)
         await self._tasks.aclose()
 

@@ -56,7 +56,7 @@ def apply(document: object, patch: Sequence[object], *, max_bytes: int) -> tuple
 
 
 def to_json(value: object) -> str:
-    """Compact JSON. Raises PatchError for what has none."""
+    """Compact JSON. Raises PatchError for a value without one."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()

@@ -18,7 +18,7 @@ MAX_PATCH_BYTES: Final = 10_000
 
 
 class RoomStates:
-    """Opens a state when it is first used, and tells those who may see it of each change."""
+    """Opens a state on first use, and notifies everybody who may see it of each change."""
 
     def __init__(self, states: States, room: str, notices: Notices, *, max_bytes: int) -> None:
         self._states = states
@@ -53,7 +53,7 @@ class RoomStates:
             self._tasks.start(state.aclose(), name="close a shared state")
 
     async def aclose(self) -> None:
-        """Stores what is not stored yet."""
+        """Stores pending changes."""
         await asyncio.gather(*(state.aclose() for state in self._open.values()))
         await self._tasks.ended()
 

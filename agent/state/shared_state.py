@@ -55,7 +55,7 @@ class SharedState:
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, pointer: str = "") -> object:
-        """A copy of what is at a JSON pointer, by default of the whole document. Raises NotFound,
+        """A copy of the value at a JSON pointer, by default of the whole document. Raises NotFound,
         InvalidArguments, Unavailable."""
         _, value = await self.read(pointer)
         return value

@@ -1,4 +1,4 @@
-"""The log as `dev` shows it to a person: what happens in rooms, and what goes wrong."""
+"""The log as `dev` shows it to a person: events of rooms, and errors."""
 
 from __future__ import annotations
 

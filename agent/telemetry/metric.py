@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["counter", "gauge", "histogram"]
 
 OTHER: Final = "other"
-"""The value of all labels of the series that counts what is beyond a metric's bound."""
+"""The label values of the series that counts everything beyond a metric's bound."""
 
 PREFIX: Final = "room_agent_"
 
@@ -68,7 +68,7 @@ class Metric:
         return self._store
 
     def use(self, store: MetricStore) -> None:
-        """Counts in this store from now on, from what there is in it."""
+        """Counts in this store from now on, continuing its values."""
         self._slots.clear()
         self._other = None
         self._store = store
@@ -101,7 +101,7 @@ class Counter(Metric):
         self._numbers[slot] += by
 
     def rise_to(self, value: float, *labels: str) -> None:
-        """Takes over what somebody else has counted since the process started."""
+        """Sets the total that another component has counted since the process started."""
         slot = self._slots.get(labels)
         if slot is None and (slot := self._slot(labels)) is None:
             return
@@ -126,7 +126,7 @@ class Gauge(Metric):
         self.joined = joined
 
     def set(self, value: float, *labels: str) -> None:
-        """Sets it to what it is now."""
+        """Sets the current value."""
         slot = self._slots.get(labels)
         if slot is None and (slot := self._slot(labels)) is None:
             return
@@ -141,7 +141,7 @@ class Gauge(Metric):
 
 
 class Histogram(Metric):
-    """How often something took how long, or was how large."""
+    """The distribution of durations or sizes."""
 
     kind = "histogram"
 

@@ -57,7 +57,7 @@ class MetricStore:
     def __init__(self, memory: memoryview | None = None) -> None:
         """
         Args:
-            memory: SIZE bytes, zero where nobody has written; None: of this process alone.
+            memory: SIZE bytes, zero where nothing was written; None: of this process alone.
         """
         memory = memoryview(bytearray(SIZE)) if memory is None else memory
         self._used = memory[:_HEADER].cast("q")

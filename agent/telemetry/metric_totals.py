@@ -34,8 +34,7 @@ class MetricTotals:
         """Adds the numbers of a process.
 
         Args:
-            ended: it has ended, so what it was at the end is nothing now: only what it had counted
-                is added.
+            ended: it has ended, so its gauges no longer count: only its counters are added.
         """
         for each in store.series():
             self.add_series(each.metric, each.labels, each.numbers, ended=ended)

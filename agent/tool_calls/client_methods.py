@@ -1,4 +1,4 @@
-"""ClientMethods: what the clients in the room offer to the model."""
+"""ClientMethods: the tools that clients in the room offer to the model."""
 
 from __future__ import annotations
 

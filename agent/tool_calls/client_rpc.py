@@ -1,4 +1,4 @@
-"""ClientRpc: RPC from the agent to a client, and what can go wrong with it."""
+"""ClientRpc: RPC from the agent to a client, and its failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ConversationTools: what the model may use in one conversation, turn by turn."""
+"""ConversationTools: the model's tools in one conversation, turn by turn."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ anywhere, and neither is needed to describe a form."""
 
 
 class MethodListError(ValueError):
-    """The attribute's value cannot be used; the message says what is wrong, for its sender."""
+    """The attribute's value cannot be used; the text explains the error to its sender."""
 
 
 def _check_schema(schema: dict[str, object]) -> dict[str, object]:

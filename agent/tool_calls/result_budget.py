@@ -1,4 +1,4 @@
-"""ResultBudget: how much of what tools return the model is given in one answer."""
+"""ResultBudget: the limit of tool results that the model gets in one answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ResultBudget:
         self._left = size
 
     def fit(self, result: str) -> str:
-        """The result, cut to what is left of the budget; where it is cut, a note says so."""
+        """The result, cut to the rest of the budget; where it is cut, a note says so."""
         data = result.encode(errors="replace")
         fitting, self._left = data[: self._left], max(self._left - len(data), 0)
         if len(fitting) == len(data):

@@ -31,7 +31,7 @@ from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 CLIENT_METHOD: Final = "client method"
-"""As what metrics count all tools that clients offer."""
+"""The label under which metrics count all tools that clients offer."""
 
 
 class OnCalled(Protocol):
@@ -51,7 +51,7 @@ class FileSender(Protocol):
 
 
 class ToolCalls:
-    """Calls tools with what belongs to a call in a room: its caller, its notices, its approval, and
+    """Calls tools with the services of a call in a room: its caller, its notices, its approval, and
     where files go."""
 
     def __init__(  # noqa: PLR0913 - what calls need

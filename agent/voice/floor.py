@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 QUIET = 1.0
 """Seconds of silence after which the floor is free, if nothing was understood."""
 TURN_PATIENCE = 10.0
-"""Seconds that what was understood may take to become a turn."""
+"""Seconds that recognised speech may take to become a turn."""
 STARVED_AFTER = 4 * FRAME_SECONDS
 MAX_QUEUED_FRAMES = 2_000
 """Frames (a minute) that the session has not taken yet: it takes none while it is renewed."""
@@ -70,7 +70,7 @@ class Floor(AudioInput):
         self._microphones[microphone.track_sid] = microphone
 
     def remove(self, microphone: Microphone) -> None:
-        """A microphone that is gone; what was said into it is still heard."""
+        """A microphone that is gone; speech so far is still heard."""
         microphone.gone = True
         microphone.fall_silent()
         if microphone.waiting_since is None:

@@ -1,4 +1,4 @@
-"""Loudspeaker: the agent's audio track, and what plays on it."""
+"""Loudspeaker: the agent's audio track, and its playback."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from livekit import rtc
 from livekit.local_inference import VAD, VAD_WINDOW_SAMPLES
 
 RATE = 16_000
-"""Samples a second, one channel: what the models take."""
+"""Samples a second, one channel: the models' input format."""
 FRAME_MS = VAD_WINDOW_SAMPLES * 1000 // RATE
 FRAME_SECONDS = FRAME_MS / 1000
 
@@ -70,7 +70,7 @@ class Microphone:
             self.quiet_since = time.monotonic()
 
     def keep(self, frame: rtc.AudioFrame) -> None:
-        """Keeps a frame that nobody listens to yet, if it may be part of what is said."""
+        """Keeps a frame that nobody listens to yet, if it may be part of speech."""
         if self.speaking and self.waiting_since is None:
             self.waiting_since = time.monotonic()
         self._kept.append(frame)

@@ -10,8 +10,8 @@ from agent.voice.floor import Floor
 from agent.voice.microphone import FRAME_MS, RATE, Microphone
 
 MAX_FRAMES_BEHIND = 300
-"""Frames of one microphone (about 10 s) that a busy event loop may be late by, or that wait for
-the recording of what was said before them."""
+"""Frames of one microphone (about 10 s) that a busy event loop may be late by, or that wait for the
+recording of earlier speech."""
 
 Recorded = Callable[[], Awaitable[Sequence[rtc.AudioFrame]]]
 """Gives the frames from before a track was subscribed to."""
@@ -23,7 +23,7 @@ class MicrophoneReader:
     Attributes:
         track: the one to read.
         is_muted: whether there is nothing to hear of it.
-        awaits_recording: whether what was said before is still to be heard, muted or not.
+        awaits_recording: whether earlier speech is still to be heard, muted or not.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""PreConnectAudio: what people said before the agent could hear them, as their clients recorded it.
+"""PreConnectAudio: speech from before the agent could hear, as clients recorded it.
 
 A client that publishes its microphone with the feature `TF_PRECONNECT_BUFFER` records from the
 moment at which the microphone is open. Once an agent is active it sends the recording as a byte
@@ -67,7 +67,7 @@ class Recording:
 
 
 Track = tuple[str, str]
-"""Identity and sid: what somebody sends for a track that is not theirs is never looked for."""
+"""Identity and sid: a recording for somebody else's track is never used."""
 
 
 class PreConnectAudio:
@@ -94,7 +94,7 @@ class PreConnectAudio:
         return (identity, track_sid) in self._taken
 
     async def take(self, identity: str, track_sid: str) -> Recording | None:
-        """The recording that precedes what is heard of a track; None: it did not come in time."""
+        """The recording that precedes a track's live audio; None: it did not come in time."""
         track = identity, track_sid
         self._taken[track] = None
         if len(self._taken) > MAX_TAKEN:
@@ -195,5 +195,5 @@ def _number(attributes: Mapping[str, str], name: str, bounds: range) -> int:
 
 
 def precedes(publication: rtc.RemoteTrackPublication) -> bool:
-    """Whether a client sends a recording of what was said into this track before."""
+    """Whether a client sends a recording of earlier speech for this track."""
     return AudioTrackFeature.TF_PRECONNECT_BUFFER in publication.audio_features

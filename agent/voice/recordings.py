@@ -25,7 +25,7 @@ AT_ONCE: Final = asyncio.Semaphore(2)
 
 FRAME_SAMPLES: Final = int(RATE * FRAME_SECONDS)
 _FORMATS: Final = ((0, b"\x1aE\xdf\xa3", "matroska"), (4, b"ftyp", "mp4"), (0, b"OggS", "ogg"))
-"""How the files of containers begin, and FFmpeg's names for them."""
+"""The first bytes of container files, and FFmpeg's names for the formats."""
 
 
 async def frames_of(recording: Recording) -> list[rtc.AudioFrame]:

@@ -87,7 +87,7 @@ class RoomVoice:
         await self._microphones.subscribed()
 
     async def open_responder(self, assistant: Assistant, text: ReplySink) -> SpokenResponder:
-        """A session that hears what the room's microphones do, and speaks on its track."""
+        """A session that hears the room's microphones, and speaks on its track."""
         goes_on, self._has_had_session = self._has_had_session, True
         responder = SpokenResponder(
             assistant,
@@ -147,7 +147,7 @@ class RoomVoice:
         self._events.on_message(message)
 
     async def _transcribe(self, message: IncomingMessage, microphone: Microphone) -> None:
-        """Writes what was understood, in the name of the one who said it."""
+        """Sends a transcript, in the speaker's name."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 writer = await self._room.local_participant.stream_text(

@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 class SpeakingAssistant(Agent):
-    """Answers as an Assistant, hands on what it hears, and survives its voice.
+    """Answers as an Assistant, passes on recognised speech, and survives failures of its voice.
 
-    `finish_reason` is the model's own for what it was asked last, once that has ended.
+    `finish_reason` is the model's own for its last request, once that has ended.
 
     A spoken turn is not answered by the session itself: it takes its place among the messages of
     the room, and is answered as they are.

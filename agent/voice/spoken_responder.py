@@ -29,7 +29,7 @@ NEVER = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a room is spoken in.
+    """The voice settings of a room.
 
     Attributes:
         voice: the room's own, to speak with.

@@ -11,8 +11,8 @@ from agent.replies.reply_sink import ReplySink
 class SpokenText(TextOutput):
     """The session's text output beside its voice: the text goes out at once, or in step.
 
-    The framework's synchronizer follows the speech in either case. It tells how much of an
-    interrupted answer was heard, which is what the session keeps of it.
+    The framework's synchronizer follows the speech in either case. It reports how much of an
+    interrupted answer was heard; the session keeps that part.
     """
 
     def __init__(self, reply: ReplySink, loudspeaker: AudioOutput, *, in_step: bool) -> None:
@@ -33,7 +33,7 @@ class SpokenText(TextOutput):
         return self._synchronizer.audio_output
 
     def think(self, text: str) -> None:
-        """Takes what the model thinks; shown where the agent that answers shows it."""
+        """Takes reasoning; shown where the agent that answers shows it."""
         if (show := self._reply.on_reasoning) is not None:
             show(text)
 

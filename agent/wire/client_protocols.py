@@ -1,4 +1,4 @@
-"""ClientProtocols: what the clients in the room can read, by the server's word."""
+"""ClientProtocols: the protocols of the clients in the room, as the server reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: what the agent tells a participant, or the room, besides its answers."""
+"""Notices: `system` packets to a participant or the room."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Notices:
         self._tasks.keep(self._send_all, name="notices")
 
     def refuse(self, identity: str, refusal: Refusal, message_id: str | None = None) -> None:
-        """Tells a sender that what they sent was not accepted, and why."""
+        """Sends a refusal with its reason to a sender."""
         REFUSALS.add(str(refusal.code))
         fields: dict[str, int | float | None] = {
             "code": refusal.code,

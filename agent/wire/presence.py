@@ -1,4 +1,4 @@
-"""Presence: the participant attributes that tell clients what the agent is doing."""
+"""Presence: the participant attributes that show the agent's state to clients."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def begin_publish(
     to: Sequence[str] | None = None,
     reliable: bool = True,
 ) -> Sending | None:
-    """Sends JSON as a data packet to these identities, or to everybody (None); what is returned
-    ends when it is on its way. To nobody, nothing is sent.
+    """Sends JSON as a data packet to these identities, or to everybody (None); the returned
+    awaitable completes when it is on its way. To nobody, nothing is sent.
 
     Raises:
         PacketTooLargeError: nothing is sent.

@@ -7,10 +7,10 @@ class Refusal(Exception):  # noqa: N818 - an answer to its sender, not a failure
     """Something that is not accepted, with a sentence for the one who sent it.
 
     Attributes:
-        code: what is wrong, with the meaning that the code has in an RPC error
+        code: the error, with the meaning that the code has in an RPC error
             (400 malformed, 413 too large, 429 too many).
         retry_after: seconds after which to try again, if that helps.
-        message_id: the sender's id of what is refused, where only its reader knows it.
+        message_id: the sender's id of the refused message, if only its reader knows it.
     """
 
     def __init__(
