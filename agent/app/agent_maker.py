@@ -1,4 +1,4 @@
-"""AgentMaker: how a livekit Agent of an app comes to be, anew for each conversation."""
+"""AgentMaker: makes a livekit Agent of an app for each conversation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AgentMaker:
-    """Calls what the app gave for an agent.
+    """Calls the app's class or function for an agent.
 
     Raises:
         AppError: it cannot be called without an argument, nor with the room alone.
@@ -36,12 +36,12 @@ class AgentMaker:
         return self._make is kind
 
     async def make(self, room: Room) -> tuple[AgentSession[Any] | None, Agent]:
-        """An agent that no session has, with the session that it is to have if the app made one.
+        """A new agent without a session, and its session if the app made one.
 
         Raises:
             AppError: the app's function returned something else.
         """
-        # Whoever has given one has imported it.
+        # An app that gives one has imported it.
         from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above
 
         made = self._make(room) if self._takes_room else self._make()

@@ -72,8 +72,8 @@ class ActivePersona:
 
     @property
     def is_told(self) -> bool:
-        """Whether clients are told who answers: where there are several agents, or may be, as a
-        livekit Agent may hand over to any other."""
+        """Whether clients see which agent answers: if there are several, or may be, since a livekit
+        Agent may hand over to any other."""
         return self.has_others or bool(self._in_sessions)
 
     @property

@@ -290,7 +290,7 @@ class Conversation:
         return not persona.in_session and (voice is None or agent == persona.name)
 
     async def _look_after(self, session: LeadingResponder) -> None:
-        """Has a session begin when it is time, and lets it say what it has begun to say next."""
+        """Starts a session when it is due, and queues its unasked answers."""
         if self._may_greet or self._waiting.questions:
             greets = self._may_greet and self.is_new
             await session.enter(self._context.items, greets=greets)

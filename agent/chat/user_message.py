@@ -46,7 +46,7 @@ def _content(message: IncomingMessage, *, authored: bool) -> str:
 
 
 def without_message(extra: Mapping[str, object]) -> dict[str, object]:
-    """What goes with an item of the context, for others than this conversation."""
+    """The extra of a context's item, for code outside of this conversation."""
     return {name: value for name, value in extra.items() if name != _INCOMING}
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class SessionSpeech(Protocol):
-    """What a session of a livekit Agent hears and speaks with.
+    """The hearing and speech of a livekit Agent's session.
 
     Attributes:
-        ears: what it hears.
-        on_turn: takes what somebody has said, as a message.
+        ears: its audio input.
+        on_turn: called with each spoken message.
     """
 
     stt: stt.STT[Any]
@@ -32,12 +32,12 @@ class SessionSpeech(Protocol):
 
     @property
     def text(self) -> TextOutput:
-        """Where it writes what it says, at once or in step with the voice."""
+        """The output of its text, immediate or in step with the voice."""
         ...
 
     @property
     def audio(self) -> AudioOutput:
-        """Where it speaks."""
+        """The output of its speech."""
         ...
 
     def begin(self) -> None:

@@ -2,8 +2,8 @@
 
 `AgentSession.run` has that (voice/run_result.py): it follows the speeches, the hand-overs and the
 inner tasks that one input leads to, and knows which of them wait for the next input. It takes text
-alone, though, and says it at once. What a session speaks with can be chosen when it is made only,
-and it keeps all its events for a report that nobody makes here.
+alone, though, and says it at once. A session's speech can only be chosen when it is made, and it
+keeps all its events for a report that is never made here.
 
 All code that relies on these parts is here; tests/agent/sdk/test_session_run.py holds
 livekit-agents to them.

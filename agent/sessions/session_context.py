@@ -1,4 +1,4 @@
-"""SessionContext: keeps what the agents of a session read to what the conversation is."""
+"""SessionContext: keeps the contexts of a session's agents in line with the conversation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from agent.chat.user_message import without_message
 
 
 class SessionContext:
-    """A session's agents keep contexts of their own: they hand them on, or begin anew, and add what
-    they like. What changes in the conversation apart from that is brought to them: messages that
-    were for others, and those that were edited, deleted, or have become too many.
+    """A session's agents keep contexts of their own: they pass them on, or start empty, and add
+    items. Other changes of the conversation are applied to them: messages that were for others, and
+    those that were edited, deleted, or exceed the limits.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, object] = {}
-        """What the session has had of the conversation, by the ids of items: their contents."""
+        """The conversation's items that the session has: contents by id."""
         self._agents: weakref.WeakSet[Agent] = weakref.WeakSet()
 
     def meet(self, agent: Agent) -> None:

@@ -23,8 +23,8 @@ class SessionMemory:
         self._known.update(item.id for item in items)
 
     def new_in(self, history: llm.ChatContext) -> list[llm.ChatItem]:
-        """What has come since `keep`, as the model reads it later: messages, and calls with their
-        results. Of a call that still runs, neither."""
+        """The items since `keep`, as the model reads them later: messages, and calls with their
+        results. Running calls are left out."""
         calls = {item.call_id: item for item in history.items if isinstance(item, llm.FunctionCall)}
         new: list[llm.ChatItem] = []
         for item in history.items:

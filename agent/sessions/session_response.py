@@ -11,7 +11,7 @@ from livekit.agents.voice import SpeechHandle
 
 
 class OnEnd(Protocol):
-    """Is told that an answer has ended."""
+    """Called when an answer has ended."""
 
     def __call__(self, *, interrupted: bool) -> None: ...
 

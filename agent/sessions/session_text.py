@@ -14,7 +14,7 @@ class SessionText(TextOutput):
     """Hands text to the answer in progress. Text that belongs to none waits for one.
 
     Args:
-        on_unasked: told that text waits.
+        on_unasked: called when text waits.
     """
 
     def __init__(self, reply: ReplySink, on_unasked: Callable[[], None]) -> None:

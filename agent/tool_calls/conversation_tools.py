@@ -105,7 +105,8 @@ class ConversationTools:
         return caller
 
     def note_call(self, name: str, arguments: Mapping[str, object]) -> NotedCall | None:
-        """Tells of a call that the agent makes itself; None: for no answer, so nobody is told."""
+        """Reports a call that the agent makes itself; None: it belongs to no answer, so it is not
+        reported."""
         if self._origin is None or self._on_call is None:
             return None
         self._on_call()

@@ -1,4 +1,4 @@
-"""NotedCall: a call of the model's that somebody else makes, with what people are told of it."""
+"""NotedCall: a model's call that runs elsewhere, with its notices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAILED: Final = OperationFailed()
 
 
 class NotedCall:
-    """A call under way; `on_end` is told its code and how many seconds it took."""
+    """A call in progress; `on_end` is called with its code and its duration in seconds."""
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ class RoomVoice:
         return responder
 
     def open_speech(self, assistant: Assistant, text: ReplySink) -> RoomSpeech:
-        """What a session of a livekit Agent hears and speaks with, until it is closed."""
+        """The hearing and speech of a livekit Agent's session, until it is closed."""
         manner = self._manner.by(assistant.voice, assistant.language)
         return RoomSpeech(
             self._speech,
