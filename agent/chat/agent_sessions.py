@@ -6,9 +6,11 @@ agent.sessions has them, and is imported where an agent of the app is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from livekit.agents import llm
+from livekit.agents.utils import http_context
 
 from agent.chat.responder import Responder, Response
 from agent.chat.voice import Voice
@@ -59,17 +61,30 @@ class AgentSessions:
     def __init__(self, open_session: Callable[[str], LeadingResponder]) -> None:
         self._open_session = open_session
         self._current: LeadingResponder | None = None
+        self._http = AsyncExitStack()
+        self._has_http = False
 
     async def of(self, agent: str) -> LeadingResponder:
         """The session of an agent."""
+        if not self._has_http:
+            self._has_http = True
+            # livekit-agents' plugins ask for it; a job has one in its own thread alone.
+            await self._http.enter_async_context(http_context.open())
         current = self._current
         if current is None or not current.leads(agent) or current.needs_replacement:
-            await self.aclose()
+            await self._end()
             current = self._current = self._open_session(agent)
         return current
 
     async def aclose(self) -> None:
-        """Ends the session, if there is one."""
+        """Ends the session, if there is one. To be called by the task that asked for it."""
+        try:
+            await self._end()
+        finally:
+            self._has_http = False
+            await self._http.aclose()
+
+    async def _end(self) -> None:
         if self._current is not None:
             ended, self._current = self._current, None
             await to_the_end(ended.aclose())

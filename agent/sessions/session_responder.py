@@ -134,7 +134,7 @@ class SessionResponder:
 
     async def set_voice(self, voice: Voice | None) -> None:
         """Hears and speaks from now on, or no longer does."""
-        await self._voice.set(voice, self._session)
+        await self._voice.set(voice)
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
         """Goes on with an answer that another agent of the app began, in a conversation of these
@@ -184,7 +184,7 @@ class SessionResponder:
                     await self._session.aclose()
             except TimeoutError:
                 logger.warning("session of the agent %s did not end in time, left", self._name)
-        await self._voice.take(None)
+        await self._voice.aclose()
         await self._tasks.aclose()
 
     def _running(self) -> AgentSession[Any]:
@@ -215,8 +215,7 @@ class SessionResponder:
         give_llm(session, self._llm)
         session.tools.append(self._parts.persona.assistant.tools)
         session.output.transcription = self._text
-        self._voice.give(session)
-        self._voice.listen_for(agent)
+        self._voice.lead(session, agent)
         session.on("conversation_item_added", self._on_item)
         session.on("speech_created", self._on_speech)
         self._calls.watch(session)
@@ -269,7 +268,7 @@ class SessionResponder:
             # Only now: the session puts items in order of their making, instructions as well.
             message.created_at = time.time()
             try:
-                # The agent's own: see `SessionVoice.listen_for`.
+                # The agent's own: see `SessionVoice.meet`.
                 completed = type(agent).on_user_turn_completed
                 await completed(agent, context, new_message=message)
             except StopResponse:
@@ -317,7 +316,7 @@ class SessionResponder:
     def _meet(self, agent: Agent) -> None:
         """Another agent answers from now on. One that has a task to do answers for its own."""
         self._context.meet(agent)
-        self._voice.listen_for(agent)
+        self._voice.meet(agent)
         if isinstance(agent, AgentTask):
             return
         persona = self._parts.persona

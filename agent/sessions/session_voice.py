@@ -11,7 +11,7 @@ from livekit.agents.voice import SpeechHandle
 from agent.chat.voice import SessionSpeech, Voice
 from agent.models.assistant import Assistant
 from agent.replies.reply_sink import ReplySink
-from agent.sdk.session_speech import SpeechModels, give_speech, take_speech
+from agent.sdk.session_speech import SpeechModels, SpeechSwitch
 from agent.sessions.session_text import SessionText
 
 
@@ -24,45 +24,50 @@ class SessionVoice:
         self._reply = reply
         self._text = text
         self._voice: Voice | None = None
+        self._session: AgentSession[Any] | None = None
         self._speech: SessionSpeech | None = None
-        self._given: SpeechModels | None = None
+        self._switch: SpeechSwitch | None = None
 
-    async def set(self, voice: Voice | None, session: AgentSession[Any] | None) -> None:
+    def lead(self, session: AgentSession[Any], agent: Agent) -> None:
+        """A session begins, with this agent; it hears and speaks if there is a voice."""
+        self._session = session
+        self._switch = SpeechSwitch(session)
+        self.meet(agent)
+        self._turn_on()
+
+    async def set(self, voice: Voice | None) -> None:
         """Hears and speaks by this voice from now on; None: no longer. Not within an answer."""
         if voice is self._voice:
             return
-        await self.take(session)
+        if self._speech is not None and self._session is not None and self._switch is not None:
+            self._session.input.audio = None
+            self._session.output.audio = None
+            self._switch.turn_off()
+        await self.aclose()
         self._voice = voice
-        if session is not None:
-            self.give(session)
+        self._turn_on()
 
-    def give(self, session: AgentSession[Any]) -> None:
-        """Has a session hear and speak, where there is a voice."""
-        if self._voice is None:
+    async def aclose(self) -> None:
+        """Gives the voice back; the session has ended, or has been told."""
+        speech, self._speech = self._speech, None
+        self._text.spoken = None
+        if speech is not None:
+            await speech.aclose()
+
+    def _turn_on(self) -> None:
+        if self._voice is None or self._session is None or self._switch is None:
             return
         self._speech = speech = self._voice.open_speech(self._assistant, self._reply)
-        self._given = give_speech(
-            session, SpeechModels(speech.stt, speech.tts, speech.vad, speech.turn_detector)
-        )
+        self._switch.turn_on(SpeechModels(speech.stt, speech.tts, speech.vad, speech.turn_detector))
         self._text.spoken = speech.text
-        session.input.audio = speech.ears
-        session.output.audio = speech.audio
+        self._session.input.audio = speech.ears
+        self._session.output.audio = speech.audio
 
-    async def take(self, session: AgentSession[Any] | None) -> None:
-        """Takes the voice from a session, if it has one."""
-        speech, self._speech = self._speech, None
-        if speech is None:
-            return
-        self._text.spoken = None
-        if session is not None:
-            session.input.audio = None
-            session.output.audio = None
-            if self._given is not None:
-                take_speech(session, self._given)
-        await speech.aclose()
-
-    def listen_for(self, agent: Agent) -> None:
-        """Has what is said to an agent delivered as a message, in place of answering it at once."""
+    def meet(self, agent: Agent) -> None:
+        """To be called with each agent before it enters. What is said to it is delivered as a
+        message, in place of being answered at once."""
+        if self._switch is not None:
+            self._switch.meet(agent)
 
         async def heard(turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
             if self._speech is not None:

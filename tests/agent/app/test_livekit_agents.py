@@ -147,7 +147,7 @@ async def test_each_conversation_has_a_session_with_userdata_of_its_own(
     bob = await enter("bob", worker=worker)
     model.script(calling("put_in_basket", '{"book": "Ulysses"}'), Reply("One, for you."))
     asked = await bob.say("Ulysses, for me alone", scope="private")
-    await bob.until(lambda: bob.received("One, for you."))
+    await bob.notice("answer.finished", inReplyTo=asked)
     assert ("tool", "Ulysses") in read_by(model)
     assert all(role != "user" or text == "Ulysses, for me alone" for role, text in read_by(model))
     # A participant who has asked already is not greeted.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from livekit.agents import Agent, AgentSession, inference, stt, tts
 from livekit.agents.types import (
     DEFAULT_API_CONNECT_OPTIONS,
@@ -12,7 +14,7 @@ from livekit.agents.types import (
 from livekit.agents.utils import AudioBuffer
 
 from agent.sdk.session_run import SessionRun
-from agent.sdk.session_speech import SpeechModels, give_speech, take_speech
+from agent.sdk.session_speech import SpeechModels, SpeechSwitch
 
 
 class DeafSTT(stt.STT[str]):
@@ -49,36 +51,62 @@ def models() -> SpeechModels:
     return SpeechModels(DeafSTT(), MuteTTS(), inference.VAD(model="silero"), detector)
 
 
-async def test_a_running_session_gets_them_and_loses_them_again() -> None:
-    session = AgentSession[None](vad=None, turn_handling={"turn_detection": None})
-    agent = Agent(instructions="Be.")
+def heard_with(agent: Agent) -> tuple[object, object, object]:
+    """What an agent that answers hears and speaks with."""
+    activity: Any = agent._get_activity_or_raise()  # pyright: ignore[reportPrivateUsage]
+    return activity.stt, activity.tts, activity.vad
+
+
+async def begun(session: AgentSession[None], agent: Agent) -> SpeechSwitch:
+    switch = SpeechSwitch(session)
+    switch.meet(agent)
     await session.start(agent, record=False, session_host=False)
-    given = give_speech(session, models())
-    activity = agent._get_activity_or_raise()  # pyright: ignore[reportPrivateUsage]
-    assert (activity.stt, activity.tts, activity.vad) == (given.stt, given.tts, given.vad)
+    return switch
+
+
+async def hand_over(session: AgentSession[None], switch: SpeechSwitch, agent: Agent) -> None:
+    switch.meet(agent)
+    run = SessionRun(session)
+    session.update_agent(agent)
+    await run.over()
+
+
+async def test_a_running_session_gets_them_and_loses_them_again() -> None:
+    session = AgentSession[None](turn_handling={"turn_detection": None})
+    agent = Agent(instructions="Be.")
+    switch = await begun(session, agent)
+    assert heard_with(agent) == (None, None, None)
+    given = models()
+    switch.turn_on(given)
+    assert heard_with(agent) == (given.stt, given.tts, given.vad)
     assert session.turn_detection is given.turn_detector
     assert session.options.preemptive_generation.get("enabled") is False
     other = Agent(instructions="Be another.")
-    run = SessionRun(session)
-    session.update_agent(other)
-    await run.over()
-    activity = other._get_activity_or_raise()  # pyright: ignore[reportPrivateUsage]
-    assert (activity.stt, activity.tts, activity.vad) == (given.stt, given.tts, given.vad)
-    take_speech(session, given)
-    assert (activity.stt, activity.tts, activity.vad) == (None, None, None)
+    await hand_over(session, switch, other)
+    assert heard_with(other) == (given.stt, given.tts, given.vad)
+    switch.turn_off()
+    assert heard_with(other) == (None, None, None)
     assert other.stt is NOT_GIVEN
     await session.aclose()
 
 
-async def test_what_a_session_and_its_agents_have_is_theirs() -> None:
+async def test_what_a_session_and_its_agents_have_is_withheld_and_theirs() -> None:
     own_stt, own_tts = DeafSTT(), MuteTTS()
     vad = inference.VAD(model="silero")
     session = AgentSession[None](stt=own_stt, vad=vad, turn_handling={"turn_detection": "vad"})
     agent = Agent(instructions="Be.", tts=own_tts)
-    await session.start(agent, record=False, session_host=False)
-    given = give_speech(session, models())
-    assert (given.stt, given.vad, given.turn_detector) == (None, None, None)
-    activity = agent._get_activity_or_raise()  # pyright: ignore[reportPrivateUsage]
-    assert (activity.stt, activity.tts, activity.vad) == (own_stt, own_tts, vad)
+    switch = await begun(session, agent)
+    assert heard_with(agent) == (None, None, None)
+    given = models()
+    switch.turn_on(given)
+    assert heard_with(agent) == (own_stt, own_tts, vad)
     assert session.turn_detection == "vad"
+    other = Agent(instructions="Be another.")
+    await hand_over(session, switch, other)
+    assert heard_with(other) == (own_stt, given.tts, vad)
+    switch.turn_off()
+    await hand_over(session, switch, agent)
+    assert heard_with(agent) == (None, None, None)
+    switch.turn_on(given)
+    assert heard_with(agent) == (own_stt, own_tts, vad)
     await session.aclose()
