@@ -256,8 +256,10 @@ async def test_whatever_people_do_at_once_each_message_that_is_left_has_one_answ
 
     async with asyncio.timeout(50):
         await asyncio.gather(*(live(talk) for talk in (alice, alice, bob, bob)))
+    # Senders take turns: when the last question of one is answered, others may still wait.
     for talk in (alice, bob):
         await talk.ask("the last question")
+    for talk in (alice, bob):
         kept = await talk.history()
         questions = [each["id"] for each in kept if each["role"] == "user"]
         answers = [each["inReplyTo"] for each in kept if each["role"] == "assistant"]
