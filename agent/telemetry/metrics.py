@@ -30,15 +30,17 @@ ROOMS_FAILED: Final = Counter("rooms_failed_total", "Stays that ended with an er
 
 MESSAGES: Final = Counter("messages_total", "Messages received, by form", ("form",))
 REFUSALS: Final = Counter(
-    "refusals_total", "Messages and packets refused, by code of the notice", ("code",)
+    "refusals_total", "Refused messages and packets, by code of the notice", ("code",)
 )
 LIMIT_REFUSALS: Final = Counter(
     "limit_refusals_total",
-    "What limits refused, by kind and by whose limit: participant, room, tenant",
+    "Refusals by limits, by kind and scope of the limit: participant, room, tenant",
     ("kind", "scope"),
 )
 QUESTIONS: Final = Gauge("questions_waiting", "Questions that wait for their turn")
-ANSWERS: Final = Counter("answers_total", "Answers that ended, by how", ("finish_reason",))
+ANSWERS: Final = Counter(
+    "answers_total", "Answers that ended, by finish reason", ("finish_reason",)
+)
 FIRST_TOKEN: Final = Histogram(
     "first_token_seconds",
     "Time from the beginning of an answer to its first text",
@@ -66,7 +68,7 @@ MODEL_ERRORS: Final = Counter(
     "Failed requests to the model service, by HTTP status, or timeout, connection",
     ("status",),
 )
-MODEL_RETRIES: Final = Counter("model_retries_total", "Requests that were made again")
+MODEL_RETRIES: Final = Counter("model_retries_total", "Retried requests")
 MODEL_FAILING: Final = Gauge(
     "model_failing", "Processes whose last request to the model service failed"
 )
@@ -105,7 +107,7 @@ STORED_BYTES_MAX: Final = Gauge(
 )
 DISK_FREE: Final = Gauge(
     "disk_free_bytes",
-    "Bytes that the disk of ATTACHMENTS_DIR could take when the last file was kept",
+    "Free bytes on the disk of ATTACHMENTS_DIR when the last file was stored",
     joined="max",
 )
 
@@ -117,7 +119,7 @@ WEBHOOKS: Final = Counter(
 
 LOOP_LAG: Final = Histogram(
     "loop_lag_seconds",
-    "How late the timers of an event loop are, looked at once a second",
+    "Delay of an event loop's timers, sampled once a second",
     ("loop",),
     bounds=_FAST,
     most=2,
