@@ -54,8 +54,8 @@ class AgentMaker:
             if isinstance(session, AgentSession) and isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance]
                 return session, agent
         raise AppError(
-            f"App: what makes the agent {self._name} returned a {type(made).__name__}, expected an "
-            "Agent, or an AgentSession and an Agent"
+            f"App: the function of the agent {self._name} returned a {type(made).__name__}, "
+            "expected an Agent, or an AgentSession and an Agent"
         )
 
 

@@ -54,7 +54,7 @@ class Summaries:
 
         Raises:
             HistoryError: the store cannot be used.
-            SummaryError: the model fails, or what was said is being changed all the time.
+            SummaryError: the model fails, or the messages are being changed all the time.
         """
         for _ in range(ATTEMPTS):
             if self._closed:
@@ -72,7 +72,7 @@ class Summaries:
             await asyncio.wait((task,))
             if not task.cancelled():
                 return task.result()
-        raise SummaryError("what was said is being changed")
+        raise SummaryError("the messages are being changed")
 
     def changed(self, thread: ThreadKey) -> None:
         """Something in the thread is changed: a summary that is being made may tell of it.
@@ -110,7 +110,7 @@ class Summaries:
         try:
             await self._history.set_summary(thread, summary)
         except NotFoundError:
-            raise SummaryError("what was said is being changed") from None
+            raise SummaryError("the messages are being changed") from None
         return summary
 
     async def _since(self, thread: ThreadKey, former: Summary | None) -> list[Message]:

@@ -12,7 +12,7 @@ from agent.cli.target import read_settings
 
 def erase(
     participant: Annotated[
-        str | None, typer.Option(help="Identity of the participant whose data goes.")
+        str | None, typer.Option(help="Identity of the participant whose data is erased.")
     ] = None,
     room: Annotated[
         str | None, typer.Option("--room", "-r", help="All conversations of rooms of this name.")
@@ -58,7 +58,7 @@ async def _erase(
         await history.migrate()
         receipt = await Eraser(history, store).erase(subject)
     except (HistoryError, OSError) as error:
-        raise CommandError(f"not erased, or not to the end; run it again: {error}") from None
+        raise CommandError(f"not erased, or not completely; run it again: {error}") from None
     finally:
         await history.aclose()
         await store.aclose()

@@ -37,9 +37,7 @@ def token(
     attribute: AttributeOption = None,
     ttl: Annotated[
         datetime.timedelta,
-        typer.Option(
-            parser=_duration, metavar="TIME", help="How long it can be used: 90s, 30m, 6h, 7d."
-        ),
+        typer.Option(parser=_duration, metavar="TIME", help="Lifetime: 90s, 30m, 6h, 7d."),
     ] = "6h",  # pyright: ignore[reportArgumentType] - typer parses defaults as well
     agent: Annotated[
         bool, typer.Option(help="Dispatch the agent with it, where AGENT_NAME is set.")

@@ -179,7 +179,7 @@ class DataChannel:
                 packet.type,
                 exc_info=error,
             )
-            error = Refusal(500, "Something went wrong here with the packet.")
+            error = Refusal(500, "The agent failed to handle the packet.")
         self._notices.refuse(packet.sender.identity, error, packet.id or None)
 
     def _envelope(self, kind: str, content: object) -> dict[str, object]:

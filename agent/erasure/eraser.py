@@ -102,7 +102,7 @@ class Eraser:
                     count += bool(written)
                     break
             else:
-                raise UnavailableError("a whiteboard is being drawn on all the time")
+                raise UnavailableError("a whiteboard keeps changing")
         return count
 
     async def _erase_drawing(self, name: str, identity: str, mark: str) -> bool | None:

@@ -206,7 +206,9 @@ class FileInbox:
         except StreamError as error:
             # Its sender gave it up or is gone, or said another size than it had (livekit-ffi).
             logger.info("incoming file ended early and is refused: %s", error)
-            told.refused(Refusal(400, "The file did not arrive whole, or not with its size."))
+            told.refused(
+                Refusal(400, "The file arrived incomplete, or not with its declared size.")
+            )
 
     def _free(self, identity: str) -> None:
         self._open[identity] -= 1

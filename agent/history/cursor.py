@@ -37,7 +37,7 @@ def decode_cursor(thread: ThreadKey, cursor: str) -> int:
         data = b""
     position, check = data[:_POSITION_BYTES], data[_POSITION_BYTES:]
     if not data or check != _check(thread, position):
-        raise InvalidValueError("The cursor was not given out for this thread.")
+        raise InvalidValueError("The cursor is not one of this thread.")
     return int.from_bytes(position)
 
 

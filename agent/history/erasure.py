@@ -26,7 +26,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         if self.identity is None and self.room is None and self.conversation is None:
-            raise InvalidValueError("Erasing takes a participant, a room or a conversation.")
+            raise InvalidValueError("Erasing needs a participant, a room or a conversation.")
 
     @property
     def is_everywhere(self) -> bool:

@@ -178,7 +178,7 @@ class Message:
         if self.in_reply_to is not None:
             check_id("The id of a message", self.in_reply_to)
         if self.role == "assistant" and (self.in_reply_to is None) != (not self.in_reply_to_sender):
-            raise InvalidValueError("An answer names its question and who asked it.")
+            raise InvalidValueError("An answer must name its question and its asker.")
         if self.role == "user" and self.thread.owner not in {None, self.sender_id}:
             raise InvalidValueError("In a private thread only its owner writes to the agent.")
 

@@ -187,7 +187,9 @@ class Inbox:
         except StreamError as error:
             logger.info("incoming stream ended early and is refused: %s", error)
             if not str(error).startswith(GIVEN_UP):
-                refusal = Refusal(400, "The message did not arrive whole, or not with its size.")
+                refusal = Refusal(
+                    400, "The message arrived incomplete, or not with its declared size."
+                )
                 self._notices.refuse(identity, refusal, info.stream_id[:MAX_ID_LENGTH])
         finally:
             stream.close()

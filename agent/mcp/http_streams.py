@@ -67,7 +67,7 @@ def _client(
 
 async def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx2.DecodingError("a compressed answer, which was not asked for")
+        raise httpx2.DecodingError("a compressed response that was not requested")
     is_events = response.headers.get("content-type", "").startswith("text/event-stream")
     if isinstance(response.stream, httpx2.AsyncByteStream):
         limit = None if is_events else MAX_RESPONSE_BYTES

@@ -61,7 +61,7 @@ def parts_from(message: Message, first: int) -> dict[str, object]:
     """
     parts: list[object] = [] if message.parts is None else json.loads(message.parts)
     if first >= len(parts) and first:
-        raise ValueError("behind the last part")
+        raise ValueError("beyond the last part")
     fitting: list[object] = []
     size = 0
     for part in parts[first:]:
@@ -113,7 +113,7 @@ def as_part(message: Message, offset: int = 0) -> dict[str, object]:
     """
     data = message.text.encode()
     if offset > len(data):
-        raise ValueError("behind the end of the text")
+        raise ValueError("beyond the end of the text")
     try:
         rest = data[offset:].decode()
     except UnicodeDecodeError:

@@ -110,10 +110,10 @@ class SessionHost:
             self._refuse(identity, stream, refusal)
             return
         except DecodeError:
-            self._refuse(identity, stream, Refusal(400, "This is no AgentSessionMessage."))
+            self._refuse(identity, stream, Refusal(400, "The content is no AgentSessionMessage."))
             return
         except (StreamError, NotKeptError):
-            self._refuse(identity, stream, Refusal(400, "The request did not arrive whole."))
+            self._refuse(identity, stream, Refusal(400, "The request arrived incomplete."))
             return
         finally:
             stream.close()

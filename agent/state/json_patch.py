@@ -105,7 +105,7 @@ class _Changing:
             case "move":
                 source = _path(fields, "from")
                 if len(source) < len(path) and path[: len(source)] == source:
-                    raise PatchError("what is moved cannot go into itself")
+                    raise PatchError("a value cannot be moved into itself")
                 value = value_at(self.document, source)
                 if source != path:
                     self._remove(source)
@@ -129,7 +129,7 @@ class _Changing:
         elif isinstance(target, dict):
             target[path[-1]] = value
         else:
-            raise PointerError("there is nothing at the path")
+            raise PointerError("the path does not exist")
 
     def _remove(self, path: list[str]) -> None:
         value_at(self.document, path)

@@ -20,10 +20,10 @@ def parse(pointer: str) -> list[str]:
         return []
     first, *tokens = pointer.split("/")
     if first:
-        raise PointerError("a path is empty or begins with /")
+        raise PointerError("a path must be empty or begin with /")
     for token in tokens:
         if not _TOKEN.fullmatch(token):
-            raise PointerError("in a path, ~ stands before 0 or 1")
+            raise PointerError("in a path, ~ must be followed by 0 or 1")
     return [token.replace("~1", "/").replace("~0", "~") for token in tokens]
 
 
@@ -37,7 +37,7 @@ def value_at(document: object, tokens: Sequence[str]) -> Any:  # noqa: ANN401 - 
         elif isinstance(value, dict) and token in value:
             value = cast("dict[str, Any]", value)[token]
         else:
-            raise PointerError("there is nothing at the path")
+            raise PointerError("the path does not exist")
     return value
 
 
@@ -54,8 +54,8 @@ def index_in(array: Sequence[object], token: str, *, inserting: bool = False) ->
     if token == "-" and inserting:  # noqa: S105 - no password
         return end
     if not _INDEX.fullmatch(token):
-        raise PointerError("an array has numbers for its places")
+        raise PointerError("an array index must be a number")
     index = int(token)
     if index > end:
-        raise PointerError("the array has no such place")
+        raise PointerError("the array has no such index")
     return index

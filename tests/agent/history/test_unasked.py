@@ -74,5 +74,5 @@ async def test_an_answer_names_its_agent(history: History) -> None:
 
 
 async def test_a_question_without_its_sender_is_no_question() -> None:
-    with pytest.raises(InvalidValueError, match="names its question and who asked"):
+    with pytest.raises(InvalidValueError, match="name its question and its asker"):
         replace(unasked(), in_reply_to="1")
