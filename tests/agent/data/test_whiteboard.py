@@ -73,6 +73,7 @@ async def test_a_late_joiner_gets_what_was_drawn(alice: ChatClient, enter: Enter
     assert {key: note[key] for key in NOTE} == {**NOTE, "text": "Ici"}
     assert note["timestamp"] > 1_700_000_000_000
 
+    await announced(alice, bob)
     await draw(bob, op="clear")
     refused = await bob.notice("error", code=403)
     assert refused["text"] == "Only moderators clear the whiteboard: erase what is yours."
@@ -80,6 +81,7 @@ async def test_a_late_joiner_gets_what_was_drawn(alice: ChatClient, enter: Enter
     moderator = await enter(
         "carol", attributes={"role": "moderator"}, can_update_own_metadata=False
     )
+    await announced(bob, moderator)
     await draw(moderator, op="clear")
     assert (await until_drawn(bob, 7))["elements"] == []
 
