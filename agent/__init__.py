@@ -1,4 +1,4 @@
-"""A LiveKit agent worker. Public are these names, the toolkit's, and what docs/extending.md shows;
+"""A LiveKit agent worker. These names, the toolkit's, and those of docs/extending.md are public;
 everything else is internal and may change with each version.
 
 They are imported when they are asked for: `python -m agent --help` needs none of them.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def _use_venv() -> None:
-    """Goes on in the checkout's own environment, where this Python lacks what is needed."""
+    """Continues in the checkout's own environment if this Python lacks the dependencies."""
     python = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
     if importlib.util.find_spec("typer") is not None:
         return

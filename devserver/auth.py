@@ -182,7 +182,7 @@ def _read(token: str, payload: dict[str, Any]) -> VerifiedToken:
 
 
 def _reason(error: Exception) -> str:
-    """Return the words of golang-jwt for what PyJWT found."""
+    """Return the text of golang-jwt for PyJWT's error."""
     match error:
         case jwt.ExpiredSignatureError():
             return "token has invalid claims: token is expired"

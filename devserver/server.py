@@ -53,7 +53,7 @@ class RoomServer:
 
     It serves on the event loop that starts it. ``port=0`` takes a free port. A room that nobody
     joined stays ``empty_timeout`` seconds, and one that everybody left ``departure_timeout``,
-    unless its creator says otherwise. ``timing`` says how soon clients and the server API hear of
+    unless its creator says otherwise. ``timing`` says how soon clients and the server API learn of
     participants and counts: as late as from livekit-server, or at once.
     """
 
@@ -85,7 +85,7 @@ class RoomServer:
             agent_protocol=1,
             node_id=sid.new_sid(sid.NODE),
         )
-        """How the server introduces itself to clients and workers."""
+        """The server's description for clients and workers."""
         self.packets: Final = PacketRecord()
         """The data packets that were forwarded."""
         self.faults: Final = Faults()

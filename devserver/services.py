@@ -33,7 +33,7 @@ class Service(Protocol):
 
 
 def services(register: RoomRegister, webhook_urls: Sequence[str]) -> Sequence[Service]:
-    """Return the services of a server, in the order in which they hear of events."""
+    """Return the services of a server, in the order in which they receive events."""
     webhooks = Webhooks(register, webhook_urls)
     workers = AgentWorkers(register.context)
     dispatcher = Dispatcher(register, workers)

@@ -1,4 +1,4 @@
-"""How soon clients and the server API hear of what has happened."""
+"""The delays with which clients and the server API learn of changes."""
 
 from __future__ import annotations
 

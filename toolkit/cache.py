@@ -34,7 +34,7 @@ class Cache(Generic[V]):
         return len(self._kept)
 
     async def get(self, key: "Hashable", fetch: "Callable[[], Coroutine[object, object, V]]") -> V:
-        """The kept value of `key`, or what `fetch` returns; raises what `fetch` raises.
+        """The cached value of `key`, or the result of `fetch`; raises what `fetch` raises.
 
         Raises:
             Unavailable: as many fetches as the cache has places are under way, or it is closing.

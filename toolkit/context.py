@@ -66,7 +66,7 @@ class ToolDescription(Protocol):
 
 
 class Tools(Protocol):
-    """The tools of a worker and what they share; `toolkit.toolbox.Toolbox` implements it."""
+    """The tools of a worker and their shared resources; `toolkit.toolbox.Toolbox` implements it."""
 
     def __iter__(self) -> Iterator[ToolDescription]: ...
 

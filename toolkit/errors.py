@@ -48,7 +48,7 @@ class ToolError(Exception):
 
 
 class InvalidArguments(ToolError):
-    """The arguments are not what the tool takes; `fields` says which and what is expected."""
+    """The arguments are not valid; `fields` has the expectation for each wrong one."""
 
     code = 400
 
@@ -90,7 +90,7 @@ class RateLimited(ToolError):
 
 
 class OperationFailed(ToolError):
-    """Something went wrong inside; the reader learns that, and never what it was."""
+    """An internal failure; its details are never shown."""
 
     code = 500
 
@@ -111,6 +111,6 @@ class TimedOut(ToolError):
 
 
 class StorageFull(ToolError):
-    """There is no space left for what the tool wants to keep."""
+    """There is no space left for the tool's data."""
 
     code = 507

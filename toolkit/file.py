@@ -10,11 +10,11 @@ class File:
     """A file for the caller; the call is answered with its description, not with its content.
 
     Attributes:
-        name: with its suffix.
-        content: what is in it; text becomes UTF-8, a path is read.
-        mime_type: found out from the content where it is empty.
-        public: everybody in the room may have it. Larger files than fit into packets for one
-            person alone go out in a way that all can read: see docs/files.md.
+        name: the file's name, with its suffix.
+        content: the content; text becomes UTF-8, a path is read.
+        mime_type: detected from the content if empty.
+        public: everybody in the room may have it. Files too large for packets to one person are
+            sent in a way that everybody can read: see docs/files.md.
     """
 
     name: str

@@ -18,4 +18,4 @@ class Handoff:
 
 
 HandOff = Callable[[Handoff], str]
-"""Hands over; returns what the model reads as the result of the call. Raises ToolError."""
+"""Hands over; returns the text that the model reads as the result of the call. Raises ToolError."""

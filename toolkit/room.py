@@ -31,16 +31,16 @@ class Room(Protocol):
         ...
 
     def say(self, text: str, *, to: str | None = None) -> str:
-        """Says something that nobody asked for, after what is being said; returns its segment id.
+        """Says something unasked, after the answer in progress; returns its segment id.
 
         Args:
-            text: what is said, and spoken where the room has a voice.
+            text: the text to say; it is also spoken if the room has a voice.
             to: identity of the one participant who gets it, in their private conversation; None:
                 the room.
 
         Raises:
-            ToolError: the text is empty or too long, nobody of that identity is here, or too much
-                waits to be said.
+            ToolError: the text is empty or too long, nobody of that identity is in the room, or too
+                many unasked answers wait.
         """
         ...
 

@@ -17,7 +17,7 @@ from toolkit.schema_validator import Validator, validator_of
 
 NO_FORMATS = jsonschema.FormatChecker(())
 MAX_EXPECTATION = 200
-"""Characters of what is expected of one argument."""
+"""Characters of the expectation for one argument."""
 
 
 @dataclass(frozen=True, slots=True)

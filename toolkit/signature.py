@@ -44,7 +44,7 @@ def signature_of(function: Function) -> Signature:
     """
     code = getattr(function, "__code__", None)
     if code is None or hasattr(function, "__wrapped__"):
-        return _signature(function)  # A wrapper's code says nothing of what it wraps.
+        return _signature(function)  # A wrapper's code says nothing about the wrapped function.
     names = ("__defaults__", "__kwdefaults__", "__annotations__")
     parts = (inspect.ismethod(function), *(getattr(function, name, None) for name in names))
     same, signature = _kept.get(code, ((), None))

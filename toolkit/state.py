@@ -13,7 +13,7 @@ class State(Protocol):
     """
 
     async def get(self, pointer: str = "", /) -> object:
-        """A copy of what is at a JSON pointer (RFC 6901), by default of the whole document.
+        """A copy of the value at a JSON pointer (RFC 6901), by default of the whole document.
 
         Raises:
             NotFound: there is nothing.
@@ -23,7 +23,7 @@ class State(Protocol):
 
     async def patch(self, *operations: object) -> int:
         """Applies the operations of a JSON patch (RFC 6902), all or none; returns the document's
-        new revision. A `test` among them makes sure that nobody changed what they rely on.
+        new revision. A `test` among them makes sure that nobody changed the values they rely on.
 
         Raises:
             Conflict: a `test` failed.

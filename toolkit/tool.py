@@ -45,19 +45,19 @@ class Tool:
 
     Attributes:
         name: camelCase name on the wire.
-        description: what it does, for the model and for people: the function's docstring.
-        parameters: what it takes.
+        description: the function's docstring, for the model and for people.
+        parameters: its parameters, with their JSON schema.
         function: the function itself, async or not.
-        timeout: seconds that a call may take, not counting what it waits for before it begins.
-        text_argument: wire name of the argument that a payload of bare text is, if any.
-        needs_approval: the model may call it only after the person it answers has agreed.
+        timeout: seconds that a call may take, not counting waits before it begins.
+        text_argument: wire name of the argument that gets a payload of bare text, if any.
+        needs_approval: the model may call it only with the approval of the person it answers.
         allow: who may call it; everybody, unless given.
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
-        confidential: nobody but its caller may read what it answers.
+        confidential: only its caller may read its result.
         model: the model may call it; False: it is for callers only.
         settings: the class of its settings, if it has any.
-        show: what people who see an answer are shown of the calls for it.
+        show: the details of the model's calls that readers of an answer see.
     """
 
     name: str
@@ -81,7 +81,8 @@ class Tool:
         return self.parameters.json_schema()
 
     def allows(self, caller: Caller | None) -> bool:
-        """Whether somebody may call it; nobody in particular may not where it is not for all."""
+        """Whether somebody may call it; a call without a caller is refused if not everybody may
+        call it."""
         if self.allow is None:
             return True
         if caller is None:
@@ -205,7 +206,7 @@ def tool(
 ) -> Callable[[Function], Tool]: ...
 
 
-def tool(  # noqa: PLR0913 - everything that one can say of a tool
+def tool(  # noqa: PLR0913 - all options of a tool
     function: Function | None = None,
     /,
     *,
@@ -235,7 +236,7 @@ def tool(  # noqa: PLR0913 - everything that one can say of a tool
         allow: who may call it; see toolkit.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
-        confidential: whether what it answers to an RPC caller is kept from the others in the room.
+        confidential: whether its result for an RPC caller is hidden from the others in the room.
             A tool that knows only later calls `ToolContext.keep_confidential`.
         model: whether the model may call it; False: it is for callers only.
         settings: the class of its settings, which it reads as `context.settings[...]`. The worker

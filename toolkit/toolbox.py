@@ -1,4 +1,4 @@
-"""The tools of a worker, and what they share."""
+"""The tools of a worker, and their shared resources."""
 
 import logging
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ V = TypeVar("V")
 class Toolbox:
     """Tools by name, with the HTTP session and the caches that they share.
 
-    Use it as an async context manager, on one event loop; leaving it closes what it owns.
+    Use it as an async context manager, on one event loop; leaving it closes its resources.
 
     Raises:
         ValueError: two tools have the same name.

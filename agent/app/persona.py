@@ -60,7 +60,7 @@ class Persona:
         llm: the model or models that it answers with; the app's unless given.
         voice: the voice that it speaks with; the worker's unless given.
         language: the language that it answers in, as a name or a BCP 47 tag.
-        greeting: what it says first in a room whose conversation is new.
+        greeting: its first text in a room whose conversation is new.
         limits: bounds of its answers.
         show_reasoning: people may see what its model thinks, where SHOW_REASONING allows it.
     """

@@ -21,7 +21,7 @@ class Turn:
 
     Attributes:
         room: where it was written.
-        text: what was written or said; of an answer that nobody asked for, the instruction.
+        text: the message's text; of an answer that nobody asked for, the instruction.
         message_id: its sender's id for it; empty where nobody sent it.
         caller: who wrote it, as the server describes them.
         private: its answer goes to its sender alone.

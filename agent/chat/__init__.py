@@ -1,1 +1,1 @@
-"""The conversation: its queue, its context, one answer to each message, and what is stored."""
+"""The conversation: its queue, its context, one answer to each message, and its storage."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def answer_span(thread: ThreadKey, message_id: str) -> Generator[None]:
-    """To be open while a message is answered."""
+    """Keep it open while a message is answered."""
     with (
         log_fields.bound(message_id=message_id),
         spans.span(

@@ -116,7 +116,7 @@ class Answerer:
             self._presence.set(self, "listening")
 
     async def _end(self, answering: ActiveAnswer, reply: ReplyStream, reason: FinishReason) -> None:
-        """Stores an answer, then tells its end."""
+        """Stores an answer, then sends its end."""
         # The first text does not share the processor with the store.
         await reply.begun()
         self.active = None

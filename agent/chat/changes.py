@@ -144,8 +144,8 @@ class Changes:
                 return count
 
     async def forget_author(self, identity: str) -> None:
-        """Drops what somebody wrote, with its answers, from the queue and from what the model
-        reads; the store is for the caller."""
+        """Drops a participant's messages, with their answers, from the queue and the context; the
+        store is for the caller."""
         await self._ready.wait()
         async with self._one_at_a_time:
             own = [each.message.key for each in self._waiting.questions]

@@ -85,7 +85,7 @@ class Context:
         self._told = max(len(self._turns), 1)
 
     def summarise(self, summary: str) -> None:
-        """Tells the model what was said, also before the oldest turn."""
+        """Gives the model a summary, which also covers the time before the oldest turn."""
         self._summary = summary
         self._summary_tokens = tokens_in(summary)
 

@@ -157,7 +157,7 @@ class ConversationStore:
             await asyncio.wait(self._writes)
 
     async def recall(self, max_items: int) -> Past | None:
-        """The last turns, of so many messages and answers at most, and what awaits an answer.
+        """The last turns, of at most so many messages and answers, and the unanswered questions.
 
         None if the store does not say now: `recallable` returns when to ask again.
         """

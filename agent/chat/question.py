@@ -62,7 +62,7 @@ class StoredAnswer:
     """An answer in the history that has ended.
 
     Attributes:
-        message: what it answers.
+        message: the message that it answers.
     """
 
     message: IncomingMessage
@@ -114,7 +114,7 @@ def question_of(unanswered: Unanswered) -> Question:
 
 
 def turn_of(message: Message, answer: Message | None) -> Turn:
-    """A message with its answer, or what the agent said unasked."""
+    """A message with its answer, or an unasked answer."""
     if message.role == "assistant":
         own = replace(incoming(message), text="")
         return Turn(own, "" if message.finish_reason == "error" else message.text)

@@ -23,7 +23,7 @@ app = typer.Typer(
     help="A LiveKit agent that chats, streams its answers, and serves its tools as RPC methods.",
     no_args_is_help=True,
     add_completion=False,
-    # A traceback with local variables would show keys and what people wrote.
+    # A traceback with local variables would show keys and messages.
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

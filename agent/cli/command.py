@@ -1,4 +1,5 @@
-"""How every command runs and fails: one line on stderr and an exit status, never a traceback."""
+"""Runs every command, and handles its failures: one line on stderr and an exit status, never a
+traceback."""
 
 import asyncio
 import contextlib

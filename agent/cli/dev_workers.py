@@ -27,7 +27,7 @@ LEAVING_TAKES: Final = 10.0
 """Seconds until a worker has said which jobs it has."""
 
 MAX_LINE: Final = 16 * 2**20
-"""Bytes of what a worker tells: the jobs of all its rooms, with their metadata."""
+"""Bytes of a worker's report: the jobs of all its rooms, with their metadata."""
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class DevWorkers:
             async with asyncio.timeout(REGISTERING_TAKES):
                 line = await told.readline()
                 if not line and await process.wait() == WRONG_SETTINGS:
-                    # It has said what is wrong.
+                    # It has printed the error.
                     raise CommandError("", WRONG_SETTINGS)
         except TimeoutError:
             raise CommandError(

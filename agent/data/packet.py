@@ -46,10 +46,10 @@ class Packet(Generic[Content]):
     """One packet, from a person.
 
     Attributes:
-        type: what it is about: the name under which its handler was registered.
-        sender: who sent it, in the server's words; what the packet says of that is left out.
+        type: the name under which its handler was registered.
+        sender: the sender, as the server names it; the packet's own claims are ignored.
         id: the sender's id for it; empty if it has none.
-        content: what it says: a topic's model, or the JSON value as it came.
+        content: a topic's model, or the JSON value as it came.
         fields: the content's fields together with those beside it, the content's first.
         body: all of its JSON, as it came.
         timestamp: ms since 1970, of its sender's clock; of ours, if it says nothing sensible.

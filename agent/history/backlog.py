@@ -47,9 +47,9 @@ class Write:
 class Backlog:
     """The writes of each turn in their order; turns in the order in which they came here.
 
-    Past its bounds the oldest whole turns are given up: question, answer, and what of the answer
-    is still to come. A turn whose question is in the database already is given up last: without
-    its end it would be answered again after a restart.
+    Past its bounds the oldest whole turns are given up: question, answer, and the rest of the
+    answer that is still to come. A turn whose question is in the database already is given up last:
+    without its end it would be answered again after a restart.
     """
 
     def __init__(

@@ -108,7 +108,7 @@ states: Final = Table(
     Column("room", ExactText, primary_key=True),
     # As in history_thread.
     Column("owner", ExactText, primary_key=True),
-    # How many changes it has had.
+    # The number of its changes.
     Column("revision", BigInteger, nullable=False),
     Column("document", ExactText, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""Admission: how many rooms a worker process holds, and what it tells the room server of it."""
+"""Admission: counts the rooms of a worker process, and reports its load to the room server."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class RoomHost:
         await asyncio.gather(*(asyncio.shield(stay) for stay in stays))
 
     async def aclose(self) -> None:
-        """Leaves all rooms and closes what they shared."""
+        """Leaves all rooms and closes the shared services."""
         if self._loop is None:
             return
         await asyncio.wrap_future(self._run(self._close_all()))

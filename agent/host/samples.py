@@ -1,4 +1,4 @@
-"""Samples: what is looked at once a second, for the metrics of what changes all the time."""
+"""Samples: values sampled once a second, for metrics that change all the time."""
 
 from __future__ import annotations
 

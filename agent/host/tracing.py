@@ -32,7 +32,7 @@ SAID_AGAIN: Final = 600.0
 """Seconds after which it is logged again that spans cannot be exported."""
 
 FLUSHING_TAKES: Final = 3_000
-"""Ms for what is left when the worker ends."""
+"""Ms to export the rest when the worker ends."""
 
 
 def is_on(environ: Mapping[str, str]) -> bool:
@@ -124,7 +124,7 @@ class Tracer:
         self._provider.force_flush(FLUSHING_TAKES)
 
     def close(self) -> None:
-        """Exports what is left; blocks for a while."""
+        """Exports the rest; blocks for a while."""
         spans.turn_on(None)
         log_fields.trace_ids = None
         self.flush()

@@ -64,7 +64,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         value: Annotated[Literal["up", "down"] | float, Field(description="up, down or a number")],
         comment: Annotated[str, Field(description="why", max_length=MAX_COMMENT_LENGTH)] = "",
     ) -> dict[str, object]:
-        """Keeps what the caller thinks of an answer, in place of what they thought before."""
+        """Stores the caller's feedback on an answer, in place of their former one."""
         caller = caller_of(context)
         named = await control.find("sendFeedback", message_id, caller)
         with told_to_caller("value"):

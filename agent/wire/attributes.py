@@ -32,11 +32,11 @@ TRANSCRIPTION_FINAL: Final = "lk.transcription_final"
 TRANSCRIBED_TRACK: Final = "lk.transcribed_track_id"
 
 AGENT: Final = "agent"
-"""The name of the agent of the app that begins an answer, where there are several."""
+"""The name of the agent of the app that begins an answer, if there are several."""
 
 
 def agent_attribute(agent: str | None) -> dict[str, str]:
-    """The attribute of an agent's name; none where there is but one agent."""
+    """The attribute of an agent's name; none if there is only one agent."""
     return {} if agent is None else {AGENT: agent}
 
 

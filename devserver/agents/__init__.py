@@ -1,1 +1,1 @@
-"""Agent workers: who they are, what they are offered, and which job goes where."""
+"""Agent workers: their identity, their jobs, and the assignment of jobs."""

@@ -1,4 +1,4 @@
-"""Dispatch: which jobs a room has, and what becomes of them.
+"""Dispatch: the jobs of a room, and their outcome.
 
 A room has dispatches: those it was created with, or one for the agents without a name, and those by
 API. Each leads to a job when it is made, and to jobs for participants and publishers as they come.

@@ -48,7 +48,7 @@ class WorkerKey:
 
 
 class Worker:
-    """A registered worker: what it can do, how loaded it is, which jobs it runs."""
+    """A registered worker: its abilities, its load and its jobs."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Worker:
         )
 
     async def handle(self, message: agent.WorkerMessage) -> None:
-        """Takes what the worker says. Raises WorkerProtocolError."""
+        """Handles the worker's messages. Raises WorkerProtocolError."""
         match message.WhichOneof("message"):
             case "ping":
                 await self._connection.send(pong(message.ping))

@@ -22,7 +22,7 @@ WRITE_WITHIN_SECONDS = 5.0
 
 
 class WorkerProtocolError(Exception):
-    """A worker said what it must not: its connection ends."""
+    """A worker sent a message that it must not: its connection ends."""
 
 
 class WorkerUnavailableError(Exception):

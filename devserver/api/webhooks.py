@@ -74,7 +74,7 @@ class Webhooks(RoomListener):
         return ()
 
     async def close(self) -> None:
-        """Ends what is under way; what waits is not sent."""
+        """Ends deliveries in progress; what waits is not sent."""
         self._closed = True
         await self._tasks.close()
         if self._session is not None:
@@ -127,7 +127,7 @@ class Webhooks(RoomListener):
                 log.warning("dropped webhook %s: too many wait", event.event)
 
     async def _deliver(self, key: tuple[str, str]) -> None:
-        """Sends what is queued for a URL and room, one after the other, until nothing is."""
+        """Sends the queue of a URL and room, one event after the other, until it is empty."""
         url, _ = key
         queue = self._queues[key]
         try:

@@ -1,1 +1,1 @@
-"""Data packets: channels, routing, the record of what was forwarded."""
+"""Data packets: channels, routing, the record of forwarded packets."""

@@ -54,7 +54,7 @@ class DataChannels:
         self._closed = False
 
     def receive_from(self, channel: RTCDataChannel) -> None:
-        """Take what the client sends on ``channel``; one of another label is ignored."""
+        """Handle the client's data on ``channel``; one of another label is ignored."""
         if channel.label not in _ALL_LABELS:
             return
         kind = _KINDS.get(channel.label)

@@ -124,7 +124,7 @@ class ServerRpc:
                 return False
 
     def close(self) -> None:
-        """Fails what is under way: the participant has left."""
+        """Fails calls in progress: the participant has left."""
         for call in self._calls.values():
             call.acknowledged.set()
             if not call.response.done():

@@ -1,4 +1,4 @@
-"""The peer connection on which the client offers: what it publishes comes in here."""
+"""The peer connection on which the client offers: its published tracks arrive here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AnsweringConnection(PeerConnection):
         self._awaiting_offer = False
 
     async def answer(self, offer: rtc.SessionDescription) -> None:
-        """Answer ``offer`` and announce what it published or ended."""
+        """Answer ``offer`` and announce the tracks it published or ended."""
         async with self.lock:
             if self.closed or self.pc.signalingState == "closed":
                 return
@@ -77,7 +77,7 @@ class AnsweringConnection(PeerConnection):
             self.reconcile()
 
     def reconcile(self) -> None:
-        """Have the client offer again if what it is to receive is not what its sections carry."""
+        """Make the client offer again if its sections do not carry the tracks it should receive."""
         if not self._subscribes or self._awaiting_offer or self.closed:
             return
         if not self.downstream.needs_negotiation():
@@ -93,7 +93,7 @@ class AnsweringConnection(PeerConnection):
         )
 
     def resume(self) -> None:
-        """Ask again for what the client lacks: it may have missed the last request."""
+        """Ask again for missing sections: it may have missed the last request."""
         self._awaiting_offer = False
         self.reconcile()
 

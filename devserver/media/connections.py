@@ -90,11 +90,11 @@ class Connections:
             await self._subscriber.add_candidate(text)
 
     def reconcile(self) -> None:
-        """Negotiate if what the client is to receive is not what its sections carry."""
+        """Negotiate if the sections do not carry the tracks that the client should receive."""
         self._sending.reconcile()
 
     def reconcile_subscriptions(self) -> None:
-        """Stop sending what the client is no longer to receive, then reconcile."""
+        """Stop sending tracks that the client should no longer receive, then reconcile."""
         self._sending.downstream.end_unwanted()
         self.reconcile()
 
@@ -115,7 +115,8 @@ class Connections:
         self._sending.downstream.apply_pauses()
 
     def resume(self) -> None:
-        """Negotiate again what the client may have missed without a signal connection."""
+        """Negotiate again for changes that the client may have missed without a signal
+        connection."""
         self._sending.resume()
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Downstream:
-    """Compares what the participant is to receive with what its sections carry."""
+    """Compares the tracks that the participant should receive with those in its sections."""
 
     def __init__(self, owner: ConnectionOwner, sections: list[Section]) -> None:
         self._owner = owner
@@ -30,7 +30,7 @@ class Downstream:
                 section.unsubscribe()
 
     def end_unwanted(self) -> None:
-        """Stop sending what the client is no longer to receive."""
+        """Stop sending tracks that the client should no longer receive."""
         wanted = self._wanted()
         for track in self.tracks():
             if track not in wanted:
@@ -57,13 +57,13 @@ class Downstream:
                 self._owner.subscribed_to(track)
 
     def needs_negotiation(self) -> bool:
-        """Whether the sections do not carry what the client is to receive."""
+        """Whether the sections differ from the tracks that the client should receive."""
         carried = self.tracks()
         ended = any(section.ended for section in self._sections)
         return ended or any(track not in carried for track in self._wanted())
 
     def missing(self, kind: str) -> int:
-        """Return how many sections of ``kind`` are missing for what the client is to receive."""
+        """Return the number of missing sections of ``kind``."""
         carried = self.tracks()
         needed = sum(track.kind == kind and track not in carried for track in self._wanted())
         vacant = sum(s.kind == kind and s.is_vacant for s in self._sections)

@@ -1,4 +1,4 @@
-"""The peer connection on which the server offers: what the client receives goes out here.
+"""The peer connection on which the server offers: the client receives its tracks here.
 
 Only clients of signalling v0 with two connections have it (pkg/rtc/transport.go, SUBSCRIBER).
 """
@@ -24,7 +24,7 @@ log = logging.getLogger("devserver.peer")
 
 
 class OfferingConnection(PeerConnection):
-    """Offers to the client what it is to receive, one offer at a time.
+    """Offers its tracks to the client, one offer at a time.
 
     Changes while an offer is under way go into the next one.
     """
@@ -47,7 +47,7 @@ class OfferingConnection(PeerConnection):
         self._negotiate()
 
     def reconcile(self) -> None:
-        """Offer again if what the client is to receive is not what its sections carry."""
+        """Offer again if the sections do not carry the tracks that the client should receive."""
         if self._negotiating or self.closed or not self._may_offer:
             return
         if self.downstream.needs_negotiation():

@@ -130,7 +130,7 @@ class PeerConnection:
         await self._add_early_candidates()
 
     def reconcile(self) -> None:
-        """Negotiate if what the client is to receive is not what its sections carry."""
+        """Negotiate if the sections do not carry the tracks that the client should receive."""
         raise NotImplementedError
 
     def reset_candidates(self) -> None:

@@ -1,4 +1,4 @@
-"""A bounded record of what the demo model was asked, for tests to look at and wait for."""
+"""A bounded record of requests to the demo model, for tests to inspect and await."""
 
 import asyncio
 from collections import deque

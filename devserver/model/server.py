@@ -82,7 +82,7 @@ class DemoModel:
         self._script.when(substring, reply)
 
     def clear(self) -> None:
-        """Forget what was scripted."""
+        """Clear the script."""
         self._script.clear()
 
     async def __aenter__(self) -> Self:

@@ -68,7 +68,7 @@ class _PacedStream:
                 await asyncio.sleep(start + sent * self._delay - loop.time())
 
     def _due(self, elapsed: float) -> int:
-        """How many events should have left by now; the first leaves at once."""
+        """The number of events that should have been sent by now; the first leaves at once."""
         return int(elapsed / self._delay) + 1 if self._delay else 2**31
 
 
@@ -96,6 +96,6 @@ async def forever() -> None:
 
 
 def hang_up(http: web.Request) -> None:
-    """Close the connection once what was written is sent, without ending the body."""
+    """Close the connection once the written data is sent, without ending the body."""
     if http.transport is not None:
         http.transport.close()

@@ -87,7 +87,7 @@ class ChatRequest(msgspec.Struct):
 
     @property
     def tool_results(self) -> list[tuple[ToolCall, str]]:
-        """The calls made since the user last spoke, each with what the tool answered."""
+        """The calls since the user's last message, each with its result."""
         recent: list[Message] = []
         for message in reversed(self.messages):
             if message.role == "user":

@@ -1,1 +1,1 @@
-"""Rooms, the people in them, and what they publish and subscribe to."""
+"""Rooms, their participants, publications and subscriptions."""

@@ -1,4 +1,4 @@
-"""Announcements: who in a room hears of a participant, and when."""
+"""Announcements: which participants of a room learn of a participant, and when."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Announcements:
             self._broadcast(updates, but=None)
 
     def _broadcast(self, updates: list[_Update], *, but: Participant | None) -> None:
-        """Clients that recognize a session's successor by its identity hear of the new one only."""
+        """Clients that recognize a session's successor by its identity get only the new one."""
         current = [update.info for update in updates if not update.replaced]
         everything = [update.info for update in updates]
         receivers = [receiver for receiver in self._receivers() if receiver is not but]

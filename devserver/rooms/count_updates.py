@@ -1,4 +1,4 @@
-"""CountUpdates: when what has changed in a room's description becomes visible."""
+"""CountUpdates: when changes of a room's description become visible."""
 
 from __future__ import annotations
 

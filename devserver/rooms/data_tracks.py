@@ -149,7 +149,7 @@ class DataTracks:
         del self._owner.info.data_tracks[:]
 
     def receive(self, frame: bytes) -> None:
-        """Forward what the client sent on its channel for data tracks."""
+        """Forward the client's packets on its channel for data tracks."""
         handle = data_track_frame.handle_of(frame)
         if handle is None:
             log.warning("%s sent a data track frame that cannot be parsed", self._owner.identity)

@@ -244,7 +244,7 @@ class Participant:
     # --- data
 
     def receive_data(self, data: bytes, kind: models.DataPacket.Kind) -> None:
-        """Take what the client sent on a data channel."""
+        """Handle the client's data on a data channel."""
         if not self.closed:
             self.room.receive_data(self, data, kind)
 

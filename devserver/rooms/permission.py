@@ -65,7 +65,7 @@ def _source(name: str) -> models.TrackSource:
 def grants_with_permission(
     video: api.VideoGrants, permission: models.ParticipantPermission
 ) -> api.VideoGrants:
-    """Return ``video`` with what ``permission`` says (protocol/auth/grants.go)."""
+    """Return ``video`` with the grants of ``permission`` (protocol/auth/grants.go)."""
     return dataclasses.replace(
         video,
         can_publish=permission.can_publish,

@@ -22,7 +22,7 @@ class RoomContext:
 
     auth: Authenticator
     info: models.ServerInfo
-    """How the server introduces itself to clients and workers."""
+    """The server's description for clients and workers."""
     limits: Limits
     faults: Faults
     packets: PacketRecord

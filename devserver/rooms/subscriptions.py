@@ -38,7 +38,7 @@ class Subscriber(TrackSubscriber, Protocol):
 
 
 class Subscriptions:
-    """A participant's wishes for tracks, and what its permissions make of them."""
+    """A participant's requested subscriptions, limited by its permissions."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber

@@ -60,7 +60,7 @@ class SignalConnection:
         self._wake.set()
 
     def close(self) -> None:
-        """Close the WebSocket in good order once what is queued is sent."""
+        """Close the WebSocket cleanly once the queue is sent."""
         self._closing = True
         self._wake.set()
 

@@ -144,7 +144,7 @@ def _update_track(participant: Participant, request: rtc.SignalRequest) -> None:
 
 
 def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:
-    """Let happen to the client what it wants to test itself with (pkg/rtc/room.go)."""
+    """Simulate a failure that the client requests for a test (pkg/rtc/room.go)."""
     match request.WhichOneof("scenario"):
         case "node_failure":
             participant.drop(models.DisconnectReason.SERVER_SHUTDOWN)

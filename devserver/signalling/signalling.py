@@ -183,7 +183,7 @@ class Signalling:
 async def _read(
     websocket: web.WebSocketResponse, signal: SignalConnection, participant: Participant
 ) -> None:
-    """Handle what the client sends until it leaves; what cannot be parsed ends the connection."""
+    """Handle the client's requests until it leaves; what cannot be parsed ends the connection."""
     async for message in websocket:
         try:
             if message.type == WSMsgType.BINARY:
