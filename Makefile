@@ -21,7 +21,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick
-.PHONY: test-sdk-plain test-sdk-next test-voice test-web
+.PHONY: test-sdk-plain test-sdk-next test-voice test-web screenshots
 .PHONY: check bench bench-quick format lock clean
 
 help: ## what there is
@@ -100,6 +100,9 @@ check: $(STAMP) ## lint, format, types, import direction
 # Builds the page first, where its sources have changed; without Chromium or npm the tests are skipped.
 test-web: $(STAMP) ## the page of `dev` in Chromium
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/web
+
+screenshots: $(STAMP) ## pictures of the page in each state, in screenshots/, and README's
+	SCREENSHOTS=screenshots $(BIN)/python -m pytest -q --timeout 240 tests/web/screenshots.py
 
 bench: $(STAMP) ## the worker against its peers, in 10 minutes; ROOM_SERVER, LIVEKIT_URL as above
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m bench

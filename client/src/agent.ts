@@ -8,7 +8,7 @@ import { Emitter } from './emitter.js';
 import { AgentError, parseObject } from './errors.js';
 import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
 import { ThreadHistory } from './history.js';
-import { MessageList, type Attachment, type Reaction } from './messages.js';
+import { MessageList, withReactor, type Attachment, type Reaction } from './messages.js';
 import { Packets } from './packets.js';
 import { SharedState } from './state.js';
 import {
@@ -228,7 +228,9 @@ export class RoomAgent {
     const list = isPrivate ? this.privateMessages : this.messages;
     const id = newId();
     const { identity, name } = me(this.#room);
-    list.put({ id, senderId: identity, senderName: name ?? '', role: 'user', text, state: 'sending' });
+    const { replyTo } = options;
+    const reply = replyTo === undefined ? {} : { inReplyTo: replyTo, inReplyToSenderId: this.identity };
+    list.put({ id, senderId: identity, senderName: name ?? '', role: 'user', text, state: 'sending', ...reply });
     const stop = (): Promise<unknown> => this.stop(id);
     const asking = new Asking(id, list, identity, options.timeout ?? ANSWER_TIMEOUT, stop);
     const files = (options.attachments ?? []).map((file) => ({ file, streamId: newId() }));
@@ -433,7 +435,7 @@ export class RoomAgent {
     const { attributes = {}, timestamp } = info;
     const participant = this.#room.remoteParticipants.get(identity);
     if (identity === this.identity) return;
-    const position = attributes['position'];
+    const { position, in_reply_to: inReplyTo } = attributes;
     this.messages.put({
       id,
       senderId: identity,
@@ -443,6 +445,7 @@ export class RoomAgent {
       timestamp,
       state: 'done',
       ...(position === undefined ? {} : { position: Number(position) }),
+      ...(inReplyTo === undefined ? {} : { inReplyTo, inReplyToSenderId: this.identity }),
     });
   }
 
@@ -489,7 +492,7 @@ export class RoomAgent {
     }
     else if (event === 'reactions.changed') {
       const known = list.get(notice['messageId'] as string, notice['messageSenderId'] as string);
-      if (known) list.put({ ...known, reactions: notice['reactions'] as Reaction[] });
+      if (known) list.put({ ...known, reactions: reactionsOf(notice, known.reactions) });
     }
   }
 
@@ -501,8 +504,8 @@ export class RoomAgent {
     for (const list of this.#private ? [this.messages, this.#private] : [this.messages]) {
       const known = list.get(segmentId as string, this.identity);
       if (known?.state === 'streaming' || known?.state === 'done') {
-        // Where somebody else reads the messages of people: the question is in the history now.
-        if (this.#chatTopic === null && !list.get(inReplyTo as string, inReplyToSenderId as string)) {
+        // Spoken, in a packet, or read by somebody else in the app: the question is in the history now.
+        if (inReplyTo !== undefined && !list.get(inReplyTo as string, inReplyToSenderId as string)) {
           this.#run(this.#historyOf(list).read(inReplyTo as string, inReplyToSenderId as string));
         }
         return;
@@ -660,6 +663,16 @@ export class RoomAgent {
       this.#events.emit('error', error instanceof AgentError ? error : new AgentError(500, message, { cause: error }));
     });
   }
+}
+
+function reactionsOf(notice: Record<string, unknown>, before: readonly Reaction[] | undefined): readonly Reaction[] {
+  const { reactions, emoji, reactedBy, removed } = notice as {
+    reactions: Reaction[];
+    emoji: string;
+    reactedBy: string;
+    removed: boolean;
+  };
+  return withReactor(reactions, before, { emoji, identity: reactedBy, isRemoved: removed });
 }
 
 /** Attributes of a message's text stream. */

@@ -19,7 +19,22 @@ export interface Attachment {
 export interface Reaction {
   readonly emoji: string;
   readonly count: number;
+  /** Who has put it there, as far as that is known. */
   readonly identities?: readonly string[];
+}
+
+/** Reactions as they are now, with what was known of who has put them there before somebody changed one. */
+export function withReactor(
+  now: readonly Reaction[],
+  before: readonly Reaction[] | undefined,
+  { emoji, identity, isRemoved }: { emoji: string; identity: string; isRemoved: boolean },
+): readonly Reaction[] {
+  return now.map((reaction) => {
+    const known = before?.find((each) => each.emoji === reaction.emoji)?.identities ?? [];
+    if (reaction.emoji !== emoji) return { ...reaction, identities: known };
+    const others = known.filter((each) => each !== identity);
+    return { ...reaction, identities: isRemoved ? others : [...others, identity] };
+  });
 }
 
 export interface Message {

@@ -296,9 +296,17 @@ describe('notices', () => {
     const about = { thread: 'room', messageIds: [asking.id], authorId: 'ana' };
     room.packet('system', { event: 'message.edited', newText: 'Hello', ...about });
     expect(agent.messages.get(asking.id)?.text).toBe('Hello');
-    const reactions = [{ emoji: '👍', count: 1 }];
-    room.packet('system', { event: 'reactions.changed', thread: 'room', messageId: asking.id, messageSenderId: 'ana', reactions });
-    expect(agent.messages.get(asking.id)?.reactions).toEqual(reactions);
+    const change = { event: 'reactions.changed', thread: 'room', messageId: asking.id, messageSenderId: 'ana', emoji: '👍' };
+    const react = (count: number, reactedBy: string, removed: boolean): void =>
+      room.packet('system', { ...change, reactedBy, removed, reactions: [{ emoji: '👍', count }, { emoji: '🎉', count: 1 }] });
+    react(1, 'bob', false);
+    react(2, 'ana', false);
+    expect(agent.messages.get(asking.id)?.reactions).toEqual([
+      { emoji: '👍', count: 2, identities: ['bob', 'ana'] },
+      { emoji: '🎉', count: 1, identities: [] },
+    ]);
+    react(1, 'bob', true);
+    expect(agent.messages.get(asking.id)?.reactions?.[0]).toEqual({ emoji: '👍', count: 1, identities: ['ana'] });
     room.packet('system', { event: 'message.deleted', ...about });
     expect(agent.messages.items).toEqual([]);
   });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +34,7 @@ class OpenPage(Protocol):
         identity: str,
         *,
         name: str = "",
-        options: dict[str, object] | None = None,
+        options: Mapping[str, object] | None = None,
         **query: str,
     ) -> PagePerson: ...
 
@@ -91,7 +91,11 @@ async def open_page(
     async with AsyncExitStack() as stack:
 
         async def open_for(
-            identity: str, *, name: str = "", options: dict[str, object] | None = None, **query: str
+            identity: str,
+            *,
+            name: str = "",
+            options: Mapping[str, object] | None = None,
+            **query: str,
         ) -> PagePerson:
             context = await browser.new_context(**(options or {}))  # pyright: ignore[reportArgumentType] - a mixture
             asked = {"room": room_name, "identity": identity, "name": name or identity, **query}

@@ -11,11 +11,14 @@ import { ChatContext, type Chat } from './session/chat.ts';
 import { useConnection, type Connection } from './session/connection.ts';
 import { receivedFiles } from './session/files.ts';
 import type { Who } from './session/who.ts';
+import { PANELS, Panel, type PanelName } from './panel/Panel.tsx';
+import { watchWire, type WireLog } from './panel/wire.ts';
 import { Thread } from './thread/Thread.tsx';
 import { merged } from './thread/timeline.ts';
 import { IconButton } from './ui/IconButton.tsx';
 import { oneLine } from './ui/names.ts';
 import { useTheme } from './ui/theme.ts';
+import { Captions } from './voice/Captions.tsx';
 
 setLogLevel(LogLevel.warn);
 
@@ -36,8 +39,17 @@ export function App({ who }: { who: Who }): ReactElement {
   return access ? <RoomPage who={who} access={access} /> : <main className="center" aria-busy="true" />;
 }
 
+/** The words before the microphone was heard are sent after it, too. */
+function watchedRoom(): { room: Room; log: WireLog } {
+  const room = new Room({ publishDefaults: { preConnectBuffer: true } });
+  return { room, log: watchWire(room) };
+}
+
+const panelOf = (name: string | null): PanelName | undefined => PANELS.find(([each]) => each === name)?.[0];
+
 function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
-  const room = useMemo(() => new Room(), []);
+  const { room, log } = useMemo(watchedRoom, []);
+  const [panel, setPanel] = useState<PanelName | undefined>(() => panelOf(new URLSearchParams(location.search).get('panel')));
   const options = useMemo(() => ({ identity: access.agentIdentity, replyTopic: access.replyTopic }), [access]);
   const agent = useRoomAgent(room, options);
   const connection = useConnection(room, who, access, agent !== undefined);
@@ -76,7 +88,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
     <RoomContext.Provider value={room}>
       <ChatContext.Provider value={chat}>
         <div className="page">
-          <Header theme={theme} />
+          <Header theme={theme} panel={panel} setPanel={setPanel} />
           <ConnectionBanner connection={connection} />
           {complaint && (
             <div className="banner complaint" role="alert">
@@ -84,9 +96,13 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
               <IconButton icon="close" label="Dismiss" onClick={() => setComplaint(undefined)} />
             </div>
           )}
-          <main className="main">
-            <Thread />
-          </main>
+          <div className="main">
+            <main>
+              <Thread />
+              <Captions />
+            </main>
+            {panel && <Panel name={panel} log={log} onClose={() => setPanel(undefined)} />}
+          </div>
         </div>
         <RoomAudioRenderer />
       </ChatContext.Provider>

@@ -1,14 +1,16 @@
 /** Which room it is, what the agent does, and who is there. */
 
-import { useParticipants } from '@livekit/components-react';
+import { StartAudio, useParticipants } from '@livekit/components-react';
 import { ParticipantKind } from 'livekit-client';
 import { useAgentState } from 'livekit-room-agent/react';
 import type { ReactElement } from 'react';
+import { PANELS, type PanelName } from './panel/Panel.tsx';
 import { useRoomChat } from './session/chat.ts';
 import type { ThemeChoice } from './ui/theme.ts';
 import { Avatar } from './ui/Avatar.tsx';
 import { IconButton } from './ui/IconButton.tsx';
 import { oneLine } from './ui/names.ts';
+import { Microphone } from './voice/Microphone.tsx';
 
 const STATES = {
   initializing: 'is getting ready',
@@ -20,10 +22,18 @@ const STATES = {
 
 const SHOWN = 5;
 
-export function Header({ theme }: { theme: ThemeChoice }): ReactElement {
+interface Props {
+  readonly theme: ThemeChoice;
+  readonly panel: PanelName | undefined;
+  readonly setPanel: (panel: PanelName | undefined) => void;
+}
+
+export function Header({ theme, panel, setPanel }: Props): ReactElement {
   const { agent, agentName, who } = useRoomChat();
   const state = useAgentState(agent);
-  const people = useParticipants().filter(({ kind }) => kind !== ParticipantKind.AGENT);
+  const everybody = useParticipants();
+  const people = everybody.filter(({ kind }) => kind !== ParticipantKind.AGENT);
+  const isSpoken = everybody.some(({ isMicrophoneEnabled }) => isMicrophoneEnabled);
   return (
     <header className="top">
       <img src="/icon.svg" alt="" width={28} height={28} />
@@ -46,6 +56,13 @@ export function Header({ theme }: { theme: ThemeChoice }): ReactElement {
         ))}
         {people.length > SHOWN && <li className="dim">+{people.length - SHOWN}</li>}
       </ul>
+      {isSpoken && <StartAudio label="Hear the others" className="button" />}
+      <Microphone />
+      <nav aria-label="Beside the conversation">
+        {PANELS.map(([name, label, icon]) => (
+          <IconButton key={name} icon={icon} label={label} aria-pressed={panel === name} onClick={() => setPanel(panel === name ? undefined : name)} />
+        ))}
+      </nav>
       <IconButton icon={theme.isDark ? 'sun' : 'moon'} label={theme.isDark ? 'Light' : 'Dark'} onClick={theme.toggle} />
     </header>
   );

@@ -3,21 +3,26 @@
 import { AttachmentPrimitive, ComposerPrimitive, useAuiState } from '@assistant-ui/react';
 import type { ReactElement } from 'react';
 import { useRoomChat } from '../session/chat.ts';
+import { useCompose } from '../session/compose.ts';
 import { Icon } from '../ui/icons.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
 import { bytes, oneLine } from '../ui/names.ts';
+import { inShort } from './Quote.tsx';
 
-interface Props {
-  readonly isPrivate: boolean;
-  readonly setIsPrivate: (value: boolean) => void;
-}
-
-export function Composer({ isPrivate, setIsPrivate }: Props): ReactElement {
+export function Composer(): ReactElement {
+  const { isPrivate, setIsPrivate, replyTo, setReplyTo } = useCompose();
   const { agentName, open, stop, isConnected } = useRoomChat();
   const placeholder = isPrivate ? `Only ${agentName} will read this…` : `Write to ${agentName} and everybody here…`;
   return (
     <ComposerPrimitive.AttachmentDropzone asChild>
       <ComposerPrimitive.Root className={`composer ${isPrivate ? 'private' : ''}`}>
+        {replyTo && (
+          <div className="replying">
+            <Icon name="reply" size={16} />
+            <span>{inShort(replyTo.text)}</span>
+            <IconButton icon="close" label="Do not reply" onClick={() => setReplyTo(undefined)} />
+          </div>
+        )}
         <div className="composer-files">
           <ComposerPrimitive.Attachments>{() => <PendingFile />}</ComposerPrimitive.Attachments>
         </div>

@@ -1,14 +1,68 @@
 /** What can be done with a message. */
 
-import type { ReactElement } from 'react';
+import { useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
+import { useRoomChat } from '../session/chat.ts';
+import { useCompose } from '../session/compose.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
+import { IconButton } from '../ui/IconButton.tsx';
+import { ReactButton } from './Reactions.tsx';
 
-export function MessageActions({ message }: { message: Message }): ReactElement | null {
-  if (!message.text || message.role === 'user') return null;
+export function AnswerActions({ message }: { message: Message }): ReactElement {
+  const { agent, who, complain } = useRoomChat();
+  const { setReplyTo } = useCompose();
+  const [thought, setThought] = useState<'up' | 'down'>();
+  const isMine = message.inReplyToSenderId === who.identity;
+  const think = (value: 'up' | 'down'): void => {
+    setThought(value);
+    agent.feedback(message.id, value).catch((error: unknown) => {
+      setThought(undefined);
+      complain(error);
+    });
+  };
   return (
     <div className="actions" role="group" aria-label="What to do with this answer">
-      <CopyButton text={message.text} label="Copy answer" />
+      {message.text && <CopyButton text={message.text} label="Copy answer" />}
+      <IconButton icon="up" label="Good answer" aria-pressed={thought === 'up'} onClick={() => think('up')} />
+      <IconButton icon="down" label="Bad answer" aria-pressed={thought === 'down'} onClick={() => think('down')} />
+      {isMine && message.inReplyTo !== undefined && (
+        <IconButton icon="retry" label="Answer again" onClick={() => void agent.regenerate(message.inReplyTo ?? '').catch(complain)} />
+      )}
+      <IconButton icon="reply" label="Reply" onClick={() => setReplyTo(message)} />
+      <ReactButton message={message} />
+      {isMine && <DeleteButton message={message} what="answer" />}
     </div>
+  );
+}
+
+export function PersonActions({ message, onEdit }: { message: Message; onEdit: () => void }): ReactElement {
+  const { who, ask } = useRoomChat();
+  const isMine = message.senderId === who.identity;
+  if (message.state === 'failed') {
+    const again = { text: message.text, isPrivate: message.thread !== 'room', files: [] };
+    return (
+      <div className="actions" role="group" aria-label="What to do with this message">
+        <IconButton icon="retry" label="Send again" onClick={() => ask(again)} />
+      </div>
+    );
+  }
+  return (
+    <div className="actions" role="group" aria-label="What to do with this message">
+      <ReactButton message={message} />
+      {isMine && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
+      {isMine && <DeleteButton message={message} what="message" />}
+    </div>
+  );
+}
+
+/** Asks once more: what is deleted is gone for everybody. */
+function DeleteButton({ message, what }: { message: Message; what: string }): ReactElement {
+  const { agent, complain } = useRoomChat();
+  const [isSure, setIsSure] = useState(false);
+  if (!isSure) return <IconButton icon="trash" label={`Delete ${what}`} onClick={() => setIsSure(true)} />;
+  return (
+    <button type="button" className="button danger" autoFocus onBlur={() => setIsSure(false)} onClick={() => void agent.delete(message.id).catch(complain)}>
+      Delete for everybody
+    </button>
   );
 }

@@ -1,16 +1,19 @@
 /** One message of a person, and one answer. */
 
 import { MessagePrimitive } from '@assistant-ui/react';
-import type { ReactElement } from 'react';
+import { useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
 import { PartView } from '../parts/PartView.tsx';
 import { useRoomChat } from '../session/chat.ts';
 import { Avatar } from '../ui/Avatar.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { bytes, clock, oneLine } from '../ui/names.ts';
-import { MessageActions } from './MessageActions.tsx';
+import { EditBox } from './EditBox.tsx';
 import { Markdown } from './Markdown.tsx';
+import { AnswerActions, PersonActions } from './MessageActions.tsx';
 import { MessageFiles } from './MessageFiles.tsx';
+import { Quote } from './Quote.tsx';
+import { Reactions } from './Reactions.tsx';
 import { useShownMessage } from './shown.ts';
 
 const isPrivate = ({ thread }: Message): boolean => thread !== 'room';
@@ -27,6 +30,7 @@ function PrivateMark(): ReactElement {
 export function PersonMessage(): ReactElement {
   const message = useShownMessage();
   const { who, uploads } = useRoomChat();
+  const [isEditing, setIsEditing] = useState(false);
   const isMine = message.senderId === who.identity;
   const name = oneLine(message.senderName || message.senderId);
   const under = uploads.get(message.id) ?? [];
@@ -39,9 +43,14 @@ export function PersonMessage(): ReactElement {
             {!isMine && <bdi className="message-name">{name}</bdi>}
             {isPrivate(message) && <PrivateMark />}
           </header>
-          <div className="bubble" dir="auto">
-            {message.text}
-          </div>
+          <Quote message={message} />
+          {isEditing ? (
+            <EditBox message={message} onEnd={() => setIsEditing(false)} />
+          ) : (
+            <div className="bubble" dir="auto">
+              {message.text}
+            </div>
+          )}
           <MessageFiles message={message} />
           {under.map(({ name: file, size, fraction }, index) => (
             <div className="upload" key={index}>
@@ -56,7 +65,8 @@ export function PersonMessage(): ReactElement {
               Not sent: {message.error?.message ?? 'something went wrong'}
             </p>
           )}
-          <MessageActions message={message} />
+          <Reactions message={message} />
+          <PersonActions message={message} onEdit={() => setIsEditing(true)} />
         </div>
       </article>
     </MessagePrimitive.Root>
@@ -96,7 +106,8 @@ export function AnswerMessage(): ReactElement {
             </span>
           )}
           {end && !isUnderWay && <p className="dim end-note">{end}</p>}
-          {!isUnderWay && <MessageActions message={message} />}
+          <Reactions message={message} />
+          {!isUnderWay && <AnswerActions message={message} />}
         </div>
       </article>
     </MessagePrimitive.Root>

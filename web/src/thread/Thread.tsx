@@ -1,51 +1,73 @@
 /** The conversation: history, what is said now, and where one writes. */
 
-import { AssistantRuntimeProvider, ThreadPrimitive, useAui } from '@assistant-ui/react';
+import { AssistantRuntimeProvider, ThreadPrimitive } from '@assistant-ui/react';
 import { useMemo, useState, type ReactElement } from 'react';
+import type { Message } from 'livekit-room-agent';
+import { Approvals } from '../approvals/Approvals.tsx';
 import { useRoomChat } from '../session/chat.ts';
+import { ComposeContext, type Compose } from '../session/compose.ts';
 import { Icon } from '../ui/icons.tsx';
-import { AnswerMessage, PersonMessage } from './Messages.tsx';
 import { Composer } from './Composer.tsx';
-import { useChatRuntime, type Compose } from './runtime.ts';
+import { Earlier } from './Earlier.tsx';
+import { AnswerMessage, PersonMessage } from './Messages.tsx';
+import { useChatRuntime } from './runtime.ts';
+import { ToolsAtWork } from './ToolsAtWork.tsx';
 
 const STARTERS = ['What is the weather in Paris?', 'What time is it in Tokyo?', 'What have we talked about?'];
 
 export function Thread(): ReactElement {
   const chat = useRoomChat();
   const [isPrivate, setIsPrivate] = useState(false);
-  const compose = useMemo<Compose>(() => ({ isPrivate, replyTo: undefined, sent: () => undefined }), [isPrivate]);
+  const [replyTo, setReplyTo] = useState<Message>();
+  const compose = useMemo<Compose>(
+    () => ({
+      isPrivate,
+      setIsPrivate,
+      replyTo,
+      setReplyTo: (answer) => {
+        setReplyTo(answer);
+        // A reply stays in its thread.
+        if (answer) setIsPrivate(answer.thread !== 'room');
+      },
+    }),
+    [isPrivate, replyTo],
+  );
   const runtime = useChatRuntime(chat, compose);
   return (
     <AssistantRuntimeProvider runtime={runtime}>
-      <ThreadPrimitive.Root className="thread">
-        <ThreadPrimitive.Viewport className="thread-viewport" tabIndex={0} role="region" aria-label="Conversation">
-          <Welcome />
-          <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
-            <ThreadPrimitive.Messages>
-              {({ message: { metadata, role } }) => {
-                // What assistant-ui shows until a message is sent is none of the room's yet.
-                if (!metadata.custom['message']) return null;
-                return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
-              }}
-            </ThreadPrimitive.Messages>
+      <ComposeContext.Provider value={compose}>
+        <ThreadPrimitive.Root className="thread">
+          <ThreadPrimitive.Viewport className="thread-viewport" tabIndex={0} role="region" aria-label="Conversation">
+            <Welcome />
+            <Earlier />
+            <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
+              <ThreadPrimitive.Messages>
+                {({ message: { metadata, role } }) => {
+                  // What assistant-ui shows until a message is sent is none of the room's yet.
+                  if (!metadata.custom['message']) return null;
+                  return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
+                }}
+              </ThreadPrimitive.Messages>
+            </div>
+          </ThreadPrimitive.Viewport>
+          <div className="thread-foot">
+            <ThreadPrimitive.ScrollToBottom asChild>
+              <button type="button" className="to-bottom" aria-label="Scroll to the newest message">
+                <Icon name="download" />
+              </button>
+            </ThreadPrimitive.ScrollToBottom>
+            <ToolsAtWork />
+            <Approvals />
+            <Composer />
           </div>
-        </ThreadPrimitive.Viewport>
-        <div className="thread-foot">
-          <ThreadPrimitive.ScrollToBottom asChild>
-            <button type="button" className="to-bottom" aria-label="Scroll to the newest message">
-              <Icon name="download" />
-            </button>
-          </ThreadPrimitive.ScrollToBottom>
-          <Composer isPrivate={isPrivate} setIsPrivate={setIsPrivate} />
-        </div>
-      </ThreadPrimitive.Root>
+        </ThreadPrimitive.Root>
+      </ComposeContext.Provider>
     </AssistantRuntimeProvider>
   );
 }
 
 function Welcome(): ReactElement | null {
-  const { messages, agentName, isConnected } = useRoomChat();
-  const aui = useAui();
+  const { messages, agentName, isConnected, ask } = useRoomChat();
   if (messages.length || !isConnected) return null;
   return (
     <section className="welcome">
@@ -53,7 +75,7 @@ function Welcome(): ReactElement | null {
       <p className="dim">Everybody in this room sees what you write, unless you make it private.</p>
       <div className="starters">
         {STARTERS.map((text) => (
-          <button type="button" key={text} onClick={() => aui.thread.append(text)}>
+          <button type="button" key={text} onClick={() => ask({ text, isPrivate: false, files: [] })}>
             {text}
           </button>
         ))}

@@ -1,43 +1,25 @@
 /** assistant-ui's runtime over the messages of the room. */
 
 import { useExternalStoreRuntime, type AppendMessage, type AssistantRuntime, type AttachmentAdapter } from '@assistant-ui/react';
-import { useMemo } from 'react';
 import type { Message } from 'livekit-room-agent';
 import type { Chat } from '../session/chat.ts';
-import { asThreadMessage, keyOf } from './timeline.ts';
+import type { Compose } from '../session/compose.ts';
+import { asThreadMessage } from './timeline.ts';
 
-/** What the composer has besides the text. */
-export interface Compose {
-  readonly isPrivate: boolean;
-  readonly replyTo: Message | undefined;
-  readonly sent: () => void;
-}
-
-export function useChatRuntime(chat: Chat, compose: Compose): AssistantRuntime {
-  const { agent, messages, ask, complain } = chat;
-  const adapters = useMemo(() => ({ attachments: anyFile }), []);
-  const of = (key: string | null): Message | undefined => messages.find((message) => keyOf(message) === key);
+export function useChatRuntime({ messages, ask }: Chat, { isPrivate, replyTo, setReplyTo }: Compose): AssistantRuntime {
   return useExternalStoreRuntime<Message>({
     messages,
     convertMessage: asThreadMessage,
     // Several people write at once, and one need not wait for one's answer to write again.
     isRunning: false,
-    adapters,
+    adapters: ADAPTERS,
     onNew: async (message) => {
       const text = textOf(message);
       const files = (message.attachments ?? []).flatMap(({ file }) => (file ? [{ data: file }] : []));
       if (!text && !files.length) return;
-      const { isPrivate, replyTo } = compose;
-      ask({ text: text || files.map(({ data }) => data.name).join(', '), isPrivate, files, ...(replyTo ? { replyTo: replyTo.id } : {}) });
-      compose.sent();
-    },
-    onEdit: async (message) => {
-      const edited = of(message.sourceId);
-      if (edited) await agent.edit(edited.id, textOf(message)).catch(complain);
-    },
-    onReload: async (parent) => {
-      const question = of(parent);
-      if (question) await agent.regenerate(question.id).catch(complain);
+      const named = text || files.map(({ data }) => data.name).join(', ');
+      ask({ text: named, isPrivate, files, ...(replyTo ? { replyTo: replyTo.id } : {}) });
+      setReplyTo(undefined);
     },
   });
 }
@@ -59,3 +41,5 @@ const anyFile: AttachmentAdapter = {
   remove: async () => undefined,
   send: async (attachment) => ({ ...attachment, status: { type: 'complete' }, content: [] }),
 };
+
+const ADAPTERS = { attachments: anyFile };

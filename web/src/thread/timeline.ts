@@ -67,6 +67,5 @@ function asContent(part: Part): Content {
   if (part.type === 'tool-call') {
     return { type: 'tool-call', toolCallId: part.id, toolName: part.name, result: part.result, isError: part.state === 'failed', artifact: part };
   }
-  if (part.type === 'source') return { type: 'source', sourceType: 'url', id: part.id, url: part.url, title: part.title };
   return { type: 'data', name: part.type, data: part };
 }

@@ -14,7 +14,7 @@ function hueOf(identity: string): number {
 export function Avatar({ identity, name, isAgent = false }: { identity: string; name: string; isAgent?: boolean }): ReactElement {
   return (
     <span className={`avatar ${isAgent ? 'avatar-agent' : `avatar-${hueOf(identity)}`}`} title={oneLine(name || identity)} aria-hidden="true">
-      {isAgent ? <Icon name="wire" size={16} /> : initials(name || identity)}
+      {isAgent ? <Icon name="spark" size={17} /> : initials(name || identity)}
     </span>
   );
 }

@@ -1,0 +1,97 @@
+/** A form for every tool, with its last answers and how long they took. */
+
+import { AgentError, type ToolDescription } from 'livekit-room-agent';
+import { useEffect, useState, type ReactElement } from 'react';
+import { SchemaForm } from '../forms/SchemaForm.tsx';
+import { useRoomChat } from '../session/chat.ts';
+
+const KEPT = 5;
+
+interface Outcome {
+  readonly id: number;
+  /** Milliseconds. */
+  readonly took: number;
+  readonly text: string;
+  readonly code?: number;
+}
+
+export function ToolsView(): ReactElement {
+  const { agent, isConnected } = useRoomChat();
+  const [tools, setTools] = useState<readonly ToolDescription[]>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    if (!isConnected) return undefined;
+    const read = (): void =>
+      void agent.tools().then(
+        (all) => {
+          setTools(all);
+          setProblem(undefined);
+        },
+        (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+      );
+    if (agent.isReady) read();
+    return agent.on('ready', read);
+  }, [agent, isConnected]);
+  if (problem) return <p className="failed">{problem}</p>;
+  if (!tools) return <p className="dim">Waiting for the agent…</p>;
+  return (
+    <ul className="tools">
+      {tools.map((tool) => (
+        <li key={tool.name}>
+          <details className="tool">
+            <summary>
+              <code>{tool.name}</code>
+              {tool.needsApproval && <span className="badge">asks before</span>}
+              {tool.confidential && <span className="badge">confidential</span>}
+              {tool.roles?.map((role) => (
+                <span key={role} className="badge">
+                  {role}
+                </span>
+              ))}
+            </summary>
+            <p className="dim">{tool.description}</p>
+            <ToolForm tool={tool} />
+          </details>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function ToolForm({ tool }: { tool: ToolDescription }): ReactElement {
+  const { agent } = useRoomChat();
+  const [outcomes, setOutcomes] = useState<readonly Outcome[]>([]);
+  const [underWay, setUnderWay] = useState(0);
+  const call = async (payload: Record<string, unknown>): Promise<void> => {
+    const began = performance.now();
+    const keep = (outcome: Pick<Outcome, 'text' | 'code'>): void => {
+      const took = Math.round(performance.now() - began);
+      setOutcomes((all) => [{ ...outcome, took, id: (all[0]?.id ?? 0) + 1 }, ...all].slice(0, KEPT));
+    };
+    setUnderWay((count) => count + 1);
+    try {
+      const answer = await agent.call(tool.name, payload);
+      keep({ text: typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2) });
+    } catch (error) {
+      if (error instanceof AgentError) keep({ text: error.message, code: error.code });
+      throw error;
+    } finally {
+      setUnderWay((count) => count - 1);
+    }
+  };
+  return (
+    <>
+      <SchemaForm schema={tool.parameters} submitLabel={underWay ? 'Calling…' : 'Call'} isBusy={underWay > 0} onSubmit={call} />
+      <ol className="outcomes" aria-live="polite">
+        {outcomes.map(({ id, took, text, code }) => (
+          <li key={id} className={code === undefined ? '' : 'failed'}>
+            <span className="dim">
+              {code === undefined ? 'OK' : `Error ${code}`} · {took} ms
+            </span>
+            <pre tabIndex={0}>{text}</pre>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}

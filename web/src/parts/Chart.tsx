@@ -1,0 +1,88 @@
+/** A chart: bars or lines over labels, with its numbers in a table for those who do not see it. */
+
+import { useId, type ReactElement } from 'react';
+
+export interface ChartValue {
+  readonly chart: 'bar' | 'line';
+  readonly labels: readonly string[];
+  readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
+  readonly unit?: string;
+}
+
+const WIDTH = 560;
+const HEIGHT = 200;
+const MOST = 200;
+
+export function isChart(value: unknown): value is ChartValue {
+  const chart = value as Partial<ChartValue> | null;
+  return (
+    typeof chart === 'object' &&
+    chart !== null &&
+    (chart.chart === 'bar' || chart.chart === 'line') &&
+    Array.isArray(chart.labels) &&
+    chart.labels.length > 0 &&
+    chart.labels.length <= MOST &&
+    Array.isArray(chart.series) &&
+    chart.series.length <= 8 &&
+    chart.series.every(({ values }) => Array.isArray(values) && values.every((each) => Number.isFinite(each)))
+  );
+}
+
+export function Chart({ chart }: { chart: ChartValue }): ReactElement {
+  const id = useId();
+  const { labels, series, unit = '' } = chart;
+  const all = series.flatMap(({ values }) => [...values]);
+  const top = Math.max(...all, 0);
+  const bottom = Math.min(...all, 0);
+  const y = (value: number): number => HEIGHT - ((value - bottom) / (top - bottom || 1)) * HEIGHT;
+  const slot = WIDTH / labels.length;
+  return (
+    <figure className="chart">
+      <svg viewBox={`0 -12 ${WIDTH} ${HEIGHT + 40}`} role="img" aria-labelledby={id}>
+        <title id={id}>{series.map(({ name }) => name).join(', ')}</title>
+        <line className="axis" x1={0} x2={WIDTH} y1={y(0)} y2={y(0)} />
+        {series.map(({ name, values }, index) =>
+          chart.chart === 'bar' ? (
+            <g key={name} className={`series-${index % 4}`}>
+              {values.slice(0, labels.length).map((value, at) => {
+                const width = (slot * 0.7) / series.length;
+                const x = at * slot + slot * 0.15 + index * width;
+                return <rect key={at} x={x} width={Math.max(width - 2, 1)} y={Math.min(y(value), y(0))} height={Math.abs(y(value) - y(0))} rx={3} />;
+              })}
+            </g>
+          ) : (
+            <polyline key={name} className={`series-${index % 4}`} points={values.map((value, at) => `${at * slot + slot / 2},${y(value)}`).join(' ')} />
+          ),
+        )}
+        {labels.map((label, at) => (
+          <text key={at} x={at * slot + slot / 2} y={HEIGHT + 23} textAnchor="middle">
+            {label}
+          </text>
+        ))}
+      </svg>
+      <figcaption className="legend">
+        {series.map(({ name }, index) => (
+          <span key={name} className={`series-${index % 4}`}>
+            <i aria-hidden="true" /> {name} {unit && `(${unit})`}
+          </span>
+        ))}
+      </figcaption>
+      <div className="visually-hidden">
+        <table>
+          <tbody>
+            {series.map(({ name, values }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                {values.map((value, at) => (
+                  <td key={at}>
+                    {labels[at]}: {value} {unit}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </figure>
+  );
+}

@@ -1,0 +1,27 @@
+/** Older messages of the room, page by page. */
+
+import { useState, type ReactElement } from 'react';
+import { useRoomChat } from '../session/chat.ts';
+
+/** Fewer have come with the first page, and there are no more. */
+const PAGE = 20;
+
+export function Earlier(): ReactElement | null {
+  const { agent, messages, complain } = useRoomChat();
+  const [hasMore, setHasMore] = useState(true);
+  const [isLoading, setIsLoading] = useState(false);
+  if (messages.length < PAGE || !hasMore) return null;
+  const load = (): void => {
+    setIsLoading(true);
+    Promise.all([agent.loadOlder(), agent.loadOlder({ private: true })])
+      .then((more) => setHasMore(more.includes(true)), complain)
+      .finally(() => setIsLoading(false));
+  };
+  return (
+    <p className="earlier">
+      <button type="button" className="chip" onClick={load} disabled={isLoading}>
+        {isLoading ? 'Reading…' : 'Earlier messages'}
+      </button>
+    </p>
+  );
+}

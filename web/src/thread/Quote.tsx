@@ -1,0 +1,25 @@
+/** The answer that a message replies to, in short. */
+
+import type { ReactElement } from 'react';
+import type { Message } from 'livekit-room-agent';
+import { useRoomChat } from '../session/chat.ts';
+import { Icon } from '../ui/icons.tsx';
+
+const LONGEST = 120;
+
+export const inShort = (text: string): string => {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
+};
+
+export function Quote({ message }: { message: Message }): ReactElement | null {
+  const { messages } = useRoomChat();
+  if (message.role !== 'user' || message.inReplyTo === undefined) return null;
+  const answer = messages.find(({ id, role }) => role === 'assistant' && id === message.inReplyTo);
+  if (!answer) return null;
+  return (
+    <p className="quote" dir="auto">
+      <Icon name="reply" size={14} /> {inShort(answer.text)}
+    </p>
+  );
+}

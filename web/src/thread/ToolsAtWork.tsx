@@ -1,0 +1,21 @@
+/** Tools that tell how far they are. */
+
+import { useToolCalls } from 'livekit-room-agent/react';
+import type { ReactElement } from 'react';
+import { useRoomChat } from '../session/chat.ts';
+
+export function ToolsAtWork(): ReactElement | null {
+  const { agent } = useRoomChat();
+  const calls = useToolCalls(agent).filter(({ state, text, progress }) => state === 'progress' && (text || progress !== undefined));
+  if (!calls.length) return null;
+  return (
+    <ul className="at-work" aria-label="Tools at work">
+      {calls.map(({ callId, tool, text, progress }) => (
+        <li key={callId}>
+          <code>{tool}</code> <span className="dim">{text}</span>
+          <progress aria-label={tool} {...(progress === undefined ? {} : { value: progress })} max={1} />
+        </li>
+      ))}
+    </ul>
+  );
+}
