@@ -90,6 +90,9 @@ class Tools(Protocol):
         ...
 
 
+Begin = Callable[[], Awaitable[None]]
+"""Notes that a call begins; raises ToolError if it began before."""
+
 Approve = Callable[[ToolDescription, Mapping[str, object]], Awaitable[None]]
 """Asks for approval of a call with these arguments; raises ToolError if it is not given."""
 
@@ -107,6 +110,7 @@ class ToolContext:
         idempotency_key: key of this call, for services that do nothing twice under one key. It is
             the same when another worker answers the message again after a crash and the model makes
             the same call. For a call by RPC it is `call_id`.
+        begin: awaited before a function runs that must not run twice; None: nobody remembers.
         report: called with progress; None: nobody listens.
         approve: asks for the approval that a tool needs; None: there is nobody to ask.
         send_file: sends a file to the caller; None: not possible here. A returned `File` is sent
@@ -138,6 +142,7 @@ class ToolContext:
     on_part: Show | None = None
     state: State = NO_STATE
     idempotency_key: str = ""
+    begin: Begin | None = None
 
     def show(self, part: Part) -> str:
         """Shows a part in the answer that the call belongs to, beside its text.

@@ -39,6 +39,10 @@ ShowCall: TypeAlias = Literal["name", "arguments", "all"]
 too."""
 
 
+Retry: TypeAlias = Literal["never", "safe"]
+"""Whether a call of the model's that may have been made before a crash is made again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function with a name, a description and a description of its parameters.
@@ -58,6 +62,7 @@ class Tool:
         model: the model may call it; False: it is for callers only.
         settings: the class of its settings, if it has any.
         show: the details of the model's calls that readers of an answer see.
+        retry: whether a call that was begun before, for the same message, is made again.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Tool:
     model: bool = True
     settings: type[BaseModel] | None = None
     show: ShowCall = "name"
+    retry: Retry = "safe"
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
@@ -155,6 +161,8 @@ class Tool:
                 raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
             await context.approve(self, arguments)
         async with self._slot(context):
+            if self.retry == "never" and context.begin is not None:
+                await context.begin()
             result = await self._run(values)
         result = _shown(result, context)
         if isinstance(result, File):
@@ -203,6 +211,7 @@ def tool(
     model: bool = True,
     settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
+    retry: Retry | None = None,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -221,6 +230,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
     model: bool = True,
     settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
+    retry: Retry | None = None,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -243,6 +253,9 @@ def tool(  # noqa: PLR0913 - all options of a tool
             reads it from the environment, and checks it at the start: see toolkit.settings.
         show: what is shown of the model's calls to everybody who sees the answer: the `name`, the
             `arguments` as well, or `all`: the result, too.
+        retry: `safe`: a call of the model's may be made again when its message is answered anew, as
+            after a crash. `never`: the model is told that it was begun, and that its outcome is
+            unknown. Unless given, it is `never` where approval is needed, else `safe`.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -273,6 +286,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
             model=model,
             settings=settings,
             show=show,
+            retry=retry or ("never" if needs_approval else "safe"),
         )
 
     return make if function is None else make(function)

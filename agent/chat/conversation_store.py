@@ -14,6 +14,7 @@ from typing import TypeVar
 from agent.chat.question import Again, Past, Question, Turn, new_segment_id, question_of, turn_of
 from agent.chat.stored_answers import StoredAnswers
 from agent.chat.summaries import Summaries
+from agent.chat.tenure import Tenure
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import MAX_PAGE, History
 from agent.history.message import (
@@ -56,11 +57,13 @@ class ConversationStore:
         summaries: Summaries,
         refuse: Callable[[IncomingMessage, Refusal], None],
         on_stored: Callable[[IncomingMessage, int | None], None],
+        tenure: Tenure,
     ) -> None:
         """
         Args:
             refuse: tells the sender of a message why it is not accepted.
             on_stored: tells the sender who wants to know that it is stored, and at which position.
+            tenure: whether the agent may answer here.
         """
         self._history = history
         self._thread = thread
@@ -68,6 +71,7 @@ class ConversationStore:
         self._summaries = summaries
         self._refuse = refuse
         self._on_stored = on_stored
+        self._tenure = tenure
         self.answers = StoredAnswers(history, thread, agent.identity)
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
@@ -109,11 +113,14 @@ class ConversationStore:
             self._refuse(message, refusal)
 
     async def begin(self, question: Question) -> Question | None:
-        """The question, once it is stored and may be answered; None if that has been done.
+        """The question, once it is stored and may be answered; None if that has been done, or is
+        for another worker to do.
 
         Where another worker began to answer, the segment id is that of the answer it began.
         """
         if question.kept is None:
+            if not await self._tenure.holds():
+                return None
             answer = self._answer(question)
             standing = await _attempt(self._history.begin_answer(answer), answer)
             if standing.finish_reason is not None:
@@ -121,7 +128,7 @@ class ConversationStore:
             return replace(question, segment_id=standing.id)
         # Shielded: the message is stored even if the caller is cancelled.
         added = await asyncio.shield(question.kept)
-        if not added.is_new:
+        if not added.is_new or not await self._tenure.holds():
             return None
         return replace(question, message=replace(question.message, position=added.position))
 
@@ -148,7 +155,9 @@ class ConversationStore:
         answer = replace(answer, attachments=tuple(attachments), parts=ending.parts)
         if by is not None:
             answer = replace(answer, agent=by[0], sender_name=by[1])
-        self._start(_attempt(self._history.finish_answer(answer), None))
+        if self._tenure.is_cut and ending.finish_reason == "interrupted":
+            return
+        self._start(self._finish(answer))
 
     async def settled(self) -> None:
         """Returns when everything is stored, or buffered while the database is unavailable."""
@@ -314,6 +323,11 @@ class ConversationStore:
         if message.wants_ack and added.is_stored:
             self._on_stored(message, added.position)
         return added
+
+    async def _finish(self, answer: Message) -> None:
+        """Stores an answer, unless another worker gives it: its own must stand."""
+        if await self._tenure.holds():
+            await _attempt(self._history.finish_answer(answer), None)
 
     def _answer(
         self, question: Question, text: str = "", finish_reason: FinishReason | None = None

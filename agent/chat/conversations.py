@@ -15,6 +15,7 @@ from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.question import Question
 from agent.chat.summaries import Summaries
+from agent.chat.tenure import Tenure
 from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
@@ -44,6 +45,7 @@ class Conversations:
             at which position.
         is_present: whether somebody is in the room.
         private_conversations: counts those that are open.
+        tenure: whether the agent may answer here.
     """
 
     def __init__(  # noqa: PLR0913 - its parts
@@ -58,6 +60,7 @@ class Conversations:
         summaries: Summaries,
         private_conversations: Gauge,
         on_stored: Callable[[str, str, int | None], None],
+        tenure: Tenure,
     ) -> None:
         self._history = history
         self._room = room
@@ -66,6 +69,7 @@ class Conversations:
         self._refuse = refuse
         self._summaries = summaries
         self._on_stored = on_stored
+        self._tenure = tenure
         self._is_present = is_present
         self._private = private_conversations
         self._conversations: dict[str | None, Conversation] = {}
@@ -222,6 +226,7 @@ class Conversations:
                 summaries=self._summaries,
                 refuse=self._refuse,
                 on_stored=self._stored,
+                tenure=self._tenure,
             )
             if owner is not None:
                 self._private.check()

@@ -58,6 +58,11 @@ class WorkerSettings(BaseModel):
         le=1000,
         description="rooms that a process holds at once, then refuses",
     )
+    takeover: bool = Field(
+        True,
+        alias="TAKEOVER",
+        description="rooms with people whose agent died, left or never came get one",
+    )
     processes: int = Field(
         0,
         alias="PROCESSES",

@@ -13,6 +13,8 @@ from agent.history.boards import Boards
 from agent.history.erasure import Erased, Subject
 from agent.history.errors import HistoryError, UnavailableError
 from agent.history.history import History
+from agent.history.leases import Leases
+from agent.history.made_calls import MadeCalls
 from agent.history.message import (
     Added,
     Answered,
@@ -109,6 +111,16 @@ class DurableHistory:
     def accounts(self) -> AccountStore:
         """Not buffered while the database is unavailable: agent.accounts keeps its own writes."""
         return self._store.accounts
+
+    @property
+    def leases(self) -> Leases:
+        """Not kept while the database is away: rooms are answered by whoever is there."""
+        return self._store.leases
+
+    @property
+    def made_calls(self) -> MadeCalls:
+        """Not kept while the database is away: what must not be done twice waits for it."""
+        return self._store.made_calls
 
     @property
     def healthy(self) -> bool:

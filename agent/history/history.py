@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from agent.history.accounts import AccountStore
 from agent.history.boards import Boards
 from agent.history.erasure import Erased, Subject
+from agent.history.leases import Leases
+from agent.history.made_calls import MadeCalls
 from agent.history.message import (
     Added,
     Answered,
@@ -60,6 +62,16 @@ class History(Protocol):
     @property
     def accounts(self) -> AccountStore:
         """Usage, and events for webhooks."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Which worker process answers in which room."""
+        ...
+
+    @property
+    def made_calls(self) -> MadeCalls:
+        """Which tool calls were begun."""
         ...
 
     @property

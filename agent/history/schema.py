@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -247,3 +247,41 @@ Index(
     outgoing_events.c.due_at,
     outgoing_events.c.id,
 )
+
+workers: Final = Table(
+    "worker",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # See agent.history.leases.LeaseHolder.
+    Column("scope", ExactText, nullable=False),
+    Column("place", ExactText, nullable=False),
+    Column("free", Integer, nullable=False),
+    # By the database's clock, ms since 1970.
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+leases: Final = Table(
+    "lease",
+    metadata,
+    # A room's sid, or the name of what one process does for all.
+    Column("key", ExactText, primary_key=True),
+    Column("identity", ExactText, primary_key=True),
+    # Empty: nobody has it.
+    Column("worker", Text, nullable=False),
+    # Nobody is wanted there.
+    Column("is_left", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+Index("lease_worker", leases.c.worker)
+
+tool_calls: Final = Table(
+    "tool_call",
+    metadata,
+    # Its idempotency key.
+    Column("key", Text, primary_key=True),
+    # By the worker's clock, ms since 1970.
+    Column("begun_at", BigInteger, nullable=False),
+)
+
+Index("tool_call_begun", tool_calls.c.begun_at)

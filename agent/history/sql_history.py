@@ -33,6 +33,8 @@ from agent.history.message import (
 from agent.history.sql_accounts import SqlAccounts
 from agent.history.sql_boards import SqlBoards
 from agent.history.sql_eraser import SqlEraser
+from agent.history.sql_leases import SqlLeases
+from agent.history.sql_made_calls import SqlMadeCalls
 from agent.history.sql_states import SqlStates
 from agent.history.sql_token_usage import SqlTokenUsage
 from agent.history.told_answers import ToldAnswers
@@ -55,6 +57,8 @@ class SqlHistory:
         self.states = SqlStates(database, self._commits)
         self.token_usage = SqlTokenUsage(database, self._commits)
         self.accounts = SqlAccounts(database, self._commits)
+        self.leases = SqlLeases(database)
+        self.made_calls = SqlMadeCalls(self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

@@ -45,6 +45,12 @@ class Admission:
             return LOAD_BELOW_FULL * len(self._held) / self._places
 
     @property
+    def free(self) -> int:
+        """How many more jobs would be admitted."""
+        with self._lock:
+            return max(0, self._places - max(len(self._held), len(self._called_off)))
+
+    @property
     def full(self) -> bool:
         """Whether the next job would be refused."""
         with self._lock:

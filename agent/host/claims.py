@@ -1,8 +1,10 @@
-"""Claims: which rooms the processes of a machine are about to join.
+"""Claims: what the processes of a machine have for themselves, as long as they run.
 
 Two jobs for one room, taken by two processes at the same moment, both find the room without an
 agent. Each claims the room first, and the second one is refused. Docs:
 docs/adr/0031-the-living-agent-stays.md.
+
+Processes also see by them which of the others live. Docs: docs/adr/0056-takeover.md.
 """
 
 from __future__ import annotations
@@ -22,7 +24,11 @@ logger = logging.getLogger(__name__)
 _PLACES: Final = 2**62
 """Bytes of the file that can be locked; it is empty all the same."""
 
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+"""What the machine is called until it is started anew (Linux)."""
+
 _SET: Final = getattr(fcntl, "F_OFD_SETLK", None)
+_GET: Final = getattr(fcntl, "F_OFD_GETLK", None)
 """Locks of an open file, which end with it, however its process ends (Linux)."""
 
 _FLOCK: Final = struct.Struct("hhqqi")
@@ -37,7 +43,7 @@ def claims_file(environ: Mapping[str, str], identity: str) -> Path:
 
 
 class Claims:
-    """Locks on a file: one byte for each room, by its sid.
+    """Locks on a file: one byte for each name, such as the sid of a room.
 
     Without such locks, or if the file cannot be used, every claim is granted.
     """
@@ -48,14 +54,37 @@ class Claims:
         self._descriptor: int | None = None
         self._is_usable = _SET is not None
 
-    def take(self, room: str) -> bool:
-        """Claims a room; False if another process has it. Do not claim a room twice."""
-        return self._lock(fcntl.F_WRLCK, room)
+    def take(self, name: str) -> bool:
+        """Claims something; False if another process has it."""
+        return self._lock(fcntl.F_WRLCK, name)
 
-    def release(self, room: str) -> None:
+    def release(self, name: str) -> None:
         """Gives a claim back; one that was not taken is no error."""
         if self._descriptor is not None:
-            self._lock(fcntl.F_UNLCK, room)
+            self._lock(fcntl.F_UNLCK, name)
+
+    def is_taken(self, name: str) -> bool:
+        """Whether another process has it; False where that cannot be known."""
+        if not self._is_usable or _GET is None:
+            return False
+        try:
+            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _place(name), 1, 0)
+            found = fcntl.fcntl(self._opened(), _GET, asked)
+        except OSError as error:
+            self._give_up(error)
+            return False
+        return _FLOCK.unpack(found)[0] != fcntl.F_UNLCK
+
+    def place(self) -> str:
+        """A name of where these claims are seen: the file of this machine. Empty: nowhere."""
+        if not self._is_usable or _GET is None:
+            return ""
+        try:
+            found = os.fstat(self._opened())
+            return f"{_BOOT.read_text().strip()}:{found.st_dev}:{found.st_ino}"
+        except OSError as error:
+            self._give_up(error)
+            return ""
 
     def close(self) -> None:
         """Gives all claims back."""
@@ -63,19 +92,20 @@ class Claims:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _lock(self, kind: int, room: str) -> bool:
+    def _lock(self, kind: int, name: str) -> bool:
         if not self._is_usable or _SET is None:
             return True
-        digest = hashlib.sha256(room.encode()).digest()
-        place = int.from_bytes(digest[:8], "big") % _PLACES
         try:
-            fcntl.fcntl(self._opened(), _SET, _FLOCK.pack(kind, os.SEEK_SET, place, 1, 0))
+            fcntl.fcntl(self._opened(), _SET, _FLOCK.pack(kind, os.SEEK_SET, _place(name), 1, 0))
         except BlockingIOError:
             return False
         except OSError as error:
-            self._is_usable = False
-            logger.warning("rooms cannot be claimed among processes: %s", error.strerror)
+            self._give_up(error)
         return True
+
+    def _give_up(self, error: OSError) -> None:
+        self._is_usable = False
+        logger.warning("rooms cannot be claimed among processes: %s", error.strerror)
 
     def _opened(self) -> int:
         if self._descriptor is None:
@@ -86,3 +116,8 @@ class Claims:
                 raise PermissionError(0, "the file of claims belongs to somebody else")
             self._descriptor = descriptor
         return self._descriptor
+
+
+def _place(name: str) -> int:
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % _PLACES

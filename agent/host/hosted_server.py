@@ -32,6 +32,8 @@ class HostedServer(WorkerServer):
         self._close_host = close_host
         self._take_samples = take_samples
         self._overviews = overviews
+        self.is_ending = False
+        """Whether it leaves its rooms, because it ends."""
 
     def readiness(self) -> Readiness:
         return self._readiness_of(self)
@@ -43,6 +45,7 @@ class HostedServer(WorkerServer):
         return self._overviews()
 
     async def aclose(self) -> None:
+        self.is_ending = True
         await super().aclose()
         await self._close_host()
         self.ended()

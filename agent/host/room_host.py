@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from livekit.agents import JobContext, JobExecutorType, JobRequest
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
+from livekit.protocol.agent import Job
 from pydantic import BaseModel
 
 from agent.app.app import App
@@ -27,14 +28,12 @@ from agent.config.sdk_patches import selected_patches
 from agent.config.settings import Settings
 from agent.host import loop_watch, tracing
 from agent.host.admission import Admission
-from agent.host.claims import Claims, claims_file
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
 from agent.host.readiness import Readiness
+from agent.host.room_entry import RoomEntry
 from agent.host.samples import take_samples
-from agent.host.seats import Seats
-from agent.host.server_api import ServerApi
 from agent.host.shared_services import SharedServices
 from agent.host.worker_server import WorkerServer
 from agent.room.room_assignment import RoomAssignment
@@ -89,9 +88,11 @@ class RoomHost:
         self.services = SharedServices(
             settings, app, app_settings, proxies=proxies, on_main_thread=self._on_main_thread
         )
-        self._seats = Seats(settings.agent_identity, partial(ServerApi.of, settings, proxies))
-        self._claims = Claims(claims_file(os.environ, settings.agent_identity))
-        self.admission.on_joining_ended = self._claims.release
+        self._server: HostedServer | None = None
+        self._entry = RoomEntry(
+            settings, proxies, self.services.history.leases, run=self._run, free=self._free
+        )
+        self.admission.on_joining_ended = self._entry.release
         self._tasks = Tasks()
         self._opening: asyncio.Task[None] | None = None
         self._reported_blocks = loop_watch.thresholds()
@@ -140,7 +141,18 @@ class RoomHost:
         )
         server.once("worker_started", self.open)
         self.admission.on_load_changed = server.load_changed
+        self._server = server
         return server
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the process takes jobs, as far as it knows."""
+        server = self._server
+        return server is not None and not server.draining and not server.is_ending
+
+    def _free(self) -> int:
+        is_connected = self._server is not None and self._server.is_connected
+        return self.admission.free if is_connected and self._goes_on else 0
 
     def _readiness(self, server: WorkerServer) -> Readiness:
         return Readiness(
@@ -179,7 +191,7 @@ class RoomHost:
             await request.reject(terminate=False)
             return
         try:
-            if not self._claims.take(room.sid):
+            if not self._entry.claim(room.sid):
                 logger.warning(
                     "job refused: another process is joining its room", extra={"room": room.name}
                 )
@@ -187,7 +199,7 @@ class RoomHost:
                 self.admission.end(request.id)
                 await request.reject()
                 return
-            if not await self._seats.free(room.name):
+            if not await self._entry.is_free(request.id, room):
                 JOBS_REFUSED.add("taken")
                 self.admission.end(request.id)
                 await request.reject()
@@ -199,6 +211,7 @@ class RoomHost:
             )
         except BaseException:
             self.admission.end(request.id)
+            self._run(self._entry.leave(request.id))
             raise
 
     async def entrypoint(self, job: JobContext) -> None:
@@ -209,7 +222,7 @@ class RoomHost:
             self._stays[job.job.id] = stay
 
         async def leave() -> None:
-            if await asyncio.wrap_future(self._run(self._leave(job.job.id))):
+            if await asyncio.wrap_future(self._run(self._leave(job.job))):
                 await asyncio.shield(asyncio.wrap_future(stay))
 
         def ended(_: Future[None]) -> None:
@@ -242,10 +255,9 @@ class RoomHost:
         if self._loop is None:
             return
         await asyncio.wrap_future(self._run(self._close_all()))
-        await self._seats.aclose()
+        await self._entry.aclose()
         if self._tracer is not None:
             await asyncio.to_thread(self._tracer.close)
-        self._claims.close()
         self.heartbeats["main"].stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:
@@ -267,15 +279,22 @@ class RoomHost:
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
         """One stay in a room. Never cancelled: `_leave` ends it."""
         log_fields.bind(room=assignment.room)
+        left = False
         try:
-            session = self._sessions[job_id] = self.services.open_session(assignment)
+            tenure = await self._entry.enter(
+                job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
+            )
+            session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
             await self._opened()
-            await session.run(on_joined=partial(self.admission.joined, job_id))
+            if await tenure.holds():
+                await session.run(on_joined=partial(self.admission.joined, job_id))
+            left = session.is_dismissed
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
             ROOMS_FAILED.add()
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
+            await self._entry.leave(job_id, left=left)
             self._sessions.pop(job_id, None)
             self._left += 1
             if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
@@ -294,6 +313,7 @@ class RoomHost:
         if self._reported_blocks is not None:
             self._watch = loop_watch.watch(asyncio.get_running_loop(), self._reported_blocks)
         await self.services.open(PATIENCE)
+        self._entry.start()
 
     async def _on_main_thread(self, work: Callable[[], None]) -> None:
         if self._main_loop is None:
@@ -304,21 +324,35 @@ class RoomHost:
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
 
-    async def _leave(self, job_id: str) -> bool:
+    async def _leave(self, job: Job) -> bool:
         """Ends a stay; returns whether the job can wait for its end: a room being joined may take
         long."""
-        session = self._sessions.get(job_id)
+        session = self._sessions.get(job.id)
         if session is None:
             return True
+        if self._settings.takeover and self._goes_on and session.has_joined:
+            # The room server has ended the job: its dispatch was deleted, or the agent is gone.
+            if await self._entry.is_dismissed(job.room.name, job.dispatch_id):
+                session.is_dismissed = True
+            else:
+                await session.told_why()
         session.close()
+        await self._entry.leave(job.id, left=session.is_dismissed)
         if not session.has_joined:
-            self.admission.call_off(job_id)
+            self.admission.call_off(job.id)
         return session.has_joined
+
+    def _lose(self, job_id: str, room: str) -> None:
+        logger.warning("another worker answers in the room, leaving it", extra={"room": room})
+        session = self._sessions.get(job_id)
+        if session is not None:
+            session.close()
 
     async def _close_all(self) -> None:
         for session in self._sessions.values():
             session.close()
         await self.until_left()
+        await self._entry.rooms_left()
         await self.services.run_hook("on_stop")
         await self._tasks.aclose()
         await self.services.aclose()

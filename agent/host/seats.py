@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Final
 
@@ -58,13 +58,15 @@ class Seats:
         self._open_api = open_api
         self._api: api.LiveKitAPI | None = None
 
-    async def free(self, room: str) -> bool:
+    async def free(
+        self, room: str, *, on_dead: Callable[[], Awaitable[object]] | None = None
+    ) -> bool:
         """Whether the agent may join. True at once in a room without an agent of its identity.
 
         An agent that answers two calls stays: False. One that does not acknowledge a call is dead:
         it is removed, since its end after the job was accepted would end that job (livekit-server,
         pkg/rtc/room.go, RemoveParticipant). An agent that sends nothing more before the
-        decision is due is judged by its last sign.
+        decision is due is judged by its last sign. `on_dead` is awaited before a removal.
         """
         due = asyncio.get_running_loop().time() + DECIDED_WITHIN
         for pause in (PAUSE, 0):
@@ -78,6 +80,8 @@ class Seats:
                 return True
             if sign is Sign.SILENT:
                 logger.warning("removing a dead agent from the room", extra={"room": room})
+                if on_dead is not None:
+                    await on_dead()
                 await self._remove(room, due)
                 return True
             await asyncio.sleep(pause)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from agent.accounts.accounting import Accounting
 from agent.app.app import App
 from agent.app.hooks import HookError
+from agent.chat.tenure import Tenure
 from agent.config.proxies import Proxies
 from agent.config.settings import Settings
 from agent.erasure.eraser import Eraser
@@ -105,7 +106,7 @@ class SharedServices:
         if self._mcp is not None:
             await self._mcp.tried(patience)
 
-    def open_session(self, assignment: RoomAssignment) -> RoomSession:
+    def open_session(self, assignment: RoomAssignment, tenure: Tenure) -> RoomSession:
         settings = self._settings
         if self._toolbox is None:
             tool_settings = ToolSettings(*self._app_settings, proxy_for=self._proxies.for_url)
@@ -118,6 +119,7 @@ class SharedServices:
             self._api = ServerApi.of(settings, self._proxies)
         return RoomSession(
             assignment,
+            tenure=tenure,
             settings=settings,
             app=self._app,
             toolbox=self._toolbox,
@@ -167,7 +169,8 @@ class SharedServices:
     async def _rehearse(self) -> None:
         """Warms up: runs the slow first-time work before the first room needs it."""
         try:
-            await self.open_session(RoomAssignment(room="rehearsal", url="", token="")).rehearse()
+            nowhere = RoomAssignment(room="rehearsal", url="", token="")
+            await self.open_session(nowhere, Tenure()).rehearse()
         except Exception:
             # The boundary of an optional step.
             logger.exception("warming up a room failed; the first room will be slower")

@@ -14,6 +14,7 @@ from agent.chat.conversation import Conversation
 from agent.chat.conversation_store import ConversationStore
 from agent.chat.conversations import Conversations
 from agent.chat.summaries import Summaries
+from agent.chat.tenure import Tenure
 from agent.chat.turn_hooks import TurnHooks
 from agent.config.settings import Settings
 from agent.data.chat import CHAT
@@ -83,6 +84,7 @@ class RoomComponents:
         self,
         assignment: RoomAssignment,
         *,
+        tenure: Tenure,
         settings: Settings,
         app: App,
         toolbox: Toolbox,
@@ -147,6 +149,7 @@ class RoomComponents:
             is_present=self.people.is_known,
             summaries=Summaries(history, models.summariser(assignment.room, self._limits.used), me),
             private_conversations=self._limits.private_conversations,
+            tenure=tenure,
             on_stored=self.notices.stored,
         )
         self._router = MessageRouter(
@@ -209,6 +212,7 @@ class RoomComponents:
             on_called=self.accounts.tool,
             limits=self._limits,
             settings=settings,
+            made=history.made_calls,
         )
         self.calls.calls.room = self._handle
         self.calls.calls.conversation = self.conversation

@@ -15,6 +15,7 @@ from livekit import rtc
 
 from agent.accounts.accounts import Accounts
 from agent.app.app import App
+from agent.chat.tenure import Tenure
 from agent.config.settings import Settings
 from agent.history.conversation_name import is_session
 from agent.inbox.people import Directory
@@ -37,6 +38,21 @@ RECALL_PATIENCE: Final = 0.5
 """Seconds to wait for the history before the agent reports `listening`, so that a question which
 comes at once is answered as fast as any other."""
 
+RECONNECTING_FOR: Final = 15.0
+"""Seconds without a connection after which the agent leaves, so that another one comes. The server
+has given it up by then, or does so soon."""
+
+REASON_TAKES: Final = 1.0
+"""Seconds from the end of a job to the message that says why, which comes another way."""
+
+_DISMISSED: Final = frozenset(
+    {
+        rtc.DisconnectReason.PARTICIPANT_REMOVED,
+        rtc.DisconnectReason.ROOM_DELETED,
+        rtc.DisconnectReason.ROOM_CLOSED,
+    }
+)
+
 _LEAVING = Refusal(503, "The agent is leaving; this message was not answered.")
 
 
@@ -51,6 +67,7 @@ class RoomSession:
         self,
         assignment: RoomAssignment,
         *,
+        tenure: Tenure,
         settings: Settings,
         app: App,
         toolbox: Toolbox,
@@ -61,9 +78,11 @@ class RoomSession:
         accounts: Accounts,
     ) -> None:
         self._assignment = assignment
+        self._tenure = tenure
         self._settings = settings
         self._components = RoomComponents(
             assignment,
+            tenure=tenure,
             settings=settings,
             app=app,
             toolbox=toolbox,
@@ -78,6 +97,10 @@ class RoomSession:
         self._ended = asyncio.Event()
         self.has_joined = False
         """Whether the room was joined, so that `close` ends the stay soon."""
+        self.is_dismissed = False
+        """Whether somebody took the agent out of the room, which wants none any more."""
+        self._disconnected = asyncio.Event()
+        self._cut: asyncio.TimerHandle | None = None
 
     async def run(self, *, on_joined: Callable[[], None]) -> None:
         """Runs the whole stay in the room. Never cancel it: `close` ends it.
@@ -140,6 +163,13 @@ class RoomSession:
         """Ends the stay; `run` returns once everything is closed."""
         self._ended.set()
 
+    async def told_why(self) -> None:
+        """Returns when the server has said why the agent is not in the room any more, or does not
+        say so in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REASON_TAKES):
+                await self._disconnected.wait()
+
     def _listen(self) -> None:
         components = self._components
         components.inbox.open()
@@ -149,6 +179,8 @@ class RoomSession:
             components.pre_connect_audio.open()
         components.session_host.open()
         self._room.on("disconnected", self._on_disconnected)
+        if self._settings.takeover:
+            self._room.on("reconnecting", self._on_reconnecting)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_active", self._on_active)
@@ -169,6 +201,11 @@ class RoomSession:
 
     async def _leave(self) -> None:
         components = self._components
+        if self._cut is not None:
+            self._cut.cancel()
+        if self._tenure.is_over or self._tenure.is_cut:
+            # The SDK would go on joining, and throw out the agent that is there now.
+            await self._room.disconnect()
         await components.events.aclose()
         components.methods.close()
         await components.session_host.aclose()
@@ -200,6 +237,9 @@ class RoomSession:
             rtc.DisconnectReason.Name(reason),
             extra={"room": self._assignment.room},
         )
+        self.is_dismissed = self.is_dismissed or reason in _DISMISSED
+        self._disconnected.set()
+        self._tenure.is_cut = reason != rtc.DisconnectReason.CLIENT_INITIATED
         self._ended.set()
 
     def _on_deaf(self) -> None:
@@ -210,7 +250,24 @@ class RoomSession:
             )
             self._ended.set()
 
+    def _on_reconnecting(self) -> None:
+        if self._cut is None:
+            loop = asyncio.get_running_loop()
+            self._cut = loop.call_later(RECONNECTING_FOR, self._give_up)
+
+    def _give_up(self) -> None:
+        logger.warning(
+            "no connection to the room for %.0f s, leaving it to another worker",
+            RECONNECTING_FOR,
+            extra={"room": self._assignment.room},
+        )
+        self._tenure.is_cut = True
+        self._ended.set()
+
     def _on_reconnected(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
         native_sockets.send_at_once()
         self._components.presence.repeat()
 

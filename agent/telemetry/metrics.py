@@ -26,6 +26,12 @@ JOBS_REFUSED: Final = Counter(
 JOIN_SECONDS: Final = Histogram(
     "join_seconds", "Time from an accepted job to its joined room", bounds=_CALLS
 )
+TAKEOVERS: Final = Counter(
+    "takeovers_total",
+    "Rooms with people and no agent that were dispatched one, by what became of the former one: "
+    "died, left, missing",
+    ("reason",),
+)
 ROOMS_FAILED: Final = Counter("rooms_failed_total", "Stays that ended with an error")
 
 MESSAGES: Final = Counter("messages_total", "Messages received, by form", ("form",))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from livekit import rtc
 
 from agent.config.settings import Settings
+from agent.history.made_calls import MadeCalls
 from agent.limits.room_limits import RoomLimits
 from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
@@ -28,6 +29,7 @@ class RoomCalls:
         look_up: asks the server for a participant.
         is_offered: whether the model has a tool of the room's at present.
         files: sends what tools make.
+        made: remembers the calls that must not be made twice.
 
     Attributes:
         calls: the way to call a tool.
@@ -48,6 +50,7 @@ class RoomCalls:
         limits: RoomLimits,
         settings: Settings,
         on_called: OnCalled,
+        made: MadeCalls,
     ) -> None:
         self._toolbox = toolbox
         self._is_offered = is_offered
@@ -64,6 +67,7 @@ class RoomCalls:
             states=states,
             limits=limits,
             on_called=on_called,
+            made=made,
         )
 
     async def find_caller(self, identity: str) -> Caller:

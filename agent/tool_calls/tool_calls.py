@@ -10,6 +10,8 @@ from functools import partial
 from threading import Event
 from typing import Final, Protocol
 
+from agent.history.errors import HistoryError
+from agent.history.made_calls import MadeCalls
 from agent.limits.room_limits import RoomLimits
 from agent.parts.call_part import CallPart
 from agent.state.room_states import RoomStates
@@ -24,7 +26,7 @@ from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
 from toolkit.context import ToolContext
-from toolkit.errors import RateLimited, ToolError
+from toolkit.errors import Conflict, RateLimited, ToolError, Unavailable
 from toolkit.file import File
 from toolkit.room import Room
 from toolkit.tool import Tool
@@ -65,6 +67,7 @@ class ToolCalls:
         states: RoomStates,
         limits: RoomLimits,
         on_called: OnCalled,
+        made: MadeCalls,
     ) -> None:
         self.room: Room | None = None
         """The room as tools see it."""
@@ -78,6 +81,7 @@ class ToolCalls:
         self._states = states
         self._limits = limits
         self._on_called = on_called
+        self._made = made
 
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
@@ -144,8 +148,21 @@ class ToolCalls:
             segment_id=turn.segment_id,
             hand_off=turn.hand_off,
             idempotency_key=idempotency_key,
+            begin=partial(self._begin, idempotency_key),
         )
         return await self._call(tool, arguments, context, notices, part)
+
+    async def _begin(self, key: str) -> None:
+        """Notes that a call begins that must not be made twice. Raises ToolError if it was."""
+        try:
+            is_new = await self._made.begin(key)
+        except HistoryError as error:
+            raise Unavailable("It cannot be noted that the call is made, so it is not") from error
+        if not is_new:
+            raise Conflict(
+                "This call was begun before, for the same message, and may have taken effect. It "
+                "is not made again. Its outcome is unknown: say so, or find out"
+            )
 
     def note(self, name: str, arguments: Mapping[str, object], turn: CallOrigin) -> NotedCall:
         """Tells of a call of the model's that its agent makes itself."""

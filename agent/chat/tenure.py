@@ -1,0 +1,29 @@
+"""Tenure: whether the agent still answers in its room, or that of another process does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+
+class Tenure:
+    """Attributes:
+    is_over: another process answers in the room, or will. Nothing that is unfinished here may be
+        answered or stored any more.
+    is_cut: the connection to the room is lost for good. An answer that it interrupts is left to
+        whoever joins the room next.
+    """
+
+    def __init__(self, confirm: Callable[[], Awaitable[None]] | None = None) -> None:
+        """
+        Args:
+            confirm: sets `is_over`, if it is time to ask; None: it never is.
+        """
+        self._confirm = confirm
+        self.is_over = False
+        self.is_cut = False
+
+    async def holds(self) -> bool:
+        """Whether the agent may go on: also when its process stood still for a while."""
+        if self._confirm is not None and not self.is_over:
+            await self._confirm()
+        return not self.is_over

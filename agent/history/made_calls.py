@@ -1,0 +1,16 @@
+"""MadeCalls: which tool calls were begun, for those that must not be made twice."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class MadeCalls(Protocol):
+    """Any method may raise HistoryError: the database cannot be used now."""
+
+    async def begin(self, key: str) -> bool:
+        """Notes that a call begins; False if one with its key has begun before.
+
+        What the call is about is not kept, and the key is forgotten after 30 days.
+        """
+        ...

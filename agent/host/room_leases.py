@@ -1,0 +1,242 @@
+"""RoomLeases: this process's leases on its rooms, and what tells the others that it lives.
+
+Docs: docs/adr/0056-takeover.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from agent.chat.tenure import Tenure
+from agent.history.errors import HistoryError
+from agent.history.leases import LeaseHolder
+from agent.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from agent.history.leases import Leases, LeaseState
+    from agent.host.claims import Claims
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 2.0
+"""Seconds between two beats."""
+
+LASTS: Final = 6.0
+"""Seconds after a beat from which on the process counts as dead. Its agents are called before they
+are replaced, so a slow database costs nobody a room."""
+
+TAKES: Final = 0.3
+"""Seconds that a job waits for its lease, and between two attempts."""
+
+ATTEMPTS: Final = 3
+"""To take a lease that another process is about to give back."""
+
+_PRUNE_EVERY: Final = 3_600.0
+_KEPT_DAYS: Final = 30.0
+
+
+class RoomLeases:
+    """All methods are for the rooms' loop.
+
+    While the database is away nothing is refused, and nobody loses a room.
+    """
+
+    def __init__(
+        self, store: Leases, claims: Claims, *, identity: str, scope: str, free: Callable[[], int]
+    ) -> None:
+        """
+        Args:
+            claims: of its own, by which the processes of a machine see each other live.
+            scope: of the workers that can stand in for each other.
+            free: says how many rooms the process can take.
+        """
+        self.store = store
+        self.claims = claims
+        self.identity = identity
+        self.scope = scope
+        self.free = free
+        self._jobs: dict[str, str] = {}
+        """Sids of rooms by job."""
+        self._tenures: dict[str, tuple[Tenure, Callable[[], None]]] = {}
+        """By job."""
+        self._unconfirmed: set[str] = set()
+        """Sids that were taken while the database was away."""
+        self._valid_until = float("-inf")
+        self._is_away = False
+        self._lock = asyncio.Lock()
+        self._pruned_at = float("-inf")
+        self._tasks = Tasks()
+
+    @cached_property
+    def id(self) -> str:
+        """The process's; not made before it is used, since workers are forked from one that has
+        imported them."""
+        return uuid.uuid4().hex
+
+    def start(self) -> None:
+        """Begins to beat."""
+        self._tasks.keep(self._beat_always, name="leases")
+
+    async def aclose(self) -> None:
+        """Stops to beat; the rooms have been left."""
+        await self._tasks.aclose()
+        try:
+            async with asyncio.timeout(LASTS):
+                await self.store.bury([self.id])
+        except (HistoryError, TimeoutError) as error:
+            logger.info("end of the worker process not noted: %s", error or "it takes too long")
+        self.claims.close()
+
+    async def take(self, job: str, sid: str, *, by_force: bool = False) -> bool:
+        """Takes the lease of a job's room; False if another process has it. Safe to repeat."""
+        if job in self._jobs:
+            return True
+        taken = sid in self._jobs.values()
+        for _ in range(0 if taken else ATTEMPTS):
+            taken = await self._take(sid, by_force=by_force)
+            if taken:
+                break
+            # Its process may be one of this machine's that has just died.
+            await self.beat()
+            await asyncio.sleep(TAKES)
+        if taken:
+            self._jobs[job] = sid
+            self.claims.take(_room(sid))
+        return taken
+
+    def tenure(self, job: str, on_lost: Callable[[], None]) -> Tenure:
+        """The tenure of a job whose lease was taken; `on_lost` is called when it is lost."""
+        tenure, _ = self._tenures.get(job, (Tenure(self._confirm), None))
+        self._tenures[job] = tenure, on_lost
+        return tenure
+
+    async def give_back(self, job: str, *, left: bool) -> None:
+        """Gives the lease of a job back; `left`: nobody is wanted in its room any more."""
+        sid = self._jobs.pop(job, None)
+        self._tenures.pop(job, None)
+        if sid is None or sid in self._jobs.values():
+            return
+        self._unconfirmed.discard(sid)
+        self.claims.release(_room(sid))
+        try:
+            await self.store.give_back(self.identity, sid, self.id, left=left)
+        except HistoryError as error:
+            logger.info("lease on a room not given back; it expires: %s", error)
+
+    async def states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
+        """How the leases of rooms stand; None: the database does not say."""
+        try:
+            return await self.store.states(self.identity, tuple(sids))
+        except HistoryError:
+            return None
+
+    def is_held_here(self, sid: str) -> bool:
+        """Whether a process of this machine, this one or another, is in a room."""
+        return sid in self._jobs.values() or self.claims.is_taken(_room(sid))
+
+    async def beat(self) -> bool:
+        """Shows that the process lives, and learns which rooms it has lost; whether that worked.
+
+        One beat at a time.
+        """
+        async with self._lock:
+            began = time.monotonic()
+            self.claims.take(_mark(self.id))
+            mine = {sid for sid in self._jobs.values() if sid not in self._unconfirmed}
+            holder = LeaseHolder(self.id, self.scope, self.claims.place(), self.free())
+            try:
+                beat = await self.store.beat(holder, LASTS)
+                await self._retake()
+                await self._lose(mine - beat.held)
+                await self._bury(beat.neighbours)
+            except HistoryError as error:
+                if not self._is_away:
+                    logger.warning("leases on rooms not renewed, rooms go on: %s", error)
+                self._is_away = True
+                return False
+            self._is_away = False
+            self._valid_until = began + LASTS
+            return True
+
+    async def _beat_always(self) -> None:
+        while True:
+            if await self.beat():
+                await self._prune()
+            await asyncio.sleep(EVERY)
+
+    async def _confirm(self) -> None:
+        """Asks the database where this process stood still for so long that others may have taken
+        its rooms over."""
+        if time.monotonic() >= self._valid_until and not self._is_away:
+            await self.beat()
+
+    async def _take(self, sid: str, *, by_force: bool) -> bool:
+        try:
+            async with asyncio.timeout(TAKES):
+                if time.monotonic() >= self._valid_until and not self._is_away:
+                    await self.beat()
+                return await self.store.take(self.identity, sid, self.id, by_force=by_force)
+        except (HistoryError, TimeoutError):
+            self._unconfirmed.add(sid)
+            return True
+
+    async def _retake(self) -> None:
+        """Takes what was taken without the database, now that it is there."""
+        for sid in tuple(self._unconfirmed):
+            if await self.store.take(self.identity, sid, self.id):
+                self._unconfirmed.discard(sid)
+            elif sid in self._unconfirmed:
+                self._unconfirmed.discard(sid)
+                self._end(sid)
+
+    async def _lose(self, missing: set[str]) -> None:
+        missing &= set(self._jobs.values())
+        if not missing:
+            return
+        states = await self.store.states(self.identity, tuple(missing))
+        for sid in missing:
+            # The database is another one, or was restored: nobody has taken the room.
+            if sid not in states and await self.store.take(self.identity, sid, self.id):
+                continue
+            self._end(sid)
+
+    def _end(self, sid: str) -> None:
+        for job in [job for job, held in self._jobs.items() if held == sid]:
+            tenure, on_lost = self._tenures.setdefault(job, (Tenure(), _not_joined_yet))
+            if not tenure.is_over:
+                tenure.is_over = True
+                on_lost()
+
+    async def _bury(self, neighbours: Iterable[str]) -> None:
+        """Notes the ends of processes on this machine, which the others would see only later."""
+        dead = [each for each in neighbours if not self.claims.is_taken(_mark(each))]
+        if dead:
+            logger.warning("%d worker processes of this machine have ended", len(dead))
+            await self.store.bury(dead)
+
+    async def _prune(self) -> None:
+        now = time.monotonic()
+        if now - self._pruned_at > _PRUNE_EVERY:
+            self._pruned_at = now
+            try:
+                await self.store.prune(_KEPT_DAYS)
+            except HistoryError as error:
+                logger.info("old leases not removed: %s", error)
+
+
+def _mark(holder: str) -> str:
+    return f"worker {holder}"
+
+
+def _room(sid: str) -> str:
+    return f"room {sid}"
+
+
+def _not_joined_yet() -> None: ...

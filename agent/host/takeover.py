@@ -1,0 +1,300 @@
+"""Takeover: rooms with people and no living agent get one.
+
+livekit-server gives a job to a worker once. A room whose worker has died, and one for which every
+worker was full or none was there, waits for another dispatch: this makes it. One process of all
+looks at a time. Docs: docs/adr/0056-takeover.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from livekit import api
+from livekit.protocol import agent_dispatch
+from livekit.protocol.models import ParticipantInfo
+
+from agent.history.errors import HistoryError
+from agent.history.leases import LeaseState
+from agent.tasks import Tasks
+from agent.telemetry.metrics import TAKEOVERS
+from agent.wire.server_errors import UNAVAILABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from livekit.protocol.models import Room
+
+    from agent.host.room_leases import RoomLeases
+    from agent.host.seats import Seats
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 2.0
+"""Seconds between two looks at the rooms of the server."""
+
+ARRIVING: Final = 4.0
+"""Seconds that a room without a lease is left alone: its first job may be under way."""
+
+AT_A_TIME: Final = 10
+"""Rooms that are looked at closely in a round: each costs a few requests."""
+
+PAUSES: Final = (3.0, 3.0, 5.0, 5.0, 10.0, 20.0, 40.0, 60.0)
+"""Seconds before another agent is sent for: a worker that stands still may have got the job."""
+
+OTHERS: Final = 60.0
+"""Seconds before a room is looked at again that has no dispatch of ours, or whose agent answers
+without a lease, at first a twelfth of it."""
+
+ASKING: Final = 2.0
+"""Seconds that a job which was ended waits for the reason."""
+
+_NAME: Final = "lk.agent_name"
+"""Attribute in which livekit-server tells a worker's dispatch name (pkg/agent/worker.go)."""
+_ON_BEHALF: Final = "lk.publish_on_behalf"
+"""Attribute of an agent that is only the face of another one."""
+_PEOPLE: Final = (ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP)
+_REASONS: Final = {LeaseState.EXPIRED: "died", LeaseState.FREE: "left", None: "missing"}
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is known of a room without a lease. Times are of the monotonic clock.
+
+    Attributes:
+        due: when it is looked at closely.
+        looks: so often it was, in a row.
+        looked: when it was last.
+    """
+
+    due: float
+    looks: int = 0
+    looked: float = 0.0
+
+    def later(self, pauses: tuple[float, ...], now: float) -> None:
+        self.due = now + pauses[min(self.looks, len(pauses) - 1)]
+        self.looks += 1
+        self.looked = now
+
+
+class Takeover:
+    """Looks for such rooms, from `start` to `aclose`, on the rooms' loop."""
+
+    def __init__(
+        self,
+        leases: RoomLeases,
+        *,
+        agent_name: str,
+        open_api: Callable[[], api.LiveKitAPI],
+        open_seats: Callable[[], Seats],
+        may_look: Callable[[], bool],
+    ) -> None:
+        """
+        Args:
+            may_look: whether the process is registered, and goes on.
+        """
+        self._leases = leases
+        self._agent_name = agent_name
+        self._open_api = open_api
+        self._open_seats = open_seats
+        self._may_look = may_look
+        self._post = f"takeover {leases.scope}"
+        self._has_post = False
+        self._watched: dict[str, _Watch] = {}
+        self._failed = False
+        self._server: api.LiveKitAPI | None = None
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.keep(self._look_always, name="takeover")
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        await self._resign()
+        if self._server is not None:
+            await self._server.aclose()
+            self._server = None
+
+    async def is_deleted(self, room: str, dispatch_id: str) -> bool:
+        """Whether a dispatch of a room was deleted; False if the server does not say."""
+        try:
+            async with asyncio.timeout(ASKING):
+                found = await self._opened().agent_dispatch.list_dispatch(room)
+        except UNAVAILABLE:
+            return False
+        return all(each.id != dispatch_id for each in found)
+
+    def _opened(self) -> api.LiveKitAPI:
+        if self._server is None:
+            self._server = self._open_api()
+        return self._server
+
+    async def _look_always(self) -> None:
+        server, seats = self._opened(), self._open_seats()
+        try:
+            while True:
+                if not self._may_look():
+                    await self._resign()
+                elif await self._elected():
+                    await self._look_once(server, seats)
+                await asyncio.sleep(EVERY)
+        finally:
+            await seats.aclose()
+
+    async def _look_once(self, server: api.LiveKitAPI, seats: Seats) -> None:
+        try:
+            await self._look(server, seats)
+        except UNAVAILABLE as error:
+            if not self._failed:
+                logger.warning(
+                    "rooms without an agent cannot be looked for: %s", type(error).__name__
+                )
+            self._failed = True
+        else:
+            self._failed = False
+
+    async def _elected(self) -> bool:
+        """Whether this process is the one that looks: of its machine, and of all machines."""
+        leases = self._leases
+        if not leases.claims.take(self._post):
+            return False
+        try:
+            self._has_post = await leases.store.take(leases.identity, self._post, leases.id)
+        except HistoryError:
+            # Those of other machines cannot tell either; a second dispatch is refused.
+            self._has_post = True
+        return self._has_post
+
+    async def _resign(self) -> None:
+        leases = self._leases
+        if self._has_post:
+            self._has_post = False
+            self._watched.clear()
+            try:
+                await leases.store.give_back(leases.identity, self._post, leases.id, left=False)
+            except HistoryError as error:
+                logger.info("the post is not given back; it expires: %s", error)
+        leases.claims.release(self._post)
+
+    async def _look(self, server: api.LiveKitAPI, seats: Seats) -> None:
+        found = await server.room.list_rooms(api.ListRoomsRequest())
+        rooms = {each.sid: each for each in found.rooms}
+        states = await self._leases.states(rooms)
+        now = time.monotonic()
+        due = self._due(rooms, states, now)
+        free = await self._free()
+        looks = [
+            self._replace(rooms[sid], (states or {}).get(sid), server, seats)
+            for sid in due[: min(AT_A_TIME, free)]
+        ]
+        await asyncio.gather(*looks)
+
+    def _due(
+        self,
+        rooms: Mapping[str, Room],
+        states: Mapping[str, LeaseState] | None,
+        now: float,
+    ) -> list[str]:
+        """The rooms without a lease that it is time to look at, the longest due first."""
+        for sid in self._watched.keys() - rooms.keys():
+            del self._watched[sid]
+        due: list[tuple[float, str]] = []
+        for sid, room in rooms.items():
+            state = (states or {}).get(sid)
+            # Of a new room, livekit-server counts nobody for some seconds.
+            if state is None and not room.num_participants:
+                continue
+            is_held = self._leases.is_held_here(sid) if states is None else False
+            if is_held or state in {LeaseState.HELD, LeaseState.LEFT}:
+                self._forget(sid, now)
+                continue
+            first = now if state is not None else now + ARRIVING
+            watch = self._watched.setdefault(sid, _Watch(first))
+            if state is not None and not watch.looks:
+                watch.due = min(watch.due, now)
+            if watch.due <= now:
+                due.append((watch.due, sid))
+        return [sid for _, sid in sorted(due)]
+
+    def _forget(self, sid: str, now: float) -> None:
+        """An agent that comes and fails at once is not sent for in a hurry again."""
+        watch = self._watched.get(sid)
+        if watch is not None and now - watch.looked > PAUSES[-1]:
+            del self._watched[sid]
+
+    async def _free(self) -> int:
+        """Places of all workers; those of this process where the others' are not known."""
+        try:
+            return await self._leases.store.free(self._leases.scope)
+        except HistoryError:
+            return self._leases.free()
+
+    async def _replace(
+        self, room: Room, state: LeaseState | None, server: api.LiveKitAPI, seats: Seats
+    ) -> None:
+        watch = self._watched[room.sid]
+        others = tuple(min(OTHERS, OTHERS / 12 * 2**n) for n in range(5))
+        try:
+            dispatch = self._wanted(await server.agent_dispatch.list_dispatch(room.name))
+            if (
+                dispatch is None
+                or not await self._has_people_alone(room.name, server)
+                or not await seats.free(
+                    room.name,
+                    on_dead=partial(self._leases.store.vacate, self._leases.identity, room.sid),
+                )
+            ):
+                watch.later(others, time.monotonic())
+                return
+            watch.later(PAUSES, time.monotonic())
+            logger.warning(
+                "room has people and no agent, sending for one", extra={"room": room.name}
+            )
+            await server.agent_dispatch.create_dispatch(
+                agent_dispatch.CreateAgentDispatchRequest(
+                    agent_name=self._agent_name,
+                    room=room.name,
+                    metadata=dispatch.metadata,
+                    attributes=dispatch.attributes,
+                    deployment=dispatch.deployment,
+                )
+            )
+            TAKEOVERS.add(_REASONS.get(state, "missing"))
+        except (*UNAVAILABLE, HistoryError) as error:
+            watch.later(PAUSES, time.monotonic())
+            logger.warning(
+                "room without an agent not looked after: %s",
+                type(error).__name__,
+                extra={"room": room.name},
+            )
+
+    def _wanted(
+        self, dispatches: Iterable[agent_dispatch.AgentDispatch]
+    ) -> agent_dispatch.AgentDispatch | None:
+        """The newest dispatch of this agent that no other program took; None: it is not wanted."""
+        ours = [
+            each
+            for each in dispatches
+            if each.agent_name == self._agent_name
+            and each.restart_policy != agent_dispatch.JRP_NEVER
+            and {job.state.participant_identity for job in each.state.jobs}
+            <= {"", self._leases.identity}
+        ]
+        return max(ours, key=lambda each: each.state.created_at, default=None)
+
+    async def _has_people_alone(self, room: str, server: api.LiveKitAPI) -> bool:
+        """Whether there are people, and no other program under the dispatch name."""
+        found = await server.room.list_participants(api.ListParticipantsRequest(room=room))
+        agents = [
+            each
+            for each in found.participants
+            if each.kind == ParticipantInfo.Kind.AGENT
+            and each.identity != self._leases.identity
+            and each.attributes.get(_NAME, "") == self._agent_name
+            and _ON_BEHALF not in each.attributes
+        ]
+        return not agents and any(each.kind in _PEOPLE for each in found.participants)

@@ -1,0 +1,127 @@
+"""Which worker process answers in which room."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.history.history import History
+from agent.history.leases import Beat, LeaseHolder, LeaseState
+from tests.agent.history.conftest import NewHistory
+
+ME = "agent"
+ROOM = "RM_kitchen"
+LIVING = 3_600.0
+DEAD = 0.0
+
+
+def holder(name: str, *, free: int = 1, scope: str = "all", place: str = "") -> LeaseHolder:
+    return LeaseHolder(name, scope, place, free)
+
+
+async def test_a_lease_is_that_of_one_living_process(
+    history: History, new_history: NewHistory
+) -> None:
+    first, second = history.leases, new_history().leases
+    assert await first.beat(holder("a"), LIVING) == Beat(frozenset(), ())
+    await second.beat(holder("b"), LIVING)
+    taken = await asyncio.gather(first.take(ME, ROOM, "a"), second.take(ME, ROOM, "b"))
+    assert sorted(taken) == [False, True]
+    winner, loser = ("a", "b") if taken[0] else ("b", "a")
+    assert await second.take(ME, ROOM, winner)
+    assert (await first.beat(holder(winner), LIVING)).held == {ROOM}
+    assert (await first.beat(holder(loser), LIVING)).held == frozenset()
+    assert await second.states(ME, [ROOM, "RM_other"]) == {ROOM: LeaseState.HELD}
+    assert await second.take("another agent", ROOM, loser)
+
+
+async def test_the_lease_of_a_process_that_shows_no_life_can_be_taken(history: History) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), DEAD)
+    await leases.beat(holder("b"), LIVING)
+    await leases.take(ME, ROOM, "a")
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.EXPIRED}
+    assert await leases.take(ME, ROOM, "b")
+    # It wakes up, and learns that it has lost its room.
+    assert (await leases.beat(holder("a"), LIVING)).held == frozenset()
+    assert not await leases.take(ME, ROOM, "a")
+    assert await leases.take(ME, ROOM, "a", by_force=True)
+
+
+async def test_a_process_that_was_late_keeps_what_nobody_took(history: History) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), DEAD)
+    await leases.take(ME, ROOM, "a")
+    assert (await leases.beat(holder("a"), LIVING)).held == {ROOM}
+    await leases.vacate(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+
+
+async def test_a_lease_is_given_back_by_its_holder_alone(history: History) -> None:
+    leases = history.leases
+    for name in ("a", "b"):
+        await leases.beat(holder(name), LIVING)
+    await leases.take(ME, ROOM, "a")
+    await leases.give_back(ME, ROOM, "b", left=True)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+    await leases.give_back(ME, ROOM, "a", left=False)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
+    await leases.take(ME, ROOM, "b")
+    await leases.give_back(ME, ROOM, "b", left=True)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.LEFT}
+    # Whoever is sent there again is wanted again.
+    assert await leases.take(ME, ROOM, "a")
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+
+
+async def test_a_process_that_was_removed_as_dead_cannot_say_that_nobody_is_wanted(
+    history: History,
+) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), DEAD)
+    await leases.take(ME, ROOM, "a")
+    await leases.vacate(ME, ROOM)
+    await leases.give_back(ME, ROOM, "a", left=True)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
+
+
+async def test_neighbours_see_each_other_die(history: History) -> None:
+    leases = history.leases
+    await leases.beat(holder("a", place="here"), LIVING)
+    await leases.beat(holder("b", place="there"), LIVING)
+    beat = await leases.beat(holder("c", place="here"), LIVING)
+    assert beat.neighbours == ("a",)
+    await leases.take(ME, ROOM, "a")
+    await leases.bury(["a"])
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.EXPIRED}
+    assert (await leases.beat(holder("c", place="here"), LIVING)).neighbours == ()
+
+
+async def test_what_the_living_of_a_scope_can_take_is_counted(history: History) -> None:
+    leases = history.leases
+    assert await leases.free("all") == 0
+    await leases.beat(holder("a", free=3), LIVING)
+    await leases.beat(holder("b", free=4), LIVING)
+    await leases.beat(holder("c", free=5), DEAD)
+    await leases.beat(holder("d", free=6, scope="others"), LIVING)
+    assert await leases.free("all") == 7
+    await leases.beat(holder("b", free=0), LIVING)
+    assert await leases.free("all") == 3
+
+
+async def test_old_leases_are_forgotten_unless_somebody_has_them(history: History) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), LIVING)
+    await leases.take(ME, ROOM, "a")
+    await leases.take(ME, "RM_other", "a")
+    await leases.give_back(ME, "RM_other", "a", left=True)
+    await leases.prune(days=1)
+    assert len(await leases.states(ME, [ROOM, "RM_other"])) == 2
+    await leases.prune(days=-1)
+    assert await leases.states(ME, [ROOM, "RM_other"]) == {ROOM: LeaseState.HELD}
+
+
+async def test_many_leases_are_asked_for_at_a_time(history: History) -> None:
+    leases = history.leases
+    await leases.take(ME, "key 1999", "a")
+    found = await leases.states(ME, [f"key {n}" for n in range(2_000)])
+    assert found == {"key 1999": LeaseState.EXPIRED}

@@ -1,0 +1,219 @@
+"""Rooms with people and no living agent get one, and no room gets two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from livekit import api
+
+from agent.history.leases import LeaseHolder
+from agent.history.open_history import open_history
+from agent.host import room_leases, takeover
+from agent.host.seats import Seats
+from agent.host.takeover import Takeover
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.host.test_admission import rooms_held
+from tests.devserver.dispatches import dispatch, one_job
+from tests.room_server import RoomServerUnderTest
+
+Looks = asyncio.Queue[None]
+
+
+@pytest.fixture(autouse=True)
+async def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    """Has workers look often; each look at the server's rooms that is over is put here."""
+    for module, name in (
+        (takeover, "EVERY"),
+        (takeover, "ARRIVING"),
+        (room_leases, "EVERY"),
+    ):
+        monkeypatch.setattr(module, name, 0.2)
+    over: Looks = asyncio.Queue()
+    loop, look_once = asyncio.get_running_loop(), Takeover._look_once  # pyright: ignore[reportPrivateUsage]
+
+    async def look(self: Takeover, server: api.LiveKitAPI, seats: Seats) -> None:
+        await look_once(self, server, seats)
+        loop.call_soon_threadsafe(over.put_nowait, None)
+
+    monkeypatch.setattr(Takeover, "_look_once", look)
+    return over
+
+
+async def some(looks: Looks) -> None:
+    """Returns after several looks that begin now."""
+    while not looks.empty():
+        looks.get_nowait()
+    async with asyncio.timeout(20):
+        for _ in range(5):
+            await looks.get()
+
+
+@pytest.fixture
+async def alice() -> AsyncGenerator[ChatClient]:
+    client = ChatClient()
+    yield client
+    await client.room.disconnect()
+
+
+async def come(
+    client: ChatClient, server: RoomServerUnderTest, room: str, name: str, metadata: str = ""
+) -> None:
+    """Joins a room that wants an agent, by its configuration."""
+    wanted = api.RoomAgentDispatch(agent_name=name, metadata=metadata)
+    token = server.access_token("alice", room).with_room_config(
+        api.RoomConfiguration(agents=[wanted])
+    )
+    await client.room.connect(server.url, token.to_jwt())
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["explicit", "automatic"])
+async def test_a_room_that_is_older_than_the_worker_gets_an_agent(
+    *,
+    named: bool,
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+) -> None:
+    name = f"for {room_name}" if named else ""
+    profile = '{"instructions": "You are early."}'
+    await come(alice, room_server, room_name, name, profile)
+    await start_worker(AGENT_NAME=name)
+    await alice.until_ready()
+    assert (await alice.ask("hello")).finish_reason == "stop"
+    # With the metadata of the dispatch that found nobody.
+    assert "You are early." in str(model.requests[-1])
+
+
+async def test_a_dispatch_that_found_every_worker_full_is_made_up_for(
+    alice: ChatClient,
+    enter: Enter,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    await enter("bob", worker=worker)
+    await come(alice, room_server, f"{room_name}-2", worker.name)
+    assert worker.host.admission.full
+    found = await lk_api.agent_dispatch.list_dispatch(f"{room_name}-2")
+    assert len(found) == 1
+    assert alice.agent is None
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+    await alice.until_ready()
+    assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+@pytest.mark.parametrize("how", ["removed", "dispatch deleted"])
+async def test_an_agent_that_was_sent_away_stays_away(
+    *,
+    how: str,
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    looks: Looks,
+) -> None:
+    worker = await start_worker()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    sent = [await dispatch(lk_api, room_name, worker.name) for _ in range(2)]
+    await alice.until_ready()
+    if how == "removed":
+        who = api.RoomParticipantIdentity(room=room_name, identity=AGENT)
+        await lk_api.room.remove_participant(who)
+    else:
+        jobs = {each.id: await one_job(lk_api, room_name, each.id) for each in sent}
+        (with_agent,) = (each for each in jobs if jobs[each].state.participant_identity)
+        await lk_api.agent_dispatch.delete_dispatch(with_agent, room_name)
+    await alice.until(lambda: alice.agent is None)
+    await some(looks)
+    assert alice.agent is None
+    # Until it is sent for.
+    await dispatch(lk_api, room_name, worker.name)
+    await alice.until_ready()
+    assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+async def test_an_agent_of_another_program_is_left_alone(
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    looks: Looks,
+) -> None:
+    name = f"for {room_name}"
+    await come(alice, room_server, room_name, name)
+    other = ChatClient()
+    token = room_server.access_token("agent-AJ_1", room_name).with_kind("agent")
+    token = token.with_attributes({"lk.agent_name": name})
+    await other.room.connect(room_server.url, token.to_jwt())
+    await start_worker(AGENT_NAME=name)
+    await some(looks)
+    assert alice.agent is None
+    await other.room.disconnect()
+    await alice.until_ready()
+
+
+async def test_without_takeover_nobody_is_sent_for(
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    looks: Looks,
+) -> None:
+    name = f"for {room_name}"
+    await come(alice, room_server, room_name, name)
+    worker = await start_worker(AGENT_NAME=name, TAKEOVER="no")
+    await worker.host.until_open()
+    # Another one, for rooms of its own, looks meanwhile.
+    await start_worker()
+    await some(looks)
+    assert alice.agent is None
+    assert len(await lk_api.agent_dispatch.list_dispatch(room_name)) == 1
+
+
+async def test_a_worker_that_ends_gives_its_rooms_to_another(
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+) -> None:
+    first = await start_worker()
+    await come(alice, room_server, room_name, first.name)
+    await alice.until_ready()
+    former = alice.agent_sid
+    database = first.settings.database_url
+    second = await start_worker(AGENT_NAME=first.name, DATABASE_URL=database)
+    await first.server.aclose()
+    await alice.until_ready_again(former)
+    assert (await alice.ask("hello")).finish_reason == "stop"
+    assert second.host.overviews()
+
+
+async def test_who_has_lost_a_room_leaves_and_keeps_nothing_that_is_unfinished(
+    enter: Enter, start_worker: StartWorker, model: DemoModel
+) -> None:
+    worker = await start_worker()
+    alice = await enter("alice", worker=worker)
+    model.script(Reply(tokens=["one ", "two"], after=1, pause=asyncio.Event()))
+    asked = await alice.say("count")
+    await alice.begun_answer_to(asked)
+    sid = await alice.room.sid
+    rooms = rooms_held(worker)
+    history = open_history(worker.settings.database_url)
+    await history.leases.beat(LeaseHolder("thief", "", "", 0), 3_600)
+    assert await history.leases.take(AGENT, sid, "thief", by_force=True)
+    async with asyncio.timeout(20):
+        assert await rooms.get() == 0
+    unanswered = await history.unanswered(f"room-session:{alice.room.name}:{sid}")
+    await history.aclose()
+    assert [each.message.id for each in unanswered] == [asked]
+    assert alice.finished(asked) == []

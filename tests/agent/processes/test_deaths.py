@@ -1,0 +1,226 @@
+"""A room whose worker has died is answered again: by real processes that are killed or stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+from livekit import api
+
+from agent.history.message import ThreadKey
+from agent.history.open_history import open_history
+from devserver.model import DemoModel, Reply
+from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.cli.command_line import CommandLine, RunningCommand
+from tests.agent.history.turns import everything
+from tests.postgres import PostgresServer
+from tests.room_server import RoomServerUnderTest
+
+pytestmark = pytest.mark.timeout(180)
+
+WITHIN: Final = 60.0
+JOINED: Final = r'"joined the room".*?"pid": (\d+)'
+
+
+@dataclass
+class Supervisor:
+    """A running `start`, whose output is read all the time."""
+
+    running: RunningCommand
+    _reading: asyncio.Task[None] | None = None
+    _read: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self) -> None:
+        self._reading = asyncio.create_task(self._read_all())
+
+    async def says(self, pattern: str, times: int = 1) -> list[str]:
+        """What the pattern's group is each time that it has written this so often."""
+        async with asyncio.timeout(WITHIN):
+            while len(found := re.findall(pattern, self.running.output)) < times:
+                self._read.clear()
+                await self._read.wait()
+        return found
+
+    async def aclose(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        # For who reads of a failure.
+        sys.stdout.write(self.running.output)
+
+    async def _read_all(self) -> None:
+        while True:
+            await self.running.reads()
+            self._read.set()
+
+
+@dataclass
+class Fleet:
+    """Supervisors with one dispatch name and one database."""
+
+    environ: dict[str, str]
+    directory: Path
+    stack: AsyncExitStack
+    name: str
+
+    async def start(self, processes: int, *, machine: str = "one", **environ: str) -> Supervisor:
+        """Another supervisor; those of one `machine` see each other's processes."""
+        runtime = self.directory / machine
+        runtime.mkdir(exist_ok=True)
+        command = CommandLine(
+            self.directory, **self.environ, XDG_RUNTIME_DIR=str(runtime), **environ
+        )
+        started = command.running("start", "--processes", str(processes))
+        supervisor = Supervisor(await self.stack.enter_async_context(started))
+        supervisor.read()
+        self.stack.push_async_callback(supervisor.aclose)
+        await supervisor.says("registered worker", processes)
+        return supervisor
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def fleet(
+    request: pytest.FixtureRequest,
+    room_server: RoomServerUnderTest,
+    model: DemoModel,
+    tmp_path: Path,
+    room_name: str,
+) -> AsyncGenerator[Fleet]:
+    database = f"sqlite:///{tmp_path}/agent.db"
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        database = server.create_database(room_name.replace("-", "_"))
+    environ = {
+        "LIVEKIT_URL": room_server.url,
+        "LIVEKIT_API_KEY": room_server.api_key,
+        "LIVEKIT_API_SECRET": room_server.api_secret,
+        "OPENAI_BASE_URL": model.base_url,
+        "DATABASE_URL": database,
+        "DRAIN_TIMEOUT": "1",
+        "AGENT_NAME": f"for {room_name}",
+    }
+    async with AsyncExitStack() as stack:
+        yield Fleet(environ, tmp_path, stack, environ["AGENT_NAME"])
+
+
+@contextlib.asynccontextmanager
+async def visitor(
+    server: RoomServerUnderTest, room: str, name: str, identity: str = "alice"
+) -> AsyncGenerator[ChatClient]:
+    """Somebody in a room that wants this agent; the agent is there."""
+    client = ChatClient()
+    wanted = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=name)])
+    token = server.access_token(identity, room).with_room_config(wanted)
+    await client.room.connect(server.url, token.to_jwt())
+    try:
+        await client.until_ready()
+        yield client
+    finally:
+        await client.room.disconnect()
+
+
+async def ready_again(client: ChatClient, former: str) -> None:
+    """As until_ready_again, as long as it takes the slowest."""
+    with contextlib.suppress(TimeoutError):
+        await client.until_ready_again(former)
+        return
+    await client.until_ready_again(former)
+
+
+async def agent_of(lk_api: api.LiveKitAPI, room: str) -> str:
+    """The session id of the agent in a room, once there is one; only asking tells."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            found = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room))
+            for each in found.participants:
+                if each.identity == AGENT:
+                    return each.sid
+            await asyncio.sleep(0.1)
+
+
+async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> list[str | None]:
+    """How the answers to a question ended, as the database has them."""
+    history = open_history(fleet.environ["DATABASE_URL"])
+    thread = ThreadKey(f"room-session:{client.room.name}:{await client.room.sid}")
+    stored = await everything(history, thread)
+    await history.aclose()
+    return [each.finish_reason for each in stored if each.in_reply_to == question]
+
+
+@pytest.mark.parametrize("dies", ["process", "supervisor", "machine"])
+async def test_what_was_unanswered_when_a_worker_was_killed_is_answered_once(
+    *,
+    dies: str,
+    fleet: Fleet,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+) -> None:
+    first = await fleet.start(2)
+    async with visitor(room_server, room_name, fleet.name) as alice:
+        if dies != "process":
+            await fleet.start(1, machine="two" if dies == "machine" else "one")
+        former = alice.agent_sid
+        model.script(Reply(tokens=["I will ", "not end"], after=1, pause=asyncio.Event()))
+        asked = await alice.say("hello")
+        await alice.begun_answer_to(asked)
+        model.script(Reply(tokens=["the ", "answer"]))
+        joined = (await first.says(JOINED))[0]
+        os.kill(int(joined) if dies == "process" else first.running.process.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        await ready_again(alice, former)
+        assert (await alice.answer_to(asked)).text == "the answer"
+        sys.stdout.write(f"{dies}: answered {time.monotonic() - killed:.1f} s after the death\n")
+        assert (await alice.ask("still there?")).finish_reason == "stop"
+        assert len(alice.finished(asked)) == 1
+        assert await answers_stored(fleet, alice, asked) == ["stop"]
+        agents = [each for each in alice.room.remote_participants if each == AGENT]
+        assert agents == [AGENT]
+
+
+async def test_a_worker_that_stood_still_and_lost_its_room_leaves_without_an_answer(
+    fleet: Fleet,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    # Full with its room: as long as its connection stands, the server would give it the job.
+    first = await fleet.start(1, HEARTBEAT_TIMEOUT="0", AGENT_MAX_ROOMS="1")
+    async with visitor(room_server, room_name, fleet.name) as alice:
+        second = await fleet.start(1, machine="two")
+        former, goes_on = alice.agent_sid, asyncio.Event()
+        model.script(Reply(tokens=["late ", "answer"], after=1, pause=goes_on))
+        asked = await alice.say("hello")
+        await alice.begun_answer_to(asked)
+        model.script(Reply(tokens=["the ", "answer"]))
+        pid = int((await first.says(JOINED))[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await ready_again(alice, former)
+            assert (await alice.answer_to(asked)).text == "the answer"
+            # What it was waiting for is there when it wakes up.
+            goes_on.set()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await first.says('"left the room"')
+        assert [each.text for each in alice.finished(asked)] == ["the answer"]
+        assert await answers_stored(fleet, alice, asked) == ["stop"]
+        # The SDK may have joined the room again before it knew, and thrown the living agent out:
+        # then that one comes back.
+        living = await agent_of(lk_api, room_name)
+        await alice.until(lambda: alice.agent is not None and alice.agent_sid == living)
+        await alice.until_ready()
+        assert (await alice.ask("still there?")).finish_reason == "stop"
+        assert await second.says('"joined the room"')
