@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
+
+from livekit.agents import llm
 
 from agent.chat.changes import Changes
 from agent.chat.conversation import Conversation
@@ -20,7 +22,7 @@ from agent.chat.voice import Voice
 from agent.history.errors import HistoryError, InvalidValueError, UnavailableError
 from agent.history.history import History
 from agent.history.message import Summary, ThreadKey
-from agent.inbox.message import IncomingMessage, Sender
+from agent.inbox.message import IncomingMessage, Key, Sender
 from agent.limits.gauge import Gauge
 from agent.tasks import Tasks
 from agent.wire.refusal import Refusal
@@ -131,6 +133,11 @@ class Conversations:
             return []
         answering = conversation.answering
         return [*([] if answering is None else [answering]), *conversation.waiting]
+
+    def said_about(self, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
+        """What the model said and did about a message there, as far as it is still known."""
+        conversation = self._conversations.get(owner)
+        return () if conversation is None else conversation.said_about(message)
 
     def answering(self, owner: str | None) -> Question | None:
         """The question that is being answered there."""

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from livekit.agents import JobContext, JobExecutorType, JobRequest
+from livekit.agents import JobContext, JobExecutorType, JobRequest, llm
 from livekit.agents.telemetry.loop_monitor import EventLoopMonitor
 from livekit.protocol.agent import Job
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ from agent.host.room_entry import RoomEntry
 from agent.host.samples import take_samples
 from agent.host.shared_services import SharedServices
 from agent.host.worker_server import WorkerServer
+from agent.inbox.message import Key
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_overview import RoomOverview
 from agent.room.room_session import RoomSession
@@ -249,6 +250,12 @@ class RoomHost:
         with self._lock:
             stays = [asyncio.wrap_future(stay) for stay in self._stays.values()]
         await asyncio.gather(*(asyncio.shield(stay) for stay in stays))
+
+    def said_about(self, room: str, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
+        """What the model said and did about a message, in the room's conversation or that of an
+        owner, as far as it is known. Thread-safe once the answer has ended."""
+        sessions = (each for each in list(self._sessions.values()) if each.name == room)
+        return next((each.said_about(message, owner) for each in sessions), ())
 
     async def aclose(self) -> None:
         """Leaves all rooms and closes the shared services."""

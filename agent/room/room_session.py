@@ -7,17 +7,19 @@ import contextlib
 import contextvars
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from livekit import rtc
+from livekit.agents import llm
 
 from agent.accounts.accounts import Accounts
 from agent.app.app import App
 from agent.chat.tenure import Tenure
 from agent.config.settings import Settings
 from agent.history.conversation_name import is_session
+from agent.inbox.message import Key
 from agent.inbox.people import Directory
 from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
@@ -148,6 +150,15 @@ class RoomSession:
             components.conversation,
             self._settings.agent_identity,
         )
+
+    @property
+    def name(self) -> str:
+        """The room's name."""
+        return self._assignment.room
+
+    def said_about(self, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
+        """See RoomHost.said_about."""
+        return self._components.conversations.said_about(message, owner)
 
     def overview(self) -> RoomOverview:
         """An overview of the room. Thread-safe."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.app.loading import load_app
-from devserver.model import DemoModel, Reply
+from agent.testing import AppTest
+from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.app.import_state import restored_imports
 from tests.agent.conftest import Enter, StartWorker
 
@@ -25,8 +26,9 @@ def reference(name: str) -> str:
     return str(EXAMPLES / name / f"{name}.py")
 
 
-def test_it_is_short_and_has_a_readme() -> None:
-    path = EXAMPLES / "guardrails" / "guardrails.py"
+@pytest.mark.parametrize("name", ["guardrails", "handoff", "livekit_agent", "rag"])
+def test_it_is_short_and_has_a_readme(name: str) -> None:
+    path = EXAMPLES / name / f"{name}.py"
     assert len(path.read_text().splitlines()) < 80
     assert (path.parent / "README.md").read_text().startswith("# ")
 
@@ -39,3 +41,51 @@ async def test_guardrails(start_worker: StartWorker, enter: Enter, model: DemoMo
     assert len(model.requests) == 0
     model.script(Reply(tokens=["Yours is 4111 ", "1111 11", "11 1111", ", of 2 cards."]))
     assert (await alice.ask("Which card?")).text == "Yours is ****, of 2 cards."
+
+
+async def test_handoff() -> None:
+    async with AppTest(load_app(reference("handoff"))) as test:
+        alice = await test.enter("alice")
+        assert await alice.told() == "Hello! What is it about?"
+        test.model.script(
+            Reply(tool_calls=[tool_call("askBilling", '{"reason": "She asks for 18."}')]),
+            Reply(tool_calls=[tool_call("findInvoice", '{"number": "18"}')]),
+            Reply("It is open."),
+        )
+        answer = await alice.ask("Is invoice 18 paid?")
+        assert answer.text == "It is open."
+        assert answer.handoffs == (("triage", "billing"),)
+        answer.expect.contains_function_call(name="findInvoice", arguments={"number": "18"})
+        assert answer.calls[-1].result == "40 euros, open"
+
+
+async def test_livekit_agent() -> None:
+    async with AppTest(load_app(reference("livekit_agent"))) as test:
+        alice = await test.enter("alice")
+        assert await alice.told() == "Good evening! For when would you like a table?"
+        booking = tool_call("book_table", '{"hour": 20, "people": 2}')
+        test.model.script(Reply(tool_calls=[booking]))
+        assert (await alice.ask("A table for two at eight")).text == "Under which name, please?"
+        test.model.script(
+            Reply(tool_calls=[tool_call("note_name", '{"name": "Ada"}')]), Reply("Until then, Ada!")
+        )
+        answer = await alice.ask("Ada")
+        assert answer.text == "Until then, Ada!"
+        booked = [call.result for call in answer.calls if call.name == "book_table"]
+        assert booked == ["A table for 2 at 20:00 is booked for Ada."]
+
+
+async def test_rag() -> None:
+    async with AppTest(load_app(reference("rag"))) as test:
+        alice = await test.enter("alice")
+        test.model.script(Reply("Yes, within 30 days."), Reply("I do not know."))
+        answer = await alice.ask("May I return a book?")
+        assert answer.text == "Yes, within 30 days."
+        [source, *_] = answer.shown("source")
+        assert (source["title"], source["url"]) == (
+            "Returns",
+            "https://example.com/handbook/returns",
+        )
+        read = [message.text for message in test.model.requests[-1].chat.messages]
+        assert any("within 30 days" in text for text in read)
+        assert not (await alice.ask("Who won?")).shown("source")

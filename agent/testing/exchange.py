@@ -1,0 +1,101 @@
+"""Exchange: what became of one message, for a test to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+from livekit.agents import llm
+from livekit.agents.voice.run_result import (
+    AgentHandoffEvent,
+    ChatMessageEvent,
+    FunctionCallEvent,
+    FunctionCallOutputEvent,
+    RunAssert,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the model's.
+
+    Attributes:
+        result: what the model got; None: the call has not ended.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: str | None
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An answer that has ended, as its asker got it, and how it was made.
+
+    Attributes:
+        finish_reason: as on the wire.
+        parts: what was shown beside the text, in order (docs/wire-contract.md, Parts).
+        items: what the model said and did, as livekit-agents has it.
+    """
+
+    text: str
+    finish_reason: str
+    parts: tuple[Mapping[str, Any], ...]
+    items: tuple[llm.ChatItem, ...]
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The model's tool calls, in order."""
+        results = {
+            item.call_id: item for item in self.items if isinstance(item, llm.FunctionCallOutput)
+        }
+        calls = (item for item in self.items if isinstance(item, llm.FunctionCall))
+        return tuple(_call(call, results.get(call.call_id)) for call in calls)
+
+    @property
+    def handoffs(self) -> tuple[tuple[str, str], ...]:
+        """Hand-overs in the answer: the names of both agents."""
+        return tuple((part["from"], part["to"]) for part in self.shown("handoff"))
+
+    def shown(self, kind: str) -> tuple[Mapping[str, Any], ...]:
+        """The parts of a type: `source`, `data`, `file`, …"""
+        return tuple(part for part in self.parts if part["type"] == kind)
+
+    @property
+    def expect(self) -> RunAssert:
+        """livekit-agents' assertions: `expect.next_event().is_function_call(name=…)` and so on,
+        with its judges. Hand-overs stand behind the calls."""
+        return RunAssert(cast("Any", SimpleNamespace(events=self._events())))
+
+    def _events(self) -> Sequence[object]:
+        calls: list[object] = []
+        said: list[object] = []
+        for item in self.items:
+            if isinstance(item, llm.FunctionCall):
+                calls.append(FunctionCallEvent(item=item))
+            elif isinstance(item, llm.FunctionCallOutput):
+                calls.append(FunctionCallOutputEvent(item=item))
+            elif isinstance(item, llm.ChatMessage):
+                event = ChatMessageEvent(item=item)
+                # What was said before a call stays before it.
+                (said if calls else calls).append(event)
+        handoffs = [
+            AgentHandoffEvent(
+                item=llm.AgentHandoff(old_agent_id=former, new_agent_id=agent),
+                old_agent=None,
+                new_agent=cast("Any", None),
+            )
+            for former, agent in self.handoffs
+        ]
+        return [*calls, *handoffs, *said]
+
+
+def _call(call: llm.FunctionCall, output: llm.FunctionCallOutput | None) -> Call:
+    arguments = json.loads(call.arguments or "{}")
+    if output is None:
+        return Call(call.name, arguments, None, failed=False)
+    return Call(call.name, arguments, output.output, failed=output.is_error)
