@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from email.utils import formatdate
 from typing import Any, cast
 
 import pytest
@@ -21,7 +20,6 @@ from agent.models.refused_field import (
     TOOLS,
     refused_part,
 )
-from agent.models.retry_after import retry_after
 from agent.models.service_words import ServiceWords
 from tests.agent.models.raw_model import RawAnswer, RawModel, RawRequest, said
 
@@ -324,35 +322,6 @@ async def test_several_refusals_in_a_row() -> None:
 
     assert client.dialect("m").refused == ["stream_options", "temperature", "tools"]
     assert len(server.requests) == 5
-
-
-DATE = 1_700_000_000
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after": "-1"}, 0.0),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "1e999"}, None),
-        ({"retry-after": "soon"}, None),
-        (
-            {
-                "retry-after": formatdate(DATE + 9, usegmt=True),
-                "date": formatdate(DATE, usegmt=True),
-            },
-            9.0,
-        ),
-        ({"retry-after": formatdate(DATE, usegmt=True)}, 0.0),
-        ({"retry-after": "Wed, 99 Foo"}, None),
-        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
-    ],
-)
-def test_how_long_a_service_is_left_alone(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
 
 
 def test_text_that_a_service_quotes_in_an_error_is_not_kept() -> None:
