@@ -24,7 +24,7 @@ TOO_FAST = 0.002
 
 
 async def admission(stage: Stage) -> dict[str, Any]:
-    """How many rooms were accepted and refused, and the fate of the accepted ones."""
+    """The numbers of accepted and refused rooms, and the fate of the accepted ones."""
     capacity = CAPACITY * stage.peer.workers
     names = [stage.new_room() for _ in range(capacity * TIMES)]
     joins = await asyncio.gather(*(stage.join(name, within=WITHIN) for name in names))

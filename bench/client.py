@@ -28,7 +28,7 @@ WITHIN = 60.0
 
 @dataclass
 class Answer:
-    """How one answer came in.
+    """The timing of one answer.
 
     Attributes:
         overhead: from the question to the first token, without the model's part of it.

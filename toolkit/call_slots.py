@@ -1,4 +1,4 @@
-"""CallSlots: how many calls of a tool run at a time."""
+"""CallSlots: limits the concurrent calls of a tool."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""ToolContext: what a tool receives besides its arguments.
+"""ToolContext: the context that a tool gets besides its arguments.
 
 `Tools` and `ToolDescription` say what a tool may do with the other tools. They are protocols, so
 that this module depends on neither `Tool` nor `Toolbox`, which implement them.
@@ -30,7 +30,7 @@ MAX_PROGRESS_TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a call is: a fraction from 0 to 1, if that is known, and a few words."""
+    """The progress of a call: a fraction from 0 to 1, or None, and a few words."""
 
     fraction: float | None
     text: str

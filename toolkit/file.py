@@ -1,4 +1,4 @@
-"""File: what a tool returns that makes a file."""
+"""File: a tool's result that is a file."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Handoff: what a tool returns that hands the conversation to another agent of the app."""
+"""Handoff: a tool's result that hands the conversation to another agent of the app."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Parameters: what a tool takes, described for others and checked before a call."""
+"""Parameters: a tool's parameters, described as JSON schema and checked before a call."""
 
 import copy
 import re

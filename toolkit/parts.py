@@ -1,4 +1,5 @@
-"""Parts: what an answer shows beside its text. Tools make them; `ToolContext.show` takes them."""
+"""Parts: elements that an answer shows beside its text. Tools make them; `ToolContext.show` takes
+them."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Room: what tools and hooks may do in the room that the agent is in."""
+"""Room: the agent's room, for tools and hooks."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""SchemaParameters: what a tool takes that comes with a JSON schema, not with a typed function."""
+"""SchemaParameters: the parameters of a tool with a JSON schema in place of a typed function."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Signature: what a function takes besides its context, worked out once for all of its kind."""
+"""Signature: a function's parameters besides its context, derived once for each function."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""describeTools: what a client needs to offer the tools to a person."""
+"""describeTools: descriptions of the tools, for a client that offers them to a person."""
 
 from toolkit import Role, ToolContext, ToolDescription, tool
 

@@ -96,7 +96,7 @@ PARAMETERS: Final = {
     "on_room_start": 1,
     "on_room_stop": 1,
 }
-"""How many arguments each hook is called with."""
+"""The number of arguments of each hook."""
 
 
 def title_of(function: object) -> str:

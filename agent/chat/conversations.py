@@ -135,7 +135,8 @@ class Conversations:
         return [*([] if answering is None else [answering]), *conversation.waiting]
 
     def said_about(self, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
-        """What the model said and did about a message there, as far as it is still known."""
+        """The model's answer to a message there, and its tool calls, while they are in the
+        context."""
         conversation = self._conversations.get(owner)
         return () if conversation is None else conversation.said_about(message)
 

@@ -1,4 +1,4 @@
-"""Responder: what makes the answers of a conversation, in writing or aloud.
+"""Responder: makes the answers of a conversation, in writing or aloud.
 
 In writing it is a ToolLoop; agent.voice has the other one, an AgentSession that hears and speaks,
 and is imported where one is needed. Docs: docs/adr/0021-answers-in-writing.md.

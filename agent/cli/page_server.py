@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 FIRST_PORT: Final = 8080
 PORTS: Final = 20
-"""How many are tried, before any that is free."""
+"""Ports to try before any free one."""
 
 NAMES: Final = (LOOPBACK, "localhost")
 

@@ -1,4 +1,4 @@
-"""AgentParticipant: which participant of a room is the agent, and whether it is ready."""
+"""AgentParticipant: finds the agent among a room's participants, and waits until it is ready."""
 
 from __future__ import annotations
 

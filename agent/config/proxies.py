@@ -1,4 +1,4 @@
-"""Proxies: which connections go through a proxy. Docs: docs/configuration.md#proxies."""
+"""Proxies: the proxy for each connection. Docs: docs/configuration.md#proxies."""
 
 from __future__ import annotations
 

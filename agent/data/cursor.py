@@ -1,4 +1,4 @@
-"""cursor: where people point, the newest position of each."""
+"""cursor: the newest position at which each participant points."""
 
 from __future__ import annotations
 

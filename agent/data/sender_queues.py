@@ -1,4 +1,4 @@
-"""SenderQueues: what async handlers do for each sender, one piece after the other."""
+"""SenderQueues: runs async handlers for each sender, one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TOPICS: what data packets in a room may be about. docs/data.md says how to add one."""
+"""TOPICS: the topics of data packets in a room. docs/data.md says how to add one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: what all rooms of a process share of the files that people send."""
+"""Files: the parts of file handling that all rooms of a process share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors: where a page begins, as text that only means something to the store."""
+"""Cursors: the beginning of a page, as text that is opaque to clients."""
 
 from __future__ import annotations
 

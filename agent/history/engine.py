@@ -1,4 +1,4 @@
-"""Engine: what runs transactions on one kind of database."""
+"""Engine: runs transactions on one kind of database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases: which worker process answers in which room, for all that share the database."""
+"""Leases: the worker process of each room, for all workers that share the database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LeaseHolder:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a worker process learns when it shows that it lives.
+    """The result of a worker process's heartbeat in the database.
 
     Attributes:
         held: keys of its leases.
@@ -78,7 +78,7 @@ class Leases(Protocol):
         ...
 
     async def states(self, identity: str, keys: Sequence[str]) -> Mapping[str, LeaseState]:
-        """How leases stand; those that nobody has taken yet are left out."""
+        """The state of leases, without those that nobody has taken yet."""
         ...
 
     async def free(self, scope: str) -> int:

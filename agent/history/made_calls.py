@@ -1,4 +1,4 @@
-"""MadeCalls: which tool calls were begun, for those that must not be made twice."""
+"""MadeCalls: tool calls that were begun and must not be made twice."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Admission:
 
     @property
     def free(self) -> int:
-        """How many more jobs would be admitted."""
+        """The number of further jobs that would be admitted."""
         with self._lock:
             return max(0, self._places - max(len(self._held), len(self._called_off)))
 

@@ -1,4 +1,4 @@
-"""Claims: what the processes of a machine have for themselves, as long as they run.
+"""Claims: exclusive claims of a machine's processes, for as long as they run.
 
 Two jobs for one room, taken by two processes at the same moment, both find the room without an
 agent. Each claims the room first, and the second one is refused. Docs:
@@ -25,7 +25,7 @@ _PLACES: Final = 2**62
 """Bytes of the file that can be locked; it is empty all the same."""
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-"""What the machine is called until it is started anew (Linux)."""
+"""The machine's boot id, until its next start (Linux)."""
 
 _SET: Final = getattr(fcntl, "F_OFD_SETLK", None)
 _GET: Final = getattr(fcntl, "F_OFD_GETLK", None)

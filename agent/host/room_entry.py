@@ -141,6 +141,6 @@ class RoomEntry:
 
 
 def _scope(settings: Settings) -> str:
-    """What workers that can stand in for each other have in common."""
+    """The common key of workers that can stand in for each other."""
     words = (settings.livekit_url or "", settings.agent_name, settings.agent_identity)
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]

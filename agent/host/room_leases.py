@@ -131,7 +131,7 @@ class RoomLeases:
             logger.info("lease on a room not given back; it expires: %s", error)
 
     async def states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
-        """How the leases of rooms stand; None: the database does not say."""
+        """The state of the rooms' leases; None: the database does not answer."""
         try:
             return await self.store.states(self.identity, tuple(sids))
         except HistoryError:

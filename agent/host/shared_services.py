@@ -1,4 +1,4 @@
-"""SharedServices: what the rooms of one process share: stores, models, tools and accounts."""
+"""SharedServices: the stores, models, tools and accounts that the rooms of one process share."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ _REASONS: Final = {LeaseState.EXPIRED: "died", LeaseState.FREE: "left", None: "m
 
 @dataclass(slots=True)
 class _Watch:
-    """What is known of a room without a lease. Times are of the monotonic clock.
+    """A room without a lease. Times are of the monotonic clock.
 
     Attributes:
         due: when it is looked at closely.

@@ -1,4 +1,4 @@
-"""OwnAnswers: which messages are the agent's, so that replies to them are recognised."""
+"""OwnAnswers: recognises the agent's own messages, and so replies to them."""
 
 from __future__ import annotations
 

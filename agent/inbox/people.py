@@ -1,4 +1,4 @@
-"""People: who is in the room, in the server's words."""
+"""People: the participants of the room, as the server names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gauge: how many of something there are at once."""
+"""Gauge: a bounded number of concurrent things."""
 
 from __future__ import annotations
 

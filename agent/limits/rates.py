@@ -1,4 +1,4 @@
-"""Rates: how much of something may be used in a time, by whom."""
+"""Rates: limits of usage in a period, by scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AskedLLM: what answers are asked of: the model service, a plugin's LLM, or several in order."""
+"""AskedLLM: the source of answers: the model service, a plugin's LLM, or several in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assistant: who answers in a conversation."""
+"""Assistant: the model's role in a conversation: instructions, tools and model."""
 
 from __future__ import annotations
 

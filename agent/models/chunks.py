@@ -48,7 +48,7 @@ class Choice(msgspec.Struct):
     """The whole answer, in a response that is no stream."""
 
     error: Any = None
-    """OpenRouter: what went wrong at the provider, with finish reason `error`."""
+    """OpenRouter: the provider's error, with finish reason `error`."""
 
 
 class PromptTokensDetails(msgspec.Struct):

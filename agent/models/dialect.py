@@ -1,4 +1,4 @@
-"""Dialect: what a service takes and says differently for one model, as this process found out."""
+"""Dialect: deviations of a service for one model, as this process has learned them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ErrorReport: what a service says of a failure, in whichever form it says it."""
+"""ErrorReport: a service's error response, in any of its forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OnMainThread: how code on the rooms' loop runs something on the main thread.
+"""OnMainThread: runs a function on the main thread, for code on the rooms' loop.
 
 livekit-agents registers plugins on the main thread only.
 """

@@ -1,4 +1,4 @@
-"""RequestSlots: how many requests to a model service are under way, shared fairly by rooms."""
+"""RequestSlots: limits concurrent requests to a model service, shared fairly by rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ServiceWords: what a service says, without the conversation that it may repeat, for the log."""
+"""ServiceWords: a service's error text for the log, without the conversation that it may quote."""
 
 from __future__ import annotations
 

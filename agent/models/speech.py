@@ -1,4 +1,4 @@
-"""SpeechService: what hears and speaks, for all rooms of a process.
+"""SpeechService: speech recognition and synthesis for all rooms of a process.
 
 Not imported by a worker that has no room with a microphone. Everything runs here or at the
 configured services: the framework's own defaults for the detection of turns and interruptions

@@ -1,4 +1,4 @@
-"""VisibleText: what of a model's text is for readers: not its reasoning, and only whole characters.
+"""VisibleText: the part of a model's text for readers: no reasoning, and only whole characters.
 
 Reasoning stands between `<think>` and `</think>`, wherever a service's parser has left it in the
 text. Templates of some models (DeepSeek-R1, QwQ, Qwen3-Thinking) put the first tag into the prompt,

@@ -1,4 +1,4 @@
-"""PartLimits: how much an answer may show beside its text."""
+"""PartLimits: limits of the parts of an answer."""
 
 from __future__ import annotations
 

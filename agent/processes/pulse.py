@@ -1,4 +1,4 @@
-"""Pulse: how long the loops of a worker process have been silent, as its supervisor sees it."""
+"""Pulse: measures the silence of a worker process's loops, for its supervisor."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Pulse:
         return max(0.0, self._looked - self._seen[loop])
 
     def described(self, timeout: float) -> str | None:
-        """Which loop has been silent for longer than the timeout, in words; None: neither has."""
+        """Text naming the loop that has been silent beyond the timeout; None: neither has."""
         for loop in LOOPS:
             silence = self.silence(loop)
             if silence > timeout * PATIENCE[loop]:

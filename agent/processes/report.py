@@ -1,4 +1,4 @@
-"""Report: what a worker process shares with its supervisor."""
+"""Report: memory that a worker process shares with its supervisor."""
 
 from __future__ import annotations
 

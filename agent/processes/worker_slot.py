@@ -1,4 +1,4 @@
-"""WorkerSlot: where one worker process should be running."""
+"""WorkerSlot: the slot of one worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LateJoiners: who joins while the room is being answered gets the whole answer."""
+"""LateJoiners: replays answers to participants who join in the middle."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ UNSENT = (StreamError, PublishDataError, PublishTranscriptionError)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended.
+    """The end of an answer.
 
     Attributes:
         text: the whole text.

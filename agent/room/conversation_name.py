@@ -1,4 +1,4 @@
-"""Which conversation a stay in a room belongs to."""
+"""The conversation of a stay in a room."""
 
 from __future__ import annotations
 

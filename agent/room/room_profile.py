@@ -1,4 +1,4 @@
-"""RoomProfile: what dispatch metadata and room metadata may change for one room."""
+"""RoomProfile: changes to one room by dispatch metadata and room metadata."""
 
 from __future__ import annotations
 

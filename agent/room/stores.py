@@ -1,4 +1,4 @@
-"""Stores: where the rooms of a process store messages and files."""
+"""Stores: the messages and files of a process's rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RpcCall: who called a method, and how they want the answer."""
+"""RpcCall: one call of a method: its caller, and the form of its answer."""
 
 from __future__ import annotations
 

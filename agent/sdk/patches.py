@@ -1,4 +1,4 @@
-"""Which parts of LiveKit's SDKs the worker replaces.
+"""Patches: selects the parts of LiveKit's SDKs that the worker replaces.
 
 A patch is applied if it is selected (SDK_PATCHES) and if the SDK has the shapes that the patch
 needs. Otherwise the SDK's own way stays in place, and one warning names the patch. Docs:

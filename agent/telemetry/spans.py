@@ -1,4 +1,4 @@
-"""Spans: what a trace shows of an answer, where traces are configured; else nothing at all.
+"""Spans: spans of an answer, if tracing is configured; else no-ops.
 
 Names and attributes are those of OpenTelemetry's conventions for generative AI:
 https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. agent.host.tracing turns spans on.

@@ -1,4 +1,4 @@
-"""RpcAnswer: what a method answers to its caller."""
+"""RpcAnswer: a method's answer to its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Microphone: what comes from one person's microphone, and whether they speak."""
+"""Microphone: the audio of one person's microphone, and whether they speak."""
 
 from __future__ import annotations
 

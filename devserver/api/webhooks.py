@@ -1,4 +1,4 @@
-"""Webhooks: what happens in rooms, told to configured URLs, signed as livekit-server signs.
+"""Webhooks: events of rooms, sent to configured URLs, signed as livekit-server signs.
 
 Events, queues and retries are those of livekit-server (pkg/telemetry/events.go; livekit/protocol:
 webhook/resource_url_notifier.go): for each URL and room one queue, so that events of a room stay in

@@ -1,4 +1,4 @@
-"""Which worker gets a job, and how jobs end: refusal, load, termination, and a worker's death."""
+"""Assignment of jobs, and their ends: refusal, load, termination, and a worker's death."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class TestByApi:
 
 
 class TestKeys:
-    """Which workers a dispatch means: agent name, namespace, deployment and kind of job."""
+    """The workers of a dispatch: agent name, namespace, deployment and kind of job."""
 
     async def test_each_namespace_gets_a_job_of_its_own(
         self, worker: ConnectWorker, lk_api: api.LiveKitAPI, room_name: str, agent_name: str

@@ -1,4 +1,4 @@
-"""How long rooms live."""
+"""Lifetimes of rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WeatherSettings: where getWeather asks, and how long."""
+"""WeatherSettings: endpoints and timeout of getWeather."""
 
 from typing import Annotated
 from urllib.parse import urlsplit

@@ -28,7 +28,7 @@ async def send(client: ChatClient, message: dict[str, object]) -> None:
 
 
 async def answers(client: ChatClient, thread: str = "room") -> Counter[str]:
-    """How many answers each message has in the store."""
+    """The number of stored answers of each message."""
     page: dict[str, Any] = await get_history(client, thread=thread)
     return Counter(m["inReplyTo"] for m in page["messages"] if m["role"] == "assistant")
 

@@ -111,5 +111,5 @@ class ReactPage:
         return [each["message"] for each in await self.get("messages")]
 
     async def mounts(self) -> list[int]:
-        """How many messages were mounted, unmounted, and announced by MessageReceived."""
+        """The numbers of messages mounted, unmounted, and announced by MessageReceived."""
         return [len(await self.get(name)) for name in ("mounted", "unmounted", "received")]

@@ -1,4 +1,4 @@
-"""Which connections go through a proxy."""
+"""The proxy for each connection."""
 
 from __future__ import annotations
 

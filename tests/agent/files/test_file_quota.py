@@ -1,4 +1,4 @@
-"""How many bytes of files a room and a participant may have, for all processes together."""
+"""Quotas of a room's and a participant's files, for all processes together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which worker process answers in which room."""
+"""Leases of rooms by worker processes."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ async def test_the_room_server_hears_at_once_when_places_run_out_and_when_one_is
 
 
 def rooms_held(worker: Worker) -> asyncio.Queue[int]:
-    """How many rooms a worker holds or joins, each time that it changes."""
+    """The number of rooms that a worker holds or joins, at each change."""
     rooms: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 

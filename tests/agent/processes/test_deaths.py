@@ -150,7 +150,7 @@ async def agent_of(lk_api: api.LiveKitAPI, room: str) -> str:
 
 
 async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> list[str | None]:
-    """How the answers to a question ended, as the database has them."""
+    """The stored finish reasons of a question's answers."""
     history = open_history(fleet.environ["DATABASE_URL"])
     thread = ThreadKey(f"room-session:{client.room.name}:{await client.room.sid}")
     stored = await everything(history, thread)

@@ -40,7 +40,7 @@ asyncio.run(main())
 
 
 async def records_of_a_stay(room_server: RoomServerUnderTest, how: str, **environ: str) -> int:
-    """How many records reach Python while somebody joins a room and leaves it."""
+    """The number of records that reach Python while somebody joins a room and leaves it."""
     token = room_server.token("somebody", "native-log")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", JOIN, room_server.url, token, how),

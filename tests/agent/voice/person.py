@@ -90,7 +90,7 @@ class Ears:
 
     @property
     def loud_seconds(self) -> float:
-        """How long the agent was audible."""
+        """Seconds in which the agent was audible."""
         return sum(len(s) for s in self._heard if np.abs(s).mean() > _AUDIBLE) / RATE
 
     async def until_audible(self, seconds: float = 0.05) -> None:

@@ -1,4 +1,4 @@
-"""Which agent of the app gave an answer."""
+"""The agent of the app that gave an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which worker process answers in which room, and which tool calls were begun."""
+"""Leases of rooms by worker processes, and tool calls that were begun."""
 
 from __future__ import annotations
 
