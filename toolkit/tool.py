@@ -253,9 +253,9 @@ def tool(  # noqa: PLR0913 - all options of a tool
             reads it from the environment, and checks it at the start: see toolkit.settings.
         show: what is shown of the model's calls to everybody who sees the answer: the `name`, the
             `arguments` as well, or `all`: the result, too.
-        retry: `safe`: a call of the model's may be made again when its message is answered anew, as
-            after a crash. `never`: the model is told that it was begun, and that its outcome is
-            unknown. Unless given, it is `never` where approval is needed, else `safe`.
+        retry: `safe`: a call of the model's may be repeated when its message is answered again,
+            such as after a crash. `never`: the model learns that the call was begun, and that its
+            outcome is unknown. Default: `never` if approval is needed, else `safe`.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.

@@ -98,7 +98,8 @@ class Conversations:
         return self._of(owner)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Has the room's own conversation hear and speak, or stop that; private ones never do."""
+        """Gives the room's own conversation a voice, or takes it away; private ones never have
+        one."""
         await self._of(None).set_voice(voice)
 
     def start(self) -> None:

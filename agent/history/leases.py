@@ -58,7 +58,7 @@ class Leases(Protocol):
     """
 
     async def beat(self, holder: LeaseHolder, seconds: float) -> Beat:
-        """Has a process live for so many seconds more, with all its leases."""
+        """Extends a process's life by so many seconds, with all its leases."""
         ...
 
     async def bury(self, holders: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""RoomEntry: whether the agent may enter a room, and who is told that it has."""
+"""RoomEntry: decides whether the agent may enter a room, and announces its entry."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class WorkerProcess:
         self._signal(signal.SIGTERM)
 
     def change_log_level(self) -> None:
-        """Has it log more, or as much as before."""
+        """Makes it log more, or as much as before."""
         self._signal(log_level.CHANGE)
 
     def kill(self) -> None:

@@ -102,7 +102,7 @@ def is_running(session: AgentSession[Any]) -> bool:
 
 
 def give_llm(session: AgentSession[Any], llm: LLM[Any]) -> None:
-    """Has a session that has no LLM, and has not begun, answer with this one."""
+    """Sets the LLM of a session that has none and has not begun."""
     if session.llm is None:
         session._llm = llm  # pyright: ignore[reportPrivateUsage]
 

@@ -27,7 +27,7 @@ _KINDS: Final = ("stt", "tts", "vad")
 
 @dataclass(frozen=True, slots=True)
 class SpeechModels:
-    """What a session hears and speaks with, as far as it has nothing of its own."""
+    """The hearing and speech of a session, where it has none of its own."""
 
     stt: stt.STT[Any]
     tts: tts.TTS[Any]
@@ -82,7 +82,7 @@ class SpeechSwitch:
             self._withhold(agent)
 
     def _tell(self, choose: Callable[[Any, str], Any]) -> None:
-        """Has the agent that answers now change over; what it has of its own stays noted."""
+        """Switches the current agent over; its own parts stay noted."""
         activity = self._session._activity  # pyright: ignore[reportPrivateUsage]
         if activity is None:
             return

@@ -1,4 +1,4 @@
-"""SessionMemory: what a session has said and done that its conversation does not know yet."""
+"""SessionMemory: items of a session that its conversation does not have yet."""
 
 from __future__ import annotations
 

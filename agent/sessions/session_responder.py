@@ -108,7 +108,7 @@ class SessionResponder:
         """Begins, unless it has: its agent enters a conversation, of these items. Returns when the
         agent is at rest or says something; unless it greets, nobody has that.
 
-        What goes wrong is told to whoever writes next.
+        A failure reaches the sender of the next message.
         """
         if self.has_entered:
             return
@@ -117,7 +117,9 @@ class SessionResponder:
             run = await self._open(items)
         except Exception as error:
             # The boundary around the app's function, and its agent.
-            logger.exception("agent not made; whoever writes next is told: %s", self._name)
+            logger.exception(
+                "agent not made; the next message is answered with an error: %s", self._name
+            )
             self._failure = error
             return
         rest = self._tasks.start(run.over(), name="entering")
@@ -285,7 +287,7 @@ class SessionResponder:
             session.say(text)
 
     async def _answer_at_least(self, entering: SessionRun) -> None:
-        """Has an agent that entered without a word answer what it was given."""
+        """Makes an agent that entered silently answer its input."""
         await entering.over()
         session = self._running()
         if not self._speeches:

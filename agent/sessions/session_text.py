@@ -1,4 +1,4 @@
-"""SessionText: where an AgentSession writes what its agent says."""
+"""SessionText: the text output of an AgentSession."""
 
 from __future__ import annotations
 

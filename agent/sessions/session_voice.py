@@ -16,8 +16,8 @@ from agent.sessions.session_text import SessionText
 
 
 class SessionVoice:
-    """What is said to a session takes its place among the messages of the room; what it says is
-    spoken on the room's track, and written as before."""
+    """Speech to a session takes its place among the room's messages; its answers are spoken on the
+    room's track, and written as before."""
 
     def __init__(self, assistant: Assistant, reply: ReplySink, text: SessionText) -> None:
         self._assistant = assistant

@@ -35,7 +35,7 @@ def quiet_framework(level: str) -> None:
 
 
 def show_to_people(level: str) -> None:
-    """Has the handlers of the root logger write for people."""
+    """Makes the handlers of the root logger write for people."""
     formatter = DevFormatter(colours=wants_colours(sys.stdout, os.environ))
     everything = logging.getLevelNamesMapping().get(level, logging.INFO) < logging.INFO
     for handler in logging.getLogger().handlers:

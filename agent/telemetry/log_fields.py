@@ -22,7 +22,7 @@ trace_ids: Callable[[], Mapping[str, str]] | None = None
 
 
 def bind(**fields: str) -> None:
-    """Has the records of this context, and of tasks that are started in it, have these fields."""
+    """Adds these fields to the records of this context, and of tasks started in it."""
     _fields.set({**_fields.get(), **fields})
 
 

@@ -1,4 +1,4 @@
-"""RoomSpeech: what a session of a livekit Agent hears and speaks with in a room."""
+"""RoomSpeech: the hearing and speech of a livekit Agent's session in a room."""
 
 from __future__ import annotations
 

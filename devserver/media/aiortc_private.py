@@ -233,7 +233,7 @@ def ssrcs_of(transceiver: RTCRtpTransceiver) -> tuple[int, int]:
 
 
 def renew_ssrcs(transceiver: RTCRtpTransceiver) -> None:
-    """Have the section's description announce fresh SSRCs."""
+    """Make the section's description announce fresh SSRCs."""
     transceiver.sender._ssrc = random32()
     transceiver.sender._rtx_ssrc = random32()
 

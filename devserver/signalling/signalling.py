@@ -213,7 +213,7 @@ def _to_resume(room: Room, join: Join) -> Participant | None:
 
 
 def _send_away(signal: SignalConnection, join: Join) -> None:
-    """Have a client that wants to resume join again instead."""
+    """Make a client that wants to resume join again instead."""
     leave = join.client.leave(models.DisconnectReason.STATE_MISMATCH, rtc.LeaveRequest.RECONNECT)
     signal.send(rtc.SignalResponse(leave=leave))
 

@@ -10,7 +10,7 @@ from agent import App, Turn
 
 CARD = re.compile(r"\b(?:\d[ -]?){13,16}\b")
 TAIL = re.compile(r"[\d -]{0,40}\Z")
-"""What is held back: a card number may go on after it."""
+"""Characters to buffer: a card number may continue after them."""
 
 
 async def check(turn: Turn) -> None:

@@ -12,7 +12,7 @@ from agent import App
 
 @dataclass
 class Guest:
-    """What a conversation knows of its guest."""
+    """A conversation's data about its guest."""
 
     name: str = ""
 

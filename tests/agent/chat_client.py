@@ -105,7 +105,7 @@ class ChatClient:
         await self.until(lambda: self.agent is not None and "agent.ready" in self.agent.attributes)
 
     async def outlive(self, server: RoomServerUnderTest) -> None:
-        """Has the room server crash; returns when this one is back, and the agent ready."""
+        """Makes the room server crash; returns when this client is back, and the agent ready."""
         assert server.embedded is not None
         back = asyncio.Event()
         self.room.on("reconnected", back.set)

@@ -18,12 +18,12 @@ WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 async def change(action: PartAction) -> str:
-    """What the buttons of the order do."""
+    """The actions of the order's buttons."""
     return f"The order is {'cancelled' if action.action == 'cancel' else 'on its way'}."
 
 
 async def book(action: PartAction) -> dict[str, object]:
-    """What the form does."""
+    """The action of the form."""
     return {"booked": action.payload["seats"]}
 
 

@@ -1,4 +1,4 @@
-"""What the page can do besides a chat: changing what was said, parts, approval, tools, drawing."""
+"""Features of the page besides the chat: editing messages, parts, approval, tools, drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agent.sdk.session_speech relies on in livekit-agents."""
+"""The parts of livekit-agents that agent.sdk.session_speech relies on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def models() -> SpeechModels:
 
 
 def heard_with(agent: Agent) -> tuple[object, object, object]:
-    """What an agent that answers hears and speaks with."""
+    """The hearing and speech of the answering agent."""
     activity: Any = agent._get_activity_or_raise()  # pyright: ignore[reportPrivateUsage]
     return activity.stt, activity.tts, activity.vad
 
