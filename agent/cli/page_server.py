@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from agent.cli.target import Target
 
 LOOPBACK: Final = "127.0.0.1"
-FIRST_PORT: Final = 8080
-PORTS: Final = 20
+PORTS: Final = (8080, *range(8082, 8100), 0)
+"""Without 8081, which is a worker's health port unless HTTP_PORT is set."""
 """Ports to try before any free one."""
 
 NAMES: Final = (LOOPBACK, "localhost")
@@ -186,7 +186,7 @@ async def serving_page(build: PageBuild, target: Target) -> AsyncGenerator[PageS
 
 def _listening() -> socket.socket:
     problem: OSError | None = None
-    for port in (*range(FIRST_PORT, FIRST_PORT + PORTS), 0):
+    for port in PORTS:
         try:
             return socket.create_server((LOOPBACK, port))
         except OSError as error:
