@@ -13,6 +13,7 @@ from agent.cli.chat import chat
 from agent.cli.dev import dev
 from agent.cli.doctor import doctor
 from agent.cli.erase import erase
+from agent.cli.evaluate import evaluate
 from agent.cli.export import export
 from agent.cli.join_token import token
 from agent.cli.migrate import migrate
@@ -37,4 +38,5 @@ def main() -> None:
 
 for command in (dev, start, chat, call, token, doctor, migrate, erase, top):
     app.command()(command)
+app.command("eval")(evaluate)
 app.add_typer(export, name="export")

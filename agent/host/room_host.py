@@ -260,6 +260,11 @@ class RoomHost:
         sessions = (each for each in list(self._sessions.values()) if each.name == room)
         return next((each.said_about(message, owner) for each in sessions), ())
 
+    def tokens(self, room: str) -> tuple[int, int]:
+        """Tokens that models have read and written for a room that is joined. Thread-safe."""
+        sessions = (each for each in list(self._sessions.values()) if each.name == room)
+        return next((each.tokens for each in sessions), (0, 0))
+
     async def aclose(self) -> None:
         """Leaves all rooms and closes the shared services."""
         if self._loop is None:

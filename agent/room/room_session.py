@@ -164,6 +164,12 @@ class RoomSession:
         """The room's name."""
         return self._assignment.room
 
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Tokens that models have read and written."""
+        usage = self._components.opener.usage
+        return usage.input_tokens, usage.output_tokens
+
     def said_about(self, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
         """See RoomHost.said_about."""
         return self._components.conversations.said_about(message, owner)

@@ -130,6 +130,11 @@ class AppTest:
         await person.agent.ready(WITHIN)
         return person
 
+    def tokens(self, room: str = "test") -> tuple[int, int]:
+        """Tokens that the model has read and written in a room, as its service counts them."""
+        assert self._host is not None  # noqa: S101 - it has been entered
+        return self._host.tokens(room)
+
     async def _start(self, environ: Mapping[str, str]) -> None:
         settings = Settings.from_environment(environ)
         self._agent_identity = settings.agent_identity

@@ -40,12 +40,14 @@ class Exchange:
         finish_reason: as on the wire.
         parts: what was shown beside the text, in order (docs/wire-contract.md, Parts).
         items: what the model said and did, as livekit-agents has it.
+        seconds: from the question to the end of the answer.
     """
 
     text: str
     finish_reason: str
     parts: tuple[Mapping[str, Any], ...]
     items: tuple[llm.ChatItem, ...]
+    seconds: float
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,7 @@ class Person:
         self, text: str, *, private: bool = False, attachments: Sequence[Path] = ()
     ) -> Exchange:
         """Writes a message; returns once it has been answered, however that ended."""
+        began = time.monotonic()
         answer = await self.agent.ask(
             text, private=private, attachments=attachments, silence=WITHIN
         )
@@ -59,9 +61,12 @@ class Person:
         except NoAnswerError:
             if answer.finish_reason is None:
                 raise
+        seconds = time.monotonic() - began
         owner = self.identity if private else None
         items = self._said_about(self.identity, answer.question_id, owner)
-        return Exchange(said, answer.finish_reason or "", tuple(parts.values()), tuple(items))
+        return Exchange(
+            said, answer.finish_reason or "", tuple(parts.values()), tuple(items), seconds
+        )
 
     async def told(self, *, private: bool = False) -> str:
         """The next thing that the agent says unasked, once it has ended; each once. Raises

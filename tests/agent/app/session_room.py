@@ -35,7 +35,8 @@ def calling(name: str, arguments: str = "{}") -> Reply:
 
 async def history(client: ChatClient, thread: str = "room") -> list[dict[str, Any]]:
     """The stored messages of a thread."""
-    return json.loads(await client.call("getHistory", json.dumps({"thread": thread})))["messages"]
+    answer = await client.ask_method("getHistory", json.dumps({"thread": thread}))
+    return json.loads(answer)["messages"]
 
 
 def active_agent(client: ChatClient) -> str:

@@ -1,0 +1,131 @@
+"""Scenario: a conversation of a scripted user, and what is expected of each answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.testing.exchange import Call, Exchange
+
+
+class ScenarioError(Exception):
+    """What is wrong with a file, in one sentence."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExpectedCall(_Strict):
+    """A tool call: by its name, and those of its arguments that matter."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+    def fits(self, call: Call) -> bool:
+        missing = object()
+        given = self.arguments.items()
+        return call.name == self.name and all(
+            call.arguments.get(name, missing) == value for name, value in given
+        )
+
+
+class Expected(_Strict):
+    """What an answer has to be.
+
+    Attributes:
+        says, says_not: words of the text, in whatever case.
+        calls: tool calls among those that were made, in this order; [] is none at all.
+        handoff: name of the agent that was handed to.
+        finish: the finish reason.
+        within: seconds from the question to the end of the answer.
+    """
+
+    says: tuple[str, ...] = ()
+    says_not: tuple[str, ...] = ()
+    calls: tuple[ExpectedCall, ...] | None = None
+    handoff: str | None = None
+    finish: Literal["stop", "length", "error", "interrupted", "cancelled"] = "stop"
+    within: float | None = None
+
+    def problems(self, answer: Exchange) -> Iterator[str]:
+        """What is wrong with an answer."""
+        if answer.finish_reason != self.finish:
+            yield f"it ended with {answer.finish_reason}, expected {self.finish}"
+        text = answer.text.lower()
+        for words in self.says:
+            if words.lower() not in text:
+                yield f"it does not say {words!r}: {answer.text!r}"
+        for words in self.says_not:
+            if words.lower() in text:
+                yield f"it says {words!r}: {answer.text!r}"
+        if self.handoff is not None and self.handoff not in {to for _, to in answer.handoffs}:
+            yield f"it was not handed to {self.handoff}"
+        if self.within is not None and answer.seconds > self.within:
+            yield f"it took {answer.seconds:.1f} s, expected {self.within:g} s at most"
+        yield from self._wrong_calls(answer.calls)
+
+    def _wrong_calls(self, made: tuple[Call, ...]) -> Iterator[str]:
+        if self.calls is None:
+            return
+        done = ", ".join(f"{call.name}({json.dumps(call.arguments)})" for call in made) or "none"
+        if not self.calls and made:
+            yield f"it made calls, expected none: {done}"
+        rest = iter(made)
+        for expected in self.calls:
+            if not any(expected.fits(call) for call in rest):
+                wanted = f"{expected.name}({json.dumps(expected.arguments)})"
+                yield f"it did not call {wanted}; its calls: {done}"
+
+
+class Turn(_Strict):
+    """A message and what is expected of its answer."""
+
+    user: Annotated[str, Field(min_length=1)]
+    private: bool = False
+    expect: Expected = Expected()
+
+
+class ModelStep(_Strict):
+    """What the demo model does in one step: says something, or calls a tool."""
+
+    say: str | None = None
+    call: str | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Scenario(_Strict):
+    """A file's conversation.
+
+    Attributes:
+        name: of the file unless given.
+        metadata: of the dispatch.
+        attributes: of the user, as vouched for by the server.
+        model: what the demo model does, in turn; None: the configured model answers.
+    """
+
+    name: str = ""
+    metadata: dict[str, Any] = {}
+    attributes: dict[str, str] = {}
+    model: tuple[ModelStep, ...] | None = None
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a YAML file. Raises ScenarioError."""
+        try:
+            found = cls.model_validate(yaml.safe_load(path.read_text()))
+        except OSError as error:
+            raise ScenarioError(f"{path}: {error.strerror}") from error
+        except yaml.YAMLError as error:
+            raise ScenarioError(f"{path}: it is no YAML: {error}".replace("\n", " ")) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ScenarioError(f"{path}: {where}: {first['msg']}") from error
+        return found.model_copy(update={"name": found.name or path.stem})
