@@ -20,7 +20,7 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz test-quick
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz faults test-quick
 .PHONY: test-sdk-plain test-sdk-next test-voice test-web screenshots
 .PHONY: check bench bench-quick format lock clean
 
@@ -67,6 +67,12 @@ QUICK := tests/toolkit tests/tools tests/patterns tests/test_docs.py tests/test_
 # Others each time; the same 2,000 are in `make test`.
 fuzz: $(STAMP) ## 20,000 hostile inputs at every entrance, in ten minutes, with a neighbour's figures
 	FUZZ_CASES=20000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/fuzz
+
+# FAULTS_DATABASE=postgres is the other one; FAULTS_ROOMS conversations at a time, six questions each.
+FAULTS_ROOMS := 20
+faults: $(STAMP) ## conversations through kill -9 at each step and other faults; prints what was lost
+	FAULTS_ROOMS=$(FAULTS_ROOMS) ROOM_SERVER="$(ROOM_SERVER)" \
+		$(BIN)/python -m pytest -q -s --timeout 3600 tests/faults
 
 test-quick: $(STAMP) ## the tests that take seconds, for each change
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(QUICK)

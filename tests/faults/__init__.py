@@ -1,0 +1,1 @@
+"""Conversations through faults: `make faults` prints its figures."""

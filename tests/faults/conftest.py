@@ -1,0 +1,68 @@
+"""Fixtures: workers under supervisors, and what becomes of conversations with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from devserver.model import DemoModel
+from tests.agent.outages import LockedSqlite, Outage, StoppedPostgres
+from tests.agent.processes.fleet import Fleet
+from tests.room_server import RoomServerUnderTest
+from tests.tcp_relay import TcpRelay
+
+DATABASE = os.environ.get("FAULTS_DATABASE", "sqlite")
+
+
+@pytest.fixture
+async def model() -> AsyncGenerator[DemoModel]:
+    async with DemoModel() as model:
+        yield model
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage]:
+    """A database that can be taken away."""
+    if DATABASE == "postgres":
+        yield StoppedPostgres(request.getfixturevalue("postgres"))
+        return
+    locked = LockedSqlite(tmp_path / "faults.db")
+    yield locked
+    locked.close()
+
+
+@pytest.fixture
+async def relay(room_server: RoomServerUnderTest) -> AsyncGenerator[TcpRelay]:
+    """The workers' way to the room server."""
+    async with TcpRelay(int(room_server.url.rpartition(":")[2])) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def fleet(
+    room_server: RoomServerUnderTest,
+    model: DemoModel,
+    database: Outage,
+    relay: TcpRelay,
+    tmp_path: Path,
+    room_name: str,
+) -> AsyncGenerator[Fleet]:
+    environ = {
+        "LIVEKIT_URL": f"ws://127.0.0.1:{relay.port}",
+        "LIVEKIT_API_KEY": room_server.api_key,
+        "LIVEKIT_API_SECRET": room_server.api_secret,
+        "OPENAI_BASE_URL": model.base_url,
+        "DATABASE_URL": database.url,
+        "DRAIN_TIMEOUT": "1",
+        "HEARTBEAT_TIMEOUT": "3",
+        "LLM_TIMEOUT": "3",
+        # A server that crashed makes the room anew.
+        "CONVERSATIONS": "room-name",
+        "AGENT_NAME": f"for {room_name}",
+    }
+    async with AsyncExitStack() as stack:
+        yield Fleet(environ, tmp_path, stack, environ["AGENT_NAME"])

@@ -1,0 +1,93 @@
+"""Talk: what one person asks, and whether they get an answer, as a careful app asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from livekit import rtc
+
+from agent.history.message import ThreadKey
+from agent.history.open_history import open_history
+from tests.agent.chat_client import ChatClient
+from tests.agent.history.turns import everything
+
+GIVEN_UP: Final = 60.0
+"""Seconds after which somebody who has no answer counts as left waiting."""
+
+AGAIN: Final = 5.0
+"""Seconds after which a message is sent again under its id, until it has its answer."""
+
+
+@dataclass
+class Figures:
+    """What became of the questions of one fault."""
+
+    asked: int = 0
+    once: int = 0
+    twice: int = 0
+    lost: int = 0
+    failed: int = 0
+    """Ended as `interrupted` or `error`, which their people were told."""
+    waiting: int = 0
+    seconds: list[float] = field(default_factory=list[float])
+
+    def row(self, fault: str) -> str:
+        slowest = max(self.seconds, default=0.0)
+        return (
+            f"| {fault} | {self.asked} | {self.once} | {self.failed} | {self.lost} "
+            f"| {self.twice} | {self.waiting} | {slowest:.1f} s |"
+        )
+
+
+@dataclass
+class Talk:
+    """One person in one room."""
+
+    client: ChatClient
+    asked: dict[str, float] = field(default_factory=dict[str, float])
+    answered: dict[str, float] = field(default_factory=dict[str, float])
+
+    async def ask(self, number: int, text: str) -> None:
+        """Asks, again and again until there is an answer or it takes too long."""
+        message = f"{self.client.me.identity}-{number}"
+        packet = {"type": "chat", "id": message, "text": text, "ack": "stored"}
+        self.asked[message] = time.monotonic()
+        try:
+            async with asyncio.timeout(GIVEN_UP):
+                while not self.client.finished(message):
+                    await self._try(packet)
+        except TimeoutError:
+            return
+        self.answered[message] = time.monotonic() - self.asked[message]
+
+    async def _try(self, packet: dict[str, str]) -> None:
+        message = packet["id"]
+        try:
+            await self.client.send_packet(packet)
+            async with asyncio.timeout(AGAIN):
+                await self.client.until(lambda: self.client.finished(message))
+        except (TimeoutError, rtc.participant.PublishDataError):
+            # Nothing tells when it is worth while: a careful app has a clock.
+            await asyncio.sleep(0.1)
+
+    async def count(self, figures: Figures, database: str) -> None:
+        """Adds what became of the questions, as their person and the database have it."""
+        history = open_history(database)
+        stored = await everything(history, ThreadKey(self.client.room.name))
+        await history.aclose()
+        kept = Counter(each.in_reply_to for each in stored if each.finish_reason)
+        whole = {each.in_reply_to for each in stored if each.finish_reason == "stop"}
+        for message in self.asked:
+            segments = {each.attributes["lk.segment_id"] for each in self.client.finished(message)}
+            twice = len(segments) > 1 or kept[message] > 1
+            figures.asked += 1
+            figures.twice += twice
+            figures.lost += not kept[message]
+            figures.waiting += message not in self.answered
+            figures.failed += bool(kept[message]) and message not in whole
+            figures.once += message in self.answered and message in whole and not twice
+        figures.seconds += self.answered.values()

@@ -1,0 +1,230 @@
+"""Conversations through faults: each question is answered, and once.
+
+A few conversations meet one fault in `make test`; `make faults` has many meet all of them
+(FAULTS_ROOMS rooms at a time) and prints the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from livekit import api
+
+from devserver.model import DemoModel, Reply, tool_call
+from devserver.model.wire import ChatRequest
+from tests.agent.chat_client import ChatClient
+from tests.agent.outages import Outage
+from tests.agent.processes.fleet import JOINED, Fleet, Supervisor
+from tests.faults.talk import Figures, Talk
+from tests.room_server import RoomServerUnderTest
+from tests.tcp_relay import TcpRelay
+
+pytestmark = pytest.mark.timeout(600)
+
+ROOMS: Final = int(os.environ.get("FAULTS_ROOMS", "0"))
+QUESTIONS: Final = 6
+"""Of each person: one before the fault, one in it, and the others while it is mended."""
+
+TABLE: Final = (
+    "\n| fault | asked | answered once | told as failed | lost | twice | left waiting | slowest |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+)
+
+
+@dataclass
+class Mood:
+    """How the model answers: it asks for a tool where there is a question of time.
+
+    Attributes:
+        silent: requests that it does not answer before somebody gives them up.
+    """
+
+    silent: int = 0
+
+    def reply(self, request: ChatRequest) -> Reply:
+        if self.silent:
+            self.silent -= 1
+            return Reply(first_token_delay=30.0)
+        if "time" in request.user_text and not request.tool_results:
+            return Reply(tool_calls=(tool_call("getCurrentTime"),))
+        return Reply(tokens=["this ", "is ", "an ", "answer"], token_delay=0.15)
+
+
+@dataclass
+class Scene:
+    """What a fault can strike."""
+
+    fleet: Fleet
+    first: Supervisor
+    model: DemoModel
+    mood: Mood
+    database: Outage
+    relay: TcpRelay
+    talks: list[Talk]
+
+    async def worker(self) -> int:
+        """The process that holds most rooms of those that live."""
+        pids = [int(pid) for pid in await self.first.says(JOINED)]
+        living = [pid for pid in pids if _lives(pid)]
+        return max(living, key=living.count)
+
+    async def when(self, happened: Callable[[], object]) -> None:
+        """Returns once something has happened to somebody who asks."""
+        async with asyncio.timeout(30):
+            # Of several people who may see it first.
+            while not happened():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    def any(self, seen: Callable[[ChatClient], object]) -> Callable[[], bool]:
+        return lambda: any(seen(talk.client) for talk in self.talks)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def killed_when(
+    seen: Callable[[ChatClient], object],
+) -> Callable[[Scene], Coroutine[Any, Any, None]]:
+    async def strike(scene: Scene) -> None:
+        worker = await scene.worker()
+        await scene.when(scene.any(seen))
+        os.kill(worker, signal.SIGKILL)
+
+    return strike
+
+
+async def killed_when_the_model_is_asked(scene: Scene) -> None:
+    worker = await scene.worker()
+    before = len(scene.model.requests)
+    await scene.when(lambda: len(scene.model.requests) > before)
+    os.kill(worker, signal.SIGKILL)
+
+
+async def drained(scene: Scene) -> None:
+    await scene.when(scene.any(_second_began))
+    os.kill(await scene.worker(), signal.SIGTERM)
+
+
+async def supervisor_killed(scene: Scene) -> None:
+    await scene.when(scene.any(_second_began))
+    scene.first.running.process.kill()
+
+
+async def stopped(scene: Scene) -> None:
+    await scene.when(scene.any(_second_began))
+    os.kill(await scene.worker(), signal.SIGSTOP)
+
+
+async def database_away(scene: Scene) -> None:
+    await scene.when(scene.any(_second_began))
+    await scene.database.begin()
+    await scene.when(scene.any(_third_ended))
+    await scene.database.end()
+
+
+async def signalling_cut(scene: Scene) -> None:
+    """Workers have no way to the room server but their media."""
+    await scene.when(scene.any(_second_began))
+    scene.relay.cut()
+    await asyncio.sleep(3)
+    scene.relay.mend()
+
+
+async def model_silent(scene: Scene) -> None:
+    scene.mood.silent = len(scene.talks)
+
+
+def _second_began(client: ChatClient) -> bool:
+    return any(each.in_reply_to.endswith("-1") for each in client.answers)
+
+
+def _second_stored(client: ChatClient) -> bool:
+    notices = client.notices("message.stored")
+    return any(str(each["messageIds"]).endswith("-1']") for each in notices)
+
+
+def _second_ended(client: ChatClient) -> bool:
+    return any(each.endswith("-1") for each in client.answered())
+
+
+def _third_ended(client: ChatClient) -> bool:
+    return any(each.endswith("-2") for each in client.answered())
+
+
+def _tool_runs(client: ChatClient) -> bool:
+    return len(client.notices("tool.started")) > 1
+
+
+FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
+    "kill -9: message stored": killed_when(_second_stored),
+    "kill -9: model asked": killed_when_the_model_is_asked,
+    "kill -9: tool ran": killed_when(_tool_runs),
+    "kill -9: answer under way": killed_when(_second_began),
+    "kill -9: answer's end sent": killed_when(_second_ended),
+    "SIGTERM": drained,
+    "supervisor killed": supervisor_killed,
+    "SIGSTOP": stopped,
+    "database away": database_away,
+    "model silent": model_silent,
+    "signalling cut for 3 s": signalling_cut,
+}
+SHORT: Final = "kill -9: model asked"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_each_question_is_answered_once(
+    *,
+    fault: str,
+    fleet: Fleet,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+    database: Outage,
+    relay: TcpRelay,
+) -> None:
+    if not ROOMS and fault != SHORT:
+        pytest.skip("one fault is enough here; FAULTS_ROOMS, or `make faults`, has all of them")
+    mood = Mood()
+    model.when("", mood.reply)
+    first = await fleet.start(2)
+    await fleet.start(1)
+    talks = [Talk(ChatClient()) for _ in range(ROOMS or 3)]
+    for number, talk in enumerate(talks):
+        await come(talk.client, room_server, f"{room_name}-{number}", fleet.name)
+    try:
+        scene = Scene(fleet, first, model, mood, database, relay, talks)
+        await asyncio.gather(*(talk.client.until_ready() for talk in talks))
+        await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
+        strike = asyncio.create_task(FAULTS[fault](scene))
+        await asyncio.gather(*(talk.ask(1, "and what time is it now?") for talk in talks))
+        for number in range(2, QUESTIONS):
+            await asyncio.gather(*(talk.ask(number, "thank you") for talk in talks))
+        await strike
+        figures = Figures()
+        for talk in talks:
+            await talk.count(figures, database.url)
+    finally:
+        await asyncio.gather(*(talk.client.room.disconnect() for talk in talks))
+    sys.stdout.write(f"{TABLE if fault == next(iter(FAULTS)) else ''}{figures.row(fault)}\n")
+    assert figures.asked == len(talks) * QUESTIONS
+    # A worker that is told to end tells of the answers that it ends, and one whose model is silent.
+    assert figures.failed == 0 or fault in {"SIGTERM", "model silent"}
+    assert figures.once + figures.failed == figures.asked
+
+
+async def come(client: ChatClient, server: RoomServerUnderTest, room: str, name: str) -> None:
+    wanted = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=name)])
+    token = server.access_token("alice", room).with_room_config(wanted)
+    await client.room.connect(server.url, token.to_jwt())
