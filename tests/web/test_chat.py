@@ -53,7 +53,8 @@ async def test_markdown_and_code_that_can_be_copied(open_page: OpenPage, model: 
     await expect(answer.get_by_role("button", name="Copied")).to_be_visible()
     assert (await alice.page.evaluate("navigator.clipboard.readText()")).strip() == 'print("hello")'
     await answer.get_by_role("button", name="Copy answer").click()
-    await alice.until("async (code) => (await navigator.clipboard.readText()) === code", CODE)
+    await expect(answer.locator(".actions").get_by_role("button", name="Copied")).to_be_visible()
+    assert await alice.page.evaluate("navigator.clipboard.readText()") == CODE
 
 
 async def test_stopping_keeps_what_was_said(alice: PagePerson, model: DemoModel) -> None:

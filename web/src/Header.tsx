@@ -33,6 +33,7 @@ export function Header({ theme, panel, setPanel }: Props): ReactElement {
   const state = useAgentState(agent);
   const everybody = useParticipants();
   const people = everybody.filter(({ kind }) => kind !== ParticipantKind.AGENT);
+  const active = agent.activeAgent;
   const isSpoken = everybody.some(({ isMicrophoneEnabled }) => isMicrophoneEnabled);
   return (
     <header className="top">
@@ -43,7 +44,7 @@ export function Header({ theme, panel, setPanel }: Props): ReactElement {
       <p className={`agent-state agent-${state}`} role="status">
         <span className="state-dot" aria-hidden="true" />
         <span>
-          {agentName} {STATES[state]}
+          {active ? oneLine(active.displayName || active.name) : agentName} {STATES[state]}
         </span>
       </p>
       <span className="grow" />

