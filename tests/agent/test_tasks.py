@@ -34,6 +34,7 @@ NOTICED = {
     "send a file": "logged when it is done",
     "send by the SDK": "its sender waits for it, as for a request of its own",
     "stop": "tells the terminal what fails",
+    "stop of an answer": "the answer waits for it",
     "summary": "its caller waits for it",
     "the app changed": "the command waits for it",
     "to the end": "the conversation waits for it",
@@ -41,6 +42,7 @@ NOTICED = {
     "tool call": "the answer waits for it",
     "typed lines": "the command ends with it",
     "work while typing": "the command waits for it",
+    "worker under test": "awaited when the test ends",
     "write a file": "its reader waits for it",
 }
 """Names of the tasks that are not started by Tasks, and who notices how they end."""
