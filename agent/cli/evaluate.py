@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.command import WRONG_SETTINGS, AppOption, CommandError, run, show
-from agent.cli.target import with_app
+from agent.cli.target import DOTENV, with_app
+from agent.config.environment import settle
+from agent.config.settings_error import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.testing.evaluation import Run, Summary
+    from agent.testing.scenario import Scenario
 
-_NOT_PASSED_ON = ("LIVEKIT_", "AGENT_NAME", "DATABASE_URL", "ATTACHMENTS_DIR", "HTTP_PORT")
-"""Variables of a worker that conversations of a test have their own of."""
+_NOT_PASSED_ON = (
+    *("LIVEKIT_", "AGENT_NAME", "DATABASE_URL", "ATTACHMENTS_DIR", "HTTP_PORT"),
+    *("REPLY_TOPICS", "WEBHOOK_"),
+)
+"""Variables of a worker that conversations of a test have their own of, or that would tell others
+of them."""
 
 
 def evaluate(
@@ -31,6 +38,8 @@ def evaluate(
     junit: Annotated[Path | None, typer.Option(help="Writes results there, as JUnit XML.")] = None,
 ) -> None:
     """Run conversations with an app; status 1 if fewer of them pass than --bound says."""
+    # As `start` does: also the packages of the app find their keys.
+    settle(os.environ, DOTENV)
     run(_evaluate(files, with_app(os.environ, app), times, bound, json_file, junit))
 
 
@@ -46,23 +55,41 @@ async def _evaluate(
     from agent.app.app_error import AppError  # noqa: PLC0415
     from agent.default_app import app_of  # noqa: PLC0415
     from agent.testing import evaluation  # noqa: PLC0415
+    from agent.testing.app_test import NoRoomServerError  # noqa: PLC0415
     from agent.testing.scenario import Scenario, ScenarioError  # noqa: PLC0415
 
     given = {k: v for k, v in environ.items() if not k.startswith(_NOT_PASSED_ON)}
     try:
         chosen = app_of(environ.get("APP", ""))
         scenarios = [Scenario.read(path) for path in files]
+        _check_names(files, scenarios)
+        runs = await evaluation.evaluate(chosen, scenarios, times, given)
+    except SettingsError as error:
+        raise CommandError("\n".join(error.problems), WRONG_SETTINGS) from None
     except (AppError, ScenarioError) as error:
         raise CommandError(str(error), WRONG_SETTINGS) from None
-    runs = await evaluation.evaluate(chosen, scenarios, times, given)
+    except NoRoomServerError as error:
+        raise CommandError(str(error)) from None
+    summaries = evaluation.summarise(runs)
+    _show(runs, summaries)
     for file, text in ((json_file, evaluation.as_json), (junit, evaluation.as_junit)):
         if file is not None:
             _write(file, text(runs))
-    summaries = evaluation.summarise(runs)
-    _show(runs, summaries)
     failed = [each.scenario for each in summaries if each.rate < bound]
     if failed:
         raise CommandError(f"below {bound:.0%}: {', '.join(failed)}")
+
+
+def _check_names(files: Sequence[Path], scenarios: Sequence[Scenario]) -> None:
+    """Raises CommandError: the results of two files would be counted as one's."""
+    named: dict[str, Path] = {}
+    for file, scenario in zip(files, scenarios, strict=True):
+        former = named.setdefault(scenario.name, file)
+        if former is not file:
+            raise CommandError(
+                f"{former} and {file} are both called {scenario.name}: give one another name",
+                WRONG_SETTINGS,
+            )
 
 
 def _write(file: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from livekit.agents import AgentServer, llm
 
 from agent.app.app import App
 from agent.app.app_settings import read_app_settings
+from agent.config.setting_sources import given
 from agent.config.settings import Settings
 from agent.host.room_host import RoomHost
 from agent.testing.person import WITHIN, Person
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _NUMBERS: Final = itertools.count(1)
 _SECRET: Final = "a secret of tests that signs nothing else"  # noqa: S105
+
+
+class NoRoomServerError(RuntimeError):
+    """What of the checkout is not installed."""
 
 
 class AppTest:
@@ -45,7 +50,8 @@ class AppTest:
         Args:
             metadata: of the dispatch, as JSON.
             environ: settings besides, by their environment variables; also the tools' own. With
-                OPENAI_BASE_URL, LLM_MODEL and OPENAI_API_KEY the app answers by a real model.
+                OPENAI_API_KEY or OPENAI_BASE_URL, and LLM_MODEL, the app answers by a real model:
+                OpenAI's with a key alone.
         """
         self._app = app
         self._metadata = metadata
@@ -62,7 +68,7 @@ class AppTest:
             from devserver import RoomServer  # noqa: PLC0415
             from devserver.model import DemoModel  # noqa: PLC0415
         except ImportError as error:
-            raise RuntimeError(
+            raise NoRoomServerError(
                 f"agent.testing needs the embedded room server, which is in the checkout: {error}"
             ) from error
         try:
@@ -77,12 +83,12 @@ class AppTest:
                     "LIVEKIT_URL": server.url,
                     "LIVEKIT_API_KEY": _KEY,
                     "LIVEKIT_API_SECRET": _SECRET,
-                    "OPENAI_BASE_URL": self.model.base_url,
                     "AGENT_NAME": self._name,
                     "DATABASE_URL": f"sqlite:///{folder}/history.db",
                     "ATTACHMENTS_DIR": f"{folder}/attachments",
                     "HTTP_PORT": "0",
                     **self._environ,
+                    **self._service(),
                 }
             )
         except BaseException:
@@ -134,6 +140,12 @@ class AppTest:
         """Tokens that the model has read and written in a room, as its service counts them."""
         assert self._host is not None  # noqa: S101 - it has been entered
         return self._host.tokens(room)
+
+    def _service(self) -> dict[str, str]:
+        """The demo model's address; a key alone is for OpenAI, and no other service gets it."""
+        if given(("OPENAI_API_KEY", "OPENAI_BASE_URL"), self._environ, None):
+            return {}
+        return {"OPENAI_BASE_URL": self.model.base_url}
 
     async def _start(self, environ: Mapping[str, str]) -> None:
         settings = Settings.from_environment(environ)

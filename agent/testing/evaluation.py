@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from agent.app.app import App
-from agent.client import NoAnswerError
-from agent.testing.app_test import AppTest
+from agent.app.app_error import AppError
+from agent.client import AgentError
+from agent.config.settings_error import SettingsError
+from agent.testing.app_test import AppTest, NoRoomServerError
 from agent.testing.scenario import ModelStep, Scenario
 
 if TYPE_CHECKING:
+    from agent.testing.person import Person
     from devserver.model import Reply
+
+logger = logging.getLogger(__name__)
 
 USER = "user"
 OF_MODEL = frozenset({"OPENAI_BASE_URL", "OPENAI_API_KEY", "LLM_MODEL"})
@@ -59,7 +65,12 @@ class Summary:
 async def evaluate(
     app: App, scenarios: Sequence[Scenario], times: int, environ: Mapping[str, str]
 ) -> list[Run]:
-    """Runs each scenario so many times, each in a room and with a history of its own."""
+    """Runs each scenario so many times, each in a room and with a history of its own.
+
+    Raises:
+        AppError, SettingsError: the app or its settings are wrong.
+        NoRoomServerError: the embedded room server is not installed.
+    """
     return [await _run(app, each, environ) for each in scenarios for _ in range(times)]
 
 
@@ -112,20 +123,35 @@ async def _run(app: App, scenario: Scenario, environ: Mapping[str, str]) -> Run:
         environ = {name: value for name, value in environ.items() if name not in OF_MODEL}
     problems: list[str] = []
     seconds: list[float] = []
-    async with AppTest(app, metadata=metadata, **environ) as test:
-        if scenario.model is not None:
-            test.model.script(*_replies(scenario.model))
-        user = await test.enter(USER, attributes=scenario.attributes)
-        for number, turn in enumerate(scenario.turns, 1):
-            try:
-                answer = await user.ask(turn.user, private=turn.private)
-            except NoAnswerError as error:
-                problems.append(f"turn {number}: {error}")
-                break
-            seconds.append(answer.seconds)
-            problems += [f"turn {number}: {each}" for each in turn.expect.problems(answer)]
-        tokens_in, tokens_out = test.tokens()
+    tokens_in = tokens_out = 0
+    try:
+        async with AppTest(app, metadata=metadata, **environ) as test:
+            if scenario.model is not None:
+                test.model.script(*_replies(scenario.model))
+            user = await test.enter(USER, attributes=scenario.attributes)
+            await _talk(user, scenario, problems, seconds)
+            tokens_in, tokens_out = test.tokens()
+    except (AppError, SettingsError, NoRoomServerError):
+        raise
+    except Exception as error:
+        # The other runs go on, and their results count.
+        logger.exception("a run of %s broke off", scenario.name)
+        problems.append(f"it broke off: {error!r}")
     return Run(scenario.name, tuple(problems), tuple(seconds), tokens_in, tokens_out)
+
+
+async def _talk(
+    user: Person, scenario: Scenario, problems: list[str], seconds: list[float]
+) -> None:
+    """Writes the messages, until one has no answer; adds what is wrong, and how long it took."""
+    for number, turn in enumerate(scenario.turns, 1):
+        try:
+            answer = await user.ask(turn.user, private=turn.private)
+        except AgentError as error:
+            problems.append(f"turn {number}: {error}")
+            return
+        seconds.append(answer.seconds)
+        problems += [f"turn {number}: {each}" for each in turn.expect.problems(answer)]
 
 
 def _replies(steps: Sequence[ModelStep]) -> list[Reply]:

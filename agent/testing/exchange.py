@@ -23,6 +23,7 @@ class Call:
     """A call of the model's.
 
     Attributes:
+        arguments: none, where the model wrote no JSON object.
         result: what the model got; None: the call has not ended.
     """
 
@@ -97,7 +98,16 @@ class Exchange:
 
 
 def _call(call: llm.FunctionCall, output: llm.FunctionCallOutput | None) -> Call:
-    arguments = json.loads(call.arguments or "{}")
+    arguments = _arguments(call.arguments)
     if output is None:
         return Call(call.name, arguments, None, failed=False)
     return Call(call.name, arguments, output.output, failed=output.is_error)
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """What the model wrote as arguments; nothing where that is no JSON object."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -119,9 +119,11 @@ class Scenario(_Strict):
     def read(cls, path: Path) -> Self:
         """Reads a YAML file. Raises ScenarioError."""
         try:
-            found = cls.model_validate(yaml.safe_load(path.read_text()))
+            found = cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise ScenarioError(f"{path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ScenarioError(f"{path}: it is no UTF-8 text") from error
         except yaml.YAMLError as error:
             raise ScenarioError(f"{path}: it is no YAML: {error}".replace("\n", " ")) from error
         except ValidationError as error:

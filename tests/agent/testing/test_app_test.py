@@ -6,7 +6,8 @@ import pytest
 from livekit.agents import Agent, function_tool
 
 from agent import App, Handoff, Persona, Turn
-from agent.testing import AppTest
+from agent.config.settings import Settings
+from agent.testing import AppTest, app_test
 from devserver.model import Reply, tool_call
 from toolkit import Source, ToolContext, role, tool
 
@@ -121,3 +122,27 @@ async def test_metadata_chooses_the_agent() -> None:
         test.model.script(Reply("Billing."))
         await alice.ask("Who is it?")
         assert test.model.requests[-1].chat.messages[0].text == "You are billing."
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_real"),
+    [
+        ({"OPENAI_API_KEY": "a key"}, True),
+        ({"OPENAI_API_KEY": " "}, False),
+        ({"OPENAI_BASE_URL": ""}, False),
+        ({"LLM_MODEL": "gpt-5"}, False),
+    ],
+)
+async def test_a_key_alone_is_for_openai(
+    environ: dict[str, str], is_real: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BegunError(Exception):
+        """The worker would be made now."""
+
+    def host(settings: Settings, *_: object) -> None:
+        raise BegunError(settings.openai_base_url)
+
+    monkeypatch.setattr(app_test, "RoomHost", host)
+    with pytest.raises(BegunError) as begun:
+        await AppTest(App(instructions="Be."), **environ).__aenter__()
+    assert (str(begun.value) == "https://api.openai.com/v1") is is_real

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from livekit.agents import llm
 
+from agent import App
+from agent.testing import evaluation
+from agent.testing.app_test import AppTest
 from agent.testing.exchange import Exchange
+from agent.testing.person import Person
 from agent.testing.scenario import Expected, Scenario, ScenarioError
+from devserver.model import DemoModel
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "handoff"
 
@@ -102,6 +109,18 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, problem: str) -
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ScenarioError, match="it is no UTF-8 text"):
+        Scenario.read(path)
+
+
+@pytest.mark.parametrize("arguments", ["{number: 1", "[1]", '"x"'])
+def test_arguments_that_are_no_object_are_none(arguments: str) -> None:
+    assert exchange("Yes.", ("find", arguments)).calls[0].arguments == {}
+
+
 def evaluated(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     app = str(EXAMPLE / "handoff.py")
     command = [sys.executable, "-m", "agent", "eval", "--app", app, *options]
@@ -129,3 +148,87 @@ def test_eval_runs_conversations_and_says_how_many_passed(tmp_path: Path) -> Non
     suite = ET.fromstring(junit.read_text())  # noqa: S314 - the test's own
     assert suite.attrib["failures"] == "1"
     assert [each.attrib["message"] for each in suite.iter("failure")] == [problem]
+
+
+def test_two_conversations_of_one_name_are_refused(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "same.yaml", tmp_path / "b" / "same.yaml"
+    for path, text in ((first, GOOD), (second, GOOD)):
+        path.parent.mkdir()
+        path.write_text(text)
+    refused = evaluated(tmp_path, str(first), str(second))
+    assert refused.returncode == 2
+    assert refused.stderr == (f"{first} and {second} are both called same: give one another name\n")
+
+
+def test_a_wrong_setting_is_one_sentence_and_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(GOOD)
+    monkeypatch.setenv("LLM_RETRIES", "many")
+    refused = evaluated(tmp_path, str(good))
+    assert refused.returncode == 2
+    assert refused.stderr == "LLM_RETRIES: expected a whole number, got 'many'\n"
+
+
+def test_without_the_room_server_it_says_so(tmp_path: Path) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(GOOD)
+    program = "import sys; sys.modules['devserver'] = None; from agent.cli import app; app()"
+    command = [sys.executable, "-c", program, "eval", str(good)]
+    refused = subprocess.run(  # noqa: S603 - of the test's own
+        command, check=False, capture_output=True, text=True, cwd=EXAMPLE.parents[1], timeout=120
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("agent.testing needs the embedded room server")
+
+
+def test_the_table_is_there_although_a_file_cannot_be_written(tmp_path: Path) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(GOOD)
+    failed = evaluated(tmp_path, str(good), "--json", str(tmp_path / "none" / "results.json"))
+    assert failed.returncode == 1
+    assert "1/1" in failed.stdout
+    assert failed.stderr.endswith("No such file or directory\n")
+
+
+async def test_a_run_that_breaks_off_has_failed_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text("model: [{say: Yes.}]\nturns: [{user: Hi}]")
+    enter, entered = AppTest.enter, list[str]()
+
+    async def first_too_late(self: AppTest, identity: str, *, attributes: dict[str, str]) -> Person:
+        entered.append(identity)
+        if len(entered) == 1:
+            raise TimeoutError
+        return await enter(self, identity, attributes=attributes)
+
+    monkeypatch.setattr(AppTest, "enter", first_too_late)
+    app = App(instructions="Be.")
+    first, second = await evaluation.evaluate(app, [Scenario.read(path)], 2, {})
+    assert first.problems == ("it broke off: TimeoutError()",)
+    assert second.problems == ()
+
+
+async def test_settings_come_from_dotenv_except_those_of_a_test(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("from agent import App\napp = App(instructions='Be.')\n")
+    (tmp_path / "hello.yaml").write_text("turns: [{user: Hello}]")
+    ours = {"PYTHONPATH": str(EXAMPLE.parents[1]), "PATH": os.environ["PATH"]}
+    async with DemoModel() as model:
+        (tmp_path / ".env").write_text(
+            f"OPENAI_BASE_URL={model.base_url}\nOPENAI_API_KEY=of-dotenv\nAPP=app.py\n"
+            "REPLY_TOPICS=elsewhere\nWEBHOOK_EVENTS=wrong\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "agent", "eval", "hello.yaml"),
+            cwd=tmp_path,
+            env=ours,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        shown, complaints = await process.communicate()
+        assert (process.returncode, complaints) == (0, b"")
+        assert b"1/1" in shown
+        assert model.requests
