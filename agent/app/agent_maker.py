@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +31,7 @@ class AgentMaker:
         self._name = name
         self._make = make
         self._takes_room = _takes_room(name, make)
+        self._made = weakref.WeakSet[object]()
 
     def makes(self, kind: type) -> bool:
         """Whether it is this very class of agents."""
@@ -39,7 +41,8 @@ class AgentMaker:
         """A new agent without a session, and its session if the app made one.
 
         Raises:
-            AppError: the app's function returned something else.
+            AppError: the app's function returned something else, or what it has returned before,
+                with what was said to it in another conversation.
         """
         # An app that gives one has imported it.
         from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above
@@ -48,15 +51,25 @@ class AgentMaker:
         if inspect.isawaitable(made):
             made = await made
         if isinstance(made, Agent):
+            self._take("Agent", made)
             return None, made
         if isinstance(made, tuple) and len(made) == 2:  # pyright: ignore[reportUnnecessaryIsInstance]
             session, agent = made
             if isinstance(session, AgentSession) and isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance]
+                self._take("AgentSession", session)
+                self._take("Agent", agent)
                 return session, agent
         raise AppError(
             f"App: the function of the agent {self._name} returned a {type(made).__name__}, "
             "expected an Agent, or an AgentSession and an Agent"
         )
+
+    def _take(self, kind: str, made: object) -> None:
+        if made in self._made:
+            raise AppError(
+                f"App: the function of the agent {self._name} returned the same {kind} twice"
+            )
+        self._made.add(made)
 
 
 def _takes_room(name: str, make: object) -> bool:

@@ -1,0 +1,36 @@
+"""What an app's function for an agent returns."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from livekit.agents import Agent, AgentSession
+
+from agent.app.agent_maker import AgentMaker, MakeAgent
+from agent.app.app_error import AppError
+from toolkit.room import Room
+
+NO_ROOM = cast("Room", None)
+
+
+def agent() -> Agent:
+    return Agent(instructions="You sell books.")
+
+
+async def test_each_conversation_has_an_agent_and_a_session_of_its_own() -> None:
+    session = AgentSession[Any](vad=None)
+    only = agent()
+    functions: dict[str, MakeAgent] = {
+        "Agent": lambda: only,
+        "AgentSession": lambda: (session, agent()),
+    }
+    for kind, make in functions.items():
+        maker = AgentMaker("shop", make)
+        await maker.make(NO_ROOM)
+        said = f"the function of the agent shop returned the same {kind} twice"
+        with pytest.raises(AppError, match=said):
+            await maker.make(NO_ROOM)
+    maker = AgentMaker("shop", agent)
+    (_, first), (_, second) = await maker.make(NO_ROOM), await maker.make(NO_ROOM)
+    assert first is not second
