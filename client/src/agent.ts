@@ -244,7 +244,8 @@ export class RoomAgent {
         const onProgress = (fraction: number): void => options.onProgress?.(index, fraction);
         const { fileId, mimeType, ...stored } = await this.#files.send(file, { private: isPrivate, onProgress }, streamId);
         sent.set(streamId, { ...stored, id: fileId, type: mimeType });
-        list.put({ id, senderId: identity, role: 'user', attachments: [...sent.values()] });
+        // Deleted meanwhile, it stays so.
+        if (list.get(id, identity)) list.put({ id, senderId: identity, role: 'user', attachments: [...sent.values()] });
       }
     };
     const pending: Pending = { asking, send, attempts: 0, isUnderWay: false, stay: 0 };

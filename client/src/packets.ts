@@ -17,12 +17,14 @@ interface Sent {
 /**
  * livekit-server announces participants without tracks up to three seconds late. Until then the agent's SDK cannot
  * name the sender of a packet, and the agent asks all newcomers to send theirs again (docs/wire-contract.md of the
- * worker, 409): all that it has twice by that, it knows by their ids, or are the same the second time.
+ * worker, 409): all that it has twice by that, it knows by their ids, or are the same the second time, in their order.
  */
 export class Packets {
   readonly #room: RoomLike;
   readonly #agent: string;
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Packets since then go again when the timer ends. */
+  #since = 0;
   #sent: Sent[] = [];
 
   constructor(room: RoomLike, agent: string) {
@@ -35,31 +37,48 @@ export class Packets {
     await publish(this.#room, content, sending);
   }
 
-  /** The agent could not tell whose some packets were: those of the last seconds go to it again, `after` ms. */
+  /** The agent could not tell whose some packets were: those of the last seconds go to it again, `after` ms, and so do
+   * those that are sent until then, as the former ones must not overtake them. */
   sendAgain(after: number): void {
-    const unsure = this.#sent.filter(({ at }) => Date.now() - at < UNANNOUNCED);
-    this.#sent = [];
-    if (!unsure.length) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      for (const { content, topic, attempts } of unsure) {
-        if (attempts < ATTEMPTS) this.#keep({ content, topic, at: Date.now(), attempts: attempts + 1 });
+    if (this.#timer !== undefined) return;
+    this.#since = Date.now() - UNANNOUNCED;
+    this.#prune(this.#since);
+    if (!this.#sent.length) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const again = this.#sent.filter(({ attempts }) => attempts < ATTEMPTS);
+      this.#sent = again.map((packet) => ({ ...packet, at: Date.now(), attempts: packet.attempts + 1 }));
+      for (const { content, topic } of again) {
         const sending = { to: [this.#agent], ...(topic === undefined ? {} : { topic }) };
         // Without a connection, a message is sent again by who waits for its answer.
         publish(this.#room, content, sending).catch(() => undefined);
       }
     }, after);
-    this.#timers.add(timer);
   }
 
   close(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#sent = [];
   }
 
   #keep(packet: Sent): void {
-    this.#sent = this.#sent.filter(({ at }) => packet.at - at < UNANNOUNCED).slice(1 - MAX_KEPT);
+    if (isClear(packet)) {
+      // Others may have drawn since: it goes once, and what it has wiped away does not come back.
+      this.#sent = this.#sent.filter(({ topic }) => topic !== packet.topic);
+      return;
+    }
+    this.#prune(this.#timer === undefined ? packet.at - UNANNOUNCED : this.#since);
+    this.#sent = this.#sent.slice(1 - MAX_KEPT);
     this.#sent.push(packet);
   }
+
+  #prune(since: number): void {
+    this.#sent = this.#sent.filter(({ at }) => at > since);
+  }
+}
+
+/** Whether it wipes the whiteboard. */
+function isClear({ content, topic }: Sent): boolean {
+  return topic === 'whiteboard' && (content as { content?: { op?: unknown } }).content?.op === 'clear';
 }

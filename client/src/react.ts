@@ -42,16 +42,23 @@ export function useAgentState(agent: RoomAgent | undefined): AgentState {
 /** The calls of tools that are under way. */
 export function useToolCalls(agent: RoomAgent | undefined): readonly ToolCall[] {
   const [calls, setCalls] = useState<readonly ToolCall[]>(NONE);
-  useEffect(
-    () =>
-      agent?.on('tool', (call) =>
-        setCalls((known) => {
-          const others = known.filter(({ callId }) => callId !== call.callId);
-          return call.state === 'finished' ? others : [...others, call];
-        }),
-      ),
-    [agent],
-  );
+  useEffect(() => {
+    if (!agent) return undefined;
+    const offTool = agent.on('tool', (call) =>
+      setCalls((known) => {
+        const others = known.filter(({ callId }) => callId !== call.callId);
+        return call.state === 'finished' ? others : [...others, call];
+      }),
+    );
+    // Nobody tells how the calls of an agent ended that is gone.
+    const offState = agent.on('state', (state) => {
+      if (state === 'away') setCalls(NONE);
+    });
+    return () => {
+      offTool();
+      offState();
+    };
+  }, [agent]);
   return calls;
 }
 

@@ -87,6 +87,17 @@ describe('asking', () => {
     expect(room.sent.length).toBe(2);
   });
 
+  it('stays deleted when its attachment is stored afterwards', async () => {
+    const streams = vi.spyOn(room.localParticipant, 'streamBytes');
+    const asking = agent.ask('Look', { attachments: [{ data: new Uint8Array(3), name: 'a.bin' }] });
+    await settle();
+    const { streamId } = streams.mock.calls[0]?.[0] as { streamId: string };
+    room.packet('system', { event: 'message.deleted', thread: 'room', messageIds: [asking.id], authorId: 'ana' });
+    room.packet('system', { event: 'file.received', streamId, fileId: 'f', name: 'a.bin', mimeType: 'x/y', size: 3, sha256: '' });
+    await settle();
+    expect(agent.messages.items).toEqual([]);
+  });
+
   it('fails with what the agent says', async () => {
     const asking = agent.ask('x'.repeat(10));
     await settle();

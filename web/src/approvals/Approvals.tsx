@@ -10,12 +10,16 @@ interface Asked {
   readonly decide: (decision: Decision) => void;
 }
 
-/** Questions that wait, oldest first; a question ends with the call that it is about. */
+/** Questions that wait, oldest first; a question ends with the call that it is about, its time, or the agent's stay. */
 function useApprovals(agent: RoomAgent): readonly Asked[] {
   const [asked, setAsked] = useState<readonly Asked[]>([]);
   useEffect(() => {
-    const remove = (callId: string): void =>
+    const timers = new Map<string, ReturnType<typeof setTimeout>>();
+    const remove = (callId: string): void => {
+      clearTimeout(timers.get(callId));
+      timers.delete(callId);
       setAsked((all) => all.filter(({ approval }) => approval.callId !== callId));
+    };
     const offApproval = agent.onApproval(
       (approval) =>
         new Promise<Decision>((resolve) => {
@@ -23,15 +27,21 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
             resolve(decision);
             remove(approval.callId);
           };
+          timers.set(approval.callId, setTimeout(() => decide(false), approval.timeout * 1000));
           setAsked((all) => [...all, { approval, decide }]);
         }),
     );
     const offTool = agent.on('tool', ({ callId, state }) => {
       if (state === 'finished') remove(callId);
     });
+    const offState = agent.on('state', (state) => {
+      if (state === 'away') for (const callId of [...timers.keys()]) remove(callId);
+    });
     return () => {
       offApproval();
       offTool();
+      offState();
+      for (const timer of timers.values()) clearTimeout(timer);
     };
   }, [agent]);
   return asked;

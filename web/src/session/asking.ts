@@ -25,7 +25,10 @@ export function useQuestions(agent: RoomAgent | undefined, complain: (error: unk
       let id = '';
       const onProgress = (index: number, fraction: number): void =>
         setUploads((known) => {
-          const changed = (known.get(id) ?? []).map((upload, at) => (at === index ? { ...upload, fraction } : upload));
+          const begun = known.get(id);
+          // Stopped: what is still uploaded is not shown any more.
+          if (!begun) return known;
+          const changed = begun.map((upload, at) => (at === index ? { ...upload, fraction } : upload));
           return new Map(known).set(id, changed);
         });
       const asking = agent.ask(text, {
