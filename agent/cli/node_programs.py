@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-OLDEST: Final = (20, 19)
-"""Version of Node that the build of the page takes (Vite's `engines`)."""
+NEEDED: Final = "Node 20.19, or 22.12 or newer,"
+"""What the build of the page takes, for people."""
 
 TELLING_TAKES: Final = 10.0
 """Seconds that Node has to say its version."""
@@ -40,7 +40,7 @@ async def find_node(environ: Mapping[str, str]) -> NodePrograms | None:
     """
     for programs in _candidates(environ):
         node = shutil.which("node", path=programs.environ["PATH"])
-        if node and await _version(node) >= OLDEST:
+        if node and _is_taken(await _version(node)):
             return programs
     return None
 
@@ -59,6 +59,11 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[NodePrograms]:
     yield NodePrograms(
         {**environ, "PATH": f"{wheel / 'bin'}{os.pathsep}{path}"}, ("node", str(npm))
     )
+
+
+def _is_taken(version: tuple[int, ...]) -> bool:
+    """Whether Vite takes it: `^20.19.0 || >=22.12.0` of its `engines`."""
+    return (20, 19) <= version < (21,) or version >= (22, 12)
 
 
 async def _version(node: str) -> tuple[int, ...]:

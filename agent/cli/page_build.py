@@ -10,10 +10,11 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.cli.node_programs import OLDEST, find_node
+from agent.cli.node_programs import NEEDED, find_node
 from agent.processes.child_process import bound
 
 if TYPE_CHECKING:
@@ -30,10 +31,20 @@ ASKING_AGAIN: Final = 0.2
 """Seconds: nothing tells when another process has let go of a lock."""
 
 _NPM_CI: Final = (
-    *("ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"),
+    # Vite is there for development: with NODE_ENV=production npm would leave it out.
+    *("ci", "--include=dev"),
+    *("--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"),
     *("--fetch-retries=1", "--fetch-timeout=30000"),
 )
-_VITE: Final = ("node", "node_modules/vite/bin/vite.js", "build", "--logLevel=error")
+_VITE_PROGRAM: Final = "node_modules/vite/bin/vite.js"
+_VITE: Final = ("node", _VITE_PROGRAM, "build", "--logLevel=error")
+
+KEPT_FOR: Final = 86_400.0
+"""Seconds since its last use for which a former build is kept: another `dev` may serve it."""
+
+_SECRET_ENDS: Final = ("_KEY", "_SECRET")
+_SECRETS: Final = frozenset({"DATABASE_URL", "MCP_SERVERS", "WEBHOOK_URLS"})
+"""What packages from npm have no use for, besides."""
 
 
 class PageBuildError(Exception):
@@ -53,7 +64,11 @@ class PageBuild:
         self.files: Path | None = None
         self.progress = "The page is being looked for."
         self.problem: str | None = None
-        self._environ = environ
+        self._environ = {
+            name: value
+            for name, value in environ.items()
+            if name not in _SECRETS and not name.endswith(_SECRET_ENDS)
+        }
         self._web = checkout / "web"
         self._client = checkout / "client"
 
@@ -66,23 +81,23 @@ class PageBuild:
         """Builds the page unless that is done. Failures are printed, and kept in `problem`."""
         try:
             self.files = await self._built(say)
-        except PageBuildError as error:
+        except (PageBuildError, OSError) as error:
             self.problem = str(error)
             say(f"page: {error}")
 
     async def _built(self, say: Callable[[str], None]) -> Path:
         place = self._web / "dist" / self._digest()
         if place.is_dir():
+            # Read-only, it is served all the same.
+            with contextlib.suppress(OSError):
+                os.utime(place)
             return place
         async with self._locked():
             if place.is_dir():
                 return place
             programs = await find_node(self._environ)
             if programs is None:
-                oldest = ".".join(map(str, OLDEST))
-                raise PageBuildError(
-                    f"it takes Node {oldest} or newer with npm, on PATH or from `make setup`"
-                )
+                raise PageBuildError(f"it takes {NEEDED} with npm, on PATH or from `make setup`")
             if self._must_install():
                 self._tell(say, "its packages are being installed, once, for about a minute")
                 npm_ci = (*programs.npm, *_NPM_CI)
@@ -101,7 +116,8 @@ class PageBuild:
             command = (*_VITE, "--outDir", str(made))
             await self._do(command, environ, BUILDING_TAKES, "it cannot be built")
             for former in place.parent.glob("[0-9a-f]*"):
-                shutil.rmtree(former)
+                if time.time() - former.stat().st_mtime > KEPT_FOR:
+                    shutil.rmtree(former)
             made.rename(place)
 
     def _tell(self, say: Callable[[str], None], progress: str) -> None:
@@ -160,6 +176,8 @@ class PageBuild:
         return self._web / "node_modules" / ".installed-lock"
 
     def _must_install(self) -> bool:
+        if not (self._web / _VITE_PROGRAM).is_file():
+            return True
         try:
             return self._installed().read_text() != self._lock_digest()
         except FileNotFoundError:

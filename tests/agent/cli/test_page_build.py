@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from agent.cli.page_build import PageBuild
+from agent.cli.page_build import KEPT_FOR, PageBuild
 
 NODE = """#!/bin/sh
 if [ "$1" = --version ]; then echo v22.12.0; exit; fi
@@ -18,7 +19,8 @@ mkdir -p "$2" && cat src/main.tsx > "$2/index.html"
 """
 NPM = """#!/bin/sh
 echo install >> "$LOG"
-mkdir -p node_modules
+case "$*" in *--include=dev*) ;; *) exit ;; esac
+mkdir -p node_modules/vite/bin && : > node_modules/vite/bin/vite.js
 """
 
 
@@ -77,7 +79,55 @@ async def test_it_is_built_once_until_something_changes(checkout: Path) -> None:
     (checkout / "web" / "package-lock.json").write_text("[]")
     await built(checkout)
     assert log(checkout)[-2:] == ["install", "build"]
-    assert len(list((checkout / "web" / "dist").glob("[0-9a-f]*"))) == 1
+
+
+async def test_a_build_is_kept_for_a_day_after_its_last_use(checkout: Path) -> None:
+    source, dist = checkout / "web" / "src" / "main.tsx", checkout / "web" / "dist"
+    builds = dict[str, Path]()
+    for text in ("first", "second"):
+        source.write_text(text)
+        assert await built(checkout) == text
+        [builds[text]] = {*dist.glob("[0-9a-f]*")} - {*builds.values()}
+    long_ago = time.time() - KEPT_FOR - 60
+    for build in builds.values():
+        os.utime(build, (long_ago, long_ago))
+    # It is used again: another process may have been serving it all the while.
+    assert await built(checkout) == "second"
+    source.write_text("third")
+    assert await built(checkout) == "third"
+    assert not builds["first"].exists()
+    assert builds["second"].exists()
+
+
+async def test_what_installing_left_out_is_installed(checkout: Path) -> None:
+    await built(checkout)
+    (checkout / "web" / "node_modules" / "vite" / "bin" / "vite.js").unlink()
+    (checkout / "web" / "src" / "main.tsx").write_text("second")
+    assert await built(checkout) == "second"
+    assert log(checkout) == ["install", "build", "install", "build"]
+
+
+async def test_its_programs_get_no_secrets(checkout: Path) -> None:
+    for name, script in (("npm", NPM), ("node", NODE)):
+        program(checkout, name, script.replace("\n", '\nenv >> "$LOG.env"\n', 1))
+    path = f"{checkout / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    secrets = ("OPENAI_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "MCP_SERVERS")
+    environ = {"PATH": path, "LOG": str(checkout / "log"), "NODE_ENV": "production"}
+    build = PageBuild(environ | dict.fromkeys(secrets, "hidden"), checkout)
+    await build.run(lambda _: None)
+    assert build.problem is None
+    passed_on = (checkout / "log.env").read_text()
+    assert passed_on.count("NODE_ENV=production") == 3
+    assert "hidden" not in passed_on
+
+
+async def test_a_directory_that_cannot_be_made_is_said(checkout: Path) -> None:
+    (checkout / "web" / "dist").write_text("in the way")
+    said: list[str] = []
+    build = page(checkout)
+    await build.run(said.append)
+    assert build.problem is not None
+    assert said == [f"page: {build.problem}"]
 
 
 async def test_two_processes_build_it_once(checkout: Path) -> None:
@@ -109,8 +159,9 @@ async def test_a_failed_build_leaves_nothing(checkout: Path) -> None:
     assert await built(checkout) == "first"
 
 
-async def test_a_node_that_is_too_old_is_passed_over(checkout: Path) -> None:
-    program(checkout, "node", "#!/bin/sh\necho v18.19.0\n")
+@pytest.mark.parametrize("version", ["20.18.3", "21.7.0", "22.11.0"])
+async def test_a_node_that_vite_does_not_take_is_passed_over(checkout: Path, version: str) -> None:
+    program(checkout, "node", f"#!/bin/sh\necho v{version}\n")
     build = PageBuild({"PATH": str(checkout / "bin"), "LOG": str(checkout / "log")}, checkout)
     await build.run(lambda _: None)
     # The wheel's Node and npm, which development has, take its place: they find no Vite here.
