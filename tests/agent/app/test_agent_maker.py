@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from livekit.agents import Agent, AgentSession
 
-from agent.app.agent_maker import AgentMaker, MakeAgent
+from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
 from toolkit.room import Room
+
+if TYPE_CHECKING:
+    from agent.app.agent_maker import MakeAgent
 
 NO_ROOM = cast("Room", None)
 
