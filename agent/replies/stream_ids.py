@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from livekit import rtc
+from livekit.rtc import ParticipantState
 
 from agent.wire.client_protocols import ClientProtocols
 
@@ -88,6 +89,8 @@ class StreamIds:
         copies = self._copies.get(segment_id, {})
         groups: dict[str | None, list[str]] = {}
         for participant in list(self._room.remote_participants.values()):
+            if participant.state != ParticipantState.PARTICIPANT_STATE_ACTIVE:
+                continue  # Not ready for data: they get a copy once they are.
             known: str | None = None
             if participant.identity in replacing:
                 known = stream_id(copies.get(participant.sid, segment_id), topic)
