@@ -128,8 +128,8 @@ class Answerer:
             answering.end(reason)
         # An answer is stored before its end is sent: a worker that takes over does not repeat it.
         await self._store.settled()
-        await reply.finish(ending)
-        self._store.answers.end_told(reply.segment_id)
+        if await reply.finish(ending):
+            self._store.end_sent(reply.segment_id)
         self._on_answered(answering, reply, ending)
         if self._hooks is not None and answering.turn is not None:
             self._tasks.start(
@@ -212,8 +212,8 @@ class Answerer:
         reply = self._open_reply(begun, self._persona.label)
         ending = self._keep_ending(begun, reply, "cancelled")
         await self._store.settled()
-        await reply.finish(ending)
-        self._store.answers.end_told(reply.segment_id)
+        if await reply.finish(ending):
+            self._store.end_sent(reply.segment_id)
         return True
 
     def _keep_ending(

@@ -159,6 +159,12 @@ class ConversationStore:
             return
         self._start(self._finish(answer))
 
+    def end_sent(self, segment_id: str) -> None:
+        """Notes that the end of an answer went out, unless that was into a connection or a room
+        that the agent has lost: whoever joins next sends it again."""
+        if not self._tenure.is_cut and not self._tenure.is_over:
+            self.answers.end_told(segment_id)
+
     async def settled(self) -> None:
         """Returns when everything is stored, or buffered while the database is unavailable."""
         if self._writes:

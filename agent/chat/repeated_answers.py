@@ -54,8 +54,8 @@ class RepeatedAnswers:
         logger.info("a worker stored an answer but did not finish sending it; sending it again")
         reply = self._open_reply(Question(stored.message, stored.segment_id))
         reply.push(stored.ending.text)
-        await reply.finish(stored.ending)
-        self._store.answers.end_told(stored.segment_id)
+        if await reply.finish(stored.ending):
+            self._store.end_sent(stored.segment_id)
 
     async def aclose(self) -> None:
         await self._tasks.aclose()

@@ -14,3 +14,7 @@ class MadeCalls(Protocol):
         What the call is about is not kept, and the key is forgotten after 30 days.
         """
         ...
+
+    async def was_begun(self, key: str) -> bool:
+        """Whether a call with a key has begun."""
+        ...

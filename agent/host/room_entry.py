@@ -63,6 +63,8 @@ class RoomEntry:
         self._claims = Claims(file)
         self._leases: RoomLeases | None = None
         self._takeover: Takeover | None = None
+        self._asked: set[str] = set()
+        """Jobs whose rooms were found free, as far as is known."""
         if settings.takeover:
             self._leases = RoomLeases(
                 store, Claims(file), identity=identity, scope=_scope(settings), free=free
@@ -92,6 +94,7 @@ class RoomEntry:
         if not await self._seats.free(room.name, on_dead=lambda: self._ask(by_force())):
             return False
         if await self._ask(leases.take(job, room.sid)):
+            self._asked.add(job)
             return True
         logger.warning(
             "job refused: another worker process has its room", extra={"room": room.name}
@@ -109,8 +112,11 @@ class RoomEntry:
         if self._leases is None or not sid:
             return Tenure()
         # Of jobs that another process handed over, nothing is known yet.
-        await self._leases.take(job, sid, by_force=True)
-        return self._leases.tenure(job, on_lost)
+        taken = await self._leases.take(job, sid, by_force=job not in self._asked)
+        tenure = self._leases.tenure(job, on_lost)
+        # The answer for a job may have come too late: another process has its room.
+        tenure.is_over = tenure.is_over or not taken
+        return tenure
 
     async def is_dismissed(self, room: str, dispatch_id: str) -> bool:
         """Whether a job that the server ended is not wanted any more: its dispatch was deleted."""
@@ -119,6 +125,7 @@ class RoomEntry:
     async def leave(self, job: str, *, left: bool = False) -> None:
         """Gives a room back, for another process; `left`: nobody is wanted there. Safe to
         repeat."""
+        self._asked.discard(job)
         if self._leases is not None:
             await self._leases.give_back(job, left=left)
 

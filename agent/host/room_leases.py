@@ -6,6 +6,7 @@ Docs: docs/adr/0056-takeover.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -35,8 +36,18 @@ are replaced, so a slow database costs nobody a room."""
 TAKES: Final = 0.3
 """Seconds that a job waits for its lease, and between two attempts."""
 
+CONFIRMS: Final = 1.0
+"""Seconds that what begins or stores an answer waits to hear whether the process has its rooms."""
+
 ATTEMPTS: Final = 3
 """To take a lease that another process is about to give back."""
+
+GIVEN_UP_AFTER: Final = 2
+"""Beats that fail in a row, after which the database counts as away: nobody waits for it."""
+
+_OWED: Final = 1_000
+_PAID: Final = 50
+"""Leases that are kept to be given back later, and those that a beat gives back."""
 
 _PRUNE_EVERY: Final = 3_600.0
 _KEPT_DAYS: Final = 30.0
@@ -66,10 +77,15 @@ class RoomLeases:
         """Sids of rooms by job."""
         self._tenures: dict[str, tuple[Tenure, Callable[[], None]]] = {}
         """By job."""
-        self._unconfirmed: set[str] = set()
-        """Sids that were taken while the database was away."""
+        self._unconfirmed: dict[str, float | None] = {}
+        """Sids that were taken while the database was away; since when it refuses them, if it
+        does."""
+        self._owed: dict[str, bool] = {}
+        """Sids that could not be given back; whether nobody is wanted there."""
         self._valid_until = float("-inf")
-        self._is_away = False
+        self._failures = 0
+        """Beats that failed in a row."""
+        self._asking: asyncio.Task[bool] | None = None
         self._lock = asyncio.Lock()
         self._pruned_at = float("-inf")
         self._tasks = Tasks()
@@ -108,6 +124,7 @@ class RoomLeases:
             await asyncio.sleep(TAKES)
         if taken:
             self._jobs[job] = sid
+            self._owed.pop(sid, None)
             self.claims.take(_room(sid))
         return taken
 
@@ -123,12 +140,15 @@ class RoomLeases:
         self._tenures.pop(job, None)
         if sid is None or sid in self._jobs.values():
             return
-        self._unconfirmed.discard(sid)
+        self._unconfirmed.pop(sid, None)
         self.claims.release(_room(sid))
         try:
             await self.store.give_back(self.identity, sid, self.id, left=left)
         except HistoryError as error:
-            logger.info("lease on a room not given back; it expires: %s", error)
+            # It does not expire while the process lives.
+            self._owe(sid, left=left)
+            logger.info("lease on a room not given back, tried again: %s", error)
+        self._keep_if_taken_again(sid)
 
     async def states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
         """The state of the rooms' leases; None: the database does not answer."""
@@ -153,15 +173,16 @@ class RoomLeases:
             holder = LeaseHolder(self.id, self.scope, self.claims.place(), self.free())
             try:
                 beat = await self.store.beat(holder, LASTS)
+                await self._pay()
                 await self._retake()
                 await self._lose(mine - beat.held)
                 await self._bury(beat.neighbours)
             except HistoryError as error:
-                if not self._is_away:
+                if not self._failures:
                     logger.warning("leases on rooms not renewed, rooms go on: %s", error)
-                self._is_away = True
+                self._failures += 1
                 return False
-            self._is_away = False
+            self._failures = 0
             self._valid_until = began + LASTS
             return True
 
@@ -173,28 +194,60 @@ class RoomLeases:
 
     async def _confirm(self) -> None:
         """Asks the database where this process stood still for so long that others may have taken
-        its rooms over."""
-        if time.monotonic() >= self._valid_until and not self._is_away:
-            await self.beat()
+        its rooms over. All who ask at a time wait for the same answer, and not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONFIRMS):
+                while time.monotonic() >= self._valid_until and self._failures < GIVEN_UP_AFTER:
+                    await asyncio.shield(self._shared_beat())
+
+    def _shared_beat(self) -> asyncio.Task[bool]:
+        if self._asking is None or self._asking.done():
+            self._asking = self._tasks.start(self.beat(), name="ask for the leases")
+        return self._asking
 
     async def _take(self, sid: str, *, by_force: bool) -> bool:
         try:
             async with asyncio.timeout(TAKES):
-                if time.monotonic() >= self._valid_until and not self._is_away:
-                    await self.beat()
+                await self._confirm()
                 return await self.store.take(self.identity, sid, self.id, by_force=by_force)
         except (HistoryError, TimeoutError):
-            self._unconfirmed.add(sid)
+            self._unconfirmed[sid] = None
             return True
 
     async def _retake(self) -> None:
-        """Takes what was taken without the database, now that it is there."""
-        for sid in tuple(self._unconfirmed):
+        """Takes what was taken without the database, now that it is there.
+
+        A process that has a room may have died meanwhile: it has it until its lease has expired.
+        """
+        for sid, since in tuple(self._unconfirmed.items()):
             if await self.store.take(self.identity, sid, self.id):
-                self._unconfirmed.discard(sid)
-            elif sid in self._unconfirmed:
-                self._unconfirmed.discard(sid)
+                self._unconfirmed.pop(sid, None)
+            elif sid not in self._unconfirmed:
+                continue
+            elif since is None:
+                self._unconfirmed[sid] = time.monotonic()
+            elif time.monotonic() - since >= LASTS:
+                del self._unconfirmed[sid]
                 self._end(sid)
+
+    def _owe(self, sid: str, *, left: bool) -> None:
+        if len(self._owed) >= _OWED:
+            del self._owed[next(iter(self._owed))]
+        self._owed[sid] = left
+
+    async def _pay(self) -> None:
+        """Gives back what could not be given back before, some of it at a time."""
+        for sid, left in tuple(self._owed.items())[:_PAID]:
+            if sid in self._owed:
+                await self.store.give_back(self.identity, sid, self.id, left=left)
+                self._owed.pop(sid, None)
+                self._keep_if_taken_again(sid)
+
+    def _keep_if_taken_again(self, sid: str) -> None:
+        """A lease that was taken while it was given back: the next beat takes it once more."""
+        if sid in self._jobs.values():
+            self._owed.pop(sid, None)
+            self._unconfirmed.setdefault(sid, None)
 
     async def _lose(self, missing: set[str]) -> None:
         missing &= set(self._jobs.values())

@@ -8,6 +8,7 @@ looks at a time. Docs: docs/adr/0056-takeover.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -43,12 +44,20 @@ ARRIVING: Final = 4.0
 AT_A_TIME: Final = 10
 """Rooms that are looked at closely in a round: each costs a few requests."""
 
+FOREIGN: Final = 2
+"""Those of them, at most, on which nobody has had a lease: other agents may be at work there."""
+
 PAUSES: Final = (3.0, 3.0, 5.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds before another agent is sent for: a worker that stands still may have got the job."""
 
-OTHERS: Final = 60.0
-"""Seconds before a room is looked at again that has no dispatch of ours, or whose agent answers
-without a lease, at first a twelfth of it."""
+OTHERS: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""Seconds before a room is looked at again whose agent answers without a lease."""
+
+NOT_OURS: Final = (*OTHERS, 120.0, 300.0, 600.0)
+"""Seconds before a room is looked at again that has no dispatch of ours."""
+
+VACATES: Final = 0.3
+"""Seconds that the removal of a dead agent waits for the database."""
 
 ASKING: Final = 2.0
 """Seconds that a job which was ended waits for the reason."""
@@ -57,7 +66,11 @@ _NAME: Final = "lk.agent_name"
 """Attribute in which livekit-server tells a worker's dispatch name (pkg/agent/worker.go)."""
 _ON_BEHALF: Final = "lk.publish_on_behalf"
 """Attribute of an agent that is only the face of another one."""
-_PEOPLE: Final = (ParticipantInfo.Kind.STANDARD, ParticipantInfo.Kind.SIP)
+_PEOPLE: Final = (
+    ParticipantInfo.Kind.STANDARD,
+    ParticipantInfo.Kind.SIP,
+    ParticipantInfo.Kind.CONNECTOR,
+)
 _REASONS: Final = {LeaseState.EXPIRED: "died", LeaseState.FREE: "left", None: "missing"}
 
 
@@ -161,6 +174,7 @@ class Takeover:
         """Whether this process is the one that looks: of its machine, and of all machines."""
         leases = self._leases
         if not leases.claims.take(self._post):
+            await self._resign()
             return False
         try:
             self._has_post = await leases.store.take(leases.identity, self._post, leases.id)
@@ -172,12 +186,13 @@ class Takeover:
     async def _resign(self) -> None:
         leases = self._leases
         if self._has_post:
-            self._has_post = False
             self._watched.clear()
             try:
                 await leases.store.give_back(leases.identity, self._post, leases.id, left=False)
             except HistoryError as error:
-                logger.info("the post is not given back; it expires: %s", error)
+                logger.info("the post is not given back, tried again: %s", error)
+            else:
+                self._has_post = False
         leases.claims.release(self._post)
 
     async def _look(self, server: api.LiveKitAPI, seats: Seats) -> None:
@@ -199,10 +214,12 @@ class Takeover:
         states: Mapping[str, LeaseState] | None,
         now: float,
     ) -> list[str]:
-        """The rooms without a lease that it is time to look at, the longest due first."""
+        """The rooms without a living agent that it is time to look at: first those that had one,
+        and the longest due first."""
         for sid in self._watched.keys() - rooms.keys():
             del self._watched[sid]
-        due: list[tuple[float, str]] = []
+        known: list[tuple[float, str]] = []
+        foreign: list[tuple[float, str]] = []
         for sid, room in rooms.items():
             state = (states or {}).get(sid)
             # Of a new room, livekit-server counts nobody for some seconds.
@@ -217,8 +234,9 @@ class Takeover:
             if state is not None and not watch.looks:
                 watch.due = min(watch.due, now)
             if watch.due <= now:
-                due.append((watch.due, sid))
-        return [sid for _, sid in sorted(due)]
+                (foreign if state is None else known).append((watch.due, sid))
+        few = None if states is None else FOREIGN
+        return [sid for _, sid in (*sorted(known), *sorted(foreign)[:few])]
 
     def _forget(self, sid: str, now: float) -> None:
         """An agent that comes and fails at once is not sent for in a hurry again."""
@@ -237,18 +255,16 @@ class Takeover:
         self, room: Room, state: LeaseState | None, server: api.LiveKitAPI, seats: Seats
     ) -> None:
         watch = self._watched[room.sid]
-        others = tuple(min(OTHERS, OTHERS / 12 * 2**n) for n in range(5))
         try:
             dispatch = self._wanted(await server.agent_dispatch.list_dispatch(room.name))
-            if (
-                dispatch is None
-                or not await self._has_people_alone(room.name, server)
-                or not await seats.free(
-                    room.name,
-                    on_dead=partial(self._leases.store.vacate, self._leases.identity, room.sid),
-                )
+            if dispatch is None:
+                watch.later(NOT_OURS, time.monotonic())
+                return
+            if not await self._has_people_alone(room.name, server) or not await seats.free(
+                room.name,
+                on_dead=partial(self._vacate, room.sid),
             ):
-                watch.later(others, time.monotonic())
+                watch.later(OTHERS, time.monotonic())
                 return
             watch.later(PAUSES, time.monotonic())
             logger.warning(
@@ -271,6 +287,12 @@ class Takeover:
                 type(error).__name__,
                 extra={"room": room.name},
             )
+
+    async def _vacate(self, sid: str) -> None:
+        """Frees the lease of a dead agent; without the database it is removed all the same."""
+        with contextlib.suppress(HistoryError, TimeoutError):
+            async with asyncio.timeout(VACATES):
+                await self._leases.store.vacate(self._leases.identity, sid)
 
     def _wanted(
         self, dispatches: Iterable[agent_dispatch.AgentDispatch]

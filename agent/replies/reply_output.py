@@ -78,6 +78,8 @@ class ReplyOutput(ABC):
         """Whether the task has written all that there was, and waits for more, which may go out at
         once."""
         self._batcher = WriteBatcher.of_loop()
+        self.failed = False
+        """Whether something of it could not be sent."""
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
@@ -176,6 +178,7 @@ class ReplyOutput(ABC):
         except (*UNSENT, TimeoutError, AssertionError) as error:
             # The SDK asserts that its native half knows the stream (_ffi_client.py, request): it
             # does not any more when the connection is lost for good.
+            self.failed = True
             reason = str(error) or type(error).__name__
             logger.warning("answer not sent on %s: %s", self._name, reason)
         except Exception:

@@ -219,14 +219,18 @@ class ReplyStream:
             parts=None if self._parts is None else self._parts.end(),
         )
 
-    async def finish(self, ending: Ending) -> None:
-        """Ends the answer on every output and announces the end."""
+    async def finish(self, ending: Ending) -> bool:
+        """Ends the answer on every output and announces the end; whether all of it was sent.
+
+        Copies for those who came later do not count.
+        """
         self._ending = ending
         self.ended_at = asyncio.get_running_loop().time()
         self.ended.set()
         if self.on_end is not None:
             self.on_end(ending)
-        outputs = (*self._outputs, *self._copies)
+        own = tuple(self._outputs)
+        outputs = (*own, *self._copies)
         endings: list[asyncio.Future[Any]] = [output.end(ending) for output in outputs]
         try:
             await asyncio.gather(*endings)
@@ -239,6 +243,7 @@ class ReplyStream:
             ended = {"finish_reason": ending.finish_reason}
             await self.parts.finish(ended, even_empty=self._is_renewed)
         self._tell_end(self.asker if self.private else None, ending)
+        return not any(output.failed for output in own)
 
     async def give_again(self, ending: Ending) -> None:
         """Sends an answer that ended before once more, to the one who asked alone."""

@@ -111,4 +111,5 @@ def is_person(participant: rtc.RemoteParticipant) -> bool:
     return participant.kind in {
         rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
         rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
+        rtc.ParticipantKind.PARTICIPANT_KIND_CONNECTOR,
     }

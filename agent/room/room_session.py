@@ -278,7 +278,8 @@ class RoomSession:
         )
         self.is_dismissed = self.is_dismissed or reason in _DISMISSED
         self._disconnected.set()
-        self._tenure.is_cut = reason != rtc.DisconnectReason.CLIENT_INITIATED
+        if reason != rtc.DisconnectReason.CLIENT_INITIATED:
+            self._tenure.is_cut = True
         self._ended.set()
 
     def _on_deaf(self) -> None:

@@ -35,6 +35,11 @@ from toolkit.toolbox import Toolbox
 CLIENT_METHOD: Final = "client method"
 """The label under which metrics count all tools that clients offer."""
 
+_BEGUN: Final = (
+    "This call was begun before, for the same message, and may have taken effect. It is not made "
+    "again. Its outcome is unknown: say so, or find out"
+)
+
 
 class OnCalled(Protocol):
     """Called with each call that has ended."""
@@ -133,6 +138,8 @@ class ToolCalls:
         part.running()
 
         async def approve(asked: Tool, given: Mapping[str, object]) -> None:
+            if asked.retry == "never":
+                await self._check_not_begun(idempotency_key)
             part.waiting()
             await self._approvals.ask(turn, notices.call_id, asked, given)
             part.running()
@@ -159,10 +166,16 @@ class ToolCalls:
         except HistoryError as error:
             raise Unavailable("It cannot be noted that the call is made, so it is not") from error
         if not is_new:
-            raise Conflict(
-                "This call was begun before, for the same message, and may have taken effect. It "
-                "is not made again. Its outcome is unknown: say so, or find out"
-            )
+            raise Conflict(_BEGUN)
+
+    async def _check_not_begun(self, key: str) -> None:
+        """Raises ToolError where `_begin` would: nobody is asked to approve in vain."""
+        try:
+            was_begun = await self._made.was_begun(key)
+        except HistoryError as error:
+            raise Unavailable("It cannot be known whether the call was made") from error
+        if was_begun:
+            raise Conflict(_BEGUN)
 
     def note(self, name: str, arguments: Mapping[str, object], turn: CallOrigin) -> NotedCall:
         """Tells of a call of the model's that its agent makes itself."""

@@ -6,9 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from livekit.rtc.participant import PublishDataError
 
 from agent.history.told_answers import ToldAnswers
+from agent.replies.private_output import PrivatePacketOutput
 from agent.replies.reply_stream import ReplyStream
+from agent.replies.topic_output import TopicOutput
+from devserver.model import DemoModel, Reply
 from tests.agent.chat.test_history import replace
 from tests.agent.outages import MissingSqlite
 from tests.agent.talk import Scope, Talk
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 
     from agent.history.message import MessageKey
     from agent.replies.reply_output import Ending
-    from devserver.model import DemoModel
     from tests.agent.conftest import Enter, StartWorker
 
 
@@ -136,3 +139,59 @@ async def test_the_next_worker_sends_an_answer_whose_end_was_stored_but_not_sent
     # The end has been sent now: a third worker does not repeat it.
     await talk.ask("once more")
     assert len(talk.endings(question)) == 1
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_the_next_worker_sends_an_answer_whose_end_could_not_be_sent(
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scope: Scope,
+) -> None:
+    worker = await start_worker()
+    talk = Talk(await enter("alice", worker=worker), scope)
+    output = TopicOutput if scope == "room" else PrivatePacketOutput
+
+    async def fail(_: TopicOutput | PrivatePacketOutput, __: Ending) -> None:
+        raise PublishDataError("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(output, "close", fail)
+        question = await talk.say("hello")
+        first = await talk.answered(question)
+    former = talk.client.agent_sid
+    other = await replace(worker, start_worker, room_name, lk_api)
+    again = await talk.answered(question, times=2)
+    assert again["segmentId"] == first["segmentId"]
+    # A third worker does not repeat it.
+    await talk.client.until_ready_again(former)
+    former = talk.client.agent_sid
+    await replace(other, start_worker, room_name, lk_api)
+    await talk.client.until_ready_again(former)
+    await talk.ask("once more")
+    assert len(talk.endings(question)) == 2
+
+
+async def test_an_answer_counts_as_told_where_its_asker_had_left(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = asyncio.Event()
+    loop, note = asyncio.get_running_loop(), ToldAnswers.note
+
+    def noted(self: ToldAnswers, answer: MessageKey) -> None:
+        note(self, answer)
+        loop.call_soon_threadsafe(told.set)
+
+    monkeypatch.setattr(ToldAnswers, "note", noted)
+    worker = await start_worker()
+    await enter("bob", worker=worker)
+    alice = Talk(await enter("alice", worker=worker), "private")
+    rest = asyncio.Event()
+    model.script(Reply(tokens=["one ", "two"], after=1, pause=rest))
+    await alice.begun(await alice.say("count"))
+    await alice.client.room.disconnect()
+    rest.set()
+    async with asyncio.timeout(20):
+        await told.wait()

@@ -7,10 +7,13 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from livekit import api
+from livekit.protocol.models import Room
 
+from agent.config.proxies import DIRECT
 from agent.history.leases import LeaseHolder
 from agent.history.open_history import open_history
-from agent.host import room_leases, takeover
+from agent.host import room_entry, room_leases, takeover
+from agent.host.room_entry import RoomEntry
 from agent.host.seats import Seats
 from agent.host.takeover import Takeover
 from devserver.model import DemoModel, Reply
@@ -209,7 +212,7 @@ async def test_who_has_lost_a_room_leaves_and_keeps_nothing_that_is_unfinished(
     sid = await alice.room.sid
     rooms = rooms_held(worker)
     history = open_history(worker.settings.database_url)
-    await history.leases.beat(LeaseHolder("thief", "", "", 0), 3_600)
+    await history.leases.beat(LeaseHolder("thief", "", "", 0), 30)
     assert await history.leases.take(AGENT, sid, "thief", by_force=True)
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
@@ -217,3 +220,50 @@ async def test_who_has_lost_a_room_leaves_and_keeps_nothing_that_is_unfinished(
     await history.aclose()
     assert [each.message.id for each in unanswered] == [asked]
     assert alice.finished(asked) == []
+
+
+async def test_who_gives_its_connection_up_leaves_the_answer_to_the_next(
+    enter: Enter, start_worker: StartWorker, model: DemoModel
+) -> None:
+    worker = await start_worker(TAKEOVER="no")
+    alice = await enter("alice", worker=worker)
+    model.script(Reply(tokens=["one ", "two"], after=1, pause=asyncio.Event()))
+    asked = await alice.say("count")
+    await alice.begun_answer_to(asked)
+    sid = await alice.room.sid
+    rooms = rooms_held(worker)
+    (session,) = worker.host._sessions.values()  # pyright: ignore[reportPrivateUsage]
+    worker.host._on_rooms_loop(session._give_up)  # pyright: ignore[reportPrivateUsage]
+    async with asyncio.timeout(20):
+        assert await rooms.get() == 0
+    history = open_history(worker.settings.database_url)
+    unanswered = await history.unanswered(f"room-session:{alice.room.name}:{sid}")
+    await history.aclose()
+    assert [each.message.id for each in unanswered] == [asked]
+
+
+async def test_a_job_whose_lease_was_asked_for_in_vain_takes_no_room_by_force(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_entry, "ASKING", 0.0)
+    worker = await start_worker()
+    await worker.host.until_open()
+    loop = asyncio.get_running_loop()
+    history = open_history(worker.settings.database_url)
+    await history.leases.beat(LeaseHolder("living", "", "", 0), 30)
+    entry = RoomEntry(
+        worker.settings,
+        DIRECT,
+        history.leases,
+        run=lambda work: asyncio.run_coroutine_threadsafe(work, loop),
+        free=lambda: 0,
+    )
+    for asked, sid in ((True, "RM_asked"), (False, "RM_handed_over")):
+        assert await history.leases.take(AGENT, sid, "living")
+        if asked:
+            assert await entry.is_free(f"job {sid}", Room(sid=sid, name=sid))
+        tenure = await entry.enter(f"job {sid}", sid, lambda: None)
+        assert tenure.is_over is asked
+    await entry.rooms_left()
+    await entry.aclose()
+    await history.aclose()

@@ -150,6 +150,19 @@ async def test_a_piece_leaves_at_once_where_the_former_one_has_been_sent() -> No
     assert wire.closed
 
 
+@pytest.mark.parametrize("broken", [True, False])
+async def test_an_output_knows_whether_its_end_was_sent(*, broken: bool) -> None:
+    wire = QuickWire()
+    async with asyncio.timeout(10):
+        await wire.begun_with("a")
+        wire.broken = broken
+        wire.push("b")
+        wire.let()
+        await wire.end(END)
+    assert wire.failed is broken
+    assert wire.closed is not broken
+
+
 async def test_the_first_piece_does_not_leave_before_it_is_its_turn() -> None:
     first, second = QuickWire(), QuickWire()
     second.after = first

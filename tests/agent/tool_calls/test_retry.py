@@ -14,21 +14,29 @@ from tests.agent.chat_client import AGENT
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.host.test_admission import rooms_held
 from tests.agent.outages import MissingSqlite
+from tests.agent.tool_calls.test_approval import Person
 from toolkit import tool
 from toolkit.tool import Retry
 
 ORDER = tool_call("orderTea")
 
 
-@pytest.mark.parametrize("retry", ["never", "safe"])
+@pytest.mark.parametrize(
+    ("retry", "needs_approval"), [("never", False), ("never", True), ("safe", False)]
+)
 async def test_a_turn_that_runs_again(
-    *, retry: Retry, start_worker: StartWorker, enter: Enter, model: DemoModel
+    *,
+    retry: Retry,
+    needs_approval: bool,
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
 ) -> None:
     made: list[str] = []
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    @tool(retry=retry)
+    @tool(retry=retry, needs_approval=needs_approval)
     async def order_tea() -> str:
         """Orders tea."""
         made.append("tea")
@@ -39,6 +47,7 @@ async def test_a_turn_that_runs_again(
 
     worker = await start_worker(tools=[order_tea])
     alice = await enter("alice", worker=worker)
+    person = Person(alice, '{"approved": true}')
     model.script(Reply(tool_calls=(ORDER,)))
     rooms = rooms_held(worker)
     asked = await alice.say("tea, please")
@@ -48,7 +57,7 @@ async def test_a_turn_that_runs_again(
     # Another worker takes the room over, and is gone at once.
     history = open_history(worker.settings.database_url)
     sid = await alice.room.sid
-    await history.leases.beat(LeaseHolder("other", "", "", 0), 3_600)
+    await history.leases.beat(LeaseHolder("other", "", "", 0), 30)
     await history.leases.take(AGENT, sid, "other", by_force=True)
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
@@ -58,6 +67,8 @@ async def test_a_turn_that_runs_again(
     assert (await alice.answer_to(asked)).text == "As you wish"
     told = model.requests[-1].raw.decode()
     assert made == ["tea"] * (1 if retry == "never" else 2)
+    # Nobody is asked to approve what is not done again.
+    assert len(person.asked) == (1 if needs_approval else 0)
     assert ("Its outcome is unknown" in told) is (retry == "never")
 
 
