@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 from livekit.protocol.models import Room
 
 from agent.config.proxies import DIRECT
@@ -234,6 +235,9 @@ async def test_who_gives_its_connection_up_leaves_the_answer_to_the_next(
     rooms = rooms_held(worker)
     (session,) = worker.host._sessions.values()  # pyright: ignore[reportPrivateUsage]
     worker.host._on_rooms_loop(session._give_up)  # pyright: ignore[reportPrivateUsage]
+    # The end of the connection that follows is the agent's own.
+    own = partial(session._on_disconnected, rtc.DisconnectReason.CLIENT_INITIATED)  # pyright: ignore[reportPrivateUsage]
+    worker.host._on_rooms_loop(own)  # pyright: ignore[reportPrivateUsage]
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
     history = open_history(worker.settings.database_url)
