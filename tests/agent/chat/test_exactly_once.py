@@ -112,7 +112,8 @@ class TestTheRoomServerIsRestarted:
         async with asyncio.timeout(20):
             await back.wait()
         bob = await enter("bob")
-        async with asyncio.timeout(20):
+        # The worker registers again, and another agent is sent for: up to 20 s.
+        async with asyncio.timeout(50):
             while await has_read(bob, "xyzzy"):
                 pass
         answer = await bob.ask("what is the word?")
