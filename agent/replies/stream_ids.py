@@ -2,8 +2,8 @@
 
 components-js takes a message's id from the newest stream of its `lk.segment_id` (useTextStream,
 useSessionMessages): another id is another message there, which mounts again at the end of the list.
-The Swift and Flutter SDKs do the opposite: they append a stream that has the id of the segment's
-former one (TranscriptionStreamReceiver). Docs: docs/adr/0033-one-answer-one-stream-id.md.
+The Swift SDK does the opposite: it appends a stream that has the id of the segment's former one
+(TranscriptionStreamReceiver). Docs: docs/adr/0033-one-answer-one-stream-id.md.
 """
 
 from __future__ import annotations
