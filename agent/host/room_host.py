@@ -191,9 +191,6 @@ class RoomHost:
             JOBS_REFUSED.add("full")
             await request.reject(terminate=False)
             return
-        for session in list(self._sessions.values()):
-            if session.is_former(room.name, room.sid):
-                self._on_rooms_loop(session.end_with_room)
         try:
             if not self._entry.claim(room.sid):
                 logger.warning(
@@ -290,10 +287,6 @@ class RoomHost:
                 )
                 self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def _on_rooms_loop(self, call: Callable[[], None]) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(call)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
         """One stay in a room. Never cancelled: `_leave` ends it."""

@@ -29,10 +29,8 @@ from agent.room.room_components import RoomComponents
 from agent.room.room_overview import RoomOverview
 from agent.room.stores import Stores
 from agent.sdk import native_events, native_sockets
-from agent.tasks import Tasks
 from agent.telemetry.metrics import JOIN_SECONDS
 from agent.wire.refusal import Refusal
-from agent.wire.server_errors import UNAVAILABLE
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -45,10 +43,6 @@ comes at once is answered as fast as any other."""
 RECONNECTING_FOR: Final = 15.0
 """Seconds without a connection after which the agent leaves, so that another one comes. The server
 has given it up by then, or does so soon."""
-
-LOOKS: Final = 5
-LOOKUP_PAUSE: Final = 1.0
-"""Attempts to learn which room it is after a reconnection, and seconds between them."""
 
 REASON_TAKES: Final = 1.0
 """Seconds from the end of a job to the message that says why, which comes another way."""
@@ -101,8 +95,6 @@ class RoomSession:
             accounts=accounts,
             close=self.close,
         )
-        self._directory = directory
-        self._tasks = Tasks()
         self._room = self._components.room
         self._ended = asyncio.Event()
         self.has_joined = False
@@ -184,19 +176,6 @@ class RoomSession:
             state=components.presence.state if self.has_joined else "joining",
         )
 
-    def is_former(self, room: str, sid: str) -> bool:
-        """Whether it is the stay in an earlier session of a room, and ends with that."""
-        mine = self._assignment
-        is_other = bool(mine.sid) and mine.room == room and mine.sid != sid
-        return is_other and is_session(self._components.conversation)
-
-    def end_with_room(self) -> None:
-        """Ends the stay because its room is gone: another one has the name, and other people may
-        read there."""
-        logger.info("the room is a new one, leaving it", extra={"room": self._assignment.room})
-        self._tenure.is_cut = True
-        self._ended.set()
-
     def close(self) -> None:
         """Ends the stay; `run` returns once everything is closed."""
         self._ended.set()
@@ -239,7 +218,6 @@ class RoomSession:
 
     async def _leave(self) -> None:
         components = self._components
-        await self._tasks.aclose()
         if self._cut is not None:
             self._cut.cancel()
         if self._tenure.is_over or self._tenure.is_cut:
@@ -310,24 +288,6 @@ class RoomSession:
             self._cut = None
         native_sockets.send_at_once()
         self._components.presence.repeat()
-        self._tasks.start(self._look_at_room(), name="whether the room is a new one")
-
-    async def _look_at_room(self) -> None:
-        """Asks the server, since the SDK keeps the room's former sid.
-
-        After a crash of livekit-server without Redis, everybody joins another room of the name.
-        """
-        for _ in range(LOOKS):
-            try:
-                sid = await self._directory.sid()
-            except UNAVAILABLE as error:
-                logger.info("the room's sid is not known: %s", type(error).__name__)
-                sid = None
-            if sid is not None:
-                if self.is_former(self._assignment.room, sid):
-                    self.end_with_room()
-                return
-            await asyncio.sleep(LOOKUP_PAUSE)
 
     def _on_joined(self, _: rtc.RemoteParticipant) -> None:
         self._components.conversations.resume_private()

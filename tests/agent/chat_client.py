@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AGENT = "agent"
 WITHIN = 20.0
+REPLACED_WITHIN = 40.0
 REPLY_TOPICS = ("llm-response", "lk.transcription")
 PARTS_TOPIC = "agent.parts"
 
@@ -92,9 +93,9 @@ class ChatClient:
         assert self.agent is not None
         return self.agent.sid
 
-    async def until(self, condition: Callable[[], T]) -> T:
-        """The first true result of the condition."""
-        async with asyncio.timeout(WITHIN):
+    async def until(self, condition: Callable[[], T], *, within: float = WITHIN) -> T:
+        """The first true result of the condition; `within`: seconds."""
+        async with asyncio.timeout(within):
             while not (result := condition()):
                 self._changed.clear()
                 await self._changed.wait()
@@ -116,7 +117,10 @@ class ChatClient:
 
     async def until_ready_again(self, former: str) -> None:
         """As `until_ready`, for another agent than that of a session id."""
-        await self.until(lambda: self.agent is not None and self.agent.sid != former)
+        # Its lease expires, another one is sent for, perhaps more than once, and joins.
+        await self.until(
+            lambda: self.agent is not None and self.agent.sid != former, within=REPLACED_WITHIN
+        )
         await self.until_ready()
 
     async def say(self, text: str, *, topic: str = "lk.chat", **attributes: str) -> str:

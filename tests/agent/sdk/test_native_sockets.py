@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from tests.agent.conftest import Enter, StartWorker
+    from tests.agent.conftest import Enter
     from tests.conftest import Join
 
 
@@ -72,10 +72,9 @@ class TestTheRoomServerIsRestarted:
             yield server
 
     async def test_a_new_connection_sends_at_once_as_well(
-        self, enter: Enter, start_worker: StartWorker, room_server: RoomServerUnderTest
+        self, enter: Enter, room_server: RoomServerUnderTest
     ) -> None:
-        # The room that everybody joins again has another sid.
-        ana = await enter("ana", worker=await start_worker(CONVERSATIONS="room-name"))
+        ana = await enter("ana")
         former = connections(room_server).keys()
 
         await ana.outlive(room_server)

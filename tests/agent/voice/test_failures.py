@@ -125,21 +125,10 @@ class TestTheRoomServerCrashes:
             yield server
 
     async def test_everybody_is_heard_again(
-        self,
-        meet: Meet,
-        start_worker: StartWorker,
-        speech: SpeechServer,
-        model: DemoModel,
-        room_server: RoomServerUnderTest,
+        self, meet: Meet, model: DemoModel, room_server: RoomServerUnderTest
     ) -> None:
         model.when("", Reply(text=SUNNY))
-        worker = await start_worker(
-            STT_BASE_URL=speech.base_url,
-            TTS_BASE_URL=speech.base_url,
-            # The room that everybody joins again has another sid.
-            CONVERSATIONS="room-name",
-        )
-        alice = await meet("alice", worker=worker)
+        alice = await meet("alice")
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
         await alice.outlive(room_server)
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
