@@ -71,7 +71,6 @@ async def worker(start_worker: StartWorker, speech: SpeechServer) -> Worker:
 async def test_speech_before_the_agent_joins_is_heard_and_answered(
     alice: ReactPage,
     worker: Worker,
-    speech: SpeechServer,
     model: DemoModel,
     lk_api: api.LiveKitAPI,
     room_name: str,
@@ -88,7 +87,6 @@ async def test_speech_before_the_agent_joins_is_heard_and_answered(
     question, answer = await alice.get("messages")
     assert (question["type"], question["from"]) == ("userTranscript", "alice")
     # Its first word was said before the agent was there. The rest is the recogniser's text.
-    assert question["message"] == speech.understood[0]
     assert question["message"].startswith("what ")
     assert (answer["type"], answer["from"]) == ("agentTranscript", "agent")
     # Its statements are true when they are made.
