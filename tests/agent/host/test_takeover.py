@@ -234,10 +234,12 @@ async def test_who_gives_its_connection_up_leaves_the_answer_to_the_next(
     sid = await alice.room.sid
     rooms = rooms_held(worker)
     (session,) = worker.host._sessions.values()  # pyright: ignore[reportPrivateUsage]
-    worker.host._on_rooms_loop(session._give_up)  # pyright: ignore[reportPrivateUsage]
+    rooms_loop = worker.host._loop  # pyright: ignore[reportPrivateUsage]
+    assert rooms_loop is not None
+    rooms_loop.call_soon_threadsafe(session._give_up)  # pyright: ignore[reportPrivateUsage]
     # The end of the connection that follows is the agent's own.
     own = partial(session._on_disconnected, rtc.DisconnectReason.CLIENT_INITIATED)  # pyright: ignore[reportPrivateUsage]
-    worker.host._on_rooms_loop(own)  # pyright: ignore[reportPrivateUsage]
+    rooms_loop.call_soon_threadsafe(own)
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
     history = open_history(worker.settings.database_url)
