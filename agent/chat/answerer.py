@@ -162,6 +162,7 @@ class Answerer:
                 parts=lambda: reply.parts,
                 hand_off=handoffs_of(self._persona, reply),
                 segment_id=question.segment_id,
+                generation=message.generation,
             ),
             result_bytes=self._context.result_bytes,
             on_call=lambda: self._presence.set(self, "thinking"),

@@ -135,4 +135,5 @@ def incoming(message: Message) -> IncomingMessage:
         reply_to=message.in_reply_to,
         attachments=message.attachments,
         position=message.position,
+        generation=message.generation,
     )

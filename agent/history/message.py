@@ -148,6 +148,7 @@ class Message:
         position: assigned by the store, and never changed. Messages of a thread are sorted by it,
             and an answer comes right after its question.
         agent: for an answer, the name of the agent of the app that gave it, if there are several.
+        generation: for a message, how often another answer was asked for.
         cursor: assigned by the store: the value of `before` for the page before this message.
     """
 
@@ -169,6 +170,7 @@ class Message:
     parts: str | None = field(default=None, repr=False)
     position: int | None = None
     agent: str | None = None
+    generation: int = 0
     cursor: str = ""
 
     def __post_init__(self) -> None:

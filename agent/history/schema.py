@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0011"
+REVISION: Final = "0012"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -74,6 +74,8 @@ messages: Final = Table(
     Column("stored_at", BigInteger),
     # For an answer: whether its end was sent. NULL: not known, or no answer.
     Column("told", Boolean),
+    # For a message: how often another answer was asked for. NULL: never.
+    Column("generation", Integer),
     UniqueConstraint("thread_id", "message_id", "sender_id", name="history_message_key"),
 )
 

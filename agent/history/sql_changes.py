@@ -9,7 +9,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Delete, Table, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Delete, Table, delete, func, insert, or_, select, update
 
 from agent.history.errors import NotFoundError
 from agent.history.message import Feedback, MessageKey, Summary, ThreadKey, Unanswered
@@ -45,6 +45,8 @@ def ask_again(
     connection: Connection, question: MessageKey, text: str | None, *, awaits_answer: bool
 ) -> Unanswered:
     values: dict[str, Any] = {"awaits_answer": awaits_answer}
+    if awaits_answer:
+        values["generation"] = func.coalesce(messages.c.generation, 0) + 1
     if text is not None:
         values |= {"text": text, "edited_at": int(time.time() * 1000)}
     position = _position(connection, question)

@@ -304,6 +304,7 @@ def _message(
             else stored_answer_position(row.position, row.question_row)
         ),
         agent=row.agent,
+        generation=row.generation or 0,
         cursor=encode_cursor(thread, row.position),
     )
 

@@ -194,5 +194,6 @@ def _values(message: Message) -> dict[str, Any]:
         "parts": message.parts,
         "agent": message.agent,
         "stored_at": int(time.time() * 1000),
+        "generation": None,
         "told": None if message.finish_reason is None or message.in_reply_to is None else False,
     }

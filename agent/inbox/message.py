@@ -75,6 +75,7 @@ class IncomingMessage:
         attachments: files that belong to it.
         position: given by the history when it is stored; None: not known, see
             agent.history.position.
+        generation: how often another answer was asked for.
         wants_ack: its sender wants to know that it is stored, and its answer again if it is sent
             again.
     """
@@ -88,6 +89,7 @@ class IncomingMessage:
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
     position: int | None = None
+    generation: int = 0
     wants_ack: bool = False
 
     @property

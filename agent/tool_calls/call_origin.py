@@ -22,6 +22,7 @@ class CallOrigin:
     parts: the parts that the answer shows; made on first use.
     hand_off: hands the conversation to another agent of the app; None: there is no other.
     segment_id: of the answer in progress.
+    generation: how often another answer to the message was asked for.
     """
 
     caller: Caller
@@ -32,6 +33,7 @@ class CallOrigin:
     parts: Callable[[], AnswerParts]
     hand_off: HandOff | None = None
     segment_id: str = ""
+    generation: int = 0
 
     @property
     def thread(self) -> str:
@@ -48,7 +50,7 @@ class TurnOrigin:
         position: of the answer, in its thread; None: not known.
         on_file: called with each file that becomes part of the answer.
         parts: the parts that the answer shows.
-        hand_off, segment_id: as in CallOrigin.
+        hand_off, segment_id, generation: as in CallOrigin.
     """
 
     identity: str
@@ -60,6 +62,7 @@ class TurnOrigin:
     parts: Callable[[], AnswerParts]
     hand_off: HandOff | None = None
     segment_id: str = ""
+    generation: int = 0
 
     def by(self, caller: Caller) -> CallOrigin:
         """The same with its caller."""
@@ -72,4 +75,5 @@ class TurnOrigin:
             self.parts,
             self.hand_off,
             self.segment_id,
+            self.generation,
         )

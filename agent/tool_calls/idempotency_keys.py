@@ -15,14 +15,19 @@ class IdempotencyKeys:
 
     A key follows from the conversation, the message, the tool, its arguments, and how many equal
     calls came before. So a worker that answers a message which another one left unanswered gives
-    the same call the same key, without anything being stored.
+    the same call the same key. An answer that somebody asks for again has other keys: of its
+    message, the number of the answer is stored. One that nobody asked for has its segment id.
 
     Args:
         conversation: its name in the history.
     """
 
     def __init__(self, conversation: str, origin: CallOrigin) -> None:
-        self._turn = (conversation, origin.thread, origin.caller.identity, origin.message_id)
+        of = origin.message_id or origin.segment_id
+        self._turn: list[object] = [conversation, origin.thread, origin.caller.identity, of]
+        if origin.generation:
+            # The keys of first answers are those of workers that know no generations.
+            self._turn.append(origin.generation)
         self._given: Counter[str] = Counter()
 
     def next(self, tool: str, arguments: Mapping[str, object]) -> str:

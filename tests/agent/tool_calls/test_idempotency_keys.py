@@ -16,8 +16,24 @@ def no_parts() -> AnswerParts:
     raise AssertionError("no parts are shown")
 
 
-def turn(message: str = "m1", *, identity: str = "ann", private: bool = False) -> CallOrigin:
-    return CallOrigin(Caller(identity), message, None, private, lambda _: None, no_parts)
+def turn(
+    message: str = "m1",
+    *,
+    identity: str = "ann",
+    private: bool = False,
+    generation: int = 0,
+    segment: str = "",
+) -> CallOrigin:
+    return CallOrigin(
+        Caller(identity),
+        message,
+        None,
+        private,
+        lambda _: None,
+        no_parts,
+        segment_id=segment,
+        generation=generation,
+    )
 
 
 def test_a_turn_that_runs_again_has_the_same_keys() -> None:
@@ -37,8 +53,17 @@ def test_a_turn_that_runs_again_has_the_same_keys() -> None:
         ("kitchen", turn("m2")),
         ("kitchen", turn(identity="bob")),
         ("kitchen", turn(private=True)),
+        ("kitchen", turn(generation=1)),
     ],
 )
 def test_no_other_turn_has_its_keys(conversation: str, origin: CallOrigin) -> None:
     key = IdempotencyKeys("kitchen", turn()).next("order", TEA)
     assert IdempotencyKeys(conversation, origin).next("order", TEA) != key
+
+
+def test_a_turn_that_nobody_asked_for_has_keys_of_its_own() -> None:
+    keys = {
+        IdempotencyKeys("kitchen", turn("", segment=segment)).next("order", TEA)
+        for segment in ("SG_1", "SG_2")
+    }
+    assert len(keys) == 2

@@ -10,11 +10,12 @@ import pytest
 from agent.history.leases import LeaseHolder
 from agent.history.open_history import open_history
 from devserver.model import DemoModel, Reply, tool_call
-from tests.agent.chat_client import AGENT
-from tests.agent.conftest import Enter, StartWorker
+from tests.agent.chat_client import AGENT, ChatClient
+from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.host.test_admission import rooms_held
 from tests.agent.outages import MissingSqlite
-from tests.agent.tool_calls.test_approval import Person
+from tests.agent.talk import Talk
+from tests.agent.tool_calls.test_approval import Person, told
 from toolkit import tool
 from toolkit.tool import Retry
 
@@ -49,27 +50,67 @@ async def test_a_turn_that_runs_again(
     alice = await enter("alice", worker=worker)
     person = Person(alice, '{"approved": true}')
     model.script(Reply(tool_calls=(ORDER,)))
-    rooms = rooms_held(worker)
     asked = await alice.say("tea, please")
     async with asyncio.timeout(20):
         await begun.wait()
     model.script(Reply(tool_calls=(ORDER,)), Reply(tokens=["As you wish"]))
-    # Another worker takes the room over, and is gone at once.
+    await lose_the_room(worker, alice)
+
+    assert (await alice.answer_to(asked)).text == "As you wish"
+    read = model.requests[-1].raw.decode()
+    assert made == ["tea"] * (1 if retry == "never" else 2)
+    # Nobody is asked to approve what is not done again.
+    assert len(person.asked) == (1 if needs_approval else 0)
+    assert ("Its outcome is unknown" in read) is (retry == "never")
+
+
+@pytest.mark.parametrize("how", ["regenerate", "editMessage"])
+async def test_an_answer_that_is_asked_for_again_calls_again_and_its_crash_does_not(
+    *, how: str, start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    made: list[str] = []
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    @tool(retry="never")
+    async def order_tea() -> str:
+        """Orders tea."""
+        made.append("tea")
+        if len(made) == 3:
+            loop.call_soon_threadsafe(begun.set)
+            await asyncio.Event().wait()
+        return f"ordered {len(made)}"
+
+    worker = await start_worker(tools=[order_tea])
+    alice = Talk(await enter("alice", worker=worker))
+    order = Reply(tool_calls=(ORDER,))
+    again = {"text": "tea again, please"} if how == "editMessage" else {}
+    model.script(order, Reply(tokens=["Here"]), order, Reply(tokens=["Here again"]), order)
+    asked = await alice.say("tea, please")
+    await alice.answered(asked)
+    await alice.call(how, messageId=asked, **again)
+    await alice.answered(asked, times=2)
+    assert told(model) == "ordered 2"
+    await alice.call(how, messageId=asked, **again)
+    async with asyncio.timeout(20):
+        await begun.wait()
+    model.script(order, Reply(tokens=["As you wish"]))
+    await lose_the_room(worker, alice.client)
+    await alice.client.until(lambda: "Its outcome is unknown" in model.requests[-1].raw.decode())
+    assert made == ["tea"] * 3
+
+
+async def lose_the_room(worker: Worker, client: ChatClient) -> None:
+    """Another worker takes the room over, and is gone at once."""
+    rooms = rooms_held(worker)
     history = open_history(worker.settings.database_url)
-    sid = await alice.room.sid
+    sid = await client.room.sid
     await history.leases.beat(LeaseHolder("other", "", "", 0), 30)
     await history.leases.take(AGENT, sid, "other", by_force=True)
     async with asyncio.timeout(20):
         assert await rooms.get() == 0
     await history.leases.give_back(AGENT, sid, "other", left=False)
     await history.aclose()
-
-    assert (await alice.answer_to(asked)).text == "As you wish"
-    told = model.requests[-1].raw.decode()
-    assert made == ["tea"] * (1 if retry == "never" else 2)
-    # Nobody is asked to approve what is not done again.
-    assert len(person.asked) == (1 if needs_approval else 0)
-    assert ("Its outcome is unknown" in told) is (retry == "never")
 
 
 async def test_what_cannot_be_noted_is_not_done(
