@@ -30,23 +30,24 @@ class Room(Protocol):
         """The name of the agent that answers in the room's conversation."""
         ...
 
-    def say(self, text: str, *, to: str | None = None) -> str:
+    def say(self, text: str, *, to: str | None = None, private: bool | None = None) -> str:
         """Says something unasked, after the answer in progress; returns its segment id.
 
         Args:
-            text: the text to say; it is also spoken if the room has a voice.
-            to: identity of the one participant who gets it, in their private conversation; None:
-                the room.
+            text: the text to say; what the room gets is also spoken if the room has a voice.
+            to: identity of the participant to whom it is said; None: everybody.
+            private: only they get it, in their private conversation; False: the room gets it, and
+                it is theirs to stop. Private unless given, if `to` is.
 
         Raises:
-            ToolError: the text is empty or too long, nobody of that identity is in the room, or too
-                many unasked answers wait.
+            ToolError: the text is empty or too long, nobody of that identity is in the room, too
+                many unasked answers wait, or the agent is leaving.
         """
         ...
 
-    def ask(self, instruction: str, *, to: str | None = None) -> str:
+    def ask(self, instruction: str, *, to: str | None = None, private: bool | None = None) -> str:
         """Makes the model say something by this instruction, which is not shown; otherwise like
-        `say`."""
+        `say`. Tools that it calls run for `to`, whose roles count and who is asked to approve."""
         ...
 
     def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:

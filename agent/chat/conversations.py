@@ -97,6 +97,11 @@ class Conversations:
         """The private one of somebody; raises Refusal (400)."""
         return self._of(owner)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the agent leaves: nothing more will be said."""
+        return self._closing.is_set()
+
     async def set_voice(self, voice: Voice | None) -> None:
         """Gives the room's own conversation a voice, or takes it away; private ones never have
         one."""

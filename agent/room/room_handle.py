@@ -47,11 +47,11 @@ class RoomHandle:
     def agent(self) -> str:
         return self._conversations.of_room.persona.name
 
-    def say(self, text: str, *, to: str | None = None) -> str:
-        return self._speak("", text, to)
+    def say(self, text: str, *, to: str | None = None, private: bool | None = None) -> str:
+        return self._speak("", text, to, private)
 
-    def ask(self, instruction: str, *, to: str | None = None) -> str:
-        return self._speak(instruction, None, to)
+    def ask(self, instruction: str, *, to: str | None = None, private: bool | None = None) -> str:
+        return self._speak(instruction, None, to, private)
 
     def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:
         conversation = self._conversation(to)
@@ -74,19 +74,25 @@ class RoomHandle:
         except rtc.participant.PublishDataError as error:
             raise Unavailable("The packet could not be sent") from error
 
-    def _speak(self, instruction: str, text: str | None, to: str | None) -> str:
+    def _speak(
+        self, instruction: str, text: str | None, to: str | None, private: bool | None
+    ) -> str:
         said = instruction if text is None else text
         if not said.strip():
             raise InvalidArguments("There is nothing to say")
         if len(said.encode(errors="replace")) > MAX_TEXT_BYTES:
             raise TooLarge(f"What is said may have {MAX_TEXT_BYTES} bytes at a time")
+        if private and to is None:
+            raise InvalidArguments("What is private is said to somebody")
+        if self._conversations.is_closing:
+            raise Unavailable("The agent is leaving the room")
         message = IncomingMessage(
             id=new_segment_id(),
             sender=self._me if to is None else self._sender(to),
             text=instruction,
             timestamp=int(time.time() * 1000),
             form=Form.OWN,
-            private=to is not None,
+            private=to is not None if private is None else private,
         )
         try:
             self._conversations.of(message).speak(message, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, cast
 
@@ -9,10 +10,10 @@ import pytest
 from livekit import api, rtc
 
 from agent import App, Room
-from devserver.model import DemoModel, Reply
+from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import Answer, ChatClient
 from tests.agent.conftest import Enter, StartWorker
-from toolkit import Caller, ToolContext, tool
+from toolkit import Caller, ToolContext, Unavailable, tool
 
 TOPIC = "llm-response"
 
@@ -119,19 +120,127 @@ async def test_a_tool_has_the_model_say_something(
     assert [each["content"] for each in messages[1:]] == ["Do not forget: noon!", "When?"]
 
 
+async def test_what_is_said_to_one_person_in_the_room_is_read_by_all(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    @tool
+    async def who(context: ToolContext) -> str:
+        """Tell for whom this runs."""
+        assert context.caller is not None
+        return f"{context.caller.identity} {context.caller.attributes.get('role')}"
+
+    @tool(model=False)
+    async def remind(context: ToolContext) -> str:
+        """Remind bob."""
+        assert context.room is not None
+        return context.room.ask("Remind bob.", to="bob", private=False)
+
+    worker = await start_worker(app=App(tools=[who, remind]))
+    alice = await enter("alice", worker=worker)
+    bob = await enter("bob", worker=worker, attributes={"role": "clerk"})
+    await alice.until_sees(bob)
+    model.script(Reply(tool_calls=[tool_call("who")]), Reply("Bob, it is noon."))
+    segment = await alice.call("remind")
+    for person in (alice, bob):
+        [said] = await person.until(lambda person=person: unasked(person))
+        assert (said.text, said.attributes["lk.segment_id"]) == ("Bob, it is noon.", segment)
+        assert "in_reply_to" not in said.attributes
+        finished = await person.notice("answer.finished", segmentId=segment)
+        assert "inReplyToSenderId" not in finished
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    assert [each["content"] for each in messages if each["role"] == "tool"] == ["bob clerk"]
+    [stored] = json.loads(await alice.call("getHistory"))["messages"]
+    assert (stored["id"], "inReplyTo" in stored) == (segment, False)
+
+
+async def test_its_addressee_stops_it(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    async def welcome(room: Room, person: Caller) -> None:
+        if person.identity == "bob":
+            room.ask("Tell bob a story.", to="bob", private=False)
+
+    worker = await start_worker(app=App(on_join=welcome))
+    alice = await enter("alice", worker=worker)
+    model.script(Reply(tokens=["once ", "more"], after=1, pause=asyncio.Event()))
+    bob = await enter("bob", worker=worker)
+    story = await alice.until(lambda: [each for each in alice.transcripts if each.chunks])
+    segment = story[0].attributes["lk.segment_id"]
+    with pytest.raises(rtc.RpcError) as refused:
+        await alice.call("stopResponse", json.dumps({"messageId": segment}))
+    assert refused.value.code == 403
+    await bob.call("stopResponse", json.dumps({"messageId": segment}))
+    ended = await alice.notice("answer.finished", segmentId=segment)
+    assert ended["finishReason"] == "cancelled"
+
+
+async def test_a_late_joiner_gets_it(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    async def begin(room: Room) -> None:
+        room.ask("Tell a story.")
+
+    told = asyncio.Event()
+    model.script(Reply(tokens=["once ", "upon ", "a time"], after=1, pause=told))
+    worker = await start_worker(app=App(on_room_start=begin))
+    alice = await enter("alice", worker=worker)
+    await alice.until(lambda: [each for each in alice.transcripts if each.chunks])
+    bob = await enter("bob", worker=worker)
+    await bob.until(lambda: [each for each in bob.transcripts if each.chunks])
+    told.set()
+    [story] = await bob.until(lambda: unasked(bob))
+    assert (story.text, "in_reply_to" in story.attributes) == ("once upon a time", False)
+
+
+async def test_a_task_of_the_app_speaks_until_the_agent_leaves(
+    start_worker: StartWorker, enter: Enter, lk_api: api.LiveKitAPI
+) -> None:
+    gone = asyncio.Event()
+
+    async def report(room: Room) -> str:
+        room.say("One.")
+        await gone.wait()
+        try:
+            return room.say("Two.")
+        except Unavailable as error:
+            return error.message
+
+    tasks: list[asyncio.Task[str]] = []
+
+    async def begin(room: Room) -> None:
+        tasks.append(asyncio.create_task(report(room)))
+
+    worker = await start_worker(app=App(on_room_start=begin))
+    alice = await enter("alice", worker=worker)
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "One."
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
+    await worker.host.until_left()
+    tasks[0].get_loop().call_soon_threadsafe(gone.set)
+
+    async def outcome() -> str:
+        return await tasks[0]
+
+    ended = asyncio.run_coroutine_threadsafe(outcome(), tasks[0].get_loop())
+    assert await asyncio.wrap_future(ended) == "The agent is leaving the room"
+
+
 async def test_saying_an_impossible_text_is_a_tool_error(
     start_worker: StartWorker, enter: Enter
 ) -> None:
     @tool
-    async def speak(context: ToolContext, text: str, to: str | None = None) -> str:
+    async def speak(
+        context: ToolContext, text: str, to: str | None = None, private: bool | None = None
+    ) -> str:
         """Say something."""
         assert context.room is not None
-        return context.room.say(text, to=to)
+        return context.room.say(text, to=to, private=private)
 
     alice = await enter("alice", worker=await start_worker(app=App(tools=[speak])))
     for arguments, sentence in (
         ({"text": " "}, "There is nothing to say"),
         ({"text": "x", "to": "carol"}, "carol is not in the room"),
+        ({"text": "x", "private": True}, "What is private is said to somebody"),
     ):
         with pytest.raises(rtc.RpcError, match=sentence):
             await alice.call("speak", json.dumps(arguments))
