@@ -1,126 +1,34 @@
 /** RoomAgent: the agent of a room, as an app uses it. */
 
 import { Answers } from './answers.js';
-import { Asking } from './asking.js';
-import { Whiteboard, type Cursor } from './board.js';
+import type {
+  AgentState,
+  Approval,
+  AskOptions,
+  Decision,
+  Offer,
+  RoomAgentEvents,
+  RoomAgentOptions,
+  Thread,
+  ToolDescription,
+} from './api.js';
+import type { Asking } from './asking.js';
+import { Whiteboard } from './board.js';
 import { Calls, type CallOptions } from './calls.js';
+import { ClientMethods } from './client-methods.js';
 import { Emitter } from './emitter.js';
 import { AgentError, parseObject } from './errors.js';
-import { Files, type FileToSend, type ReceivedFile, type SendFileOptions, type SentFile } from './files.js';
-import { ThreadHistory } from './history.js';
-import { MessageList, withReactor, type Attachment, type Reaction } from './messages.js';
+import { Files, type FileToSend, type SendFileOptions, type SentFile } from './files.js';
+import type { MessageList } from './messages.js';
+import { Notices } from './notices.js';
 import { Packets } from './packets.js';
+import { Questions } from './questions.js';
+import { decode, newId, type ByteReader, type ParticipantLike, type RoomLike, type TextReader } from './room.js';
 import { SharedState } from './state.js';
-import {
-  bytesOf,
-  decode,
-  isNode,
-  me,
-  newId,
-  type ByteReader,
-  type ParticipantLike,
-  type RoomLike,
-  type RpcInvocation,
-  type TextReader,
-} from './room.js';
+import { Threads } from './threads.js';
 
-export type AgentState = 'initializing' | 'listening' | 'thinking' | 'speaking' | 'away';
-
-export interface RoomAgentOptions {
-  /** Identity of the agent (AGENT_IDENTITY); `agent` unless given. */
-  identity?: string;
-  /** First of REPLY_TOPICS; `llm-response` unless given. */
-  replyTopic?: string;
-  /** Topic on which other people's messages are read; `null` where something else in the app reads it, as
-   * the hooks of components-react do. They come from the history then, with the agent's next answer. */
-  chatTopic?: string | null;
-}
-
-export interface AskOptions {
-  /** For the agent alone, and its answer for the asker alone. */
-  private?: boolean;
-  attachments?: readonly FileToSend[];
-  /** From 0 to 1, of each attachment: how much the SDK has taken. */
-  onProgress?: (attachment: number, fraction: number) => void;
-  /** Id of an answer that this replies to. */
-  replyTo?: string;
-  /** Milliseconds until there has to be a whole answer; 330,000 unless given. */
-  timeout?: number;
-}
-
-export interface ToolCall {
-  readonly callId: string;
-  readonly tool: string;
-  readonly state: 'started' | 'progress' | 'finished';
-  readonly text: string;
-  readonly inReplyTo?: string;
-  readonly progress?: number;
-  readonly outcome?: 'ok' | 'error' | 'cancelled';
-  readonly code?: number;
-}
-
-export interface Approval {
-  readonly callId: string;
-  readonly tool: string;
-  readonly description: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  readonly messageId: string;
-  /** Seconds that there are to answer. */
-  readonly timeout: number;
-}
-
-export type Decision = boolean | { readonly approved: boolean; readonly reason?: string };
-
-export interface Offer {
-  readonly description: string;
-  /** JSON schema of an object. */
-  readonly parameters?: Readonly<Record<string, unknown>>;
-  readonly handler: (args: Record<string, unknown>) => unknown;
-}
-
-export interface ToolDescription {
-  readonly name: string;
-  readonly description: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly needsApproval: boolean;
-  readonly confidential: boolean;
-  readonly roles?: readonly string[];
-}
-
-export interface Thread {
-  readonly id: string;
-  readonly scope: 'room' | 'private';
-  readonly title: string;
-  readonly messages: number;
-  readonly lastTimestamp: number;
-}
-
-export interface RoomAgentEvents {
-  /** The agent is there and its methods can be called; again when another one has taken over. */
-  ready: readonly string[];
-  state: AgentState;
-  tool: ToolCall;
-  file: ReceivedFile;
-  cursor: Cursor;
-  /** Any notice of the agent's, as it came. */
-  notice: Readonly<Record<string, unknown>>;
-  /** Something that the agent did not accept, or that could not be read. */
-  error: AgentError;
-}
-
-const ANSWER_TIMEOUT = 330_000;
 const READY_TIMEOUT = 30_000;
-const MAX_PACKET = 14_000;
 const ATTEMPTS = 5;
-
-interface Pending {
-  asking: Asking;
-  send: () => Promise<void>;
-  attempts: number;
-  isUnderWay: boolean;
-  /** In which stay of an agent it was sent last. */
-  stay: number;
-}
 
 /**
  * The agent in a room. Make it before connecting: what comes before there are handlers is lost.
@@ -129,7 +37,7 @@ interface Pending {
  */
 export class RoomAgent {
   readonly identity: string;
-  readonly messages = new MessageList('room');
+  readonly messages: MessageList;
   readonly whiteboard: Whiteboard;
   /** The document that the room shares; `load` it to begin with. */
   readonly shared: SharedState;
@@ -140,17 +48,15 @@ export class RoomAgent {
   readonly #events = new Emitter<RoomAgentEvents>();
   readonly #calls: Calls;
   readonly #files: Files;
-  readonly #pending = new Map<string, Pending>();
-  readonly #offers = new Map<string, Offer>();
+  readonly #threads: Threads;
+  readonly #questions: Questions;
+  readonly #clientMethods: ClientMethods;
+  readonly #notices: Notices;
   readonly #off: (() => void)[] = [];
-  #private: MessageList | undefined;
-  #histories = new Map<MessageList, ThreadHistory>();
-  #answers: Answers;
+  readonly #answers: Answers;
   #methods = '';
   #recovering = new Set<string>();
   #isClosed = false;
-  /** Counts the agents that came, and the connections after the first. */
-  #stay = 0;
 
   constructor(room: RoomLike, options: RoomAgentOptions = {}) {
     this.identity = options.identity ?? 'agent';
@@ -162,24 +68,21 @@ export class RoomAgent {
     this.#packets = new Packets(room, this.identity);
     this.whiteboard = new Whiteboard(this.#packets, this.#calls);
     this.shared = new SharedState(this.#calls, 'room', (error) => this.#run(Promise.reject(error)));
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the private thread is known once connected
-    const agent = this;
-    const lists = {
-      room: this.messages,
-      get own() {
-        return agent.privateMessages;
-      },
-    };
+    this.#threads = new Threads(room, this.#calls);
+    this.messages = this.#threads.room;
+    this.#questions = new Questions(room, this, this.#chatTopic ?? 'lk.chat', this.#packets, this.#files);
+    this.#clientMethods = new ClientMethods(room, this.identity);
     const name = (): string => this.#participant?.name ?? '';
-    this.#answers = new Answers(this.identity, name, lists, (list, segment) => void this.#recover(list, segment));
+    this.#answers = new Answers(this.identity, name, this.#threads, (list, segment) => void this.#recover(list, segment));
+    const parts = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };
+    this.#notices = new Notices(this.identity, parts, this.#events, (work) => this.#run(work));
     this.#listen();
     this.#look();
   }
 
   /** One's own private thread with the agent. The room has to be connected. */
   get privateMessages(): MessageList {
-    this.#private ??= new MessageList(`private:${me(this.#room).identity}`);
-    return this.#private;
+    return this.#threads.own;
   }
 
   get isReady(): boolean {
@@ -224,36 +127,7 @@ export class RoomAgent {
 
   /** Asks, and gives the answer piece by piece. Sent again under its id where it may not have arrived. */
   ask(text: string, options: AskOptions = {}): Asking {
-    const isPrivate = options.private ?? false;
-    const list = isPrivate ? this.privateMessages : this.messages;
-    const id = newId();
-    const { identity, name } = me(this.#room);
-    const { replyTo } = options;
-    const reply = replyTo === undefined ? {} : { inReplyTo: replyTo, inReplyToSenderId: this.identity };
-    list.put({ id, senderId: identity, senderName: name ?? '', role: 'user', text, state: 'sending', ...reply });
-    const stop = (): Promise<unknown> => this.stop(id);
-    const asking = new Asking(id, list, identity, options.timeout ?? ANSWER_TIMEOUT, stop);
-    const files = (options.attachments ?? []).map((file) => ({ file, streamId: newId() }));
-    const sent = new Map<string, Attachment>();
-    const send = async (): Promise<void> => {
-      const streams = files.map(({ streamId }) => streamId);
-      await (isPrivate ? this.#sendAside(id, text, streams, options.replyTo) : this.#stream(id, text, streamAttributes(streams, options.replyTo)));
-      if (list.get(id, identity)?.state === 'sending') list.put({ id, senderId: identity, role: 'user', state: 'sent' });
-      for (const [index, { file, streamId }] of files.entries()) {
-        if (sent.has(streamId)) continue;
-        const onProgress = (fraction: number): void => options.onProgress?.(index, fraction);
-        const { fileId, mimeType, ...stored } = await this.#files.send(file, { private: isPrivate, onProgress }, streamId);
-        sent.set(streamId, { ...stored, id: fileId, type: mimeType });
-        // Deleted meanwhile, it stays so.
-        if (list.get(id, identity)) list.put({ id, senderId: identity, role: 'user', attachments: [...sent.values()] });
-      }
-    };
-    const pending: Pending = { asking, send, attempts: 0, isUnderWay: false, stay: 0 };
-    this.#pending.set(id, pending);
-    const forget = (): void => void this.#pending.delete(id);
-    asking.answer.then(forget, forget);
-    void this.#attempt(pending);
-    return asking;
+    return this.#questions.ask(text, options.private ? this.privateMessages : this.messages, options);
   }
 
   /** Stops one's answer in progress, or that to one message; returns the ids of the messages. */
@@ -281,7 +155,7 @@ export class RoomAgent {
 
   /** Puts an emoji on a message, or takes it back. */
   async react(messageId: string, emoji: string, { remove = false } = {}): Promise<void> {
-    const senderId = this.messages.get(messageId)?.senderId ?? this.#private?.get(messageId)?.senderId;
+    const senderId = this.#threads.used.map((list) => list.get(messageId)?.senderId).find(Boolean);
     const payload = { emoji, targetMessageId: messageId, targetSenderId: senderId, remove };
     await this.#packets.send({ topic: 'reactions', payload });
   }
@@ -300,7 +174,7 @@ export class RoomAgent {
 
   /** Reads older messages into `messages`, or into `privateMessages`; returns whether there are more. */
   async loadOlder({ private: isPrivate = false, limit = 50 } = {}): Promise<boolean> {
-    return this.#historyOf(isPrivate ? this.privateMessages : this.messages).loadOlder(limit);
+    return this.#threads.history(isPrivate ? this.privateMessages : this.messages).loadOlder(limit);
   }
 
   /** The tools that one may call, with the JSON schemas of their arguments. */
@@ -339,24 +213,12 @@ export class RoomAgent {
 
   /** Answers the agent's questions whether a tool may run. Returns what ends that. */
   onApproval(decide: (approval: Approval) => Decision | Promise<Decision>): () => void {
-    return this.#register('approveTool', async (args) => {
-      const decision = await decide(args as unknown as Approval);
-      return typeof decision === 'boolean' ? { approved: decision } : decision;
-    });
+    return this.#clientMethods.onApproval(decide);
   }
 
   /** Offers the model methods of this client. The token has to allow changing one's own attributes. */
   async offer(offers: Readonly<Record<string, Offer>>): Promise<void> {
-    for (const [name, offer] of Object.entries(offers)) {
-      if (!this.#offers.has(name)) this.#register(name, async (args) => this.#offers.get(name)?.handler(args));
-      this.#offers.set(name, offer);
-    }
-    const methods = [...this.#offers].map(([name, { description, parameters }]) => ({
-      name,
-      description,
-      ...(parameters === undefined ? {} : { parameters }),
-    }));
-    await me(this.#room).setAttributes({ 'client.methods': JSON.stringify(methods) });
+    await this.#clientMethods.offer(offers);
   }
 
   /** Stops listening; questions under way fail. The room stays connected. */
@@ -364,7 +226,8 @@ export class RoomAgent {
     this.#packets.close();
     this.#isClosed = true;
     for (const off of this.#off.splice(0)) off();
-    for (const { asking } of this.#pending.values()) asking.fail(new AgentError(499, 'The client was closed.'));
+    this.#clientMethods.close();
+    this.#questions.close();
   }
 
   get #participant(): ParticipantLike | undefined {
@@ -386,7 +249,7 @@ export class RoomAgent {
       if (left.identity === this.identity) this.#onAgentGone();
     });
     on('reconnected', () => {
-      this.#stay += 1;
+      this.#questions.newStay();
       void this.#catchUp();
     });
     this.#readText(this.#replyTopic, (reader) => this.#answers.read(reader));
@@ -410,21 +273,6 @@ export class RoomAgent {
       if (identity === this.identity) this.#run(read(reader));
     });
     this.#off.push(() => this.#room.unregisterTextStreamHandler(topic));
-  }
-
-  #register(method: string, handle: (args: Record<string, unknown>) => Promise<unknown>): () => void {
-    const participant = this.#room as RoomLike & Partial<Pick<NonNullable<RoomLike['localParticipant']>, 'registerRpcMethod' | 'unregisterRpcMethod'>>;
-    const answer = async ({ callerIdentity, payload }: RpcInvocation): Promise<string> => {
-      if (callerIdentity !== this.identity) throw new AgentError(403, 'Only the agent may ask.');
-      const value = await handle(parseObject(payload));
-      return typeof value === 'string' ? value : JSON.stringify(value ?? null);
-    };
-    // livekit-client has it on the room, which may not be connected yet; @livekit/rtc-node on the participant.
-    const holder = participant.registerRpcMethod ? participant : me(this.#room);
-    holder.registerRpcMethod?.(method, answer);
-    const off = (): void => holder.unregisterRpcMethod?.(method);
-    this.#off.push(off);
-    return off;
   }
 
   /** Another person's message, as it comes. */
@@ -467,119 +315,7 @@ export class RoomAgent {
     } else if (topic === 'files') {
       this.#files.take(packet);
     } else if (topic === 'system') {
-      this.#onNotice(packet);
-    }
-  }
-
-  #onNotice(notice: Record<string, unknown>): void {
-    this.#events.emit('notice', notice);
-    const event = String(notice['event']);
-    const list = this.#listOf(notice['thread']);
-    if (event === 'error') this.#onError(notice);
-    else if (event.startsWith('file.')) this.#files.notice(notice);
-    else if (event.startsWith('tool.')) this.#onTool(event.slice(5), notice);
-    else if (event === 'answer.finished') this.#onFinished(notice);
-    else if (event === 'message.edited') {
-      for (const id of notice['messageIds'] as string[]) {
-        const known = list.get(id, notice['authorId'] as string);
-        if (known) list.put({ ...known, text: notice['newText'] as string });
-        if (notice['truncated']) this.#run(this.#historyOf(list).read(id, notice['authorId'] as string));
-      }
-    } else if (event === 'message.deleted') {
-      for (const id of notice['messageIds'] as string[]) list.remove(id, notice['authorId'] as string);
-    } else if (event === 'thread.deleted') list.clear();
-    else if (event === 'state.changed') {
-      if (notice['thread'] === 'room') this.shared.changed(notice['revision'] as number);
-    }
-    else if (event === 'reactions.changed') {
-      const known = list.get(notice['messageId'] as string, notice['messageSenderId'] as string);
-      if (known) list.put({ ...known, reactions: reactionsOf(notice, known.reactions) });
-    }
-  }
-
-  #onTool(state: string, notice: Record<string, unknown>): void {
-    this.#events.emit('tool', { ...notice, state, text: notice['content'] } as unknown as ToolCall);
-  }
-
-  #onFinished({ segmentId, inReplyTo, inReplyToSenderId }: Record<string, unknown>): void {
-    for (const list of this.#private ? [this.messages, this.#private] : [this.messages]) {
-      const known = list.get(segmentId as string, this.identity);
-      if (known?.state === 'streaming' || known?.state === 'done') {
-        // Spoken, in a packet, or read by somebody else in the app: the question is in the history now.
-        if (inReplyTo !== undefined && !list.get(inReplyTo as string, inReplyToSenderId as string)) {
-          this.#run(this.#historyOf(list).read(inReplyTo as string, inReplyToSenderId as string));
-        }
-        return;
-      }
-    }
-    // Neither the stream nor the packets of it came: whichever thread it is in has it.
-    this.#run(this.#catchUpThreads());
-  }
-
-  #onError(notice: Record<string, unknown>): void {
-    const retryAfter = notice['retryAfter'] as number | undefined;
-    const error = new AgentError(Number(notice['code']), String(notice['content']), { retryAfter });
-    const ids = notice['messageIds'] as string[] | undefined;
-    if (error.code === 409 && retryAfter !== undefined && !ids) {
-      this.#packets.sendAgain(retryAfter * 1000);
-      return;
-    }
-    for (const id of ids ?? []) {
-      const pending = this.#pending.get(id);
-      if (!pending) continue;
-      if (error.code === 503 && retryAfter === undefined) continue; // Stored: the next agent answers it.
-      if (error.code === 409 && retryAfter !== undefined && pending.attempts < ATTEMPTS) {
-        setTimeout(() => void this.#attempt(pending), retryAfter * 1000);
-      } else {
-        pending.asking.fail(error);
-      }
-    }
-    this.#events.emit('error', error);
-  }
-
-  async #attempt(pending: Pending): Promise<void> {
-    if (pending.asking.isSettled || pending.isUnderWay || this.#isClosed) return;
-    pending.attempts += 1;
-    pending.isUnderWay = true;
-    try {
-      await this.ready();
-      pending.stay = this.#stay;
-      await pending.send();
-    } catch (error) {
-      // Without a connection it is sent again when there is one.
-      if (error instanceof AgentError || pending.attempts >= ATTEMPTS) pending.asking.fail(error);
-    } finally {
-      pending.isUnderWay = false;
-    }
-  }
-
-  /** Writes a message as a text stream; with `to`, for these alone. */
-  async #stream(id: string, text: string, attributes: Record<string, string>, to?: readonly string[]): Promise<void> {
-    const writer = await me(this.#room).streamText({
-      topic: this.#chatTopic ?? 'lk.chat',
-      streamId: id,
-      attributes,
-      ...(to === undefined ? {} : { destinationIdentities: [...to] }),
-    });
-    await writer.write(text);
-    await writer.close();
-  }
-
-  async #sendAside(id: string, text: string, attachments: string[], replyTo: string | undefined): Promise<void> {
-    const packet = {
-      type: 'chat',
-      id,
-      text,
-      private: true,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(attachments.length ? { attachments } : {}),
-    };
-    if (bytesOf(JSON.stringify(packet)) <= MAX_PACKET) {
-      await this.#packets.send(packet, { to: [this.identity] });
-    } else if (isNode(this.#room)) {
-      throw new AgentError(413, `In Node, a private message may have ${MAX_PACKET} bytes: longer ones would go to the whole room.`);
-    } else {
-      await this.#stream(id, text, { ...streamAttributes(attachments, replyTo), scope: 'private' }, [this.identity]);
+      this.#notices.take(packet);
     }
   }
 
@@ -591,7 +327,7 @@ export class RoomAgent {
     const wasAway = !this.#methods;
     this.#methods = methods;
     if (!methods) return;
-    if (wasAway) this.#stay += 1;
+    if (wasAway) this.#questions.newStay();
     this.#events.emit('ready', methods.split(','));
     if (wasAway) void this.#catchUp();
   }
@@ -606,18 +342,8 @@ export class RoomAgent {
   async #catchUp(): Promise<void> {
     if (!this.isReady || this.#isClosed) return;
     if (this.shared.revision >= 0) this.#run(this.shared.load());
-    await this.#catchUpThreads().catch(() => undefined); // The history may be away; live messages come all the same.
-    for (const pending of this.#pending.values()) {
-      const { id } = pending.asking;
-      const isOpen = [this.messages, this.#private].some((list) => list?.answerTo(id, me(this.#room).identity));
-      // The agent leaves aside what it has had under this id, and answers it once.
-      if (!isOpen && pending.stay !== this.#stay) void this.#attempt(pending);
-    }
-  }
-
-  async #catchUpThreads(): Promise<void> {
-    await this.#historyOf(this.messages).loadNewest();
-    if (this.#private) await this.#historyOf(this.#private).loadNewest();
+    await this.#threads.loadNewest().catch(() => undefined); // The history may be away; live messages come all the same.
+    this.#questions.sendAgain(this.#threads.used);
   }
 
   async #recover(list: MessageList, segment: string): Promise<void> {
@@ -627,7 +353,7 @@ export class RoomAgent {
       for (let attempt = 0; attempt < ATTEMPTS && !this.#isClosed; attempt += 1) {
         await this.ready();
         try {
-          await this.#historyOf(list).read(segment, this.identity);
+          await this.#threads.history(list).read(segment, this.identity);
           return;
         } catch (error) {
           // Not stored yet, or answered again by the agent that took over.
@@ -643,16 +369,6 @@ export class RoomAgent {
     }
   }
 
-  #historyOf(list: MessageList): ThreadHistory {
-    let history = this.#histories.get(list);
-    if (!history) this.#histories.set(list, (history = new ThreadHistory(this.#calls, list)));
-    return history;
-  }
-
-  #listOf(thread: unknown): MessageList {
-    return typeof thread === 'string' && thread !== 'room' ? this.privateMessages : this.messages;
-  }
-
   async #object(method: string, payload: unknown, options?: CallOptions): Promise<Record<string, unknown>> {
     return (await this.#calls.value(method, payload, options)) as Record<string, unknown>;
   }
@@ -664,22 +380,4 @@ export class RoomAgent {
       this.#events.emit('error', error instanceof AgentError ? error : new AgentError(500, message, { cause: error }));
     });
   }
-}
-
-function reactionsOf(notice: Record<string, unknown>, before: readonly Reaction[] | undefined): readonly Reaction[] {
-  const { reactions, emoji, reactedBy, removed } = notice as {
-    reactions: Reaction[];
-    emoji: string;
-    reactedBy: string;
-    removed: boolean;
-  };
-  return withReactor(reactions, before, { emoji, identity: reactedBy, isRemoved: removed });
-}
-
-/** Attributes of a message's text stream. */
-function streamAttributes(attachments: readonly string[], replyTo: string | undefined): Record<string, string> {
-  return {
-    ...(replyTo === undefined ? {} : { in_reply_to: replyTo }),
-    ...(attachments.length ? { attachments: attachments.join(',') } : {}),
-  };
 }

@@ -1,16 +1,16 @@
-export {
-  RoomAgent,
-  type AgentState,
-  type Approval,
-  type AskOptions,
-  type Decision,
-  type Offer,
-  type RoomAgentEvents,
-  type RoomAgentOptions,
-  type Thread,
-  type ToolCall,
-  type ToolDescription,
-} from './agent.js';
+export { RoomAgent } from './agent.js';
+export type {
+  AgentState,
+  Approval,
+  AskOptions,
+  Decision,
+  Offer,
+  RoomAgentEvents,
+  RoomAgentOptions,
+  Thread,
+  ToolCall,
+  ToolDescription,
+} from './api.js';
 export { Asking, type AnswerPiece } from './asking.js';
 export { Whiteboard, type Cursor, type Element, type Operation } from './board.js';
 export type { CallOptions } from './calls.js';

@@ -1,7 +1,8 @@
 /** Hooks over RoomAgent. They render when what they give changes, and own nothing. */
 
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
-import { RoomAgent, type AgentState, type RoomAgentOptions, type ToolCall } from './agent.js';
+import { RoomAgent } from './agent.js';
+import type { AgentState, RoomAgentOptions, ToolCall } from './api.js';
 import type { Element, Whiteboard } from './board.js';
 import type { Message, MessageList } from './messages.js';
 import type { RoomLike } from './room.js';
