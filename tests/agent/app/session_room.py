@@ -1,14 +1,23 @@
-"""Views for tests of an app's agents: the model's requests, and the answers that people got."""
+"""For tests of an app's agents: a plain one, what the model was asked, and what people got."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, cast
 
+from livekit.agents import Agent
+
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import Answer, ChatClient
 
 TOPIC = "llm-response"
+
+
+class Archive(Agent):
+    """Not one of the app's agents by name; it begins without a context."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You know old things.")
 
 
 def unasked(client: ChatClient) -> list[Answer]:
