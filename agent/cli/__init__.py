@@ -18,6 +18,7 @@ from agent.cli.export import export
 from agent.cli.join_token import token
 from agent.cli.migrate import migrate
 from agent.cli.start import start
+from agent.cli.tokens import tokens
 from agent.cli.top import top
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for command in (dev, start, chat, call, token, doctor, migrate, erase, top):
+for command in (dev, start, chat, call, token, tokens, doctor, migrate, erase, top):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(export, name="export")

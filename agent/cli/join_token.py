@@ -13,8 +13,6 @@ from agent.cli.participant_options import (
     NameOption,
     RoleOption,
     attributes_of,
-    with_dispatch,
-    with_person,
 )
 from agent.cli.target import find_target
 
@@ -44,15 +42,11 @@ def token(
     ] = True,
 ) -> None:
     """Print a token to join a room with."""
-    from livekit import api  # noqa: PLC0415 - see agent/cli/__init__.py
+    from agent.access.join_token import Joining, join_token  # noqa: PLC0415 - see agent/cli/__init__.py
 
     with reporting():
         target = find_target(os.environ)
         attributes = attributes_of(role, attribute)
-    token = api.AccessToken(target.api_key, target.api_secret)
-    made = (
-        with_person(token, identity, name, attributes)
-        .with_ttl(ttl)
-        .with_grants(api.VideoGrants(room_join=True, room=room))
-    )
-    typer.echo(with_dispatch(made, target.agent_name if agent else "").to_jwt())
+    agent_name = target.agent_name if agent else ""
+    joining = Joining(room, identity, name, attributes=attributes, agent_name=agent_name)
+    typer.echo(join_token(target.api_key, target.api_secret, joining, ttl))

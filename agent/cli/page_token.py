@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from agent.cli.participant_options import with_dispatch, with_person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.cli.target import Target
-
-VALID_FOR: Final = datetime.timedelta(hours=6)
 
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 
@@ -37,7 +32,7 @@ def page_token(target: Target, query: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: the query is not a PageTokenRequest, or asks for the agent's identity.
     """
-    from livekit import api  # noqa: PLC0415 - see agent/cli/__init__.py
+    from agent.access.join_token import Joining, join_token  # noqa: PLC0415 - see agent/cli/__init__.py
 
     try:
         asked = PageTokenRequest.model_validate(dict(query))
@@ -46,13 +41,16 @@ def page_token(target: Target, query: Mapping[str, str]) -> dict[str, str]:
         raise ValueError("; ".join(problems)) from None
     if asked.identity == target.agent_identity:
         raise ValueError("identity: it is the agent's")
-    attributes = {"role": asked.role} if asked.role else {}
-    token = api.AccessToken(target.api_key, target.api_secret)
-    made = with_person(token, asked.identity, asked.name, attributes)
-    made = made.with_ttl(VALID_FOR).with_grants(api.VideoGrants(room_join=True, room=asked.room))
+    joining = Joining(
+        asked.room,
+        asked.identity,
+        asked.name,
+        attributes={"role": asked.role} if asked.role else {},
+        agent_name=target.agent_name,
+    )
     return {
         "server_url": target.url,
-        "participant_token": with_dispatch(made, target.agent_name).to_jwt(),
+        "participant_token": join_token(target.api_key, target.api_secret, joining),
         "agent_identity": target.agent_identity,
         "reply_topic": target.reply_topic,
     }

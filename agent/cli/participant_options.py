@@ -11,7 +11,6 @@ from agent.cli.command import WRONG_SETTINGS, CommandError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from livekit import api
 
 NameOption: TypeAlias = Annotated[str, typer.Option(help="The name people see.")]
 RoleOption: TypeAlias = Annotated[
@@ -35,21 +34,3 @@ def attributes_of(roles: Sequence[str] | None, given: Sequence[str] | None) -> d
     if roles:
         attributes["role"] = ",".join(roles)
     return attributes
-
-
-def with_person(
-    token: api.AccessToken, identity: str, name: str, attributes: dict[str, str]
-) -> api.AccessToken:
-    """The token of a person. Their attributes are the token's word: they may not change them."""
-    token = token.with_identity(identity).with_name(name)
-    return token.with_attributes(attributes) if attributes else token
-
-
-def with_dispatch(token: api.AccessToken, agent_name: str) -> api.AccessToken:
-    """The token, which brings the agent into the room where it has a name to be dispatched by."""
-    from livekit import api  # noqa: PLC0415 - see agent/cli/__init__.py
-
-    if not agent_name:
-        return token
-    dispatch = api.RoomAgentDispatch(agent_name=agent_name)
-    return token.with_room_config(api.RoomConfiguration(agents=[dispatch]))

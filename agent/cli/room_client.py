@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from livekit import api, rtc
 
+from agent.access.join_token import Joining, join_token
 from agent.cli.command import CommandError
-from agent.cli.participant_options import with_person
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
 from agent.config.proxies import Proxies
 from agent.wire.presence import READY
@@ -77,10 +77,8 @@ async def joined(
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     async with room_api(target) as service:
         await _check(service, target)
-        token = api.AccessToken(target.api_key, target.api_secret).with_grants(
-            api.VideoGrants(room_join=True, room=room_name)
-        )
-        token = with_person(token, person.identity, person.name, dict(person.attributes)).to_jwt()
+        joining = Joining(room_name, person.identity, person.name, attributes=person.attributes)
+        token = join_token(target.api_key, target.api_secret, joining)
         Proxies.of(os.environ).settle(os.environ, target.url)
         try:
             # Never under a timeout: a cancelled connect() aborts the process later

@@ -12,6 +12,7 @@ from pydantic import (
     ValidationError,
 )
 
+from agent.config.access_settings import AccessSettings
 from agent.config.chat_settings import ChatSettings
 from agent.config.file_settings import FileSettings
 from agent.config.history_settings import HistorySettings
@@ -33,6 +34,7 @@ from agent.config.worker_settings import WorkerSettings
 
 class Settings(
     # pydantic puts the fields of the last class first.
+    AccessSettings,
     HistorySettings,
     VoiceSettings,
     LimitSettings,

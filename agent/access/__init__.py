@@ -1,0 +1,1 @@
+"""The token endpoint: whom it lets into which room, in LiveKit's standard form."""
