@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from agent.config.settings import Settings
 from agent.parts.part_actions import PartActions
 from agent.rpc.answer_methods import answer_methods
+from agent.rpc.backend_methods import backend_methods
 from agent.rpc.erasure_methods import erase_data_tool
 from agent.rpc.message_methods import message_methods
 from agent.rpc.room_control import RoomControl
@@ -113,6 +114,7 @@ def test_the_methods_in_the_wire_contract_are_tools_with_these_arguments() -> No
     own = [make(NO_ROOM) for make in (answer_methods, message_methods, thread_methods)]
     own.append((PartActions().method(), *state_methods("", NO_STATES, "nobody")))
     own.append((erase_data_tool(cast("Any", None), cast("Any", None)),))
+    own.append(backend_methods(*cast("tuple[Any, Any, Any, Any]", (None,) * 4)))
     arguments = {tool.name: set(tool.parameters.names) for tool in chain(TOOLS, *own)}
     assert documented.items() <= arguments.items()
     assert documented.keys() >= {"getWeather", *(tool.name for tool in chain(*own))}

@@ -119,6 +119,16 @@ class ActivePersona:
         if name in self._personas and name != self.name:
             self._become(name)
 
+    def renew(self, name: str) -> None:
+        """Takes on an agent's instructions as they are in the room now."""
+        made = self._made.get(name)
+        if made is not None:
+            persona = self._personas[name]()
+            self._made[name] = persona, made[1]
+            # What a hook changed is for one turn, and then undone.
+            if name == self.name and not self._is_changed:
+                self.assistant.instructions = instructions_of(persona)
+
     def acts_as(self, name: str | None, other: str) -> None:
         """A livekit Agent answers from now on in its session: the app's of that name, or another
         one, which is known by its own id."""

@@ -34,6 +34,7 @@ from agent.tasks import Tasks, to_the_end
 from agent.telemetry import log_fields
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
+from toolkit.handoff import Handoff
 
 RESTARTS = 3
 """Failures in a row that a conversation survives. After that the agent leaves the room, so that
@@ -178,6 +179,11 @@ class Conversation:
         """
         self._waiting.check(message.sender.identity)
         self._waiting.add(self._store.keep_own(message, text))
+
+    def hand_off(self, handoff: Handoff) -> None:
+        """Hands it to another agent, from the next message on. Raises NotFound."""
+        self.tell_model(self._persona.hand_off(handoff))
+        self._waiting.wake()
 
     def tell_model(self, text: str) -> None:
         """Adds a note that the model reads with its next question."""

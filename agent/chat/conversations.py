@@ -194,6 +194,11 @@ class Conversations:
                 await self.change(owner, partial(Changes.forget_author, identity=identity))
         return gone
 
+    def renew_agent(self, name: str) -> None:
+        """Has all conversations take on an agent's instructions as they are in the room now."""
+        for conversation in self._conversations.values():
+            conversation.persona.renew(name)
+
     def release(self, identity: str) -> None:
         """Ends the private conversation of someone who is gone, unless they are back at once."""
         if identity in self._conversations:

@@ -37,6 +37,7 @@ from agent.replies.reply_sink import ReplySink
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.stream_ids import StreamIds
 from agent.room.room_handle import RoomHandle
+from agent.room.room_instructions import RoomInstructions
 from agent.room.room_profile import RoomProfile
 from agent.session_host.runs import Runs
 from agent.tool_calls.conversation_tools import ConversationTools
@@ -65,6 +66,7 @@ class ConversationOpener:
     app: App
     hooks: TurnHooks | None
     profile: RoomProfile
+    instructions: RoomInstructions
     handle: RoomHandle
     open_llm: Callable[[Models | None], AskedLLM]
     files: Files
@@ -91,7 +93,7 @@ class ConversationOpener:
         tally = UsageTally()
         app = self.app
         persona = ActivePersona(
-            {name: partial(self.profile.persona, name, app, settings) for name in app.personas},
+            {name: partial(self.instructions.persona, name) for name in app.personas},
             self.profile.first_agent(app),
             offers=app.offers,
             tools=tools,

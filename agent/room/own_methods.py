@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.config.settings import Settings
 from agent.inbox.people import People
+from agent.rpc.backend import Backend
 from agent.rpc.room_control import RoomControl
 from agent.rpc.room_methods import room_methods
 from agent.rpc.set_listening import set_listening_tool
@@ -17,11 +18,12 @@ def own_methods(
     settings: Settings,
     voice: VoiceSwitch,
     people: People,
+    backend: Backend,
 ) -> list[Tool]:
     """Those of the history, of messages, of parts and of the shared state; `setListening` where the
     room may have a voice."""
     methods = [
-        *room_methods(control),
+        *room_methods(control, backend),
         control.part_actions.method(),
         *state_methods(control.room, control.states, settings.state_writers),
     ]

@@ -45,10 +45,14 @@ from agent.room.own_methods import own_methods
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_erasure import RoomErasure
 from agent.room.room_handle import RoomHandle
+from agent.room.room_instructions import RoomInstructions
 from agent.room.room_profile import DISPATCH_METADATA, ROOM_METADATA, RoomProfile
+from agent.room.stay_end import StayEnd
 from agent.room.stores import Stores
 from agent.room.voice_opener import VoiceOpener
 from agent.rpc.answer_delivery import AnswerDelivery
+from agent.rpc.backend import Backend
+from agent.rpc.backend_methods import backend_methods
 from agent.rpc.erasure_methods import erase_data_tool
 from agent.rpc.methods import RpcMethods
 from agent.rpc.permissions import CLEARING
@@ -78,6 +82,7 @@ class RoomComponents:
 
     Args:
         close: ends the stay; called when a conversation cannot go on.
+        dismiss: ends it for good; called when the backend wants no agent there any more.
     """
 
     def __init__(  # noqa: PLR0913 - what a room is made of
@@ -94,6 +99,7 @@ class RoomComponents:
         limits: ProcessLimits,
         accounts: Accounts,
         close: Callable[[], None],
+        dismiss: Callable[[], None],
     ) -> None:
         history, files = stores.history, stores.files
         self._settings = settings
@@ -195,7 +201,6 @@ class RoomComponents:
         self.erasure = RoomErasure(
             assignment.room,
             self.conversation,
-            settings,
             stores.eraser,
             self.notices,
             live=(self.conversations, self.topics, self.states),
@@ -236,12 +241,14 @@ class RoomComponents:
             set_deaf=self.presence.set_deaf,
         )
         self._part_actions = PartActions()
+        instructions = RoomInstructions(app, self.profile, settings, self.conversations)
         self.opener = ConversationOpener(
             room=self.room,
             settings=settings,
             app=app,
             hooks=TurnHooks.of(app.hooks, self._handle),
             profile=self.profile,
+            instructions=instructions,
             handle=self._handle,
             open_llm=partial(models.open_llm, assignment.room),
             files=files,
@@ -271,15 +278,18 @@ class RoomComponents:
             states=self.states,
             part_actions=self._part_actions,
         )
+        backend = Backend(settings, assignment.room)
+        self.stay_end = StayEnd(lambda: self.conversations.waiting, dismiss)
         self.methods = RpcMethods(
             self.room,
             self.toolbox,
             [
-                *own_methods(control, settings, self.voice, self.people),
-                erase_data_tool(self.erasure.erase, self.erasure.is_backend),
+                *own_methods(control, settings, self.voice, self.people, backend),
+                erase_data_tool(self.erasure.erase, backend.signed),
                 *self.topics.methods(),
                 *self.room_files.methods(),
             ],
+            yielding=backend_methods(self._handle, backend, instructions.set, self.stay_end.begin),
             answers=AnswerDelivery(
                 self.room, self._protocols, self.people.announced, settings.rpc_answers
             ),

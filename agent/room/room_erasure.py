@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from livekit import api
-
 from agent.chat.conversations import Conversations
-from agent.config.settings import Settings
 from agent.data.room_topics import RoomTopics
 from agent.erasure.eraser import Eraser
 from agent.history.erasure import Subject
@@ -36,7 +33,6 @@ class RoomErasure:
         self,
         room: str,
         conversation: str,
-        settings: Settings,
         eraser: Eraser,
         notices: Notices,
         *,
@@ -44,27 +40,11 @@ class RoomErasure:
     ) -> None:
         self._room = room
         self._conversation = conversation
-        self._settings = settings
         self._eraser = eraser
         self._conversations, self._topics, self._states = live
         self._notices = notices
         self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
-
-    def is_backend(self, token: str) -> bool:
-        """Whether a token was signed with the API secret, and administers this room."""
-        key, secret = self._settings.livekit_api_key, self._settings.livekit_api_secret
-        if key is None or secret is None:
-            return False
-        try:
-            claims = api.TokenVerifier(key, secret.get_secret_value()).verify(token)
-        except Exception as error:
-            # The boundary of input from a caller: a JWT can fail in many ways, and each is a
-            # refusal.
-            logger.info("token of an erasure refused: %s", type(error).__name__)
-            return False
-        video = claims.video
-        return video is not None and bool(video.room_admin) and video.room == self._room
 
     async def erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
         """Erases a participant's data, or everybody's; continues if the caller is cancelled.

@@ -54,9 +54,7 @@ class RoomHandle:
         return self._speak(instruction, None, to, private)
 
     def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:
-        conversation = self._conversation(to)
-        told = conversation.persona.hand_off(Handoff(agent, message))
-        conversation.tell_model(told)
+        self._conversation(to).hand_off(Handoff(agent, message))
 
     async def publish(self, topic: str, data: object, *, to: str | None = None) -> None:
         if to is not None:

@@ -94,6 +94,7 @@ class RoomSession:
             limits=limits,
             accounts=accounts,
             close=self.close,
+            dismiss=self._dismiss,
         )
         self._room = self._components.room
         self._ended = asyncio.Event()
@@ -180,6 +181,10 @@ class RoomSession:
         """Ends the stay; `run` returns once everything is closed."""
         self._ended.set()
 
+    def _dismiss(self) -> None:
+        self.is_dismissed = True
+        self.close()
+
     async def told_why(self) -> None:
         """Returns when the server has said why the agent is not in the room any more, or does not
         say so in time."""
@@ -224,6 +229,7 @@ class RoomSession:
             # The SDK would go on joining, and throw out the agent that is there now.
             await self._room.disconnect()
         await components.events.aclose()
+        await components.stay_end.aclose()
         components.methods.close()
         await components.session_host.aclose()
         await components.erasure.aclose()

@@ -19,6 +19,13 @@ MessageId = Annotated[
         max_length=MAX_ID_LENGTH,
     ),
 ]
+BackendToken = Annotated[
+    str | None,
+    Field(
+        description="access token with roomAdmin for this room, signed with the API secret",
+        max_length=8_192,
+    ),
+]
 ThreadId = Annotated[str, Field(description="room, or private: and your identity")]
 
 
@@ -34,6 +41,15 @@ def thread_of(method: str, room: str, thread: str, caller: Caller) -> ThreadKey:
     with told_to_caller("thread"):
         key = ThreadKey.from_id(room, thread)
     check_thread(method, key, caller)
+    return key
+
+
+def any_thread(room: str, thread: str, context: ToolContext) -> ThreadKey:
+    """The thread that is named, for a backend, whoever owns it; raises InvalidArguments."""
+    with told_to_caller("thread"):
+        key = ThreadKey.from_id(room, thread)
+    if key.owner is not None:
+        context.keep_confidential()
     return key
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.history.message import MAX_ID_LENGTH
+from agent.rpc.arguments import BackendToken
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.permissions import Moderators
 from toolkit.context import ToolContext
@@ -45,13 +46,7 @@ def erase_data_tool(erase: Erase, is_backend: Callable[[str], bool]) -> Tool:
                 "all that there is of the participant"
             ),
         ] = "conversation",
-        token: Annotated[
-            str | None,
-            Field(
-                description="access token with roomAdmin for this room, signed with the API secret",
-                max_length=8_192,
-            ),
-        ] = None,
+        token: BackendToken = None,
     ) -> dict[str, int]:
         """Erase messages with their answers, files, drawings, reactions, feedback and summaries for
         good."""

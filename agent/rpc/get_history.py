@@ -9,7 +9,8 @@ from pydantic import Field
 
 from agent.history.history import MAX_PAGE
 from agent.history.message import Message, Page, ThreadKey
-from agent.rpc.arguments import caller_of, read_thread
+from agent.rpc.arguments import BackendToken, any_thread, caller_of, read_thread
+from agent.rpc.backend import Backend
 from agent.rpc.history_errors import told_to_caller
 from agent.rpc.message_shape import PAGE_BYTES, as_part, as_shape
 from agent.wire.envelope import encode
@@ -20,8 +21,8 @@ ReadPage = Callable[[ThreadKey, str, str | None, int], Awaitable[Page]]
 """Reads a page: of a thread, on behalf of an identity, before a cursor, of so many messages."""
 
 
-def get_history_tool(room: str, read: ReadPage) -> Tool:
-    """The method for one room."""
+def get_history_tool(room: str, read: ReadPage, backend: Backend) -> Tool:
+    """The method for one room; the backend reads any thread."""
 
     @tool
     async def get_history(
@@ -31,11 +32,17 @@ def get_history_tool(room: str, read: ReadPage) -> Tool:
             str | None, Field(description="nextBefore of the page that follows", max_length=256)
         ] = None,
         limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
+        token: BackendToken = None,
     ) -> dict[str, object]:
         """The newest messages in the room, or in private with the agent, oldest first."""
-        key = read_thread("getHistory", room, thread, context)
+        if backend.is_proven(context.caller, token):
+            key = any_thread(room, thread, context)
+            asker = key.owner or caller_of(context).identity
+        else:
+            key = read_thread("getHistory", room, thread, context)
+            asker = caller_of(context).identity
         with told_to_caller("before"):
-            return fit(await read(key, caller_of(context).identity, before, limit))
+            return fit(await read(key, asker, before, limit))
 
     return get_history
 

@@ -48,21 +48,24 @@ class RpcMethods:
     an identity of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what calls need
         self,
         room: rtc.Room,
         toolbox: Toolbox,
         own: Iterable[Tool] = (),
         *,
+        yielding: Iterable[Tool] = (),
         calls: ToolCalls,
         answers: AnswerDelivery,
         limits: RoomLimits,
         max_calls: int,
     ) -> None:
-        """`own` are methods of the room's own, which the model does not have."""
+        """`own` are methods of the room's own, which the model does not have; `yielding` are more
+        of them, and give way to tools of their names."""
         self._room = room
         self._toolbox = toolbox
         self._own = tuple(own)
+        self._yielding = tuple(yielding)
         self._calls = calls
         self._methods: dict[str, Tool] = {}
         self._unwatch: Callable[[], None] | None = None
@@ -107,6 +110,8 @@ class RpcMethods:
     def _register_all(self) -> None:
         before = self._methods
         self._methods = {t.name: t for t in (*self._toolbox, *self._own) if t.rpc}
+        for tool in self._yielding:
+            self._methods.setdefault(tool.name, tool)
         for name, tool in before.items():
             if self._methods.get(name) is not tool:
                 self._room.local_participant.unregister_rpc_method(name)

@@ -2,7 +2,7 @@
 
 People are known by the identity that the server gives. `roomAdmin` does not count: it is in a
 participant's token, and the server does not share it. Moderators of a room have the role
-`moderator`, as for tools (toolkit.permission).
+`moderator`, as for tools (toolkit.permission); what takes the backend is in agent.rpc.backend.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from toolkit.permission import Permission, role
 
 Everybody: Final[Permission] = lambda _: True  # noqa: E731 - a word in the tables
 Moderators: Final[Permission] = role("moderator")
+Backends: Final[Permission] = role("backend")
 Nobody: Final[Permission] = lambda _: False  # noqa: E731
 
 # Private messages of others answer 404, which reveals nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.history.message import Message, Page, ThreadKey
 from agent.rpc.answer_methods import answer_methods
+from agent.rpc.backend import Backend
 from agent.rpc.get_history import get_history_tool
 from agent.rpc.get_message import get_message_tool
 from agent.rpc.message_methods import message_methods
@@ -12,7 +13,7 @@ from agent.rpc.thread_methods import thread_methods
 from toolkit.tool import Tool
 
 
-def room_methods(control: RoomControl) -> list[Tool]:
+def room_methods(control: RoomControl, backend: Backend) -> list[Tool]:
     """The methods for one room. Messages before a call are stored before the method reads them."""
 
     async def read(thread: ThreadKey, asker: str, before: str | None, limit: int) -> Page:
@@ -24,7 +25,7 @@ def room_methods(control: RoomControl) -> list[Tool]:
         return await control.history.find(control.room, message_id, asker=asker)
 
     return [
-        get_history_tool(control.room, read),
+        get_history_tool(control.room, read, backend),
         get_message_tool(control.room, find),
         *answer_methods(control),
         *message_methods(control),

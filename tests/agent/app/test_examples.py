@@ -10,8 +10,11 @@ import pytest
 from agent.app.loading import load_app
 from agent.testing import AppTest
 from devserver.model import DemoModel, Reply, tool_call
+from examples.backend_says_hello import backend_says_hello
 from tests.agent.app.import_state import restored_imports
+from tests.agent.app.test_unasked import unasked
 from tests.agent.conftest import Enter, StartWorker
+from tests.room_server import RoomServerUnderTest
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -26,11 +29,37 @@ def reference(name: str) -> str:
     return str(EXAMPLES / name / f"{name}.py")
 
 
-@pytest.mark.parametrize("name", ["guardrails", "handoff", "livekit_agent", "rag"])
+@pytest.mark.parametrize(
+    "name", ["backend_says_hello", "guardrails", "handoff", "livekit_agent", "rag"]
+)
 def test_it_is_short_and_has_a_readme(name: str) -> None:
     path = EXAMPLES / name / f"{name}.py"
     assert len(path.read_text().splitlines()) < 80
     assert (path.parent / "README.md").read_text().startswith("# ")
+
+
+async def test_backend_says_hello(
+    start_worker: StartWorker,
+    enter: Enter,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", room_server.url)
+    monkeypatch.setenv("LIVEKIT_API_KEY", room_server.api_key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", room_server.api_secret)
+    worker = await start_worker()
+    ana = await enter("ana", worker=worker)
+    bob = await enter("bob", worker=worker)
+    await backend_says_hello.main(room_name, "Hello, both of you.")
+    for person in (ana, bob):
+        await person.until(lambda person=person: unasked(person))
+    assert unasked(ana)[0].attributes["lk.segment_id"] == capsys.readouterr().out.strip()
+    await backend_says_hello.main(room_name, "Your order has left.", "ana")
+    await ana.until(lambda: ana.received("Your order has left."))
+    with pytest.raises(RuntimeError, match="RpcError 404: eve is not in the room"):
+        await backend_says_hello.main(room_name, "Hello.", "eve")
 
 
 async def test_guardrails(start_worker: StartWorker, enter: Enter, model: DemoModel) -> None:

@@ -212,6 +212,32 @@ async def test_a_backend_calls_a_method(
     assert datetime.fromisoformat(told.strip()).tzinfo is not None
 
 
+async def test_a_backend_has_the_agent_say_something(
+    example: Example,
+    language: str,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    enter: Enter,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ana = await enter("ana", worker=await start_worker())
+    backend = example("What a backend has the agent do").replace("demo", room_name)
+    if language == "js":
+        values = (room_server.http_url, room_server.api_key, room_server.api_secret)
+        names = f"const [host, apiKey, apiSecret] = {json.dumps(values)};"
+        told = await run_node(names + backend)
+    else:
+        monkeypatch.setenv("LIVEKIT_URL", room_server.http_url)
+        monkeypatch.setenv("LIVEKIT_API_KEY", room_server.api_key)
+        monkeypatch.setenv("LIVEKIT_API_SECRET", room_server.api_secret)
+        client = PythonClient("", "")
+        await client.run(backend)
+        told = await client.console.says("")
+    assert told.strip().isdigit()
+    await ana.until(lambda: ana.received("Your order has left."))
+
+
 async def test_the_history_is_read(
     open_client: OpenClient, example: Example, model: DemoModel, language: str
 ) -> None:

@@ -38,6 +38,11 @@ ROOM_METHODS = [
     "getWhiteboard",
     "sendFile",
     "exportTranscript",
+    "say",
+    "ask",
+    "handoff",
+    "setInstructions",
+    "endSession",
 ]
 ROOM_TOOLS = ["getCursors", "readWhiteboard", "drawOnWhiteboard"]
 """Those of the topics; see agent/data."""
