@@ -77,6 +77,10 @@ class Leases(Protocol):
         """Frees a lease that no living process has."""
         ...
 
+    async def want(self, identity: str, key: str) -> None:
+        """Makes a lease that was left a free one."""
+        ...
+
     async def states(self, identity: str, keys: Sequence[str]) -> Mapping[str, LeaseState]:
         """The state of leases, without those that nobody has taken yet."""
         ...

@@ -55,6 +55,11 @@ _VACATE: Final = (
     .where(_IS_LEASE, leases.c.worker != "", ~_IS_HELD)
     .values(worker="", is_left=False, changed_at=bindparam("now"))
 )
+_WANT: Final = (
+    update(leases)
+    .where(_IS_LEASE, leases.c.worker == "", leases.c.is_left)
+    .values(is_left=False, changed_at=bindparam("now"))
+)
 
 
 class SqlLeases:
@@ -82,6 +87,10 @@ class SqlLeases:
     async def vacate(self, identity: str, key: str) -> None:
         given = {"of_key": key, "of_identity": identity}
         await self._database.write(partial(_vacate, given=given))
+
+    async def want(self, identity: str, key: str) -> None:
+        given = {"of_key": key, "of_identity": identity}
+        await self._database.write(partial(_want, given=given))
 
     async def states(self, identity: str, keys: Sequence[str]) -> Mapping[str, LeaseState]:
         return await self._database.read(partial(_states, identity=identity, keys=tuple(keys)))
@@ -130,6 +139,10 @@ def _take(connection: Connection, given: dict[str, str], *, by_force: bool) -> b
 
 def _give_back(connection: Connection, given: Mapping[str, object]) -> None:
     connection.execute(_GIVE_BACK, {**given, "now": _now(connection)})
+
+
+def _want(connection: Connection, given: Mapping[str, object]) -> None:
+    connection.execute(_WANT, {**given, "now": _now(connection)})
 
 
 def _vacate(connection: Connection, given: Mapping[str, object]) -> None:

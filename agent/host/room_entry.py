@@ -92,6 +92,8 @@ class RoomEntry:
             return await self._seats.free(room.name)
         by_force = partial(leases.take, job, room.sid, by_force=True)
         if not await self._seats.free(room.name, on_dead=lambda: self._ask(by_force())):
+            # The agent there may be about to leave, as one whose dispatch was deleted.
+            self._run(leases.want(room.sid))
             return False
         if await self._ask(leases.take(job, room.sid)):
             self._asked.add(job)
@@ -119,8 +121,9 @@ class RoomEntry:
         return tenure
 
     async def is_dismissed(self, room: str, dispatch_id: str) -> bool:
-        """Whether a job that the server ended is not wanted any more: its dispatch was deleted."""
-        return self._takeover is not None and await self._takeover.is_deleted(room, dispatch_id)
+        """Whether nobody is wanted in the room of a job that the server ended: its dispatch was
+        deleted, and no other one waits for an agent."""
+        return self._takeover is not None and await self._takeover.is_dismissed(room, dispatch_id)
 
     async def leave(self, job: str, *, left: bool = False) -> None:
         """Gives a room back, for another process; `left`: nobody is wanted there. Safe to

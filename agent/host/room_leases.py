@@ -150,6 +150,13 @@ class RoomLeases:
             logger.info("lease on a room not given back, tried again: %s", error)
         self._keep_if_taken_again(sid)
 
+    async def want(self, sid: str) -> None:
+        """Notes that an agent was asked for, where nobody was wanted before."""
+        try:
+            await self.store.want(self.identity, sid)
+        except HistoryError as error:
+            logger.info("that a room wants an agent again is not noted: %s", error)
+
     async def states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
         """The state of the rooms' leases; None: the database does not answer."""
         try:

@@ -132,14 +132,19 @@ class Takeover:
             await self._server.aclose()
             self._server = None
 
-    async def is_deleted(self, room: str, dispatch_id: str) -> bool:
-        """Whether a dispatch of a room was deleted; False if the server does not say."""
+    async def is_dismissed(self, room: str, dispatch_id: str) -> bool:
+        """Whether a dispatch of a room was deleted, and no younger one asks for the agent; False if
+        the server does not say."""
         try:
             async with asyncio.timeout(ASKING):
                 found = await self._opened().agent_dispatch.list_dispatch(room)
         except UNAVAILABLE:
             return False
-        return all(each.id != dispatch_id for each in found)
+        # One that has had no job yet was made about now, or found no worker.
+        return all(
+            each.id != dispatch_id and (each.agent_name != self._agent_name or each.state.jobs)
+            for each in found
+        )
 
     def _opened(self) -> api.LiveKitAPI:
         if self._server is None:

@@ -68,7 +68,13 @@ async def test_a_lease_is_given_back_by_its_holder_alone(history: History) -> No
     await leases.take(ME, ROOM, "b")
     await leases.give_back(ME, ROOM, "b", left=True)
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.LEFT}
-    # Whoever is sent there again is wanted again.
+    # Who is asked for there is wanted again, and so is whoever is sent there.
+    await leases.want(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
+    await leases.take(ME, ROOM, "b")
+    await leases.want(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+    await leases.give_back(ME, ROOM, "b", left=True)
     assert await leases.take(ME, ROOM, "a")
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
 

@@ -17,6 +17,7 @@ from agent.host import room_entry, room_leases, takeover
 from agent.host.room_entry import RoomEntry
 from agent.host.seats import Seats
 from agent.host.takeover import Takeover
+from agent.room.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
@@ -142,6 +143,55 @@ async def test_an_agent_that_was_sent_away_stays_away(
     # Until it is sent for.
     await dispatch(lk_api, room_name, worker.name)
     await alice.until_ready()
+    assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+@pytest.mark.parametrize("after", ["the deletion", "the agent has seen it"])
+async def test_a_dispatch_right_after_one_was_deleted_brings_an_agent(
+    *,
+    after: str,
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, refused = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    is_dismissed, is_free, leave = Takeover.is_dismissed, RoomEntry.is_free, RoomSession._leave  # pyright: ignore[reportPrivateUsage]
+
+    async def see(self: Takeover, room: str, dispatch_id: str) -> bool:
+        found = await is_dismissed(self, room, dispatch_id)
+        loop.call_soon_threadsafe(seen.set)
+        return found
+
+    async def ask(self: RoomEntry, job: str, room: Room) -> bool:
+        found = await is_free(self, job, room)
+        if not found:
+            refused.set()
+        return found
+
+    async def leave_slowly(self: RoomSession) -> None:
+        # Longer than a job may wait, as with an answer that is not stored yet.
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(refused.wait(), loop))
+        await leave(self)
+
+    monkeypatch.setattr(Takeover, "is_dismissed", see)
+    monkeypatch.setattr(RoomEntry, "is_free", ask)
+    monkeypatch.setattr(RoomSession, "_leave", leave_slowly)
+    worker = await start_worker()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    sent = await dispatch(lk_api, room_name, worker.name)
+    await alice.until_ready()
+    former = alice.agent_sid
+    await one_job(lk_api, room_name, sent.id)
+    await lk_api.agent_dispatch.delete_dispatch(sent.id, room_name)
+    if after == "the agent has seen it":
+        async with asyncio.timeout(20):
+            await seen.wait()
+    await dispatch(lk_api, room_name, worker.name)
+    await alice.until_ready_again(former)
     assert (await alice.ask("hello")).finish_reason == "stop"
 
 
