@@ -82,6 +82,9 @@ class RoomHost:
         self._lock = threading.Lock()
         self._sessions: dict[str, RoomSession] = {}
         self._stays: dict[str, Future[None]] = {}
+        self._entering: dict[str, bool] = {}
+        """Jobs without a session yet; whether they still want one."""
+        self._is_closing = False
         self._left = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -292,10 +295,13 @@ class RoomHost:
         """One stay in a room. Never cancelled: `_leave` ends it."""
         log_fields.bind(room=assignment.room)
         left = False
+        self._entering[job_id] = not self._is_closing
         try:
             tenure = await self._entry.enter(
                 job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
             )
+            if not self._entering.pop(job_id):
+                return
             session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
             await self._opened()
             if await tenure.holds():
@@ -307,6 +313,7 @@ class RoomHost:
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
             await self._entry.leave(job_id, left=left)
+            self._entering.pop(job_id, None)
             self._sessions.pop(job_id, None)
             self._left += 1
             if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
@@ -341,6 +348,8 @@ class RoomHost:
         long."""
         session = self._sessions.get(job.id)
         if session is None:
+            if job.id in self._entering:
+                self._entering[job.id] = False
             return True
         if self._settings.takeover and self._goes_on and session.has_joined:
             # The room server has ended the job: its dispatch was deleted, or the agent is gone.
@@ -361,6 +370,8 @@ class RoomHost:
             session.close()
 
     async def _close_all(self) -> None:
+        self._is_closing = True
+        self._entering = dict.fromkeys(self._entering, False)
         for session in self._sessions.values():
             session.close()
         await self.until_left()

@@ -120,7 +120,9 @@ class RoomLeases:
             if taken:
                 break
             # Its process may be one of this machine's that has just died.
-            await self.beat()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRMS):
+                    await asyncio.shield(self._shared_beat())
             await asyncio.sleep(TAKES)
         if taken:
             self._jobs[job] = sid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from threading import Event
 
 import pytest
@@ -11,7 +12,9 @@ from livekit.agents import JobRequest
 from livekit.agents import worker as worker_module
 from livekit.protocol import agent as protocol
 
+from agent.chat.tenure import Tenure
 from agent.host.admission import FULL_LOAD
+from agent.host.room_entry import RoomEntry
 from agent.host.room_host import RoomHost
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
@@ -128,3 +131,55 @@ async def test_a_room_that_closes_while_it_is_joined_gives_its_place_back(
     assert worker.host.admission.load() == 0
     alice = await enter("alice", worker=worker, room=f"{room_name}-2")
     assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+@pytest.mark.parametrize("how", ["the dispatch is deleted", "the worker ends"])
+async def test_a_room_that_is_about_to_be_joined_is_called_off(
+    *,
+    how: str,
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entering, called_off, goes_on = asyncio.Event(), asyncio.Event(), Event()
+    loop = asyncio.get_running_loop()
+    take, leave, close_all = RoomEntry.enter, RoomHost._leave, RoomHost._close_all  # pyright: ignore[reportPrivateUsage]
+
+    async def enter_slowly(
+        self: RoomEntry, job: str, sid: str, on_lost: Callable[[], None]
+    ) -> Tenure:
+        loop.call_soon_threadsafe(entering.set)
+        await asyncio.to_thread(goes_on.wait)
+        return await take(self, job, sid, on_lost)
+
+    async def end(self: RoomHost, job: protocol.Job) -> bool:
+        loop.call_soon_threadsafe(called_off.set)
+        return await leave(self, job)
+
+    async def end_all(self: RoomHost) -> None:
+        loop.call_soon_threadsafe(called_off.set)
+        await close_all(self)
+
+    monkeypatch.setattr(RoomEntry, "enter", enter_slowly)
+    monkeypatch.setattr(RoomHost, "_leave", end)
+    monkeypatch.setattr(RoomHost, "_close_all", end_all)
+    worker = await start_worker(TAKEOVER="no")
+    rooms = rooms_held(worker)
+    sent = await dispatch(lk_api, room_name, worker.name)
+    async with asyncio.timeout(40):
+        await entering.wait()
+        assert await rooms.get() == 1
+        ending = None
+        if how == "the worker ends":
+            ending = asyncio.create_task(worker.host.aclose())
+        else:
+            await one_job(lk_api, room_name, sent.id)
+            await lk_api.agent_dispatch.delete_dispatch(sent.id, room_name)
+        await called_off.wait()
+        goes_on.set()
+        assert await rooms.get() == 0
+        if ending is not None:
+            await ending
+    found = await lk_api.room.list_participants(api.ListParticipantsRequest(room=room_name))
+    assert not found.participants
