@@ -16,8 +16,9 @@ ARG VOICE
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never
-RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /app
+COPY requirements-uv.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-uv.lock
 # The dependencies first: their layer stays as it is while only the code changes.
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \

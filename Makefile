@@ -22,7 +22,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz faults test-quick
 .PHONY: test-sdk-plain test-sdk-next test-voice test-web screenshots
-.PHONY: check bench bench-quick format lock clean
+.PHONY: check audit bench bench-quick format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,8 @@ $(STAMP): requirements-dev.lock
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv
+	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements-dev.lock
 	@touch $@
 
@@ -90,7 +91,8 @@ NEXT := .venv-sdk-next
 
 test-sdk-next: ## all tests with the newest LiveKit SDK that the index has
 	@[ -x $(NEXT)/bin/python ] || $(PYTHON) -m venv $(NEXT)
-	@command -v uv >/dev/null || $(NEXT)/bin/python -m pip install --quiet uv
+	@command -v uv >/dev/null || \
+		$(NEXT)/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
 	@PATH="$$PATH:$(NEXT)/bin" uv pip sync --quiet --require-hashes --python $(NEXT)/bin/python \
 		requirements-dev.lock
 	@PATH="$$PATH:$(NEXT)/bin" uv pip install --quiet --upgrade --no-deps \
@@ -124,11 +126,21 @@ format: $(STAMP) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# An environment of its own: the tools' requirements are not the worker's.
+AUDIT := .venv-audit
+
+audit: $(STAMP) ## licences, an SBOM in sbom.cdx.json, and known vulnerabilities of all that is locked
+	@[ -x $(AUDIT)/bin/python ] || $(PYTHON) -m venv $(AUDIT)
+	@$(UV) pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.lock
+	$(BIN)/python -m supply --tools $(AUDIT)/bin
+
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate
+
 lock: $(STAMP) ## resolve the requirements again; no index is named in the locks
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		pyproject.toml -o requirements.lock
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) --group uv --constraints requirements-dev.lock -o requirements-uv.lock
+	$(COMPILE) --group audit -o requirements-audit.lock
 
 clean: ## remove .venv and caches
 	rm -rf .venv .venv-* .pytest_cache .ruff_cache .import_linter_cache

@@ -114,11 +114,17 @@ def test_copies_only_what_is_there_and_sent(stages: list[Stage]) -> None:
     assert "*" in sent, "whatever is not named stays out, .env and .git among it"
 
 
-def test_uv_is_the_locked_one(stages: list[Stage]) -> None:
-    locked = re.search(r"^uv==\S+", (ROOT / "requirements-dev.lock").read_text(), re.M)
-    assert locked
+def test_uv_is_the_locked_one_by_its_hash(stages: list[Stage]) -> None:
+    own, developers = (
+        re.search(r"^uv==\S+", (ROOT / lock).read_text(), re.M)
+        for lock in ("requirements-uv.lock", "requirements-dev.lock")
+    )
 
-    assert f"pip install --no-cache-dir {locked[0]}" in str(stages[0].all("RUN"))
+    assert own
+    assert developers
+    assert own[0] == developers[0]
+    installing = "pip install --no-cache-dir --require-hashes -r requirements-uv.lock"
+    assert installing in str(stages[0].all("RUN"))
 
 
 def test_hadolint_has_nothing_to_say() -> None:
