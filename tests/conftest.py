@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import tempfile
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from livekit import api
 
 
+_COLLECTIONS = (10_000, 20, 10)
+"""The collector's thresholds; Python's own are 700, 10, 10."""
 _EXIT_STATUS = pytest.StashKey[int]()
 
 
@@ -37,6 +40,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config.stash[_EXIT_STATUS])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Spares the collector what lives as long as the session: modules and the tests themselves.
+
+    It took a fifth of the processor time of tests in rooms, for 300,000 objects that never go.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
 
 
 class Join(Protocol):

@@ -64,9 +64,10 @@ async def test_rooms_that_were_left_are_freed(
     """Also where the collector would not look for them yet."""
     loop, freed = asyncio.get_running_loop(), asyncio.Event()
     run = RoomSession.run
+    watches: list[weakref.finalize[..., RoomSession]] = []
 
     async def watched(session: RoomSession, *, on_joined: Callable[[], None]) -> None:
-        weakref.finalize(session, loop.call_soon_threadsafe, freed.set)
+        watches.append(weakref.finalize(session, loop.call_soon_threadsafe, freed.set))
         await run(session, on_joined=on_joined)
 
     monkeypatch.setattr(room_host, "COLLECTED_AFTER", 2)
@@ -85,6 +86,8 @@ async def test_rooms_that_were_left_are_freed(
             await freed.wait()
     finally:
         gc.enable()
+        for watch in watches:
+            watch.detach()
 
 
 async def test_dispatch_by_api_with_a_name(
