@@ -137,12 +137,15 @@ export class RoomAgent {
   }
 
   /** Has a message answered again; the new answer takes the former one's place in `messages`. */
-  async regenerate(messageId: string): Promise<void> {
-    await this.#calls.text('regenerate', { messageId });
+  async regenerate(messageId: string): Promise<Asking> {
+    const request = (): Promise<string> => this.#calls.text('regenerate', { messageId });
+    return this.#questions.again(messageId, this.#listWith(messageId), request);
   }
 
-  async edit(messageId: string, text: string): Promise<void> {
-    await this.#calls.text('editMessage', { messageId, text });
+  /** Gives one's message another text, and has it answered again. */
+  async edit(messageId: string, text: string): Promise<Asking> {
+    const request = (): Promise<string> => this.#calls.text('editMessage', { messageId, text });
+    return this.#questions.again(messageId, this.#listWith(messageId), request);
   }
 
   async delete(messageId: string): Promise<readonly string[]> {
@@ -155,7 +158,7 @@ export class RoomAgent {
 
   /** Puts an emoji on a message, or takes it back. */
   async react(messageId: string, emoji: string, { remove = false } = {}): Promise<void> {
-    const senderId = this.#threads.used.map((list) => list.get(messageId)?.senderId).find(Boolean);
+    const senderId = this.#listWith(messageId).get(messageId)?.senderId;
     const payload = { emoji, targetMessageId: messageId, targetSenderId: senderId, remove };
     await this.#packets.send({ topic: 'reactions', payload });
   }
@@ -367,6 +370,10 @@ export class RoomAgent {
     } finally {
       this.#recovering.delete(segment);
     }
+  }
+
+  #listWith(messageId: string): MessageList {
+    return this.#threads.used.find((list) => list.get(messageId)) ?? this.messages;
   }
 
   async #object(method: string, payload: unknown, options?: CallOptions): Promise<Record<string, unknown>> {

@@ -18,16 +18,29 @@ export class Asking implements AsyncIterable<AnswerPiece> {
   readonly #list: MessageList;
   readonly #asker: string;
   readonly #stop: () => Promise<unknown>;
+  /** The former answer, which does not count: this one's has not begun. */
+  #former: Message | undefined;
+  readonly #isAgain: boolean;
   #isSettled = false;
   #settle!: { resolve: (message: Message) => void; reject: (error: unknown) => void };
   #unsubscribe: () => void;
   #timer: ReturnType<typeof setTimeout>;
 
-  constructor(id: string, list: MessageList, asker: string, timeout: number, stop: () => Promise<unknown>) {
+  /** `isAgain`: the question has an answer already; the next one is asked for. */
+  constructor(
+    id: string,
+    list: MessageList,
+    asker: string,
+    timeout: number,
+    stop: () => Promise<unknown>,
+    { isAgain = false } = {},
+  ) {
     this.id = id;
     this.#list = list;
     this.#asker = asker;
     this.#stop = stop;
+    this.#isAgain = isAgain;
+    this.#former = isAgain ? list.answerTo(id, asker) : undefined;
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -51,7 +64,7 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     if (this.#isSettled) return;
     this.#end();
     const question = this.#list.get(this.id, this.#asker);
-    if (question) {
+    if (question && !this.#isAgain) {
       const { id, senderId, role } = question;
       this.#list.put({ id, senderId, role, state: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
     }
@@ -71,7 +84,7 @@ export class Asking implements AsyncIterable<AnswerPiece> {
       for (;;) {
         const changed = new Promise<void>((resolve) => (wake = resolve));
         const isLast = this.#isSettled;
-        const message = this.#list.answerTo(this.id, this.#asker);
+        const message = this.#current();
         if (message && message.state !== 'broken') {
           if (!message.text.startsWith(text)) {
             text = '';
@@ -97,8 +110,17 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     await this.answer; // Throws what it failed with.
   }
 
-  #look(): void {
+  #current(): Message | undefined {
     const message = this.#list.answerTo(this.id, this.#asker);
+    if (this.#former === undefined || message === undefined) return message;
+    // Reactions and the like change the former one; a new one streams, or is read from the history.
+    if (message.state === 'done' && message.text === this.#former.text) return undefined;
+    this.#former = undefined;
+    return message;
+  }
+
+  #look(): void {
+    const message = this.#current();
     if (message?.state !== 'done' || message.finishReason === undefined || this.#isSettled) return;
     this.#end();
     this.#settle.resolve(message);

@@ -35,6 +35,8 @@ export class Questions {
   readonly #packets: Packets;
   readonly #files: Files;
   readonly #pending = new Map<string, Pending>();
+  /** New answers to questions that have been answered before. */
+  readonly #again = new Set<Asking>();
   #isClosed = false;
   /** Counts the agents that came, and the connections after the first. */
   #stay = 0;
@@ -81,6 +83,25 @@ export class Questions {
     return asking;
   }
 
+  /** Has a question answered again by `request`, a call that does so. `id`: its own or its answer's. Throws AgentError. */
+  async again(id: string, list: MessageList, request: () => Promise<unknown>): Promise<Asking> {
+    const known = list.get(id);
+    const question = known?.role === 'assistant' ? (known.inReplyTo ?? id) : id;
+    const asker = list.get(question)?.senderId ?? me(this.#room).identity;
+    const stop = (): Promise<unknown> => this.#agent.stop(question);
+    const asking = new Asking(question, list, asker, ANSWER_TIMEOUT, stop, { isAgain: true });
+    this.#again.add(asking);
+    const forget = (): void => void this.#again.delete(asking);
+    asking.answer.then(forget, forget);
+    try {
+      await request();
+    } catch (error) {
+      asking.fail(error);
+      throw error;
+    }
+    return asking;
+  }
+
   /** Another agent has come, or the connection is another one: what was sent before may not have arrived. */
   newStay(): void {
     this.#stay += 1;
@@ -111,7 +132,8 @@ export class Questions {
 
   close(): void {
     this.#isClosed = true;
-    for (const { asking } of this.#pending.values()) asking.fail(new AgentError(499, 'The client was closed.'));
+    const open = [...[...this.#pending.values()].map(({ asking }) => asking), ...this.#again];
+    for (const asking of open) asking.fail(new AgentError(499, 'The client was closed.'));
   }
 
   async #attempt(pending: Pending): Promise<void> {

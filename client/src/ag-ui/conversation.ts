@@ -1,0 +1,246 @@
+/** The runs of one thread: what is asked, what is open between runs, and what the application has to answer. */
+
+import { EventType, type RunAgentInput } from '@ag-ui/client';
+import type { RoomAgent } from '../agent.js';
+import type { Approval, Decision } from '../api.js';
+import type { AnswerPiece, Asking } from '../asking.js';
+import { AgentError } from '../errors.js';
+import type { Message, MessageList } from '../messages.js';
+import { newId } from '../room.js';
+import { writtenIn, type Written } from './messages.js';
+import { Translation, type Emit } from './translation.js';
+
+/** A question of the agent's to the application: a call of its tool, or whether a tool may run. */
+interface Request {
+  readonly id: string;
+  readonly tool: string;
+  readonly args: Record<string, unknown>;
+  readonly approval: Approval | undefined;
+  /** Whether a run has ended with it. */
+  isTold: boolean;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: AgentError) => void;
+}
+
+interface Open {
+  readonly asking: Asking;
+  readonly pieces: AsyncIterator<AnswerPiece>;
+  readonly translation: Translation;
+  /** Being waited for, over the end of a run. */
+  next: Promise<IteratorResult<AnswerPiece>> | undefined;
+}
+
+export class Conversation {
+  readonly #agent: RoomAgent;
+  readonly #isPrivate: boolean;
+  /** Whether approvals are still to be asked for: in Node, methods can be registered once the room is connected. */
+  #approvals: boolean;
+  /** Ids of what was asked, by those of AG-UI's messages. */
+  readonly #asked = new Map<string, string>();
+  readonly #requests = new Map<string, Request>();
+  #tools = new Set<string>();
+  #offered = '';
+  #open: Open | undefined;
+  #wake: () => void = () => undefined;
+  #state: string | undefined;
+
+  constructor(agent: RoomAgent, { isPrivate, approvals }: { isPrivate: boolean; approvals: boolean }) {
+    this.#agent = agent;
+    this.#isPrivate = isPrivate;
+    this.#approvals = approvals;
+  }
+
+  get #list(): MessageList {
+    return this.#isPrivate ? this.#agent.privateMessages : this.#agent.messages;
+  }
+
+  /** Carries a run out. Returns what its end says. Throws AgentError. */
+  async run(input: RunAgentInput, emit: Emit): Promise<object> {
+    await this.#agent.ready();
+    if (this.#approvals) this.#agent.onApproval((approval) => this.#approve(approval));
+    this.#approvals = false;
+    await this.#offer(input, emit);
+    const stopState = await this.#share(input, emit);
+    try {
+      this.#takeResults(input);
+      const written = writtenIn(input.messages);
+      if (written) await this.#begin(written);
+      else if (!this.#open) return {};
+      return await this.#follow(input, emit);
+    } finally {
+      stopState();
+    }
+  }
+
+  /** The newest messages of the thread, once they are read. */
+  async history(): Promise<readonly Message[]> {
+    await this.#agent.ready();
+    await this.#agent.loadOlder({ private: this.#isPrivate });
+    return this.#list.items;
+  }
+
+  stop(): void {
+    this.#refuse('The run was aborted.');
+    // An answer that has ended meanwhile cannot be stopped: there is nothing to do.
+    void this.#open?.asking.stop().catch(() => undefined);
+  }
+
+  async #begin(written: Written): Promise<void> {
+    this.#refuse('There is a newer question.');
+    const known = this.#asked.get(written.id) ?? this.#list.get(written.id)?.id;
+    const asking = known === undefined ? this.#ask(written) : await this.#again(known, written.text);
+    const answerId = (): string => this.#answer(asking)?.id ?? `answer-to-${asking.id}`;
+    this.#open = {
+      asking,
+      pieces: asking[Symbol.asyncIterator](),
+      translation: new Translation(answerId, (tool) => this.#tools.has(tool)),
+      next: undefined,
+    };
+  }
+
+  #ask({ id, text, attachments }: Written): Asking {
+    const asking = this.#agent.ask(text, { private: this.#isPrivate, attachments });
+    this.#asked.set(id, asking.id);
+    return asking;
+  }
+
+  async #again(id: string, text: string): Promise<Asking> {
+    return this.#list.get(id)?.text === text ? this.#agent.regenerate(id) : this.#agent.edit(id, text);
+  }
+
+  #answer(asking: Asking): Message | undefined {
+    return this.#list.items.find(({ role, inReplyTo }) => role === 'assistant' && inReplyTo === asking.id);
+  }
+
+  /** Hands pieces on until the answer has ended, or the application has something to answer. */
+  async #follow(input: RunAgentInput, emit: Emit): Promise<object> {
+    const open = this.#open as Open;
+    const { translation } = open;
+    translation.goOn(emit);
+    for (;;) {
+      const requests = [...this.#requests.values()].filter(({ isTold }) => !isTold);
+      if (requests.length) return this.#tell(requests, translation);
+      open.next ??= open.pieces.next();
+      const woken = new Promise<undefined>((resolve) => (this.#wake = () => resolve(undefined)));
+      const next = await Promise.race([open.next, woken]);
+      if (next === undefined) continue;
+      open.next = undefined;
+      if (next.done) break;
+      translation.take(next.value, input.messages);
+    }
+    translation.close();
+    this.#open = undefined;
+    const { finishReason } = await open.asking.answer;
+    if (finishReason === 'error') throw new AgentError(500, 'The answer ended with an error.');
+    // Clients of the protocol without a version know no cancelled runs.
+    const isCancelled = finishReason === 'cancelled' && (input as { protocolVersion?: string }).protocolVersion !== undefined;
+    return isCancelled ? { outcome: { type: 'cancelled' } } : {};
+  }
+
+  /** Ends a run with what the application has to answer: calls of its tools first, then approvals. */
+  #tell(requests: readonly Request[], translation: Translation): object {
+    const calls = requests.filter(({ approval }) => !approval);
+    for (const request of calls.length ? calls : requests) {
+      request.isTold = true;
+      if (!request.approval) translation.callOwn(request.id, request.tool, request.args);
+    }
+    translation.close();
+    if (calls.length) return {};
+    const interrupts = requests.map(({ id, tool, args, approval }) => ({
+      id,
+      reason: 'approval',
+      message: approval?.description ?? tool,
+      responseSchema: {
+        type: 'object',
+        properties: { approved: { type: 'boolean' }, reason: { type: 'string' } },
+        required: ['approved'],
+      },
+      metadata: { tool, arguments: args },
+    }));
+    return { outcome: { type: 'interrupt', interrupts } };
+  }
+
+  #takeResults({ messages, resume = [] }: RunAgentInput): void {
+    for (const message of messages) {
+      if (message.role !== 'tool') continue;
+      const request = this.#requests.get(message.toolCallId);
+      if (!request) continue;
+      const { content, error } = message;
+      if (error === undefined) request.resolve(typeof content === 'string' ? content : JSON.stringify(content));
+      else request.reject(new AgentError(500, error));
+    }
+    for (const { interruptId, status, payload } of resume) {
+      const given = payload as { approved?: unknown; reason?: string } | undefined;
+      const approved = status === 'resolved' && given?.approved === true;
+      const reason = typeof given?.reason === 'string' ? { reason: given.reason } : {};
+      this.#requests.get(interruptId)?.resolve({ approved, ...reason });
+    }
+  }
+
+  async #approve(approval: Approval): Promise<Decision> {
+    const { tool, arguments: args } = approval;
+    return (await this.#request(tool, { ...args }, approval)) as Decision;
+  }
+
+  /** Asks the application; its answer comes with a later run. */
+  async #request(tool: string, args: Record<string, unknown>, approval?: Approval): Promise<unknown> {
+    if (!this.#open) throw new AgentError(503, 'There is no run in which the application could answer.');
+    const id = newId();
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#requests.set(id, { id, tool, args, approval, isTold: false, resolve, reject });
+        this.#wake();
+      });
+    } finally {
+      this.#requests.delete(id);
+    }
+  }
+
+  #refuse(reason: string): void {
+    for (const request of this.#requests.values()) request.reject(new AgentError(499, reason));
+  }
+
+  /** Offers the model the application's tools, where they are others than before. */
+  async #offer({ tools = [] }: RunAgentInput, emit: Emit): Promise<void> {
+    this.#tools = new Set(tools.map(({ name }) => name));
+    const offered = JSON.stringify(tools);
+    if (offered === this.#offered || (!this.#offered && !tools.length)) return;
+    const offers = tools.map(({ name, description, parameters }) => {
+      const handler = async (args: Record<string, unknown>): Promise<unknown> => {
+        if (!this.#tools.has(name)) throw new AgentError(404, `The application has no tool ${name} now.`);
+        return this.#request(name, args);
+      };
+      return [name, { description, handler, ...(parameters ? { parameters: parameters as Record<string, unknown> } : {}) }] as const;
+    });
+    try {
+      await this.#agent.offer(Object.fromEntries(offers));
+      this.#offered = offered;
+    } catch (error) {
+      // The token does not allow it: the rest of the run goes on without them.
+      const message = error instanceof Error ? error.message : String(error);
+      emit({ type: EventType.CUSTOM, name: 'tools-not-offered', value: message });
+    }
+  }
+
+  /** Shares the room's document as the run's state, both ways; returns what ends that. */
+  async #share({ state }: RunAgentInput, emit: Emit): Promise<() => void> {
+    const { shared, methods } = this.#agent;
+    if (this.#isPrivate || !methods.includes('getState')) return () => undefined;
+    const given = JSON.stringify(state ?? {});
+    if (shared.revision < 0) await shared.load();
+    if (this.#state !== undefined && given !== this.#state && methods.includes('patchState')) {
+      await shared.patch([{ op: 'replace', path: '', value: state }], shared.revision).catch((error: unknown) => {
+        emit({ type: EventType.CUSTOM, name: 'state-refused', value: error instanceof Error ? error.message : String(error) });
+      });
+    }
+    let known = given;
+    const tell = (): void => {
+      this.#state = JSON.stringify(shared.value);
+      if (this.#state === known) return;
+      known = this.#state;
+      emit({ type: EventType.STATE_SNAPSHOT, snapshot: shared.value });
+    };
+    tell();
+    return shared.subscribe(tell);
+  }
+}

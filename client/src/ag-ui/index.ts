@@ -1,0 +1,1 @@
+export { AgUiAgent, type AgUiAgentOptions } from './agent.js';
