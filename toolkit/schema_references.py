@@ -33,16 +33,17 @@ def check_references(schema: Mapping[str, object]) -> None:
         seen.add(id(current))
         if current is not schema and isinstance(current.get("$id"), str):
             resolver = resolver.in_subresource(DRAFT202012.create_resource(cast("Schema", current)))
-        if (found := _target(current, resolver)) is not None:
-            waiting.append(found)
+        for keyword in ("$ref", "$dynamicRef"):
+            if (found := _target(current, keyword, resolver)) is not None:
+                waiting.append(found)
         waiting += [(each, resolver) for each in subschemas(current)]
 
 
 def _target(
-    schema: Mapping[str, object], resolver: "Resolver[Schema]"
+    schema: Mapping[str, object], keyword: str, resolver: "Resolver[Schema]"
 ) -> "tuple[Mapping[str, object], Resolver[Schema]] | None":
     """The schema that this one refers to in the end, if it refers to one."""
-    reference = schema.get("$ref")
+    reference = schema.get(keyword)
     if not isinstance(reference, str):
         return None
     first = f"{reference:.{MAX_QUOTED}}"
@@ -54,7 +55,7 @@ def _target(
         contents, resolver = found.contents, found.resolver
         if not isinstance(contents, Mapping):
             return None
-        reference = contents.get("$ref")
+        reference = contents.get(keyword)
         if not isinstance(reference, str):
             return contents, resolver
     raise ValueError(f"the schema refers to {first}, which refers to itself")

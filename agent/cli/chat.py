@@ -20,8 +20,7 @@ from agent.cli.command import (
 )
 from agent.cli.own_identity import kept_identity
 from agent.cli.participant_options import AttributeOption, NameOption, RoleOption, attributes_of
-from agent.cli.target import DOTENV, find_target
-from agent.config.environment import slips
+from agent.cli.target import find_target, name_slips
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -49,8 +48,6 @@ def chat(  # noqa: PLR0913, PLR0917 - each is an option
     patience: PatienceOption = 60.0,
 ) -> None:
     """Talk to the agent in a room."""
-    for slip in slips(os.environ, DOTENV):
-        complain(slip)
     if text is None and not sys.stdin.isatty():
         text = sys.stdin.read().strip()
     run(_chat(text, room, identity, (name, role, attribute), as_json, patience))
@@ -66,6 +63,8 @@ async def _chat(
 ) -> None:
     from agent.cli.room_client import Person, joined  # noqa: PLC0415 - see agent/cli/__init__.py
 
+    for slip in name_slips(os.environ):
+        complain(slip)
     if text == "":
         raise CommandError("there is nothing to say")
     target = find_target(os.environ)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.command import WRONG_SETTINGS, CommandError
 from agent.cli.dev_record import DevRecordFile
+from agent.config.environment import slips
 from agent.config.settings import Settings
 from agent.config.settings_error import SettingsError
 
@@ -45,6 +46,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings; wrong ones end the command with each named."""
     try:
         return Settings.from_environment(environ, DOTENV)
+    except SettingsError as error:
+        raise CommandError("\n".join(error.problems), WRONG_SETTINGS) from None
+
+
+def name_slips(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable whose name is nearly that of a setting.
+
+    Raises:
+        CommandError: the `.env` file cannot be read.
+    """
+    try:
+        return slips(environ, DOTENV)
     except SettingsError as error:
         raise CommandError("\n".join(error.problems), WRONG_SETTINGS) from None
 

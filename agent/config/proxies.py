@@ -16,6 +16,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 _PROXY_SCHEMES: Final = frozenset({"http", "https"})
 _VARIABLES: Final = ("http_proxy", "https_proxy")
 _PORT: Final = re.compile(r":\d+\Z")
+_SCHEME: Final = re.compile(r"\A[a-z]+://")
+_ADDRESSES: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2}\.)(?:\*\.?)*(?::(\d+))?")
+"""The beginning of an address, for all that begin so: `10.`, `10.*`, `192.168.*.*`."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,8 +31,8 @@ class Proxies:
     One rule for every connection: `http_proxy` for http and ws, `https_proxy` for https and wss,
     `all_proxy` where that one is not set; each also in upper case. Loopback is always direct, and
     so is what `no_proxy` excludes: a host with its subdomains (`corp.test`, `.corp.test`,
-    `*.corp.test`), an address, a network (`10.0.0.0/8`), each also with a port, or everything
-    (`*`).
+    `*.corp.test`), an address, the beginning of one (`10.*`), a network (`10.0.0.0/8`), each also
+    with a port, or everything (`*`). A scheme in front of a host does not count.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -44,7 +47,10 @@ class Proxies:
             for scheme in ("http", "https")
             if (url := _variable(environ, f"{scheme}_proxy") or everything)
         }
-        urls = {scheme: url if "://" in url else f"http://{url}" for scheme, url in named.items()}
+        urls = {
+            scheme: url if "://" in url else f"http://{url.removeprefix('//')}"
+            for scheme, url in named.items()
+        }
         entries = re.split(r"[,\s]+", _variable(environ, "no_proxy"))
         return cls(urls, tuple(_Excluded.of(entry) for entry in entries if entry))
 
@@ -67,7 +73,11 @@ class Proxies:
         """
         for url in urls:
             proxy = urlsplit(self.for_url(url) or "http://none")
-            if proxy.scheme not in _PROXY_SCHEMES or not proxy.hostname:
+            if (
+                proxy.scheme not in _PROXY_SCHEMES
+                or not proxy.hostname
+                or not _has_good_port(proxy)
+            ):
                 host = urlsplit(url).hostname
                 problem = (
                     f"HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://host:port for {host}, "
@@ -100,16 +110,23 @@ class _Excluded:
 
     @classmethod
     def of(cls, entry: str) -> Self:
-        entry = entry.lower()
+        entry = _SCHEME.sub("", entry.lower()).rstrip("/")
         if entry == "*":
             return cls("")
+        if found := _ADDRESSES.fullmatch(entry):
+            parts = found[1].rstrip(".").split(".")
+            network = _network(f"{'.'.join([*parts, *'0000'][:4])}/{8 * len(parts)}")
+            return cls(entry, network, int(found[2]) if found[2] else None)
         if (network := _network(entry)) is not None:
             return cls(entry, network)
         found = _PORT.search(entry)
         port = int(found[0][1:]) if found else None
-        host = _PORT.sub("", entry).removeprefix("*").lstrip(".").rstrip(".")
+        name = _PORT.sub("", entry)
+        if name == "*":
+            return cls("", port=port)
+        host = name.removeprefix("*").lstrip(".").rstrip(".")
         # An entry that means nothing excludes nothing, as in curl and Go.
-        return cls(host or "/", _network(host.strip("[]")), port)
+        return cls(host or "/", _network(host), port)
 
     def matches(self, host: str, port: int | None) -> bool:
         if self.port is not None and self.port != port:
@@ -121,7 +138,8 @@ class _Excluded:
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:
-    return (environ.get(name) or environ.get(name.upper()) or "").strip()
+    """A variable, without the quotes that `docker run --env-file` keeps."""
+    return (environ.get(name) or environ.get(name.upper()) or "").strip().strip("\"'").strip()
 
 
 def _port(parts: SplitResult) -> int | None:
@@ -131,9 +149,18 @@ def _port(parts: SplitResult) -> int | None:
         return None
 
 
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 def _network(text: str) -> Network | None:
     try:
-        return ipaddress.ip_network(text.strip("[]"), strict=False)
+        # `[fd00::]/8` is one, `[fd00::1]:80` a host with its port.
+        bare = text if "]:" in text else text.replace("[", "").replace("]", "")
+        return ipaddress.ip_network(bare, strict=False)
     except ValueError:
         return None
 

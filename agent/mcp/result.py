@@ -23,12 +23,18 @@ def text_of(result: Mapping[str, object], tool: str) -> str:
         TooLarge: there is too much of it.
     """
     parts = [_part(part) for part in _content(result)]
-    if not parts:
-        parts = [
-            json.dumps(result[name], ensure_ascii=False)
-            for name in ("structuredContent", "toolResult")  # The second in the first MCP drafts.
-            if result.get(name) is not None
-        ][:1]
+    if not any(parts):
+        parts = (
+            [
+                json.dumps(result[name], ensure_ascii=False)
+                for name in (
+                    "structuredContent",
+                    "toolResult",
+                )  # The second in the first MCP drafts.
+                if result.get(name) is not None
+            ][:1]
+            or parts
+        )
     text = "\n".join(parts)
     if result.get("isError") is True:
         raise ToolError(text[:MAX_ERROR] or f"{tool} failed")
@@ -57,8 +63,8 @@ def _part(part: object) -> str:
     if kind == "resource" and isinstance(fields.get("resource"), Mapping):
         return _resource(cast("Mapping[str, object]", fields["resource"]))
     text = fields.get("text")
-    if isinstance(text, str):
-        return text
+    if isinstance(text, str) or (kind == "text" and text is not None):
+        return text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
     return f"[{kind:.{MAX_TYPE}}, not shown]" if isinstance(kind, str) else "[unknown, not shown]"
 
 

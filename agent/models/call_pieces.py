@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from livekit.agents import llm
 
+from agent.models.call_arguments import kept_from_repair
 from agent.models.chunks import FunctionDelta, ToolCallDelta
 from agent.models.finish_reason import CONTENT_FILTER, LENGTH
 from agent.models.visible_text import whole_characters
@@ -19,6 +20,7 @@ from agent.models.visible_text import whole_characters
 logger = logging.getLogger(__name__)
 
 _ID_CHARACTERS: Final = string.ascii_letters + string.digits
+_EMPTY: Final = "{}"
 _ID_LENGTH: Final = 9
 """Length of an id that is made here. Mistral accepts only nine letters and digits
 (vllm-project/vllm#9019); all other services accept these, too."""
@@ -36,14 +38,17 @@ class _Call:
 
     @property
     def arguments(self) -> str:
-        if self.whole is not None:
+        if self.whole or (self.whole is not None and not self.pieces):
             return msgspec.json.encode(self.whole).decode()
-        return "".join(self.pieces)
+        text = "".join(self.pieces)
+        # Some gateways open a call with an empty object, and the arguments follow it.
+        rest = text.lstrip().removeprefix(_EMPTY).lstrip()
+        return rest if rest.startswith("{") else text
 
     @property
     def is_whole(self) -> bool:
         """Whether the arguments are a complete object."""
-        return self.whole is not None or _is_object(self.arguments)
+        return _is_object(self.arguments)
 
 
 class CallPieces:
@@ -88,7 +93,7 @@ class CallPieces:
             used.add(call.id)
             yield llm.FunctionToolCall(
                 name=call.name,
-                arguments=whole_characters(call.arguments),
+                arguments=kept_from_repair(whole_characters(call.arguments)),
                 call_id=call.id,
                 extra=call.extra,
             )
@@ -106,9 +111,13 @@ class CallPieces:
         if not self._calls:
             return None
         latest = self._calls[-1]
-        if delta.index is None:
-            same = self._latest(call for call in self._calls if delta.id and call.id == delta.id)
-            return same or latest
+        named = self._latest(
+            call
+            for call in self._calls
+            if delta.id and call.id == delta.id and delta.index in {None, call.index}
+        )
+        if delta.index is None or named is not None:
+            return named or latest
         same = self._latest(call for call in self._calls if call.index == delta.index)
         if same is None and latest.index is None:
             return latest

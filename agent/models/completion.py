@@ -42,6 +42,8 @@ class CompletionReader:
         self._calls = CallPieces()
         self._taken_ids = taken_ids
         self._reasoning_field = ""
+        self._length = 0
+        """Characters of text that have come."""
         self._id = ""
         self._usage: llm.CompletionUsage | None = None
         """The latest; some services send a running one with each event."""
@@ -92,7 +94,7 @@ class CompletionReader:
 
     def _delta(self, choice: Choice) -> llm.ChoiceDelta | None:
         if choice.finish_reason:
-            self.finish_reason = finish_reason(choice.finish_reason)
+            self.finish_reason = finish_reason(choice.finish_reason) or self.finish_reason
         delta = choice.delta or choice.message
         if delta is None:  # Azure, where its filter has stopped an answer
             return None
@@ -107,7 +109,11 @@ class CompletionReader:
             content = self._text_in(content)
         if delta.refusal:
             content = f"{content or ''}{delta.refusal}"
+        if content and choice.delta is None:
+            # A whole message at the end of a stream repeats what came in pieces.
+            content = content[self._length :]
         if content:
+            self._length += len(content)
             content = self.text.push(content)
         if not (content or delta.extra_content):
             return None

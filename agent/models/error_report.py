@@ -19,7 +19,10 @@ _MESSAGE_KEYS: Final = (
     "msg",
     "detail",
     "error_msg",
+    "errorMessage",
     "status_msg",
+    "Message",
+    "Msg",
     "error",
     "errors",
     "title",
@@ -103,7 +106,10 @@ def _message(value: object, depth: int) -> str:
     for key in _MESSAGE_KEYS:
         if found := _message(fields.get(key), depth + 1):
             return f"{place}: {found}" if place else found
-    return place
+    lists = {name: value for name, value in fields.items() if depth and isinstance(value, list)}
+    return place or "; ".join(
+        f"{name}: {_message(said, depth + 1)}" for name, said in lists.items()
+    )
 
 
 def _locations(value: object, depth: int) -> Iterable[str]:
@@ -118,7 +124,11 @@ def _locations(value: object, depth: int) -> Iterable[str]:
         if place := _place(fields):
             yield place
         for key in _MESSAGE_KEYS:
-            if not isinstance(inner := fields.get(key), str):
+            inner = fields.get(key)
+            if key == "errors" and isinstance(inner, dict):
+                # `{"errors": {"stream_options": ["unknown field"]}}`: Django, Rails.
+                yield from list(cast("dict[str, object]", inner))[:MAX_FIELDS]
+            if not isinstance(inner, str):
                 yield from _locations(inner, depth + 1)
 
 

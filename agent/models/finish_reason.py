@@ -1,5 +1,6 @@
 """Why a model stopped, in the words of the OpenAI API, whichever words the service has."""
 
+import re
 from typing import Final
 
 STOP: Final = "stop"
@@ -33,7 +34,11 @@ _SAME_AS: Final = {
     "sensitive": CONTENT_FILTER,  # Zhipu
     "content_filtered": CONTENT_FILTER,
     "guardrail_intervened": CONTENT_FILTER,  # Bedrock
+    "moderation": CONTENT_FILTER,
+    "risk": CONTENT_FILTER,
     "abort": ERROR,  # SGLang
+    "unexpected_tool_call": ERROR,  # Gemini
+    "too_many_tool_calls": ERROR,  # Gemini
     "failed": ERROR,
     "network_error": ERROR,  # Zhipu
     "insufficient_system_resource": ERROR,  # DeepSeek
@@ -42,7 +47,26 @@ _SAME_AS: Final = {
 }
 
 
+_BY_PART: Final = (
+    # In this order: `error_toxic` is Cohere's.
+    (re.compile(r"filter|safety|toxic|prohibited|blocked|violation"), CONTENT_FILTER),
+    (re.compile(r"error|fail|cancel|abort|time_?out|malformed|rate_limit"), ERROR),
+    (re.compile(r"length|max_|limit|truncat"), LENGTH),
+)
+"""What the parts of a word that is not known mean."""
+
+_NONE: Final = frozenset({"null", "none"})
+"""DashScope's own API has `null` as text in each event before the last."""
+
+
 def finish_reason(said: str) -> str:
-    """`stop`, `length`, `tool_calls`, `content_filter` or `error`; unknown ones are unchanged."""
-    word = said.partition(":")[0].strip().lower()
-    return _SAME_AS.get(word, word)
+    """`stop`, `length`, `tool_calls`, `content_filter` or `error`; unknown ones are unchanged.
+
+    Empty if the text says that there is none yet.
+    """
+    word = said.partition(":")[0].strip().lower().replace("-", "_")
+    if word in _NONE:
+        return ""
+    if (known := _SAME_AS.get(word)) is not None or word in {STOP, LENGTH, TOOL_CALLS, ERROR}:
+        return known or word
+    return next((reason for part, reason in _BY_PART if part.search(word)), word)

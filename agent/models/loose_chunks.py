@@ -24,6 +24,11 @@ from agent.models.chunks import (
 _SIGNS_OF_LIFE: Final = frozenset({"ping", "keep-alive", "keepalive", "heartbeat", "processing"})
 """Data that gateways send to keep a connection open."""
 
+_SUCCESS: Final = frozenset({"0", "200", "ok", "success"})
+"""Codes of messages that are no errors."""
+
+_ERROR_TEXTS: Final = ("message", "detail", "errors", "error_msg", "errorMessage", "msg")
+
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
@@ -47,6 +52,8 @@ def chunks_of(event: bytes) -> Iterator[Chunk]:
 
 def _loose_chunks(event: bytes) -> Iterator[Chunk]:
     text = event.decode(errors="replace").strip()
+    while text.startswith("data:"):  # Frameworks that write `data:` themselves, twice.
+        text = text[5:].lstrip()
     if not text or text.lower().rstrip(".") in _SIGNS_OF_LIFE:
         return
     try:
@@ -102,22 +109,31 @@ def _error(fields: Mapping[str, Any], *, has_choices: bool) -> object:
     """The error in an object, or None.
 
     Sources: `{"error": …}` OpenAI and most others; `{"object": "error", …}` vLLM; top-level `code`
-    and `message` DashScope; `detail` FastAPI; `errors` ModelScope; `base_resp` MiniMax.
+    and `message` DashScope; `detail` FastAPI; `errors` ModelScope; `base_resp` MiniMax; `ErrorMsg`
+    and `Response.Error` Tencent; `success: false` many gateways.
     """
-    if error := fields.get("error"):
+    if error := fields.get("error") or fields.get("ErrorMsg"):
         return error
     if "error" in (fields.get("object"), fields.get("type")):
         return fields
-    base = fields.get("base_resp")
-    if isinstance(base, dict):
-        base = cast("dict[str, object]", base)
-        if base.get("status_code"):
-            return {"message": base.get("status_msg"), "code": base.get("status_code")}
+    if error := _wrapped_error(fields):
+        return error
     if has_choices or isinstance(fields.get("usage"), dict):
         return None
-    if any(fields.get(name) for name in ("message", "detail", "errors", "error_msg", "msg")):
-        return fields
-    return None
+    is_said = any(fields.get(name) for name in _ERROR_TEXTS)
+    is_success = str(fields.get("code")).lower() in _SUCCESS
+    return fields if fields.get("success") is False or (is_said and not is_success) else None
+
+
+def _wrapped_error(fields: Mapping[str, Any]) -> object:
+    """The error in an object of the service's own."""
+    base, response = (
+        cast("dict[str, object]", each) if isinstance(each, dict) else {}
+        for each in (fields.get("base_resp"), fields.get("Response"))
+    )
+    if base.get("status_code"):
+        return {"message": base.get("status_msg"), "code": base.get("status_code")}
+    return response.get("Error")
 
 
 def _choice(fields: Mapping[str, Any]) -> Choice:

@@ -190,10 +190,11 @@ class CompletionStream:
             self._fail_as_told(chunk.error)
 
     def _note_finish(self, choice: Choice) -> None:
-        reason = choice.finish_reason
-        if choice.error or (reason and finish_reason(reason) == ERROR):
+        reason = finish_reason(choice.finish_reason or "")
+        if choice.error or reason == ERROR:
+            told = choice.error or f"The model stopped: {choice.finish_reason}"
             choice.finish_reason = None
-            self._fail_as_told(choice.error or f"The model stopped: {reason}")
+            self._fail_as_told(told)
         elif (reason or choice.message is not None) and not self._finished:
             self._finished = True
             self._silence = min(self._silence, _AFTER_FINISH_SECONDS)

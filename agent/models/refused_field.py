@@ -9,9 +9,11 @@ from typing import Any, Final, cast
 
 from agent.models.error_report import ErrorReport
 
+PARALLEL: Final = "parallel_tool_calls"
+
 FIELDS: Final = (
     "stream_options",
-    "parallel_tool_calls",
+    PARALLEL,
     "tool_choice",
     "temperature",
     "reasoning_effort",
@@ -43,10 +45,16 @@ _INVALID: Final = frozenset({400, 422})
 _NO: Final = (
     r"(?:not (?:been )?(?:support|enabl|allow|permit|available|implement)\w*|n't support\w*"
     r"|unsupported|unknown|unrecogni[sz]ed|unexpected|extra (?:inputs|fields)|forbidden|disabled"
-    r"|cannot find field|requires? --|no endpoints found that support|support for)"
+    r"|cannot find field|requires? --|no endpoints found that support|support for"
+    r"|does not have)"
 )
 _OF_TOOLS: Final = r"(?:\btools?\b|\bfunctions?\b|\btool[ _-](?:use|calls?|calling|choice)\b)"
 _WORD: Final = re.compile(r"\w+")
+_CAMEL: Final = re.compile(r"(?<=[a-z])[A-Z]")
+_PARALLEL_CALLS: Final = r"\bparallel[ _-](?:tool|function)\b"
+_NO_PARALLEL: Final = re.compile(
+    rf"{_PARALLEL_CALLS}.{{0,60}}{_NO}|{_NO}.{{0,60}}{_PARALLEL_CALLS}", re.IGNORECASE
+)
 
 _NO_TOOLS: Final = re.compile(
     rf"{_NO}.{{0,60}}{_OF_TOOLS}|{_OF_TOOLS}.{{0,60}}{_NO}", re.IGNORECASE
@@ -64,9 +72,16 @@ _NO_PICTURES: Final = re.compile(
 )
 _NO_SYSTEM: Final = re.compile(
     rf"\bsystem\b.{{0,30}}(?:role|message|instruction)s?.{{0,30}}{_NO}"
-    r"|(?:developer|system) instructions? is not enabled",
+    r"|(?:developer|system) instructions? is not enabled"
+    r"|first message must (?:use|be|have)\b.{0,20}\buser\b",
     re.IGNORECASE,
 )
+_NO_ROLE: Final = re.compile(
+    r"\bmessages\b.{0,4}\b0\b.{0,4}\brole\b"
+    r"|\brole\b.{0,30}\b(?:must|should) be (?:one of |either )?\W?(?:user|assistant)\b",
+    re.IGNORECASE,
+)
+"""Something is wrong with the role of the first message."""
 _NO_CONTENT: Final = re.compile(
     r"missing (?:field|properties:?) [`']?content|content'?:? (?:field )?(?:is )?required"
     r"|property 'content' is missing",
@@ -102,9 +117,15 @@ def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -
 def _field(report: ErrorReport, named: str, body: Mapping[str, object]) -> str | None:
     sent = [name for name in FIELDS if name in body]
     exactly = [name for name in sent if name == report.param or name in report.fields]
-    words = frozenset(_WORD.findall(named))
+    words = frozenset(_CAMEL.sub(_snake, word) for word in _WORD.findall(named))
     mentioned = [name for name in sent if name in words]
+    if PARALLEL in sent and _NO_PARALLEL.search(report.message):
+        mentioned.append(PARALLEL)
     return next(iter((*exactly, *mentioned)), None)
+
+
+def _snake(found: re.Match[str]) -> str:
+    return f"_{found[0].lower()}"
 
 
 def _other_part(report: ErrorReport, body: Mapping[str, object]) -> str | None:
@@ -114,9 +135,21 @@ def _other_part(report: ErrorReport, body: Mapping[str, object]) -> str | None:
         return PICTURES
     if _NO_CONTENT.search(report.message) and _lacks_content(body):
         return NO_CONTENT
-    if _NO_SYSTEM.search(report.message):
+    if _is_about_system(report, body):
         return SYSTEM
     return None
+
+
+def _is_about_system(report: ErrorReport, body: Mapping[str, object]) -> bool:
+    if _NO_SYSTEM.search(report.message):
+        return True
+    roles = [message.get("role") for message in _messages(body)]
+    if "system" not in roles:
+        return False
+    said = " ".join((*report.fields, report.message))
+    # Templates without a role `system` count it as one that does not alternate.
+    is_in_turn = not _has_roles_in_a_row(body)
+    return bool(_NO_ROLE.search(said) or (is_in_turn and _ALTERNATE.search(report.message)))
 
 
 def _is_about_tools(report: ErrorReport) -> bool:

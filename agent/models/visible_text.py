@@ -17,7 +17,16 @@ _OPENING: Final = {
     "<thinking>": "</thinking>",
     "<thought>": "</thought>",  # Gemini's compatible endpoint
     "<seed:think>": "</seed:think>",
+    "<THINK>": "</THINK>",
+    "<reasoning>": "</reasoning>",
     "[THINK]": "[/THINK]",  # Magistral
+    "◁think▷": "◁/think▷",  # Kimi-VL
+    "<|begin_of_thought|>": "<|end_of_thought|>",  # Sky-T1, OpenThinker
+    "<|channel>thought": "<channel|>",  # Gemma 4
+    # gpt-oss: the last channel has the answer, and others are not for readers.
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+    "<|channel|>commentary": "<|channel|>final<|message|>",
+    "<|channel|>final<|message|>": "",
 }
 """Tags of reasoning at the beginning of an answer; later it only begins with `<think>`."""
 

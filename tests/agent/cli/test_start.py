@@ -42,8 +42,16 @@ async def test_settings_of_a_file(agent: CommandLine) -> None:
 
 async def test_a_file_in_another_encoding_is_refused(agent: CommandLine) -> None:
     (agent.directory / ".env").write_bytes("LLM_TIMEOUT=5\n".encode("utf-16"))
-    for command in ("start", "migrate", "doctor"):
-        finished = await agent.run(command)
+    for command in (
+        "start",
+        "migrate",
+        "doctor",
+        "dev",
+        "chat Hello",
+        "call ping",
+        "token -r demo --identity me",
+    ):
+        finished = await agent.run(*command.split())
         assert finished.status == (1 if command == "doctor" else 2)
         assert "expected a text file in UTF-8" in finished.stdout + finished.stderr
         assert "Traceback" not in finished.stderr

@@ -24,6 +24,8 @@ BOTH = {"HTTP_PROXY": PROXY, "HTTPS_PROXY": PROXY}
         ("wss://api.test", {"http_proxy": PROXY}, None),
         ("wss://api.test", {"https_proxy": PROXY}, PROXY),
         ("wss://api.test", {"ALL_PROXY": "proxy.test:1"}, "http://proxy.test:1"),
+        ("http://api.test", {"HTTP_PROXY": "//proxy.test:1"}, "http://proxy.test:1"),
+        ("http://api.test", {"HTTP_PROXY": '"http://proxy.test:1"'}, "http://proxy.test:1"),
         ("http://api.test", {"all_proxy": PROXY, "http_proxy": "b:1"}, "http://b:1"),
         ("https://api.test", {"all_proxy": PROXY, "http_proxy": "b:1"}, PROXY),
     ],
@@ -77,6 +79,17 @@ def test_loopback_is_always_direct(host: str) -> None:
         (".", "http://api.test", False),
         ("10.0.0.0/99", "http://10.0.0.1", False),
         ("test", "http://api.test", True),
+        # As Windows, Java and browsers have them.
+        ("10.*", "http://10.1.2.3", True),
+        ("10.", "http://10.1.2.3", True),
+        ("192.168.*.*:80", "http://192.168.1.2", True),
+        ("192.168.*", "http://192.169.1.2", False),
+        ("10.*", "http://10.corp.test", False),
+        ("http://vllm:8000/", "http://vllm:8000/v1", True),
+        ("*:8000", "http://vllm:8000/v1", True),
+        ("*:8000", "http://vllm/v1", False),
+        ("[fd00::]/8", "http://[fd00::1]:80", True),
+        ('"vllm,10.0.0.0/8"', "http://10.1.2.3", True),
     ],
 )
 def test_excluded_hosts_are_reached_directly(excluded: str, url: str, direct: bool) -> None:
@@ -95,6 +108,7 @@ def test_unsupported_urls_are_reached_directly(url: str) -> None:
         ({"ALL_PROXY": "socks5://u:pa55@127.0.0.1:1080"}, "got socks5://; SOCKS is not supported"),
         ({"HTTPS_PROXY": "socks4a://127.0.0.1"}, "got socks4a://"),
         ({"https_proxy": "http://"}, "expected http://host:port for api.test"),
+        ({"https_proxy": "http://a:99999"}, "expected http://host:port for api.test"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_refused_in_one_sentence(

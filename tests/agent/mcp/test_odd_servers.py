@@ -60,6 +60,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
             "refers to #/$defs/Missing",
         ),
         (
+            listed("bad", {"properties": {"a": {"$dynamicRef": "#missing"}}}),
+            "refers to #missing",
+        ),
+        (
             listed("bad", {"properties": {"a": {"$ref": "https://example.com/a.json"}}}),
             "refers to https://example.com/a.json",
         ),
@@ -132,6 +136,8 @@ async def test_all_pages_of_a_list_are_read_up_to_a_bound() -> None:
         ('{"content": [{"type": "image", "data": "AA==", "mimeType": "image/png"}]}',
          "[image, not shown]"),
         ('{"content": [{"type": "text"}, {"type": "text", "text": "b"}]}', "[text, not shown]\nb"),
+        ('{"content": [{"type": "text", "text": 5}]}', "5"),
+        ('{"content": [{"type": "text", "text": ""}], "structuredContent": {"n": 1}}', '{"n": 1}'),
         ('{"content": "said"}', "said"),
         ('{"content": {"type": "text", "text": "said"}}', "said"),
         ('{"content": ["said"]}', "said"),

@@ -299,6 +299,49 @@ TOOL_CALLS = [
     ),
     Stream(
         "any",
+        "pieces by id, one index for all",
+        call("", "look", index=0, id="a")
+        + call("", "look", index=0, id="b")
+        + call(PARIS_TEXT, index=0, id="a")
+        + call(OSLO_TEXT, index=0, id="b")
+        + CALLED
+        + DONE,
+        finish="tool_calls",
+        calls=_TWO,
+    ),
+    *(
+        Stream(
+            "Bedrock",
+            f"an empty object before the arguments, {name}",
+            call(first, "look", index=0, id="1")
+            + call('{"city"', index=0)
+            + call(': "Paris"}', index=0)
+            + CALLED
+            + DONE,
+            finish="tool_calls",
+            calls=(("look", PARIS),),
+            source="openai/openai-agents-js#712",
+        )
+        for name, first in {"as text": "{}", "as an object": {}}.items()
+    ),
+    *(
+        Stream(
+            "any",
+            f"doubtful arguments: {given}",
+            call(given, "look", index=0, id="1") + CALLED + DONE,
+            finish="tool_calls",
+            # A string is no object: no tool runs with it, and the model is told.
+            calls=(("look", given),),
+        )
+        for given in (
+            '{"city": "Par',
+            '{"amount": 1',
+            "{'city': {'name': 'Paris'}",
+            PARIS_TEXT + OSLO_TEXT,
+        )
+    ),
+    Stream(
+        "any",
         "arguments of nobody",
         call(PARIS_TEXT, "look", index=0, id="1")
         + call(OSLO_TEXT, index=0, id="2")

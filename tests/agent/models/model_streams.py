@@ -109,10 +109,32 @@ _BEFORE_THE_TEXT = {
     "list": event("[]"),
     "no data": b"event: ping\n\ndata:\n\n: comment\n\n",
     "ping": event("ping"),
+    "a message that is no error": event({"code": 0, "message": "Success"}),
+    "data: twice": b"data: " + text(""),
     "byte order mark": b"\xef\xbb\xbf" + d({"role": "assistant"}),
     "Latin-1": b'data: {"id":"\xe9","choices":[{"index":0,"delta":{}}]}\n\n',
 }
 HARMLESS = [
+    Stream(
+        "DashScope",
+        "null as text for a finish reason",
+        text("Hel", "null") + text("lo", "null") + END,
+        "Hello",
+        source="help.aliyun.com: DashScope API reference",
+    ),
+    Stream(
+        "any",
+        "the whole message after its pieces",
+        text("Hel")
+        + text("lo")
+        + event(choice(None, "stop", message={"role": "assistant", "content": "Hello"}))
+        + DONE,
+        "Hello",
+    ),
+    *(
+        Stream("any", f"finish {word}", HELLO + d({}, word) + DONE, "Hello five.", "length")
+        for word in ("max_completion_tokens", "repetition_truncation", "time_limit")
+    ),
     *(
         Stream("any", f"after the finish: {name}", HELLO + STOP + rest, "Hello five.")
         for name, rest in _AFTER_THE_END.items()
@@ -247,6 +269,15 @@ _ERRORS = {
     ),
     ("LiteLLM", "FastAPI's detail", ""): event({"detail": "boom"}),
     ("DashScope", "code and message", ""): event({"code": "InternalError", "message": "boom"}),
+    ("Tencent", "ErrorMsg", "cloud.tencent.com: Hunyuan ChatCompletions"): event(
+        {"choices": [], "ErrorMsg": {"Msg": "boom", "Code": 4001}}
+    ),
+    ("Tencent", "Response", "cloud.tencent.com: API 3.0"): event(
+        {"Response": {"Error": {"Code": "InternalError", "Message": "boom"}}}
+    ),
+    ("any gateway", "no success", ""): event({"success": False, "errorMessage": "boom"}),
+    ("any gateway", "a timeout", ""): d({}, "timeout"),
+    ("any gateway", "cancelled", ""): d({}, "cancelled"),
     ("MiniMax", "base_resp", ""): event(
         {"choices": None, "base_resp": {"status_code": 1013, "status_msg": "boom"}}
     ),

@@ -135,6 +135,54 @@ THINKING = [
     Stream(
         "any", "a bracket that is none", text("[THIN") + text("GS] to do") + END, "[THINGS] to do"
     ),
+    *(
+        Stream(
+            service,
+            f"its own tags {number}",
+            text(given) + END,
+            "Hi",
+            thought="secret",
+            source=source,
+        )
+        for number, (service, given, source) in enumerate(
+            [
+                ("Kimi", "◁think▷secret◁/think▷Hi", "moonshotai/Kimi-VL-A3B-Thinking"),
+                (
+                    "Sky-T1",
+                    "<|begin_of_thought|>secret<|end_of_thought|>\n\nHi",
+                    "NovaSky-AI/SkyThought",
+                ),
+                ("any", "<THINK>secret</THINK>Hi", ""),
+                ("any", "<reasoning>secret</reasoning>Hi", ""),
+                ("Gemma", "<|channel>thoughtsecret<channel|>Hi", "NousResearch/hermes-agent#67632"),
+            ]
+        )
+    ),
+    Stream(
+        "gpt-oss",
+        "channels that no parser took away",
+        text("<|channel|>analysis<|mess")
+        + text("age|>secret<|end|><|start|>assistant<|chan")
+        + text("nel|>final<|message|>Hi")
+        + END,
+        "Hi",
+        thought="secret<|end|><|start|>assistant",
+        source="vllm-project/vllm#32633",
+    ),
+    Stream(
+        "gpt-oss",
+        "a channel that is not for readers",
+        text('<|channel|>commentary to=functions.look<|message|>{"city": "Paris"}<|end|>') + END,
+        thought=' to=functions.look<|message|>{"city": "Paris"}<|end|>',
+        source="NVIDIA/TensorRT-LLM#9256",
+    ),
+    Stream(
+        "gpt-oss",
+        "the last channel alone",
+        text("<|channel|>final<|message|>") + text("Hi") + END,
+        "Hi",
+        source="vllm-project/vllm#32633",
+    ),
     Stream(
         "Gemini",
         "thought",
@@ -162,6 +210,21 @@ WITHHELD = [
         "",
         "content_filter",
         source="BerriAI/litellm#28847",
+    ),
+    Stream(
+        "any",
+        "a filter by another name",
+        text("Hello wor") + d({}, "content-filtered") + DONE,
+        "Hello wor",
+        "content_filter",
+    ),
+    Stream(
+        "Cohere",
+        "toxic",
+        text("Hello wor") + d({}, "ERROR_TOXIC") + DONE,
+        "Hello wor",
+        "content_filter",
+        source="docs.cohere.com/reference/chat",
     ),
     Stream(
         "Zhipu",

@@ -196,6 +196,43 @@ REFUSALS: list[tuple[str, int, object, str | None]] = [
     ),
     ("DeepSeek, V3", 400, openai("messages[2]: missing field `content`"), NO_CONTENT),
     ("a gateway", 501, "tools are not supported", TOOLS),
+    ("a gateway, an ability", 400, openai("The model does not have tool-use capability"), TOOLS),
+    (
+        "a gateway, both",
+        400,
+        openai("parallel function calling is not supported"),
+        "parallel_tool_calls",
+    ),
+    ("Django", 422, {"errors": {"stream_options": ["unknown field"]}}, "stream_options"),
+    (
+        "Gemini, its own names",
+        400,
+        openai('Invalid JSON payload received. Unknown name "streamOptions": Cannot find field.'),
+        "stream_options",
+    ),
+    # Mistral-7B-Instruct-v0.2's template, chat_template in its tokenizer_config.json
+    (
+        "vLLM, no role system",
+        400,
+        vllm("Conversation roles must alternate user/assistant/user/assistant/..."),
+        SYSTEM,
+    ),
+    ("a gateway, roles", 400, openai("messages[0].role must be one of user, assistant"), SYSTEM),
+    (
+        "FastAPI, roles",
+        422,
+        {
+            "detail": [
+                {
+                    "type": "literal_error",
+                    "loc": ["body", "messages", 0, "role"],
+                    "msg": "Input should be 'user' or 'assistant'",
+                }
+            ]
+        },
+        SYSTEM,
+    ),
+    ("a gateway, the first", 400, openai("first message must use the user role"), SYSTEM),
     # Errors about something else, or about nothing that could be left out.
     (
         "OpenAI, a schema",

@@ -93,8 +93,12 @@ SCRIPTS: dict[str, list[Reply]] = {
         Reply("Sorry."),
     ],
     "arguments to be repaired": [
-        Reply(tool_calls=[tool_call("tellTime", '{"city": "Paris"')]),
+        Reply(tool_calls=[tool_call("tellTime", "{'city': 'Paris',}")]),
         Reply("Noon."),
+    ],
+    "arguments that were cut off": [
+        Reply(tool_calls=[tool_call("tellTime", '{"city": "Par')]),
+        Reply("Again, then."),
     ],
     "calls without end": [
         *(Reply(tool_calls=[tool_call("tellTime", PARIS)]) for _ in range(MAX_TOOL_STEPS)),
@@ -204,6 +208,22 @@ async def test_a_tool_failure_is_an_error_without_details_for_the_model(
         each[:3] for each in remembered(loop.said)
     ]
     assert "tool failed unexpectedly: tellTime" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "given", ['{"city": "Par', '{"city": "Paris"', f'{PARIS}{{"city": "Oslo"}}', "{'city': 'Paris'"]
+)
+async def test_arguments_that_were_cut_off_or_run_together_are_an_error(
+    model: DemoModel, client: OpenAIClient, tools: Toolbox, given: str
+) -> None:
+    loop = loop_of(client, tools)
+    model.script(Reply(tool_calls=[tool_call("tellTime", given)]), Reply("Again, then."))
+
+    await loop.run([llm.ChatMessage(role="user", content=["hello"])])
+
+    (result,) = [item for item in loop.said if item.type == "function_call_output"]
+    assert result.is_error
+    assert "Error parsing arguments for `tellTime`" in result.output
 
 
 async def test_a_model_that_calls_an_unknown_tool_learns_which_there_are(
