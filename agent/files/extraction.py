@@ -44,9 +44,11 @@ _PIL: Final = (
 _PACKAGES: Final = {"pdf": "pypdf", "image": "PIL", "text": "charset_normalizer"}
 _ENCODINGS: Final = (
     *("ascii", "latin_1", "charmap", "mac_roman", "cp1250", "cp1251", "cp1252", "cp1253"),
-    *("cp1254", "cp1255", "cp1256", "cp874", "koi8_r", "utf_8_sig", "utf_16", "utf_16_le"),
-    *("utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "cp932", "shift_jis", "euc_jp", "gb2312"),
-    *("gbk", "gb18030", "big5", "cp949", "euc_kr", "unicode_escape"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "cp850", "cp852", "cp857", "cp866"),
+    *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "mac_cyrillic", "koi8_r", "koi8_u"),
+    *("utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"),
+    *("cp932", "shift_jis", "euc_jp", "iso2022_jp", "gb2312", "gbk", "gb18030", "big5", "cp949"),
+    *("euc_kr", "unicode_escape"),
 )
 """Python imports an encoding when it is first used, and nothing can be imported by then."""
 

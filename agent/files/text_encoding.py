@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 from typing import Final
+
+from agent.files.legacy_encoding import legacy_encoding
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -14,16 +17,18 @@ _MARKS: Final = (
 )
 """Those of UTF-32 first: that of UTF-16 little-endian is the beginning of one of them."""
 
-_MOSTLY: Final = 0.6
-"""The share of NULs beside which every second byte of UTF-16 stands."""
+_UNEXPLAINED: Final = 0.1
+"""The share of NULs in UTF-16 that may be something else than the halves of Latin characters."""
 
 _WESTERN: Final = 0.3
-"""The share of bytes above ASCII up to which a text is taken for cp1252: accents among letters."""
+"""The share of bytes above ASCII up to which a text that fits no language is taken for cp1252."""
 
-_OTHERS: Final = [
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
-    *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "cp874"),
-]
+_JAPANESE_ESCAPE: Final = b"\x1b$"
+"""Begins a text in ISO-2022-JP, which has nothing but ASCII bytes."""
+
+_NO_TEXT: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
+_SPACES: Final = frozenset("\t\n\v\f\r\x1a\x1b")
+_HEAD_BYTES: Final = 4 * 1024
 _CONTROLS: Final = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\x1a\x1b"})
 _SAMPLE_BYTES: Final = 64 * 1024
 
@@ -51,11 +56,19 @@ def encoding_of(content: bytes) -> str:
     marked = _marked(content) or _unmarked_utf16(content)
     if marked is not None:
         return marked
+    if _JAPANESE_ESCAPE in content and _reads(content, "iso2022_jp"):
+        return "iso2022_jp"
+    if _reads(content, "utf-8"):
+        return "utf-8"
+    return _legacy(content)
+
+
+def _reads(content: bytes, encoding: str) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(content)
+        codecs.getincrementaldecoder(encoding)().decode(content)
     except UnicodeDecodeError:
-        return _legacy(content[:_SAMPLE_BYTES])
-    return "utf-8"
+        return False
+    return True
 
 
 def _marked(content: bytes) -> str | None:
@@ -63,22 +76,37 @@ def _marked(content: bytes) -> str | None:
 
 
 def _unmarked_utf16(content: bytes) -> str | None:
-    """UTF-16 without a mark and with mostly Latin characters: every second byte is NUL."""
-    half = len(content) // 2
-    even, odd = content[0 : 2 * half : 2].count(0), content[1 : 2 * half : 2].count(0)
-    if half and odd >= _MOSTLY * half and even == 0:
-        return "utf-16-le"
-    if half and even >= _MOSTLY * half and odd == 0:
-        return "utf-16-be"
-    return None
+    """UTF-16 without a mark: its NULs are halves of Latin characters, line ends if nothing else."""
+    head = content[:_HEAD_BYTES]
+    if 0 not in head:
+        return None
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    names = ["utf-16-le", "utf-16-be"]
+    return next(
+        (name for name in (names if odd >= even else names[::-1]) if _is_text(head, name)), None
+    )
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    plain = sum(character < "\u0100" for character in text)
+    if not plain or head.count(0) - plain > _UNEXPLAINED * len(text):
+        return False
+    return all(each in _SPACES or unicodedata.category(each) not in _NO_TEXT for each in text)
 
 
 def _legacy(content: bytes) -> str:
-    high = sum(byte >= 0x80 for byte in content)
-    if high <= _WESTERN * len(content):
+    found = legacy_encoding(content)
+    if found is not None:
+        return found
+    sample = content[:_SAMPLE_BYTES]
+    if sum(byte >= 0x80 for byte in sample) <= _WESTERN * len(sample):
         return "cp1252"
     from charset_normalizer import from_bytes  # noqa: PLC0415 - 0.1 s, and rarely needed
 
     # The last character may be cut.
-    found = from_bytes(content[:-1] if len(content) > 1 else content, cp_isolation=_OTHERS).best()
-    return found.encoding if found is not None else "cp1252"
+    guessed = from_bytes(sample[:-1] if len(sample) > 1 else sample).best()
+    return guessed.encoding if guessed is not None else "cp1252"

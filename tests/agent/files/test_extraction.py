@@ -120,6 +120,12 @@ def test_pictures_of_each_form_are_read(form: str, tmp_path: Path) -> None:
         (JAPANESE, "euc_jp"),
         (JAPANESE, "utf-16"),
         (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
+        (RUSSIAN, "utf-16-le"),
+        (JAPANESE, "utf-16-be"),
+        (JAPANESE, "iso2022_jp"),
+        ("Nazwa;Ilość\nŻółta łódź;3\n", "cp1250"),
+        ("Größe;Preis\n", "cp850"),
         (RUSSIAN, "utf-16-be-mark"),
     ],
 )
