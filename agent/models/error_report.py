@@ -106,10 +106,12 @@ def _message(value: object, depth: int) -> str:
     for key in _MESSAGE_KEYS:
         if found := _message(fields.get(key), depth + 1):
             return f"{place}: {found}" if place else found
-    lists = {name: value for name, value in fields.items() if depth and isinstance(value, list)}
-    return place or "; ".join(
-        f"{name}: {_message(said, depth + 1)}" for name, said in lists.items()
+    said = (
+        f"{name}: {_message(each, depth + 1)}"
+        for name, each in fields.items()
+        if depth and isinstance(each, list)
     )
+    return place or "; ".join(said)
 
 
 def _locations(value: object, depth: int) -> Iterable[str]:
@@ -124,12 +126,12 @@ def _locations(value: object, depth: int) -> Iterable[str]:
         if place := _place(fields):
             yield place
         for key in _MESSAGE_KEYS:
-            inner = fields.get(key)
-            if key == "errors" and isinstance(inner, dict):
-                # `{"errors": {"stream_options": ["unknown field"]}}`: Django, Rails.
-                yield from list(cast("dict[str, object]", inner))[:MAX_FIELDS]
-            if not isinstance(inner, str):
+            if not isinstance(inner := fields.get(key), str):
                 yield from _locations(inner, depth + 1)
+        named = fields.get("errors")
+        if isinstance(named, dict):
+            # `{"errors": {"stream_options": ["unknown field"]}}`: Django, Rails.
+            yield from list(cast("dict[str, object]", named))[:MAX_FIELDS]
 
 
 def _place(fields: dict[str, object]) -> str:
