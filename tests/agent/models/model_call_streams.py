@@ -18,6 +18,7 @@ from tests.agent.models.model_streams import (
 OSLO = {"city": "Oslo"}
 OSLO_TEXT = '{"city": "Oslo"}'
 
+_EMPTY: dict[str, object] = {"as text": "{}", "as an object": {}}
 _TWO = (("look", PARIS), ("look", OSLO))
 TOOL_CALLS = [
     Stream(
@@ -322,7 +323,7 @@ TOOL_CALLS = [
             calls=(("look", PARIS),),
             source="openai/openai-agents-js#712",
         )
-        for name, first in {"as text": "{}", "as an object": {}}.items()
+        for name, first in _EMPTY.items()
     ),
     *(
         Stream(
