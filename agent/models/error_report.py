@@ -107,7 +107,7 @@ def _message(value: object, depth: int) -> str:
         if found := _message(fields.get(key), depth + 1):
             return f"{place}: {found}" if place else found
     said = (
-        f"{name}: {_message(each, depth + 1)}"
+        f"{name}: {_message(cast('list[object]', each), depth + 1)}"
         for name, each in fields.items()
         if depth and isinstance(each, list)
     )
