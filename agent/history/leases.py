@@ -58,7 +58,7 @@ class Leases(Protocol):
     """
 
     async def beat(self, holder: LeaseHolder, seconds: float) -> Beat:
-        """Extends a process's life by so many seconds, with all its leases."""
+        """Extends a process's life by so many seconds, 20 at most, with all its leases."""
         ...
 
     async def bury(self, holders: Sequence[str]) -> None:

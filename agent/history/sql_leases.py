@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, text, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, exists, func, or_, select, text, update
 
 from agent.history.leases import Beat, LeaseHolder, LeaseState
 from agent.history.schema import leases, workers
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 CHUNK: Final = 500
 """Keys that are asked for at a time."""
 
+LONGEST: Final = 20.0
+"""Seconds, at most, from a process's heartbeat to the end of its leases. A row that expires later
+was written before the clock was set back, perhaps by a process that is dead: it counts as expired.
+One that lives writes the next row soon."""
+
 _DAY: Final = 86_400_000
+_LONGEST_MS: Final = int(LONGEST * 1000)
 _POSTGRES_NOW: Final = text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
 _WORKER: Final = ("id", "scope", "place", "free", "expires_at")
 _BEAT: Final = typed(
@@ -34,11 +40,9 @@ _ADD: Final = insert_new(leases, "key", "identity", "worker", "is_left", "change
 _IS_LEASE: Final = and_(
     leases.c.key == bindparam("of_key"), leases.c.identity == bindparam("of_identity")
 )
-_IS_HELD: Final = (
-    exists()
-    .where(workers.c.id == leases.c.worker, workers.c.expires_at > bindparam("now"))
-    .correlate(leases)
-)
+_NOW: Final = bindparam("now", type_=BigInteger)
+_LIVES: Final = workers.c.expires_at.between(_NOW + 1, _NOW + _LONGEST_MS)
+_IS_HELD: Final = exists().where(workers.c.id == leases.c.worker, _LIVES).correlate(leases)
 _TAKE: Final = (
     update(leases)
     .where(_IS_LEASE)
@@ -117,14 +121,15 @@ def _beat(connection: Connection, holder: LeaseHolder, seconds: float) -> Beat:
         "scope": holder.scope,
         "place": holder.place,
         "free": holder.free,
-        "expires_at": now + int(seconds * 1000),
+        "expires_at": now + min(int(seconds * 1000), _LONGEST_MS),
     }
     connection.execute(_BEAT, row)
     held = connection.scalars(select(leases.c.key).where(leases.c.worker == holder.id))
     neighbours = select(workers.c.id).where(
-        workers.c.place == holder.place, workers.c.id != holder.id, workers.c.expires_at > now
+        workers.c.place == holder.place, workers.c.id != holder.id, _LIVES
     )
-    return Beat(frozenset(held), tuple(connection.scalars(neighbours)) if holder.place else ())
+    living = connection.scalars(neighbours, {"now": now}) if holder.place else ()
+    return Beat(frozenset(held), tuple(living))
 
 
 def _take(connection: Connection, given: dict[str, str], *, by_force: bool) -> bool:
@@ -162,7 +167,7 @@ def _states(connection: Connection, identity: str, keys: Sequence[str]) -> Mappi
         for key, worker, is_left, expires_at in connection.execute(wanted):
             if not worker:
                 found[key] = LeaseState.LEFT if is_left else LeaseState.FREE
-            elif expires_at is not None and expires_at > now:
+            elif expires_at is not None and now < expires_at <= now + _LONGEST_MS:
                 found[key] = LeaseState.HELD
             else:
                 found[key] = LeaseState.EXPIRED
@@ -171,13 +176,13 @@ def _states(connection: Connection, identity: str, keys: Sequence[str]) -> Mappi
 
 def _free(connection: Connection, scope: str) -> int:
     living = select(func.coalesce(func.sum(workers.c.free), 0)).where(
-        workers.c.scope == scope, workers.c.expires_at > _now(connection)
+        workers.c.scope == scope, _LIVES
     )
-    return int(connection.execute(living).scalar_one())
+    return int(connection.execute(living, {"now": _now(connection)}).scalar_one())
 
 
 def _prune(connection: Connection, days: float) -> None:
     now = _now(connection)
-    connection.execute(delete(workers).where(workers.c.expires_at < now - _DAY))
+    connection.execute(delete(workers).where(~workers.c.expires_at.between(now - _DAY, now + _DAY)))
     old = delete(leases).where(leases.c.changed_at < now - int(days * _DAY), ~_IS_HELD)
     connection.execute(old, {"now": now})

@@ -179,13 +179,14 @@ class RoomLeases:
             began = time.monotonic()
             self.claims.take(_mark(self.id))
             mine = {sid for sid in self._jobs.values() if sid not in self._unconfirmed}
-            holder = LeaseHolder(self.id, self.scope, self.claims.place(), self.free())
+            place = self.claims.place()
+            holder = LeaseHolder(self.id, self.scope, place, self.free())
             try:
                 beat = await self.store.beat(holder, LASTS)
                 await self._pay()
                 await self._retake()
                 await self._lose(mine - beat.held)
-                await self._bury(beat.neighbours)
+                await self._bury(beat.neighbours, place)
             except HistoryError as error:
                 if not self._failures:
                     logger.warning("leases on rooms not renewed, rooms go on: %s", error)
@@ -276,10 +277,11 @@ class RoomLeases:
                 tenure.is_over = True
                 on_lost()
 
-    async def _bury(self, neighbours: Iterable[str]) -> None:
+    async def _bury(self, neighbours: Iterable[str], place: str) -> None:
         """Notes the ends of processes on this machine, which the others would see only later."""
         dead = [each for each in neighbours if not self.claims.is_taken(_mark(each))]
-        if dead:
+        # Where claims cannot be seen any more, all that live look dead.
+        if dead and self.claims.place() == place:
             logger.warning("%d worker processes of this machine have ended", len(dead))
             await self.store.bury(dead)
 

@@ -21,6 +21,7 @@ from livekit.protocol.models import ParticipantInfo
 
 from agent.history.errors import HistoryError
 from agent.history.leases import LeaseState
+from agent.host.server_api import TIMEOUT
 from agent.tasks import Tasks
 from agent.telemetry.metrics import TAKEOVERS
 from agent.wire.server_errors import UNAVAILABLE
@@ -55,6 +56,13 @@ OTHERS: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 NOT_OURS: Final = (*OTHERS, 120.0, 300.0, 600.0)
 """Seconds before a room is looked at again that has no dispatch of ours."""
+
+LISTS: Final = 3.0
+"""Seconds that the list of the server's rooms may take at first. The next one gets twice as long
+after one that took too long, up to the limit of the server's API."""
+
+STORES: Final = 1.0
+"""Seconds that a look waits for the database; then it counts as away."""
 
 VACATES: Final = 0.3
 """Seconds that the removal of a dead agent waits for the database."""
@@ -119,6 +127,7 @@ class Takeover:
         self._has_post = False
         self._watched: dict[str, _Watch] = {}
         self._failed = False
+        self._patience = LISTS
         self._server: api.LiveKitAPI | None = None
         self._tasks = Tasks()
 
@@ -172,6 +181,9 @@ class Takeover:
                     "rooms without an agent cannot be looked for: %s", type(error).__name__
                 )
             self._failed = True
+        except Exception:
+            # The boundary around one look: the next one comes as soon as after any other.
+            logger.exception("looking for rooms without an agent failed, it is tried again")
         else:
             self._failed = False
 
@@ -182,8 +194,9 @@ class Takeover:
             await self._resign()
             return False
         try:
-            self._has_post = await leases.store.take(leases.identity, self._post, leases.id)
-        except HistoryError:
+            async with asyncio.timeout(STORES):
+                self._has_post = await leases.store.take(leases.identity, self._post, leases.id)
+        except (HistoryError, TimeoutError):
             # Those of other machines cannot tell either; a second dispatch is refused.
             self._has_post = True
         return self._has_post
@@ -201,9 +214,8 @@ class Takeover:
         leases.claims.release(self._post)
 
     async def _look(self, server: api.LiveKitAPI, seats: Seats) -> None:
-        found = await server.room.list_rooms(api.ListRoomsRequest())
-        rooms = {each.sid: each for each in found.rooms}
-        states = await self._leases.states(rooms)
+        rooms = {each.sid: each for each in await self._list(server)}
+        states = await self._states(rooms)
         now = time.monotonic()
         due = self._due(rooms, states, now)
         free = await self._free()
@@ -212,6 +224,26 @@ class Takeover:
             for sid in due[: min(AT_A_TIME, free)]
         ]
         await asyncio.gather(*looks)
+
+    async def _list(self, server: api.LiveKitAPI) -> Iterable[Room]:
+        """The rooms of the server. Raises TimeoutError rather soon: the next look may be faster."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._patience):
+                found = await server.room.list_rooms(api.ListRoomsRequest())
+        except TimeoutError:
+            self._patience = min(self._patience * 2, TIMEOUT)
+            raise
+        self._patience = min(max(LISTS, 2 * (time.monotonic() - began)), TIMEOUT)
+        return found.rooms
+
+    async def _states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
+        """The state of the rooms' leases; None: the database does not answer."""
+        try:
+            async with asyncio.timeout(STORES):
+                return await self._leases.states(sids)
+        except TimeoutError:
+            return None
 
     def _due(
         self,
@@ -252,8 +284,9 @@ class Takeover:
     async def _free(self) -> int:
         """Places of all workers; those of this process where the others' are not known."""
         try:
-            return await self._leases.store.free(self._leases.scope)
-        except HistoryError:
+            async with asyncio.timeout(STORES):
+                return await self._leases.store.free(self._leases.scope)
+        except (HistoryError, TimeoutError):
             return self._leases.free()
 
     async def _replace(
@@ -272,6 +305,8 @@ class Takeover:
                 watch.later(OTHERS, time.monotonic())
                 return
             watch.later(PAUSES, time.monotonic())
+            if not await self._is_still_alone(room, server):
+                return
             logger.warning(
                 "room has people and no agent, sending for one", extra={"room": room.name}
             )
@@ -292,6 +327,19 @@ class Takeover:
                 type(error).__name__,
                 extra={"room": room.name},
             )
+        except Exception:
+            # The boundary around one room: the others are looked after.
+            watch.later(PAUSES, time.monotonic())
+            logger.exception("room without an agent not looked after", extra={"room": room.name})
+
+    async def _is_still_alone(self, room: Room, server: api.LiveKitAPI) -> bool:
+        """Whether a room is still there and nobody has taken it, or was sent away, since the list
+        of rooms was asked for: the server may be slow."""
+        states = await self._states([room.sid])
+        if (states or {}).get(room.sid) in {LeaseState.HELD, LeaseState.LEFT}:
+            return False
+        found = await server.room.list_rooms(api.ListRoomsRequest(names=[room.name]))
+        return any(each.sid == room.sid for each in found.rooms)
 
     async def _vacate(self, sid: str) -> None:
         """Frees the lease of a dead agent; without the database it is removed all the same."""

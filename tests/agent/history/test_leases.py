@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+from sqlalchemy import Connection
+
+from agent.history import sql_leases
 from agent.history.history import History
 from agent.history.leases import Beat, LeaseHolder, LeaseState
 from tests.agent.history.conftest import NewHistory
@@ -45,6 +49,30 @@ async def test_the_lease_of_a_process_that_shows_no_life_can_be_taken(history: H
     assert (await leases.beat(holder("a"), LIVING)).held == frozenset()
     assert not await leases.take(ME, ROOM, "a")
     assert await leases.take(ME, ROOM, "a", by_force=True)
+
+
+@pytest.mark.parametrize("step", [-7_200_000, 7_200_000], ids=["back", "forward"])
+async def test_a_clock_that_jumps_keeps_no_dead_process_alive_and_lets_none_die(
+    history: History, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    leases = history.leases
+    for name in ("dead", "alive"):
+        await leases.beat(holder(name, place="here"), LIVING)
+        await leases.take(ME, f"RM_{name}", name)
+    now = sql_leases._now  # pyright: ignore[reportPrivateUsage]
+
+    def jumped(connection: Connection) -> int:
+        return now(connection) + step
+
+    monkeypatch.setattr(sql_leases, "_now", jumped)
+    assert (await leases.beat(holder("alive", place="here"), LIVING)).neighbours == ()
+    assert await leases.states(ME, ["RM_dead", "RM_alive"]) == {
+        "RM_dead": LeaseState.EXPIRED,
+        "RM_alive": LeaseState.HELD,
+    }
+    assert await leases.free("all") == 1
+    assert await leases.take(ME, "RM_dead", "alive")
+    assert not await leases.take(ME, "RM_alive", "dead")
 
 
 async def test_a_process_that_was_late_keeps_what_nobody_took(history: History) -> None:

@@ -155,6 +155,30 @@ async def test_a_room_that_a_living_process_keeps_is_left(
     assert lost.is_set()
 
 
+class Blind(Claims):
+    """Claims whose file cannot be used any more once a process is looked for."""
+
+    def is_taken(self, name: str) -> bool:
+        self._is_usable = False
+        return super().is_taken(name)
+
+
+async def test_who_cannot_see_its_neighbours_any_more_buries_none(
+    store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "claims"
+    first, second = (
+        RoomLeases(store, claims, identity=ME, scope="all", free=lambda: 1)
+        for claims in (Claims(file), Blind(file))
+    )
+    assert await first.beat()
+    assert await first.take(JOB, ROOM)
+    assert await second.beat()
+    assert await store.state() is LeaseState.HELD
+    for leases in (first, second):
+        await leases.aclose()
+
+
 async def test_all_answers_wait_for_one_heartbeat_and_not_for_long(
     store: Store, new_leases: NewLeases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
