@@ -124,6 +124,7 @@ class ToolContext:
             `Handoff` is applied automatically.
         on_part: adds a part to the answer; None: the call belongs to no answer.
         state: the JSON document of the conversation that the call belongs to.
+        on_background: lets the model go on, with a text; None: nobody waits who could.
     """
 
     toolbox: Tools
@@ -143,6 +144,7 @@ class ToolContext:
     state: State = NO_STATE
     idempotency_key: str = ""
     begin: Begin | None = None
+    on_background: Callable[[str], None] | None = None
 
     def show(self, part: Part) -> str:
         """Shows a part in the answer that the call belongs to, beside its text.
@@ -180,6 +182,22 @@ class ToolContext:
         """
         if self.on_confidential is not None:
             self.on_confidential()
+
+    def background(self, text: str = "") -> None:
+        """Lets the model answer at once, while this call goes on.
+
+        The model is told that the call has started. When it returns, or fails, the model tells the
+        result in an answer that nobody asked for; parts are shown with that, and files go to the
+        caller. The call may take as long as the tool's `timeout`, and ends when the agent leaves.
+
+        Cheap, never waits and never fails. Thread-safe. It does nothing for a call by RPC, whose
+        caller waits for the result, nor where too many calls of the room go on already.
+
+        Args:
+            text: a few words for the model, such as how long it takes; at most 200 characters.
+        """
+        if self.on_background is not None:
+            self.on_background(text[:MAX_PROGRESS_TEXT])
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Reports the progress of the call to the caller.

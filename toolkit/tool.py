@@ -43,6 +43,14 @@ Retry: TypeAlias = Literal["never", "safe"]
 """Whether a call of the model's that may have been made before a crash is made again."""
 
 
+OnDuplicate: TypeAlias = Literal["allow", "reject", "replace", "confirm"]
+DuplicateScope: TypeAlias = Literal["name", "name_and_args"]
+"""As livekit-agents has them (llm/tool_context.py, DuplicateMode and DuplicateScope)."""
+
+CONFIRM_DUPLICATE = "confirmDuplicate"
+"""The argument by which the model confirms a second call, where `on_duplicate` is `confirm`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function with a name, a description and a description of its parameters.
@@ -63,6 +71,10 @@ class Tool:
         settings: the class of its settings, if it has any.
         show: the details of the model's calls that readers of an answer see.
         retry: whether a call that was begun before, for the same message, is made again.
+        on_duplicate: what becomes of a call of the model's while another one runs in the same
+            conversation.
+        duplicate_scope: whether calls with other arguments count as others.
+        cancellable: the model may cancel a call that goes on in the background.
     """
 
     name: str
@@ -81,6 +93,9 @@ class Tool:
     settings: type[BaseModel] | None = None
     show: ShowCall = "name"
     retry: Retry = "safe"
+    on_duplicate: OnDuplicate = "allow"
+    duplicate_scope: DuplicateScope = "name"
+    cancellable: bool = False
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
@@ -212,6 +227,9 @@ def tool(
     settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
     retry: Retry | None = None,
+    on_duplicate: OnDuplicate = "allow",
+    duplicate_scope: DuplicateScope = "name",
+    cancellable: bool = False,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -231,6 +249,9 @@ def tool(  # noqa: PLR0913 - all options of a tool
     settings: type[BaseModel] | None = None,
     show: ShowCall = "name",
     retry: Retry | None = None,
+    on_duplicate: OnDuplicate = "allow",
+    duplicate_scope: DuplicateScope = "name",
+    cancellable: bool = False,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -256,6 +277,13 @@ def tool(  # noqa: PLR0913 - all options of a tool
         retry: `safe`: a call of the model's may be repeated when its message is answered again,
             such as after a crash. `never`: the model learns that the call was begun, and that its
             outcome is unknown. Default: `never` if approval is needed, else `safe`.
+        on_duplicate: what happens when the model calls it while a call of it runs in the same
+            conversation, as in livekit-agents: `allow` both; `reject` the second one; `replace` the
+            first one, which has to be cancellable; `confirm`: the model has to say that it means
+            it.
+        duplicate_scope: `name_and_args`: only a call with the same arguments is a duplicate.
+        cancellable: the model may cancel its calls while they go on in the background; see
+            `ToolContext.background`.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described.
@@ -287,6 +315,9 @@ def tool(  # noqa: PLR0913 - all options of a tool
             settings=settings,
             show=show,
             retry=retry or ("never" if needs_approval else "safe"),
+            on_duplicate=on_duplicate,
+            duplicate_scope=duplicate_scope,
+            cancellable=cancellable,
         )
 
     return make if function is None else make(function)

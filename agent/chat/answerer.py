@@ -168,6 +168,8 @@ class Answerer:
             on_call=lambda: self._presence.set(self, "thinking"),
         )
         self._persona.begin_turn()
+        for part in question.parts:
+            reply.parts.show(part)
         self.text.shows_reasoning = self._persona.assistant.shows_reasoning
         turn = None
         if self._hooks is not None and question.own_text is None and question.begun is None:

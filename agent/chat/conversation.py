@@ -35,6 +35,7 @@ from agent.telemetry import log_fields
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.wire.presence import Presence
 from toolkit.handoff import Handoff
+from toolkit.parts import ShownPart
 
 RESTARTS = 3
 """Failures in a row that a conversation survives. After that the agent leaves the room, so that
@@ -166,19 +167,22 @@ class Conversation:
         self._store.note(message)
         self._context.note(message)
 
-    def speak(self, message: IncomingMessage, text: str | None) -> None:
+    def speak(
+        self, message: IncomingMessage, text: str | None, parts: tuple[ShownPart, ...] = ()
+    ) -> None:
         """Says something unasked, after the answer in progress.
 
         Args:
             message: of the form OWN; its id is the segment's, its text the instruction for the
                 model.
             text: the text to say; None: the model writes it.
+            parts: shown in the answer from its beginning.
 
         Raises:
             Refusal: (429) too many unasked answers wait.
         """
         self._waiting.check(message.sender.identity)
-        self._waiting.add(self._store.keep_own(message, text))
+        self._waiting.add(self._store.keep_own(message, text, parts))
 
     def hand_off(self, handoff: Handoff) -> None:
         """Hands it to another agent, from the next message on. Raises NotFound."""

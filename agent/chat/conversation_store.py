@@ -29,6 +29,7 @@ from agent.inbox.message import IncomingMessage, Key, Sender, id_was_used
 from agent.models.summariser import SummaryError
 from agent.replies.reply_output import Ending
 from agent.wire.refusal import Refusal
+from toolkit.parts import ShownPart
 
 logger = logging.getLogger(__name__)
 
@@ -94,11 +95,13 @@ class ConversationStore:
         """
         return Question(message, new_segment_id(), self._add(message, awaits_answer=True))
 
-    def keep_own(self, message: IncomingMessage, text: str | None) -> Question:
+    def keep_own(
+        self, message: IncomingMessage, text: str | None, parts: tuple[ShownPart, ...] = ()
+    ) -> Question:
         """Begins to store that the agent says something unasked; the message's id is its own."""
         answer = self._answer(Question(message, message.id))
         kept = self._start(_attempt(self._history.add_message(answer), Added(is_new=True)))
-        return Question(message, message.id, kept, text)
+        return Question(message, message.id, kept, text, parts)
 
     def note(self, message: IncomingMessage) -> None:
         """Begins to store a message that is for others. Raises Refusal as `keep` does."""

@@ -12,6 +12,7 @@ from agent.chat.responder import Response
 from agent.history.message import Added, Message, ThreadKey, Unanswered
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.replies.reply_output import Ending
+from toolkit.parts import ShownPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Question:
             question came from the store.
         own_text: the text of an unasked answer; None: the model writes it, with the message as its
             instruction.
+        parts: that an unasked answer shows besides its own.
         begun: takes what the agent's session has begun to say by itself; None: it is no such thing.
     """
 
@@ -31,6 +33,7 @@ class Question:
     segment_id: str
     kept: asyncio.Task[Added] | None = None
     own_text: str | None = None
+    parts: tuple[ShownPart, ...] = ()
     begun: Callable[[], Awaitable[Response]] | None = None
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from livekit.agents import llm
 
 from toolkit.errors import ToolError
-from toolkit.tool import Tool
+from toolkit.tool import CONFIRM_DUPLICATE, Tool
 from toolkit.unknown_tool import unknown_tool
+
+_CONFIRMATION: Final = {
+    "type": "boolean",
+    "description": "true only to run it again while a call of it is running, where the user "
+    "explicitly asked for that",
+}
 
 CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 
@@ -73,6 +79,8 @@ class OfferedTools(llm.Toolset):
             "description": tool.description,
             "parameters": _strict(tool.json_schema()),
         }
+        if tool.on_duplicate == "confirm":
+            schema["parameters"]["properties"] |= {CONFIRM_DUPLICATE: _CONFIRMATION}
         return llm.function_tool(call, raw_schema=schema)
 
 

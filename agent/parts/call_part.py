@@ -29,6 +29,7 @@ class CallPart:
         self._parts = parts
         self._id = call_id
         self._shows_result = show == "all"
+        self._is_left = False
         self._fields: dict[str, object] = {"type": "tool-call", "name": name}
         if show != "name":
             self._fields["arguments"] = dict(arguments)
@@ -49,7 +50,14 @@ class CallPart:
         """It has failed, or was given up."""
         self._put("failed", {} if error is None else {"code": error.code, "error": error.message})
 
+    def leave(self, told: str) -> None:
+        """It goes on after the answer: it is shown as done, with what the model is told."""
+        self.done(told)
+        self._is_left = True
+
     def _put(self, state: CallState, more: Mapping[str, object] | None = None) -> None:
+        if self._is_left:
+            return
         fields: dict[str, object] = {**self._fields, "state": state, **(more or {})}
         if self._parts.put(self._id, fields):
             return

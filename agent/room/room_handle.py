@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,8 @@ from toolkit.handoff import Handoff
 if TYPE_CHECKING:
     from agent.chat.conversation import Conversation
     from agent.chat.conversations import Conversations
+    from agent.tool_calls.call_origin import CallOrigin
+    from toolkit.parts import ShownPart
 
 MAX_TEXT_BYTES: Final = 65_536
 """Longest text to say at once, and longest instruction."""
@@ -56,6 +58,20 @@ class RoomHandle:
     def hand_off(self, agent: str, message: str = "", *, to: str | None = None) -> None:
         self._conversation(to).hand_off(Handoff(agent, message))
 
+    def report(
+        self, origin: CallOrigin, told: str, instruction: str, parts: Collection[ShownPart]
+    ) -> None:
+        """Has the model tell what a call in the background has come to, where it was begun; see
+        agent.tool_calls.background_calls.Report."""
+        identity = origin.caller.identity
+        if not origin.private:
+            self._conversations.of_room.tell_model(told)
+        is_here = origin.private or identity in self._room.remote_participants
+        to = identity if is_here else None
+        self._speak(instruction, None, to, origin.private, tuple(parts))
+        if origin.private:
+            self._conversations.private(identity).tell_model(told)
+
     async def publish(self, topic: str, data: object, *, to: str | None = None) -> None:
         if to is not None:
             self._sender(to)
@@ -73,7 +89,12 @@ class RoomHandle:
             raise Unavailable("The packet could not be sent") from error
 
     def _speak(
-        self, instruction: str, text: str | None, to: str | None, private: bool | None
+        self,
+        instruction: str,
+        text: str | None,
+        to: str | None,
+        private: bool | None,
+        parts: tuple[ShownPart, ...] = (),
     ) -> str:
         said = instruction if text is None else text
         if not said.strip():
@@ -93,7 +114,7 @@ class RoomHandle:
             private=to is not None if private is None else private,
         )
         try:
-            self._conversations.of(message).speak(message, text)
+            self._conversations.of(message).speak(message, text, parts)
         except Refusal as refusal:
             raise RateLimited(refusal.sentence, retry_after=refusal.retry_after) from None
         return message.id

@@ -230,6 +230,7 @@ class RoomSession:
             await self._room.disconnect()
         await components.events.aclose()
         await components.stay_end.aclose()
+        await components.calls.background.aclose()
         components.methods.close()
         await components.session_host.aclose()
         await components.erasure.aclose()

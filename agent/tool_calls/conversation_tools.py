@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from agent.models.offered_tools import CallTool, OfferedTools
+from agent.tool_calls.background_calls import BackgroundCall, BackgroundCalls
 from agent.tool_calls.call_origin import CallOrigin, TurnOrigin
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.client_methods import ClientMethods
@@ -32,6 +33,7 @@ class ConversationTools:
         *,
         callers: Callers,
         client_methods: ClientMethods,
+        background: BackgroundCalls,
         is_offered: Callable[[Tool], bool],
     ) -> None:
         """`is_offered`: whether the model has a tool of the room's at present."""
@@ -44,7 +46,8 @@ class ConversationTools:
         self._calls = calls
         self._callers = callers
         self._client_methods = client_methods
-        self._under_way: set[asyncio.Task[str]] = set()
+        self._background = background
+        self._under_way: set[BackgroundCall] = set()
         self._origin: CallOrigin | None = None
         self._on_call: Callable[[], None] | None = None
 
@@ -55,8 +58,9 @@ class ConversationTools:
 
     def cancel(self) -> None:
         """Gives up the calls that are under way: the session would wait for them."""
-        for task in self._under_way:
-            task.cancel()
+        for call in self._under_way:
+            if call.task is not None and not call.is_detached:
+                call.task.cancel()
 
     async def begin_turn(
         self,
@@ -79,30 +83,56 @@ class ConversationTools:
         keys = IdempotencyKeys(self._calls.conversation, origin)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
-            task = asyncio.create_task(
-                self._calls.by_model(tool, arguments, origin, keys.next(tool.name, arguments)),
+            made = BackgroundCall(self._background, tool, arguments, origin, result_bytes)
+            if tool.on_duplicate != "allow":
+                told = await self._background.guard(made)
+                if told is not None:
+                    return told
+            made.task = asyncio.create_task(
+                self._calls.by_model(made, keys.next(tool.name, arguments)),
                 name=f"tool {tool.name}",
             )
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way.add(made)
             on_call()
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-            if task.cancelled():
-                raise Unavailable("The call was cancelled")
-            return budget.fit(task.result())
+            return budget.fit(await self._outcome(made))
 
         own = list(self._toolbox)
-        self._theirs = await self._client_methods.tools(origin, [tool.name for tool in own])
+        taken = [tool.name for tool in own]
+        self._theirs = [
+            *await self._client_methods.tools(origin, taken),
+            *(each for each in self._background.tools(origin.thread) if each.name not in taken),
+        ]
         self._allowed = [
             tool for tool in own if tool.model and tool.allows(caller) and self._is_offered(tool)
         ]
         self._call = call
         self.offer(_all)
         return caller
+
+    async def _outcome(self, call: BackgroundCall) -> str:
+        """The result of a call, or that it goes on in the background."""
+        task = call.task
+        assert task is not None  # noqa: S101 - it runs
+        try:
+            await asyncio.wait([task, call.started], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if call.is_detached:
+                self._background.follow(call)
+            else:
+                task.cancel()
+                self._background.forget(call)
+            raise
+        finally:
+            self._under_way.discard(call)
+        if not task.done():
+            self._background.follow(call)
+            return call.started.result()
+        self._background.forget(call)
+        if task.cancelled():
+            raise Unavailable("The call was cancelled")
+        for part in call.shown:
+            call.origin.parts().show(part)
+        return task.result()
 
     def note_call(self, name: str, arguments: Mapping[str, object]) -> NotedCall | None:
         """Reports a call that the agent makes itself; None: it belongs to no answer, so it is not

@@ -11,6 +11,7 @@ from agent.history.made_calls import MadeCalls
 from agent.limits.room_limits import RoomLimits
 from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
+from agent.tool_calls.background_calls import BackgroundCalls
 from agent.tool_calls.callers import Callers, LookUp
 from agent.tool_calls.client_methods import ClientMethods
 from agent.tool_calls.client_rpc import ClientRpc
@@ -34,6 +35,7 @@ class RoomCalls:
     Attributes:
         calls: the way to call a tool.
         callers: finds out who somebody is.
+        background: the model's calls that go on after its answers.
     """
 
     def __init__(  # noqa: PLR0913 - what tool calls in a room need
@@ -55,6 +57,7 @@ class RoomCalls:
         self._toolbox = toolbox
         self._is_offered = is_offered
         self.callers = Callers(room, look_up)
+        self.background = BackgroundCalls()
         self._client_methods = ClientMethods(
             rpc, notices, timeout=settings.client_method_timeout, limit=settings.max_client_methods
         )
@@ -81,5 +84,6 @@ class RoomCalls:
             self.calls,
             callers=self.callers,
             client_methods=self._client_methods,
+            background=self.background,
             is_offered=self._is_offered,
         )

@@ -18,6 +18,7 @@ from agent.state.room_states import RoomStates
 from agent.telemetry import log_fields, spans
 from agent.telemetry.metrics import TOOL_SECONDS
 from agent.tool_calls.approvals import Approvals
+from agent.tool_calls.background_calls import BackgroundCall
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import Callers
@@ -28,6 +29,7 @@ from agent.wire.refusal import Refusal
 from toolkit.context import ToolContext
 from toolkit.errors import Conflict, RateLimited, ToolError, Unavailable
 from toolkit.file import File
+from toolkit.parts import ShownPart
 from toolkit.room import Room
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
@@ -113,14 +115,13 @@ class ToolCalls:
         text = await self._call(tool, arguments, context, notices)
         return RpcAnswer(text, tool.confidential or confidential.is_set())
 
-    async def by_model(
-        self, tool: Tool, arguments: Mapping[str, object], turn: CallOrigin, idempotency_key: str
-    ) -> str:
+    async def by_model(self, call: BackgroundCall, idempotency_key: str) -> str:
         """Calls a tool for the one whom the model answers. Raises ToolError.
 
         The room gets notices, or in a private conversation its owner; they are asked to agree where
         that is needed.
         """
+        tool, arguments, turn = call.tool, call.arguments, call.origin
         try:
             self._limits.take_tool_call(turn.caller.identity)
         except Refusal as refusal:
@@ -132,10 +133,20 @@ class ToolCalls:
             to=turn.caller.identity if turn.private else None,
             answers=turn,
         )
+        call.call_id = notices.call_id
         notices.begin()
         parts = turn.parts()
         part = CallPart(parts, notices.call_id, tool.name, tool.show, arguments)
         part.running()
+        call.on_detached = part.leave
+
+        def show(shown: ShownPart) -> None:
+            (call if call.is_detached else parts).show(shown)
+
+        async def send_file(file: File) -> dict[str, object]:
+            if call.is_detached:
+                return await self._files.to_caller(turn.caller.identity, file)
+            return await self._files.in_answer(turn, file)
 
         async def approve(asked: Tool, given: Mapping[str, object]) -> None:
             if asked.retry == "never":
@@ -147,8 +158,9 @@ class ToolCalls:
         context = replace(
             self._toolbox.context(turn.caller),
             approve=approve,
-            send_file=partial(self._files.in_answer, turn),
-            on_part=parts.show,
+            send_file=send_file,
+            on_part=show,
+            on_background=call.detach,
             state=self._states.of(turn.caller.identity if turn.private else None),
             room=self.room,
             thread=turn.thread,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def reference(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["backend_says_hello", "guardrails", "handoff", "livekit_agent", "rag"]
+    "name",
+    ["background_report", "backend_says_hello", "guardrails", "handoff", "livekit_agent", "rag"],
 )
 def test_it_is_short_and_has_a_readme(name: str) -> None:
     path = EXAMPLES / name / f"{name}.py"
@@ -60,6 +62,30 @@ async def test_backend_says_hello(
     await ana.until(lambda: ana.received("Your order has left."))
     with pytest.raises(RuntimeError, match="RpcError 404: eve is not in the room"):
         await backend_says_hello.main(room_name, "Hello.", "eve")
+
+
+async def test_background_report(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = load_app(reference("background_report"))
+    [make_report] = app.tools
+    monkeypatch.setitem(make_report.function.__globals__, "SECONDS_A_QUARTER", 0.25)
+    alice = await enter("alice", worker=await start_worker(app=app))
+    report = Reply(tool_calls=[tool_call("makeReport", '{"department": "books"}')])
+    model.script(report, Reply("I am on it."), Reply("58 books were sold."))
+    assert (await alice.ask("How do books sell?")).text == "I am on it."
+    progress = await alice.notice("tool.progress")
+    assert progress["content"] == "Quarter 1 of 4"
+    [told] = await alice.until(lambda: unasked(alice))
+    assert told.text == "58 books were sold."
+    assert any('"sold":58' in message.text for message in model.requests[-1].chat.messages)
+    stored = json.loads(await alice.call("getHistory"))["messages"][-1]
+    assert [part["name"] for part in stored["parts"]] == ["chart"]
+    model.script(
+        Reply(tool_calls=[tool_call("makeReport", '{"department": "shoes"}')]), Reply("Not shoes.")
+    )
+    await alice.ask("And shoes?")
+    assert any("There is no department" in each.text for each in model.requests[-1].chat.messages)
 
 
 async def test_guardrails(start_worker: StartWorker, enter: Enter, model: DemoModel) -> None:

@@ -1,0 +1,251 @@
+"""BackgroundCalls: the model's calls in one room that go on after its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Final, Protocol
+
+from pydantic import Field
+
+from agent.tool_calls.call_origin import CallOrigin
+from agent.tool_calls.result_budget import ResultBudget
+from toolkit.errors import Conflict, NotFound, ToolError
+from toolkit.parts import ShownPart
+from toolkit.tool import CONFIRM_DUPLICATE, Tool, tool
+
+logger = logging.getLogger(__name__)
+
+MAX_CALLS: Final = 8
+"""Calls that go on in the background of one room. For another one the model waits, as for every
+call."""
+
+MAX_PARTS: Final = 32
+"""Parts that one call shows with its result."""
+
+REPLACED_WITHIN: Final = 5.0
+"""Seconds that a call may take to end after it was cancelled for another one."""
+
+_STARTED: Final = (
+    "The call has started, and goes on in the background as {call_id}{text}. Its result comes "
+    "later by itself. Say that it is under way; do not make anything up about its result."
+)
+_DUPLICATE: Final = "{tool} is running already: {calls}."
+_REJECTED: Final = " It is not called again; wait for its result."
+_CONFIRM: Final = (
+    " Call it again with {argument} true if the user explicitly wants it to run a second time."
+)
+_ENDED: Final = "The call {call_id} of {tool}, which was begun earlier, has {outcome}:\n{result}"
+_TELL: Final = (
+    "The call {call_id} of {tool} has just ended. Tell its outcome, without repeating what you "
+    "have said already."
+)
+
+
+class Report(Protocol):
+    """Has the model tell what a call has come to. Raises ToolError.
+
+    Args:
+        told: what the model reads, now and later.
+        instruction: what it reads now.
+    """
+
+    def __call__(
+        self, origin: CallOrigin, told: str, instruction: str, parts: Collection[ShownPart], /
+    ) -> None: ...
+
+
+class BackgroundCall:
+    """A call of the model's, which may go on in the background.
+
+    Attributes:
+        arguments: without the confirmation that it is meant as a second one.
+        is_confirmed: it came with that.
+        call_id: as notices have it.
+        started: what the model is told, once it goes on in the background.
+        shown: the parts that it shows after that.
+        on_detached: called then, with what the model is told.
+    """
+
+    def __init__(
+        self,
+        calls: BackgroundCalls,
+        tool: Tool,
+        arguments: Mapping[str, object],
+        origin: CallOrigin,
+        result_bytes: int,
+    ) -> None:
+        self.tool = tool
+        self.origin = origin
+        self.arguments = arguments
+        self.is_confirmed = False
+        if tool.on_duplicate == "confirm":
+            self.arguments = own = dict(arguments)
+            self.is_confirmed = own.pop(CONFIRM_DUPLICATE, False) is True
+        self.result_bytes = result_bytes
+        self.call_id = ""
+        self.task: asyncio.Task[str] | None = None
+        self.shown: list[ShownPart] = []
+        self.on_detached: Callable[[str], None] = lambda _: None
+        self._calls = calls
+        self._loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[str] = self._loop.create_future()
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether it goes on in the background."""
+        return self.started.done()
+
+    @property
+    def duplicate_key(self) -> tuple[str, str, str]:
+        """Calls with the same one are duplicates of each other, as the tool has it."""
+        counted = self.tool.duplicate_scope == "name_and_args"
+        arguments = json.dumps(self.arguments, sort_keys=True, default=str) if counted else ""
+        return self.origin.thread, self.tool.name, arguments
+
+    def detach(self, text: str) -> None:
+        """Lets the model go on without the result, unless too many calls do. Thread-safe."""
+        try:
+            is_on_loop = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_on_loop = False
+        if is_on_loop:
+            self._detach(text)
+        else:
+            self._loop.call_soon_threadsafe(self._detach, text)
+
+    def show(self, part: ShownPart) -> None:
+        """Keeps a part until the result is told. Thread-safe."""
+        if len(self.shown) < MAX_PARTS:
+            self.shown.append(part)
+
+    def _detach(self, text: str) -> None:
+        if self.is_detached or not self._calls.admit(self):
+            return
+        told = _STARTED.format(call_id=self.call_id, text=f" ({text})" if text else "")
+        self.started.set_result(told)
+        self.on_detached(told)
+
+
+class BackgroundCalls:
+    """Knows the calls of one room that run in the background, and those that may not run twice.
+
+    Attributes:
+        report: set once the room is complete.
+    """
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+        self._running: set[BackgroundCall] = set()
+
+    def admit(self, call: BackgroundCall) -> bool:
+        """Whether another call may go on in the background; takes its place."""
+        if sum(each.is_detached for each in self._running) >= MAX_CALLS:
+            logger.warning(
+                "%d calls run in the background of the room; the model waits for %s",
+                MAX_CALLS,
+                call.tool.name,
+            )
+            return False
+        self._running.add(call)
+        return True
+
+    async def guard(self, call: BackgroundCall) -> str | None:
+        """What the model is told in place of a call that would be a duplicate; None: it may run.
+
+        Raises:
+            Conflict: it would replace a call that cannot be cancelled.
+        """
+        same = [each for each in self._running if each.duplicate_key == call.duplicate_key]
+        ids = ", ".join(each.call_id for each in same)
+        mode = call.tool.on_duplicate
+        if same and mode == "replace":
+            if not call.tool.cancellable:
+                raise Conflict(f"{call.tool.name} is running already, and cannot be cancelled")
+            await _cancel(same)
+        elif same and mode == "reject":
+            return _DUPLICATE.format(tool=call.tool.name, calls=ids) + _REJECTED
+        elif same and mode == "confirm" and not call.is_confirmed:
+            hint = _CONFIRM.format(argument=CONFIRM_DUPLICATE)
+            return _DUPLICATE.format(tool=call.tool.name, calls=ids) + hint
+        self._running.add(call)
+        return None
+
+    def follow(self, call: BackgroundCall) -> None:
+        """Has the result of a detached call told once it is there."""
+        assert call.task is not None  # noqa: S101 - it runs
+        call.task.add_done_callback(lambda task: self._ended(call, task))
+
+    def forget(self, call: BackgroundCall) -> None:
+        """A call has ended, or was given up."""
+        self._running.discard(call)
+
+    def tools(self, thread: str) -> list[Tool]:
+        """What the model has while calls run that it may cancel."""
+        mine = [each for each in self._running if each.is_detached and each.tool.cancellable]
+        if not any(each.origin.thread == thread for each in mine):
+            return []
+        return _task_tools(lambda: [each for each in self._running if each.origin.thread == thread])
+
+    async def aclose(self) -> None:
+        """Cancels the calls that run; nobody is told."""
+        self.report = None
+        await _cancel(self._running)
+
+    def _ended(self, call: BackgroundCall, task: asyncio.Task[str]) -> None:
+        self.forget(call)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, ToolError):
+            logger.error("call in the background failed unexpectedly", exc_info=error)
+        result = task.result() if error is None else str(error)
+        if self.report is None:
+            return
+        told = _ENDED.format(
+            call_id=call.call_id,
+            tool=call.tool.name,
+            outcome="ended with this result" if error is None else "failed",
+            result=ResultBudget(call.result_bytes).fit(result),
+        )
+        instruction = _TELL.format(call_id=call.call_id, tool=call.tool.name)
+        try:
+            self.report(call.origin, told, instruction, call.shown)
+        except ToolError as refused:
+            logger.warning("result of %s is not told: %s", call.tool.name, refused)
+
+
+def _task_tools(running: Callable[[], list[BackgroundCall]]) -> list[Tool]:
+    def cancellable() -> list[BackgroundCall]:
+        return [each for each in running() if each.is_detached and each.tool.cancellable]
+
+    @tool(rpc=False)
+    async def get_running_tasks() -> list[dict[str, object]]:
+        """Get the list of running tool calls that are cancellable."""
+        return [
+            {"callId": each.call_id, "tool": each.tool.name, "arguments": dict(each.arguments)}
+            for each in cancellable()
+        ]
+
+    @tool(rpc=False)
+    async def cancel_task(
+        call_id: Annotated[str, Field(description="id of a running call")],
+    ) -> str:
+        """Cancel a running tool call. Only do this when the user explicitly requests it."""
+        call = next((each for each in cancellable() if each.call_id == call_id), None)
+        if call is None:
+            raise NotFound(f"No call {call_id} is running that could be cancelled")
+        await _cancel([call])
+        return f"The call {call_id} of {call.tool.name} is cancelled"
+
+    return [get_running_tasks, cancel_task]
+
+
+async def _cancel(calls: Collection[BackgroundCall]) -> None:
+    tasks = [each.task for each in calls if each.task is not None]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=REPLACED_WITHIN)

@@ -1,0 +1,375 @@
+"""Calls that go on in the background while the model answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any, cast
+
+import pytest
+from livekit import api, rtc
+from livekit.agents import Agent
+
+from agent import App
+from agent.tool_calls.background_calls import MAX_CALLS
+from devserver.model import DemoModel, Reply, tool_call
+from devserver.model.script import ToolCall
+from tests.agent.app.test_unasked import unasked
+from tests.agent.chat_client import WITHIN, ChatClient
+from tests.agent.conftest import Enter, StartWorker, Worker
+from toolkit import Data, File, NotFound, Tool, ToolContext, tool
+from toolkit.tool import DuplicateScope, OnDuplicate, ShowCall
+
+
+class Report:
+    """A tool that takes as long as a test wants, with what became of its calls."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._ends: dict[str, asyncio.Event] = {}
+
+    def tool(
+        self,
+        *,
+        on_duplicate: OnDuplicate = "allow",
+        cancellable: bool = False,
+        duplicate_scope: DuplicateScope = "name",
+        show: ShowCall = "name",
+    ) -> Tool:
+        @tool(
+            timeout=60,
+            on_duplicate=on_duplicate,
+            duplicate_scope=duplicate_scope,
+            cancellable=cancellable,
+            show=show,
+        )
+        async def make_report(context: ToolContext, topic: str = "sales") -> Data | File:
+            """Make a report."""
+            self.loop = asyncio.get_running_loop()
+            self.begun.append(topic)
+            end = self._ends[topic] = asyncio.Event()
+            context.background("takes minutes")
+            context.progress(0.5, "half of it")
+            try:
+                await end.wait()
+            except asyncio.CancelledError:
+                self.cancelled.append(topic)
+                raise
+            if topic == "nothing":
+                raise NotFound("There is nothing to report")
+            if topic == "a file":
+                return File("report.txt", b"17", "text/plain")
+            return Data("card", f"17 of {topic}")
+
+        return make_report
+
+    def end(self, topic: str = "sales") -> None:
+        assert self.loop is not None
+        self.loop.call_soon_threadsafe(self._ends[topic].set)
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report()
+
+
+async def start(start_worker: StartWorker, made: Tool) -> Worker:
+    return await start_worker(app=App(tools=[made]))
+
+
+def call(topic: str = "sales", **more: object) -> Reply:
+    return Reply(tool_calls=[calling(topic, **more)])
+
+
+def calling(topic: str, **more: object) -> ToolCall:
+    return tool_call("makeReport", json.dumps({"topic": topic, **more}))
+
+
+def results(model: DemoModel) -> list[str]:
+    """The results of calls that the model has read last."""
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    return [each["content"] for each in messages if each["role"] == "tool"]
+
+
+def read(model: DemoModel) -> list[str]:
+    messages = cast("list[Any]", model.requests[-1].body["messages"])
+    return [str(each.get("content")) for each in messages]
+
+
+async def begun(alice: ChatClient, model: DemoModel) -> str:
+    """Has the model begin a report, and answer; returns the id of the call."""
+    model.script(call(), Reply("It is under way."))
+    answer = await alice.ask("A report, please")
+    assert answer.text == "It is under way."
+    return (await alice.notice("tool.started"))["callId"]
+
+
+async def test_the_model_answers_at_once_and_tells_the_result_later(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    worker = await start(start_worker, report.tool(show="all"))
+    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
+    await alice.until_sees(bob)
+    call_id = await begun(alice, model)
+    [started] = results(model)
+    assert f"in the background as {call_id} (takes minutes)" in started
+    progress = await bob.notice("tool.progress", callId=call_id)
+    assert (progress["progress"], progress["content"]) == (0.5, "half of it")
+    # The conversation goes on meanwhile.
+    assert (await alice.ask("What is 1 + 1?")).finish_reason == "stop"
+    model.script(Reply("Sales are 17."))
+    report.end()
+    for person in (alice, bob):
+        [said] = await person.until(lambda person=person: unasked(person))
+        assert said.text == "Sales are 17."
+        assert "in_reply_to" not in said.attributes
+        assert (await person.notice("tool.finished", callId=call_id))["outcome"] == "ok"
+    assert any("17 of sales" in each and call_id in each for each in read(model))
+    [*_, stored] = json.loads(await alice.call("getHistory"))["messages"]
+    assert (stored["text"], "inReplyTo" in stored) == ("Sales are 17.", False)
+    assert [(each["type"], each["value"]) for each in stored["parts"]] == [("data", "17 of sales")]
+    # The result stays in the context.
+    await alice.ask("How many?")
+    assert any("17 of sales" in each for each in read(model))
+
+
+async def test_a_private_result_stays_private(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    worker = await start(start_worker, report.tool())
+    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
+    await alice.until_sees(bob)
+    model.script(call(), Reply("It is under way."), Reply("Sales are 17."))
+    message = await alice.say("A report, please", scope="private")
+    await alice.notice("answer.finished", inReplyTo=message)
+    report.end()
+    await alice.until(lambda: alice.received("Sales are 17."))
+    await bob.ask("Hello")
+    assert not bob.received("Sales are 17.")
+    assert not any("17 of sales" in each for each in read(model))
+    thread = json.loads(await alice.ask_method("getHistory", '{"thread": "private:alice"}'))
+    assert thread["messages"][-1]["text"] == "Sales are 17."
+
+
+async def test_a_livekit_agent_tells_the_result(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    class Desk(Agent):
+        def __init__(self) -> None:
+            super().__init__(instructions="You are the desk.")
+
+    worker = await start_worker(app=App({"desk": Desk}, tools=[report.tool()]))
+    alice = await enter("alice", worker=worker)
+    await begun(alice, model)
+    model.script(Reply("Sales are 17."))
+    report.end()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "Sales are 17."
+    assert any("17 of sales" in each for each in read(model))
+
+
+async def test_a_failure_is_told(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool()))
+    model.script(call("nothing"), Reply("It is under way."), Reply("There is none."))
+    await alice.ask("A report, please")
+    report.end("nothing")
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "There is none."
+    assert any("failed:\nThere is nothing to report" in each for each in read(model))
+
+
+async def test_stopping_the_answer_does_not_stop_the_call(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool()))
+    model.script(call(), Reply(tokens=["It ", "is"], after=1, pause=asyncio.Event()))
+    message = await alice.say("A report, please")
+    await alice.begun_answer_to(message)
+    await alice.call("stopResponse")
+    await alice.answer_to(message)
+    model.script(Reply("Sales are 17."))
+    report.end()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert (said.text, report.cancelled) == ("Sales are 17.", [])
+
+
+async def test_an_rpc_caller_waits_for_the_result(
+    start_worker: StartWorker, enter: Enter, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool()))
+    calling = asyncio.create_task(alice.call("makeReport"))
+    await alice.notice("tool.progress")
+    report.end()
+    assert await calling == "17 of sales"
+    assert not unasked(alice)
+
+
+@pytest.mark.parametrize("scope", ["name", "name_and_args"])
+async def test_a_duplicate_is_rejected(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report, scope: DuplicateScope
+) -> None:
+    made = report.tool(on_duplicate="reject", duplicate_scope=scope)
+    alice = await enter("alice", worker=await start(start_worker, made))
+    call_id = await begun(alice, model)
+    model.script(call(), Reply("It is still running."), call("costs"), Reply("Well."))
+    await alice.ask("And again")
+    assert results(model)[-1].startswith(f"makeReport is running already: {call_id}.")
+    await alice.ask("And the costs")
+    assert report.begun == (["sales"] if scope == "name" else ["sales", "costs"])
+    model.script(Reply("Sales are 17."), call(), Reply("It is under way."))
+    report.end()
+    await alice.until(lambda: unasked(alice))
+    await alice.ask("Again, please")
+    assert report.begun[-1] == ("sales")
+    assert len(report.begun) == (2 if scope == "name" else 3)
+
+
+async def test_a_duplicate_has_to_be_confirmed(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter(
+        "alice", worker=await start(start_worker, report.tool(on_duplicate="confirm"))
+    )
+    await begun(alice, model)
+    model.script(call("costs"), call("costs", confirmDuplicate=True), Reply("Both."))
+    await alice.ask("And the costs")
+    assert report.begun == ["sales", "costs"]
+    *_, refused, started = results(model)
+    assert "Call it again with confirmDuplicate true" in refused
+    assert "goes on in the background" in started
+    [described] = cast("list[Any]", model.requests[-1].body["tools"])
+    assert "confirmDuplicate" in described["function"]["parameters"]["properties"]
+
+
+async def test_a_duplicate_replaces_the_former_call(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    made = report.tool(on_duplicate="replace", cancellable=True)
+    alice = await enter("alice", worker=await start(start_worker, made))
+    call_id = await begun(alice, model)
+    model.script(call("costs"), Reply("Costs, then."), Reply("Costs are 17."))
+    await alice.ask("No, the costs")
+    assert (report.begun, report.cancelled) == (["sales", "costs"], ["sales"])
+    assert (await alice.notice("tool.finished", callId=call_id))["outcome"] == "cancelled"
+    report.end("costs")
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "Costs are 17."
+
+
+async def test_what_cannot_be_cancelled_is_not_replaced(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter(
+        "alice", worker=await start(start_worker, report.tool(on_duplicate="replace"))
+    )
+    await begun(alice, model)
+    model.script(call("costs"), Reply("Wait."))
+    await alice.ask("No, the costs")
+    assert "cannot be cancelled" in results(model)[-1]
+    assert (report.begun, report.cancelled) == (["sales"], [])
+
+
+async def test_the_model_cancels_a_call(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool(cancellable=True)))
+    call_id = await begun(alice, model)
+    model.script(
+        Reply(tool_calls=[tool_call("getRunningTasks")]),
+        Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))]),
+        Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))]),
+        Reply("It is cancelled."),
+    )
+    assert (await alice.ask("Forget it")).text == "It is cancelled."
+    *_, running, cancelled, gone = results(model)
+    assert json.loads(running) == [
+        {"callId": call_id, "tool": "makeReport", "arguments": {"topic": "sales"}}
+    ]
+    assert "is cancelled" in cancelled
+    assert "No call" in gone
+    assert report.cancelled == ["sales"]
+    await alice.ask("Well")
+    offered = cast("list[Any]", model.requests[-1].body["tools"])
+    assert [each["function"]["name"] for each in offered] == ["makeReport"]
+    assert not unasked(alice)
+
+
+async def test_there_is_a_bound_beyond_which_the_model_waits(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool()))
+    topics = [f"topic {number}" for number in range(MAX_CALLS + 1)]
+    model.script(
+        Reply(tool_calls=[calling(each) for each in topics]),
+        Reply("All but one are under way."),
+    )
+    message = await alice.say("Reports, please")
+    await alice.until(lambda: len(alice.notices("tool.progress")) > MAX_CALLS)
+    assert not alice.finished(message)
+    report.end(topics[-1])
+    assert (await alice.answer_to(message)).text == "All but one are under way."
+    assert results(model)[-1] == f"17 of {topics[-1]}"
+
+
+async def test_calls_end_with_the_stay(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    report: Report,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    worker = await start(start_worker, report.tool())
+    alice = await enter("alice", worker=worker)
+    await begun(alice, model)
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
+    await worker.host.until_left()
+    assert report.cancelled == ["sales"]
+
+
+async def test_a_file_goes_to_the_caller(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    alice = await enter("alice", worker=await start(start_worker, report.tool()))
+    arrived = asyncio.Event()
+    files: list[str] = []
+
+    def on_file(reader: rtc.ByteStreamReader, _: str) -> None:
+        files.append(reader.info.name)
+        arrived.set()
+
+    alice.room.register_byte_stream_handler("files", on_file)
+    model.script(call("a file"), Reply("It is under way."), Reply("Here it is."))
+    await alice.ask("A report, please")
+    report.end("a file")
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "Here it is."
+    async with asyncio.timeout(WITHIN):
+        await arrived.wait()
+    assert files == ["report.txt"]
+
+
+async def test_a_sync_tool_goes_on_in_its_thread(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    end = threading.Event()
+
+    @tool(timeout=60)
+    def count(context: ToolContext) -> int:
+        """Count."""
+        context.background()
+        end.wait(30)
+        return 17
+
+    alice = await enter("alice", worker=await start(start_worker, count))
+    model.script(
+        Reply(tool_calls=[tool_call("count")]), Reply("I am counting."), Reply("17 it is.")
+    )
+    assert (await alice.ask("Count")).text == "I am counting."
+    end.set()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "17 it is."
