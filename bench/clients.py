@@ -67,7 +67,7 @@ class Clients:
         self._rooms: dict[str, ClientProcess] = {}
 
     async def rehearse(self, server: RoomServer) -> None:
-        """Has people in each process talk with each other, so that all have done it before."""
+        """Makes people in each process talk with each other, so that all have done it before."""
         for process in self._processes:
             room = f"rehearsal-{uuid.uuid4().hex}"
             tokens = [server.token(identity, room) for identity in ("reader", "writer")]

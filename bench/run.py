@@ -108,7 +108,7 @@ async def _round(
 
 
 async def _join_in_turns(trials: Sequence[Trial], count: int) -> None:
-    """Lets each peer join rooms until it is in so many, and measures the cost."""
+    """Makes each peer join rooms until it is in so many, and measures the cost."""
     for _, trial in turns(trials, count - len(trials[0].rooms)):
         took, overhead = await trial.join()
         trial.samples[Key.JOIN].append(took)
@@ -119,7 +119,7 @@ async def _join_in_turns(trials: Sequence[Trial], count: int) -> None:
 
 
 async def _fill(trial: Trial, count: int) -> float:
-    """Lets a peer join rooms until it is in so many; returns the memory that it needs then."""
+    """Makes a peer join rooms until it is in so many; returns the memory that it needs then."""
     while len(trial.rooms) < count:
         await trial.join()
     return await trial.settled_memory()

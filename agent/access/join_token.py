@@ -11,7 +11,7 @@ from livekit import api
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """Who joins which room, and how.
+    """A participant's access to a room.
 
     Attributes:
         agent_name: dispatches the agent of this name into the room; empty: none.

@@ -1,4 +1,4 @@
-"""Who may join which room: by the claims of an identity, or anybody on a developer's machine."""
+"""Rules for joining rooms: by the claims of an identity, or open on a developer's machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.config.claim_template import ClaimTemplate
 
 
 class NotAllowedError(Exception):
-    """What was asked for is not for them; the message is for the caller."""
+    """The caller may not have what it asked for; the message is for the caller."""
 
 
 def of_anybody(
@@ -68,7 +68,7 @@ class ClaimRules:
         return identity
 
     def joining(self, claims: Mapping[str, object], asked: TokenRequest) -> Joining:
-        """What they get.
+        """Returns what the token allows.
 
         Raises:
             ValueError: the request makes no sense.

@@ -164,7 +164,7 @@ class ConversationStore:
 
     def end_sent(self, segment_id: str) -> None:
         """Notes that the end of an answer went out, unless that was into a connection or a room
-        that the agent has lost: whoever joins next sends it again."""
+        that the agent has lost: the next agent sends it again."""
         if not self._tenure.is_cut and not self._tenure.is_over:
             self.answers.end_told(segment_id)
 

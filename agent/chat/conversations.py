@@ -195,7 +195,7 @@ class Conversations:
         return gone
 
     def renew_agent(self, name: str) -> None:
-        """Has all conversations take on an agent's instructions as they are in the room now."""
+        """Applies the room's current instructions of an agent to all conversations."""
         for conversation in self._conversations.values():
             conversation.persona.renew(name)
 

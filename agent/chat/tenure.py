@@ -10,7 +10,7 @@ class Tenure:
     is_over: another process answers in the room, or will. Nothing that is unfinished here may be
         answered or stored any more.
     is_cut: the connection to the room is lost for good. An answer that it interrupts is left to
-        whoever joins the room next.
+        the next agent in the room.
     """
 
     def __init__(self, confirm: Callable[[], Awaitable[None]] | None = None) -> None:

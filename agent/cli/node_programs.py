@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NEEDED: Final = "Node 20.19, or 22.12 or newer,"
-"""What the build of the page takes, for people."""
+"""What building the page needs, in words for people."""
 
 TELLING_TAKES: Final = 10.0
 """Seconds that Node has to say its version."""

@@ -44,7 +44,7 @@ KEPT_FOR: Final = 86_400.0
 
 _SECRET_ENDS: Final = ("_KEY", "_SECRET")
 _SECRETS: Final = frozenset({"DATABASE_URL", "MCP_SERVERS", "WEBHOOK_URLS"})
-"""What packages from npm have no use for, besides."""
+"""Other files that packages from npm do not need."""
 
 
 class PageBuildError(Exception):

@@ -156,7 +156,7 @@ class AccessSettings(BaseModel):
         return bool(self.access_jwks_url or self.access_issuer or self.access_audience)
 
     def access_problems(self) -> list[str]:
-        """What the token endpoint still needs, one sentence each."""
+        """The settings that the token endpoint still needs, one sentence each."""
         if not self.checks_identity:
             if is_loopback(self.access_host):
                 return []

@@ -87,7 +87,7 @@ class Proxies:
                 raise SettingsError([problem])
 
     def settle(self, environ: MutableMapping[str, str], url: str) -> None:
-        """Has LiveKit's native SDK connect to this URL as the rule says.
+        """Makes LiveKit's native SDK connect to this URL as the rule says.
 
         The SDK reads HTTP_PROXY and HTTPS_PROXY itself, and knows no NO_PROXY (rust-sdks,
         livekit-net/src/native/proxy.rs). All other connections of the process are given their

@@ -85,7 +85,7 @@ class DataChannel:
         await self._lanes.aclose()
 
     def on(self, type: str, handler: Handler) -> None:  # noqa: A002 - the field's name on the wire
-        """Has packets of a type handled, also those on a packet topic of that name."""
+        """Registers a handler for packets of a type, also on a packet topic of that name."""
         self._handlers.setdefault(type, []).append(handler)
 
     def off(self, type: str, handler: Handler | None = None) -> None:  # noqa: A002 - as in `on`
@@ -160,7 +160,7 @@ class DataChannel:
             return answer
 
     def deliver(self, packet: Packet[Any], handler: Handler) -> None:
-        """Has one handler take a packet: the boundary that keeps its failures from all others."""
+        """Passes a packet to one handler, and keeps its failures from all others."""
         failed = partial(self._failed, packet)
         try:
             result = handler(packet)

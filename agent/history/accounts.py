@@ -117,7 +117,7 @@ class AccountStore(Protocol):
         ...
 
     async def postpone_events(self, rows: Sequence[int], due: int) -> None:
-        """Has events wait until then, ms since 1970."""
+        """Postpones events until this time, ms since 1970."""
         ...
 
     async def trim_events(self, *, created_before: int, most: int) -> int:

@@ -114,12 +114,12 @@ class DurableHistory:
 
     @property
     def leases(self) -> Leases:
-        """Not kept while the database is away: rooms are answered by whoever is there."""
+        """Not kept while the database is unavailable: any worker may then answer a room."""
         return self._store.leases
 
     @property
     def made_calls(self) -> MadeCalls:
-        """Not kept while the database is away: what must not be done twice waits for it."""
+        """Not kept while the database is unavailable: calls that must not repeat wait."""
         return self._store.made_calls
 
     @property

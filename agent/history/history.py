@@ -66,12 +66,12 @@ class History(Protocol):
 
     @property
     def leases(self) -> Leases:
-        """Which worker process answers in which room."""
+        """The worker process that answers in each room."""
         ...
 
     @property
     def made_calls(self) -> MadeCalls:
-        """Which tool calls were begun."""
+        """The tool calls that were begun."""
         ...
 
     @property

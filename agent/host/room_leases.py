@@ -56,7 +56,7 @@ _KEPT_DAYS: Final = 30.0
 class RoomLeases:
     """All methods are for the rooms' loop.
 
-    While the database is away nothing is refused, and nobody loses a room.
+    While the database is unavailable, nothing is refused, and nobody loses a room.
     """
 
     def __init__(

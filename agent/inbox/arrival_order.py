@@ -12,7 +12,7 @@ class ArrivalSlot:
         self._over = asyncio.Event()
 
     def end(self) -> None:
-        """Lets the next one pass."""
+        """Releases the next one."""
         self._over.set()
 
     async def ended(self) -> None:

@@ -46,7 +46,7 @@ class Counters:
         self._open: dict[Kind, Callable[[], int]] = {}
 
     def watch(self, kind: Kind, count: Callable[[], int]) -> None:
-        """Has `read` ask for how many of something are open."""
+        """Registers `read`, which returns how many of something are open."""
         self._open[kind] = count
 
     def read(self) -> Iterator[Reading]:

@@ -71,7 +71,7 @@ class McpConnection:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """The server's tools, also while it is away."""
+        """The server's tools, also while it is disconnected."""
         return self._tools.tools
 
     @property

@@ -29,7 +29,7 @@ class Usage:
 
     @classmethod
     def of(cls, usage: CompletionUsage) -> Self:
-        """That of one request."""
+        """The usage of one request."""
         return cls(
             1,
             usage.prompt_tokens,

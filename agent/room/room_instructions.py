@@ -1,4 +1,4 @@
-"""RoomInstructions: what the agents of the app are told in one room."""
+"""RoomInstructions: the instructions of the app's agents in one room."""
 
 from __future__ import annotations
 

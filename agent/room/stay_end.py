@@ -34,7 +34,7 @@ class StayEnd:
         self._is_due = False
 
     def begin(self) -> None:
-        """Has the agent leave soon. Safe to repeat."""
+        """Makes the agent leave soon. Safe to repeat."""
         if not self._is_due:
             self._is_due = True
             self._tasks.start(self._end(), name="end the stay")

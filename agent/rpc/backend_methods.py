@@ -85,7 +85,7 @@ def backend_methods(
     @tool
     async def ask(
         context: ToolContext,
-        instruction: Annotated[str, Field(description="what the model is told; nobody reads it")],
+        instruction: Annotated[str, Field(description="for the model; no participant reads it")],
         to: To = None,
         private: Private = None,
         idempotency_key: IdempotencyKey = None,

@@ -100,7 +100,7 @@ class EventRouter:
                 each.put(item)
 
     def _keep_python_half(self, thread: int) -> None:
-        """Lets this thread keep its Python state until the process ends.
+        """Keeps this thread's Python state until the process ends.
 
         The interpreter makes it again for each event, with 16 kB that the system maps, clears and
         takes back, for which it interrupts the other processors. A thread that has asked for it
@@ -248,7 +248,7 @@ class _Subscriptions:
 
 
 def install() -> None:
-    """Lets the SDK use an EventRouter from now on, and starts its native library.
+    """Makes the SDK use an EventRouter from now on, and starts its native library.
 
     With SDK_PATCHES=off, and where the router does not fit, the SDK's own queue stays.
     """

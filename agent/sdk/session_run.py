@@ -108,5 +108,5 @@ def give_llm(session: AgentSession[Any], llm: LLM[Any]) -> None:
 
 
 def forget_events(session: AgentSession[Any]) -> None:
-    """Drops the oldest events, of which a session keeps all."""
+    """Drops the oldest events: a session keeps them all."""
     del session._recorded_events[:-MAX_EVENTS]  # pyright: ignore[reportPrivateUsage]

@@ -66,7 +66,7 @@ ADD_FIELDS: Final = _AddFields()
 
 
 def add_to_handlers() -> None:
-    """Has all handlers of the root logger write the fields."""
+    """Makes all handlers of the root logger write the fields."""
     for handler in logging.getLogger().handlers:
         if ADD_FIELDS not in handler.filters:
             handler.addFilter(ADD_FIELDS)

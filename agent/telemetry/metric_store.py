@@ -97,7 +97,7 @@ class MetricStore:
             yield Series(metric, tuple(labels), tuple(numbers))
 
     def release(self) -> None:
-        """Lets go of the memory; nothing else may be called after it."""
+        """Releases the memory; call nothing else after it."""
         for part in self._parts:
             part.release()
 

@@ -162,7 +162,7 @@ OF_SUPERVISORS: Final = frozenset(
 
 
 def use(store: MetricStore) -> None:
-    """Has everything counted in this store from now on."""
+    """Counts everything in this store from now on."""
     for each in METRICS.values():
         each.use(store)
 

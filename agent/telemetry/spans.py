@@ -62,7 +62,7 @@ class _Switch:
 
 
 def turn_on(tracing: Tracing | None) -> None:
-    """Has spans opened from now on; None: no longer."""
+    """Sets the tracer that opens spans from now on; None stops tracing."""
     _Switch.tracing = tracing
 
 

@@ -28,7 +28,7 @@ _SECRET: Final = "a secret of tests that signs nothing else"  # noqa: S105
 
 
 class NoRoomServerError(RuntimeError):
-    """What of the checkout is not installed."""
+    """A part of the checkout is not installed."""
 
 
 class AppTest:
@@ -112,7 +112,7 @@ class AppTest:
         room: str = "test",
         attributes: Mapping[str, str] | None = None,
     ) -> Person:
-        """Lets somebody join a room; returns when the agent is there and ready.
+        """Joins a room as somebody; returns when the agent is there and ready.
 
         Args:
             attributes: that the server vouches for, such as `{"role": "clerk"}`.

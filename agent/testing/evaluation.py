@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 USER = "user"
 OF_MODEL = frozenset({"OPENAI_BASE_URL", "OPENAI_API_KEY", "LLM_MODEL"})
-"""What chooses the model, where no scenario scripts it."""
+"""The settings that choose the model, where no scenario scripts it."""
 
 
 @dataclass(frozen=True, slots=True)

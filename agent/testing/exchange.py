@@ -105,7 +105,7 @@ def _call(call: llm.FunctionCall, output: llm.FunctionCallOutput | None) -> Call
 
 
 def _arguments(text: str) -> dict[str, Any]:
-    """What the model wrote as arguments; nothing where that is no JSON object."""
+    """The arguments that the model wrote; empty where they are no JSON object."""
     try:
         found = json.loads(text or "{}")
     except ValueError:

@@ -14,7 +14,7 @@ from agent.testing.exchange import Call, Exchange
 
 
 class ScenarioError(Exception):
-    """What is wrong with a file, in one sentence."""
+    """A fault of a scenario file, in one sentence."""
 
 
 class _Strict(BaseModel):
@@ -36,7 +36,7 @@ class ExpectedCall(_Strict):
 
 
 class Expected(_Strict):
-    """What an answer has to be.
+    """The requirements for an answer.
 
     Attributes:
         says, says_not: words of the text, in whatever case.
@@ -54,7 +54,7 @@ class Expected(_Strict):
     within: float | None = None
 
     def problems(self, answer: Exchange) -> Iterator[str]:
-        """What is wrong with an answer."""
+        """Returns the faults of an answer."""
         if answer.finish_reason != self.finish:
             yield f"it ended with {answer.finish_reason}, expected {self.finish}"
         text = answer.text.lower()
@@ -92,7 +92,7 @@ class Turn(_Strict):
 
 
 class ModelStep(_Strict):
-    """What the demo model does in one step: says something, or calls a tool."""
+    """One step of the demo model: it says something, or calls a tool."""
 
     say: str | None = None
     call: str | None = None

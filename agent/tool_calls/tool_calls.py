@@ -181,7 +181,7 @@ class ToolCalls:
             raise Conflict(_BEGUN)
 
     async def _check_not_begun(self, key: str) -> None:
-        """Raises ToolError where `_begin` would: nobody is asked to approve in vain."""
+        """Raises ToolError where `_begin` would, before anybody is asked to approve."""
         try:
             was_begun = await self._made.was_begun(key)
         except HistoryError as error:

@@ -99,7 +99,7 @@ class PeerConnection:
 
     @property
     def track_ids(self) -> dict[str, str]:
-        """Which track each section carries to the client: its sid by the section's mid."""
+        """The sid of the track that each section carries to the client, by the section's mid."""
         return {each.mid: each.subscribed.sid for each in self.sections if each.subscribed}
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Which tracks a participant is to receive."""
+"""The tracks that a participant receives."""
 
 from __future__ import annotations
 
