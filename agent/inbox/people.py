@@ -59,10 +59,11 @@ class People:
     def is_known(self, identity: str) -> bool:
         return identity in self._room.remote_participants
 
-    @property
-    def count(self) -> int:
-        """The number of people (not agents) in the room."""
-        return sum(not _is_agent(p.kind) for p in self._room.remote_participants.values())
+    def count_with(self, identity: str) -> int:
+        """The number of people (not agents) in the room with this one, who may not be announced."""
+        present = self._room.remote_participants
+        people = sum(not _is_agent(each.kind) for each in present.values())
+        return people + (identity not in present)
 
     def known(self, identity: str) -> Sender:
         """A participant that the room knows; one who has just left keeps their identity only."""

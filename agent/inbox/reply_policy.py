@@ -31,7 +31,7 @@ class ReplyTest:
     def __call__(self, message: IncomingMessage) -> bool:
         if message.private or self._policy == "always":
             return True
-        if self._policy == "auto" and self._people.count <= 1:
+        if self._policy == "auto" and self._people.count_with(message.sender.identity) <= 1:
             return True
         if message.reply_to in self._own_answers:
             return True
