@@ -1,4 +1,4 @@
-"""`python -m bench [compare | curves | growth | native | churn | admission]`."""
+"""`python -m bench [compare | curves | growth | native | churn | admission | soak | scale]`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from bench import (
     report,
     room_server,
     run,
+    scale,
+    soak,
     stage,
 )
 from bench.figures import medians
@@ -47,12 +49,17 @@ def arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="compare",
-        choices=["compare", "curves", "growth", "native", "churn", "admission"],
+        choices=[
+            *("compare", "curves", "growth", "native", "churn", "admission", "soak", "scale"),
+        ],
     )
     parser.add_argument("--peers", help="of " + ", ".join(PEERS))
     parser.add_argument("--quick", action="store_true", help="once, with few rooms")
     parser.add_argument("--rounds", type=int, help="of all peers in turns (default 3)")
-    parser.add_argument("--rooms", type=int, help="of growth, churn and native")
+    parser.add_argument("--rooms", type=int, help="of growth, churn, native, soak and scale")
+    parser.add_argument("--minutes", type=float, help="of soak (default 60) and scale (2)")
+    parser.add_argument("--p99", type=float, default=500.0, help="ms that soak may have")
+    parser.add_argument("--seed", type=int, default=1, help="of soak: what people do")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder")
     parser.add_argument(
         "--server",
@@ -84,6 +91,20 @@ async def main(args: argparse.Namespace) -> None:
         case "churn":
             async with _staged(churn.PEER, args.server) as staged:
                 _say("churn", await churn.churn(staged, args.rooms or 1_000), args.out)
+        case "soak":
+            async with _staged(soak.peer(), args.server) as staged:
+                result = await soak.soak(
+                    staged, (args.minutes or 60) * 60, args.rooms or 12, args.seed, args.p99
+                )
+            _say("soak", result, args.out)
+            if result["problems"]:
+                raise BenchError("\n".join(result["problems"]))
+        case "scale":
+            async with _staged(scale.PEER, args.server) as staged:
+                result = await scale.scale(staged, args.rooms or 100, (args.minutes or 2) * 60)
+            _say("scale", result, args.out)
+            if result["broken"]:
+                raise BenchError("\n".join(result["broken"]))
         case _:
             async with _staged(admission.PEER, args.server) as staged:
                 _say("admission", await admission.admission(staged), args.out)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -19,8 +20,10 @@ from livekit import rtc
 
 from bench import stamps
 from bench.pipes import lines_of_stdin
+from bench.stamps import Way
 
 STATE = "lk.agent.state"
+FILE_EVENTS = ("file.received", "file.refused")
 READY = ("listening", "idle")
 WITHIN = 60.0
 """Seconds after which something that did not happen is an error."""
@@ -49,8 +52,10 @@ class Person:
         self._room = rtc.Room()
         self._agent = ""
         self._changed = asyncio.Event()
+        self._notices: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._readers: asyncio.Queue[rtc.TextStreamReader] = asyncio.Queue()
         self._room.register_text_stream_handler(topic, self._on_stream)
+        self._room.on("data_received", self._on_data)
         self._room.on("participant_connected", self._on_participant)
         self._room.on("participant_attributes_changed", self._on_attributes)
 
@@ -68,16 +73,54 @@ class Person:
         self._agent = agent
         return _since(begun)
 
-    async def ask(self, tokens: int, delay: float) -> Answer:
-        asked = stamps.now()
-        await self._room.local_participant.send_text(
-            stamps.question(tokens, delay), topic="lk.chat"
-        )
+    async def ask(self, tokens: int, delay: float, way: Way = Way.PLAIN) -> Answer:
+        asked = await self._say(stamps.question(tokens, delay, way))
         async with asyncio.timeout(WITHIN):
             answer = await _read(await self._readers.get(), asked)
-        if len(answer.lags) != tokens:
-            raise ValueError(f"{len(answer.lags)} of {tokens} tokens arrived")
+        wanted = tokens // 2 if way is Way.BREAK else tokens
+        if len(answer.lags) != wanted:
+            raise ValueError(f"{len(answer.lags)} of {wanted} tokens arrived")
         return answer
+
+    async def vanish(self, tokens: int, delay: float) -> None:
+        """Asks, and leaves when the answer has begun."""
+        await self._say(stamps.question(tokens, delay))
+        async with asyncio.timeout(WITHIN):
+            await self._readers.get()
+        await self.leave()
+
+    async def send_file(self, size: int) -> None:
+        """Returns when the agent has it."""
+        content = os.urandom(size // 2).hex().encode()
+        writer = await self._room.local_participant.stream_bytes("notes.txt", topic="files")
+        await writer.write(content)
+        await writer.aclose()
+        async with asyncio.timeout(WITHIN):
+            while (notice := await self._notices.get())["event"] != "file.received":
+                if notice["event"] == "file.refused":
+                    raise ValueError(f"the file was refused: {notice['content']}")
+
+    async def call_tools(self) -> None:
+        """Calls a tool that answers, and one that fails as it should."""
+        await self._call("getCurrentTime", "{}")
+        try:
+            await self._call("riskyOperation", "data")
+        except rtc.RpcError as error:
+            if error.code == 500:
+                return
+            raise
+        raise ValueError("riskyOperation did not fail")
+
+    async def _call(self, method: str, payload: str) -> str:
+        return await self._room.local_participant.perform_rpc(
+            destination_identity=self._agent, method=method, payload=payload
+        )
+
+    async def _say(self, text: str) -> int:
+        """Returns the time at which it did."""
+        asked = stamps.now()
+        await self._room.local_participant.send_text(text, topic="lk.chat")
+        return asked
 
     async def ping(self, times: int) -> list[float]:
         """The durations of so many calls, one after the other."""
@@ -109,6 +152,12 @@ class Person:
                 return participant.identity
         return None
 
+    def _on_data(self, packet: rtc.DataPacket) -> None:
+        if packet.topic == "system":
+            notice = json.loads(packet.data)
+            if notice.get("event") in FILE_EVENTS:
+                self._notices.put_nowait(notice)
+
     def _on_stream(self, reader: rtc.TextStreamReader, _: str) -> None:
         self._readers.put_nowait(reader)
 
@@ -120,21 +169,42 @@ class Person:
 
 
 async def _read(reader: rtc.TextStreamReader, asked: int) -> Answer:
+    """Reads an answer; what an agent says about one that broke off is no part of it."""
     answer, rest = Answer(), ""
     async for chunk in reader:
         came = stamps.now()
-        *tokens, rest = (rest + chunk).split(" ")
+        said, broke_off, _ = (rest + chunk).partition("\n")
+        *tokens, rest = said.split(" ")
         for token in tokens:
             arrived, made = stamps.read_token(token)
             if arrived is not None:
                 answer.overhead = (came - asked - (made - arrived)) / 1000
             answer.lags.append((came - made) / 1000)
+        if broke_off:
+            async for _ in reader:
+                pass
+            break
     answer.whole = (stamps.now() - asked) / 1000
     return answer
 
 
 def _since(begun: float) -> float:
     return (time.perf_counter() - begun) * 1000
+
+
+async def _act(person: Person, command: dict[str, Any]) -> object:
+    match command["do"]:
+        case "ask":
+            way = Way(command["way"])
+            return asdict(await person.ask(command["tokens"], command["delay"], way))
+        case "ping":
+            return await person.ping(command["times"])
+        case "send_file":
+            return await person.send_file(command["size"])
+        case "call_tools":
+            return await person.call_tools()
+        case other:
+            raise ValueError(f"no such command: {other}")
 
 
 class People:
@@ -151,17 +221,15 @@ class People:
             case "join":
                 person = self._people[room] = Person(self._topic)
                 return await person.join(command["url"], command["token"], within=command["within"])
-            case "ask":
-                answer = await self._people[room].ask(command["tokens"], command["delay"])
-                return asdict(answer)
-            case "ping":
-                return await self._people[room].ping(command["times"])
             case "rehearse":
                 return await self._rehearse(command["url"], command["tokens"])
             case "leave":
                 return await self._people.pop(room).leave()
-            case other:
-                raise ValueError(f"no such command: {other}")
+            case "vanish":
+                person = self._people.pop(room)
+                return await person.vanish(command["tokens"], command["delay"])
+            case _:
+                return await _act(self._people[room], command)
 
     async def _rehearse(self, url: str, tokens: tuple[str, str]) -> None:
         """Do everything once before it is measured: the first time of anything takes longer."""

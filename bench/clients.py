@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.client import Answer
 from bench.programs import BenchError, Program, running
+from bench.stamps import Way
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -80,9 +81,22 @@ class Clients:
         process = self._rooms[room] = next(self._free)
         return await process.call("join", room, url=url, token=token, within=within)
 
-    async def ask(self, room: str, tokens: int, delay: float) -> Answer:
+    async def ask(self, room: str, tokens: int, delay: float, way: Way = Way.PLAIN) -> Answer:
         """Ask a question that is answered with so many tokens, `delay` seconds apart."""
-        return Answer(**await self._rooms[room].call("ask", room, tokens=tokens, delay=delay))
+        process = self._rooms[room]
+        return Answer(**await process.call("ask", room, tokens=tokens, delay=delay, way=way))
+
+    async def vanish(self, room: str, tokens: int, delay: float) -> None:
+        """Ask, and leave when the answer has begun."""
+        await self._rooms.pop(room).call("vanish", room, tokens=tokens, delay=delay)
+
+    async def send_file(self, room: str, size: int) -> None:
+        """Send a file of so many bytes; returns when the agent has it."""
+        await self._rooms[room].call("send_file", room, size=size)
+
+    async def call_tools(self, room: str) -> None:
+        """Call a tool that answers, and one that fails as it should."""
+        await self._rooms[room].call("call_tools", room)
 
     async def ping(self, room: str, times: int) -> list[float]:
         """The ms that each of so many RPC calls took."""
@@ -90,6 +104,11 @@ class Clients:
 
     async def leave(self, room: str) -> None:
         await self._rooms.pop(room).call("leave", room)
+
+    async def leave_if_there(self, room: str) -> None:
+        """Leaves a room, unless that was done."""
+        if room in self._rooms:
+            await self.leave(room)
 
     async def leave_all(self) -> None:
         for room in list(self._rooms):

@@ -64,6 +64,11 @@ class Program:
             self._keep(line)
 
     @property
+    def log(self) -> Path:
+        """Where it is kept."""
+        return self._log
+
+    @property
     def is_running(self) -> bool:
         return self._process.returncode is None
 

@@ -9,13 +9,35 @@ from __future__ import annotations
 
 import re
 import time
+from enum import StrEnum
 
+_WAY = re.compile(r", by way of (\w+) ")
 _QUESTION = re.compile(r"say (\d+) tokens, ([\d.]+) s apart")
 
 
-def question(tokens: int, delay: float) -> str:
-    """Return a message that an agent answers with so many tokens, `delay` seconds apart."""
-    return f"Please say {tokens} tokens, {delay:g} s apart"
+class Way(StrEnum):
+    """How the model comes to its answer."""
+
+    PLAIN = ""
+    TOOL = "tool"
+    """It calls a tool first."""
+    RETRY = "retry"
+    """It fails with 503 the first time that it is asked."""
+    BREAK = "break"
+    """It breaks off in the middle."""
+
+
+def question(tokens: int, delay: float, way: Way = Way.PLAIN) -> str:
+    """Return a message that an agent answers with so many tokens, `delay` seconds apart. No two
+    are the same that come by another way than the plain one."""
+    plain = f"Please say {tokens} tokens, {delay:g} s apart"
+    return f"{plain}, by way of {way} {now()}" if way else plain
+
+
+def way_of(text: str) -> Way:
+    """The way that a question asks for."""
+    found = _WAY.search(text)
+    return Way(found[1]) if found else Way.PLAIN
 
 
 def wanted(text: str) -> tuple[int, float]:
