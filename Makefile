@@ -15,13 +15,16 @@ HOST :=
 TESTS ?= tests
 # As many processes as cores, each with a room server of its own; one where they share a running one.
 JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
+# A file's tests stay together, and files run in the order of tests/conftest.py.
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web
 
 # uv: the one on PATH, else one that pip puts into the environment, where requirements-dev.lock keeps it.
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test fuzz faults test-quick
-.PHONY: test-sdk-plain test-sdk-next test-voice test-web screenshots
+.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
+.PHONY: test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
 help: ## what there is
@@ -61,9 +64,13 @@ setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
 	@exec $(BIN)/python -m agent dev $(if $(HOST),--host "$(HOST)")
 
+# Without those that are marked as lengthy, unless TESTS names them.
 test: $(STAMP) ## the tests but those with sound and the page's; ROOM_SERVER=ws://... or a livekit-server binary for a real one
-	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) \
-		--ignore tests/agent/voice --ignore tests/web
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND) \
+		$(if $(filter file,$(origin TESTS)),-m "not lengthy")
+
+test-all: $(STAMP) ## the same with those that take long and all combinations of databases and processes
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
 
 # What needs no room, no database server and no other process; each change can wait for it.
 QUICK := tests/toolkit tests/tools tests/patterns tests/test_docs.py tests/test_env_example.py \
@@ -80,11 +87,11 @@ faults: $(STAMP) ## conversations through kill -9 at each step and other faults;
 		$(BIN)/python -m pytest -q -s --timeout 3600 tests/faults
 
 test-quick: $(STAMP) ## the tests that take seconds, for each change
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(QUICK)
+	$(BIN)/python -m pytest -q $(PARALLEL) $(QUICK)
 
 test-sdk-plain: $(STAMP) ## the tests with the SDKs as they are: none of their private parts replaced
-	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
-		$(TESTS) --ignore tests/agent/voice --ignore tests/web
+	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) \
+		$(WITHOUT_SOUND)
 
 # An environment of its own: livekit-agents pins an older SDK than the index has.
 NEXT := .venv-sdk-next
@@ -97,10 +104,13 @@ test-sdk-next: ## all tests with the newest LiveKit SDK that the index has
 		requirements-dev.lock
 	@PATH="$$PATH:$(NEXT)/bin" uv pip install --quiet --upgrade --no-deps \
 		--python $(NEXT)/bin/python livekit livekit-protocol livekit-api
-	$(NEXT)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS) --ignore tests/agent/voice --ignore tests/web
+	$(NEXT)/bin/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
 
-# One after another: sound is played and heard in real time.
+# One after another: sound is played and heard in real time, and two at once mishear on two cores.
 test-voice: $(STAMP) setup-voice ## the tests with sound
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/agent/voice -m "not lengthy"
+
+test-voice-all: $(STAMP) setup-voice ## the same with the lengthy ones
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/agent/voice
 
 check: $(STAMP) ## lint, format, types, import direction

@@ -203,7 +203,7 @@ async def test_a_single_process_reports_that_it_is_stuck_and_ends_on_request(
 ) -> None:
     (agent.directory / "sitecustomize.py").write_text(WAITING_TOOL)
     os.mkfifo(agent.directory / "blocked")
-    settings = {"AGENT_NAME": f"{room_name}-worker"}
+    settings = {"AGENT_NAME": f"{room_name}-worker", "HEARTBEAT_TIMEOUT": "6"}
     path = f"{agent.directory}{os.pathsep}{agent.environ['PYTHONPATH']}"
     async with agent.running("start", "--processes", "1", PYTHONPATH=path, **settings) as started:
         await started.says("registered worker")

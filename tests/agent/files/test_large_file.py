@@ -54,6 +54,7 @@ def write_large(path: Path) -> str:
     return content.hexdigest()
 
 
+@pytest.mark.lengthy
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
 async def test_100_mb_are_stored_with_bounded_memory(
     room_server: RoomServerUnderTest, room_name: str, model: DemoModel, tmp_path: Path

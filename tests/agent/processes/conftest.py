@@ -22,7 +22,7 @@ def supervised(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path, module="tests.agent.processes.supervised")
 
 
-@pytest.fixture(params=["forks", "hands-over", "small"])
+@pytest.fixture(params=[pytest.param("forks", marks=pytest.mark.lengthy), "hands-over", "small"])
 def supervise(request: pytest.FixtureRequest, supervised: CommandLine) -> Supervise:
     """Runs it with one of its kinds, in each way; where it hands over, it has done so if it can."""
 

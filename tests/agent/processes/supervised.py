@@ -166,7 +166,7 @@ def supervise(kind: str, how: str) -> int:
         places=[WorkerSlot() for _ in range(1 if grows else 2)],
         run_worker=KINDS[kind],
         memory_limit=200 * 2**20 if grows else None,
-        drain_timeout={"stubborn": 0.0, "replaced": 5.0}.get(kind, 20.0),
+        drain_timeout={"stubborn": 0.0, "replaced": 2.0}.get(kind, 20.0),
         heartbeat_timeout=0.0 if kind == "unwatched" else 2.0,
         listener=listen(("127.0.0.1", 0)),
         patience=replace(patience, starting=1.0) if kind == "never_begins" else patience,

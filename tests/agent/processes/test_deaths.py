@@ -27,16 +27,17 @@ from tests.room_server import RoomServerUnderTest
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 async def fleet(
     request: pytest.FixtureRequest,
+    on: str,
     room_server: RoomServerUnderTest,
     model: DemoModel,
     tmp_path: Path,
     room_name: str,
 ) -> AsyncGenerator[Fleet]:
     database = f"sqlite:///{tmp_path}/agent.db"
-    if request.param == "postgres":
+    if on == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
         database = server.create_database(room_name.replace("-", "_"))
     environ = {
@@ -96,7 +97,17 @@ async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> lis
     return [each.finish_reason for each in stored if each.in_reply_to == question]
 
 
-@pytest.mark.parametrize("dies", ["process", "supervisor", "machine"])
+@pytest.mark.parametrize(
+    ("on", "dies"),
+    [
+        ("sqlite", "process"),
+        ("sqlite", "supervisor"),
+        pytest.param("sqlite", "machine", marks=pytest.mark.lengthy),
+        pytest.param("postgres", "process", marks=pytest.mark.lengthy),
+        pytest.param("postgres", "supervisor", marks=pytest.mark.lengthy),
+        ("postgres", "machine"),
+    ],
+)
 async def test_what_was_unanswered_when_a_worker_was_killed_is_answered_once(
     *,
     dies: str,
@@ -127,6 +138,7 @@ async def test_what_was_unanswered_when_a_worker_was_killed_is_answered_once(
         assert agents == [AGENT]
 
 
+@pytest.mark.parametrize("on", [pytest.param("sqlite", marks=pytest.mark.lengthy), "postgres"])
 async def test_a_worker_that_stood_still_and_lost_its_room_leaves_without_an_answer(
     fleet: Fleet,
     room_server: RoomServerUnderTest,

@@ -139,10 +139,13 @@ class Evening:
         return person
 
     async def bring(self, worker: str) -> None:
-        """Another worker, in place of one that is gone."""
-        for person in self.people:
-            await person.client.until(lambda client=person.client: client.agent is None)
+        """Another worker, in place of one that was killed, which the server takes for silent."""
         async with self._server.api() as lk_api:
+            await lk_api.room.remove_participant(
+                api.RoomParticipantIdentity(room=self._room, identity=AGENT)
+            )
+            for person in self.people:
+                await person.client.until(lambda client=person.client: client.agent is None)
             await lk_api.agent_dispatch.create_dispatch(
                 api.CreateAgentDispatchRequest(agent_name=worker, room=self._room)
             )
@@ -178,7 +181,7 @@ class Evening:
         await asyncio.gather(*(person.client.room.disconnect() for person in self.people))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.lengthy)])
 def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage]:
     if request.param == "postgres":
         yield StoppedPostgres(request.getfixturevalue("postgres"))
