@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +26,11 @@ class NoPostgresError(Exception):
 class PostgresServer:
     """One server on loopback, which can be stopped and started again on its port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, primary: PostgresServer | None = None) -> None:
         """Creates its data in a directory, which gets the owner that the server runs as.
+
+        Args:
+            primary: a running server whose standby this one is.
 
         Raises:
             NoPostgresError: it is not installed, or does not work here.
@@ -37,11 +43,19 @@ class PostgresServer:
             self._user = _UNPRIVILEGED
             shutil.chown(directory, _UNPRIVILEGED)
         self._data = str(directory / "data")
-        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        if primary is None:
+            self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        else:
+            self._run("pg_basebackup", "-R", "-c", "fast", "-d", primary.url())
+
+    @property
+    def address(self) -> str:
+        """Its host and port."""
+        return f"127.0.0.1:{self._port}"
 
     def url(self, database: str = "postgres") -> str:
         """The DATABASE_URL of one of its databases."""
-        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://postgres@{self.address}/{database}"
 
     def start(self) -> None:
         """Returns when the server takes connections."""
@@ -49,9 +63,20 @@ class PostgresServer:
         log = str(self._directory / "log")
         self._run("pg_ctl", "start", "-w", "-l", log, "-o", f"{options} -h 127.0.0.1")
 
-    def stop(self) -> None:
+    def stop(self, *, crash: bool = False) -> None:
         """Cuts all connections and returns when the server is gone."""
-        self._run("pg_ctl", "stop", "-w", "-m", "fast")
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate" if crash else "fast")
+
+    def promote(self) -> None:
+        """Makes a standby a server that can be written to."""
+        self._run("pg_ctl", "promote", "-w")
+
+    def configure(self, setting: str, value: str) -> None:
+        """Changes a setting of the running server, for its present connections, too."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+            connection.execute(statement.format(sql.Identifier(setting), sql.Literal(value)))
+            connection.execute("SELECT pg_reload_conf()")
 
     def create_database(self, name: str, options: str = "") -> str:
         """Makes an empty database; returns its URL."""
@@ -77,6 +102,30 @@ class PostgresServer:
         if done.returncode != 0:
             lines = output.read_text(errors="replace").strip().splitlines() or ["no output"]
             raise NoPostgresError(f"{program} failed: {lines[-1]}")
+
+
+@contextlib.contextmanager
+def primary_and_standby() -> Generator[tuple[PostgresServer, PostgresServer]]:
+    """Two running servers. Raises NoPostgresError."""
+    with (
+        # Not below pytest's directory: they may run as somebody else, who has no way into it.
+        tempfile.TemporaryDirectory(prefix="pg-") as first,
+        tempfile.TemporaryDirectory(prefix="pg-") as second,
+        contextlib.ExitStack() as stack,
+    ):
+        primary = PostgresServer(Path(first))
+        primary.start()
+        stack.callback(_stop, primary)
+        standby = PostgresServer(Path(second), primary=primary)
+        standby.start()
+        stack.callback(_stop, standby)
+        yield primary, standby
+
+
+def _stop(server: PostgresServer) -> None:
+    """Stops a server, which may have crashed."""
+    with contextlib.suppress(NoPostgresError):
+        server.stop(crash=True)
 
 
 def _free_port() -> int:

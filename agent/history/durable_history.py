@@ -154,12 +154,9 @@ class DurableHistory:
             await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()
         self._caught_up.set()
-        if self.waiting:
-            logger.error(
-                "history database unavailable at shutdown; %s buffered writes are lost",
-                self.waiting,
-            )
-            HISTORY_LOST.add(by=self.waiting)
+        if lost := self.waiting:
+            logger.error("history unavailable at shutdown; %s buffered writes are lost", lost)
+            HISTORY_LOST.add(by=lost)
         await self._store.aclose()
 
     async def add_message(self, message: Message) -> Added:
@@ -329,7 +326,7 @@ class DurableHistory:
     async def _write_all(self) -> None:
         """Writes until there is nothing left and the database is there."""
         pause = self._first_pause
-        while self._away or self._backlog:
+        while self._backlog or (self._away and not self._closing.is_set()):
             try:
                 await self._write_some()
                 pause = self._first_pause
@@ -341,8 +338,10 @@ class DurableHistory:
                 logger.exception("history store failed unexpectedly")
                 self._went_away(error)
             if self._closing.is_set():
-                return
-            await self._pause(pause)
+                # Until `aclose` gives up: the database may be failing over.
+                await asyncio.sleep(self._first_pause)
+            else:
+                await self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _write_some(self) -> None:

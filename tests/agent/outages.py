@@ -71,3 +71,40 @@ class StoppedPostgres:
 
     async def end(self) -> None:
         await asyncio.to_thread(self._server.start)
+
+
+class ReadOnlyPostgres:
+    """The server takes no writes for a while."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.url = server.create_database(f"test_{uuid.uuid4().hex[:12]}")
+        self._server = server
+
+    async def begin(self) -> None:
+        await self._set("on")
+
+    async def end(self) -> None:
+        await self._set("off")
+
+    async def _set(self, value: str) -> None:
+        await asyncio.to_thread(self._server.configure, "default_transaction_read_only", value)
+
+
+class FailoverPostgres:
+    """The primary crashes, and its standby becomes the primary. The URL names both."""
+
+    def __init__(self, primary: PostgresServer, standby: PostgresServer) -> None:
+        """Both are running."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        primary.create_database(name)
+        # What is committed is on both.
+        primary.configure("synchronous_standby_names", "*")
+        self.url = f"postgresql://postgres@{primary.address},{standby.address}/{name}"
+        self._primary = primary
+        self._standby = standby
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self._primary.stop, crash=True)
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._standby.promote)

@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 
 from devserver.model import DemoModel
-from tests.agent.outages import LockedSqlite, Outage, StoppedPostgres
+from tests.agent.outages import (
+    FailoverPostgres,
+    LockedSqlite,
+    Outage,
+    ReadOnlyPostgres,
+    StoppedPostgres,
+)
 from tests.agent.processes.fleet import Fleet
+from tests.postgres import NoPostgresError, primary_and_standby
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
+
+FAILOVER = "database fails over"
+READ_ONLY = "database read-only"
 
 DATABASE = os.environ.get("FAULTS_DATABASE", "sqlite")
 
@@ -27,8 +37,17 @@ async def model() -> AsyncGenerator[DemoModel]:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage]:
     """A database that can be taken away."""
+    fault: str = request.node.callspec.params["fault"]
     if DATABASE == "postgres":
-        yield StoppedPostgres(request.getfixturevalue("postgres"))
+        if fault == FAILOVER:
+            try:
+                with primary_and_standby() as servers:
+                    yield FailoverPostgres(*servers)
+            except NoPostgresError as error:
+                pytest.skip(str(error))
+            return
+        outage = ReadOnlyPostgres if fault == READ_ONLY else StoppedPostgres
+        yield outage(request.getfixturevalue("postgres"))
         return
     locked = LockedSqlite(tmp_path / "faults.db")
     yield locked

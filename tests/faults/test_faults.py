@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -22,6 +23,7 @@ from devserver.model.wire import ChatRequest
 from tests.agent.chat_client import ChatClient
 from tests.agent.outages import Outage
 from tests.agent.processes.fleet import JOINED, Fleet, Supervisor
+from tests.faults.conftest import DATABASE, FAILOVER, READ_ONLY
 from tests.faults.talk import Figures, Talk
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
@@ -29,6 +31,8 @@ from tests.tcp_relay import TcpRelay
 pytestmark = pytest.mark.timeout(600)
 
 ROOMS: Final = int(os.environ.get("FAULTS_ROOMS", "0"))
+REGISTERED: Final = r'"registered worker".*?"pid": (\d+)'
+
 QUESTIONS: Final = 6
 """Of each person: one before the fault, one in it, and the others while it is mended."""
 
@@ -61,8 +65,7 @@ class Mood:
 class Scene:
     """What a fault can strike."""
 
-    fleet: Fleet
-    first: Supervisor
+    supervisors: tuple[Supervisor, Supervisor]
     model: DemoModel
     mood: Mood
     database: Outage
@@ -71,7 +74,7 @@ class Scene:
 
     async def worker(self) -> int:
         """The process that holds most rooms of those that live."""
-        pids = [int(pid) for pid in await self.first.says(JOINED)]
+        pids = [int(pid) for pid in await self.supervisors[0].says(JOINED)]
         living = [pid for pid in pids if _lives(pid)]
         return max(living, key=living.count)
 
@@ -119,7 +122,7 @@ async def drained(scene: Scene) -> None:
 
 async def supervisor_killed(scene: Scene) -> None:
     await scene.when(scene.any(_second_began))
-    scene.first.running.process.kill()
+    scene.supervisors[0].running.process.kill()
 
 
 async def stopped(scene: Scene) -> None:
@@ -132,6 +135,19 @@ async def database_away(scene: Scene) -> None:
     await scene.database.begin()
     await scene.when(scene.any(_third_ended))
     await scene.database.end()
+
+
+async def disk_full(scene: Scene) -> None:
+    """No worker can write to a file."""
+    workers = [int(pid) for each in scene.supervisors for pid in await each.says(REGISTERED)]
+    await scene.when(scene.any(_second_began))
+    for pid in workers:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    await scene.when(scene.any(_third_ended))
+    for pid in workers:
+        resource.prlimit(
+            pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
 async def signalling_cut(scene: Scene) -> None:
@@ -177,9 +193,15 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "supervisor killed": supervisor_killed,
     "SIGSTOP": stopped,
     "database away": database_away,
+    READ_ONLY: database_away,
+    FAILOVER: database_away,
+    "disk full": disk_full,
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
 }
+OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres", "disk full": "sqlite"}
+"""Faults of one database."""
+
 SHORT: Final = "kill -9: model asked"
 
 
@@ -196,15 +218,17 @@ async def test_each_question_is_answered_once(
 ) -> None:
     if not ROOMS and fault != SHORT:
         pytest.skip("one fault is enough here; FAULTS_ROOMS, or `make faults`, has all of them")
+    if OF_ONE.get(fault, DATABASE) != DATABASE:
+        pytest.skip(f"a fault of {OF_ONE[fault]} (FAULTS_DATABASE)")
     mood = Mood()
     model.when("", mood.reply)
     first = await fleet.start(2)
-    await fleet.start(1)
+    second = await fleet.start(1)
     talks = [Talk(ChatClient()) for _ in range(ROOMS or 3)]
     for number, talk in enumerate(talks):
         await come(talk.client, room_server, f"{room_name}-{number}", fleet.name)
     try:
-        scene = Scene(fleet, first, model, mood, database, relay, talks)
+        scene = Scene((first, second), model, mood, database, relay, talks)
         await asyncio.gather(*(talk.client.until_ready() for talk in talks))
         await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
         strike = asyncio.create_task(FAULTS[fault](scene))

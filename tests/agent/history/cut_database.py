@@ -17,6 +17,7 @@ class CutDatabase(Database):
         away: it cannot be reached.
         confirms: while False, the line breaks between a commit and its confirmation.
         open: while it is not set, writes wait.
+        refused: set when something was asked for while it was away.
         asked: set when a write has been asked for.
         writes: how many write transactions were begun.
     """
@@ -27,6 +28,7 @@ class CutDatabase(Database):
         self.confirms = True
         self.open = asyncio.Event()
         self.open.set()
+        self.refused = asyncio.Event()
         self.asked = asyncio.Event()
         self.writes = 0
 
@@ -46,4 +48,5 @@ class CutDatabase(Database):
 
     def _check(self) -> None:
         if self.away:
+            self.refused.set()
             raise UnavailableError("the line is cut")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import Pool, event
 
+from agent.history import durable_history
 from agent.history.backlog import Backlog
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
@@ -19,7 +23,8 @@ from agent.history.message import Message
 from agent.history.sql_history import SqlHistory
 from tests.agent.history.cut_database import CutDatabase
 from tests.agent.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
-from tests.postgres import PostgresServer
+from tests.agent.outages import FailoverPostgres
+from tests.postgres import NoPostgresError, PostgresServer, primary_and_standby
 
 
 @dataclass
@@ -212,9 +217,24 @@ async def test_the_end_writes_what_is_left_if_it_can(kept: Kept, tmp_path: Path)
         await kept.history.add_message(asked("2"))
 
 
-async def test_the_end_does_not_wait_for_a_database_that_is_away(
-    kept: Kept, caplog: pytest.LogCaptureFixture
+async def test_the_end_waits_for_a_database_that_comes_back_meanwhile(kept: Kept) -> None:
+    kept.database.away = True
+    await take_turn(kept.history, asked("1"))
+    ending = asyncio.create_task(kept.history.aclose())
+    for _ in range(3):
+        kept.database.refused.clear()
+        async with asyncio.timeout(4):
+            await kept.database.refused.wait()
+    assert not ending.done()
+    kept.database.away = False
+    await ending
+    assert kept.history.waiting == 0
+
+
+async def test_the_end_does_not_wait_long_for_a_database_that_is_away(
+    kept: Kept, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(durable_history, "CLOSE_TIMEOUT", 0.2)
     kept.database.away = True
     await take_turn(kept.history, asked("1"))
     async with asyncio.timeout(4):
@@ -250,6 +270,83 @@ async def test_postgres_is_restarted_in_the_middle(postgres: PostgresServer) -> 
     assert [m.key for m in await everything(history)] == [m.key for m in said]
     assert await history.unanswered("kitchen") == ()
     await history.aclose()
+
+
+async def test_a_standby_that_takes_over_gets_what_waited() -> None:
+    try:
+        with primary_and_standby() as (primary, standby):
+            outage = FailoverPostgres(primary, standby)
+            database = Database(DatabaseUrl.parse(outage.url))
+            history = DurableHistory(SqlHistory(database), first_pause=0.05)
+            await history.migrate()
+            await take_turn(history, asked("before"))
+            await outage.begin()
+            await take_turn(history, asked("meanwhile"))
+            assert not history.healthy
+            await outage.end()
+            async with asyncio.timeout(20):
+                await history.written()
+            await take_turn(history, asked("after"))
+            assert [each.id for each in await everything(history) if each.role == "user"] == [
+                "before",
+                "meanwhile",
+                "after",
+            ]
+            await history.aclose()
+    except NoPostgresError as reason:
+        pytest.skip(str(reason))
+
+
+async def test_connections_that_the_server_closes_are_replaced(postgres: PostgresServer) -> None:
+    url = postgres.create_database("closing")
+    history = SqlHistory(Database(DatabaseUrl.parse(url)))
+    await history.migrate()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        for number in range(3):
+            await history.add_message(asked(str(number)))
+            closed = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'closing'"
+            )
+            assert closed.fetchall()
+    assert len(await everything(history)) == 3
+    await history.aclose()
+
+
+@pytest.mark.parametrize(
+    ("pragma", "mended"),
+    [("max_page_count = 1", "max_page_count = 100000"), ("query_only = on", "query_only = off")],
+    ids=["full", "read-only"],
+)
+async def test_a_database_that_takes_no_writes_gets_them_later(
+    tmp_path: Path, pragma: str, mended: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def use(sql: str) -> None:
+        for connection in connections:
+            connection.execute(f"PRAGMA {sql}")
+
+    def note(connection: sqlite3.Connection, _: object) -> None:
+        connections.append(connection)
+
+    connections: list[sqlite3.Connection] = []
+    event.listen(Pool, "connect", note)
+    try:
+        history = DurableHistory(
+            SqlHistory(Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db"))),
+            first_pause=0.01,
+        )
+        await history.migrate()
+        use(pragma)
+        for number in range(3):
+            await take_turn(history, asked(str(number), text="long " * 2_000))
+        assert not history.healthy
+        use(mended)
+        async with asyncio.timeout(20):
+            await history.written()
+        assert len(await everything(history)) == 6
+        await history.aclose()
+    finally:
+        event.remove(Pool, "connect", note)
+    assert ("is full" if "page" in pragma else "readonly") in caplog.text
 
 
 async def test_postgres_is_restarted_between_two_reads(postgres: PostgresServer) -> None:
