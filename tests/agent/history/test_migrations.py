@@ -107,6 +107,47 @@ async def test_an_older_worker_goes_on_writing_beside_a_newer_schema(
     await history.aclose()
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_a_newer_schema_takes_every_row_of_an_older_worker(
+    database_url: str, steps: int
+) -> None:
+    """No column of any table is gone, and none is new that has to be given."""
+    migrations = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    older = [each.revision for each in migrations.walk_revisions()][steps]
+    shapes: list[dict[str, dict[str, bool]]] = []
+
+    def see(connection: Connection) -> None:
+        found = inspect(connection)
+        shapes.append(
+            {
+                table: {
+                    each["name"]: each["nullable"] or each["default"] is not None
+                    for each in found.get_columns(table)
+                }
+                for table in found.get_table_names()
+            }
+        )
+
+    def as_it_was(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", migrations.dir)
+        config.attributes["connection"] = connection
+        command.upgrade(config, older)
+        see(connection)
+
+    database = Database(DatabaseUrl.parse(database_url))
+    await database.write(as_it_was)
+    await migrate(database)
+    await database.read(see)
+    before, after = shapes
+    assert before
+    for table, columns in before.items():
+        assert columns.keys() <= after[table].keys()
+        new = after[table].keys() - columns.keys()
+        assert all(after[table][name] for name in new)
+    await database.aclose()
+
+
 async def test_a_worker_goes_on_beside_a_newer_schema_that_takes_it(database_url: str) -> None:
     await migrate_database(database_url)
     database = Database(DatabaseUrl.parse(database_url))
