@@ -24,7 +24,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
-.PHONY: test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
+.PHONY: setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
 help: ## what there is
@@ -60,6 +60,10 @@ setup-postgres: ## install Debian's postgresql and pgbouncer, of which the tests
 
 setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg
+
+setup-peers: ## install the peer of `make bench` that runs on Node; without it the others are compared
+	@npm ci --silent --prefix bench/peers/agents_js || \
+		echo "npm cannot install @livekit/agents: make bench leaves agents-js out" >&2
 
 dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
 	@exec $(BIN)/python -m agent dev $(if $(HOST),--host "$(HOST)")

@@ -27,7 +27,7 @@ from bench import (
     stage,
 )
 from bench.figures import medians
-from bench.peers import PEERS
+from bench.peers import PEERS, is_installed
 from bench.plan import QUICK, Plan
 from bench.programs import BenchError
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bench.stage import Stage
 
 SUBJECT = "agent"
-COMPARED = ("floor", "starter", "openrtc", SUBJECT)
+COMPARED = ("floor", "starter", "openrtc", "agents-js", SUBJECT)
 QUICKLY_COMPARED = ("floor", "starter", SUBJECT)
 
 
@@ -67,9 +67,12 @@ def arguments() -> argparse.Namespace:
         help="`embedded` or a livekit-server program; LIVEKIT_URL comes first",
     )
     args = parser.parse_args()
-    args.peers = args.peers or ",".join(QUICKLY_COMPARED if args.quick else COMPARED)
+    compared = [name for name in COMPARED if is_installed(PEERS[name])]
+    args.peers = args.peers or ",".join(QUICKLY_COMPARED if args.quick else compared)
     if unknown := [name for name in args.peers.split(",") if name not in PEERS]:
         parser.error(f"no such peers: {', '.join(unknown)}")
+    if missing := [name for name in args.peers.split(",") if not is_installed(PEERS[name])]:
+        parser.error(f"not installed: {', '.join(missing)}: make setup-peers")
     return args
 
 

@@ -82,6 +82,7 @@ async def set_up(
         "HTTP_HOST": LOOPBACK,
         "HTTP_PORT": "0",
         "OPENRTC_PORT": str(free_port()),
+        "AGENTS_JS_PORT": str(free_port()),
         **peer.environ,
     }
     async with contextlib.AsyncExitStack() as stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,11 @@ def agent(name: str, processes: int, **environ: str) -> Peer:
     )
 
 
+def is_installed(peer: Peer) -> bool:
+    """Whether a peer of another language has its packages; the others come with development's."""
+    return peer is not AGENTS_JS or (_HERE / "agents_js" / "node_modules").is_dir()
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -53,6 +59,10 @@ STARTER: Final = Peer(
     "starter", (sys.executable, "-m", "livekit.agents", "start", str(_HERE / "starter.py"))
 )
 OPENRTC: Final = Peer("openrtc", (sys.executable, "-m", "bench.peers.openrtc", "start"))
+AGENTS_JS: Final = Peer(
+    "agents-js", (shutil.which("node") or "node", str(_HERE / "agents_js" / "worker.mjs"), "start")
+)
+"""Where `npm ci` has installed what its package.json names."""
 AGENT: Final = agent("agent", _cores())
 
 PEERS: Final[dict[str, Peer]] = {
@@ -61,6 +71,7 @@ PEERS: Final[dict[str, Peer]] = {
         FLOOR,
         STARTER,
         OPENRTC,
+        AGENTS_JS,
         AGENT,
         agent("agent-1-process", 1),
         agent("agent-1-topic", _cores(), REPLY_TOPICS="lk.transcription"),
