@@ -47,12 +47,11 @@ _SAME_AS: Final = {
 }
 
 
-_BY_PART: Final = (
-    # In this order: `error_toxic` is Cohere's.
-    (re.compile(r"filter|safety|toxic|prohibited|blocked|violation"), CONTENT_FILTER),
-    (re.compile(r"error|fail|cancel|abort|time_?out|malformed|rate_limit"), ERROR),
-    (re.compile(r"length|max_|limit|truncat"), LENGTH),
-)
+_FILTERED: Final = re.compile(r"filter|safety|toxic|prohibited|blocked|violation")
+_FAILED: Final = re.compile(r"error|fail|cancel|abort|time_?out|malformed|rate_limit")
+_CUT: Final = re.compile(r"length|max_|limit|truncat")
+# In this order: `error_toxic` is Cohere's.
+_BY_PART: Final = ((_FILTERED, CONTENT_FILTER), (_FAILED, ERROR), (_CUT, LENGTH))
 """What the parts of a word that is not known mean."""
 
 _NONE: Final = frozenset({"null", "none"})
