@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
+from yarl import URL
+
 from agent.config.settings_error import SettingsError
 
 _SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
@@ -17,8 +19,14 @@ _PROXY_SCHEMES: Final = frozenset({"http", "https"})
 _VARIABLES: Final = ("http_proxy", "https_proxy")
 _PORT: Final = re.compile(r":\d+\Z")
 _SCHEME: Final = re.compile(r"\A[a-z]+://")
-_ADDRESSES: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2}\.)(?:\*\.?)*(?::(\d+))?")
-"""The beginning of an address, for all that begin so: `10.`, `10.*`, `192.168.*.*`."""
+_ADDRESSES: Final = re.compile(
+    r"(\d{1,3}(?:\.\d{1,3}){0,2})\.?(?:\*\.?)*(?:/(?P<bits>\d+)|:(?P<port>\d+))?"
+)
+"""The beginning of an address, for all that begin so: `10.`, `10.*`, `192.168.*.*`, and as macOS
+writes it, `169.254/16`."""
+
+_SIMPLE: Final = "<local>"
+"""Names without a dot, as Windows and Chromium call them."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,7 +40,8 @@ class Proxies:
     `all_proxy` where that one is not set; each also in upper case. Loopback is always direct, and
     so is what `no_proxy` excludes: a host with its subdomains (`corp.test`, `.corp.test`,
     `*.corp.test`), an address, the beginning of one (`10.*`), a network (`10.0.0.0/8`), each also
-    with a port, or everything (`*`). A scheme in front of a host does not count.
+    with a port, a range of addresses (`10.0.0.1-10.0.0.9`), names without a dot (`<local>`), or
+    everything (`*`). A scheme in front of a host does not count.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -51,13 +60,13 @@ class Proxies:
             scheme: url if "://" in url else f"http://{url.removeprefix('//')}"
             for scheme, url in named.items()
         }
-        entries = re.split(r"[,\s]+", _variable(environ, "no_proxy"))
+        entries = re.split(r"[,;\s]+", _variable(environ, "no_proxy"))
         return cls(urls, tuple(_Excluded.of(entry) for entry in entries if entry))
 
     def for_url(self, url: str) -> str | None:
         """The proxy's URL, or None for a direct connection."""
         parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".").lower()
+        host = _in_ascii((parts.hostname or "").rstrip(".").lower())
         scheme = _SCHEMES.get(parts.scheme, parts.scheme)
         if not host or _is_loopback(host):
             return None
@@ -105,7 +114,7 @@ class _Excluded:
     """One entry of NO_PROXY."""
 
     suffix: str
-    network: Network | None = None
+    networks: tuple[Network, ...] = ()
     port: int | None = None
 
     @classmethod
@@ -114,27 +123,34 @@ class _Excluded:
         if entry == "*":
             return cls("")
         if found := _ADDRESSES.fullmatch(entry):
-            parts = found[1].rstrip(".").split(".")
-            network = _network(f"{'.'.join([*parts, *'0000'][:4])}/{8 * len(parts)}")
-            return cls(entry, network, int(found[2]) if found[2] else None)
-        if (network := _network(entry)) is not None:
-            return cls(entry, network)
+            parts = found[1].split(".")
+            bits = found["bits"] or 8 * len(parts)
+            networks = _networks(f"{'.'.join([*parts, *'0000'][:4])}/{bits}")
+            return cls(entry, networks, int(found["port"]) if found["port"] else None)
+        if networks := _networks(entry) or _range(entry):
+            return cls(entry, networks)
         found = _PORT.search(entry)
         port = int(found[0][1:]) if found else None
         name = _PORT.sub("", entry)
         if name == "*":
             return cls("", port=port)
-        host = name.removeprefix("*").lstrip(".").rstrip(".")
+        host = _in_ascii(name.removeprefix("*").lstrip(".").rstrip("."))
         # An entry that means nothing excludes nothing, as in curl and Go.
-        return cls(host or "/", _network(host), port)
+        return cls(host or "/", _networks(host), port)
 
     def matches(self, host: str, port: int | None) -> bool:
         if self.port is not None and self.port != port:
             return False
-        if self.network is not None:
-            address = _address(host)
-            return address is not None and address in self.network
-        return not self.suffix or host == self.suffix or host.endswith(f".{self.suffix}")
+        address = _address(host)
+        if self.networks:
+            return address is not None and any(address in each for each in self.networks)
+        if not self.suffix:
+            return True
+        if address is not None:
+            return False
+        if self.suffix == _SIMPLE:
+            return "." not in host
+        return host == self.suffix or host.endswith(f".{self.suffix}")
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:
@@ -156,13 +172,33 @@ def _has_good_port(parts: SplitResult) -> bool:
         return False
 
 
-def _network(text: str) -> Network | None:
+def _networks(text: str) -> tuple[Network, ...]:
+    """The network or the address that a text is, if it is one."""
     try:
         # `[fd00::]/8` is one, `[fd00::1]:80` a host with its port.
         bare = text if "]:" in text else text.replace("[", "").replace("]", "")
-        return ipaddress.ip_network(bare, strict=False)
+        return (ipaddress.ip_network(bare, strict=False),)
     except ValueError:
-        return None
+        return ()
+
+
+def _range(text: str) -> tuple[Network, ...]:
+    """The networks of `10.0.0.1-10.0.0.9`, as Node.js has it."""
+    first, last = (_address(each) for each in text.partition("-")[::2])
+    if first is None or last is None:
+        return ()
+    try:
+        return tuple(ipaddress.summarize_address_range(first, last))
+    except (TypeError, ValueError):
+        return ()
+
+
+def _in_ascii(host: str) -> str:
+    """A host as it is asked for: letters of other scripts in Punycode."""
+    try:
+        return host if host.isascii() else URL.build(scheme="http", host=host).raw_host or host
+    except ValueError:
+        return host
 
 
 def _address(host: str) -> Address | None:

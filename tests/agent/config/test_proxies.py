@@ -90,6 +90,31 @@ def test_loopback_is_always_direct(host: str) -> None:
         ("*:8000", "http://vllm/v1", False),
         ("[fd00::]/8", "http://[fd00::1]:80", True),
         ('"vllm,10.0.0.0/8"', "http://10.1.2.3", True),
+        # Windows' list, which Chromium reads from no_proxy: its proxy_host_matching_rules.cc.
+        ("10.*;<local>", "http://vllm:8000/v1", True),
+        ("10.*;<local>", "http://10.1.2.3", True),
+        ("<local>", "http://vllm.corp.test", False),
+        ("<local>", "http://10.1.2.3", False),
+        ("<local>", "http://[fd00::1]", False),
+        # macOS: CPython's Lib/urllib/request.py, _proxy_bypass_macosx_sysconf.
+        ("*.local, 169.254/16", "http://169.254.1.2", True),
+        ("*.local, 169.254/16", "http://printer.local", True),
+        ("169.254/16", "http://169.253.1.2", False),
+        ("10.1", "http://10.1.2.3", True),
+        ("10.1", "http://192.168.10.1", False),
+        # Node.js: nodejs.org/api/http.html, NO_PROXY format.
+        ("192.168.1.1-192.168.1.100", "http://192.168.1.100", True),
+        ("192.168.1.1-192.168.1.100", "http://192.168.1.101", False),
+        ("fd00::1-fd00::9", "http://[fd00::8]", True),
+        ("192.168.1.9-192.168.1.1", "http://192.168.1.5", False),
+        ("192.168.1.9-fd00::1", "http://192.168.1.9", False),
+        ("10.0.0.1-host.test", "http://a.10.0.0.1-host.test", True),
+        # Names in Punycode, as curl wants them (curl/curl#21228), or in their letters.
+        ("xn--bcher-kva.test", "http://llm.bücher.test", True),
+        ("bücher.test", "http://xn--bcher-kva.test", True),
+        ("*.Bücher.test", "http://BÜCHER.test", True),
+        ("xn--bcher-kva.test", "http://buecher.test", False),
+        ("ü..ü", "http://ü..ü", True),
     ],
 )
 def test_excluded_hosts_are_reached_directly(excluded: str, url: str, direct: bool) -> None:
