@@ -56,8 +56,9 @@ class CallPieces:
 
     A piece belongs to the call of its index. If the index is missing or the same for all calls
     (Gemini, some gateways), a piece with a name begins another call if its name or id differs, or
-    if the arguments so far are complete. An id alone says little: OCI makes a new one for each
-    piece (BerriAI/litellm#40040), others have one for all calls, or none.
+    if the arguments so far are complete. Before there are arguments, another name at the same index
+    and without an id of its own is the rest of a name that was cut. An id alone says little: OCI
+    makes a new one for each piece (BerriAI/litellm#40040), others have one for all calls, or none.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ class CallPieces:
         """Takes the pieces of one event."""
         touched: set[_Call] = set()
         for delta in deltas:
-            call = self._of(delta, delta.function or FunctionDelta(), touched)
+            call = self._of(delta, delta.called, touched)
             _take(call, delta)
             touched.add(call)
 
@@ -142,7 +143,7 @@ def _is_another(
     if not call.name:
         return False
     if function.name != call.name or is_touched:
-        return True
+        return is_touched or not _continues_name(delta, call)
     arguments = function.arguments
     if not call.pieces and call.whole is None:
         return other_id and not arguments
@@ -151,15 +152,21 @@ def _is_another(
     return other_id or not delta.id or arguments != (call.whole or call.arguments)
 
 
+def _continues_name(delta: ToolCallDelta, call: _Call) -> bool:
+    """Whether a piece with a name goes on with that of its call, which some services cut."""
+    is_at_its_place = delta.index is not None and delta.index == call.index
+    is_named = delta.id in {None, "", call.id}
+    return is_at_its_place and is_named and not call.pieces and call.whole is None
+
+
 def _take(call: _Call, delta: ToolCallDelta) -> None:
     if call.index is None:
         call.index = delta.index
     call.id = call.id or delta.id or ""
     call.extra = call.extra or delta.extra_content
-    function = delta.function
-    if function is None:
-        return
-    call.name = call.name or function.name or ""
+    function = delta.called
+    if function.name and function.name != call.name:
+        call.name += function.name
     if isinstance(function.arguments, dict):
         call.whole = function.arguments
     elif function.arguments and not (call.is_whole and function.arguments == call.arguments):

@@ -19,7 +19,16 @@ class ToolCallDelta(msgspec.Struct):
     index: int | None = None
     id: str | None = None
     function: FunctionDelta | None = None
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+    """Beside `function` in place of in it: Cloudflare's own form of calls."""
+
     extra_content: Any = None
+
+    @property
+    def called(self) -> FunctionDelta:
+        """The function, wherever it stands."""
+        return self.function or FunctionDelta(self.name, self.arguments)
 
 
 class Delta(msgspec.Struct):

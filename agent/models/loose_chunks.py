@@ -172,7 +172,7 @@ def _call(fields: Mapping[str, Any]) -> ToolCallDelta:
     return ToolCallDelta(
         index=_int(fields.get("index")),
         id=str(identity) if isinstance(identity, int) else _text(identity),
-        function=_function(fields.get("function")),
+        function=_function(fields.get("function")) or _function(fields),
         extra_content=fields.get("extra_content"),
     )
 

@@ -1,4 +1,4 @@
-"""Tool calls as services stream them; the rest of what they send is in model_streams.py."""
+"""Tool calls as services stream them; their names are in model_call_names.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OSLO = {"city": "Oslo"}
 OSLO_TEXT = '{"city": "Oslo"}'
 
 _EMPTY: dict[str, object] = {"as text": "{}", "as an object": {}}
-_TWO = (("look", PARIS), ("look", OSLO))
+TWO = (("look", PARIS), ("look", OSLO))
 TOOL_CALLS = [
     Stream(
         "OpenAI",
@@ -43,7 +43,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "OpenAI",
@@ -55,7 +55,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "OpenAI",
@@ -68,7 +68,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "any",
@@ -127,14 +127,14 @@ TOOL_CALLS = [
         "two objects, one index",
         call(PARIS, "look", index=0, id="1") + call(OSLO, "look", index=0, id="2") + CALLED + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "any",
         "two objects in one event, no index, no id",
         d({"tool_calls": [piece(PARIS, "look"), piece(OSLO, "look")]}) + CALLED + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "TGI",
@@ -152,7 +152,7 @@ TOOL_CALLS = [
         + d({}, "stop")
         + DONE,
         finish="stop",
-        calls=_TWO,
+        calls=TWO,
         source="su-kaka/gcli2api#406, BerriAI/litellm#11999, NousResearch/hermes-agent#62937",
     ),
     Stream(
@@ -169,7 +169,7 @@ TOOL_CALLS = [
         + d({}, "stop")
         + DONE,
         finish="stop",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "Gemini",
@@ -186,7 +186,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
         source="lmstudio-ai/lmstudio-bug-tracker#830",
     ),
     Stream(
@@ -197,7 +197,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "any",
@@ -207,7 +207,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "LiteLLM",
@@ -260,7 +260,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "any",
@@ -272,7 +272,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     Stream(
         "any",
@@ -308,7 +308,7 @@ TOOL_CALLS = [
         + CALLED
         + DONE,
         finish="tool_calls",
-        calls=_TWO,
+        calls=TWO,
     ),
     *(
         Stream(

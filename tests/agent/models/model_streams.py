@@ -120,7 +120,7 @@ HARMLESS = [
         "null as text for a finish reason",
         text("Hel", "null") + text("lo", "null") + END,
         "Hello",
-        source="help.aliyun.com: DashScope API reference",
+        source="songquanpeng/one-api: relay/adaptor/ali/main.go",
     ),
     Stream(
         "any",
@@ -268,13 +268,21 @@ _ERRORS = {
         {}, "function_call_filter: MALFORMED_FUNCTION_CALL"
     ),
     ("LiteLLM", "FastAPI's detail", ""): event({"detail": "boom"}),
-    ("DashScope", "code and message", ""): event({"code": "InternalError", "message": "boom"}),
-    ("Tencent", "ErrorMsg", "cloud.tencent.com: Hunyuan ChatCompletions"): event(
-        {"choices": [], "ErrorMsg": {"Msg": "boom", "Code": 4001}}
-    ),
-    ("Tencent", "Response", "cloud.tencent.com: API 3.0"): event(
-        {"Response": {"Error": {"Code": "InternalError", "Message": "boom"}}}
-    ),
+    (
+        "DashScope",
+        "code and message",
+        "dashscope/dashscope-sdk-python: dashscope/api_entities/http_request.py",
+    ): event({"code": "InternalError", "message": "boom"}),
+    (
+        "Tencent",
+        "ErrorMsg",
+        "TencentCloud/tencentcloud-sdk-python: hunyuan/v20230901/models.py",
+    ): event({"Choices": [], "ErrorMsg": {"Msg": "boom", "Code": 4001}}),
+    (
+        "Tencent",
+        "Response",
+        "TencentCloud/tencentcloud-sdk-python: tencentcloud/common/abstract_client.py",
+    ): event({"Response": {"Error": {"Code": "InternalError", "Message": "boom"}}}),
     ("any gateway", "no success", ""): event({"success": False, "errorMessage": "boom"}),
     ("any gateway", "a timeout", ""): d({}, "timeout"),
     ("any gateway", "cancelled", ""): d({}, "cancelled"),

@@ -146,11 +146,11 @@ THINKING = [
         )
         for number, (service, given, source) in enumerate(
             [
-                ("Kimi", "◁think▷secret◁/think▷Hi", "moonshotai/Kimi-VL-A3B-Thinking"),
+                ("Kimi", "◁think▷secret◁/think▷Hi", "MoonshotAI/Kimi-VL#45"),
                 (
                     "Sky-T1",
                     "<|begin_of_thought|>secret<|end_of_thought|>\n\nHi",
-                    "NovaSky-AI/SkyThought",
+                    "NovaSky-AI/SkyThought#37",
                 ),
                 ("any", "<THINK>secret</THINK>Hi", ""),
                 ("any", "<reasoning>secret</reasoning>Hi", ""),
@@ -224,7 +224,7 @@ WITHHELD = [
         text("Hello wor") + d({}, "ERROR_TOXIC") + DONE,
         "Hello wor",
         "content_filter",
-        source="docs.cohere.com/reference/chat",
+        source="cohere-ai/cohere-python: src/cohere/types/finish_reason.py",
     ),
     Stream(
         "Zhipu",

@@ -10,12 +10,22 @@ from livekit.agents import APIConnectionError, APIError, llm
 
 from agent.models.completion import REASONING, CompletionReader
 from agent.models.llm import build_client, build_llm
+from tests.agent.models.model_call_names import CALL_NAMES
 from tests.agent.models.model_call_streams import TOOL_CALLS
 from tests.agent.models.model_streams import CALLED, DONE, ERRORS, HARMLESS, WHOLE, Stream, call, d
 from tests.agent.models.model_text_streams import CHARACTERS, THINKING, WITHHELD
 from tests.agent.models.raw_model import RawAnswer, RawModel
 
-STREAMS = [*HARMLESS, *CHARACTERS, *ERRORS, *THINKING, *TOOL_CALLS, *WHOLE, *WITHHELD]
+STREAMS = [
+    *HARMLESS,
+    *CHARACTERS,
+    *ERRORS,
+    *THINKING,
+    *TOOL_CALLS,
+    *CALL_NAMES,
+    *WHOLE,
+    *WITHHELD,
+]
 
 
 class Read:
