@@ -1,15 +1,17 @@
 """The encoding of text from before Unicode, told by the letters of the languages that use it.
 
 A statistical library needs more text than a table of prices has: charset-normalizer takes Polish
-for Spanish with odd signs, and Chinese for Korean. The letters that a language does not have, and
-signs in the middle of words, tell more. It is asked where no language fits.
+for Spanish with odd signs, and Chinese for Korean. The letters that a language does not have,
+signs in the middle of words, and how usual each letter is tell more. It is asked where no language
+fits.
 """
 
 # ruff: noqa: RUF001 - letters and signs of many scripts are meant
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -23,44 +25,77 @@ _SIGNS: Final = frozenset(
 _WITHIN_WORDS: Final = frozenset("’‘·\xa0–—…、。，；：？！（）「」『』・")
 """Signs that may stand between two letters."""
 
-_AFTER_WORDS: Final = frozenset("ªº¹²³›")
+_AFTER_WORDS: Final = frozenset("ªº¹²³›÷×")
 """Signs that no letter follows."""
+
+_POWERS: Final = frozenset("¹²³")
+"""Signs that follow figures and units: `m³`."""
 
 _WESTERN: Final = ("cp1252", "iso8859_15", "mac_roman", "cp850")
 _CENTRAL: Final = ("cp1250", "iso8859_2", "cp852")
 _BALTIC: Final = ("cp1257",)
 _TURKISH: Final = ("cp1254", "cp857")
 _LATIN: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("äöüß", _WESTERN),
-    ("àâæçéèêëîïôœùûü", _WESTERN),
-    ("áéíñóúü", _WESTERN),
-    ("ãáàâçéêíõóôúü", _WESTERN),
-    ("àèéìíòóù", _WESTERN),
-    ("åäöæøéü", _WESTERN),
-    ("ëïéèöüáó", _WESTERN),
-    ("ąćęłńóśźż", _CENTRAL),
-    ("áčďéěíľĺňóôŕřšťúůýžä", _CENTRAL),
-    ("áéíóöőúüű", _CENTRAL),
-    ("čćđšž", _CENTRAL),
-    ("ăâîşţ", _CENTRAL),
-    ("çğıöşüiâîû\u0307", _TURKISH),
-    ("ąčęėįšųūž", _BALTIC),
-    ("āčēģīķļņšūž", _BALTIC),
-    ("áéíóúýðþæö", ("cp1252",)),
+    ("üäößé", _WESTERN),
+    ("éàèêôîçâïùûœëæü", _WESTERN),
+    ("óáíúéñü", _WESTERN),
+    ("ãçáíéóúõêâôàü", _WESTERN),
+    ("èàòùéìíóú", _WESTERN),
+    ("äöåé", _WESTERN),
+    ("æøåéöäü", _WESTERN),
+    ("éëïáóèüöí", _WESTERN),
+    ("óàéíèòçúïü", _WESTERN),
+    ("íáðóúæýöþé", ("cp1252",)),
+    ("łżąęśóćńź", _CENTRAL),
+    ("íářčéýžěšůúóňťď", _CENTRAL),
+    ("áčíýúéťžľšóôňäĺďŕ", _CENTRAL),
+    ("áéíóöőüúű", _CENTRAL),
+    ("čšćžđ", _CENTRAL),
+    ("ăţşîâ", _CENTRAL),
+    ("ışçüğö\u0307âîû", _TURKISH),
+    ("šėųįžąčūę", _BALTIC),
+    ("āēīšļūņķžģč", _BALTIC),
+    ("äõüöšž", _BALTIC),
 )
-"""Letters of a language besides ASCII in lower case, and its encodings; usual ones first."""
+"""Letters of a language besides ASCII in lower case, usual ones first, and its encodings. The order
+is that of GNU and GNOME programs' translations."""
 
 _CYRILLIC: Final = ("cp1251", "koi8_u", "cp866", "iso8859_5", "mac_cyrillic")
-_RUSSIAN: Final = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
-_ALPHABETS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
-    (_RUSSIAN + "ё№", "оеаинтсрвлкмдп", _CYRILLIC),
-    (_RUSSIAN + "іїєґў", "оаинеівтрслкмд", _CYRILLIC),
-    (_RUSSIAN[:26] + "ђјљњћџѓќѕ", "аоиенртсјкдвум", ("cp1251", "iso8859_5")),
-    ("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ", "αοιετσνηυρπκμλ", ("cp1253", "iso8859_7")),
-    ("אבגדהוזחטיךכלםמןנסעףפץצקרשת", "יוהלאתרמבשנ", ("cp1255",)),
-    ("ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيپچژگ", "اليمنترهوبد", ("cp1256",)),
+_ALPHABETS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("оеаинтсрвлкпдмуязьыйбчгжфцхюшщэёъ№", _CYRILLIC),
+    ("аониевтрікслдпумзябьйчгжцєхфшюїщґ", _CYRILLIC),
+    ("аениотрсвдпкзлмъябучгйжфцшщхюьэы", ("cp1251", "cp866")),
+    ("аеионртскупдвмзјлбгњшчцљжћхфђџќѓѕ", ("cp1251", "iso8859_5")),
+    ("αοετινρσμηπκυςλίδγέήόάχωθφύβώξζψϊϋΐΰ", ("cp1253", "iso8859_7")),
+    ("יותהלמראנבשקפסדגעטםחכןצזךץף", ("cp1255",)),
+    ("اليمرتوةنفدسبعحكقصجأطهخشإغذّزضىثئءظؤًُِآپچژگ", ("cp1256",)),
 )
-"""Letters of other alphabets, usual ones among them, and encodings."""
+"""Letters of other alphabets in the same order, and encodings."""
+
+_CHARACTER: Final = 0.2
+"""The weight of a usual character of Chinese, Japanese or Korean."""
+
+_THAI: Final = "ารอ่กมนเ้งดัลีตบิยสแวไขทหคจปพ์ะูชืำใโุถฟซึษณๆญศผธฉภฐฎฏฌฆฝฮฑฒฬฤ็๊๋ฯ"
+_HEBREW_FINALS: Final = frozenset("םןףץך")
+"""Letters that end a word."""
+
+_RARE: Final = {
+    "cp1250": 0.06,
+    "cp1254": 0.08,
+    "cp1257": 0.08,
+    "iso8859_15": 0.05,
+    "iso8859_2": 0.1,
+    "iso8859_7": 0.05,
+    "koi8_u": 0.05,
+    "cp866": 0.05,
+    "cp850": 0.1,
+    "cp852": 0.16,
+    "cp857": 0.18,
+    "mac_roman": 0.1,
+    "iso8859_5": 0.2,
+    "mac_cyrillic": 0.2,
+}
+"""What encodings lose against those that more people have."""
 
 _COMMON: Final = {
     "Chinese": "的一是不了在人有我他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着"
@@ -81,7 +116,12 @@ _COMMON: Final = {
 _LEAST: Final = 0.3
 """The least score of an encoding that is believed."""
 
-_SIGNS_ALONE: Final = 1.05
+_SIGNS_ALONE: Final = 1.3
+_CAPITAL: Final = 0.6
+"""How much capitals after capitals count against small letters."""
+
+_BESIDE_A_LETTER: Final = 0.5
+"""How much a sign beside a letter counts: it may be a letter of another encoding."""
 
 Judge = Callable[[str], bool]
 
@@ -90,10 +130,15 @@ Judge = Callable[[str], bool]
 class _Candidate:
     encoding: str
     is_letter: Judge
-    common: frozenset[str] = frozenset()
+    weights: Mapping[str, float]
+    """How usual letters are: at most 1 for the most usual one."""
+
     is_latin: bool = False
     is_alphabet: bool = False
     """Whether no letter stands beside a Latin one."""
+
+    least: float = 0.0
+    """The weight of other letters."""
 
 
 def legacy_encoding(content: bytes) -> str | None:
@@ -102,10 +147,11 @@ def legacy_encoding(content: bytes) -> str | None:
     best, found = _LEAST, None
     for candidate in _candidates():
         try:
-            text = codecs.getincrementaldecoder(candidate.encoding)().decode(sample)
+            decoder = codecs.getincrementaldecoder(candidate.encoding)()
+            text = decoder.decode(sample)
         except UnicodeDecodeError:
             continue
-        score = _score(text, candidate)
+        score = _score(text, candidate, is_cut=bool(decoder.getstate()[0]))
         if score > best + 1e-9:
             best, found = score, candidate.encoding
     return found
@@ -124,23 +170,33 @@ def _telling_lines(content: bytes) -> bytes:
     return b"".join(lines)[:SAMPLE_BYTES]
 
 
-def _score(text: str, candidate: _Candidate) -> float:
-    """At most 1 for letters of a language; above that for common ones, where these tell."""
-    good = bad = common = 0
+def _score(text: str, candidate: _Candidate, *, is_cut: bool) -> float:
+    """At most 1 for letters of a language, and 0.5 more for usual ones."""
+    good = beside = 0
+    bad = int(is_cut)
+    weight = 0.0
     for at, character in enumerate(text):
         if character.isascii():
             continue
         before, after = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
-        if candidate.is_letter(character) and not _is_stray(before, character, after, candidate):
-            good += 1
-            common += character in candidate.common
+        if candidate.is_letter(character):
+            if _is_stray(before, character, after, candidate):
+                bad += 1
+            elif not candidate.is_alphabet or before.isalpha() or after.isalpha():
+                # Else it is a word of one letter, which other encodings have as a sign.
+                good += 1
+                usual = candidate.weights.get(character.lower(), candidate.least)
+                is_capital = candidate.is_alphabet and before.isupper() and character.isupper()
+                weight += usual * (_CAPITAL if is_capital else 1)
         elif character not in _SIGNS or _is_misplaced(before, character, after):
             bad += 1
+        elif before.isalpha() or after.isalpha():
+            beside += 1
     if not good:
         # Signs alone, where each may stand: other encodings have letters in their place.
         return _SIGNS_ALONE if bad == 0 and candidate.encoding == _WESTERN[0] else -1.0
-    share = (good - 2 * bad) / (good + bad)
-    return share + (common / good if candidate.common else 0) / 2
+    share = (good - 2 * bad) / (good + bad + _BESIDE_A_LETTER * beside)
+    return share + weight / good / 2 - _RARE.get(candidate.encoding, 0.0)
 
 
 def _is_stray(before: str, character: str, after: str, candidate: _Candidate) -> bool:
@@ -149,13 +205,17 @@ def _is_stray(before: str, character: str, after: str, candidate: _Candidate) ->
         return True
     if candidate.is_latin:
         return False
-    beside = (_is_ascii_letter(before), _is_ascii_letter(after))
-    return any(beside) if candidate.is_alphabet else all(beside)
+    if character in _HEBREW_FINALS and candidate.is_letter(after):
+        return True
+    near = (_is_ascii_letter(before), _is_ascii_letter(after))
+    return any(near) if candidate.is_alphabet else all(near)
 
 
 def _is_misplaced(before: str, sign: str, after: str) -> bool:
     """Whether a sign stands where only a letter can."""
     if sign in _AFTER_WORDS and after.isalpha():
+        return True
+    if sign in _POWERS and before.isalpha() and before not in "mM":
         return True
     return before.isalpha() and after.isalpha() and sign not in _WITHIN_WORDS
 
@@ -171,26 +231,45 @@ def _candidates() -> tuple[_Candidate, ...]:
 
 def _each_candidate() -> Iterator[_Candidate]:
     for letters, encodings in _LATIN:
-        both = frozenset(letters + letters.upper())
-        yield from (_Candidate(each, both.__contains__, is_latin=True) for each in encodings)
-    for letters, common, encodings in _ALPHABETS:
-        both = frozenset(letters + letters.upper())
-        yield from (
-            _Candidate(each, both.__contains__, frozenset(common), is_alphabet=True)
-            for each in encodings
-        )
-    yield _Candidate("cp874", _between("ก", "๛"))
+        yield from _of_alphabet(letters, encodings, is_latin=True)
+    for letters, encodings in _ALPHABETS:
+        yield from _of_alphabet(letters, encodings, is_latin=False)
     japanese, korean, chinese = (
-        frozenset(_COMMON[name]) for name in ("Japanese", "Korean", "Chinese")
+        dict.fromkeys(_COMMON[name], 1.0) for name in ("Japanese", "Korean", "Chinese")
     )
-    kana = frozenset(map(chr, range(0x3041, 0x30FF)))
+    japanese |= dict.fromkeys(map(chr, range(0x3041, 0x30FF)), 1.0)
     is_japanese = _in_plane("euc_jp", 0xA4, 0xCF)
-    yield _Candidate("cp932", is_japanese, japanese | kana)
-    yield _Candidate("cp932", _between("･", "ﾟ"))
-    yield _Candidate("gb18030", _in_plane("gb2312", 0xB0, 0xD7), chinese)
-    yield _Candidate("cp949", _in_plane("euc_kr", 0xB0, 0xC8), korean)
-    yield _Candidate("big5", _in_plane("big5", 0xA4, 0xC6), chinese)
-    yield _Candidate("euc_jp", is_japanese, japanese | kana)
+    yield from (
+        _Candidate(encoding, is_usual, weights, least=_CHARACTER)
+        for encoding, is_usual, weights in (
+            ("cp932", is_japanese, japanese),
+            ("gb18030", _in_plane("gb2312", 0xB0, 0xD7), chinese),
+            ("cp949", _in_plane("euc_kr", 0xB0, 0xC8), korean),
+            ("big5", _in_plane("big5", 0xA4, 0xC6), chinese),
+            ("euc_jp", is_japanese, japanese),
+        )
+    )
+    yield _Candidate("cp932", _between("･", "ﾟ"), {})
+    yield from _of_alphabet(_THAI, ("cp874",), is_latin=False)
+
+
+def _of_alphabet(
+    letters: str, encodings: tuple[str, ...], *, is_latin: bool
+) -> Iterator[_Candidate]:
+    both = frozenset(letters + letters.upper())
+    weights = _weights(letters)
+    for each in encodings:
+        yield _Candidate(each, both.__contains__, weights, is_latin, not is_latin)
+
+
+def _weights(letters: str) -> Mapping[str, float]:
+    """The logarithm of a letter's share, which falls with its rank (Zipf), as 0 to 1."""
+    ranks = range(2, len(letters) + 2)
+    total = sum(1 / rank for rank in ranks)
+    return {
+        letter: max(0.0, 1 - math.log10(rank * total) / 2)
+        for rank, letter in zip(ranks, letters, strict=True)
+    }
 
 
 def _between(first: str, last: str) -> Judge:

@@ -64,11 +64,14 @@ def encoding_of(content: bytes) -> str:
 
 
 def _reads(content: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        codecs.getincrementaldecoder(encoding)().decode(content)
+        text = decoder.decode(content)
     except UnicodeDecodeError:
         return False
-    return True
+    # A character that is cut off at the end is one of many; a lone one is of another encoding.
+    is_cut = bool(decoder.getstate()[0])
+    return not (is_cut and text.isascii())
 
 
 def _marked(content: bytes) -> str | None:

@@ -58,6 +58,26 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Chinese": ("产品,价格\n牛奶,20\n面包,10\n", ("gbk", "gb18030")),
     "Chinese, traditional": ("產品,價格\n牛奶,20\n麵包,10\n", ("big5",)),
     "Korean": ("상품,가격\n우유,2000\n빵,1500\n", ("cp949",)),
+    # Texts of a few letters.
+    "French, the last letter": ("Menu du café", ("cp1252",)),
+    "Czech, the last letter": ("Dobrý den, cena je 100 Kč", ("cp1250", "iso8859_2")),
+    "Polish, a price": ("5 zł\n", ("cp1250", "iso8859_2")),
+    "Italian, a word": ("Il processo figlio è uscito\n", ("cp1252",)),
+    "Italian, capitals": ("QUESTA È LA PRIMA DEFINIZIONE\n", ("cp1252",)),
+    "Spanish, a letter": ("Británico\n", ("cp1252",)),
+    "Portuguese, a letter": ("Croácia\n", ("cp1252",)),
+    "Danish, capitals": ("IKKE UNDERSTØTTET\n", ("cp1252",)),
+    "Hungarian, a letter": ("Január\n", ("cp1250",)),
+    "Latvian": ("Šūnas dzēst; pāriet uz sākumu; kļūda\n", ("cp1257",)),
+    "Russian, a word": ("Выбран\n", ("cp1251", "koi8_r", "cp866")),
+    "Russian, capitals": ("НАИМЕНОВАНИЕ;ЦЕНА\nМОЛОКО;80\n", ("cp1251", "cp866")),
+    "Bulgarian": ("намаля\n", ("cp1251",)),
+    "Greek, capitals": ("ΤΙΜΗ ΠΡΟΪΟΝΤΟΣ\n", ("cp1253",)),
+    "Greek, a word": ("Τιμή\n", ("cp1253",)),
+    "Hebrew, a word": ("שלום\n", ("cp1255",)),
+    "Thai, a price": ("ราคา 20 บาท\n", ("cp874",)),
+    "Chinese, a word": ("你好\n", ("gbk",)),
+    "Japanese, a word": ("平均\n", ("cp932",)),
     "Korean among Latin": ("id,name,qty\n1,우유,10\n2,빵,5\n", ("cp949",)),
 }
 
@@ -75,6 +95,10 @@ def test_text_is_read_in_the_encoding_of_its_language(text: str, encoding: str) 
     content = text.encode(encoding)
     assert looks_like_text(content)
     assert decoded(content) == text
+
+
+def test_a_character_that_is_cut_off_is_left_out() -> None:
+    assert decoded("Größe: 5 €".encode()[:-1]) == "Größe: 5 "
 
 
 @pytest.mark.parametrize(
