@@ -21,7 +21,7 @@ _OPENING: Final = {
     "<reasoning>": "</reasoning>",
     "[THINK]": "[/THINK]",  # Magistral
     "◁think▷": "◁/think▷",  # Kimi-VL
-    "<|begin_of_thought|>": "<|end_of_thought|>",  # Sky-T1, OpenThinker
+    "<|begin_of_thought|>": "<|end_of_thought|>",  # Sky-T1
     "<|channel>thought": "<channel|>",  # Gemma 4
     # gpt-oss: the last channel has the answer, and others are not for readers.
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",

@@ -178,9 +178,14 @@ REFUSALS: list[tuple[str, int, object, str | None]] = [
         TOOLS,
     ),
     # labring/FastGPT#4031
-    ("SiliconFlow", 400, openai("Function call is not supported for this model."), TOOLS),
+    ("a gateway, one call", 400, openai("Function call is not supported for this model."), TOOLS),
     # truefoundry/models#944
-    ("DeepInfra", 405, openai("Tool calling is not supported for model: Hermes-3-70B"), TOOLS),
+    (
+        "DeepInfra",
+        405,
+        openai("Tool calling is not supported for model: NousResearch/Hermes-3-Llama-3.1-70B"),
+        TOOLS,
+    ),
     ("a gateway", 501, "tools are not supported", TOOLS),
     ("a gateway, an ability", 400, openai("The model does not have tool-use capability"), TOOLS),
     (
