@@ -37,6 +37,7 @@ export class Whiteboard {
   #elements = new Map<string, Element>();
   #listeners = new Set<() => void>();
 
+  /** @internal */
   constructor(packets: Packets, calls: Calls) {
     this.#packets = packets;
     this.#calls = calls;

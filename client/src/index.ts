@@ -14,7 +14,7 @@ export type {
 export { Asking, type AnswerPiece } from './asking.js';
 export { Whiteboard, type Cursor, type Element, type Operation } from './board.js';
 export type { CallOptions } from './calls.js';
-export { AgentError, type AgentErrorCode } from './errors.js';
+export { AgentError, type AgentErrorCode, type AgentErrorOptions } from './errors.js';
 export type { FileToSend, ReceivedFile, SendFileOptions, SentFile } from './files.js';
 export {
   MessageList,
@@ -24,6 +24,6 @@ export {
   type MessageState,
   type Reaction,
 } from './messages.js';
-export type { Part } from './parts.js';
-export type { RoomLike } from './room.js';
+export type { Part, PartBase } from './parts.js';
+export type { LocalParticipantLike, ParticipantLike, RoomLike, WriterLike } from './room.js';
 export { SharedState, type PatchOperation } from './state.js';

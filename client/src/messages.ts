@@ -110,7 +110,8 @@ export class MessageList {
     return undefined;
   }
 
-  /** Adds a message, or changes the one with its id and sender. */
+  /** Adds a message, or changes the one with its id and sender.
+   * @internal */
   put(change: MessageChange): Message {
     const key = keyOf(change.id, change.senderId);
     const entry = this.#entries.get(key);

@@ -1,6 +1,6 @@
 /** Parts: what an answer shows beside its text (docs/wire-contract.md, "Parts"). */
 
-interface PartBase {
+export interface PartBase {
   readonly id: string;
   /** Where it belongs in the text, in UTF-16 code units, as `String.length` counts. */
   readonly at?: number;

@@ -18,7 +18,8 @@ export class SharedState {
   #reading: Promise<void> | undefined;
   #isStale = false;
 
-  /** `failed` hears of a document that could not be read after a change. */
+  /** `failed` hears of a document that could not be read after a change.
+   * @internal */
   constructor(calls: Calls, thread: string, failed: (error: unknown) => void) {
     this.#calls = calls;
     this.thread = thread;

@@ -48,6 +48,15 @@ async def test_the_package_and_its_tests_are_typed() -> None:
     await run_npm("-p", "tsconfig.json", cwd=PACKAGE, executable=str(compiler))
 
 
+async def test_the_reference_has_all_public_names(tmp_path: Path) -> None:
+    need_packages()
+    typedoc = PACKAGE / "node_modules" / ".bin" / "typedoc"
+    # Ends with an error where a public name refers to one that is left out.
+    await run_npm("--out", str(tmp_path / "docs"), cwd=PACKAGE, executable=str(typedoc))
+    pages = {each.stem for each in (tmp_path / "docs").rglob("*.html")}
+    assert {"index.RoomAgent", "index.Asking", "ag-ui.AgUiAgent", "react.useMessages"} <= pages
+
+
 async def test_it_is_small(tmp_path: Path) -> None:
     script = await bundle(await build(tmp_path / "built"), tmp_path)
     assert len(gzip.compress(script.read_bytes())) < MAX_BYTES
