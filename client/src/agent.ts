@@ -214,14 +214,16 @@ export class RoomAgent {
     await this.#calls.text('setListening', { identity });
   }
 
-  /** Answers the agent's questions whether a tool may run. Returns what ends that. */
-  onApproval(decide: (approval: Approval) => Decision | Promise<Decision>): () => void {
+  /** Answers the agent's questions whether a tool may run; `undefined` leaves one to the handler before. Returns what
+   * ends that. */
+  onApproval(decide: (approval: Approval) => Decision | undefined | Promise<Decision | undefined>): () => void {
     return this.#clientMethods.onApproval(decide);
   }
 
-  /** Offers the model methods of this client. The token has to allow changing one's own attributes. */
-  async offer(offers: Readonly<Record<string, Offer>>): Promise<void> {
-    await this.#clientMethods.offer(offers);
+  /** Offers the model methods of this client, beside those that it offers already, and withdraws others by their names.
+   * The token has to allow changing one's own attributes. */
+  async offer(offers: Readonly<Record<string, Offer>>, { withdraw = [] }: { withdraw?: Iterable<string> } = {}): Promise<void> {
+    await this.#clientMethods.offer(offers, withdraw);
   }
 
   /** Stops listening; questions under way fail. The room stays connected. */

@@ -21,6 +21,7 @@ export class Asking implements AsyncIterable<AnswerPiece> {
   /** The former answer, which does not count: this one's has not begun. */
   #former: Message | undefined;
   readonly #isAgain: boolean;
+  #isAgreed = false;
   #isSettled = false;
   #settle!: { resolve: (message: Message) => void; reject: (error: unknown) => void };
   #unsubscribe: () => void;
@@ -110,13 +111,29 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     await this.answer; // Throws what it failed with.
   }
 
+  /** The agent has agreed to answer again: a stream that is open from now on is the new answer's. */
+  agreed(): void {
+    this.#isAgreed = true;
+  }
+
   #current(): Message | undefined {
     const message = this.#list.answerTo(this.id, this.#asker);
-    if (this.#former === undefined || message === undefined) return message;
-    // Reactions and the like change the former one; a new one streams, or is read from the history.
-    if (message.state === 'done' && message.text === this.#former.text) return undefined;
-    this.#former = undefined;
-    return message;
+    if (this.#former === undefined || message === undefined || !this.#isFormer(message, this.#former)) {
+      this.#former = undefined;
+      return message;
+    }
+    this.#former = message;
+    return undefined;
+  }
+
+  /** Whether a message is the former answer still, as it was or changed since. */
+  #isFormer(message: Message, former: Message): boolean {
+    if (former.state !== 'streaming') {
+      // Reactions and the like change it; a new one streams, or is read from the history.
+      return message.state === 'done' && message.text === former.text;
+    }
+    // It goes on until it is stopped. The new one has the same id, and begins without text.
+    return message.state !== 'streaming' || (!this.#isAgreed && message.text.startsWith(former.text));
   }
 
   #look(): void {

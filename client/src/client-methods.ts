@@ -4,41 +4,67 @@ import type { Approval, Decision, Offer } from './api.js';
 import { AgentError, parseObject } from './errors.js';
 import { me, type RoomLike, type RpcInvocation } from './room.js';
 
+type Decide = (approval: Approval) => Decision | undefined | Promise<Decision | undefined>;
 type MethodHolder = Partial<Pick<NonNullable<RoomLike['localParticipant']>, 'registerRpcMethod' | 'unregisterRpcMethod'>>;
 
 export class ClientMethods {
   readonly #room: RoomLike;
   readonly #agent: string;
-  readonly #offers = new Map<string, Offer>();
-  readonly #off: (() => void)[] = [];
+  readonly #offers = new Map<string, { offer: Offer; off: () => void }>();
+  /** The newest one last. */
+  readonly #deciders: Decide[] = [];
+  #stopDeciding: (() => void) | undefined;
+  #announced = '[]';
 
   constructor(room: RoomLike, agent: string) {
     this.#room = room;
     this.#agent = agent;
   }
 
-  onApproval(decide: (approval: Approval) => Decision | Promise<Decision>): () => void {
-    return this.#register('approveTool', async (args) => {
-      const decision = await decide(args as unknown as Approval);
-      return typeof decision === 'boolean' ? { approved: decision } : decision;
-    });
+  onApproval(decide: Decide): () => void {
+    this.#stopDeciding ??= this.#register('approveTool', (args) => this.#decide(args as unknown as Approval));
+    this.#deciders.push(decide);
+    return () => {
+      const index = this.#deciders.indexOf(decide);
+      if (index >= 0) this.#deciders.splice(index, 1);
+      if (this.#deciders.length) return;
+      this.#stopDeciding?.();
+      this.#stopDeciding = undefined;
+    };
   }
 
-  async offer(offers: Readonly<Record<string, Offer>>): Promise<void> {
-    for (const [name, offer] of Object.entries(offers)) {
-      if (!this.#offers.has(name)) this.#register(name, async (args) => this.#offers.get(name)?.handler(args));
-      this.#offers.set(name, offer);
+  async offer(offers: Readonly<Record<string, Offer>>, withdrawn: Iterable<string>): Promise<void> {
+    for (const name of withdrawn) {
+      this.#offers.get(name)?.off();
+      this.#offers.delete(name);
     }
-    const methods = [...this.#offers].map(([name, { description, parameters }]) => ({
+    for (const [name, offer] of Object.entries(offers)) {
+      const off = this.#offers.get(name)?.off ?? this.#register(name, async (args) => this.#offers.get(name)?.offer.handler(args));
+      this.#offers.set(name, { offer, off });
+    }
+    const methods = [...this.#offers].map(([name, { offer: { description, parameters } }]) => ({
       name,
       description,
       ...(parameters === undefined ? {} : { parameters }),
     }));
-    await me(this.#room).setAttributes({ 'client.methods': JSON.stringify(methods) });
+    const announced = JSON.stringify(methods);
+    if (announced === this.#announced) return;
+    await me(this.#room).setAttributes({ 'client.methods': announced });
+    this.#announced = announced;
   }
 
   close(): void {
-    for (const off of this.#off.splice(0)) off();
+    this.#stopDeciding?.();
+    for (const { off } of this.#offers.values()) off();
+    this.#offers.clear();
+  }
+
+  async #decide(approval: Approval): Promise<Exclude<Decision, boolean>> {
+    for (const decide of [...this.#deciders].reverse()) {
+      const decision = await decide(approval);
+      if (decision !== undefined) return typeof decision === 'boolean' ? { approved: decision } : decision;
+    }
+    throw new AgentError(503, 'Nobody here decides on this call.');
   }
 
   #register(method: string, handle: (args: Record<string, unknown>) => Promise<unknown>): () => void {
@@ -51,8 +77,6 @@ export class ClientMethods {
     const room = this.#room as MethodHolder;
     const holder: MethodHolder = room.registerRpcMethod ? room : me(this.#room);
     holder.registerRpcMethod?.(method, answer);
-    const off = (): void => holder.unregisterRpcMethod?.(method);
-    this.#off.push(off);
-    return off;
+    return () => holder.unregisterRpcMethod?.(method);
   }
 }

@@ -95,6 +95,7 @@ export class Questions {
     asking.answer.then(forget, forget);
     try {
       await request();
+      asking.agreed();
     } catch (error) {
       asking.fail(error);
       throw error;

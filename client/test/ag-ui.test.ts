@@ -1,7 +1,7 @@
 import type { BaseEvent, Message } from '@ag-ui/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgUiAgent } from '../src/ag-ui/index.js';
-import { RoomAgent } from '../src/index.js';
+import { AgentError, RoomAgent } from '../src/index.js';
 import { FakeRoom, type FakeStream } from './fake-room.js';
 
 let room: FakeRoom;
@@ -171,6 +171,49 @@ describe('a run', () => {
   });
 });
 
+describe('what is asked', () => {
+  it('leaves out what others wrote, and what was asked before', async () => {
+    roomAgent.messages.put({ id: 'b1', senderId: 'bob', role: 'user', text: 'Lunch?' });
+    agent.setMessages([asked('b1', 'Lunch?'), asked('m1', 'Agent, what time'), asked('m2', 'is it?')]);
+    const run = agent.runAgent();
+    const { text } = begin(await sent());
+    text.write('Noon.');
+    text.end({ finish_reason: 'stop' });
+    await run;
+    expect(room.sent.map((each) => each.text)).toEqual(['Agent, what time\n\nis it?']);
+  });
+
+  it('is asked anew where the agent did not accept it', async () => {
+    agent.addMessage(asked('m1', 'Hello'));
+    const refused = agent.runAgent().catch(() => undefined);
+    room.packet('system', { event: 'error', code: 413, content: 'Too long.', messageIds: [await sent()] });
+    await refused;
+    const run = agent.runAgent();
+    const { text } = begin(await sent(2));
+    text.write('Hi.');
+    text.end({ finish_reason: 'stop' });
+    await run;
+    expect(agent.messages.at(-1)).toMatchObject({ content: 'Hi.' });
+    expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
+  });
+
+  it('goes on in another run after one that was detached', async () => {
+    agent.addMessage(asked('m1', 'Count.'));
+    const first = agent.runAgent();
+    const { text } = begin(await sent());
+    text.write('One, ');
+    await told('TEXT_MESSAGE_CONTENT');
+    await agent.detachActiveRun();
+    await first;
+    const second = agent.runAgent();
+    text.write('two.');
+    text.end({ finish_reason: 'stop' });
+    await second;
+    expect(agent.messages).toMatchObject([{ role: 'user' }, { content: 'One, ' }, { content: 'two.' }]);
+    expect(room.sent).toHaveLength(1);
+  });
+});
+
 describe("the application's tools", () => {
   const tools = [{ name: 'pickColor', description: 'Asks for a color.', parameters: { type: 'object', properties: {} } }];
 
@@ -198,6 +241,19 @@ describe("the application's tools", () => {
     expect(attributes).toHaveBeenCalledTimes(1);
   });
 
+  it('are withdrawn when the application has them no more', async () => {
+    const attributes = vi.spyOn(room.localParticipant, 'setAttributes');
+    for (const [number, offered] of [tools, [], []].entries()) {
+      agent.addMessage(asked(`m${number}`, 'Go on.'));
+      const run = agent.runAgent({ tools: offered });
+      const { text } = begin(await sent(number + 1));
+      text.write('Yes.');
+      text.end({ finish_reason: 'stop' });
+      await run;
+    }
+    expect(attributes.mock.calls.map(([given]) => given['client.methods'])).toEqual([JSON.stringify(tools), '[]']);
+  });
+
   it('are refused without a run', async () => {
     agent.addMessage(asked('m1', 'Paint it.'));
     const run = agent.runAgent({ tools });
@@ -221,6 +277,15 @@ describe("the application's tools", () => {
   });
 });
 
+const approvalFor = (messageId: string): object => ({
+  callId: 'c',
+  tool: 'buy',
+  description: 'Buys a thing.',
+  arguments: { price: 5 },
+  messageId,
+  timeout: 30,
+});
+
 describe('approvals', () => {
   it.each([
     [{ status: 'resolved', payload: { approved: true } } as const, { approved: true }],
@@ -229,9 +294,9 @@ describe('approvals', () => {
   ])('are interrupts: %j', async (answer, decision) => {
     agent.addMessage(asked('m1', 'Buy it.'));
     const first = agent.runAgent();
-    const { text } = begin(await sent());
-    const approval = { callId: 'c', tool: 'buy', description: 'Buys a thing.', arguments: { price: 5 }, messageId: 'm', timeout: 30 };
-    const decided = call('approveTool', approval);
+    const question = await sent();
+    const { text } = begin(question);
+    const decided = call('approveTool', approvalFor(question));
     await first;
     expect(agent.pendingInterrupts).toMatchObject([{ reason: 'approval', message: 'Buys a thing.', metadata: { tool: 'buy', arguments: { price: 5 } } }]);
     const second = agent.runAgent({ resume: [{ interruptId: agent.pendingInterrupts[0]?.id as string, ...answer }] });
@@ -240,6 +305,23 @@ describe('approvals', () => {
     text.end({ finish_reason: 'stop' });
     await second;
     expect(agent.messages.at(-1)).toMatchObject({ content: 'Well.' });
+    expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
+  });
+
+  it('are decided where they were asked: by another agent, or by the app itself', async () => {
+    roomAgent.onApproval(() => ({ approved: false, reason: 'by the app' }));
+    const other = new AgUiAgent(roomAgent);
+    const runs: Promise<unknown>[] = [];
+    for (const [index, each] of [agent, other].entries()) {
+      each.addMessage(asked(`m${index}`, 'Buy it.'));
+      runs.push(each.runAgent());
+      await sent(index + 1);
+    }
+    void call('approveTool', approvalFor(await sent(1)));
+    await runs[0];
+    expect(agent.pendingInterrupts).toHaveLength(1);
+    expect(other.pendingInterrupts).toEqual([]);
+    expect(JSON.parse(await call('approveTool', approvalFor('of-somebody-else')))).toMatchObject({ reason: 'by the app' });
   });
 });
 
@@ -278,9 +360,14 @@ it('connects with what the thread has', async () => {
 it("shares the room's document as its state", async () => {
   room.remoteParticipants.set('agent', { identity: 'agent', name: '', attributes: { 'agent.ready': 'getState,patchState' } });
   let state: unknown = { count: 1 };
+  let revision = 1;
   room.answer = (method, payload) => {
-    if (method === 'patchState') state = (payload['patch'] as { value: unknown }[])[0]?.value;
-    return method === 'getHistory' ? { messages: [] } : { state, revision: 1 };
+    if (method === 'patchState') {
+      if (payload['revision'] !== revision) throw new AgentError(409, 'It has changed.');
+      state = (payload['patch'] as { value: unknown }[])[0]?.value;
+      revision += 1;
+    }
+    return method === 'getHistory' ? { messages: [] } : { state, revision };
   };
   for (const number of [1, 2]) {
     agent.addMessage(asked(`m${number}`, 'Go on.'));
@@ -293,6 +380,21 @@ it("shares the room's document as its state", async () => {
     agent.setState({ count: 2 });
   }
   expect(state).toEqual({ count: 2 });
+
+  // Somebody else changes it meanwhile: that stays.
+  state = { count: 10 };
+  revision += 1;
+  room.packet('system', { event: 'state.changed', thread: 'room', revision });
+  await vi.waitFor(() => expect(roomAgent.shared.revision).toBe(revision));
+  agent.setState({ count: 3 });
+  agent.addMessage(asked('m3', 'Go on.'));
+  const run = agent.runAgent();
+  const { text } = begin(await sent(3));
+  text.write('Yes.');
+  text.end({ finish_reason: 'stop' });
+  await run;
+  expect(events).toContainEqual(expect.objectContaining({ type: 'CUSTOM', name: 'state-refused' }));
+  expect(agent.state).toEqual({ count: 10 });
 });
 
 it('shares what is open with its clones', async () => {

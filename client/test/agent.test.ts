@@ -87,6 +87,28 @@ describe('asking', () => {
     expect(room.sent.length).toBe(2);
   });
 
+  it('is answered again after what it was answered with, stopped or whole', async () => {
+    const asking = agent.ask('Count.');
+    await settle();
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('One, ');
+    await settle();
+    const again = await agent.edit(asking.id, 'Count on.');
+    // The former answer goes on until it is stopped.
+    stream.write('two');
+    stream.end({ ...(await trailer('One, two')), finish_reason: 'cancelled' });
+    await settle();
+    const next = room.stream('llm-response', head(asking));
+    next.write('Three.');
+    next.end(await trailer('Three.'));
+    expect(await again.answer).toMatchObject({ text: 'Three.', finishReason: 'stop' });
+    const once = await agent.regenerate(asking.id);
+    const last = room.stream('llm-response', head(asking));
+    last.write('Four.');
+    last.end(await trailer('Four.'));
+    expect(await once.answer).toMatchObject({ text: 'Four.' });
+  });
+
   it('stays deleted when its attachment is stored afterwards', async () => {
     const streams = vi.spyOn(room.localParticipant, 'streamBytes');
     const asking = agent.ask('Look', { attachments: [{ data: new Uint8Array(3), name: 'a.bin' }] });

@@ -32,7 +32,7 @@ export class AgUiAgent extends AbstractAgent {
   }
 
   override run(input: RunAgentInput): Observable<BaseEvent> {
-    return events(input, (emit) => this.conversation.run(input, emit));
+    return events(input, (emit, signal) => this.conversation.run(input, emit, signal));
   }
 
   /** What the thread has so far, as messages. */
@@ -57,12 +57,13 @@ export class AgUiAgent extends AbstractAgent {
 }
 
 /** Tells of a run from its start to its end; `work` gives what RUN_FINISHED has beside its ids. */
-function events(input: RunAgentInput, work: (emit: Emit) => Promise<object>): Observable<BaseEvent> {
+function events(input: RunAgentInput, work: (emit: Emit, signal: AbortSignal) => Promise<object>): Observable<BaseEvent> {
   const { threadId, runId } = input;
   return new Observable((subscriber) => {
     const emit: Emit = (event) => subscriber.next(event);
+    const detached = new AbortController();
     emit({ type: EventType.RUN_STARTED, threadId, runId });
-    work(emit)
+    work(emit, detached.signal)
       .then((result) => emit({ type: EventType.RUN_FINISHED, threadId, runId, ...result }))
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
@@ -70,5 +71,7 @@ function events(input: RunAgentInput, work: (emit: Emit) => Promise<object>): Ob
         emit({ type: EventType.RUN_ERROR, message, ...code });
       })
       .then(() => subscriber.complete());
+    // The answer goes on; a later run of it can follow.
+    return () => detached.abort();
   });
 }

@@ -39,10 +39,10 @@ export class Conversation {
   readonly #asked = new Map<string, string>();
   readonly #requests = new Map<string, Request>();
   #tools = new Set<string>();
-  #offered = '';
   #open: Open | undefined;
   #wake: () => void = () => undefined;
-  #state: string | undefined;
+  /** The document as the application has it, and its revision. */
+  #state: { readonly json: string; readonly revision: number } | undefined;
 
   constructor(agent: RoomAgent, { isPrivate, approvals }: { isPrivate: boolean; approvals: boolean }) {
     this.#agent = agent;
@@ -55,7 +55,7 @@ export class Conversation {
   }
 
   /** Carries a run out. Returns what its end says. Throws AgentError. */
-  async run(input: RunAgentInput, emit: Emit): Promise<object> {
+  async run(input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     await this.#agent.ready();
     if (this.#approvals) this.#agent.onApproval((approval) => this.#approve(approval));
     this.#approvals = false;
@@ -63,10 +63,12 @@ export class Conversation {
     const stopState = await this.#share(input, emit);
     try {
       this.#takeResults(input);
-      const written = writtenIn(input.messages);
-      if (written) await this.#begin(written);
-      else if (!this.#open) return {};
-      return await this.#follow(input, emit);
+      const written = writtenIn(input.messages, (id) => this.#idOf(id) !== undefined);
+      // A run that answers an interrupt, or is another one of the question that is open, has nothing new to ask.
+      const isOpen = this.#open !== undefined && (!written || Boolean(input.resume?.length) || this.#isOpen(written));
+      if (!isOpen && !written) return {};
+      const open = isOpen || !written ? (this.#open as Open) : await this.#begin(written);
+      return await this.#follow(open, input, emit, signal);
     } finally {
       stopState();
     }
@@ -80,14 +82,28 @@ export class Conversation {
   }
 
   stop(): void {
+    const open = this.#open;
+    this.#open = undefined;
     this.#refuse('The run was aborted.');
     // An answer that has ended meanwhile cannot be stopped: there is nothing to do.
-    void this.#open?.asking.stop().catch(() => undefined);
+    void open?.asking.stop().catch(() => undefined);
   }
 
-  async #begin(written: Written): Promise<void> {
+  /** Under which id a message of AG-UI's stands in the thread. One that the agent did not accept does not. */
+  #idOf(message: string): string | undefined {
+    const id = this.#asked.get(message) ?? message;
+    const known = this.#list.get(id);
+    return known === undefined || known.state === 'failed' ? undefined : id;
+  }
+
+  #isOpen({ id, text }: Written): boolean {
+    const known = this.#idOf(id);
+    return known !== undefined && known === this.#open?.asking.id && this.#list.get(known)?.text === text;
+  }
+
+  async #begin(written: Written): Promise<Open> {
     this.#refuse('There is a newer question.');
-    const known = this.#asked.get(written.id) ?? this.#list.get(written.id)?.id;
+    const known = this.#idOf(written.id);
     const asking = known === undefined ? this.#ask(written) : await this.#again(known, written.text);
     const answerId = (): string => this.#answer(asking)?.id ?? `answer-to-${asking.id}`;
     this.#open = {
@@ -96,6 +112,7 @@ export class Conversation {
       translation: new Translation(answerId, (tool) => this.#tools.has(tool)),
       next: undefined,
     };
+    return this.#open;
   }
 
   #ask({ id, text, attachments }: Written): Asking {
@@ -113,11 +130,15 @@ export class Conversation {
   }
 
   /** Hands pieces on until the answer has ended, or the application has something to answer. */
-  async #follow(input: RunAgentInput, emit: Emit): Promise<object> {
-    const open = this.#open as Open;
+  async #follow(open: Open, input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     const { translation } = open;
     translation.goOn(emit);
+    signal.addEventListener('abort', () => this.#wake());
     for (;;) {
+      if (signal.aborted) {
+        translation.close();
+        return {};
+      }
       const requests = [...this.#requests.values()].filter(({ isTold }) => !isTold);
       if (requests.length) return this.#tell(requests, translation);
       open.next ??= open.pieces.next();
@@ -129,7 +150,7 @@ export class Conversation {
       translation.take(next.value, input.messages);
     }
     translation.close();
-    this.#open = undefined;
+    if (this.#open === open) this.#open = undefined;
     const { finishReason } = await open.asking.answer;
     if (finishReason === 'error') throw new AgentError(500, 'The answer ended with an error.');
     // Clients of the protocol without a version know no cancelled runs.
@@ -177,8 +198,10 @@ export class Conversation {
     }
   }
 
-  async #approve(approval: Approval): Promise<Decision> {
-    const { tool, arguments: args } = approval;
+  /** Of calls for what was asked here; others are somebody else's to decide. */
+  async #approve(approval: Approval): Promise<Decision | undefined> {
+    const { tool, arguments: args, messageId } = approval;
+    if (messageId !== this.#open?.asking.id) return undefined;
     return (await this.#request(tool, { ...args }, approval)) as Decision;
   }
 
@@ -200,21 +223,17 @@ export class Conversation {
     for (const request of this.#requests.values()) request.reject(new AgentError(499, reason));
   }
 
-  /** Offers the model the application's tools, where they are others than before. */
+  /** Offers the model the application's tools in place of those of the run before. */
   async #offer({ tools = [] }: RunAgentInput, emit: Emit): Promise<void> {
+    const former = this.#tools;
     this.#tools = new Set(tools.map(({ name }) => name));
-    const offered = JSON.stringify(tools);
-    if (offered === this.#offered || (!this.#offered && !tools.length)) return;
+    const withdraw = [...former].filter((name) => !this.#tools.has(name));
     const offers = tools.map(({ name, description, parameters }) => {
-      const handler = async (args: Record<string, unknown>): Promise<unknown> => {
-        if (!this.#tools.has(name)) throw new AgentError(404, `The application has no tool ${name} now.`);
-        return this.#request(name, args);
-      };
+      const handler = (args: Record<string, unknown>): Promise<unknown> => this.#request(name, args);
       return [name, { description, handler, ...(parameters ? { parameters: parameters as Record<string, unknown> } : {}) }] as const;
     });
     try {
-      await this.#agent.offer(Object.fromEntries(offers));
-      this.#offered = offered;
+      await this.#agent.offer(Object.fromEntries(offers), { withdraw });
     } catch (error) {
       // The token does not allow it: the rest of the run goes on without them.
       const message = error instanceof Error ? error.message : String(error);
@@ -228,16 +247,21 @@ export class Conversation {
     if (this.#isPrivate || !methods.includes('getState')) return () => undefined;
     const given = JSON.stringify(state ?? {});
     if (shared.revision < 0) await shared.load();
-    if (this.#state !== undefined && given !== this.#state && methods.includes('patchState')) {
-      await shared.patch([{ op: 'replace', path: '', value: state }], shared.revision).catch((error: unknown) => {
+    if (this.#state !== undefined && given !== this.#state.json && methods.includes('patchState')) {
+      try {
+        // What others have changed since the application read it stays (409).
+        await shared.patch([{ op: 'replace', path: '', value: state }], this.#state.revision);
+      } catch (error) {
         emit({ type: EventType.CUSTOM, name: 'state-refused', value: error instanceof Error ? error.message : String(error) });
-      });
+        await shared.load();
+      }
     }
     let known = given;
     const tell = (): void => {
-      this.#state = JSON.stringify(shared.value);
-      if (this.#state === known) return;
-      known = this.#state;
+      const json = JSON.stringify(shared.value);
+      this.#state = { json, revision: shared.revision };
+      if (json === known) return;
+      known = json;
       emit({ type: EventType.STATE_SNAPSHOT, snapshot: shared.value });
     };
     tell();

@@ -30,17 +30,21 @@ export function messagesOf(items: readonly RoomMessage[]): Message[] {
   return messages;
 }
 
-/** The last message of a run, where a person wrote it. Several in a row are one question, under the last one's id. */
-export function writtenIn(messages: readonly Message[]): Written | undefined {
+/**
+ * The last message of a run, where a person wrote it. New ones in a row are one question, under the last one's id; those
+ * that are known, of this person or of others in the room, are no part of it.
+ */
+export function writtenIn(messages: readonly Message[], isKnown: (id: string) => boolean): Written | undefined {
   const texts: string[] = [];
   const attachments: FileToSend[] = [];
   let id: string | undefined;
   for (const message of [...messages].reverse()) {
-    if (message.role !== 'user') break;
+    if (message.role !== 'user' || (id !== undefined && isKnown(message.id))) break;
     id ??= message.id;
     const { text, files } = readContent(message.content);
     texts.unshift(text);
     attachments.unshift(...files);
+    if (isKnown(message.id)) break;
   }
   return id === undefined ? undefined : { id, text: texts.filter(Boolean).join('\n\n'), attachments };
 }
