@@ -53,7 +53,8 @@ class ClaimRules:
     def __init__(self, settings: AccessSettings, agent_name: str, agent_identity: str) -> None:
         self._identity: Final = ClaimTemplate(settings.access_identity)
         self._name: Final = ClaimTemplate(settings.access_name)
-        self._roles: Final = ClaimTemplate(settings.access_roles)
+        # Commas separate roles: a claim with one would add a role of its own choice.
+        self._roles: Final = ClaimTemplate(settings.access_roles, forbidden=(",",))
         self._rooms: Final = [ClaimTemplate(each) for each in settings.access_rooms]
         self._may_update = settings.access_update_own_metadata
         self._agent_name = agent_name

@@ -46,8 +46,10 @@ class ClaimTemplate:
         ValueError: the text is no such template.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, forbidden: tuple[str, ...] = ()) -> None:
+        """`forbidden`: texts that no claim's value may have; a value that has one is left out."""
         self.text = text
+        self._forbidden = forbidden
         pieces = _CLAIM.split(text)
         self._literals = pieces[::2]
         self._claims = pieces[1::2]
@@ -96,7 +98,7 @@ class ClaimTemplate:
         return not any(
             separator in value
             for i, value in enumerate(values)
-            for separator in self._separators(i)
+            for separator in (*self._forbidden, *self._separators(i))
         )
 
     def _filled(self, values: list[str]) -> Filled:

@@ -59,6 +59,29 @@ async def test_claims_say_who_somebody_is_and_the_grants_are_the_least(
     assert "metadata" not in claims
 
 
+@pytest.mark.parametrize(
+    ("roles", "department", "given"),
+    [
+        ("dept-{department}", "x,moderator", None),
+        ("dept-{department}", "x , moderator", None),
+        ("{department}", "moderator,", None),
+        ("dept-{department}", ["x,moderator", "kitchen"], "dept-kitchen"),
+        ("guest,dept-{department}", "kitchen", "guest,dept-kitchen"),
+        ("guest,dept-{department}", "x,moderator", None),
+    ],
+)
+async def test_a_comma_in_a_claim_makes_no_role(
+    open_endpoint: Open,
+    provider: IdentityProvider,
+    roles: str,
+    department: object,
+    given: str | None,
+) -> None:
+    client = await open_endpoint(ACCESS_ROLES=roles)
+    claims = await ask(client, provider.token(department=department))
+    assert claims.get("attributes", {}).get("role") == given
+
+
 async def test_without_a_room_the_first_of_their_own_is_given(
     open_endpoint: Open, provider: IdentityProvider
 ) -> None:

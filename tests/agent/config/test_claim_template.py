@@ -68,6 +68,12 @@ def test_no_value_can_look_like_two(template: str, claims: dict[str, object]) ->
     assert texts(template, claims) == []
 
 
+def test_values_with_a_forbidden_text_are_left_out() -> None:
+    template = ClaimTemplate("dept-{rooms}", forbidden=(",",))
+    filled = template.fill({"rooms": ["x,moderator", "cook", ",", "a,"]})
+    assert [each.before for each in filled] == ["dept-cook"]
+
+
 def test_the_last_claim_may_have_what_separates_the_others() -> None:
     assert texts("{a}:{b}", {"a": "x", "b": "y:z"}) == ["x:y:z"]
 
