@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import limits
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from limits.strategies import FixedWindowRateLimiter
 
 from agent.access.app_identity import AppIdentity, NotIdentifiedError
@@ -32,6 +32,8 @@ BODY_TIMEOUT: Final = 10.0
 """Seconds in which the body has to come."""
 PREFLIGHT_SECONDS: Final = 600
 PATH: Final = "/token"
+_PROXY_HEADERS: Final = ("forwarded", "via", "x-real-ip")
+_PROXY_PREFIX: Final = "x-forwarded-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class RoomServer:
 
 class TokenEndpoint:
     """Answers `POST /token`. Without an AppIdentity everybody gets what they ask for: then it must
-    listen on loopback, and it answers requests to loopback alone."""
+    listen on loopback, and it answers requests to loopback alone, and none that shows a proxy."""
 
     def __init__(
         self, settings: AccessSettings, server: RoomServer, identity: AppIdentity | None
@@ -75,9 +77,8 @@ class TokenEndpoint:
     ) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         try:
-            if self._identity is None and not _is_address(request.headers.get("Host", "")):
-                # A name that leads here is another site's (DNS rebinding), or a public proxy's.
-                raise web.HTTPForbidden(text="Without an identity provider: for loopback alone.\n")
+            if self._identity is None:
+                _check_local(request)
             if origin is not None and not self._is_allowed(origin):
                 raise web.HTTPForbidden(text="ACCESS_ORIGINS does not have this origin.\n")
             response = await handler(request)
@@ -169,6 +170,24 @@ async def _read(request: web.Request) -> TokenRequest:
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The body did not come.\n") from None
     return TokenRequest.read(body)
+
+
+def _check_local(request: web.BaseRequest) -> None:
+    """Refuses what does not come from a program of this machine, as far as a request shows that."""
+    if not _is_address(request.headers.get("Host", "")):
+        # A name that leads here is another site's (DNS rebinding), or a public proxy's.
+        raise web.HTTPForbidden(text="Without an identity provider: for loopback alone.\n")
+    # nginx names the address it passes to as Host, and speaks HTTP/1.0 by default.
+    if request.version < HttpVersion11 or any(map(_is_of_proxy, request.headers)):
+        raise web.HTTPForbidden(
+            text="Without an identity provider: not through a proxy. Set ACCESS_JWKS_URL, "
+            "ACCESS_ISSUER, ACCESS_AUDIENCE and ACCESS_ROOMS.\n"
+        )
+
+
+def _is_of_proxy(header: str) -> bool:
+    name = header.lower()
+    return name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIX)
 
 
 def _is_address(host: str) -> bool:

@@ -33,6 +33,19 @@ _NEEDED: Final = {
 }
 
 
+_OF_IDENTITIES: Final = (
+    "access_jwks_url",
+    "access_issuer",
+    "access_audience",
+    "access_algorithms",
+    "access_identity",
+    "access_name",
+    "access_roles",
+    "access_rooms",
+)
+"""Who sets one of them wants identities to be checked."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine alone."""
     if host == "localhost":
@@ -153,7 +166,9 @@ class AccessSettings(BaseModel):
 
     @property
     def checks_identity(self) -> bool:
-        return bool(self.access_jwks_url or self.access_issuer or self.access_audience)
+        """Whether a setting is made that has a meaning for identities alone."""
+        fields = AccessSettings.model_fields
+        return any(getattr(self, name) != fields[name].default for name in _OF_IDENTITIES)
 
     def access_problems(self) -> list[str]:
         """The settings that the token endpoint still needs, one sentence each."""

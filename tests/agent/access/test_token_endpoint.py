@@ -335,6 +335,12 @@ async def test_on_a_developers_machine_anybody_gets_what_they_ask_for(open_endpo
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "http://localhost.evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"X-Request-Id": "1"}, 201),
+        ({"Forwarded": "for=203.0.113.7"}, 403),
+        ({"x-forwarded-for": "203.0.113.7"}, 403),
+        ({"X-Forwarded-Proto": "https"}, 403),
+        ({"X-Real-IP": "203.0.113.7"}, 403),
+        ({"Via": "1.1 proxy"}, 403),
     ],
     ids=str,
 )
@@ -344,6 +350,35 @@ async def test_without_an_identity_provider_other_names_and_sites_get_nothing(
     client = await open_endpoint(anybody=True)
     async with client.post("/token", json={}, headers=headers) as response:
         assert response.status == status
+
+
+async def test_without_an_identity_provider_nothing_is_given_through_a_proxy(
+    open_endpoint: Open,
+) -> None:
+    """As nginx passes on by default: no header of its own, the address as Host, HTTP/1.0."""
+    client = await open_endpoint(anybody=True)
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    host = f"Host: 127.0.0.1:{client.port}\r\n"
+    writer.write(f"POST /token HTTP/1.0\r\n{host}Content-Length: 2\r\n\r\n{{}}".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.split()[1] == "403"
+    assert "not through a proxy. Set ACCESS_JWKS_URL" in answer
+
+
+async def test_with_an_identity_provider_a_proxy_may_be_before_it(
+    open_endpoint: Open, provider: IdentityProvider
+) -> None:
+    client = await open_endpoint()
+    headers = {
+        "Authorization": f"Bearer {provider.token()}",
+        "Host": "rooms.example",
+        "X-Forwarded-For": "203.0.113.7",
+        "Via": "1.1 proxy",
+    }
+    async with client.post("/token", json={}, headers=headers) as response:
+        assert response.status == 201
 
 
 async def test_people_may_change_their_metadata_where_that_is_wanted(

@@ -67,6 +67,17 @@ async def test_tokens_for_users(server: CommandLine) -> None:
             ({key: value for key, value in IDENTITY.items() if key != name}, f"{name} is not set")
             for name in IDENTITY
         ),
+        *(
+            (environ, f"{name} is not set")
+            for environ in (
+                {"ACCESS_ROOMS": "user:{sub}"},
+                {"ACCESS_ROLES": "{roles}"},
+                {"ACCESS_IDENTITY": "{email}"},
+            )
+            for name in ("ACCESS_JWKS_URL", "ACCESS_ISSUER", "ACCESS_AUDIENCE")
+        ),
+        ({"ACCESS_NAME": "{email}"}, "ACCESS_JWKS_URL is not set"),
+        ({"ACCESS_ALGORITHMS": "ES256"}, "ACCESS_JWKS_URL is not set"),
         ({"ACCESS_JWKS_URL": "http://login.example/keys"}, "starts with https://"),
         ({"ACCESS_ALGORITHMS": "HS256"}, "ACCESS_ALGORITHMS"),
         ({"ACCESS_ALGORITHMS": "none"}, "ACCESS_ALGORITHMS"),
