@@ -9,6 +9,7 @@ from typing import Final
 from livekit import api
 
 from agent.access.join_token import Joining
+from agent.access.room_templates import RoomTemplates
 from agent.access.token_request import TokenRequest
 from agent.config.access_settings import AccessSettings
 from agent.config.claim_template import ClaimTemplate
@@ -55,7 +56,7 @@ class ClaimRules:
         self._name: Final = ClaimTemplate(settings.access_name)
         # Commas separate roles: a claim with one would add a role of its own choice.
         self._roles: Final = ClaimTemplate(settings.access_roles, forbidden=(",",))
-        self._rooms: Final = [ClaimTemplate(each) for each in settings.access_rooms]
+        self._rooms: Final = RoomTemplates(settings.access_rooms)
         self._may_update = settings.access_update_own_metadata
         self._agent_name = agent_name
         self._agent_identity = agent_identity
@@ -98,7 +99,7 @@ class ClaimRules:
         )
 
     def _room(self, claims: Mapping[str, object], wanted: str) -> str:
-        filled = [each for template in self._rooms for each in template.fill(claims)]
+        filled = list(self._rooms.fill(claims))
         if not wanted:
             own = next((each.before for each in filled if each.after is None), "")
             if not own:

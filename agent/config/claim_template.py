@@ -14,6 +14,9 @@ MAX_VALUES: Final = 100
 
 _CLAIM: Final = re.compile(r"\{([^{}\s,]+)\}")
 _WILDCARD: Final = "*"
+_GAP: Final = re.compile(r"\{[^{}\s,]+\}|\*")
+_ANY: Final = "\0"
+"""Stands for any text; no claim's value has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Filled:
 
     before: str
     after: str | None = None
+
+    @property
+    def sample(self) -> str:
+        """The text, or one of them."""
+        return self.before if self.after is None else f"{self.before}{_ANY}{self.after}"
 
     def matches(self, text: str) -> bool:
         if self.after is None:
@@ -64,6 +72,24 @@ class ClaimTemplate:
     @property
     def has_wildcard(self) -> bool:
         return any(_WILDCARD in literal for literal in self._literals)
+
+    @property
+    def sample(self) -> str:
+        """What it gives for values that are like nothing else."""
+        return _GAP.sub(_ANY, self.text)
+
+    def may_give(self, text: str) -> bool:
+        """Whether it gives a text, or all but gives it, to somebody with whatever claims."""
+        first, *rest = _GAP.split(self.text)
+        if not rest or not text.startswith(first):
+            return text == first
+        end = len(first)
+        for literal in rest[:-1]:
+            start = text.find(literal, end + 1)
+            if start < 0:
+                return False
+            end = start + len(literal)
+        return len(text) - len(rest[-1]) > end and text.endswith(rest[-1])
 
     def fill(self, claims: Mapping[str, object]) -> Iterator[Filled]:
         """The texts for somebody with these claims; none where a claim is missing or unfit.

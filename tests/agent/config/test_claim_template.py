@@ -89,5 +89,27 @@ def test_wildcards_and_braces_in_values_are_text() -> None:
     assert texts("{rooms}", {"rooms": "{sub}", "sub": "ana"}) == ["{sub}"]
 
 
+@pytest.mark.parametrize(
+    ("template", "text", "may"),
+    [
+        ("lobby", "lobby", True),
+        ("lobby", "lobby2", False),
+        ("{a}", "x", True),
+        ("{a}", "", False),
+        ("user:{a}", "user:x:y", True),
+        ("user:{a}", "user:", False),
+        ("user:{a}:*", "user:x:y", True),
+        ("user:{a}:*", "user:x:", False),
+        ("user:{a}:*", "user:x", False),
+        ("user:{a}:*", "team:x:y", False),
+        ("{a}-{b}-end", "x-y-end", True),
+        ("{a}-{b}-end", "x-end", False),
+        ("{a}::{b}", ":::x", True),
+    ],
+)
+def test_it_tells_what_it_may_give_to_somebody(template: str, text: str, *, may: bool) -> None:
+    assert ClaimTemplate(template).may_give(text) is may
+
+
 def test_long_lists_are_cut() -> None:
     assert len(texts("{rooms}", {"rooms": [f"r{n}" for n in range(1000)]})) == MAX_VALUES
