@@ -121,8 +121,8 @@ def backend_methods(
         agent: AgentName | None = None,
         token: BackendToken = None,
     ) -> dict[str, object]:
-        """Give an agent of the app other instructions in this room, from the next answer on. For
-        backends."""
+        """Give an agent of the app other instructions in this room, from the model's next request
+        on. For backends."""
         backend.check(context.caller, token)
         if instructions is not None and not instructions.strip():
             raise InvalidArguments.of({"instructions": "must not be empty"})
