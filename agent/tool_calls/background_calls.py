@@ -139,9 +139,13 @@ class BackgroundCalls:
     def __init__(self) -> None:
         self.report: Report | None = None
         self._running: set[BackgroundCall] = set()
+        self._is_closed = False
 
     def admit(self, call: BackgroundCall) -> bool:
         """Whether another call may go on in the background; takes its place."""
+        if self._is_closed:
+            # Its answer ends with the stay, and the call with the answer.
+            return False
         if sum(each.is_detached for each in self._running) >= MAX_CALLS:
             logger.warning(
                 "%d calls run in the background of the room; the model waits for %s",
@@ -190,7 +194,8 @@ class BackgroundCalls:
         return _task_tools(lambda: [each for each in self._running if each.origin.thread == thread])
 
     async def aclose(self) -> None:
-        """Cancels the calls that run; nobody is told."""
+        """Cancels the calls that run; nobody is told. No other one goes on in the background."""
+        self._is_closed = True
         self.report = None
         await _cancel(self._running)
 

@@ -331,6 +331,56 @@ async def test_calls_end_with_the_stay(
     assert report.cancelled == ["sales"]
 
 
+async def test_none_goes_on_in_the_background_once_the_stay_ends(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    began, ends, detached, cancelled = (asyncio.Event() for _ in range(4))
+    loop = asyncio.get_running_loop()
+
+    @tool(timeout=60)
+    async def linger(context: ToolContext) -> None:
+        """Linger."""
+        context.background()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            loop.call_soon_threadsafe(ends.set)
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(detached.wait(), loop))
+            raise
+
+    @tool(timeout=60)
+    async def hurry(context: ToolContext) -> None:
+        """Hurry."""
+        loop.call_soon_threadsafe(began.set)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ends.wait(), loop))
+        context.background()
+        loop.call_soon_threadsafe(detached.set)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            loop.call_soon_threadsafe(cancelled.set)
+            raise
+
+    worker = await start_worker(app=App(tools=[linger, hurry]))
+    alice = await enter("alice", worker=worker)
+    model.script(
+        Reply(tool_calls=[tool_call("linger")]),
+        Reply("It lingers."),
+        Reply(tool_calls=[tool_call("hurry")]),
+    )
+    assert (await alice.ask("Linger")).text == "It lingers."
+    await alice.say("Hurry")
+    async with asyncio.timeout(WITHIN):
+        await began.wait()
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
+    await worker.host.until_left()
+    async with asyncio.timeout(WITHIN):
+        await cancelled.wait()
+
+
 async def test_a_file_goes_to_the_caller(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
