@@ -12,7 +12,8 @@ from pydantic import Field
 
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.result_budget import ResultBudget
-from toolkit.errors import Conflict, NotFound, ToolError
+from toolkit.caller import Caller
+from toolkit.errors import Conflict, NotAllowed, NotFound, ToolError
 from toolkit.parts import ShownPart
 from toolkit.tool import CONFIRM_DUPLICATE, Tool, tool
 
@@ -105,6 +106,10 @@ class BackgroundCall:
         arguments = json.dumps(self.arguments, sort_keys=True, default=str) if counted else ""
         return self.origin.thread, self.tool.name, arguments
 
+    def is_cancellable_by(self, caller: Caller) -> bool:
+        """Whether somebody may cancel it, as far as that depends on who they are."""
+        return self.origin.caller.identity == caller.identity or self.tool.allows(caller)
+
     def detach(self, text: str) -> None:
         """Lets the model go on without the result, unless too many calls do. Thread-safe."""
         try:
@@ -161,17 +166,16 @@ class BackgroundCalls:
 
         Raises:
             Conflict: it would replace a call that cannot be cancelled.
+            NotAllowed: it would replace one that its caller may not cancel.
         """
-        same = [each for each in self._running if each.duplicate_key == call.duplicate_key]
-        ids = ", ".join(each.call_id for each in same)
         mode = call.tool.on_duplicate
-        if same and mode == "replace":
-            if not call.tool.cancellable:
-                raise Conflict(f"{call.tool.name} is running already, and cannot be cancelled")
-            await _cancel(same)
-        elif same and mode == "reject":
+        if mode == "replace":
+            await self._replace(call)
+        same = self._duplicates(call)
+        ids = ", ".join(each.call_id for each in same)
+        if same and mode == "reject":
             return _DUPLICATE.format(tool=call.tool.name, calls=ids) + _REJECTED
-        elif same and mode == "confirm" and not call.is_confirmed:
+        if same and mode == "confirm" and not call.is_confirmed:
             hint = _CONFIRM.format(argument=CONFIRM_DUPLICATE)
             return _DUPLICATE.format(tool=call.tool.name, calls=ids) + hint
         self._running.add(call)
@@ -186,18 +190,43 @@ class BackgroundCalls:
         """A call has ended, or was given up."""
         self._running.discard(call)
 
-    def tools(self, thread: str) -> list[Tool]:
-        """What the model has while calls run that it may cancel."""
-        mine = [each for each in self._running if each.is_detached and each.tool.cancellable]
-        if not any(each.origin.thread == thread for each in mine):
-            return []
-        return _task_tools(lambda: [each for each in self._running if each.origin.thread == thread])
+    def tools(self, origin: CallOrigin) -> list[Tool]:
+        """What the model has while calls run that it may cancel for whom it answers."""
+
+        def cancellable() -> list[BackgroundCall]:
+            return [
+                each
+                for each in self._running
+                if each.origin.thread == origin.thread
+                and each.is_detached
+                and each.tool.cancellable
+                and each.is_cancellable_by(origin.caller)
+            ]
+
+        return _task_tools(cancellable) if cancellable() else []
 
     async def aclose(self) -> None:
         """Cancels the calls that run; nobody is told. No other one goes on in the background."""
         self._is_closed = True
         self.report = None
         await _cancel(self._running)
+
+    def _duplicates(self, call: BackgroundCall) -> list[BackgroundCall]:
+        return [each for each in self._running if each.duplicate_key == call.duplicate_key]
+
+    async def _replace(self, call: BackgroundCall) -> None:
+        """Cancels the duplicates of a call, also those that begin while it waits for their end.
+
+        Each of them has REPLACED_WITHIN to end.
+        """
+        cancelled: set[BackgroundCall] = set()
+        while same := set(self._duplicates(call)) - cancelled:
+            if not call.tool.cancellable:
+                raise Conflict(f"{call.tool.name} is running already, and cannot be cancelled")
+            if not all(each.is_cancellable_by(call.origin.caller) for each in same):
+                raise NotAllowed(f"This caller may not cancel the {call.tool.name} that is running")
+            cancelled |= same
+            await _cancel(same)
 
     def _ended(self, call: BackgroundCall, task: asyncio.Task[str]) -> None:
         self.forget(call)
@@ -222,10 +251,7 @@ class BackgroundCalls:
             logger.warning("result of %s is not told: %s", call.tool.name, refused)
 
 
-def _task_tools(running: Callable[[], list[BackgroundCall]]) -> list[Tool]:
-    def cancellable() -> list[BackgroundCall]:
-        return [each for each in running() if each.is_detached and each.tool.cancellable]
-
+def _task_tools(cancellable: Callable[[], list[BackgroundCall]]) -> list[Tool]:
     @tool(rpc=False)
     async def get_running_tasks() -> list[dict[str, object]]:
         """Get the list of running tool calls that are cancellable."""

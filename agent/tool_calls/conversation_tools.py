@@ -100,7 +100,7 @@ class ConversationTools:
         taken = [tool.name for tool in own]
         self._theirs = [
             *await self._client_methods.tools(origin, taken),
-            *(each for each in self._background.tools(origin.thread) if each.name not in taken),
+            *(each for each in self._background.tools(origin) if each.name not in taken),
         ]
         self._allowed = [
             tool for tool in own if tool.model and tool.allows(caller) and self._is_offered(tool)

@@ -19,6 +19,7 @@ from tests.agent.app.test_unasked import unasked
 from tests.agent.chat_client import WITHIN, ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from toolkit import Data, File, NotFound, Tool, ToolContext, tool
+from toolkit.permission import Permission
 from toolkit.tool import DuplicateScope, OnDuplicate, ShowCall
 
 
@@ -38,6 +39,7 @@ class Report:
         cancellable: bool = False,
         duplicate_scope: DuplicateScope = "name",
         show: ShowCall = "name",
+        allow: Permission | None = None,
     ) -> Tool:
         @tool(
             timeout=60,
@@ -45,6 +47,7 @@ class Report:
             duplicate_scope=duplicate_scope,
             cancellable=cancellable,
             show=show,
+            allow=allow,
         )
         async def make_report(context: ToolContext, topic: str = "sales") -> Data | File:
             """Make a report."""
@@ -261,6 +264,46 @@ async def test_a_duplicate_replaces_the_former_call(
     assert said.text == "Costs are 17."
 
 
+async def test_of_duplicates_that_replace_a_call_at_a_time_one_runs(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    made = report.tool(on_duplicate="replace", cancellable=True)
+    alice = await enter("alice", worker=await start(start_worker, made))
+    await begun(alice, model)
+    model.script(
+        Reply(tool_calls=[calling("costs"), calling("profits")]),
+        Reply("Well."),
+        Reply("Here it is."),
+    )
+    await alice.ask("No, the costs, and the profits")
+    [last] = set(report.begun) - set(report.cancelled)
+    assert last != "sales"
+    report.end(last)
+    await alice.until(lambda: unasked(alice))
+
+
+async def test_a_call_is_not_replaced_for_who_may_not_use_its_tool(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    allowed = {"alice", "bob"}
+
+    @tool
+    async def exclude() -> None:
+        """Exclude bob."""
+        allowed.discard("bob")
+
+    made = report.tool(
+        on_duplicate="replace", cancellable=True, allow=lambda caller: caller.identity in allowed
+    )
+    worker = await start_worker(app=App(tools=[made, exclude]))
+    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
+    await begun(alice, model)
+    model.script(Reply(tool_calls=[tool_call("exclude")]), call("costs"), Reply("Well."))
+    await bob.ask("No, the costs")
+    assert "may not cancel" in results(model)[-1]
+    assert (report.begun, report.cancelled) == (["sales"], [])
+
+
 async def test_what_cannot_be_cancelled_is_not_replaced(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
@@ -297,6 +340,39 @@ async def test_the_model_cancels_a_call(
     offered = cast("list[Any]", model.requests[-1].body["tools"])
     assert [each["function"]["name"] for each in offered] == ["makeReport"]
     assert not unasked(alice)
+
+
+async def test_the_model_cancels_no_call_for_who_may_not_use_its_tool(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    moderators = {"alice", "carol"}
+    made = report.tool(cancellable=True, allow=lambda caller: caller.identity in moderators)
+
+    @tool(timeout=60, cancellable=True)
+    async def dawdle(context: ToolContext) -> None:
+        """Dawdle."""
+        context.background()
+        await asyncio.Event().wait()
+
+    worker = await start_worker(app=App(tools=[made, dawdle]))
+    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
+    call_id = await begun(alice, model)
+    cancel = Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))])
+    model.script(Reply(tool_calls=[tool_call("dawdle")]), Reply("I dawdle."))
+    await bob.ask("Dawdle")
+    offered = cast("list[Any]", model.requests[-1].body["tools"])
+    assert {each["function"]["name"] for each in offered} == {"dawdle"}
+    model.script(Reply(tool_calls=[tool_call("getRunningTasks")]), cancel, Reply("I cannot."))
+    await bob.ask("Forget the report")
+    *_, running, refused = results(model)
+    assert [each["tool"] for each in json.loads(running)] == ["dawdle"]
+    assert "No call" in refused
+    assert report.cancelled == []
+    carol = await enter("carol", worker=worker)
+    model.script(cancel, Reply("It is cancelled."))
+    await carol.ask("Forget the report")
+    assert "is cancelled" in results(model)[-1]
+    assert report.cancelled == ["sales"]
 
 
 async def test_there_is_a_bound_beyond_which_the_model_waits(
