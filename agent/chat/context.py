@@ -13,11 +13,14 @@ from agent.chat.question import Turn
 from agent.chat.turns import BYTES_PER_TOKEN, Turns, tokens_in
 from agent.chat.user_message import user_message, with_author
 from agent.inbox.message import IncomingMessage, Key
+from agent.tool_calls.result_budget import ResultBudget
 
 CUT_TO = 0.75
 SUMMARISED_AT = 0.875
 FOR_RESULTS = 0.25
-"""Shares of the limits; the last one is what tool results may have in an answer at the least."""
+FOR_NOTES = 0.5
+"""Shares of the limits. FOR_RESULTS is what tool results may have in an answer at the least, and
+FOR_NOTES what notes with results may have at the most, so that they outlast the next cut."""
 
 UNASKED = ""
 """Stands for the sender in the keys of turns that nobody's message begins."""
@@ -77,8 +80,7 @@ class Context:
     @property
     def result_bytes(self) -> int:
         """Bytes of tool results that the next answer has room for."""
-        left = self.limits.tokens - self._turns.tokens - self._summary_tokens
-        return max(left, int(FOR_RESULTS * self.limits.tokens)) * BYTES_PER_TOKEN
+        return max(self._left, self._for_results) * BYTES_PER_TOKEN
 
     def summarising(self) -> None:
         """A summary is being made of all turns there are."""
@@ -121,6 +123,14 @@ class Context:
         """Adds a note for the model, in brackets, to the next message that it answers."""
         self._notes.append(f"[{text}]")
 
+    def tell_result(self, told: str, result: str) -> None:
+        """Adds a note with a result, cut to half of what the notes may still have, so that a
+        further one has room."""
+        left = max(self._left + self._note_tokens, self._for_results)
+        notes = min(left, int(FOR_NOTES * self.limits.tokens))
+        room = max(notes - self._note_tokens, 0) // 2
+        self.tell(f"{told}\n{ResultBudget(room * BYTES_PER_TOKEN).fit(result)}")
+
     def say_own(self, message: IncomingMessage) -> llm.ChatMessage:
         """Makes a place for an unasked answer; the instruction, as it is
         read."""
@@ -136,6 +146,7 @@ class Context:
             # In a turn of its own: nobody's, with an id that no other has.
             self._turns.put((UNASKED, told.id), [told])
             self._notes.clear()
+            self._cut(keep=_key(message))
         items = self._turns.before(_key(message))
         if self._is_cut and self._summary:
             text = f"{SUMMARY}\n{self._summary}"
@@ -215,15 +226,35 @@ class Context:
             for key in self._turns:
                 self._turns.put(key, map(with_author, self._turns[key]))
 
-    def _cut(self) -> None:
+    def _cut(self, *, keep: Key | None = None) -> None:
+        """Drops the oldest turns where the limits are exceeded, but not the newest one, and not the
+        one to `keep`."""
         if self._fill <= 1:
             return
         for key in list(self._turns)[:-1]:
+            if key == keep:
+                continue
             self._turns.drop(key)
             self._is_cut = True
             self._told = max(self._told - 1, 0)
             if self._fill <= CUT_TO:
                 return
+
+    @property
+    def _left(self) -> int:
+        """Tokens that the limit leaves; below zero where it is exceeded."""
+        used = self._turns.tokens + self._summary_tokens + self._note_tokens
+        return self.limits.tokens - used
+
+    @property
+    def _note_tokens(self) -> int:
+        """Tokens of the notes that come with the next message."""
+        return sum(map(tokens_in, self._notes))
+
+    @property
+    def _for_results(self) -> int:
+        """Tokens that results may have at the least."""
+        return int(FOR_RESULTS * self.limits.tokens)
 
     @property
     def _fill(self) -> float:

@@ -193,6 +193,10 @@ class Conversation:
         """Adds a note that the model reads with its next question."""
         self._context.tell(text)
 
+    def tell_result(self, told: str, result: str) -> None:
+        """Adds such a note about the result of a call, which is cut where it is too long."""
+        self._context.tell_result(told, result)
+
     def enter(self) -> None:
         """Somebody is here whom its agent may greet, if it is a livekit Agent."""
         self._may_greet = True

@@ -59,18 +59,23 @@ class RoomHandle:
         self._conversation(to).hand_off(Handoff(agent, message))
 
     def report(
-        self, origin: CallOrigin, told: str, instruction: str, parts: Collection[ShownPart]
+        self,
+        origin: CallOrigin,
+        told: str,
+        result: str,
+        instruction: str,
+        parts: Collection[ShownPart],
     ) -> None:
         """Has the model tell what a call in the background has come to, where it was begun; see
         agent.tool_calls.background_calls.Report."""
         identity = origin.caller.identity
         if not origin.private:
-            self._conversations.of_room.tell_model(told)
+            self._conversations.of_room.tell_result(told, result)
         is_here = origin.private or identity in self._room.remote_participants
         to = identity if is_here else None
         self._speak(instruction, None, to, origin.private, tuple(parts))
         if origin.private:
-            self._conversations.private(identity).tell_model(told)
+            self._conversations.private(identity).tell_result(told, result)
 
     async def publish(self, topic: str, data: object, *, to: str | None = None) -> None:
         if to is not None:

@@ -11,7 +11,6 @@ from typing import Annotated, Final, Protocol
 from pydantic import Field
 
 from agent.tool_calls.call_origin import CallOrigin
-from agent.tool_calls.result_budget import ResultBudget
 from toolkit.caller import Caller
 from toolkit.errors import Conflict, NotAllowed, NotFound, ToolError
 from toolkit.parts import ShownPart
@@ -38,7 +37,7 @@ _REJECTED: Final = " It is not called again; wait for its result."
 _CONFIRM: Final = (
     " Call it again with {argument} true if the user explicitly wants it to run a second time."
 )
-_ENDED: Final = "The call {call_id} of {tool}, which was begun earlier, has {outcome}:\n{result}"
+_ENDED: Final = "The call {call_id} of {tool}, which was begun earlier, has {outcome}:"
 _TELL: Final = (
     "The call {call_id} of {tool} has just ended. Tell its outcome, without repeating what you "
     "have said already."
@@ -49,12 +48,19 @@ class Report(Protocol):
     """Has the model tell what a call has come to. Raises ToolError.
 
     Args:
-        told: what the model reads, now and later.
+        told: what the model reads, now and later, before the result.
+        result: cut where the conversation has no room for it.
         instruction: what it reads now.
     """
 
     def __call__(
-        self, origin: CallOrigin, told: str, instruction: str, parts: Collection[ShownPart], /
+        self,
+        origin: CallOrigin,
+        told: str,
+        result: str,
+        instruction: str,
+        parts: Collection[ShownPart],
+        /,
     ) -> None: ...
 
 
@@ -76,7 +82,6 @@ class BackgroundCall:
         tool: Tool,
         arguments: Mapping[str, object],
         origin: CallOrigin,
-        result_bytes: int,
     ) -> None:
         self.tool = tool
         self.origin = origin
@@ -85,7 +90,6 @@ class BackgroundCall:
         if tool.on_duplicate == "confirm":
             self.arguments = own = dict(arguments)
             self.is_confirmed = own.pop(CONFIRM_DUPLICATE, False) is True
-        self.result_bytes = result_bytes
         self.call_id = ""
         self.task: asyncio.Task[str] | None = None
         self.shown: list[ShownPart] = []
@@ -242,11 +246,10 @@ class BackgroundCalls:
             call_id=call.call_id,
             tool=call.tool.name,
             outcome="ended with this result" if error is None else "failed",
-            result=ResultBudget(call.result_bytes).fit(result),
         )
         instruction = _TELL.format(call_id=call.call_id, tool=call.tool.name)
         try:
-            self.report(call.origin, told, instruction, call.shown)
+            self.report(call.origin, told, result, instruction, call.shown)
         except ToolError as refused:
             logger.warning("result of %s is not told: %s", call.tool.name, refused)
 

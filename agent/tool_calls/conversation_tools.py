@@ -83,7 +83,7 @@ class ConversationTools:
         keys = IdempotencyKeys(self._calls.conversation, origin)
 
         async def call(tool: Tool, arguments: Mapping[str, object]) -> str:
-            made = BackgroundCall(self._background, tool, arguments, origin, result_bytes)
+            made = BackgroundCall(self._background, tool, arguments, origin)
             if tool.on_duplicate != "allow":
                 told = await self._background.guard(made)
                 if told is not None:
