@@ -82,7 +82,7 @@ class RoomComponents:
 
     Args:
         close: ends the stay; called when a conversation cannot go on.
-        dismiss: ends it for good; called when the backend wants no agent there any more.
+        dismiss: called when the backend wants no agent there after the stay.
     """
 
     def __init__(  # noqa: PLR0913 - what a room is made of
@@ -280,7 +280,7 @@ class RoomComponents:
             part_actions=self._part_actions,
         )
         backend = Backend(settings, assignment.room)
-        self.stay_end = StayEnd(lambda: self.conversations.waiting, dismiss)
+        self.stay_end = StayEnd(lambda: self.conversations.waiting, dismiss, close)
         self.methods = RpcMethods(
             self.room,
             self.toolbox,

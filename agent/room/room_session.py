@@ -101,7 +101,7 @@ class RoomSession:
         self.has_joined = False
         """Whether the room was joined, so that `close` ends the stay soon."""
         self.is_dismissed = False
-        """Whether somebody took the agent out of the room, which wants none any more."""
+        """Whether the room wants no agent any more, after this stay."""
         self._disconnected = asyncio.Event()
         self._cut: asyncio.TimerHandle | None = None
 
@@ -183,7 +183,6 @@ class RoomSession:
 
     def _dismiss(self) -> None:
         self.is_dismissed = True
-        self.close()
 
     async def told_why(self) -> None:
         """Returns when the server has said why the agent is not in the room any more, or does not

@@ -24,12 +24,16 @@ class StayEnd:
 
     Args:
         waiting: how many questions have no complete answer.
-        dismiss: ends the stay, so that no other agent takes the place.
+        dismiss: notes that no other agent takes the place, however the stay ends.
+        close: ends the stay.
     """
 
-    def __init__(self, waiting: Callable[[], int], dismiss: Callable[[], None]) -> None:
+    def __init__(
+        self, waiting: Callable[[], int], dismiss: Callable[[], None], close: Callable[[], None]
+    ) -> None:
         self._waiting = waiting
         self._dismiss = dismiss
+        self._close = close
         self._tasks = Tasks()
         self._is_due = False
 
@@ -37,6 +41,7 @@ class StayEnd:
         """Makes the agent leave soon. Safe to repeat."""
         if not self._is_due:
             self._is_due = True
+            self._dismiss()
             self._tasks.start(self._end(), name="end the stay")
 
     async def aclose(self) -> None:
@@ -49,4 +54,4 @@ class StayEnd:
             await asyncio.sleep(LOOKS_EVERY)
             if not self._waiting():
                 break
-        self._dismiss()
+        self._close()

@@ -13,6 +13,8 @@ from livekit.agents import Agent
 from livekit.protocol import models
 
 from agent import App, Persona
+from agent.history.leases import LeaseState
+from agent.history.open_history import open_history
 from agent.sdk.perform_rpc import perform_rpc
 from devserver.model import DemoModel, Reply
 from tests.agent.app.test_unasked import unasked
@@ -229,6 +231,24 @@ async def test_the_session_ends_after_what_waits_is_answered(
     await alice.until(lambda: alice.agent is None)
     await worker.host.until_left()
     assert worker.host.admission.free == worker.settings.agent_max_rooms
+
+
+async def test_a_session_that_was_to_end_is_not_taken_over_once_its_worker_ends(
+    start_worker: StartWorker, enter: Enter, perform: Perform, model: DemoModel
+) -> None:
+    worker = await start_worker(app=APP)
+    alice = await enter("alice", worker=worker)
+    model.script(Reply(tokens=["one ", "two"], after=1, pause=asyncio.Event()))
+    asked = await alice.say("count")
+    await alice.begun_answer_to(asked)
+    await perform("endSession")
+    await worker.server.aclose()
+    await alice.until(lambda: alice.agent is None)
+    await worker.host.until_left()
+    history = open_history(worker.settings.database_url)
+    sid = await alice.room.sid
+    assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
+    await history.aclose()
 
 
 async def test_a_tool_of_the_same_name_stays(
