@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
+    from livekit.protocol.agent import Job
     from livekit.protocol.models import Room
 
     from agent.config.proxies import Proxies
@@ -120,10 +121,10 @@ class RoomEntry:
         tenure.is_over = tenure.is_over or not taken
         return tenure
 
-    async def is_dismissed(self, room: str, dispatch_id: str) -> bool:
+    async def is_dismissed(self, job: Job) -> bool:
         """Whether nobody is wanted in the room of a job that the server ended: its dispatch was
         deleted, and no other one waits for an agent."""
-        return self._takeover is not None and await self._takeover.is_dismissed(room, dispatch_id)
+        return self._takeover is not None and await self._takeover.is_dismissed(job)
 
     async def leave(self, job: str, *, left: bool = False) -> None:
         """Gives a room back, for another process; `left`: nobody is wanted there. Safe to

@@ -353,7 +353,7 @@ class RoomHost:
             return True
         if self._settings.takeover and self._goes_on and session.has_joined:
             # The room server has ended the job: its dispatch was deleted, or the agent is gone.
-            if await self._entry.is_dismissed(job.room.name, job.dispatch_id):
+            if await self._entry.is_dismissed(job):
                 session.is_dismissed = True
             else:
                 await session.told_why()

@@ -29,6 +29,7 @@ from agent.wire.server_errors import UNAVAILABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from livekit.protocol.agent import Job
     from livekit.protocol.models import Room
 
     from agent.host.room_leases import RoomLeases
@@ -141,17 +142,23 @@ class Takeover:
             await self._server.aclose()
             self._server = None
 
-    async def is_dismissed(self, room: str, dispatch_id: str) -> bool:
-        """Whether a dispatch of a room was deleted, and no younger one asks for the agent; False if
-        the server does not say."""
+    async def is_dismissed(self, job: Job) -> bool:
+        """Whether a job's dispatch was deleted, and no younger one asks for the agent; False if the
+        server does not say."""
         try:
             async with asyncio.timeout(ASKING):
-                found = await self._opened().agent_dispatch.list_dispatch(room)
+                found = await self._opened().agent_dispatch.list_dispatch(job.room.name)
         except UNAVAILABLE:
             return False
-        # One that has had no job yet was made about now, or found no worker.
         return all(
-            each.id != dispatch_id and (each.agent_name != self._agent_name or each.state.jobs)
+            each.id != job.dispatch_id
+            and (
+                each.agent_name != self._agent_name
+                # One without a job is about to have it, or found no worker. Those that are older
+                # than this job have had its agent.
+                or each.state.jobs
+                or each.state.created_at < job.state.started_at
+            )
             for each in found
         )
 

@@ -11,7 +11,7 @@ from livekit import api, rtc
 from livekit.protocol.models import Room
 
 from agent.config.proxies import DIRECT
-from agent.history.leases import LeaseHolder
+from agent.history.leases import LeaseHolder, LeaseState
 from agent.history.open_history import open_history
 from agent.host import room_entry, room_leases, takeover
 from agent.host.room_entry import RoomEntry
@@ -161,8 +161,8 @@ async def test_a_dispatch_right_after_one_was_deleted_brings_an_agent(
     loop = asyncio.get_running_loop()
     is_dismissed, is_free, leave = Takeover.is_dismissed, RoomEntry.is_free, RoomSession._leave  # pyright: ignore[reportPrivateUsage]
 
-    async def see(self: Takeover, room: str, dispatch_id: str) -> bool:
-        found = await is_dismissed(self, room, dispatch_id)
+    async def see(self: Takeover, job: api.Job) -> bool:
+        found = await is_dismissed(self, job)
         loop.call_soon_threadsafe(seen.set)
         return found
 
@@ -193,6 +193,32 @@ async def test_a_dispatch_right_after_one_was_deleted_brings_an_agent(
     await dispatch(lk_api, room_name, worker.name)
     await alice.until_ready_again(former)
     assert (await alice.ask("hello")).finish_reason == "stop"
+
+
+async def test_an_older_dispatch_that_found_no_worker_does_not_bring_an_agent_back(
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    name = f"for {room_name}"
+    await come(alice, room_server, room_name, name)
+    [older] = await lk_api.agent_dispatch.list_dispatch(room_name)
+    worker = await start_worker(AGENT_NAME=name)
+    await alice.until_ready()
+    found = await lk_api.agent_dispatch.list_dispatch(room_name)
+    [with_agent] = {each.id for each in found} - {older.id}
+    await one_job(lk_api, room_name, with_agent)
+    await lk_api.agent_dispatch.delete_dispatch(with_agent, room_name)
+    await alice.until(lambda: alice.agent is None)
+    await worker.host.until_left()
+    [left] = await lk_api.agent_dispatch.list_dispatch(room_name)
+    assert (left.id, len(left.state.jobs)) == (older.id, 0)
+    history = open_history(worker.settings.database_url)
+    sid = await alice.room.sid
+    assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
+    await history.aclose()
 
 
 async def test_an_agent_of_another_program_is_left_alone(
