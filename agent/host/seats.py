@@ -46,6 +46,8 @@ class Sign(Enum):
 
     LIVES = "lives"
     SILENT = "silent"
+    LATE = "late"
+    """There was no answer in the time that was left."""
     UNKNOWN = "unknown"
 
 
@@ -70,15 +72,21 @@ class Seats:
         """
         due = asyncio.get_running_loop().time() + DECIDED_WITHIN
         for pause in (PAUSE, 0):
-            taken = await self._is_taken(room, due)
-            if taken is None and not pause:
+            occupant = await self._occupant(room, due)
+            if occupant is None and not pause:
                 break
-            if not taken:
+            if not occupant:
                 return True
             sign = await self._probe(room, due - REMOVAL)
             if sign is Sign.UNKNOWN:
                 return True
-            if sign is Sign.SILENT:
+            # It answered a moment ago, or has joined since: so little time says nothing.
+            if sign is Sign.LATE and not pause:
+                break
+            if sign in {Sign.SILENT, Sign.LATE}:
+                if await self._occupant(room, due) not in {occupant, None}:
+                    # Another job has had that one removed, and its agent joins or has joined.
+                    break
                 logger.warning("removing a dead agent from the room", extra={"room": room})
                 if on_dead is not None:
                     await on_dead()
@@ -98,16 +106,17 @@ class Seats:
             self._api = self._open_api()
         return self._api.room
 
-    async def _is_taken(self, room: str, due: float) -> bool | None:
-        """Whether an agent of this identity is in the room; None if the server does not say."""
+    async def _occupant(self, room: str, due: float) -> str | None:
+        """The sid of the agent that has the identity in the room; "": there is none; None: the
+        server does not say."""
         try:
             async with asyncio.timeout_at(due):
                 found = await self._service.get_participant(self._who(room))
         except api.TwirpError as error:
-            return False if error.code == api.TwirpErrorCode.NOT_FOUND else None
+            return "" if error.code == api.TwirpErrorCode.NOT_FOUND else None
         except (aiohttp.ClientError, TimeoutError):
             return None
-        return found.kind == ParticipantInfo.Kind.AGENT
+        return found.sid if found.kind == ParticipantInfo.Kind.AGENT else ""
 
     async def _remove(self, room: str, due: float) -> None:
         try:
@@ -127,7 +136,7 @@ class Seats:
             # Any other error is an answer, such as that there is no such method.
             return Sign.SILENT if error.code in _NO_ANSWER else Sign.LIVES
         except TimeoutError:
-            return Sign.SILENT
+            return Sign.LATE
         except aiohttp.ClientError:
             return Sign.UNKNOWN
         return Sign.LIVES

@@ -19,6 +19,8 @@ from tests.agent.conftest import StartWorker
 from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
 
+DOCUMENT = "clients.md"
+
 
 @pytest.mark.parametrize("anybody", [True, False], ids=["development", "identity provider"])
 async def test_a_token_source_brings_somebody_into_a_room_with_the_agent(
@@ -50,7 +52,7 @@ async def test_a_token_source_brings_somebody_into_a_room_with_the_agent(
             said = await tokens.says(PATH)
             found = re.search(r"http://\S+/token", said)
             assert found
-            (program,) = document.examples("clients.md", "mjs")["Getting a token"]
+            (program,) = document.examples(DOCUMENT, "mjs")["Getting a token"]
             output = await run_node(
                 program.replace("user:ana", f"user:{room_name}"),
                 TOKEN_URL=found[0],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +16,7 @@ from livekit import api
 from livekit.agents import JobRequest
 
 from agent.host.room_host import RoomHost
+from agent.host.seats import Seats
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
@@ -33,6 +36,24 @@ async def join():
 
 asyncio.run(join())
 """
+
+
+@contextlib.asynccontextmanager
+async def stopped_participant(url: str, token: str, directory: Path) -> AsyncGenerator[None]:
+    """A participant in a process that has joined, and stands still."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARTICIPANT, url, token),
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"joined\n"
+        os.kill(process.pid, signal.SIGSTOP)
+        yield
+    finally:
+        process.kill()
+        await process.communicate()
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in its process", "in another"])
@@ -79,24 +100,30 @@ async def test_a_dead_agent_is_replaced(
     alice = ChatClient()
     await alice.room.connect(room_server.url, room_server.token("alice", room_name))
     token = room_server.access_token(AGENT, room_name).with_kind("agent").to_jwt()
-    other = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PARTICIPANT, room_server.url, token),
-        cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert other.stdout is not None
-        assert await other.stdout.readline() == b"joined\n"
+    async with stopped_participant(room_server.url, token, tmp_path):
         await alice.until(lambda: alice.agent)
         former = alice.agent_sid
-        os.kill(other.pid, signal.SIGSTOP)
         await dispatch(lk_api, room_name, worker.name)
         await alice.until_ready_again(former)
         assert (await alice.ask("hello")).finish_reason == "stop"
-    finally:
-        other.kill()
-        await other.communicate()
         await alice.room.disconnect()
+
+
+async def test_who_has_joined_in_place_of_a_dead_agent_stays(
+    lk_api: api.LiveKitAPI, room_server: RoomServerUnderTest, room_name: str, tmp_path: Path
+) -> None:
+    """Another job has the dead one removed while this one waits for its answer. Its agent may be
+    slow to answer, as one that joins is."""
+    who = api.RoomParticipantIdentity(room=room_name, identity=AGENT)
+    token = room_server.access_token(AGENT, room_name).with_kind("agent").to_jwt()
+    async with stopped_participant(room_server.url, token, tmp_path):
+        seats = Seats(AGENT, lambda: lk_api)
+        deciding = asyncio.create_task(seats.free(room_name))
+        # Its call takes two seconds to fail; the next one joins in that time.
+        async with stopped_participant(room_server.url, token, tmp_path):
+            newcomer = await lk_api.room.get_participant(who)
+            assert not await deciding
+            assert (await lk_api.room.get_participant(who)).sid == newcomer.sid
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in its process", "in another"])
