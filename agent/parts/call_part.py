@@ -51,7 +51,7 @@ class CallPart:
         self._put("failed", {} if error is None else {"code": error.code, "error": error.message})
 
     def leave(self, told: str) -> None:
-        """It goes on after the answer: it is shown as done, with what the model is told."""
+        """The call goes on after the answer; its part shows the text for the model, as done."""
         self.done(told)
         self._is_left = True
 

@@ -66,7 +66,7 @@ class RoomHandle:
         instruction: str,
         parts: Collection[ShownPart],
     ) -> None:
-        """Has the model tell what a call in the background has come to, where it was begun; see
+        """Makes the model report the result of a background call where the call began; see
         agent.tool_calls.background_calls.Report."""
         identity = origin.caller.identity
         if not origin.private:

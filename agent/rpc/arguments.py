@@ -45,7 +45,7 @@ def thread_of(method: str, room: str, thread: str, caller: Caller) -> ThreadKey:
 
 
 def any_thread(room: str, thread: str, context: ToolContext) -> ThreadKey:
-    """The thread that is named, for a backend, whoever owns it; raises InvalidArguments."""
+    """The named thread of any owner, for a backend; raises InvalidArguments."""
     with told_to_caller("thread"):
         key = ThreadKey.from_id(room, thread)
     if key.owner is not None:

@@ -45,7 +45,7 @@ _TELL: Final = (
 
 
 class Report(Protocol):
-    """Has the model tell what a call has come to. Raises ToolError.
+    """Makes the model report the result of a call. Raises ToolError.
 
     Args:
         told: what the model reads, now and later, before the result.
@@ -71,7 +71,7 @@ class BackgroundCall:
         arguments: without the confirmation that it is meant as a second one.
         is_confirmed: it came with that.
         call_id: as notices have it.
-        started: what the model is told, once it goes on in the background.
+        started: the text for the model, once the call goes on in the background.
         shown: the parts that it shows after that.
         on_detached: called then, with what the model is told.
     """
