@@ -25,7 +25,9 @@ SECRET = "thirty-two characters or more, for tests"  # noqa: S105  # signs nothi
 
 
 @contextlib.asynccontextmanager
-async def command(*args: str, **environ: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def command(
+    *args: str, stdin: int | None = None, **environ: str
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LIVEKIT_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -33,6 +35,7 @@ async def command(*args: str, **environ: str) -> AsyncGenerator[asyncio.subproce
         "devserver",
         *args,
         env=clean | environ,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -75,6 +78,48 @@ async def test_a_port_that_is_taken_is_named() -> None:
                 _, err = await second.communicate()
             assert second.returncode == 1
             assert f"cannot serve on 127.0.0.1:{port}" in err.decode()
+
+
+async def test_it_ends_with_its_standard_input() -> None:
+    async with command(
+        "--port", "0", "--stop-with-stdin", stdin=asyncio.subprocess.PIPE
+    ) as process:
+        await greeting(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        async with asyncio.timeout(WITHIN):
+            out, err = await process.communicate()
+        assert (process.returncode, out, err) == (0, b"", b"")
+
+
+async def test_sigterm_ends_the_command_beside_it() -> None:
+    waiting = "import signal; print('up', flush=True); signal.pause()"
+    async with command("--", sys.executable, "-c", waiting) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(WITHIN):
+            assert await process.stdout.readline() == b"up\n"
+            process.terminate()
+            await process.wait()
+        assert process.returncode == 128 + signal.SIGTERM
+
+
+async def test_a_command_that_is_not_there_is_named() -> None:
+    async with command("--", "no-such-program") as process:
+        async with asyncio.timeout(WITHIN):
+            _, err = await process.communicate()
+        assert process.returncode == 127
+        assert err.endswith(b"cannot run no-such-program: No such file or directory\n")
+
+
+def test_options_after_the_command_are_its_own() -> None:
+    args = arguments(["--timing", "instant", "go", "test", "-v", "--port", "1"])
+    assert (args.command, args.timing, args.port) == (
+        ["go", "test", "-v", "--port", "1"],
+        "instant",
+        0,
+    )
+    assert arguments(["--port", "5", "--", "true"]).port == 5
+    assert arguments([]).port == 7880
 
 
 @pytest.mark.parametrize(
