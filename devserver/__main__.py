@@ -68,6 +68,12 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "once (default livekit)",
     )
     parser.add_argument(
+        "--test-api",
+        action="store_true",
+        help="let tests in other languages read the record of packets, cause faults and restart "
+        "the server, at /test/",
+    )
+    parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
         help="end when the standard input is closed, as by the end of who started the server",
@@ -107,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         api_secret=args.secret,
         webhook_urls=args.webhook_url,
         timing=args.timing,
+        test_api=args.test_api,
     )
     try:
         return asyncio.run(_serve(server, args.command, stop_with_stdin=args.stop_with_stdin))

@@ -9,6 +9,7 @@ from aiohttp import web
 from livekit.protocol import models
 
 from devserver import sid
+from devserver.api.control import Control
 from devserver.auth import Authenticator
 from devserver.data.packets import PacketRecord
 from devserver.faults import Faults
@@ -54,7 +55,8 @@ class RoomServer:
     It serves on the event loop that starts it. ``port=0`` takes a free port. A room that nobody
     joined stays ``empty_timeout`` seconds, and one that everybody left ``departure_timeout``,
     unless its creator says otherwise. ``timing`` says how soon clients and the server API learn of
-    participants and counts: as late as from livekit-server, or at once.
+    participants and counts: as late as from livekit-server, or at once. With ``test_api`` tests in
+    other languages reach the record of packets, the faults and the restart at ``/test/…``.
     """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own, by keyword
@@ -69,6 +71,7 @@ class RoomServer:
         departure_timeout: int = 20,
         webhook_urls: Sequence[str] = (),
         timing: Timing = "livekit",
+        test_api: bool = False,
     ) -> None:
         self.host = host
         self.port = port
@@ -92,6 +95,9 @@ class RoomServer:
         """The faults that clients suffer, on demand."""
         self.tasks: Final = TaskSet()
         """The server's background tasks: cancelled when it stops."""
+        self.restarts = 0
+        """How often it was restarted."""
+        self._test_api = test_api
         self._register = RoomRegister(
             RoomContext(
                 auth=self.auth,
@@ -153,6 +159,8 @@ class RoomServer:
         before = len(self.listeners)
         self._services = list(services(self._register, self.webhook_urls))
         self._own_listeners = self.listeners[before:]
+        if self._test_api:
+            self._services.append(Control(self._register, self))
         for service in self._services:
             routes.extend(service.routes())
         app.add_routes(routes)
@@ -199,6 +207,7 @@ class RoomServer:
                 room.abandon()
         await self.stop()
         await self.start()
+        self.restarts += 1
 
     def get_or_create_room(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
         """Return the room that ``request`` names, and whether it had to be made.
