@@ -12,19 +12,37 @@ if TYPE_CHECKING:
     from agent.app.app import App
     from agent.app.persona import Limits, Persona
     from agent.app.turn import Turn
+    from agent.history.message import MessageKey, ThreadKey
+    from agent.history.turn_store import StoredTurn, TurnStore
     from toolkit.handoff import Handoff
     from toolkit.room import Room
 
-__all__ = ["Answer", "App", "Handoff", "Limits", "Persona", "Room", "Turn"]
+__all__ = [
+    "Answer",
+    "App",
+    "Handoff",
+    "Limits",
+    "MessageKey",
+    "Persona",
+    "Room",
+    "StoredTurn",
+    "ThreadKey",
+    "Turn",
+    "TurnStore",
+]
 
 _HOMES = {
     "Answer": "agent.app.answer",
     "App": "agent.app.app",
     "Handoff": "toolkit.handoff",
     "Limits": "agent.app.persona",
+    "MessageKey": "agent.history.message",
     "Persona": "agent.app.persona",
     "Room": "toolkit.room",
+    "StoredTurn": "agent.history.turn_store",
+    "ThreadKey": "agent.history.message",
     "Turn": "agent.app.turn",
+    "TurnStore": "agent.history.turn_store",
 }
 
 

@@ -64,7 +64,7 @@ def open_host(settings: Settings, app: App) -> RoomHost:
         if settings.livekit_url is not None:
             proxies.settle(os.environ, settings.livekit_url)
         return RoomHost(settings, app, app_settings, proxies=proxies)
-    except (InvalidValueError, SettingsError) as error:
+    except (AppError, InvalidValueError, SettingsError) as error:
         _end([str(error)])
 
 

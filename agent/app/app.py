@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,6 +13,7 @@ from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
 from agent.app.persona import Persona
+from agent.app.store_maker import StoreMaker
 from toolkit.tool import Tool
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.app.agent_maker import MakeAgent
     from agent.app.function_tools import AnyFunctionTool
     from agent.app.persona import AnyTool, Model, Models
+    from agent.history.turn_store import TurnStore
 
 ONLY: Final = ""
 """The name of the agent of an app that has but one."""
@@ -44,6 +46,7 @@ class App:
         models: Mapping[str, Models] | None = None,
         settings: Sequence[type[BaseModel]] = (),
         topics: Sequence[Any] = (),
+        history: TurnStore | Callable[[], TurnStore] | None = None,
         before_answer: on.BeforeAnswer | None = None,
         after_answer: on.AfterAnswer | None = None,
         on_text: on.OnText | None = None,
@@ -71,6 +74,8 @@ class App:
             models: by names of the app's own, for agents, metadata and hooks to choose from.
             settings: classes of settings, read from the environment, besides those of tools.
             topics: kinds of data packets besides the worker's own, each an agent.data.topic.Topic.
+            history: a store of one's own for messages, or a function or class that makes one, once
+                in each process; the database at DATABASE_URL unless given.
             hook_timeout: seconds that one call of a hook may take.
         """
         if agents and (instructions is not None or greeting is not None):
@@ -100,6 +105,7 @@ class App:
         )
         asked = (*(tool.settings for tool in self.tools if tool.settings), *settings)
         self.topics = _as_topics(topics)
+        self.store_maker = None if history is None else StoreMaker(history)
         self.settings: tuple[type[BaseModel], ...] = tuple(dict.fromkeys(asked))
         for where, chosen in self._choices():
             _check_model(where, chosen, self.models)

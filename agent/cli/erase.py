@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.app_store import app_store
 from agent.cli.command import WRONG_SETTINGS, CommandError, run, show
 from agent.cli.target import read_settings
 
@@ -44,22 +45,23 @@ async def _erase(
     from agent.history.errors import HistoryError, InvalidValueError  # noqa: PLC0415
     from agent.history.open_history import database_name, open_history  # noqa: PLC0415
 
+    store = app_store(settings.app)
     named = None if conversation is None else of_id(conversation)
     try:
         subject = Subject(participant, room, named)
-        database = database_name(settings.database_url)
+        database = database_name(settings.database_url, store)
     except InvalidValueError as error:
         raise CommandError(str(error), WRONG_SETTINGS) from None
     if not yes and not typer.confirm(f"Erase this for good from {database}?"):
         raise CommandError("nothing erased")
-    history = open_history(settings.database_url)
-    store = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
+    history = open_history(settings.database_url, store)
+    files = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
     try:
         await history.migrate()
-        receipt = await Eraser(history, store).erase(subject)
+        receipt = await Eraser(history, files).erase(subject)
     except (HistoryError, OSError) as error:
         raise CommandError(f"not erased, or not completely; run it again: {error}") from None
     finally:
         await history.aclose()
-        await store.aclose()
+        await files.aclose()
     show(json.dumps(receipt.as_json()))

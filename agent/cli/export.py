@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.cli.app_store import app_store
 from agent.cli.command import WRONG_SETTINGS, CommandError, run, show
 from agent.cli.target import read_settings
 
@@ -73,8 +74,11 @@ async def _conversation(room: str, private: str | None) -> None:
     from agent.history.history import MAX_PAGE  # noqa: PLC0415 - as above
     from agent.history.message import ThreadKey  # noqa: PLC0415 - as above
 
+    settings = read_settings(os.environ)
+    if app_store(settings.app) is not None:
+        raise CommandError("the app keeps its messages in a store of its own: export them there")
     history = _opened()
-    identity = read_settings(os.environ).agent_identity
+    identity = settings.agent_identity
     try:
         for name in await history.accounts.conversations(room, private):
             thread = ThreadKey(name, private)

@@ -91,6 +91,9 @@ class DurableHistory:
         self.given_up = 0
         """Writes of turns that were lost because too many waited."""
 
+    def __str__(self) -> str:
+        return str(self._store)
+
     @property
     def boards(self) -> Boards:
         """Not kept during an outage: an agent with an open board has all of it."""

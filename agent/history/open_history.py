@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.history.durable_history import DurableHistory
+
+if TYPE_CHECKING:
+    from agent.history.history import History
+    from agent.history.turn_store import TurnStore
 
 DEFAULT_URL: Final = "sqlite:///data/agent.db"
 """A file below the working directory."""
 
 
-def open_history(url: str = DEFAULT_URL) -> DurableHistory:
+def open_history(url: str = DEFAULT_URL, store: TurnStore | None = None) -> DurableHistory:
     """A history that rooms can rely on; nothing is opened before it is used.
+
+    Args:
+        store: an app's own, for messages.
 
     Raises:
         InvalidValueError: the URL names no database that can be used.
@@ -21,11 +28,21 @@ def open_history(url: str = DEFAULT_URL) -> DurableHistory:
     from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
     from agent.history.sql_history import SqlHistory  # noqa: PLC0415
 
-    return DurableHistory(SqlHistory(Database(DatabaseUrl.parse(url))))
+    history: History = SqlHistory(Database(DatabaseUrl.parse(url)))
+    if store is not None:
+        from agent.history.own_history import OwnHistory  # noqa: PLC0415 - as above
+
+        history = OwnHistory(store, history)
+    return DurableHistory(history)
 
 
-def database_name(url: str) -> str:
-    """The URL without its password, as it may be shown; raises InvalidValueError."""
+def database_name(url: str, store: TurnStore | None = None) -> str:
+    """The URL without its password, as it may be shown; raises InvalidValueError.
+
+    Args:
+        store: an app's own, which is named as well.
+    """
     from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
 
-    return str(DatabaseUrl.parse(url))
+    name = str(DatabaseUrl.parse(url))
+    return name if store is None else f"{type(store).__name__} and {name}"

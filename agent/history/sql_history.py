@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +15,6 @@ from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
 from agent.history.history import MAX_PAGE
 from agent.history.message import (
-    MAX_COMMENT_LENGTH,
     Added,
     Answered,
     Attachment,
@@ -30,6 +28,7 @@ from agent.history.message import (
     Unanswered,
     check_id,
 )
+from agent.history.opinions import check_emoji, check_feedback
 from agent.history.sql_accounts import SqlAccounts
 from agent.history.sql_boards import SqlBoards
 from agent.history.sql_eraser import SqlEraser
@@ -38,8 +37,6 @@ from agent.history.sql_made_calls import SqlMadeCalls
 from agent.history.sql_states import SqlStates
 from agent.history.sql_token_usage import SqlTokenUsage
 from agent.history.told_answers import ToldAnswers
-
-MAX_EMOJI_LENGTH: Final = 64
 
 UNTOLD_FOR: Final = 3_600.0
 """Seconds after which nobody waits for the end of an answer any more."""
@@ -158,8 +155,7 @@ class SqlHistory:
         self, message: MessageKey, emoji: str, *, asker: str, present: bool = True
     ) -> None:
         message.thread.check_visible(asker)
-        if not 0 < len(emoji) <= MAX_EMOJI_LENGTH:
-            raise InvalidValueError(f"An emoji has 1 to {MAX_EMOJI_LENGTH} characters.")
+        check_emoji(emoji)
         work = partial(
             sql_changes.set_reaction, message=message, emoji=emoji, asker=asker, present=present
         )
@@ -167,7 +163,7 @@ class SqlHistory:
 
     async def set_feedback(self, message: MessageKey, feedback: Feedback) -> None:
         message.thread.check_visible(feedback.identity)
-        _check_feedback(feedback)
+        check_feedback(feedback)
         await self._commits.run(partial(sql_changes.set_feedback, message=message, given=feedback))
 
     async def erase(self, subject: Subject) -> Erased:
@@ -178,13 +174,3 @@ class SqlHistory:
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
         await self._commits.run(partial(sql_changes.set_summary, thread=thread, summary=summary))
-
-
-def _check_feedback(feedback: Feedback) -> None:
-    value = feedback.value
-    if isinstance(value, bool) or (isinstance(value, int | float) and not math.isfinite(value)):
-        raise InvalidValueError('Feedback is "up", "down" or a number.')
-    if isinstance(value, str) and value not in {"up", "down"}:
-        raise InvalidValueError('Feedback is "up", "down" or a number.')
-    if len(feedback.comment) > MAX_COMMENT_LENGTH:
-        raise InvalidValueError(f"A comment has at most {MAX_COMMENT_LENGTH} characters.")

@@ -74,7 +74,12 @@ class RoomHost:
         *,
         proxies: Proxies = DIRECT,
     ) -> None:
-        """Opens nothing yet. Raises InvalidValueError if DATABASE_URL names no database."""
+        """Opens nothing yet.
+
+        Raises:
+            AppError: the app's store cannot be made.
+            InvalidValueError: DATABASE_URL names no database.
+        """
         self._settings = settings
         self._proxies = proxies
         self.admission = Admission(settings.agent_max_rooms)

@@ -60,6 +60,7 @@ class SharedServices:
             on_main_thread: runs a function on the process's main thread, as plugins require.
 
         Raises:
+            AppError: the app's store cannot be made.
             InvalidValueError: DATABASE_URL names no database.
         """
         self._settings = settings
@@ -71,14 +72,15 @@ class SharedServices:
         self._mcp = mcp_servers(settings, proxies, self._on_tools_changed)
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
-        self.history = open_history(settings.database_url)
+        store = None if app.store_maker is None else app.store_maker()
+        self.history = open_history(settings.database_url, store)
         self.limits = ProcessLimits(settings, self.history.token_usage)
         self._accounting = Accounting(settings, proxies, self.history.accounts)
         self.files = Files.of(settings)
         self._sweep = Sweep(
             self.files.store,
             self.history.attached_content,
-            database_name(settings.database_url),
+            database_name(settings.database_url, store),
             quarantine_days=settings.quarantine_days,
         )
         self._eraser = Eraser(self.history, self.files.store, self.files.contents.forget)
@@ -154,6 +156,8 @@ class SharedServices:
 
     async def _open_stores(self) -> None:
         await self.files.store.open()
+        if self._app.store_maker is not None:
+            logger.info("history: %s", self.history)
         try:
             await self.history.migrate()
         except HistoryError as error:

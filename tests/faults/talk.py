@@ -12,8 +12,8 @@ from livekit import rtc
 
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.testing.history_samples import everything
 from tests.agent.chat_client import ChatClient
-from tests.agent.history.turns import everything
 
 GIVEN_UP: Final = 60.0
 """Seconds after which somebody who has no answer counts as left waiting."""

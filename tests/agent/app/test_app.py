@@ -51,6 +51,10 @@ def for_a_person(room: object, person: object) -> Billing:
 
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no agents": (lambda: App({}), "App: agents is empty, expected one agent at least"),
+    "a history without methods": (
+        lambda: App(history=cast("Any", {})),
+        "App: history is dict, which has no add, save, load, newest, threads",
+    ),
     "default": (
         lambda: App({"a": Persona("A")}, default="b"),
         "App: there is no agent 'b'; the agents are: a",

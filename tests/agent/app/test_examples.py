@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agent import TurnStore
 from agent.app.loading import load_app
-from agent.testing import AppTest
+from agent.testing import AppTest, HistoryContract
 from devserver.model import DemoModel, Reply, tool_call
 from examples.backend_says_hello import backend_says_hello
+from examples.own_history import own_history
 from tests.agent.app.import_state import restored_imports
 from tests.agent.app.test_unasked import unasked
 from tests.agent.conftest import Enter, StartWorker
@@ -32,7 +36,15 @@ def reference(name: str) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["background_report", "backend_says_hello", "guardrails", "handoff", "livekit_agent", "rag"],
+    [
+        "background_report",
+        "backend_says_hello",
+        "guardrails",
+        "handoff",
+        "livekit_agent",
+        "own_history",
+        "rag",
+    ],
 )
 def test_it_is_short_and_has_a_readme(name: str) -> None:
     path = EXAMPLES / name / f"{name}.py"
@@ -144,3 +156,35 @@ async def test_rag() -> None:
         read = [message.text for message in test.model.requests[-1].chat.messages]
         assert any("within 30 days" in text for text in read)
         assert not (await alice.ask("Who won?")).shown("source")
+
+
+class TestTurns(HistoryContract):
+    """The store of the example keeps the contract."""
+
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> Callable[[], TurnStore]:
+        return lambda: own_history.Turns(str(tmp_path / "shop.db"))
+
+
+async def test_own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", str(tmp_path / "shop.db"))
+    rooms = {"CONVERSATIONS": "room-name"}
+    path = tmp_path / "own_shop.py"
+    path.write_text((EXAMPLES / "own_history" / "own_history.py").read_text())
+    app = load_app(str(path))
+    async with AppTest(app, **rooms) as test:
+        alice = await test.enter("alice")
+        test.model.script(Reply("Tea."))
+        assert (await alice.ask("What do you sell?")).text == "Tea."
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        columns = "turn ->> '$.question.text', turn ->> '$.answer.text'"
+        told = database.execute(f"SELECT {columns} FROM turn").fetchall()  # noqa: S608 - see above
+    assert told == [("What do you sell?", "Tea.")]
+    async with AppTest(app, **rooms) as test:
+        bob = await test.enter("bob")
+        page = await bob.agent.call("getHistory")
+        assert [each["text"] for each in page["messages"]] == ["What do you sell?", "Tea."]
+        test.model.script(Reply("Green."))
+        await bob.ask("Which?")
+        read = [each.text for each in test.model.requests[-1].chat.messages]
+        assert "Tea." in read

@@ -30,5 +30,5 @@ async def test_an_example_can_be_made(number: int) -> None:
 
 def test_there_are_examples_of_each_kind() -> None:
     shown = "".join(EXAMPLES)
-    for name in ("Handoff", "Limits", "before_answer", "on_text", "settings=", "llm="):
+    for name in ("Handoff", "Limits", "before_answer", "on_text", "settings=", "llm=", "history="):
         assert name in shown

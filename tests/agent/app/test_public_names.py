@@ -11,7 +11,8 @@ import agent
 
 
 def test_these_and_no_others() -> None:
-    assert agent.__all__ == ["Answer", "App", "Handoff", "Limits", "Persona", "Room", "Turn"]
+    public = "Answer App Handoff Limits MessageKey Persona Room StoredTurn ThreadKey Turn TurnStore"
+    assert agent.__all__ == public.split()
     for name in agent.__all__:
         assert getattr(agent, name).__name__ == name
 

@@ -124,3 +124,41 @@ async def test_dev_goes_on_with_what_has_changed(
 def with_agent(token: api.AccessToken, name: str) -> str:
     agents = [api.RoomAgentDispatch(agent_name=name)]
     return token.with_room_config(api.RoomConfiguration(agents=agents)).to_jwt()
+
+
+OWN_STORE = """
+from agent import App
+from examples.own_history.own_history import Turns
+app = App(history=lambda: Turns("turns.db"))
+"""
+
+ERASING = """
+from agent import App
+from tests.agent.history.stores import FullStore
+app = App(history=FullStore)
+"""
+
+
+async def test_a_store_that_cannot_be_made_is_one_sentence(agent: CommandLine) -> None:
+    (agent.directory / "my_app.py").write_text(
+        "from agent import App\napp = App(history=lambda: 1 / 0)\n"
+    )
+    finished = await agent.run("start", APP="my_app:app", OPENAI_API_KEY="k")
+    sentence = "App: history could not be made: ZeroDivisionError('division by zero')"
+    assert (finished.status, finished.stderr.splitlines()[-1]) == (2, sentence)
+
+
+async def test_data_of_an_app_s_store_is_erased_and_not_exported(agent: CommandLine) -> None:
+    path = str(Path(__file__).parents[3])
+    (agent.directory / "own.py").write_text(OWN_STORE)
+    (agent.directory / "erasing.py").write_text(ERASING)
+    own = {"APP": "own:app", "PYTHONPATH": path}
+    exported = await agent.run("export", "conversation", "--room", "shop", **own)
+    assert exported.status == 1
+    assert "the app keeps its messages in a store of its own" in exported.stderr
+    refused = await agent.run("erase", "--room", "shop", "--yes", **own)
+    assert refused.status == 1
+    assert "the store of the app has no remove" in refused.stderr
+    erased = await agent.run("erase", "--room", "shop", "--yes", APP="erasing:app", PYTHONPATH=path)
+    assert erased.status == 0
+    assert '"messages": 0' in erased.stdout

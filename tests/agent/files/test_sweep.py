@@ -15,8 +15,8 @@ from agent.files.sweep import GRACE, Sweep, Swept
 from agent.history.history import History
 from agent.history.message import Attachment
 from agent.history.open_history import open_history
+from agent.testing.history_samples import asked
 from tests.agent.files.test_store import keep
-from tests.agent.history.turns import asked
 
 DATABASE = "sqlite:///a.db"
 

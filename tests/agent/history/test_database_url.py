@@ -14,7 +14,7 @@ from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.errors import InvalidValueError, UnavailableError
 from agent.history.open_history import open_history
-from tests.agent.history.turns import asked, everything
+from agent.testing.history_samples import asked, everything
 
 PASSWORD = "s3cr%40t"  # noqa: S105 - opens nothing
 

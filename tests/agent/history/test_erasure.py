@@ -19,7 +19,7 @@ from agent.history.message import Attachment, Feedback, Summary, ThreadKey
 from agent.history.migrate import migrate
 from agent.history.schema import metadata
 from agent.history.token_usage import Account, TokenCount
-from tests.agent.history.turns import ROOM, asked, take_turn
+from agent.testing.history_samples import ROOM, asked, take_turn
 
 PRIVATE = ThreadKey("kitchen", "ann")
 HASH = "ab" * 32

@@ -10,7 +10,7 @@ from agent.history.errors import InvalidValueError
 from agent.history.exact_text import escape, unescape
 from agent.history.history import History
 from agent.history.message import Message, MessageKey, ThreadKey
-from tests.agent.history.turns import answer_to, asked, ended, everything
+from agent.testing.history_samples import answer_to, asked, ended, everything
 
 TEXTS = {
     "empty": "",

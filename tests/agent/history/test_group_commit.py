@@ -13,8 +13,8 @@ from agent.history import group_commit
 from agent.history.errors import RejectedError, UnavailableError
 from agent.history.message import Added
 from agent.history.sql_history import SqlHistory
+from agent.testing.history_samples import answer_to, asked, ended, everything
 from tests.agent.history.cut_database import CutDatabase
-from tests.agent.history.turns import answer_to, asked, ended, everything
 
 
 @pytest.fixture

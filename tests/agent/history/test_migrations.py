@@ -19,7 +19,7 @@ from agent.history.database_url import DatabaseUrl
 from agent.history.errors import SchemaError, UnavailableError
 from agent.history.migrate import Migration, migrate, migrate_database
 from agent.history.sql_history import SqlHistory
-from tests.agent.history.turns import asked
+from agent.testing.history_samples import asked
 from tests.postgres import PostgresServer
 
 

@@ -21,8 +21,8 @@ from agent.history.durable_history import BATCH, DurableHistory
 from agent.history.errors import RejectedError, UnavailableError
 from agent.history.message import Message
 from agent.history.sql_history import SqlHistory
+from agent.testing.history_samples import ROOM, answer_to, asked, ended, everything, take_turn
 from tests.agent.history.cut_database import CutDatabase
-from tests.agent.history.turns import ROOM, answer_to, asked, ended, everything, take_turn
 from tests.agent.outages import FailoverPostgres
 from tests.postgres import NoPostgresError, PostgresServer, primary_and_standby
 

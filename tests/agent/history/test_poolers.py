@@ -17,7 +17,7 @@ from agent.history.database_url import DatabaseUrl
 from agent.history.errors import UnavailableError
 from agent.history.migrate import migrate
 from agent.history.sql_history import SqlHistory
-from tests.agent.history.turns import asked, everything
+from agent.testing.history_samples import asked, everything
 from tests.pgbouncer import pgbouncer
 from tests.postgres import NoPostgresError, PostgresServer
 

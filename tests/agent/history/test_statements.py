@@ -12,7 +12,7 @@ from agent.history import sql_reads, sql_turns
 from agent.history.database import Database
 from agent.history.message import Attachment
 from agent.history.prepared import sqlite_driver
-from tests.agent.history.turns import ROOM, answer_to, asked, ended
+from agent.testing.history_samples import ROOM, answer_to, asked, ended
 
 
 def statements(connection: Connection, work: Callable[[Connection], object]) -> list[str]:

@@ -17,9 +17,9 @@ from livekit import api
 
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.testing.history_samples import everything
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
-from tests.agent.history.turns import everything
 from tests.agent.processes.fleet import JOINED, WITHIN, Fleet
 from tests.postgres import PostgresServer
 from tests.room_server import RoomServerUnderTest

@@ -16,12 +16,12 @@ from livekit import api, rtc
 
 from agent.history.message import Message, ThreadKey
 from agent.history.open_history import open_history
+from agent.testing.history_samples import everything
 from agent.wire.attributes import SEGMENT_ID
 from devserver.data.packets import PacketRecord
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, REPLY_TOPICS, ChatClient
 from tests.agent.conftest import StartWorker
-from tests.agent.history.turns import everything
 from tests.agent.outages import LockedSqlite, Outage, StoppedPostgres
 from tests.agent.test_worker_module import start, until_it_says
 from tests.room_server import RoomServerUnderTest

@@ -1,16 +1,21 @@
-"""Texts of people and of the agent for the tests."""
+"""Messages of people and of the agent, for tests of a History."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from agent.history.message import FinishReason, Message, ThreadKey
+from agent.history.message import Attachment, FinishReason, Message, ThreadKey
 
 if TYPE_CHECKING:
     from agent.history.history import History
 
 ROOM: Final = ThreadKey("kitchen")
+PRIVATE: Final = ThreadKey("kitchen", "ann")
+
+NewHistory: TypeAlias = "Callable[[], History]"
+"""Makes another history on the same data, as another worker has it; closed at the end."""
 
 
 def asked(
@@ -70,3 +75,26 @@ async def everything(
         before = page.next_before
         if before is None:
             return found
+
+
+def unasked(segment_id: str = "SG_own") -> Message:
+    """Something that the agent is about to say by itself."""
+    return Message(
+        thread=ROOM,
+        sender_id="agent",
+        id=segment_id,
+        role="assistant",
+        text="",
+        timestamp=1_700_000_002_000,
+        sender_name="Agent",
+    )
+
+
+def file(number: int) -> Attachment:
+    return Attachment(f"file_{number}", f"{number}.txt", "text/plain", 2**40, f"{number:064x}")
+
+
+async def positions(history: History) -> dict[str, int]:
+    """The position of each message, by its id."""
+    found = {each.id: each.position for each in await everything(history)}
+    return {name: position for name, position in found.items() if position is not None}

@@ -1,0 +1,136 @@
+"""OwnTurns: calls to a store of the app, bounded and in order, and its turns as messages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakValueDictionary
+
+from agent.history.cursor import encode_cursor
+from agent.history.errors import NotFoundError, UnavailableError
+from agent.history.message import Message, MessageKey, Reaction, ThreadKey
+from agent.history.position import answer_position, message_position
+
+if TYPE_CHECKING:
+    from agent.history.turn_store import StoredTurn, TurnStore
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+CALL_TIMEOUT: Final = 10.0
+"""Seconds that a call of the store may take."""
+
+BATCH: Final = 200
+"""Turns that are read at a time."""
+
+LOOKED_THROUGH: Final = 10_000
+"""Turns of a thread that are looked through, the newest first."""
+
+
+class OwnTurns:
+    """Attributes:
+    works: whether the store worked when it was last used.
+    """
+
+    def __init__(self, store: TurnStore) -> None:
+        self.store = store
+        self.works = True
+        self._locks: WeakValueDictionary[ThreadKey, asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, thread: ThreadKey) -> asyncio.Lock:
+        """Held while turns of a thread are changed: in the order of the calls."""
+        lock = self._locks.get(thread)
+        if lock is None:
+            lock = self._locks[thread] = asyncio.Lock()
+        return lock
+
+    async def use(self, call: Awaitable[Result]) -> Result:
+        """Waits for a call of the store. Raises UnavailableError, whatever is wrong with it."""
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT):
+                result = await call
+        except Exception as error:
+            # The boundary of the app's code: whatever it raises, rooms go on without it.
+            if self.works:
+                logger.exception("the store of the app failed")
+            self.works = False
+            raise UnavailableError(f"the store of the app: {type(error).__name__}") from error
+        self.works = True
+        return result
+
+    async def of_thread(
+        self, thread: ThreadKey, *, before: int | None = None, most: int = LOOKED_THROUGH
+    ) -> AsyncIterator[StoredTurn]:
+        """The turns of a thread, the newest first."""
+        while most > 0:
+            limit = min(BATCH, most)
+            turns = await self.use(self.store.newest(thread, before, limit))
+            for turn in turns:
+                yield turn
+            if len(turns) < limit:
+                return
+            before = turns[-1].number
+            most -= limit
+
+    async def threads(self, conversation: str) -> Sequence[ThreadKey]:
+        """Those of a conversation, the room's first."""
+        found = await self.use(self.store.threads(conversation))
+        return sorted(found, key=lambda thread: thread.owner or "")
+
+    async def having(self, message: MessageKey) -> StoredTurn:
+        """The turn that a message or an answer stands in, which was not deleted.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        turn = await self.use(self.store.load(message))
+        if turn is None:
+            async for each in self.of_thread(message.thread):
+                if each.answer is not None and each.answer.key == message:
+                    turn = each
+                    break
+        if turn is None or message.id in turn.erased:
+            raise NotFoundError("There is no such message.")
+        return turn
+
+
+def readable(turn: StoredTurn) -> tuple[Message, ...]:
+    """The message and the answer of a turn as people read them, neither deleted nor unfinished."""
+    return tuple(
+        as_read(turn, each)
+        for each in turn.messages
+        if each.id not in turn.erased and (each.role == "user" or each.finish_reason is not None)
+    )
+
+
+def as_read(turn: StoredTurn, message: Message) -> Message:
+    """A message with its position, its cursor and its reactions by emoji."""
+    question = message_position(turn.number)
+    position = question if message.role == "user" else answer_position(question)
+    assert position is not None  # noqa: S101 - the question's is known
+    by_emoji: dict[str, list[str]] = {}
+    for each in message.reactions:
+        by_emoji.setdefault(each.emoji, []).extend(each.identities)
+    return replace(
+        message,
+        position=position,
+        cursor=encode_cursor(message.thread, position),
+        reactions=tuple(Reaction(emoji, tuple(who)) for emoji, who in by_emoji.items()),
+    )
+
+
+def without_content(message: Message) -> Message:
+    """What is left of a deleted message."""
+    return replace(
+        message,
+        text="",
+        sender_name="",
+        awaits_answer=False,
+        parts=None,
+        attachments=(),
+        reactions=(),
+    )
