@@ -26,6 +26,14 @@ from aiortc.rtcrtpparameters import (
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
 from aiortc.utils import random32
 
+from devserver.media.codecs import OPUS, RED
+from devserver.media.header_extensions import (
+    DEPENDENCY_DESCRIPTOR,
+    REPAIRED_RID,
+    RID,
+    ExtensionMap,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -55,6 +63,7 @@ __all__ = [
     "restart_ice",
     "route_by_mid",
     "send_rtp",
+    "set_codecs",
     "set_msid",
     "ssrcs_of",
     "transport_mid",
@@ -62,13 +71,17 @@ __all__ = [
     "unregister_sender",
 ]
 
-_RID_EXTENSIONS = (
-    (14, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
-    (15, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
+_VIDEO_EXTENSIONS = (
+    (12, DEPENDENCY_DESCRIPTOR),
+    (13, RID),
+    (14, REPAIRED_RID),
 )
-_FORWARDED_VIDEO = ((105, "video/VP9"), (107, "video/AV1"))
+_FORWARDED_VIDEO = ((105, "video/VP9"), (107, "video/AV1"), (109, "video/H265"))
 """Codecs without a decoder in aiortc, with the payload types that this server offers them by; the
 numbers after them are those of their retransmissions."""
+_OPUS, _RED = 111, 63
+"""The payload types of Opus and of Opus with redundancy, whose blocks name the former: those that
+browsers give them."""
 LOST_AFTER = 15.0
 """Seconds without a packet from a client after which it is lost, as in livekit-server
 (pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
@@ -149,17 +162,28 @@ def configure() -> None:
     """Adapt aiortc's module-wide settings; further calls change nothing.
 
     Chrome refuses its own simulcast offer unless the RID extensions were accepted on the bundle's
-    earlier video sections.
+    earlier video sections. What offers state comes from here; answers go by ``set_codecs``.
     """
     known = {extension.uri for extension in HEADER_EXTENSIONS["video"]}
-    for number, uri in _RID_EXTENSIONS:
+    for number, uri in _VIDEO_EXTENSIONS:
         if uri not in known:
             HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=number, uri=uri))
+    CODECS["audio"][:] = _audio_codecs(CODECS["audio"])
     known_codecs = {codec.mimeType for codec in CODECS["video"]}
     for payload_type, mime_type in _FORWARDED_VIDEO:
         if mime_type not in known_codecs:
             CODECS["video"].extend(_video_codec(payload_type, mime_type))
     setattr(rtcicetransport, "Connection", IceConnection)  # noqa: B010  what gatherers make
+
+
+def _audio_codecs(codecs: list[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
+    """Return livekit-server's audio codecs, by its payload types."""
+    opus, red = (
+        RTCRtpCodecParameters(mimeType=mime, clockRate=48000, channels=2, payloadType=number)
+        for mime, number in ((OPUS, _OPUS), (RED, _RED))
+    )
+    red.parameters = {f"{_OPUS}/{_OPUS}": None}
+    return [opus, red, *(each for each in codecs if each.mimeType in ("audio/PCMU", "audio/PCMA"))]
 
 
 def _video_codec(payload_type: int, mime_type: str) -> list[RTCRtpCodecParameters]:
@@ -190,9 +214,10 @@ def new_peer_connection() -> RTCPeerConnection:
 
 
 def route_by_mid(transport: RTCDtlsTransport) -> None:
-    """Give ``transport`` a MidRouter; call it before anything is received."""
+    """Give ``transport`` a MidRouter and an ExtensionMap; call it before anything is received."""
     if not isinstance(transport._rtp_router, MidRouter):
         transport._rtp_router = MidRouter()
+        transport._rtp_header_extensions_map = ExtensionMap()
 
 
 def restart_ice(transport: RTCDtlsTransport, parameters: RTCIceParameters) -> None:
@@ -225,6 +250,15 @@ def transport_mid(connection: RTCPeerConnection) -> str | None:
 def codecs_of(transceiver: RTCRtpTransceiver) -> list[RTCRtpCodecParameters]:
     """Return the codecs negotiated for a media section, the client's favourite first."""
     return transceiver._codecs
+
+
+def set_codecs(transceiver: RTCRtpTransceiver, codecs: list[RTCRtpCodecParameters]) -> None:
+    """Negotiate ``codecs`` for a media section, in this order.
+
+    aiortc knows neither the payload types below 64, which browsers use when they run out of others,
+    nor profiles of codecs other than H264.
+    """
+    transceiver._codecs = codecs
 
 
 def ssrcs_of(transceiver: RTCRtpTransceiver) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from livekit.protocol import rtc
 from devserver.media import aiortc_private
 from devserver.media.peer_connection import UNUSABLE, PeerConnection
 from devserver.media.section import Section
+from devserver.media.session_text import with_long_extensions
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel
@@ -66,7 +67,7 @@ class AnsweringConnection(PeerConnection):
                 rtc.SignalResponse(
                     answer=rtc.SessionDescription(
                         type="answer",
-                        sdp=self.pc.localDescription.sdp,
+                        sdp=with_long_extensions(self.pc.localDescription.sdp),
                         id=offer.id,
                         mid_to_track_id=self.track_ids,
                     )
@@ -114,6 +115,7 @@ class AnsweringConnection(PeerConnection):
             section = sections.get(media.rtp.muxId)
             if section is None or media.kind not in _MEDIA:
                 continue
+            section.negotiate(media.rtp.codecs)
             section.offer(media.direction or "sendrecv")
             track = self._publish(section, description, media)
             if track is not None:
@@ -133,7 +135,7 @@ class AnsweringConnection(PeerConnection):
         elif section.client_sends and not section.published:
             track = self.owner.publications.pending(description.webrtc_track_id(media), media.kind)
             if track is not None:
-                section.publish(track)
+                section.publish(track, only_preferred=not self.owner.client.keeps_codec_order)
             return track
         return None
 

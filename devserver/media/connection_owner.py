@@ -38,6 +38,15 @@ class WantedTracks(Protocol):
         ...
 
 
+class Client(Protocol):
+    """The client of a participant."""
+
+    @property
+    def keeps_codec_order(self) -> bool:
+        """Whether it sends the codec that an answer has first."""
+        ...
+
+
 class ConnectionOwner(Protocol):
     """The owner of peer connections: supplies their tracks, and receives their events."""
 
@@ -46,6 +55,9 @@ class ConnectionOwner(Protocol):
 
     @property
     def subscriptions(self) -> WantedTracks: ...
+
+    @property
+    def client(self) -> Client: ...
 
     @property
     def identity(self) -> str:

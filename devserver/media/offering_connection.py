@@ -14,6 +14,7 @@ from livekit.protocol import rtc
 from devserver.data.data_channels import DATA_TRACK_LABEL, LOSSY_LABEL, RELIABLE_LABEL
 from devserver.media.peer_connection import UNUSABLE, PeerConnection
 from devserver.media.section import Section
+from devserver.media.session_text import with_long_extensions
 
 if TYPE_CHECKING:
     from devserver.data.data_channels import DataChannels
@@ -127,7 +128,7 @@ class OfferingConnection(PeerConnection):
                 rtc.SignalResponse(
                     offer=rtc.SessionDescription(
                         type="offer",
-                        sdp=self.pc.localDescription.sdp,
+                        sdp=with_long_extensions(self.pc.localDescription.sdp),
                         id=self._offer_id,
                         mid_to_track_id=self.track_ids,
                     )

@@ -13,7 +13,6 @@ from aiortc.rtp import (
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
-    HeaderExtensionsMap,
     RtcpPsfbPacket,
     RtcpRtpfbPacket,
     RtcpSdesPacket,
@@ -25,6 +24,8 @@ from aiortc.rtp import (
 )
 
 from devserver.media import aiortc_private
+from devserver.media.codecs import forwarded_as, without_redundancy
+from devserver.media.header_extensions import ExtensionMap, Extensions
 
 if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
@@ -56,8 +57,8 @@ class RtpSender:
         self._tasks = tasks
         aiortc_private.renew_ssrcs(transceiver)
         self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
-        self._extensions = HeaderExtensionsMap()
-        self._payload_types: dict[int | None, int | None] = {}
+        self._extensions = ExtensionMap()
+        self._targets: dict[int | None, RTCRtpCodecParameters | None] = {}
         self._retransmission_payload_types: dict[int, int | None] = {}
         self._retransmission_sequence = 0
         self._ready = False
@@ -73,7 +74,7 @@ class RtpSender:
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Send as ``parameters`` describe from now on."""
         self._extensions.configure(parameters)
-        self._payload_types.clear()
+        self._targets.clear()
         self._retransmission_payload_types = {
             apt: codec.payloadType
             for codec in parameters.codecs
@@ -101,33 +102,39 @@ class RtpSender:
         if self.paused:
             self._skipped += 1  # the subscriber is to see no gap
             return
-        payload_type = self._payload_type(codec)
-        if payload_type is None:
+        target = self._target(codec)
+        payload = packet.payload
+        if target is not None and target.mimeType != codec.mimeType:
+            payload = without_redundancy(payload) or b""
+        if target is None or target.payloadType is None or not payload:
             return
         forwarded = RtpPacket(
-            payload_type=payload_type,
+            payload_type=target.payloadType,
             marker=packet.marker,
             sequence_number=(packet.sequence_number - self._skipped) & 0xFFFF,
             timestamp=packet.timestamp,
             ssrc=self._ssrc,
-            payload=packet.payload,
+            payload=payload,
         )
-        forwarded.extensions.mid = self._transceiver.mid
-        forwarded.extensions.audio_level = packet.extensions.audio_level
+        extensions = forwarded.extensions = Extensions()
+        extensions.mid = self._transceiver.mid
+        extensions.audio_level = packet.extensions.audio_level
+        if isinstance(packet.extensions, Extensions):
+            extensions.dependency_descriptor = packet.extensions.dependency_descriptor
         if self._transceiver.kind == "video":
             self._remember(forwarded)
         self._last = (packet.timestamp, codec.clockRate, time.monotonic())
         self._packet_count += 1
-        self._octet_count += len(packet.payload)
+        self._octet_count += len(payload)
         await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
 
-    def _payload_type(self, codec: RTCRtpCodecParameters) -> int | None:
-        """Return the subscriber's number for the publisher's codec, or None if it has none."""
-        if codec.payloadType not in self._payload_types:
-            self._payload_types[codec.payloadType] = _matching_payload_type(
+    def _target(self, codec: RTCRtpCodecParameters) -> RTCRtpCodecParameters | None:
+        """Return the subscriber's codec for the publisher's, or None if it has none."""
+        if codec.payloadType not in self._targets:
+            self._targets[codec.payloadType] = forwarded_as(
                 codec, aiortc_private.codecs_of(self._transceiver)
             )
-        return self._payload_types[codec.payloadType]
+        return self._targets[codec.payloadType]
 
     def _remember(self, packet: RtpPacket) -> None:
         self._history[packet.sequence_number] = packet
@@ -179,20 +186,3 @@ class RtpSender:
                 ),
             )
             await aiortc_private.send_rtp(self._transport, bytes(report) + bytes(name))
-
-
-def _matching_payload_type(
-    codec: RTCRtpCodecParameters, candidates: list[RTCRtpCodecParameters]
-) -> int | None:
-    same = [
-        candidate
-        for candidate in candidates
-        if candidate.mimeType.lower() == codec.mimeType.lower()
-    ]
-    exact = [
-        candidate
-        for candidate in same
-        if candidate.parameters.get("profile-level-id") == codec.parameters.get("profile-level-id")
-    ]
-    chosen = exact or same
-    return chosen[0].payloadType if chosen else None

@@ -6,12 +6,15 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from devserver.media import aiortc_private
+from devserver.media.codecs import preferring, taken
 from devserver.media.rtp_receiver import RtpReceiver
 from devserver.media.rtp_sender import RtpSender
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiortc import RTCRtpTransceiver
-    from aiortc.rtcrtpparameters import RTCRtpSendParameters
+    from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 
     from devserver.media.track import PublishedTrack
     from devserver.tasks import TaskSet
@@ -33,6 +36,7 @@ class Section:
         """The track that the client sends here."""
         self._offered = "inactive"
         self._was_sending = False
+        self._only_preferred = False
         self._carried: deque[str] = deque(maxlen=_REMEMBERED_TRACKS)
 
     @property
@@ -83,11 +87,23 @@ class Section:
         """Note in which ``direction`` the client offers the section."""
         self._offered = direction
 
-    def publish(self, track: PublishedTrack) -> None:
-        """Receive ``track`` here."""
+    def negotiate(self, offered: Sequence[RTCRtpCodecParameters]) -> None:
+        """Take those of the client's codecs that can be forwarded."""
+        codecs = taken(offered)
+        if self.published is not None:
+            codecs = self._preferring(self.published, codecs)
+        aiortc_private.set_codecs(self._transceiver, codecs)
+
+    def publish(self, track: PublishedTrack, *, only_preferred: bool) -> None:
+        """Receive ``track`` here, in the codec that its publisher asked for.
+
+        With ``only_preferred``, the answer has no other one.
+        """
         self.published = track
-        codec = aiortc_private.codecs_of(self._transceiver)[0]
-        track.attach(self._receiver, self.mid, codec)
+        self._only_preferred = only_preferred
+        codecs = self._preferring(track, aiortc_private.codecs_of(self._transceiver))
+        aiortc_private.set_codecs(self._transceiver, codecs)
+        track.attach(self._receiver, self.mid, codecs[0])
 
     def unpublish(self) -> PublishedTrack | None:
         """Receive nothing any more; return the track that ended."""
@@ -125,6 +141,12 @@ class Section:
         """Set the direction that the server's offer states."""
         self._was_sending = self.subscribed is not None
         self._transceiver.direction = "sendonly" if self.subscribed else "inactive"
+
+    def _preferring(
+        self, track: PublishedTrack, codecs: Sequence[RTCRtpCodecParameters]
+    ) -> list[RTCRtpCodecParameters]:
+        only = self._only_preferred and track.kind == "video"
+        return preferring(codecs, track.preferred_codec, only=only)
 
     async def _send(self, parameters: RTCRtpSendParameters) -> None:
         if self._sender is not None:

@@ -7,29 +7,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import models, rtc
 
-from devserver import sid
+from devserver.media.codecs import RED
+from devserver.media.track_info import prefers_red, track_info
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
     from aiortc.rtp import RtpPacket
 
     from devserver.faults import Faults
     from devserver.media.rtp_receiver import RtpReceiver
-
-_SID_MARKS = {models.AUDIO: "A", models.VIDEO: "V"}
-_SOURCE_MARKS = {
-    models.UNKNOWN: "",
-    models.CAMERA: "C",
-    models.MICROPHONE: "M",
-    models.SCREEN_SHARE: "S",
-    models.SCREEN_SHARE_AUDIO: "s",
-}
-_STREAMS = {
-    models.CAMERA: "camera",
-    models.MICROPHONE: "camera",
-    models.SCREEN_SHARE: "screen",
-    models.SCREEN_SHARE_AUDIO: "screen",
-}
 
 
 class TrackSubscriber(Protocol):
@@ -70,33 +58,18 @@ class PublishedTrack:
     """A track from its AddTrack request on; others see it once its media section is negotiated."""
 
     def __init__(
-        self, publisher: TrackPublisher, request: rtc.AddTrackRequest, faults: Faults
+        self,
+        publisher: TrackPublisher,
+        request: rtc.AddTrackRequest,
+        codecs: Sequence[str],
+        faults: Faults,
     ) -> None:
+        """``codecs`` are those that the publisher may send."""
         self.publisher = publisher
         self._faults = faults
         self.cid = request.cid
         """The client's own id for the track: the track id in its session description."""
-        self.info = models.TrackInfo(
-            sid=sid.new_sid(
-                sid.TRACK + _SID_MARKS.get(request.type, "") + _SOURCE_MARKS.get(request.source, "")
-            ),
-            type=request.type,
-            name=request.name,
-            muted=request.muted,
-            width=request.width,
-            height=request.height,
-            simulcast=False,  # one layer is negotiated, whatever was asked for
-            disable_dtx=request.disable_dtx,
-            source=request.source,
-            disable_red=request.disable_red,
-            stereo=request.stereo,
-            encryption=request.encryption,
-            stream=request.stream or _STREAMS.get(request.source, "unknown"),
-            backup_codec_policy=request.backup_codec_policy,
-            audio_features=_audio_features(request),
-            packet_trailer_features=request.packet_trailer_features,
-            layers=request.layers if request.type == models.VIDEO else (),
-        )
+        self.info = track_info(request, codecs)
         self._receiver: RtpReceiver | None = None
         self._senders: list[PacketSink] = []
 
@@ -111,6 +84,13 @@ class PublishedTrack:
         return "audio" if self.info.type == models.AUDIO else "video"
 
     @property
+    def preferred_codec(self) -> str:
+        """The MIME type that the publisher is to send; empty if it does not matter."""
+        if self.kind == "audio" and prefers_red(self.info):
+            return RED
+        return self.info.codecs[0].mime_type
+
+    @property
     def is_published(self) -> bool:
         """Whether the track's media section is negotiated."""
         return self._receiver is not None
@@ -122,11 +102,9 @@ class PublishedTrack:
         self.info.mid = mid
         self.info.version.unix_micro = time.time_ns() // 1000
         self.info.mime_type = codec.mimeType
-        self.info.codecs.append(
-            models.SimulcastCodecInfo(
-                mime_type=codec.mimeType, mid=mid, cid=self.cid, layers=self.info.layers
-            )
-        )
+        sent = self.info.codecs[0]
+        sent.mime_type = sent.mime_type or codec.mimeType
+        sent.mid = mid
 
     def detach(self) -> None:
         """Take no more packets."""
@@ -153,13 +131,3 @@ class PublishedTrack:
         for sender in tuple(self._senders):
             if not faults.loses(faults.media_loss):
                 await sender.forward(packet, codec)
-
-
-def _audio_features(request: rtc.AddTrackRequest) -> list[models.AudioTrackFeature]:
-    """Return the features that the request states in either of two ways."""
-    features = list(request.audio_features)
-    if request.stereo:
-        features.append(models.AudioTrackFeature.TF_STEREO)
-    if request.disable_dtx:
-        features.append(models.AudioTrackFeature.TF_NO_DTX)
-    return list(dict.fromkeys(features))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
+from devserver.rooms import codec_rules
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -28,6 +30,21 @@ class Client:
     def capabilities(self) -> Iterable[models.ClientInfo.Capability]:
         """Further capabilities of the client, each once."""
         return dict.fromkeys(self._info.capabilities)
+
+    @property
+    def configuration(self) -> models.ClientConfiguration | None:
+        """What the client must not use; None for most clients."""
+        return codec_rules.client_configuration(self._info)
+
+    @property
+    def publish_codecs(self) -> list[str]:
+        """The MIME types of the codecs that the client may publish, the safest ones first."""
+        return codec_rules.publish_codecs(self._info)
+
+    @property
+    def keeps_codec_order(self) -> bool:
+        """Whether the client sends the codec that an answer has first."""
+        return codec_rules.keeps_order(self._info)
 
     @property
     def expects_offers(self) -> bool:

@@ -12,6 +12,7 @@ from devserver.rooms.permission import may_publish
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devserver.rooms.client import Client
     from devserver.rooms.room_context import RoomContext
 
 
@@ -20,6 +21,9 @@ class Publisher(TrackPublisher, Protocol):
 
     @property
     def context(self) -> RoomContext: ...
+
+    @property
+    def client(self) -> Client: ...
 
     def track_published(self, track: PublishedTrack) -> None:
         """Tell everyone about a track whose media section is negotiated."""
@@ -63,7 +67,10 @@ class Publications:
         """Take a track that the client is about to send; None if it announced that cid before."""
         if any(track.cid == request.cid for track in self):
             return None
-        track = PublishedTrack(self._publisher, request, self._publisher.context.faults)
+        publisher = self._publisher
+        track = PublishedTrack(
+            publisher, request, publisher.client.publish_codecs, publisher.context.faults
+        )
         self._tracks[track.sid] = track
         return track
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from devserver import sid
+from devserver.media.codecs import FORWARDED
 from devserver.rooms.announcements import Announcements
 from devserver.rooms.count_updates import CountUpdates
 from devserver.rooms.forwarder import Forwarder
@@ -21,20 +22,6 @@ if TYPE_CHECKING:
     from devserver.rooms.participant import Participant
     from devserver.rooms.room_context import RoomContext
     from devserver.rooms.room_events import RoomEvents
-
-ENABLED_CODECS = (
-    "audio/PCMU",
-    "audio/PCMA",
-    "audio/opus",
-    "audio/red",
-    "video/VP8",
-    "video/H264",
-    "video/VP9",
-    "video/AV1",
-    "video/H265",
-    "video/rtx",
-)
-"""Codecs of a room whose configuration names none (pkg/config/config.go)."""
 
 
 class Room:
@@ -59,7 +46,7 @@ class Room:
             creation_time_ms=int(now * 1000),
             metadata=request.metadata,
             turn_password=sid.new_secret(),
-            enabled_codecs=[models.Codec(mime=mime) for mime in ENABLED_CODECS],
+            enabled_codecs=[models.Codec(mime=mime) for mime in FORWARDED],
         )
         """The room as clients and RoomService see it; its counts lag by ``context.delays``."""
         self.agents: tuple[agent_dispatch.RoomAgentDispatch, ...] = tuple(request.agents)

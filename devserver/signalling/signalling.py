@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("devserver.signal")
 
 _V1 = "/rtc/v1"
-_PUBLISHED_CODECS = (
-    "video/VP8",
-    "video/H264",
-    "video/VP9",
-    "audio/PCMU",
-    "audio/PCMA",
-    "audio/opus",
-    "audio/red",
-)
-"""The codecs of livekit-server without AV1 and H265: a client that checks publishes another
-codec."""
 _PING_INTERVAL_SECONDS = 5
 _PING_TIMEOUT_SECONDS = 15
 _REFUSED_BY_ROOM = "connection closed by media"
@@ -175,7 +164,10 @@ class Signalling:
             fast_publish=participant.permission.can_publish,
             ping_interval=_PING_INTERVAL_SECONDS,
             ping_timeout=_PING_TIMEOUT_SECONDS,
-            enabled_publish_codecs=[models.Codec(mime=mime) for mime in _PUBLISHED_CODECS],
+            client_configuration=participant.client.configuration,
+            enabled_publish_codecs=[
+                models.Codec(mime=mime) for mime in participant.client.publish_codecs
+            ],
             sif_trailer=self._sif_trailer,
         )
 

@@ -28,12 +28,16 @@ async def tone(
     hertz: int,
     *,
     source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE,
+    red: bool = True,
 ) -> AsyncGenerator[rtc.LocalTrackPublication]:
-    """Publishes a tone; it stays published when the context ends, and falls silent."""
+    """Publishes a tone; it stays published when the context ends, and falls silent.
+
+    `red`: whether with redundancy.
+    """
     audio = rtc.AudioSource(RATE, 1, queue_size_ms=100)
     track = rtc.LocalAudioTrack.create_audio_track(f"tone-{hertz}", audio)
     publication = await room.local_participant.publish_track(
-        track, rtc.TrackPublishOptions(source=source)
+        track, rtc.TrackPublishOptions(source=source, red=red)
     )
     player = asyncio.create_task(_play(audio, hertz))
     try:

@@ -92,7 +92,8 @@ def test_configuring_twice_is_configuring_once() -> None:
     assert len(uris) == len(set(uris))
     assert "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in uris
     mime_types = [codec.mimeType for codec in CODECS["video"] if codec.name != "rtx"]
-    assert sorted(set(mime_types)) == ["video/AV1", "video/H264", "video/VP8", "video/VP9"]
+    names = ("AV1", "H264", "H265", "VP8", "VP9")
+    assert sorted(set(mime_types)) == [f"video/{name}" for name in names]
     numbers = [codec.payloadType for codec in CODECS["video"]]
     assert len(numbers) == len(set(numbers))
     assert aiortc_private.LOST_AFTER == 15
