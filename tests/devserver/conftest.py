@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from tests.devserver.distribution import programs, wheel
 from tests.devserver.raw_worker import ConnectWorker, worker_connections
 from tests.devserver.twirp_client import TwirpClient
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from tests.room_server import RoomServerUnderTest
+
+__all__ = ("programs", "wheel")
 
 
 @pytest.fixture

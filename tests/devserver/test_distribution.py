@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -13,62 +10,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PROJECT = ROOT / "livekit-devserver"
-UV = str(Path(sys.executable).parent / "uv")
-WITHIN = 120
-README = (PROJECT / "README.md").read_text()
+from tests.devserver.distribution import PROJECT, ROOT, WITHIN, run, write_examples
 
-pytestmark = pytest.mark.timeout(4 * WITHIN)
-
-
-def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    without = ("PYTHON", "VIRTUAL_ENV", "LIVEKIT_", "PYTEST_")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(without)}
-    return subprocess.run(  # noqa: S603 - commands of the tests' own
-        command,
-        cwd=cwd,
-        env=environ,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN,
-    )
-
-
-def example(file: str) -> str:
-    """The README's example of this file."""
-    [found] = re.findall(rf"^```\w+\n((?:#|//) {re.escape(file)}\n.*?)^```$", README, re.M | re.S)
-    return found
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built with uv's own backend: nothing is fetched."""
-    out = tmp_path_factory.mktemp("wheel")
-    built = run(UV, "build", "--wheel", "--offline", "-o", str(out), str(PROJECT), cwd=out)
-    assert built.returncode == 0, built.stderr
-    [wheel] = out.glob("*.whl")
-    return wheel
-
-
-@pytest.fixture(scope="module")
-def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that had nothing, with the wheel, what it asks for, and the
-    SDK; in the versions of this repository, which are in uv's cache."""
-    venv = tmp_path_factory.mktemp("environment") / "venv"
-    made = run(sys.executable, "-m", "venv", "--without-pip", str(venv), cwd=venv.parent)
-    assert made.returncode == 0, made.stderr
-    python = venv / "bin" / "python"
-    installed = run(
-        *(UV, "pip", "install", "--python", str(python)),
-        *("--constraints", str(ROOT / "requirements-dev.lock"), f"{wheel}[pytest]", "livekit"),
-        cwd=venv.parent,
-    )
-    if "Failed to fetch" in installed.stderr:
-        pytest.skip("the package index cannot be reached")
-    assert installed.returncode == 0, installed.stderr
-    return venv / "bin"
+pytestmark = pytest.mark.timeout(2 * WITHIN)
 
 
 def test_the_wheel_has_the_server_alone_and_is_typed(wheel: Path) -> None:
@@ -102,8 +46,7 @@ def test_it_asks_for_what_this_repository_asks_for() -> None:
 
 
 def test_pytest_has_the_fixture_of_the_readme(programs: Path, tmp_path: Path) -> None:
-    for file in ("pytest.ini", "test_room.py"):
-        (tmp_path / file).write_text(example(file))
+    write_examples(tmp_path, "pytest.ini", "test_room.py")
     tests = run(str(programs / "python"), "-m", "pytest", "-q", "-W", "error", cwd=tmp_path)
     assert tests.returncode == 0, tests.stdout
     assert "1 passed" in tests.stdout
