@@ -24,7 +24,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
-.PHONY: setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
+.PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
 help: ## what there is
@@ -122,6 +122,9 @@ check: $(STAMP) ## lint, format, types, import direction
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+wire-types: $(STAMP) ## the TypeScript client's types, from those of the worker
+	$(BIN)/python -m agent schemas --typescript > client/src/wire.ts
 
 # Builds the page first, where its sources have changed; without Chromium or npm the tests are skipped.
 test-web: $(STAMP) ## the page of `dev` in Chromium

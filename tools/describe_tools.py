@@ -1,10 +1,32 @@
 """describeTools: descriptions of the tools, for a client that offers them to a person."""
 
+from typing import NotRequired
+
+from typing_extensions import TypedDict
+
 from toolkit import Role, ToolContext, ToolDescription, tool
 
 
+class DescribedTool(TypedDict):
+    """A tool that the caller may call. `parameters` is a JSON schema; a caller needs one of the
+    `roles`, and the model approval where `needsApproval` says so."""
+
+    name: str
+    description: str
+    parameters: dict[str, object]
+    needsApproval: bool
+    confidential: bool
+    roles: NotRequired[list[str]]
+
+
+class ToolList(TypedDict):
+    """The tools that the caller may call."""
+
+    tools: list[DescribedTool]
+
+
 @tool(model=False)
-async def describe_tools(context: ToolContext) -> dict[str, object]:
+async def describe_tools(context: ToolContext) -> ToolList:
     """List the tools that can be called, with descriptions and JSON schemas of the arguments."""
     return {
         "tools": [
@@ -13,8 +35,8 @@ async def describe_tools(context: ToolContext) -> dict[str, object]:
     }
 
 
-def _describe(described: ToolDescription) -> dict[str, object]:
-    about: dict[str, object] = {
+def _describe(described: ToolDescription) -> DescribedTool:
+    about: DescribedTool = {
         "name": described.name,
         "description": described.description,
         "parameters": described.json_schema(),

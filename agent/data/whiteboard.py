@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from agent.contract.answers import JsonText, WhiteboardPage
 from agent.data.board import Board
 from agent.data.board_keeper import BoardKeeper
 from agent.data.board_operation import AnyOperation, Clear, Erase, Operation
@@ -75,7 +76,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
             since: Annotated[
                 Sequence | None, Field(description="sequence up to which the caller knows it")
             ] = None,
-        ) -> str:
+        ) -> Annotated[str, JsonText(WhiteboardPage)]:
             """The whiteboard, page by page, from below; or what was done to it since."""
             self._is_used = True
             await self._loaded()

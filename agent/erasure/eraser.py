@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from agent.contract.answers import ErasedCounts
 from agent.data.board import Board
 from agent.files.content_erasure import erase_contents
 from agent.files.store import FileStore
@@ -37,7 +38,7 @@ class Receipt:
     def __add__(self, other: Receipt) -> Receipt:
         return Receipt(self.erased + other.erased, self.contents + other.contents)
 
-    def as_json(self) -> dict[str, int]:
+    def as_json(self) -> ErasedCounts:
         """Counts by their names on the wire."""
         erased = self.erased
         return {

@@ -180,9 +180,7 @@ class FileDelivery:
         body: dict[str, object] = {
             "type": "file",
             "fileId": about.id,
-            "inReplyTo": answers.message_id if answers else None,
-            "inReplyToSenderId": answers.caller.identity if answers else None,
-            "position": answers.position if answers else None,
+            **_question_fields(answers),
             "total": total,
             "name": about.name,
             "mimeType": about.type,
@@ -212,3 +210,14 @@ def _attributes(file: Outgoing, answers: CallOrigin | None, *, scope: str) -> di
         attributes["in_reply_to_sender"] = answers.caller.identity
         attributes |= position_attribute(answers.position)
     return attributes
+
+
+def _question_fields(answers: CallOrigin | None) -> dict[str, object]:
+    """The message that a file answers; none of a file that was asked for by RPC."""
+    if answers is None or not answers.message_id:
+        return {}
+    fields: dict[str, object] = {
+        "inReplyTo": answers.message_id,
+        "inReplyToSenderId": answers.caller.identity,
+    }
+    return fields if answers.position is None else fields | {"position": answers.position}

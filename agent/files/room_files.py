@@ -8,6 +8,7 @@ from typing import Annotated
 from livekit import rtc
 from pydantic import Field
 
+from agent.contract.messages import SentFile
 from agent.files.delivery import FileDelivery
 from agent.files.file_quota import FileQuota
 from agent.files.files import Files
@@ -68,7 +69,7 @@ class RoomFiles:
     async def to_caller(self, identity: str, file: File) -> dict[str, object]:
         """Sends a tool's file to who called it by RPC. Raises ToolError."""
         made = await self._maker.make(file)
-        return await self._send(made, to=identity, private=not file.public)
+        return dict(await self._send(made, to=identity, private=not file.public))
 
     async def in_answer(self, turn: CallOrigin, file: File) -> dict[str, object]:
         """Sends a tool's file as part of an answer: to those whom the answer goes to.
@@ -83,7 +84,7 @@ class RoomFiles:
             answers=turn,
         )
         turn.attach(kept.attachment)
-        return sent
+        return dict(sent)
 
     async def _kept(self, file: File) -> Outgoing:
         try:
@@ -101,7 +102,7 @@ class RoomFiles:
 
     async def _send(
         self, file: Outgoing, *, to: str | None, private: bool, answers: CallOrigin | None = None
-    ) -> dict[str, object]:
+    ) -> SentFile:
         try:
             self._delivery.send(file, to=to, private=private, answers=answers)
         except BaseException:
@@ -123,7 +124,7 @@ class RoomFiles:
             file_id: Annotated[
                 str, Field(description="id of a file in the history", max_length=256)
             ],
-        ) -> dict[str, object]:
+        ) -> SentFile:
             """Send me a file that came with a message that I may see."""
             caller = _receiver(context)
             await self._settled()
@@ -152,7 +153,7 @@ class RoomFiles:
                 str, Field(description="room, or private: and your identity")
             ] = "room",
             format: Annotated[Format, Field(description="format of the file")] = "md",  # noqa: A002 - the wire name
-        ) -> dict[str, object]:
+        ) -> SentFile:
             """Send me all that was said in the room, or privately with the agent, as a file."""
             caller = _receiver(context)
             key = read_thread("exportTranscript", self._conversation, thread, context)

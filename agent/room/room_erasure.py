@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from agent.chat.conversations import Conversations
+from agent.contract.answers import ErasedCounts
 from agent.data.room_topics import RoomTopics
 from agent.erasure.eraser import Eraser
 from agent.history.erasure import Subject
@@ -46,7 +47,7 @@ class RoomErasure:
         self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
 
-    async def erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
+    async def erase(self, identity: str | None, scope: Scope) -> ErasedCounts:
         """Erases a participant's data, or everybody's; continues if the caller is cancelled.
 
         Returns:
@@ -62,7 +63,7 @@ class RoomErasure:
         """Waits for erasures in progress."""
         await self._tasks.ended()
 
-    async def _erase(self, identity: str | None, scope: Scope) -> dict[str, int]:
+    async def _erase(self, identity: str | None, scope: Scope) -> ErasedCounts:
         async with self._one_at_a_time:
             gone = await self._conversations.forget(identity)
             await self._topics.erase(identity)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from agent.contract.answers import MessageNamed, Stopped
 from agent.history.message import MessageKey
 from agent.rpc.arguments import MessageId, caller_of
 from agent.rpc.permissions import choose
@@ -29,9 +30,7 @@ def answer_methods(control: RoomControl) -> tuple[Tool, ...]:
         return await control.change(question.thread, lambda changes: changes.stop(key))
 
     @tool
-    async def stop_response(
-        context: ToolContext, message_id: MessageId | None = None
-    ) -> dict[str, object]:
+    async def stop_response(context: ToolContext, message_id: MessageId | None = None) -> Stopped:
         """Ends an answer with the text so far; without an id, the caller's in progress."""
         caller = caller_of(context)
         if message_id is None:
@@ -42,7 +41,7 @@ def answer_methods(control: RoomControl) -> tuple[Tool, ...]:
         return {"stopped": [each.id for each, done in zip(questions, stopped, strict=True) if done]}
 
     @tool
-    async def regenerate(context: ToolContext, message_id: MessageId) -> dict[str, object]:
+    async def regenerate(context: ToolContext, message_id: MessageId) -> MessageNamed:
         """Answers a message again, in place of its former answer."""
         named = await control.find("regenerate", message_id, caller_of(context))
         key = named.question.sender_id, named.question.id

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from agent.contract.answers import AgentNamed, Nothing, Said
 from agent.history.message import MAX_ID_LENGTH
 from agent.rpc.arguments import BackendToken
 from agent.rpc.backend import Backend
@@ -59,7 +60,7 @@ def backend_methods(
     """
     said: OrderedDict[str, str] = OrderedDict()
 
-    def once(key: str | None, speak: Callable[[], str]) -> dict[str, object]:
+    def once(key: str | None, speak: Callable[[], str]) -> Said:
         """livekit-server makes slow calls again by itself."""
         if key is None:
             return {"segmentId": speak()}
@@ -77,7 +78,7 @@ def backend_methods(
         private: Private = None,
         idempotency_key: IdempotencyKey = None,
         token: BackendToken = None,
-    ) -> dict[str, object]:
+    ) -> Said:
         """Have the agent say this text unasked. For backends."""
         backend.check(context.caller, token)
         return once(idempotency_key, lambda: room.say(text, to=to, private=private))
@@ -90,7 +91,7 @@ def backend_methods(
         private: Private = None,
         idempotency_key: IdempotencyKey = None,
         token: BackendToken = None,
-    ) -> dict[str, object]:
+    ) -> Said:
         """Have the model say something unasked, by an instruction. For backends."""
         backend.check(context.caller, token)
         return once(idempotency_key, lambda: room.ask(instruction, to=to, private=private))
@@ -104,7 +105,7 @@ def backend_methods(
         ] = "",
         to: To = None,
         token: BackendToken = None,
-    ) -> dict[str, object]:
+    ) -> AgentNamed:
         """Hand the room's conversation, or that of one participant, to another agent of the app.
         For backends."""
         backend.check(context.caller, token)
@@ -120,7 +121,7 @@ def backend_methods(
         ],
         agent: AgentName | None = None,
         token: BackendToken = None,
-    ) -> dict[str, object]:
+    ) -> AgentNamed:
         """Give an agent of the app other instructions in this room, from the model's next request
         on. For backends."""
         backend.check(context.caller, token)
@@ -129,7 +130,7 @@ def backend_methods(
         return {"agent": set_instructions(instructions, agent)}
 
     @tool
-    async def end_session(context: ToolContext, token: BackendToken = None) -> dict[str, object]:
+    async def end_session(context: ToolContext, token: BackendToken = None) -> Nothing:
         """Have the agent leave the room for good, once it has answered what waits. For backends."""
         backend.check(context.caller, token)
         end()

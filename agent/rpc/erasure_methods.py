@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agent.contract.answers import ErasedCounts
 from agent.history.message import MAX_ID_LENGTH
 from agent.rpc.arguments import BackendToken
 from agent.rpc.history_errors import told_to_caller
@@ -16,7 +17,7 @@ from toolkit.errors import InvalidArguments, NotAllowed
 from toolkit.tool import Tool, tool
 
 Scope = Literal["conversation", "room", "everywhere"]
-Erase = Callable[[str | None, Scope], Awaitable[dict[str, int]]]
+Erase = Callable[[str | None, Scope], Awaitable[ErasedCounts]]
 """Erases the data of a participant (None: of everybody) within a scope; returns the receipt."""
 
 ERASING_TAKES = 60.0
@@ -47,7 +48,7 @@ def erase_data_tool(erase: Erase, is_backend: Callable[[str], bool]) -> Tool:
             ),
         ] = "conversation",
         token: BackendToken = None,
-    ) -> dict[str, int]:
+    ) -> ErasedCounts:
         """Erase messages with their answers, files, drawings, reactions, feedback and summaries for
         good."""
         if token is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agent.contract.messages import HistoryPage, StoredMessage
 from agent.history.history import MAX_PAGE
 from agent.history.message import Message, Page, ThreadKey
 from agent.rpc.arguments import BackendToken, any_thread, caller_of, read_thread
@@ -33,7 +34,7 @@ def get_history_tool(room: str, read: ReadPage, backend: Backend) -> Tool:
         ] = None,
         limit: Annotated[int, Field(description="messages at most", ge=1, le=MAX_PAGE)] = 50,
         token: BackendToken = None,
-    ) -> dict[str, object]:
+    ) -> HistoryPage:
         """The newest messages in the room, or in private with the agent, oldest first."""
         if backend.is_proven(context.caller, token):
             key = any_thread(room, thread, context)
@@ -47,14 +48,14 @@ def get_history_tool(room: str, read: ReadPage, backend: Backend) -> Tool:
     return get_history
 
 
-def fit(page: Page) -> dict[str, object]:
+def fit(page: Page) -> HistoryPage:
     """A page on the wire: as many of its newest messages as fit, but one at least.
 
     They are chosen by when they were stored, and sorted by position.
 
     A message that is too long for a page of its own is cut, and says so; getMessage has the rest.
     """
-    shown: list[tuple[int, dict[str, object]]] = []
+    shown: list[tuple[int, StoredMessage]] = []
     size = 0
     next_before = page.next_before
     following: Message | None = None
@@ -70,5 +71,7 @@ def fit(page: Page) -> dict[str, object]:
         size += width
         following = message
     shown.sort(key=lambda each: each[0])
-    whole: dict[str, object] = {"messages": [shape for _, shape in shown]}
-    return whole if next_before is None else whole | {"nextBefore": next_before}
+    whole: HistoryPage = {"messages": [shape for _, shape in shown]}
+    if next_before is not None:
+        whole["nextBefore"] = next_before
+    return whole

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agent.contract.messages import PartsPage, StoredMessage
 from agent.history.message import MAX_ID_LENGTH, Message
 from agent.rpc.arguments import MessageId, ThreadId, caller_of, read_thread
 from agent.rpc.history_errors import told_to_caller
@@ -40,7 +41,7 @@ def get_message_tool(room: str, find: FindMessages) -> Tool:
         from_part: Annotated[
             int | None, Field(description="parts alone, from this one on", ge=0)
         ] = None,
-    ) -> dict[str, object]:
+    ) -> StoredMessage | PartsPage:
         """One message of the history; of a long one a part, from an offset on. Or its parts."""
         key = read_thread("getMessage", room, thread, context)
         with told_to_caller("messageId"):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agent.contract.answers import Deleted, MessageNamed
 from agent.history.message import MAX_COMMENT_LENGTH, Feedback, MessageKey
 from agent.rpc.arguments import MessageId, caller_of
 from agent.rpc.history_errors import told_to_caller
@@ -24,7 +25,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         context: ToolContext,
         message_id: MessageId,
         text: Annotated[str, Field(description="the new text of the message")],
-    ) -> dict[str, object]:
+    ) -> MessageNamed:
         """Gives one of the caller's messages another text, and answers it again."""
         if not text.strip():
             raise InvalidArguments.of({"text": "must not be empty"})
@@ -40,7 +41,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         return {"messageId": named.key.id}
 
     @tool
-    async def delete_message(context: ToolContext, message_id: MessageId) -> dict[str, object]:
+    async def delete_message(context: ToolContext, message_id: MessageId) -> Deleted:
         """Erases a message with its answer, or an answer."""
         named = await control.find("deleteMessage", message_id, caller_of(context))
         key = named.key.sender_id, named.key.id
@@ -63,7 +64,7 @@ def message_methods(control: RoomControl) -> tuple[Tool, ...]:
         message_id: MessageId,
         value: Annotated[Literal["up", "down"] | float, Field(description="up, down or a number")],
         comment: Annotated[str, Field(description="why", max_length=MAX_COMMENT_LENGTH)] = "",
-    ) -> dict[str, object]:
+    ) -> MessageNamed:
         """Stores the caller's feedback on an answer, in place of their former one."""
         caller = caller_of(context)
         named = await control.find("sendFeedback", message_id, caller)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import cast
 
 from agent.author_label import display_name
+from agent.contract.messages import Attachment as AttachmentShape
+from agent.contract.messages import PartsPage, Reaction, StoredMessage
+from agent.contract.parts import Part
 from agent.history.message import Attachment, Message
 from agent.rpc.answer_delivery import INLINE_BYTES
 from agent.wire.envelope import encode, split_text
@@ -21,7 +25,7 @@ REACTION_BYTES = 2_000
 """Of identities in the reactions to one message."""
 
 
-def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> dict[str, object]:
+def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> StoredMessage:
     """A message on the wire; fields that do not apply are left out.
 
     Args:
@@ -49,32 +53,35 @@ def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> dict
         "parts": None if omits else parts,
         "partsOmitted": len(parts) if omits and parts is not None else None,
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    present = {name: value for name, value in fields.items() if value is not None}
+    return cast("StoredMessage", present)
 
 
-def parts_from(message: Message, first: int) -> dict[str, object]:
+def parts_from(message: Message, first: int) -> PartsPage:
     """The parts of a message, from one on (counted from 0), as many as fit into a page, but one at
     least. `nextPart` is where they go on; without it, this is the end.
 
     Raises:
         ValueError: there is no such part.
     """
-    parts: list[object] = [] if message.parts is None else json.loads(message.parts)
+    parts: list[Part] = [] if message.parts is None else json.loads(message.parts)
     if first >= len(parts) and first:
         raise ValueError("beyond the last part")
-    fitting: list[object] = []
+    fitting: list[Part] = []
     size = 0
     for part in parts[first:]:
         size += len(encode({"": part}))
         if fitting and size > PAGE_BYTES:
             break
         fitting.append(part)
-    answer: dict[str, object] = {"id": message.id, "parts": fitting}
+    answer: PartsPage = {"id": message.id, "parts": fitting}
     end = first + len(fitting)
-    return answer | ({"nextPart": end} if end < len(parts) else {})
+    if end < len(parts):
+        answer["nextPart"] = end
+    return answer
 
 
-def attachment_shape(attachment: Attachment) -> dict[str, object]:
+def attachment_shape(attachment: Attachment) -> AttachmentShape:
     """A file on the wire, without its content."""
     return {
         "id": attachment.id,
@@ -85,10 +92,10 @@ def attachment_shape(attachment: Attachment) -> dict[str, object]:
     }
 
 
-def _reactions(message: Message) -> list[dict[str, object]]:
+def _reactions(message: Message) -> list[Reaction]:
     """Each with its count, and as many identities as there is room for."""
     left = REACTION_BYTES
-    shapes: list[dict[str, object]] = []
+    shapes: list[Reaction] = []
     for reaction in message.reactions:
         shown: list[str] = []
         for identity in reaction.identities:
@@ -102,7 +109,7 @@ def _reactions(message: Message) -> list[dict[str, object]]:
     return shapes
 
 
-def as_part(message: Message, offset: int = 0) -> dict[str, object]:
+def as_part(message: Message, offset: int = 0) -> StoredMessage:
     """A message with as much of its text as fits into a page, from an offset on.
 
     Offsets and `textLength` are bytes of UTF-8. `nextOffset` is the offset of the next page; the
@@ -132,4 +139,4 @@ def as_part(message: Message, offset: int = 0) -> dict[str, object]:
         del about["nextOffset"]
         if offset == 0:
             del about["truncated"]
-    return as_shape(message) | about | {"text": text}
+    return cast("StoredMessage", as_shape(message) | about | {"text": text})

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agent.contract.answers import Listening
 from agent.rpc.arguments import caller_of
 from agent.rpc.permissions import check_listening
 from toolkit.context import ToolContext
@@ -32,7 +33,7 @@ def set_listening_tool(
             str | None,
             Field(description="identity of the participant to listen to; null: everybody"),
         ],
-    ) -> dict[str, object]:
+    ) -> Listening:
         """Listen to one person only, until they leave, or again to whoever speaks."""
         if identity is not None and not is_present(identity):
             raise NotFound("There is nobody of that identity")

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.config.setting_types import StateWriters
+from agent.contract.answers import State, StateRevision
 from agent.rpc.arguments import ThreadId, caller_of, read_thread
 from agent.rpc.permissions import check_state_writer
 from agent.state.json_patch import MAX_OPERATIONS
@@ -27,7 +28,7 @@ def state_methods(room: str, states: RoomStates, writers: StateWriters) -> tuple
         context: ToolContext,
         thread: ThreadId = "room",
         pointer: Annotated[str, Field(description="JSON pointer", max_length=1_000)] = "",
-    ) -> dict[str, object]:
+    ) -> State:
         """The state that the room, or you privately, share with the agent."""
         key = read_thread("getState", room, thread, context)
         revision, state = await states.of(key.owner).read(pointer)
@@ -44,7 +45,7 @@ def state_methods(room: str, states: RoomStates, writers: StateWriters) -> tuple
         revision: Annotated[
             int | None, Field(description="the revision that the patch applies to", ge=0)
         ] = None,
-    ) -> dict[str, object]:
+    ) -> StateRevision:
         """Change that state by a JSON patch, all of it or nothing."""
         key = read_thread("patchState", room, thread, context)
         check_state_writer(writers, key, caller_of(context))

@@ -1,5 +1,7 @@
 """listThreads, deleteThread and getSummary: the conversations of a room."""
 
+from agent.contract.answers import Summary, ThreadDeleted, ThreadList
+from agent.contract.messages import Thread as ThreadShape
 from agent.history.message import Thread
 from agent.models.summariser import SummaryError
 from agent.rpc.arguments import ThreadId, caller_of, read_thread, thread_of
@@ -17,7 +19,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
     """The methods for one room."""
 
     @tool
-    async def list_threads(context: ToolContext) -> dict[str, object]:
+    async def list_threads(context: ToolContext) -> ThreadList:
         """The threads that the caller may see and that have messages, the room's first."""
         caller = caller_of(context).identity
         await control.conversations.settled()
@@ -28,7 +30,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         return {"threads": [_as_shape(each) for each in threads]}
 
     @tool
-    async def delete_thread(context: ToolContext, thread: ThreadId) -> dict[str, object]:
+    async def delete_thread(context: ToolContext, thread: ThreadId) -> ThreadDeleted:
         """Erases all messages and answers of a thread, and its shared state."""
         key = thread_of("deleteThread", control.room, thread, caller_of(context))
         await control.states.clear(key.owner)
@@ -38,7 +40,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
         return {"thread": key.id, "messages": count}
 
     @tool(timeout=SUMMARY_TIMEOUT)
-    async def get_summary(context: ToolContext, thread: ThreadId = "room") -> dict[str, object]:
+    async def get_summary(context: ToolContext, thread: ThreadId = "room") -> Summary:
         """A short summary of the conversation in the room, or in private with the agent."""
         key = read_thread("getSummary", control.room, thread, context)
         try:
@@ -58,7 +60,7 @@ def thread_methods(control: RoomControl) -> tuple[Tool, ...]:
     return list_threads, delete_thread, get_summary
 
 
-def _as_shape(thread: Thread) -> dict[str, object]:
+def _as_shape(thread: Thread) -> ThreadShape:
     return {
         "id": thread.key.id,
         "scope": thread.key.scope,

@@ -26,6 +26,7 @@ import { Questions } from './questions.js';
 import { decode, newId, type ByteReader, type ParticipantLike, type RoomLike, type TextReader } from './room.js';
 import { SharedState } from './state.js';
 import { Threads } from './threads.js';
+import type { Notice } from './wire.js';
 
 const READY_TIMEOUT = 30_000;
 const ATTEMPTS = 5;
@@ -132,28 +133,27 @@ export class RoomAgent {
 
   /** Stops one's answer in progress, or that to one message; returns the ids of the messages. */
   async stop(messageId?: string): Promise<readonly string[]> {
-    const { stopped } = await this.#object('stopResponse', messageId === undefined ? {} : { messageId });
-    return stopped as string[];
+    return (await this.#calls.own('stopResponse', messageId === undefined ? {} : { messageId })).stopped;
   }
 
   /** Has a message answered again; the new answer takes the former one's place in `messages`. */
   async regenerate(messageId: string): Promise<Asking> {
-    const request = (): Promise<string> => this.#calls.text('regenerate', { messageId });
+    const request = (): Promise<unknown> => this.#calls.own('regenerate', { messageId });
     return this.#questions.again(messageId, this.#listWith(messageId), request);
   }
 
   /** Gives one's message another text, and has it answered again. */
   async edit(messageId: string, text: string): Promise<Asking> {
-    const request = (): Promise<string> => this.#calls.text('editMessage', { messageId, text });
+    const request = (): Promise<unknown> => this.#calls.own('editMessage', { messageId, text });
     return this.#questions.again(messageId, this.#listWith(messageId), request);
   }
 
   async delete(messageId: string): Promise<readonly string[]> {
-    return (await this.#object('deleteMessage', { messageId }))['deleted'] as string[];
+    return (await this.#calls.own('deleteMessage', { messageId })).deleted;
   }
 
   async feedback(messageId: string, value: 'up' | 'down' | number, comment?: string): Promise<void> {
-    await this.#calls.text('sendFeedback', { messageId, value, ...(comment === undefined ? {} : { comment }) });
+    await this.#calls.own('sendFeedback', { messageId, value, ...(comment === undefined ? {} : { comment }) });
   }
 
   /** Puts an emoji on a message, or takes it back. */
@@ -164,15 +164,15 @@ export class RoomAgent {
   }
 
   async threads(): Promise<readonly Thread[]> {
-    return (await this.#object('listThreads', {}))['threads'] as Thread[];
+    return (await this.#calls.own('listThreads', {})).threads;
   }
 
   async deleteThread(thread: string): Promise<void> {
-    await this.#calls.text('deleteThread', { thread });
+    await this.#calls.own('deleteThread', { thread });
   }
 
   async summary(thread = 'room'): Promise<string> {
-    return (await this.#object('getSummary', { thread }, { timeout: 60_000 }))['summary'] as string;
+    return (await this.#calls.own('getSummary', { thread }, { timeout: 60_000 })).summary;
   }
 
   /** Reads older messages into `messages`, or into `privateMessages`; returns whether there are more. */
@@ -182,7 +182,7 @@ export class RoomAgent {
 
   /** The tools that one may call, with the JSON schemas of their arguments. */
   async tools(): Promise<readonly ToolDescription[]> {
-    return (await this.#object('describeTools', {}))['tools'] as ToolDescription[];
+    return (await this.#calls.own('describeTools', {})).tools;
   }
 
   /** Calls a tool or another method; JSON answers come parsed, others as text. Throws AgentError. */
@@ -202,7 +202,7 @@ export class RoomAgent {
 
   /** Has the agent send a file again; it comes as `file` event. */
   async requestFile(fileId: string): Promise<void> {
-    await this.#calls.text('sendFile', { fileId });
+    await this.#calls.own('sendFile', { fileId });
   }
 
   async moveCursor(x: number, y: number, label?: string): Promise<void> {
@@ -211,7 +211,7 @@ export class RoomAgent {
 
   /** Lets the agent listen to one person alone, or to whoever speaks (null). */
   async listenTo(identity: string | null): Promise<void> {
-    await this.#calls.text('setListening', { identity });
+    await this.#calls.own('setListening', { identity });
   }
 
   /** Answers the agent's questions whether a tool may run; `undefined` leaves one to the handler before. Returns what
@@ -320,7 +320,7 @@ export class RoomAgent {
     } else if (topic === 'files') {
       this.#files.take(packet);
     } else if (topic === 'system') {
-      this.#notices.take(packet);
+      this.#notices.take(packet as unknown as Notice);
     }
   }
 
@@ -376,10 +376,6 @@ export class RoomAgent {
 
   #listWith(messageId: string): MessageList {
     return this.#threads.used.find((list) => list.get(messageId)) ?? this.messages;
-  }
-
-  async #object(method: string, payload: unknown, options?: CallOptions): Promise<Record<string, unknown>> {
-    return (await this.#calls.value(method, payload, options)) as Record<string, unknown>;
   }
 
   /** Has a failure told: of something that nobody waits for. */

@@ -3,25 +3,13 @@
 import type { FinishReason, MessageChange, MessageList } from './messages.js';
 import { PartList } from './parts.js';
 import { encode, sha256, type StreamInfo, type TextReader } from './room.js';
+import type { AnswerDelta } from './wire.js';
 
 export interface AnswerLists {
   /** The room's thread. */
   readonly room: MessageList;
   /** One's own private thread. */
   readonly own: MessageList;
-}
-
-interface Delta {
-  id: string;
-  inReplyTo: string;
-  inReplyToSenderId: string;
-  seq: number;
-  text: string;
-  position?: number;
-  final?: boolean;
-  finishReason?: FinishReason;
-  textLength?: number;
-  sha256?: string;
 }
 
 interface Open {
@@ -107,7 +95,7 @@ export class Answers {
   /** Takes a packet of a private answer. */
   take(packet: Record<string, unknown>): void {
     if (packet['type'] !== 'delta') return;
-    const delta = packet as unknown as Delta;
+    const delta = packet as unknown as AnswerDelta;
     const list = this.#lists.own;
     let known = this.#packets.get(delta.id);
     if (delta.seq === 0 || !known) {
@@ -179,10 +167,17 @@ export class Answers {
     };
   }
 
-  #headOf({ id, inReplyTo, inReplyToSenderId, position }: Delta): MessageChange {
+  #headOf({ id, inReplyTo, inReplyToSenderId, position }: AnswerDelta): MessageChange {
     const senderName = this.#name();
-    const head: MessageChange = { id, senderId: this.#agent, senderName, role: 'assistant', inReplyTo, inReplyToSenderId };
-    return position === undefined ? head : { ...head, position };
+    return {
+      id,
+      senderId: this.#agent,
+      senderName,
+      role: 'assistant',
+      ...(inReplyTo === undefined ? {} : { inReplyTo }),
+      ...(inReplyToSenderId === undefined ? {} : { inReplyToSenderId }),
+      ...(position === undefined ? {} : { position }),
+    };
   }
 
   #stateOf(list: MessageList, segment: string): { state?: 'streaming' } {

@@ -3,6 +3,7 @@
 import type { Cursor } from './board.js';
 import type { AgentError } from './errors.js';
 import type { FileToSend, ReceivedFile } from './files.js';
+import type { CallDescription, Notice } from './wire.js';
 
 export type AgentState = 'initializing' | 'listening' | 'thinking' | 'speaking' | 'away';
 
@@ -39,15 +40,8 @@ export interface ToolCall {
   readonly code?: number;
 }
 
-export interface Approval {
-  readonly callId: string;
-  readonly tool: string;
-  readonly description: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  readonly messageId: string;
-  /** Seconds that there are to answer. */
-  readonly timeout: number;
-}
+/** A call that the agent asks about; `timeout` are the seconds that there are to answer. */
+export type Approval = CallDescription;
 
 export type Decision = boolean | { readonly approved: boolean; readonly reason?: string };
 
@@ -58,22 +52,7 @@ export interface Offer {
   readonly handler: (args: Record<string, unknown>) => unknown;
 }
 
-export interface ToolDescription {
-  readonly name: string;
-  readonly description: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly needsApproval: boolean;
-  readonly confidential: boolean;
-  readonly roles?: readonly string[];
-}
-
-export interface Thread {
-  readonly id: string;
-  readonly scope: 'room' | 'private';
-  readonly title: string;
-  readonly messages: number;
-  readonly lastTimestamp: number;
-}
+export type { DescribedTool as ToolDescription, Thread } from './wire.js';
 
 export interface RoomAgentEvents {
   /** The agent is there and its methods can be called; again when another one has taken over. */
@@ -83,7 +62,7 @@ export interface RoomAgentEvents {
   file: ReceivedFile;
   cursor: Cursor;
   /** Any notice of the agent's, as it came. */
-  notice: Readonly<Record<string, unknown>>;
+  notice: Notice;
   /** Something that the agent did not accept, or that could not be read. */
   error: AgentError;
 }

@@ -3,31 +3,15 @@
 import type { Calls } from './calls.js';
 import type { Packets } from './packets.js';
 import { newId } from './room.js';
+import type { WhiteboardElement, WhiteboardPage } from './wire.js';
 
-export interface Element {
-  readonly op: 'stroke' | 'note' | 'text';
-  readonly id: string;
-  readonly x?: number;
-  readonly y?: number;
-  readonly points?: readonly (readonly [number, number])[];
-  readonly text?: string;
-  readonly color?: string;
-  readonly width?: number;
-}
+export type Element = Omit<WhiteboardElement, 'senderId' | 'timestamp' | 'order'>;
 
 export type Operation =
   | (Omit<Element, 'id'> & { readonly id?: string })
   | { readonly op: 'move'; readonly id: string; readonly x: number; readonly y: number }
   | { readonly op: 'erase'; readonly id: string }
   | { readonly op: 'clear' };
-
-interface Page {
-  elements: Element[];
-  operations?: (Operation & { sequence: number })[];
-  sequence: number;
-  nextAfter?: number;
-  nextSince?: number;
-}
 
 const TOPIC = 'whiteboard';
 
@@ -78,15 +62,15 @@ export class Whiteboard {
 
   /** Reads the board as the agent keeps it, and what was done while it was being read. */
   async load(): Promise<void> {
-    let page = (await this.#calls.value('getWhiteboard', {})) as Page;
+    let page = await this.#calls.own('getWhiteboard', {});
     let since: number | undefined = page.sequence;
     for (;;) {
-      for (const element of page.elements) this.apply({ ...element });
+      for (const element of page.elements ?? []) this.apply({ ...element });
       if (page.nextAfter === undefined) break;
-      page = (await this.#calls.value('getWhiteboard', { after: page.nextAfter })) as Page;
+      page = await this.#calls.own('getWhiteboard', { after: page.nextAfter });
     }
     while (since !== undefined) {
-      const done = (await this.#calls.value('getWhiteboard', { since })) as Page;
+      const done: WhiteboardPage = await this.#calls.own('getWhiteboard', { since });
       for (const operation of done.operations ?? []) this.apply({ ...operation });
       since = done.nextSince;
     }

@@ -2,6 +2,7 @@
 
 import { AgentError, asAgentError, parseObject } from './errors.js';
 import { me, type RoomLike } from './room.js';
+import type { Methods, RpcAnswerPart } from './wire.js';
 
 export interface CallOptions {
   /** Milliseconds that an answer may take; 15,000 unless given. */
@@ -28,7 +29,7 @@ export class Calls {
 
   /** Takes a packet of topic `rpc`. */
   take(packet: Record<string, unknown>): void {
-    const { id, part, text } = packet;
+    const { id, part, text } = packet as Partial<RpcAnswerPart>;
     if (typeof id !== 'string' || typeof part !== 'number' || typeof text !== 'string') return;
     const packets = this.#of(id);
     packets.texts.set(part, text);
@@ -48,6 +49,15 @@ export class Calls {
     } catch (error) {
       throw asAgentError(error);
     }
+  }
+
+  /** The answer of one of the agent's own methods. Throws AgentError. */
+  async own<Name extends keyof Methods>(
+    method: Name,
+    request: Methods[Name]['request'],
+    options?: CallOptions,
+  ): Promise<Methods[Name]['answer']> {
+    return (await this.value(method, request, options)) as Methods[Name]['answer'];
   }
 
   /** An answer as JSON, or as text where it is none. */

@@ -2,6 +2,7 @@
 
 import { AgentError } from './errors.js';
 import { me, newId, sha256, type ByteReader, type RoomLike } from './room.js';
+import type { FilePiece, FileProgress, FileReceived, FileRefused, SentFile } from './wire.js';
 
 export interface FileToSend {
   /** A File has a name and a type of its own. */
@@ -19,14 +20,7 @@ export interface SendFileOptions {
   timeout?: number;
 }
 
-/** A file that the agent has stored. */
-export interface SentFile {
-  readonly fileId: string;
-  readonly name: string;
-  readonly mimeType: string;
-  readonly size: number;
-  readonly sha256: string;
-}
+export type { SentFile } from './wire.js';
 
 /** A file that the agent sent. */
 export interface ReceivedFile extends SentFile {
@@ -89,17 +83,18 @@ export class Files {
   }
 
   /** Takes a notice about a file of one's own. */
-  notice(notice: Record<string, unknown>): void {
-    const { event, streamId, fileId, name, mimeType, size, sha256: hash } = notice;
-    const waiting = this.#waiting.get(String(streamId));
+  notice(notice: FileProgress | FileReceived | FileRefused): void {
+    const waiting = this.#waiting.get(notice.streamId);
     if (!waiting) return;
-    if (event === 'file.progress') waiting.heard();
-    if (event === 'file.received') {
-      waiting.resolve({ fileId, name, mimeType, size, sha256: hash } as SentFile);
-    }
-    if (event === 'file.refused') {
-      const retryAfter = notice['retryAfter'] as number | undefined;
-      waiting.reject(new AgentError(Number(notice['code']), String(notice['content']), { retryAfter }));
+    switch (notice.event) {
+      case 'file.progress':
+        return waiting.heard();
+      case 'file.received': {
+        const { fileId, name, mimeType, size, sha256: hash } = notice;
+        return waiting.resolve({ fileId, name, mimeType, size, sha256: hash });
+      }
+      case 'file.refused':
+        return waiting.reject(new AgentError(notice.code, notice.content, { retryAfter: notice.retryAfter }));
     }
   }
 
@@ -123,7 +118,8 @@ export class Files {
 
   /** Takes a piece of a private file in a packet. */
   take(packet: Record<string, unknown>): void {
-    const { type, fileId, seq, total, data } = packet as { type: string; fileId: string; seq: number; total: number; data: string };
+    const piece = packet as unknown as FilePiece;
+    const { type, fileId, seq, total, data } = piece;
     if (type !== 'file' || typeof data !== 'string') return;
     const known = this.#packets.get(fileId) ?? { pieces: new Map<number, string>(), size: 0 };
     this.#packets.set(fileId, known);
@@ -132,9 +128,8 @@ export class Files {
     if (known.size > 2 * MAX_IN_PACKETS) this.#packets.delete(fileId);
     if (known.pieces.size < total) return;
     this.#packets.delete(fileId);
-    const pieces = [...known.pieces.entries()].sort(([a], [b]) => a - b).map(([, piece]) => fromBase64(piece));
-    const about = packet as unknown as SentFile & { inReplyTo?: string };
-    const { name, mimeType, size, sha256: hash, inReplyTo } = about;
+    const pieces = [...known.pieces.entries()].sort(([a], [b]) => a - b).map(([, text]) => fromBase64(text));
+    const { name, mimeType, size, sha256: hash, inReplyTo } = piece;
     void this.#deliver({ fileId, name, mimeType, size, sha256: hash, bytes: joined(pieces), inReplyTo, isPrivate: true });
   }
 

@@ -1,37 +1,13 @@
 /** What is stored of a thread, read into its MessageList (docs/wire-contract.md, "The history"). */
 
 import type { Calls } from './calls.js';
-import type { Attachment, MessageChange, MessageList, Reaction } from './messages.js';
-import type { Part } from './parts.js';
-
-interface Stored {
-  id: string;
-  role: 'user' | 'assistant';
-  senderId: string;
-  senderName: string;
-  text: string;
-  timestamp: number;
-  position: number;
-  inReplyTo?: string;
-  inReplyToSenderId?: string;
-  finishReason?: string;
-  attachments?: Attachment[];
-  reactions?: Reaction[];
-  parts?: Part[];
-  partsOmitted?: number;
-  truncated?: boolean;
-  nextOffset?: number;
-}
-
-interface Page {
-  messages: Stored[];
-  nextBefore?: unknown;
-}
+import type { MessageChange, MessageList } from './messages.js';
+import type { GetHistoryRequest, HistoryPage, Part, PartsPage, StoredMessage } from './wire.js';
 
 export class ThreadHistory {
   readonly #calls: Calls;
   readonly #list: MessageList;
-  #before: unknown;
+  #before: string | undefined;
   #hasOlder = true;
 
   constructor(calls: Calls, list: MessageList) {
@@ -64,18 +40,18 @@ export class ThreadHistory {
     await this.#put(message);
   }
 
-  async #page(args: Record<string, unknown>): Promise<Page> {
-    const page = (await this.#calls.value('getHistory', { ...args, thread: this.#list.thread })) as Page;
+  async #page(args: GetHistoryRequest): Promise<HistoryPage> {
+    const page = await this.#calls.own('getHistory', { ...args, thread: this.#list.thread });
     for (const message of page.messages) await this.#put(message);
     return page;
   }
 
-  #goOn(page: Page): void {
+  #goOn(page: HistoryPage): void {
     this.#before = page.nextBefore;
     this.#hasOlder = page.nextBefore !== undefined;
   }
 
-  async #put(stored: Stored): Promise<void> {
+  async #put(stored: StoredMessage): Promise<void> {
     let { text, parts } = stored;
     for (let offset = stored.nextOffset; offset !== undefined; ) {
       const more = await this.#message(stored.id, stored.senderId, offset);
@@ -86,10 +62,11 @@ export class ThreadHistory {
     // An answer that is being given again is not in the history yet.
     if (this.#list.get(stored.id, stored.senderId)?.state === 'streaming') return;
     const { id, role, senderId, senderName, timestamp, position } = stored;
-    const change: MessageChange = { id, role, senderId, senderName, text, timestamp, position, state: 'done' };
+    const change: MessageChange = { id, role, senderId, senderName, text, timestamp, state: 'done' };
     const { inReplyTo, inReplyToSenderId, finishReason, attachments, reactions } = stored;
     this.#list.put({
       ...change,
+      ...(position === undefined ? {} : { position }),
       ...(inReplyTo === undefined ? {} : { inReplyTo }),
       ...(inReplyToSenderId === undefined ? {} : { inReplyToSenderId }),
       ...(finishReason === undefined ? {} : { finishReason }),
@@ -99,16 +76,16 @@ export class ThreadHistory {
     });
   }
 
-  async #message(messageId: string, senderId: string, offset: number): Promise<Stored> {
+  async #message(messageId: string, senderId: string, offset: number): Promise<StoredMessage> {
     const thread = this.#list.thread;
-    return (await this.#calls.value('getMessage', { messageId, senderId, thread, offset })) as Stored;
+    return (await this.#calls.own('getMessage', { messageId, senderId, thread, offset })) as StoredMessage;
   }
 
-  async #parts({ id, senderId }: Stored): Promise<Part[]> {
+  async #parts({ id, senderId }: StoredMessage): Promise<Part[]> {
     const parts: Part[] = [];
     for (let fromPart: number | undefined = 0; fromPart !== undefined; ) {
       const args = { messageId: id, senderId, thread: this.#list.thread, fromPart };
-      const page = (await this.#calls.value('getMessage', args)) as { parts: Part[]; nextPart?: number };
+      const page = (await this.#calls.own('getMessage', args)) as PartsPage;
       parts.push(...page.parts);
       fromPart = page.nextPart;
     }

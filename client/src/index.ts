@@ -27,3 +27,4 @@ export {
 export type { Part, PartBase } from './parts.js';
 export type { LocalParticipantLike, ParticipantLike, RoomLike, WriterLike } from './room.js';
 export { SharedState, type PatchOperation } from './state.js';
+export type * as wire from './wire.js';

@@ -1,31 +1,24 @@
 /** The messages of one thread, in their order, as something to observe. */
 
-import type { Part } from './parts.js';
+import type { AnswerFinished, Attachment, Part, ReactionCount } from './wire.js';
 
-export type FinishReason = 'stop' | 'length' | 'interrupted' | 'error' | 'cancelled' | (string & {});
+/** Those of today, or another one of a later version. */
+export type FinishReason = AnswerFinished['finishReason'] | (string & {});
 
 /** `sending` and `failed`: one's own, on its way or refused; `streaming`: an answer that is being given;
  * `broken`: an answer that broke off, and is being read from the history. */
 export type MessageState = 'sending' | 'sent' | 'failed' | 'streaming' | 'broken' | 'done';
 
-export interface Attachment {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly size: number;
-  readonly sha256: string;
-}
+export type { Attachment } from './wire.js';
 
-export interface Reaction {
-  readonly emoji: string;
-  readonly count: number;
+export interface Reaction extends ReactionCount {
   /** Who has put it there, as far as that is known. */
   readonly identities?: readonly string[];
 }
 
 /** Reactions as they are now, with what was known of who has put them there before somebody changed one. */
 export function withReactor(
-  now: readonly Reaction[],
+  now: readonly ReactionCount[],
   before: readonly Reaction[] | undefined,
   { emoji, identity, isRemoved }: { emoji: string; identity: string; isRemoved: boolean },
 ): readonly Reaction[] {
@@ -139,6 +132,15 @@ export class MessageList {
   remove(id: string, senderId?: string): void {
     for (const [key, { message }] of this.#entries) {
       if (message.id === id && (senderId === undefined || message.senderId === senderId)) this.#entries.delete(key);
+    }
+    this.#changed();
+  }
+
+  /** Removes what somebody wrote, and the answers to it.
+   * @internal */
+  removeOf(senderId: string): void {
+    for (const [key, { message }] of this.#entries) {
+      if (message.senderId === senderId || message.inReplyToSenderId === senderId) this.#entries.delete(key);
     }
     this.#changed();
   }

@@ -4,11 +4,21 @@ import type { RoomAgentEvents, ToolCall } from './api.js';
 import type { Emitter } from './emitter.js';
 import { AgentError } from './errors.js';
 import type { Files } from './files.js';
-import { withReactor, type Reaction } from './messages.js';
+import { withReactor } from './messages.js';
 import type { Packets } from './packets.js';
 import type { Questions } from './questions.js';
 import type { SharedState } from './state.js';
 import type { Threads } from './threads.js';
+import type {
+  AnswerFinished,
+  ErrorNotice,
+  MessageEdited,
+  Notice,
+  ReactionsChanged,
+  ToolFinished,
+  ToolProgress,
+  ToolStarted,
+} from './wire.js';
 
 interface Parts {
   threads: Threads;
@@ -32,43 +42,71 @@ export class Notices {
     this.#run = run;
   }
 
-  take(notice: Record<string, unknown>): void {
+  take(notice: Notice): void {
     this.#events.emit('notice', notice);
-    const event = String(notice['event']);
-    const list = this.#parts.threads.named(notice['thread']);
-    if (event === 'error') this.#onError(notice);
-    else if (event.startsWith('file.')) this.#parts.files.notice(notice);
-    else if (event.startsWith('tool.')) this.#onTool(event.slice(5), notice);
-    else if (event === 'answer.finished') this.#onFinished(notice);
-    else if (event === 'message.edited') {
-      for (const id of notice['messageIds'] as string[]) {
-        const known = list.get(id, notice['authorId'] as string);
-        if (known) list.put({ ...known, text: notice['newText'] as string });
-        if (notice['truncated']) this.#run(this.#parts.threads.history(list).read(id, notice['authorId'] as string));
-      }
-    } else if (event === 'message.deleted') {
-      for (const id of notice['messageIds'] as string[]) list.remove(id, notice['authorId'] as string);
-    } else if (event === 'thread.deleted') list.clear();
-    else if (event === 'state.changed') {
-      if (notice['thread'] === 'room') this.#parts.shared.changed(notice['revision'] as number);
-    }
-    else if (event === 'reactions.changed') {
-      const known = list.get(notice['messageId'] as string, notice['messageSenderId'] as string);
-      if (known) list.put({ ...known, reactions: reactionsOf(notice, known.reactions) });
+    const { threads, files, shared } = this.#parts;
+    switch (notice.event) {
+      case 'error':
+        return this.#onError(notice);
+      case 'file.progress':
+      case 'file.received':
+      case 'file.refused':
+        return files.notice(notice);
+      case 'tool.started':
+        return this.#onTool('started', notice);
+      case 'tool.progress':
+        return this.#onTool('progress', notice);
+      case 'tool.finished':
+        return this.#onTool('finished', notice);
+      case 'answer.finished':
+        return this.#onFinished(notice);
+      case 'message.edited':
+        return this.#onEdited(notice);
+      case 'message.deleted':
+        for (const id of notice.messageIds) threads.named(notice.thread).remove(id, notice.authorId);
+        return;
+      case 'thread.deleted':
+        return threads.named(notice.thread).clear();
+      case 'author.erased':
+        return threads.named(notice.thread).removeOf(notice.authorId);
+      case 'state.changed':
+        if (notice.thread === 'room') shared.changed(notice.revision);
+        return;
+      case 'reactions.changed':
+        return this.#onReaction(notice);
+      case 'message.stored':
+      case 'voice.failed':
     }
   }
 
-  #onTool(state: string, notice: Record<string, unknown>): void {
-    this.#events.emit('tool', { ...notice, state, text: notice['content'] } as unknown as ToolCall);
+  #onTool(state: ToolCall['state'], notice: ToolStarted | ToolProgress | ToolFinished): void {
+    this.#events.emit('tool', { ...notice, state, text: notice.content });
   }
 
-  #onFinished({ segmentId, inReplyTo, inReplyToSenderId }: Record<string, unknown>): void {
+  #onEdited({ thread, messageIds, authorId, newText, truncated }: MessageEdited): void {
+    const list = this.#parts.threads.named(thread);
+    for (const id of messageIds) {
+      const known = list.get(id, authorId);
+      if (known) list.put({ ...known, text: newText });
+      if (truncated) this.#run(this.#parts.threads.history(list).read(id, authorId));
+    }
+  }
+
+  #onReaction(notice: ReactionsChanged): void {
+    const list = this.#parts.threads.named(notice.thread);
+    const known = list.get(notice.messageId, notice.messageSenderId);
+    if (!known) return;
+    const { emoji, reactedBy: identity, removed: isRemoved } = notice;
+    list.put({ ...known, reactions: withReactor(notice.reactions, known.reactions, { emoji, identity, isRemoved }) });
+  }
+
+  #onFinished({ segmentId, inReplyTo, inReplyToSenderId }: AnswerFinished): void {
     for (const list of this.#parts.threads.used) {
-      const known = list.get(segmentId as string, this.#agent);
+      const known = list.get(segmentId, this.#agent);
       if (known?.state === 'streaming' || known?.state === 'done') {
         // Spoken, in a packet, or read by somebody else in the app: the question is in the history now.
-        if (inReplyTo !== undefined && !list.get(inReplyTo as string, inReplyToSenderId as string)) {
-          this.#run(this.#parts.threads.history(list).read(inReplyTo as string, inReplyToSenderId as string));
+        if (inReplyTo !== undefined && inReplyToSenderId !== undefined && !list.get(inReplyTo, inReplyToSenderId)) {
+          this.#run(this.#parts.threads.history(list).read(inReplyTo, inReplyToSenderId));
         }
         return;
       }
@@ -77,25 +115,13 @@ export class Notices {
     this.#run(this.#parts.threads.loadNewest());
   }
 
-  #onError(notice: Record<string, unknown>): void {
-    const retryAfter = notice['retryAfter'] as number | undefined;
-    const error = new AgentError(Number(notice['code']), String(notice['content']), { retryAfter });
-    const ids = notice['messageIds'] as string[] | undefined;
-    if (error.code === 409 && retryAfter !== undefined && !ids) {
+  #onError({ code, content, retryAfter, messageIds }: ErrorNotice): void {
+    const error = new AgentError(code, content, { retryAfter });
+    if (code === 409 && retryAfter !== undefined && !messageIds) {
       this.#parts.packets.sendAgain(retryAfter * 1000);
       return;
     }
-    for (const id of ids ?? []) this.#parts.questions.refused(id, error);
+    for (const id of messageIds ?? []) this.#parts.questions.refused(id, error);
     this.#events.emit('error', error);
   }
-}
-
-function reactionsOf(notice: Record<string, unknown>, before: readonly Reaction[] | undefined): readonly Reaction[] {
-  const { reactions, emoji, reactedBy, removed } = notice as {
-    reactions: Reaction[];
-    emoji: string;
-    reactedBy: string;
-    removed: boolean;
-  };
-  return withReactor(reactions, before, { emoji, identity: reactedBy, isRemoved: removed });
 }

@@ -1,42 +1,21 @@
 /** Parts: what an answer shows beside its text (docs/wire-contract.md, "Parts"). */
 
-export interface PartBase {
-  readonly id: string;
-  /** Where it belongs in the text, in UTF-16 code units, as `String.length` counts. */
-  readonly at?: number;
-  readonly truncated?: boolean;
-}
+import type { Part, PartLine } from './wire.js';
 
-export type Part =
-  | (PartBase & { readonly type: 'reasoning'; readonly text: string })
-  | (PartBase & {
-      readonly type: 'tool-call';
-      readonly name: string;
-      readonly state: 'running' | 'waiting' | 'done' | 'failed';
-      readonly arguments?: Readonly<Record<string, unknown>>;
-      readonly result?: string;
-      readonly code?: number;
-      readonly error?: string;
-    })
-  | (PartBase & { readonly type: 'source'; readonly title: string; readonly url: string; readonly quote?: string })
-  | (PartBase & {
-      readonly type: 'file';
-      readonly fileId: string;
-      readonly name: string;
-      readonly mimeType: string;
-      readonly size: number;
-      readonly sha256: string;
-    })
-  | (PartBase & {
-      readonly type: 'data';
-      readonly name: string;
-      readonly value: unknown;
-      readonly schema?: Readonly<Record<string, unknown>>;
-    })
-  | (PartBase & { readonly type: 'suggestion'; readonly text: string })
-  | (PartBase & { readonly type: 'handoff'; readonly from: string; readonly to: string });
+export type { Part } from './wire.js';
 
-const TYPES = new Set(['reasoning', 'tool-call', 'source', 'file', 'data', 'suggestion', 'handoff']);
+/** What all parts have. `at`: where it belongs in the text, in UTF-16 code units, as `String.length` counts. */
+export type PartBase = Pick<Part, 'id' | 'at' | 'truncated'>;
+
+const TYPES: Readonly<Record<Part['type'], true>> = {
+  reasoning: true,
+  'tool-call': true,
+  source: true,
+  file: true,
+  data: true,
+  suggestion: true,
+  handoff: true,
+};
 
 /** The parts of one answer, put together from the lines of a stream. */
 export class PartList {
@@ -64,13 +43,13 @@ export class PartList {
       return;
     }
     if (typeof value !== 'object' || value === null) return;
-    const given = value as { id?: unknown; type?: unknown; append?: unknown };
+    const given = value as PartLine;
     if (typeof given.id !== 'string') return;
-    if (typeof given.append === 'string') {
+    if ('append' in given) {
       const known = this.#parts.get(given.id);
       if (known && 'text' in known) this.#parts.set(known.id, { ...known, text: known.text + given.append });
-    } else if (typeof given.type === 'string' && TYPES.has(given.type)) {
-      this.#parts.set(given.id, value as Part);
+    } else if (Object.hasOwn(TYPES, given.type)) {
+      this.#parts.set(given.id, given);
     }
   }
 }

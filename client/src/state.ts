@@ -43,10 +43,7 @@ export class SharedState {
 
   /** Reads the document; from then on it is read again whenever it changes. Throws AgentError. */
   async load(): Promise<void> {
-    const { state, revision } = (await this.#calls.value('getState', { thread: this.thread })) as {
-      state: unknown;
-      revision: number;
-    };
+    const { state, revision } = await this.#calls.own('getState', { thread: this.thread });
     if (revision < this.#revision) return;
     this.#value = state;
     this.#revision = revision;
@@ -55,8 +52,12 @@ export class SharedState {
 
   /** Changes it, where the app lets clients. With `revision`, only if nobody else has changed it since (409). */
   async patch(patch: readonly PatchOperation[], revision?: number): Promise<void> {
-    const args = { thread: this.thread, patch, ...(revision === undefined ? {} : { revision }) };
-    await this.#calls.value('patchState', args);
+    const operations = patch.map((operation) => ({ ...operation }));
+    await this.#calls.own('patchState', {
+      thread: this.thread,
+      patch: operations,
+      ...(revision === undefined ? {} : { revision }),
+    });
     await this.load();
   }
 

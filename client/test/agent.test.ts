@@ -345,6 +345,15 @@ describe('notices', () => {
   });
 });
 
+it('shows nothing of an erased participant, nor the answers to them', async () => {
+  const base = { role: 'user', text: 'x' } as const;
+  agent.messages.put({ ...base, id: 'b', senderId: 'bob' });
+  agent.messages.put({ ...base, id: 'a', senderId: 'agent', role: 'assistant', inReplyTo: 'b', inReplyToSenderId: 'bob' });
+  agent.messages.put({ ...base, id: 'c', senderId: 'carl' });
+  room.packet('system', { event: 'author.erased', thread: 'room', authorId: 'bob' });
+  expect(agent.messages.items.map(({ id }) => id)).toEqual(['c']);
+});
+
 describe('shared state', () => {
   it('is read again after changes, once for all that come meanwhile', async () => {
     let revision = 1;

@@ -1,0 +1,136 @@
+import { describe, expect, it, vi } from 'vitest';
+import { AgUiAgent } from '../src/ag-ui/index.js';
+import { AgentError } from '../src/index.js';
+import { agent, answered, asked, begin, call, ended, events, room, roomAgent, sent, told } from './ag-ui-room.js';
+
+describe("the application's tools", () => {
+  const tools = [{ name: 'pickColor', description: 'Asks for a color.', parameters: { type: 'object', properties: {} } }];
+
+  it('are offered; a call ends the run, and the next one brings its result', async () => {
+    const attributes = vi.spyOn(room.localParticipant, 'setAttributes');
+    agent.addMessage(asked('m1', 'Paint it.'));
+    const first = agent.runAgent({ tools });
+    const { text } = begin(await sent());
+    expect(JSON.parse(attributes.mock.calls[0]?.[0]['client.methods'] as string)).toEqual(tools);
+    text.write('Which color? ');
+    await told('TEXT_MESSAGE_CONTENT');
+    const result = call('pickColor', { shade: 'dark' });
+    await first;
+    const calling = agent.messages.at(-1);
+    expect(calling).toMatchObject({ role: 'assistant', toolCalls: [{ function: { name: 'pickColor', arguments: '{"shade":"dark"}' } }] });
+    const toolCallId = calling?.role === 'assistant' ? (calling.toolCalls?.[0]?.id as string) : '';
+    agent.addMessage({ id: 't1', role: 'tool', toolCallId, content: 'navy' });
+    const second = agent.runAgent({ tools });
+    expect(await result).toBe('navy');
+    await ended(second, text, 'Navy it is.');
+    expect(agent.messages.at(-1)).toMatchObject({ role: 'assistant', content: 'Navy it is.' });
+    expect(room.sent).toHaveLength(1);
+    expect(attributes).toHaveBeenCalledTimes(1);
+  });
+
+  it('are withdrawn when the application has them no more', async () => {
+    const attributes = vi.spyOn(room.localParticipant, 'setAttributes');
+    for (const [number, offered] of [tools, [], []].entries()) {
+      agent.addMessage(asked(`m${number}`, 'Go on.'));
+      const run = agent.runAgent({ tools: offered });
+      await answered(run, 'Yes.', number + 1);
+    }
+    expect(attributes.mock.calls.map(([given]) => given['client.methods'])).toEqual([JSON.stringify(tools), '[]']);
+  });
+
+  it('are refused without a run', async () => {
+    agent.addMessage(asked('m1', 'Paint it.'));
+    const run = agent.runAgent({ tools });
+    await answered(run, 'Done.');
+    await expect(call('pickColor', {})).rejects.toMatchObject({ code: 503 });
+  });
+
+  it('are left out, and the run goes on, where the token does not allow them', async () => {
+    room.localParticipant.setAttributes = async () => Promise.reject(new Error('does not have permission'));
+    agent.addMessage(asked('m1', 'Paint it.'));
+    const run = agent.runAgent({ tools });
+    await answered(run, 'Done.');
+    expect(events).toContainEqual(expect.objectContaining({ type: 'CUSTOM', name: 'tools-not-offered' }));
+    expect(agent.messages.at(-1)).toMatchObject({ content: 'Done.' });
+  });
+});
+
+const approvalFor = (messageId: string): object => ({
+  callId: 'c',
+  tool: 'buy',
+  description: 'Buys a thing.',
+  arguments: { price: 5 },
+  messageId,
+  timeout: 30,
+});
+
+describe('approvals', () => {
+  it.each([
+    [{ status: 'resolved', payload: { approved: true } } as const, { approved: true }],
+    [{ status: 'resolved', payload: { approved: false, reason: 'too dear' } } as const, { approved: false, reason: 'too dear' }],
+    [{ status: 'cancelled' } as const, { approved: false }],
+  ])('are interrupts: %j', async (answer, decision) => {
+    agent.addMessage(asked('m1', 'Buy it.'));
+    const first = agent.runAgent();
+    const question = await sent();
+    const { text } = begin(question);
+    const decided = call('approveTool', approvalFor(question));
+    await first;
+    expect(agent.pendingInterrupts).toMatchObject([{ reason: 'approval', message: 'Buys a thing.', metadata: { tool: 'buy', arguments: { price: 5 } } }]);
+    const second = agent.runAgent({ resume: [{ interruptId: agent.pendingInterrupts[0]?.id as string, ...answer }] });
+    expect(JSON.parse(await decided)).toEqual(decision);
+    await ended(second, text, 'Well.');
+    expect(agent.messages.at(-1)).toMatchObject({ content: 'Well.' });
+    expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
+  });
+
+  it('are decided where they were asked: by another agent, or by the app itself', async () => {
+    roomAgent.onApproval(() => ({ approved: false, reason: 'by the app' }));
+    const other = new AgUiAgent(roomAgent);
+    const runs: Promise<unknown>[] = [];
+    for (const [index, each] of [agent, other].entries()) {
+      each.addMessage(asked(`m${index}`, 'Buy it.'));
+      runs.push(each.runAgent());
+      await sent(index + 1);
+    }
+    void call('approveTool', approvalFor(await sent(1)));
+    await runs[0];
+    expect(agent.pendingInterrupts).toHaveLength(1);
+    expect(other.pendingInterrupts).toEqual([]);
+    expect(JSON.parse(await call('approveTool', approvalFor('of-somebody-else')))).toMatchObject({ reason: 'by the app' });
+  });
+});
+
+it("shares the room's document as its state", async () => {
+  room.remoteParticipants.set('agent', { identity: 'agent', name: '', attributes: { 'agent.ready': 'getState,patchState' } });
+  let state: unknown = { count: 1 };
+  let revision = 1;
+  room.answer = (method, payload) => {
+    if (method === 'patchState') {
+      if (payload['revision'] !== revision) throw new AgentError(409, 'It has changed.');
+      state = (payload['patch'] as { value: unknown }[])[0]?.value;
+      revision += 1;
+    }
+    return method === 'getHistory' ? { messages: [] } : { state, revision };
+  };
+  for (const number of [1, 2]) {
+    agent.addMessage(asked(`m${number}`, 'Go on.'));
+    const run = agent.runAgent();
+    await answered(run, 'Yes.', number);
+    expect(agent.state).toEqual({ count: number });
+    agent.setState({ count: 2 });
+  }
+  expect(state).toEqual({ count: 2 });
+
+  // Somebody else changes it meanwhile: that stays.
+  state = { count: 10 };
+  revision += 1;
+  room.packet('system', { event: 'state.changed', thread: 'room', revision });
+  await vi.waitFor(() => expect(roomAgent.shared.revision).toBe(revision));
+  agent.setState({ count: 3 });
+  agent.addMessage(asked('m3', 'Go on.'));
+  const run = agent.runAgent();
+  await answered(run, 'Yes.', 3);
+  expect(events).toContainEqual(expect.objectContaining({ type: 'CUSTOM', name: 'state-refused' }));
+  expect(agent.state).toEqual({ count: 10 });
+});

@@ -1,0 +1,153 @@
+"""What goes over the wire in a room, held to the types that are exported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+
+import jsonschema
+import pytest
+from livekit import rtc
+
+from agent.cli.wire_schemas import wire_schemas
+from devserver.model import DemoModel, Reply, tool_call
+from tests.agent.chat_client import ChatClient
+from tests.agent.conftest import Enter, StartWorker
+from toolkit import Data, File, Result, Source, Suggestion, ToolContext, tool
+from tools import TOOLS
+
+SCHEMAS: dict[str, Any] = wire_schemas()
+RARE = {"voice.failed", "file.progress"}
+"""What takes a voice, or a file that takes seconds."""
+
+
+def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """A schema in which objects have no fields but those that it names."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    fields = cast("dict[str, Any]", schema)
+    closed = {name: _closed(each) for name, each in fields.items()}
+    return {"additionalProperties": False} | closed if fields.get("properties") else closed
+
+
+DEFINITIONS = _closed(SCHEMAS["$defs"])
+
+
+def check(schema: dict[str, Any], value: object) -> None:
+    jsonschema.Draft202012Validator(_closed(schema) | {"$defs": DEFINITIONS}).validate(value)
+
+
+@tool(show="all")
+async def look_up(context: ToolContext, order: str) -> Result:
+    """Look up an order."""
+    context.progress(0.5, "looking")
+    await asyncio.sleep(0)  # Progress is told in the loop's next turn.
+    context.show(Source("Orders", "https://example.com", quote="A1"))
+    schema = {"type": "object", "properties": {"seats": {"type": "integer"}}}
+    return Result(order, Data("card", {"order": order}, schema=schema), Suggestion("Thanks"))
+
+
+@tool
+async def write_report() -> File:
+    """Write a report."""
+    return File("report.txt", "all is well")
+
+
+@pytest.fixture
+async def alice(start_worker: StartWorker, enter: Enter) -> ChatClient:
+    tools = [*TOOLS, look_up, write_report]
+    worker = await start_worker(tools=tools, STATE_WRITERS="everyone", MAX_FILE_BYTES="1000")
+    return await enter("alice", worker=worker, attributes={"role": "moderator"})
+
+
+async def ask_method(client: ChatClient, method: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+    """The answer of a method, whose request and answer are as they are exported."""
+    shapes = SCHEMAS["methods"][method]
+    check(shapes["request"], arguments)
+    answer = json.loads(await client.ask_method(method, json.dumps(arguments)))
+    check(shapes["answer"], answer)
+    return answer
+
+
+async def test_every_method_of_the_agent_is_exported(alice: ChatClient) -> None:
+    assert alice.agent is not None
+    methods = set(alice.agent.attributes["agent.ready"].split(","))
+    tools = {each.name for each in (*TOOLS, look_up, write_report)} - {"describeTools"}
+    topics = {"getCursors", "readWhiteboard", "drawOnWhiteboard"}
+    assert methods - tools - topics == SCHEMAS["methods"].keys()
+
+
+async def test_parts_notices_and_packets_are_as_they_are_exported(
+    alice: ChatClient, model: DemoModel
+) -> None:
+    model.script(
+        Reply("", tool_calls=[tool_call("lookUp", '{"order": "A1"}')]),
+        Reply("", tool_calls=[tool_call("writeReport", "{}"), tool_call("nothing", "{}")]),
+        Reply("Done."),
+    )
+    question = await alice.say("Where is A1?", ack="stored")
+    parts = await alice.parts_of(question)
+    for part in parts:
+        check(SCHEMAS["parts"], part)
+    assert {part["type"] for part in parts} == {"tool-call", "source", "data", "suggestion", "file"}
+    finished = await alice.notice("answer.finished", inReplyTo=question)
+    stored = await ask_method(alice, "getHistory")
+    assert [message.get("parts") for message in stored["messages"]] == [None, parts]
+
+    reaction = {"emoji": "🎉", "targetMessageId": finished["segmentId"]}
+    check(SCHEMAS["topics"]["reactions"], reaction)
+    await alice.send_packet(reaction, "reactions")
+    await alice.notice("reactions.changed")
+    await alice.me.send_bytes(b"content", topic="files", name="a.txt")
+    received = await alice.notice("file.received")
+    await alice.me.send_bytes(bytes(2_000), topic="files", name="b.txt")
+    await alice.notice("file.refused")
+    await ask_method(alice, "patchState", patch=[{"op": "add", "path": "/a", "value": 1}])
+    await alice.notice("state.changed")
+    await ask_method(alice, "getState")
+    await ask_method(alice, "sendFile", fileId=received["fileId"])
+    await ask_method(alice, "editMessage", messageId=question, text="Where is B2?")
+    await alice.notice("message.edited")
+    await ask_method(alice, "stopResponse")
+    await ask_method(alice, "getMessage", messageId=question)
+    await ask_method(alice, "deleteMessage", messageId=question)
+    await alice.notice("message.deleted")
+
+    packet = {"type": "chat", "id": "p", "text": "Between us?", "private": True}
+    check(SCHEMAS["topics"]["chat"], {name: packet[name] for name in ("id", "text", "private")})
+    await alice.send_packet(packet)
+    await alice.notice("answer.finished", inReplyTo="p")
+    await ask_method(alice, "getMessage", messageId="p", thread="private:alice")
+    await ask_method(alice, "getSummary", thread="private:alice")
+    await ask_method(alice, "listThreads")
+    await ask_method(alice, "describeTools")
+    await ask_method(alice, "getWhiteboard")
+    await ask_method(alice, "deleteThread", thread="private:alice")
+    await alice.notice("thread.deleted")
+    await ask_method(alice, "eraseData", identity="alice")
+    await alice.notice("author.erased")
+    await alice.send_packet({"type": "chat", "text": ""})
+    await alice.notice("error")
+
+    topics = {"llm-response": SCHEMAS["packets"]["delta"], "system": SCHEMAS["notices"]}
+    for topic, body in alice.packets:
+        if topic in topics:
+            check(topics[topic], body)
+    names = {
+        definition["properties"]["event"]["const"]
+        for definition in SCHEMAS["$defs"].values()
+        if "event" in definition.get("properties", {})
+    }
+    events = {body["event"] for topic, body in alice.packets if topic == "system"}
+    assert events == names - RARE
+    assert "llm-response" in {topic for topic, _ in alice.packets}
+
+
+async def test_a_method_refuses_what_its_schema_refuses(alice: ChatClient) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        check(SCHEMAS["methods"]["getHistory"]["request"], {"limit": 0})
+    with pytest.raises(rtc.RpcError, match="limit"):
+        await alice.ask_method("getHistory", '{"limit": 0}')
