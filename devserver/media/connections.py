@@ -110,6 +110,10 @@ class Connections:
         """Return the tracks that are being sent."""
         return self._sending.downstream.tracks()
 
+    def scores(self) -> list[float]:
+        """Score how each track has arrived at the client since the last call."""
+        return self._sending.downstream.scores()
+
     def apply_pauses(self) -> None:
         """Stop and resume sending as the client asked for."""
         self._sending.downstream.apply_pauses()

@@ -23,6 +23,11 @@ class Downstream:
         """Return the tracks that are being sent."""
         return [section.subscribed for section in self._sections if section.subscribed]
 
+    def scores(self) -> list[float]:
+        """Score how each track has arrived since the last call."""
+        scores = [section.score() for section in self._sections]
+        return [score for score in scores if score is not None]
+
     def end(self, track: PublishedTrack) -> None:
         """Stop sending ``track``; the next negotiation tells the client."""
         for section in self._sections:

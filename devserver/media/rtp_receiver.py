@@ -19,6 +19,7 @@ from aiortc.rtp import (
 )
 
 from devserver.media import aiortc_private
+from devserver.media.loss_score import StreamCounts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,6 +63,14 @@ class RtpReceiver:
         aiortc_private.register_receiver(self._transport, self, parameters)
         if self._reporter is None:
             self._reporter = self._tasks.start(self._report(), name="RTCP receiver reports")
+
+    def counts(self) -> StreamCounts:
+        """Return the packets that the publisher sent, and those of them that did not arrive."""
+        streams = [each for each in self._statistics.values() if each.max_seq is not None]
+        return StreamCounts(
+            sum(each.packets_expected for each in streams),
+            sum(max(0, each.packets_lost) for each in streams),
+        )
 
     async def request_keyframe(self) -> None:
         """Ask the publisher for a key frame, unless it was asked a moment ago."""

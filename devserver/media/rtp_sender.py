@@ -14,6 +14,7 @@ from aiortc.rtp import (
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     RtcpPsfbPacket,
+    RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSdesPacket,
     RtcpSenderInfo,
@@ -26,6 +27,7 @@ from aiortc.rtp import (
 from devserver.media import aiortc_private
 from devserver.media.codecs import forwarded_as, without_redundancy
 from devserver.media.header_extensions import ExtensionMap, Extensions
+from devserver.media.loss_score import LossScore, StreamCounts
 
 if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
@@ -68,6 +70,8 @@ class RtpSender:
         self._history: OrderedDict[int, RtpPacket] = OrderedDict()
         self._packet_count = 0
         self._octet_count = 0
+        self._lost = self._reported = self._former_report = 0
+        self._score = LossScore()
         self.paused = False
         """Whether the subscriber does not want packets for now."""
 
@@ -128,6 +132,13 @@ class RtpSender:
         self._octet_count += len(payload)
         await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
 
+    def score(self) -> float:
+        """Score how the track has arrived since the last call."""
+        counts = StreamCounts(self._reported, self._lost)
+        quiet = self.paused or self.track.info.muted or self._reported == self._former_report
+        self._former_report = self._reported
+        return self._score.update(counts, self.track.info.mime_type, muted=quiet)
+
     def _target(self, codec: RTCRtpCodecParameters) -> RTCRtpCodecParameters | None:
         """Return the subscriber's codec for the publisher's, or None if it has none."""
         if codec.payloadType not in self._targets:
@@ -149,6 +160,10 @@ class RtpSender:
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             for sequence_number in packet.lost:
                 await self._send_again(sequence_number)
+        elif isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
+            for report in packet.reports:
+                if report.ssrc == self._ssrc:
+                    self._lost, self._reported = report.packets_lost, self._packet_count
 
     async def _send_again(self, sequence_number: int) -> None:
         packet = self._history.get(sequence_number)

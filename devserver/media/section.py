@@ -54,6 +54,10 @@ class Section:
         """The track that the client receives here."""
         return self._sender.track if self._sender else None
 
+    def score(self) -> float | None:
+        """Score how what is sent here has arrived since the last call; None if nothing is sent."""
+        return self._sender.score() if self._sender else None
+
     def pause(self, *, paused: bool) -> None:
         """Send no packets for now, or send them again."""
         if self._sender is not None and self._sender.paused != paused:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import models, rtc
 
+from devserver.media.audio_level import AudioLevel
 from devserver.media.codecs import RED
+from devserver.media.loss_score import LossScore
 from devserver.media.track_info import prefers_red, track_info
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class PublishedTrack:
         self.info = track_info(request, codecs)
         self._receiver: RtpReceiver | None = None
         self._senders: list[PacketSink] = []
+        self._level = AudioLevel()
+        self._score = LossScore()
 
     @property
     def sid(self) -> str:
@@ -94,6 +98,18 @@ class PublishedTrack:
     def is_published(self) -> bool:
         """Whether the track's media section is negotiated."""
         return self._receiver is not None
+
+    def loudness(self) -> float:
+        """Return how loud the track is, from 0 to 1; 0 unless somebody seems to speak."""
+        return self._level.loudness()
+
+    def score(self) -> float:
+        """Score how the track has arrived here since the last call."""
+        if self._receiver is None:
+            return self._score.score
+        return self._score.update(
+            self._receiver.counts(), self.info.mime_type, muted=self.info.muted
+        )
 
     def attach(self, receiver: RtpReceiver, mid: str, codec: RTCRtpCodecParameters) -> None:
         """Take the packets of ``receiver``, which has the media section ``mid``."""
@@ -127,6 +143,9 @@ class PublishedTrack:
             await self._receiver.request_keyframe()
 
     async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
+        level = packet.extensions.audio_level
+        if level is not None:
+            self._level.observe(level[1], packet.timestamp, codec.clockRate)
         faults = self._faults
         for sender in tuple(self._senders):
             if not faults.loses(faults.media_loss):

@@ -203,6 +203,16 @@ class Participant:
         track.publisher.send(
             rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
         )
+        self.room.heard(self, track.publisher.sid)
+
+    def heard_sids(self) -> set[str]:
+        """Return the sids of those whose tracks it receives."""
+        return {track.publisher.sid for track in self.connection.subscriptions()}
+
+    def score_streams(self) -> list[float]:
+        """Score, from 0 to 100, how each of its tracks has arrived since the last call."""
+        published = [track.score() for track in self.publications if track.is_published]
+        return published + self.connection.scores()
 
     # --- what it publishes
 

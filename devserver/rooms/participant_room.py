@@ -51,6 +51,10 @@ class ParticipantRoom(Protocol[ParticipantT]):
         """Let the others start and stop receiving, as ``publisher`` now permits."""
         ...
 
+    def heard(self, listener: ParticipantT, publisher_sid: str) -> None:
+        """Tell ``listener``, who begins to receive from a publisher, how that one is."""
+        ...
+
     def counts_changed(self) -> None:
         """Note that somebody publishes from now on, or no longer."""
         ...

@@ -63,6 +63,15 @@ class Publications:
         """Return the tracks that others see: those whose media section is negotiated."""
         return [track.info for track in self if track.is_published]
 
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is sound among them that others can hear."""
+        return any(track.kind == "audio" and track.is_published for track in self)
+
+    def loudness(self) -> float:
+        """Return how loud the loudest track is, from 0 to 1; 0 unless somebody seems to speak."""
+        return max((track.loudness() for track in self), default=0.0)
+
     def add(self, request: rtc.AddTrackRequest) -> PublishedTrack | None:
         """Take a track that the client is about to send; None if it announced that cid before."""
         if any(track.cid == request.cid for track in self):

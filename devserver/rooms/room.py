@@ -13,6 +13,8 @@ from devserver.media.codecs import FORWARDED
 from devserver.rooms.announcements import Announcements
 from devserver.rooms.count_updates import CountUpdates
 from devserver.rooms.forwarder import Forwarder
+from devserver.rooms.quality_updates import QualityUpdates
+from devserver.rooms.speakers import Speakers
 
 if TYPE_CHECKING:
     from livekit.protocol import agent_dispatch
@@ -59,6 +61,8 @@ class Room:
         self._forwarder = Forwarder(self.name, self.participants, context.packets)
         self._announcements = Announcements(context.delays.announcements, self.participants.values)
         self._count_updates = CountUpdates(context.delays.counts, self._refresh_info)
+        self._speakers = Speakers(self.participants.values)
+        self._qualities = QualityUpdates(self.participants.values)
         self._expiry = asyncio.get_running_loop().call_later(self.info.empty_timeout, self.close)
         self._ever_joined = False
         self._told_info = self.info.SerializeToString(deterministic=True)
@@ -95,6 +99,7 @@ class Room:
     def joined(self, participant: Participant) -> None:
         """Note that the media connection of ``participant`` is up."""
         self.announce(participant)
+        self._qualities.start()
         self._events.participant_joined(self, participant)
 
     def release(self, participant: Participant) -> None:
@@ -115,6 +120,9 @@ class Room:
         """Tell everyone about a track whose media section is negotiated."""
         self.announce(publisher)
         self.counts_changed()
+        self._qualities.start()
+        if track.kind == "audio":
+            self._speakers.start()
         for other in self.others(publisher):
             other.connection.reconcile()
         self._events.track_published(self, publisher, track.info)
@@ -126,6 +134,11 @@ class Room:
             other.connection.end_subscription(track)
             other.connection.reconcile()
         self._events.track_unpublished(self, publisher, track.info)
+
+    def heard(self, listener: Participant, publisher_sid: str) -> None:
+        """Tell ``listener``, who begins to receive from a publisher, how that one is."""
+        self._speakers.tell_about(publisher_sid, listener)
+        self._qualities.tell_about(publisher_sid, listener)
 
     def reconcile_subscriptions(self, publisher: Participant) -> None:
         """Let the others start and stop receiving, as ``publisher`` now permits."""
@@ -175,6 +188,8 @@ class Room:
         for participant in list(self.participants.values()):
             participant.remove(reason)
         self._announcements.close()
+        self._speakers.close()
+        self._qualities.close()
         self._count_updates.close()
         self._events.room_finished(self)
 
