@@ -13,12 +13,18 @@ class Tenure:
         the next agent in the room.
     """
 
-    def __init__(self, confirm: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        confirm: Callable[[], Awaitable[None]] | None = None,
+        note_last: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """
         Args:
             confirm: sets `is_over`, if it is time to ask; None: it never is.
+            note_last: tells other processes that the room wants nobody after this one.
         """
         self._confirm = confirm
+        self._note_last = note_last
         self.is_over = False
         self.is_cut = False
 
@@ -27,3 +33,8 @@ class Tenure:
         if self._confirm is not None and not self.is_over:
             await self._confirm()
         return not self.is_over
+
+    async def be_last(self) -> None:
+        """Notes that the room wants no agent after this tenure, also if its process dies."""
+        if self._note_last is not None:
+            await self._note_last()

@@ -47,7 +47,7 @@ class LeaseState(Enum):
     FREE = "free"
     """It was given back, for somebody else to take."""
     LEFT = "left"
-    """It was given back, and nobody is wanted there."""
+    """It was given back, or its process shows no life any more, and nobody is wanted there."""
 
 
 class Leases(Protocol):
@@ -73,12 +73,16 @@ class Leases(Protocol):
         """Frees a lease, if it is this process's; `left`: nobody is wanted there any more."""
         ...
 
+    async def give_back_later(self, identity: str, key: str, holder: str) -> None:
+        """Notes that nobody is wanted there once this process has ended, if the lease is its."""
+        ...
+
     async def vacate(self, identity: str, key: str) -> None:
         """Frees a lease that no living process has."""
         ...
 
     async def want(self, identity: str, key: str) -> None:
-        """Makes a lease that was left a free one."""
+        """Makes a lease that was left, or whose process ended before that, a free one."""
         ...
 
     async def states(self, identity: str, keys: Sequence[str]) -> Mapping[str, LeaseState]:

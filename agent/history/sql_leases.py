@@ -54,15 +54,20 @@ _GIVE_BACK: Final = (
     .where(_IS_LEASE, leases.c.worker == bindparam("holder"))
     .values(worker="", is_left=bindparam("left"), changed_at=bindparam("now"))
 )
+_GIVE_BACK_LATER: Final = (
+    update(leases)
+    .where(_IS_LEASE, leases.c.worker == bindparam("holder"))
+    .values(is_left=True, changed_at=bindparam("now"))
+)
 _VACATE: Final = (
     update(leases)
     .where(_IS_LEASE, leases.c.worker != "", ~_IS_HELD)
-    .values(worker="", is_left=False, changed_at=bindparam("now"))
+    .values(worker="", changed_at=bindparam("now"))
 )
 _WANT: Final = (
     update(leases)
-    .where(_IS_LEASE, leases.c.worker == "", leases.c.is_left)
-    .values(is_left=False, changed_at=bindparam("now"))
+    .where(_IS_LEASE, leases.c.is_left, ~_IS_HELD)
+    .values(worker="", is_left=False, changed_at=bindparam("now"))
 )
 
 
@@ -87,6 +92,10 @@ class SqlLeases:
     async def give_back(self, identity: str, key: str, holder: str, *, left: bool) -> None:
         given = {"of_key": key, "of_identity": identity, "holder": holder, "left": left}
         await self._database.write(partial(_give_back, given=given))
+
+    async def give_back_later(self, identity: str, key: str, holder: str) -> None:
+        given = {"of_key": key, "of_identity": identity, "holder": holder}
+        await self._database.write(partial(_give_back_later, given=given))
 
     async def vacate(self, identity: str, key: str) -> None:
         given = {"of_key": key, "of_identity": identity}
@@ -146,6 +155,10 @@ def _give_back(connection: Connection, given: Mapping[str, object]) -> None:
     connection.execute(_GIVE_BACK, {**given, "now": _now(connection)})
 
 
+def _give_back_later(connection: Connection, given: Mapping[str, object]) -> None:
+    connection.execute(_GIVE_BACK_LATER, {**given, "now": _now(connection)})
+
+
 def _want(connection: Connection, given: Mapping[str, object]) -> None:
     connection.execute(_WANT, {**given, "now": _now(connection)})
 
@@ -165,12 +178,12 @@ def _states(connection: Connection, identity: str, keys: Sequence[str]) -> Mappi
             leases.c.identity == identity, leases.c.key.in_(keys[begin : begin + CHUNK])
         )
         for key, worker, is_left, expires_at in connection.execute(wanted):
-            if not worker:
-                found[key] = LeaseState.LEFT if is_left else LeaseState.FREE
-            elif expires_at is not None and now < expires_at <= now + _LONGEST_MS:
+            if worker and expires_at is not None and now < expires_at <= now + _LONGEST_MS:
                 found[key] = LeaseState.HELD
+            elif is_left:
+                found[key] = LeaseState.LEFT
             else:
-                found[key] = LeaseState.EXPIRED
+                found[key] = LeaseState.EXPIRED if worker else LeaseState.FREE
     return found
 
 

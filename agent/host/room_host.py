@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -225,13 +226,13 @@ class RoomHost:
 
     async def entrypoint(self, job: JobContext) -> None:
         """Joins the job's room on the shared loop; the job ends when the stay does."""
-        job_loop = asyncio.get_running_loop()
+        job_loop, began = asyncio.get_running_loop(), time.monotonic()
         stay = self._run(self._stay(job.job.id, RoomAssignment.of(job, os.environ["LIVEKIT_URL"])))
         with self._lock:
             self._stays[job.job.id] = stay
 
         async def leave() -> None:
-            if await asyncio.wrap_future(self._run(self._leave(job.job))):
+            if await asyncio.wrap_future(self._run(self._leave(job.job, began))):
                 await asyncio.shield(asyncio.wrap_future(stay))
 
         def ended(_: Future[None]) -> None:
@@ -297,34 +298,48 @@ class RoomHost:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
-        """One stay in a room. Never cancelled: `_leave` ends it."""
+        """All of a job, in each room that the server makes of the name. Never cancelled: `_leave`
+        ends it."""
         log_fields.bind(room=assignment.room)
-        left = False
         self._entering[job_id] = not self._is_closing
         try:
-            tenure = await self._entry.enter(
-                job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
-            )
-            if not self._entering.pop(job_id):
-                return
-            session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
-            await self._opened()
-            if await tenure.holds():
-                await session.run(on_joined=partial(self.admission.joined, job_id))
-            left = session.is_dismissed
+            following: RoomAssignment | None = assignment
+            while following is not None:
+                following = await self._stay_in(job_id, following)
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
             ROOMS_FAILED.add()
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
-            await self._entry.leave(job_id, left=left)
             self._entering.pop(job_id, None)
-            self._sessions.pop(job_id, None)
             self._left += 1
             if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
                 self._left = 0
                 # In a thread: whatever native is freed gives up the interpreter's lock meanwhile.
                 asyncio.get_running_loop().run_in_executor(None, gc.collect)
+
+    async def _stay_in(self, job_id: str, assignment: RoomAssignment) -> RoomAssignment | None:
+        """One stay, in one room; returns where the next one is, if one follows."""
+        session: RoomSession | None = None
+        try:
+            tenure = await self._entry.enter(
+                job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
+            )
+            if not self._entering.pop(job_id):
+                return None
+            session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
+            await self._opened()
+            if await tenure.holds():
+                await session.run(on_joined=partial(self.admission.joined, job_id))
+        finally:
+            await self._entry.leave(job_id, left=session is not None and session.is_dismissed)
+            self._sessions.pop(job_id, None)
+        following = session and session.following
+        if following is not None:
+            # Until it has a session again, it is called off as one that has none yet.
+            self._entering[job_id] = True
+            self._entry.expect(job_id)
+        return following
 
     async def _opened(self) -> None:
         """Returns when what all rooms share is open, or takes too long."""
@@ -348,9 +363,9 @@ class RoomHost:
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._main_loop))
 
-    async def _leave(self, job: Job) -> bool:
-        """Ends a stay; returns whether the job can wait for its end: a room being joined may take
-        long."""
+    async def _leave(self, job: Job, began: float) -> bool:
+        """Ends the stay of a job that began then (monotonic); returns whether the job can wait for
+        its end: a room being joined may take long."""
         session = self._sessions.get(job.id)
         if session is None:
             if job.id in self._entering:
@@ -358,7 +373,7 @@ class RoomHost:
             return True
         if self._settings.takeover and self._goes_on and session.has_joined:
             # The room server has ended the job: its dispatch was deleted, or the agent is gone.
-            if await self._entry.is_dismissed(job):
+            if await self._entry.is_dismissed(job, time.monotonic() - began):
                 session.is_dismissed = True
             else:
                 await session.told_why()

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 import uuid
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from agent.chat.tenure import Tenure
@@ -82,6 +82,8 @@ class RoomLeases:
         does."""
         self._owed: dict[str, bool] = {}
         """Sids that could not be given back; whether nobody is wanted there."""
+        self._last: set[str] = set()
+        """Sids of rooms that want nobody after this process's stay."""
         self._valid_until = float("-inf")
         self._failures = 0
         """Beats that failed in a row."""
@@ -132,7 +134,8 @@ class RoomLeases:
 
     def tenure(self, job: str, on_lost: Callable[[], None]) -> Tenure:
         """The tenure of a job whose lease was taken; `on_lost` is called when it is lost."""
-        tenure, _ = self._tenures.get(job, (Tenure(self._confirm), None))
+        new = Tenure(self._confirm, partial(self._give_back_later, job))
+        tenure, _ = self._tenures.get(job, (new, None))
         self._tenures[job] = tenure, on_lost
         return tenure
 
@@ -143,6 +146,7 @@ class RoomLeases:
         if sid is None or sid in self._jobs.values():
             return
         self._unconfirmed.pop(sid, None)
+        self._last.discard(sid)
         self.claims.release(_room(sid))
         try:
             await self.store.give_back(self.identity, sid, self.id, left=left)
@@ -185,6 +189,7 @@ class RoomLeases:
                 beat = await self.store.beat(holder, LASTS)
                 await self._pay()
                 await self._retake()
+                await self._note_last()
                 await self._lose(mine - beat.held)
                 await self._bury(beat.neighbours, place)
             except HistoryError as error:
@@ -239,6 +244,20 @@ class RoomLeases:
             elif time.monotonic() - since >= LASTS:
                 del self._unconfirmed[sid]
                 self._end(sid)
+
+    async def _give_back_later(self, job: str) -> None:
+        """Notes that nobody is wanted in a job's room once this process is out of it, however that
+        happens. Waits for the database, and not for long: each beat notes it again."""
+        sid = self._jobs.get(job)
+        if sid is not None:
+            self._last.add(sid)
+            with contextlib.suppress(HistoryError, TimeoutError):
+                async with asyncio.timeout(CONFIRMS):
+                    await self._note_last()
+
+    async def _note_last(self) -> None:
+        for sid in tuple(self._last):
+            await self.store.give_back_later(self.identity, sid, self.id)
 
     def _owe(self, sid: str, *, left: bool) -> None:
         if len(self._owed) >= _OWED:

@@ -13,7 +13,7 @@ import logging
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from livekit import api
 from livekit.protocol import agent_dispatch
@@ -27,7 +27,7 @@ from agent.telemetry.metrics import TAKEOVERS
 from agent.wire.server_errors import UNAVAILABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from livekit.protocol.agent import Job
     from livekit.protocol.models import Room
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from agent.host.seats import Seats
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 EVERY: Final = 2.0
 """Seconds between two looks at the rooms of the server."""
@@ -70,6 +72,10 @@ VACATES: Final = 0.3
 
 ASKING: Final = 2.0
 """Seconds that a job which was ended waits for the reason."""
+
+UNDECIDED: Final = 10.0
+"""Seconds after which a dispatch without a job will not have one: it was refused, or found no
+worker. livekit-server gives it up within 3 s (LaunchJob, pkg/agent/client.go)."""
 
 _NAME: Final = "lk.agent_name"
 """Attribute in which livekit-server tells a worker's dispatch name (pkg/agent/worker.go)."""
@@ -142,9 +148,15 @@ class Takeover:
             await self._server.aclose()
             self._server = None
 
-    async def is_dismissed(self, job: Job) -> bool:
+    async def is_dismissed(self, job: Job, age: float) -> bool:
         """Whether a job's dispatch was deleted, and no younger one asks for the agent; False if the
-        server does not say."""
+        server does not say.
+
+        Args:
+            age: seconds since the job began.
+        """
+        # By the server's clock, which this machine's need not agree with.
+        asked_since = job.state.started_at + int(max(age - UNDECIDED, 0.0) * 1e9)
         try:
             async with asyncio.timeout(ASKING):
                 found = await self._opened().agent_dispatch.list_dispatch(job.room.name)
@@ -154,10 +166,10 @@ class Takeover:
             each.id != job.dispatch_id
             and (
                 each.agent_name != self._agent_name
-                # One without a job is about to have it, or found no worker. Those that are older
-                # than this job have had its agent.
+                # One without a job that was made just now, after this job began, is about to have
+                # it.
                 or each.state.jobs
-                or each.state.created_at < job.state.started_at
+                or each.state.created_at < asked_since
             )
             for each in found
         )
@@ -200,12 +212,10 @@ class Takeover:
         if not leases.claims.take(self._post):
             await self._resign()
             return False
-        try:
-            async with asyncio.timeout(STORES):
-                self._has_post = await leases.store.take(leases.identity, self._post, leases.id)
-        except (HistoryError, TimeoutError):
-            # Those of other machines cannot tell either; a second dispatch is refused.
-            self._has_post = True
+        # Without the database, those of other machines cannot tell either; a second dispatch is
+        # refused.
+        taking = leases.store.take(leases.identity, self._post, leases.id)
+        self._has_post = await self._stored(taking, otherwise=True)
         return self._has_post
 
     async def _resign(self) -> None:
@@ -246,11 +256,15 @@ class Takeover:
 
     async def _states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
         """The state of the rooms' leases; None: the database does not answer."""
+        return await self._stored(self._leases.states(sids), otherwise=None)
+
+    async def _stored(self, work: Awaitable[Result], otherwise: Result) -> Result:
+        """What the database has; `otherwise` where it does not answer in time."""
         try:
             async with asyncio.timeout(STORES):
-                return await self._leases.states(sids)
-        except TimeoutError:
-            return None
+                return await work
+        except (HistoryError, TimeoutError):
+            return otherwise
 
     def _due(
         self,
@@ -290,11 +304,8 @@ class Takeover:
 
     async def _free(self) -> int:
         """Places of all workers; those of this process where the others' are not known."""
-        try:
-            async with asyncio.timeout(STORES):
-                return await self._leases.store.free(self._leases.scope)
-        except (HistoryError, TimeoutError):
-            return self._leases.free()
+        leases = self._leases
+        return await self._stored(leases.store.free(leases.scope), otherwise=leases.free())
 
     async def _replace(
         self, room: Room, state: LeaseState | None, server: api.LiveKitAPI, seats: Seats

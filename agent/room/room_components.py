@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from livekit import rtc
 
@@ -99,7 +100,7 @@ class RoomComponents:
         limits: ProcessLimits,
         accounts: Accounts,
         close: Callable[[], None],
-        dismiss: Callable[[], None],
+        dismiss: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         history, files = stores.history, stores.files
         self._settings = settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from agent.tasks import Tasks
 
@@ -24,32 +24,37 @@ class StayEnd:
 
     Args:
         waiting: how many questions have no complete answer.
-        dismiss: notes that no other agent takes the place, however the stay ends.
+        dismiss: notes that no other agent takes the place, however the stay ends, also by the death
+            of the process.
         close: ends the stay.
     """
 
     def __init__(
-        self, waiting: Callable[[], int], dismiss: Callable[[], None], close: Callable[[], None]
+        self,
+        waiting: Callable[[], int],
+        dismiss: Callable[[], Coroutine[Any, Any, None]],
+        close: Callable[[], None],
     ) -> None:
         self._waiting = waiting
         self._dismiss = dismiss
         self._close = close
         self._tasks = Tasks()
-        self._is_due = False
+        self._noting: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Makes the agent leave soon. Safe to repeat."""
-        if not self._is_due:
-            self._is_due = True
-            self._dismiss()
-            self._tasks.start(self._end(), name="end the stay")
+    async def begin(self) -> None:
+        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
+        if self._noting is None:
+            self._noting = self._tasks.start(self._dismiss(), name="note the end of the stay")
+            self._tasks.start(self._end(self._noting), name="end the stay")
+        await asyncio.wait((self._noting,))
 
     async def aclose(self) -> None:
         """The stay has ended."""
         await self._tasks.aclose()
 
-    async def _end(self) -> None:
+    async def _end(self, noting: asyncio.Task[None]) -> None:
         logger.info("the backend ends the session; leaving once what waits is answered")
+        await asyncio.wait((noting,))
         for _ in range(LOOKS):
             await asyncio.sleep(LOOKS_EVERY)
             if not self._waiting():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -51,12 +51,15 @@ AgentName = Annotated[
 
 
 def backend_methods(
-    room: Room, backend: Backend, set_instructions: SetInstructions, end: Callable[[], None]
+    room: Room,
+    backend: Backend,
+    set_instructions: SetInstructions,
+    end: Callable[[], Awaitable[None]],
 ) -> tuple[Tool, ...]:
     """The methods for one room.
 
     Args:
-        end: has the agent leave once what waits is answered.
+        end: has the agent leave once what waits is answered; returns once that is noted.
     """
     said: OrderedDict[str, str] = OrderedDict()
 
@@ -133,7 +136,7 @@ def backend_methods(
     async def end_session(context: ToolContext, token: BackendToken = None) -> Nothing:
         """Have the agent leave the room for good, once it has answered what waits. For backends."""
         backend.check(context.caller, token)
-        end()
+        await end()
         return {}
 
     return say, ask, handoff, change_instructions, end_session

@@ -151,6 +151,9 @@ def _from_json(body: bytes, kind: type[Request]) -> Request:
     try:
         parsed = json.loads(body)
         if isinstance(parsed, dict):
+            if b"\\u" in body:
+                # Half of a surrogate pair in a name has protobuf raise SystemError.
+                json.dumps(parsed, ensure_ascii=False).encode()
             return json_format.ParseDict(parsed, kind(), ignore_unknown_fields=True)  # pyright: ignore[reportUnknownArgumentType]  # checked field by field
     except (ValueError, json_format.ParseError, RecursionError):
         pass

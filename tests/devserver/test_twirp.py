@@ -107,7 +107,11 @@ class TestRoutes:
 
 class TestCodecs:
     @pytest.mark.parametrize(
-        "body", [b"", b"{", b"[]", b'{"name": 5}', b'{"name": "x", "emptyTimeout": "soon"}']
+        "body",
+        [
+            *(b"", b"{", b"[]", b'{"name": 5}', b'{"name": "x", "emptyTimeout": "soon"}'),
+            b'{"\\ud83d": 1}',
+        ],
     )
     async def test_bad_json(self, twirp: TwirpClient, body: bytes) -> None:
         answer = await twirp.call("RoomService/CreateRoom", body)

@@ -118,6 +118,45 @@ async def test_a_process_that_was_removed_as_dead_cannot_say_that_nobody_is_want
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
 
 
+async def test_who_is_about_to_leave_for_good_may_die_before_that(history: History) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), LIVING)
+    await leases.take(ME, ROOM, "a")
+    await leases.give_back_later(ME, ROOM, "b")
+    await leases.give_back_later(ME, ROOM, "a")
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+    await leases.bury(["a"])
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.LEFT}
+    await leases.vacate(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.LEFT}
+    # Until an agent is asked for, or sent there.
+    await leases.want(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
+    await leases.beat(holder("c"), LIVING)
+    await leases.take(ME, ROOM, "c")
+    await leases.give_back_later(ME, ROOM, "c")
+    await leases.bury(["c"])
+    await leases.beat(holder("d"), LIVING)
+    assert await leases.take(ME, ROOM, "d")
+    await leases.bury(["d"])
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.EXPIRED}
+
+
+async def test_a_dead_process_whose_room_wants_nobody_is_no_reason_to_refuse(
+    history: History,
+) -> None:
+    leases = history.leases
+    await leases.beat(holder("a"), LIVING)
+    await leases.take(ME, ROOM, "a")
+    await leases.give_back_later(ME, ROOM, "a")
+    # Somebody asks for an agent before it has left: it is still there.
+    await leases.want(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.HELD}
+    await leases.bury(["a"])
+    await leases.want(ME, ROOM)
+    assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
+
+
 async def test_neighbours_see_each_other_die(history: History) -> None:
     leases = history.leases
     await leases.beat(holder("a", place="here"), LIVING)

@@ -153,9 +153,9 @@ async def test_a_room_that_is_about_to_be_joined_is_called_off(
         await asyncio.to_thread(goes_on.wait)
         return await take(self, job, sid, on_lost)
 
-    async def end(self: RoomHost, job: protocol.Job) -> bool:
+    async def end(self: RoomHost, job: protocol.Job, began: float) -> bool:
         loop.call_soon_threadsafe(called_off.set)
-        return await leave(self, job)
+        return await leave(self, job, began)
 
     async def end_all(self: RoomHost) -> None:
         loop.call_soon_threadsafe(called_off.set)

@@ -50,6 +50,10 @@ class Store(SqlLeases):
         self._be_there()
         await super().give_back(identity, key, holder, left=left)
 
+    async def give_back_later(self, identity: str, key: str, holder: str) -> None:
+        self._be_there()
+        await super().give_back_later(identity, key, holder)
+
     def _be_there(self) -> None:
         if self.is_away:
             raise UnavailableError("away")
@@ -102,6 +106,23 @@ async def test_a_room_that_is_left_without_the_database_is_given_back_later(
     assert await store.state() is LeaseState.HELD
     assert await leases.beat()
     assert await store.state() is (LeaseState.LEFT if left else LeaseState.FREE)
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["at once", "later"])
+async def test_that_a_room_wants_nobody_after_a_stay_is_noted(
+    *, away: bool, store: Store, new_leases: NewLeases
+) -> None:
+    leases = new_leases()
+    assert await leases.beat()
+    assert await leases.take(JOB, ROOM)
+    store.is_away = away
+    await leases.tenure(JOB, unexpected).be_last()
+    store.is_away = False
+    if away:
+        assert await leases.beat()
+    assert await store.state() is LeaseState.HELD
+    await store.bury([leases.id])
+    assert await store.state() is LeaseState.LEFT
 
 
 async def test_a_room_that_is_taken_again_is_not_given_back(

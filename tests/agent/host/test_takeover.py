@@ -161,8 +161,8 @@ async def test_a_dispatch_right_after_one_was_deleted_brings_an_agent(
     loop = asyncio.get_running_loop()
     is_dismissed, is_free, leave = Takeover.is_dismissed, RoomEntry.is_free, RoomSession._leave  # pyright: ignore[reportPrivateUsage]
 
-    async def see(self: Takeover, job: api.Job) -> bool:
-        found = await is_dismissed(self, job)
+    async def see(self: Takeover, job: api.Job, age: float) -> bool:
+        found = await is_dismissed(self, job, age)
         loop.call_soon_threadsafe(seen.set)
         return found
 
@@ -215,6 +215,36 @@ async def test_an_older_dispatch_that_found_no_worker_does_not_bring_an_agent_ba
     await worker.host.until_left()
     [left] = await lk_api.agent_dispatch.list_dispatch(room_name)
     assert (left.id, len(left.state.jobs)) == (older.id, 0)
+    history = open_history(worker.settings.database_url)
+    sid = await alice.room.sid
+    assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
+    await history.aclose()
+
+
+async def test_a_younger_dispatch_that_was_refused_does_not_bring_an_agent_back(
+    alice: ChatClient,
+    start_worker: StartWorker,
+    room_server: RoomServerUnderTest,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As if the worker asked a minute later than it does.
+    monkeypatch.setattr(takeover, "UNDECIDED", takeover.UNDECIDED - 60.0)
+    worker = await start_worker(AGENT_MAX_ROOMS="1")
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    sent = await dispatch(lk_api, room_name, worker.name)
+    await alice.until_ready()
+    await one_job(lk_api, room_name, sent.id)
+    assert worker.host.admission.full
+    # It has no job.
+    younger = await dispatch(lk_api, room_name, worker.name)
+    await lk_api.agent_dispatch.delete_dispatch(sent.id, room_name)
+    await alice.until(lambda: alice.agent is None)
+    await worker.host.until_left()
+    found = await lk_api.agent_dispatch.list_dispatch(room_name)
+    ours = [(each.id, len(each.state.jobs)) for each in found if each.agent_name == worker.name]
+    assert ours == [(younger.id, 0)]
     history = open_history(worker.settings.database_url)
     sid = await alice.room.sid
     assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 from livekit import api
 
+from agent.history.leases import LeaseState
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.sdk.perform_rpc import perform_rpc
 from agent.testing.history_samples import everything
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
@@ -136,6 +139,36 @@ async def test_what_was_unanswered_when_a_worker_was_killed_is_answered_once(
         assert await answers_stored(fleet, alice, asked) == ["stop"]
         agents = [each for each in alice.room.remote_participants if each == AGENT]
         assert agents == [AGENT]
+
+
+@pytest.mark.parametrize("on", ["sqlite", pytest.param("postgres", marks=pytest.mark.lengthy)])
+async def test_a_room_whose_session_was_to_end_stays_empty_when_its_worker_is_killed(
+    fleet: Fleet,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    first = await fleet.start(2)
+    async with (
+        visitor(room_server, room_name, fleet.name) as alice,
+        visitor(room_server, f"{room_name}-2", fleet.name) as bob,
+    ):
+        model.script(Reply(tokens=["I will ", "not end"], after=1, pause=asyncio.Event()))
+        asked = await alice.say("hello")
+        await alice.begun_answer_to(asked)
+        payload = json.dumps({"token": room_server.token("", room_name, room_admin=True)})
+        await perform_rpc(lk_api.room, room_name, AGENT, "endSession", payload)
+        former = bob.agent_sid
+        for pid in set(await first.says(JOINED, 2)):
+            os.kill(int(pid), signal.SIGKILL)
+        # The other room of the dead has its agent again: so this one has been looked at.
+        await ready_again(bob, former)
+        sid = await alice.room.sid
+        history = open_history(fleet.environ["DATABASE_URL"])
+        assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
+        await history.aclose()
+        assert len(await lk_api.agent_dispatch.list_dispatch(room_name)) == 1
 
 
 @pytest.mark.parametrize("on", [pytest.param("sqlite", marks=pytest.mark.lengthy), "postgres"])
