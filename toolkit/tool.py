@@ -62,7 +62,8 @@ class Tool:
         function: the function itself, async or not.
         timeout: seconds that a call may take, not counting waits before it begins.
         text_argument: wire name of the argument that gets a payload of bare text, if any.
-        needs_approval: the model may call it only with the approval of the person it answers.
+        needs_approval: the model may call it only with somebody's approval.
+        approvers: who may approve a call; the person whom the model answers, unless given.
         allow: who may call it; everybody, unless given.
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
@@ -85,6 +86,7 @@ class Tool:
     text_argument: str | None = None
     context_parameter: str | None = None
     needs_approval: bool = False
+    approvers: Permission | None = None
     allow: Permission | None = None
     max_calls: int | None = None
     rpc: bool = True
@@ -104,16 +106,11 @@ class Tool:
     def allows(self, caller: Caller | None) -> bool:
         """Whether somebody may call it; a call without a caller is refused if not everybody may
         call it."""
-        if self.allow is None:
-            return True
-        if caller is None:
-            return False
-        try:
-            return bool(self.allow(caller))
-        except Exception:
-            # The boundary around a permission: one that fails allows nothing.
-            logger.exception("permission check of %s failed; the call is denied", self.name)
-            return False
+        return self._permits(self.allow, caller)
+
+    def may_approve(self, caller: Caller | None) -> bool:
+        """Whether somebody may approve calls of it; a call of their own by RPC is approved so."""
+        return self._permits(self.approvers, caller)
 
     def parse_payload(self, payload: str) -> Mapping[str, object]:
         """Arguments out of an RPC payload or a shell word: a JSON object, or nothing for none.
@@ -190,6 +187,18 @@ class Tool:
             result = context.hand_off(result)
         return result if isinstance(result, str) else _to_wire(result)
 
+    def _permits(self, permission: Permission | None, caller: Caller | None) -> bool:
+        if permission is None:
+            return True
+        if caller is None:
+            return False
+        try:
+            return bool(permission(caller))
+        except Exception:
+            # The boundary around a permission: one that fails allows nothing.
+            logger.exception("permission check of %s failed; the call is denied", self.name)
+            return False
+
     def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
         if self.max_calls is None:
             return nullcontext()
@@ -219,6 +228,7 @@ def tool(
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
     needs_approval: bool = False,
+    approvers: Permission | None = None,
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
@@ -241,6 +251,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
     timeout: float = DEFAULT_TIMEOUT,
     text_argument: str | None = None,
     needs_approval: bool = False,
+    approvers: Permission | None = None,
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
@@ -264,6 +275,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
         timeout: seconds that a call may take.
         text_argument: the parameter that a payload of bare text stands for.
         needs_approval: ask the person whom the model answers before it runs.
+        approvers: ask these participants instead, such as `role("supervisor")`; the first to decide
+            counts. Implies `needs_approval`. By RPC, they alone may call it.
         allow: who may call it; see toolkit.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
@@ -306,7 +319,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
             timeout=timeout,
             text_argument=to_camel(text_argument) if text_argument else None,
             context_parameter=signature.context_parameter,
-            needs_approval=needs_approval,
+            needs_approval=needs_approval or approvers is not None,
+            approvers=approvers,
             allow=allow,
             max_calls=max_calls,
             rpc=rpc,
@@ -314,7 +328,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
             model=model,
             settings=settings,
             show=show,
-            retry=retry or ("never" if needs_approval else "safe"),
+            retry=retry or ("never" if needs_approval or approvers is not None else "safe"),
             on_duplicate=on_duplicate,
             duplicate_scope=duplicate_scope,
             cancellable=cancellable,

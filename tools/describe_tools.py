@@ -9,7 +9,8 @@ from toolkit import Role, ToolContext, ToolDescription, tool
 
 class DescribedTool(TypedDict):
     """A tool that the caller may call. `parameters` is a JSON schema; a caller needs one of the
-    `roles`, and the model approval where `needsApproval` says so."""
+    `roles`, and the model approval where `needsApproval` says so, by one of the roles `approvers`
+    if there are any."""
 
     name: str
     description: str
@@ -17,6 +18,7 @@ class DescribedTool(TypedDict):
     needsApproval: bool
     confidential: bool
     roles: NotRequired[list[str]]
+    approvers: NotRequired[list[str]]
 
 
 class ToolList(TypedDict):
@@ -30,7 +32,9 @@ async def describe_tools(context: ToolContext) -> ToolList:
     """List the tools that can be called, with descriptions and JSON schemas of the arguments."""
     return {
         "tools": [
-            _describe(each) for each in context.toolbox if each.rpc and each.allows(context.caller)
+            _describe(each)
+            for each in context.toolbox
+            if each.rpc and each.allows(context.caller) and each.may_approve(context.caller)
         ]
     }
 
@@ -45,4 +49,6 @@ def _describe(described: ToolDescription) -> DescribedTool:
     }
     if isinstance(described.allow, Role):
         about["roles"] = sorted(described.allow.names)
+    if isinstance(described.approvers, Role):
+        about["approvers"] = sorted(described.approvers.names)
     return about

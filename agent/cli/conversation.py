@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from agent.cli.command import INTERRUPTED, CommandError, complain, printable, show
 from agent.cli.markdown_stream import MarkdownStream
 from agent.cli.shown_parts import line_of
-from agent.client import AgentError, Answer, Approval, Delta, ReceivedFile, RoomAgent
+from agent.client import AgentError, Answer, Approval, Decision, Delta, ReceivedFile, RoomAgent
 
 PROMPT: Final = "> "
 SHOWN_OF_HISTORY: Final = 10
@@ -49,11 +49,13 @@ class Conversation:
         self._last: str | None = None
         """Id of the last question."""
         self._is_private = False
-        self._approving: asyncio.Future[tuple[bool, str]] | None = None
+        self._approving: dict[str, asyncio.Future[Decision]] = {}
+        """The questions whether a tool may run that wait, by the call's id, oldest first."""
         self._stopping: asyncio.Task[None] | None = None
         self._stream: MarkdownStream | None = None
         self._interrupted = asyncio.Event()
         agent.on_approval = self._approve
+        agent.on_notice = self._on_notice
         agent.on_file = self._on_file
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "who": self._who,
@@ -165,24 +167,33 @@ class Conversation:
             stream.finish()
             self._stream = None
 
-    async def _approve(self, approval: Approval) -> bool:
+    async def _approve(self, approval: Approval) -> Decision:
         arguments = printable(str(dict(approval.arguments)))
-        self._tell(f"{printable(approval.tool)} {arguments} wants to run: /approve, or /approve no")
-        self._approving = asyncio.get_running_loop().create_future()
+        me = self._agent.room.local_participant.identity
+        sender = approval.sender_name or approval.sender_id
+        of = f" for {printable(sender)}" if approval.sender_id not in {"", me} else ""
+        what = f"{printable(approval.tool)} {arguments}"
+        self._tell(f"{what} wants to run{of}: /approve, or /approve no")
+        decision = asyncio.get_running_loop().create_future()
+        self._approving[approval.call_id] = decision
         try:
-            async with asyncio.timeout(approval.timeout):
-                approved, _ = await self._approving
-        except TimeoutError:
-            return False
+            return await decision
         finally:
-            self._approving = None
-        return approved
+            del self._approving[approval.call_id]
 
     async def _answer_approval(self, rest: str) -> None:
-        if self._approving is None or self._approving.done():
+        waiting = [each for each in self._approving.values() if not each.done()]
+        if not waiting:
             raise CommandError("nothing waits for approval")
         word, _, reason = rest.partition(" ")
-        self._approving.set_result((word.lower() != "no", reason))
+        waiting[0].set_result(Decision(word.lower() != "no", reason.strip()))
+
+    def _on_notice(self, notice: Mapping[str, Any]) -> None:
+        decider = str(notice.get("by", ""))
+        me = self._agent.room.local_participant.identity
+        if notice["event"] == "approval.ended" and decider not in {"", me}:
+            what = f"{printable(decider)} has {notice['outcome']} {printable(str(notice['tool']))}"
+            self._tell(what)
 
     def _on_file(self, file: ReceivedFile) -> None:
         self._tell(f"[saved] {file.path} ({file.size} bytes)")

@@ -5,7 +5,7 @@ It knows the wire and nothing of the worker. Docs: docs/clients.md.
 
 from agent.client.agent_error import AgentError, NoAnswerError
 from agent.client.answer import Answer, Delta, Shown
-from agent.client.approvals import Approval
+from agent.client.approvals import Approval, Decision
 from agent.client.file_receiver import ReceivedFile
 from agent.client.message_list import Message, MessageList
 from agent.client.room_agent import RoomAgent
@@ -14,6 +14,7 @@ __all__ = [
     "AgentError",
     "Answer",
     "Approval",
+    "Decision",
     "Delta",
     "Message",
     "MessageList",

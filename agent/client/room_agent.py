@@ -40,7 +40,8 @@ class RoomAgent:
 
     Attributes:
         messages: the messages, live and from the history (`load_history`).
-        on_approval: decides whether a tool may run; without it, every approval is refused.
+        on_approval: decides whether a tool may run, and is cancelled when somebody else has;
+            without it, that is for others to decide, if there are any.
         on_file: called with each saved file.
         on_notice: called with each `system` packet from the agent.
     """
@@ -250,6 +251,7 @@ class RoomAgent:
 
     async def aclose(self) -> None:
         """Stops reading; the room stays connected."""
+        self._approvals.all_ended()
         await self._tasks.aclose()
 
     async def _again(
@@ -343,6 +345,8 @@ class RoomAgent:
                 elif message is not None:
                     message.text = str(notice.get("newText", ""))
                     self.messages.changed(message)
+        elif event == "approval.ended":
+            self._approvals.ended(str(notice.get("callId")))
         elif event == "thread.deleted":
             self.messages.remove_thread(str(notice.get("thread")))
         if self.on_notice is not None:
@@ -356,6 +360,7 @@ class RoomAgent:
         self._fail_all("the connection to the room is lost")
 
     def _fail_all(self, reason: str) -> None:
+        self._approvals.all_ended()
         for answer in self._answers.values():
             answer.fail(NoAnswerError(503, reason))
 

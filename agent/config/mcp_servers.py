@@ -36,7 +36,8 @@ class _ServerSettings(BaseModel):
         tools: the server's names of the tools to use; default: all.
         rpc: the tools that clients may call by RPC: all (true), none (false), or a list.
         confidential: the tools whose results go to the RPC caller alone.
-        approval: the tools that need the participant's approval when the model calls them.
+        approval: the tools that need approval when the model calls them.
+        approvers: roles that approve them; default: the participant whom the model answers.
         roles: participants with one of these roles may call the tools, directly or through the
             model; default: everybody.
         timeout: seconds that a call may take.
@@ -49,6 +50,7 @@ class _ServerSettings(BaseModel):
     rpc: bool | frozenset[str] = False
     confidential: bool | frozenset[str] = False
     approval: bool | frozenset[str] = False
+    approvers: Annotated[frozenset[str], Field(min_length=1)] | None = None
     roles: Annotated[frozenset[str], Field(min_length=1)] | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     max_calls: Annotated[int, Field(ge=1, le=1_000, alias="maxCalls")] = 16
@@ -112,5 +114,5 @@ McpServer = Annotated[
 ]
 McpServerSettings = Annotated[dict[ServerName, McpServer], BeforeValidator(_parse)]
 """`{name: {"command", "args"?, "env"?, "cwd"?} | {"url", "headers"?, "type"?: "sse"}}`, each with
-`tools`, `rpc`, `approval`, `roles`, `timeout` and `maxCalls`; the form that MCP clients share,
-without its outer key."""
+`tools`, `rpc`, `approval`, `approvers`, `roles`, `timeout` and `maxCalls`; the form that MCP
+clients share, without its outer key."""

@@ -126,6 +126,8 @@ class CallDescription(TypedDict):
     description: str
     arguments: dict[str, object]
     messageId: str
+    senderId: str
+    senderName: str
     timeout: float
 
 

@@ -181,6 +181,18 @@ class ToolFinished(_CallNotice):
 
 
 @with_config(DESCRIBED)
+class ApprovalEnded(NoticeBase):
+    """A question whether a call may run is over; the text is the reason, if there is one."""
+
+    event: Literal["approval.ended"]
+    callId: str
+    tool: str
+    outcome: Literal["approved", "refused", "unanswered", "cancelled"]
+    by: NotRequired[str]
+    """Identity of whoever decided."""
+
+
+@with_config(DESCRIBED)
 class FileProgress(NoticeBase):
     """How much of a file has come."""
 
@@ -237,6 +249,7 @@ Notice = TypeAliasType(
         | ToolStarted
         | ToolProgress
         | ToolFinished
+        | ApprovalEnded
         | FileProgress
         | FileReceived
         | FileRefused,

@@ -107,13 +107,15 @@ class ServerTools:
         settings = self._settings
         texts = [said["description"], said["title"], name]
         description = next(text for text in texts if isinstance(text, str) and text)
+        needs_approval = settings.needs_approval(name)
         return Tool(
             name=wire_name,
             description=description[:MAX_DESCRIPTION],
             parameters=parameters,
             function=call,
             timeout=settings.timeout,
-            needs_approval=settings.needs_approval(name),
+            needs_approval=needs_approval,
+            approvers=role(*settings.approvers) if needs_approval and settings.approvers else None,
             confidential=settings.is_confidential(name),
             allow=role(*settings.roles) if settings.roles is not None else None,
             max_calls=settings.max_calls,

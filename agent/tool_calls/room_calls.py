@@ -65,7 +65,7 @@ class RoomCalls:
             toolbox,
             notices=notices,
             callers=self.callers,
-            approvals=Approvals(rpc, timeout=settings.approval_timeout),
+            approvals=Approvals(room, rpc, notices, timeout=settings.approval_timeout),
             files=files,
             states=states,
             limits=limits,

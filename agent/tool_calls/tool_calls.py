@@ -26,8 +26,9 @@ from agent.tool_calls.noted_call import NotedCall
 from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.notices import Notices
 from agent.wire.refusal import Refusal
+from toolkit.caller import Caller
 from toolkit.context import ToolContext
-from toolkit.errors import Conflict, RateLimited, ToolError, Unavailable
+from toolkit.errors import Conflict, NotAllowed, RateLimited, ToolError, Unavailable
 from toolkit.file import File
 from toolkit.parts import ShownPart
 from toolkit.room import Room
@@ -106,7 +107,7 @@ class ToolCalls:
         confidential = Event()
         context = replace(
             self._toolbox.context(caller),
-            approve=_consented,
+            approve=partial(_consented, caller),
             send_file=send_file,
             on_confidential=confidential.set,
             state=self._states.of(None),
@@ -119,7 +120,7 @@ class ToolCalls:
         """Calls a tool for the one whom the model answers. Raises ToolError.
 
         The room gets notices, or in a private conversation its owner; they are asked to agree where
-        that is needed.
+        that is needed, or the tool's approvers are.
         """
         tool, arguments, turn = call.tool, call.arguments, call.origin
         try:
@@ -259,5 +260,7 @@ class ToolCalls:
             self._on_called(tool.name, caller, code, seconds, by_model=notices.is_of_model)
 
 
-async def _consented(_: Tool, __: Mapping[str, object]) -> None:
-    """Participants who call a tool themselves have agreed to it."""
+async def _consented(caller: Caller, tool: Tool, _: Mapping[str, object]) -> None:
+    """Participants who call a tool themselves have agreed to it, if they may."""
+    if not tool.may_approve(caller):
+        raise NotAllowed(f"Only who may approve {tool.name} may call it")

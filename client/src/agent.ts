@@ -75,7 +75,8 @@ export class RoomAgent {
     this.#clientMethods = new ClientMethods(room, this.identity);
     const name = (): string => this.#participant?.name ?? '';
     this.#answers = new Answers(this.identity, name, this.#threads, (list, segment) => void this.#recover(list, segment));
-    const parts = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };
+    const shared = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };
+    const parts = { ...shared, clientMethods: this.#clientMethods };
     this.#notices = new Notices(this.identity, parts, this.#events, (work) => this.#run(work));
     this.#listen();
     this.#look();
@@ -340,6 +341,7 @@ export class RoomAgent {
   #onAgentGone(): void {
     this.#methods = '';
     this.#answers.breakOff();
+    this.#clientMethods.ended();
     this.#events.emit('state', 'away');
   }
 

@@ -43,6 +43,16 @@ export interface ToolCall {
 /** A call that the agent asks about; `timeout` are the seconds that there are to answer. */
 export type Approval = CallDescription;
 
+/** The end of a question whether a tool may run, for whoever was asked and for whom the call is. */
+export interface ApprovalEnd {
+  readonly callId: string;
+  readonly tool: string;
+  readonly outcome: 'approved' | 'refused' | 'unanswered' | 'cancelled';
+  /** Identity of who decided. */
+  readonly by?: string;
+  readonly text: string;
+}
+
 export type Decision = boolean | { readonly approved: boolean; readonly reason?: string };
 
 export interface Offer {
@@ -59,6 +69,7 @@ export interface RoomAgentEvents {
   ready: readonly string[];
   state: AgentState;
   tool: ToolCall;
+  approvalEnd: ApprovalEnd;
   file: ReceivedFile;
   cursor: Cursor;
   /** Any notice of the agent's, as it came. */

@@ -13,6 +13,8 @@ export class ClientMethods {
   readonly #offers = new Map<string, { offer: Offer; off: () => void }>();
   /** The newest one last. */
   readonly #deciders: Decide[] = [];
+  /** What is being decided, by the call's id, and what ends that without a decision. */
+  readonly #deciding = new Map<string, { decision: Promise<Exclude<Decision, boolean>>; end: (error: AgentError) => void }>();
   #stopDeciding: (() => void) | undefined;
   #announced = '[]';
 
@@ -22,7 +24,7 @@ export class ClientMethods {
   }
 
   onApproval(decide: Decide): () => void {
-    this.#stopDeciding ??= this.#register('approveTool', (args) => this.#decide(args as unknown as Approval));
+    this.#stopDeciding ??= this.#register('approveTool', async (args) => this.#decide(args as unknown as Approval));
     this.#deciders.push(decide);
     return () => {
       const index = this.#deciders.indexOf(decide);
@@ -53,13 +55,31 @@ export class ClientMethods {
     this.#announced = announced;
   }
 
+  /** A question is over: somebody has decided, or nobody has in time; all of them where the agent is gone. */
+  ended(callId?: string): void {
+    const over = new AgentError(409, 'The question is over.');
+    for (const [id, { end }] of this.#deciding) if (callId === undefined || id === callId) end(over);
+  }
+
   close(): void {
     this.#stopDeciding?.();
     for (const { off } of this.#offers.values()) off();
     this.#offers.clear();
   }
 
-  async #decide(approval: Approval): Promise<Exclude<Decision, boolean>> {
+  /** A call that is asked about again, such as after a new connection, is decided once. */
+  #decide(approval: Approval): Promise<Exclude<Decision, boolean>> {
+    const { callId } = approval;
+    const known = this.#deciding.get(callId);
+    if (known) return known.decision;
+    let end: (error: AgentError) => void = () => undefined;
+    const over = new Promise<never>((_, reject) => (end = reject));
+    const decision = Promise.race([this.#askApp(approval), over]).finally(() => this.#deciding.delete(callId));
+    this.#deciding.set(callId, { decision, end });
+    return decision;
+  }
+
+  async #askApp(approval: Approval): Promise<Exclude<Decision, boolean>> {
     for (const decide of [...this.#deciders].reverse()) {
       const decision = await decide(approval);
       if (decision !== undefined) return typeof decision === 'boolean' ? { approved: decision } : decision;

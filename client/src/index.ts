@@ -2,6 +2,7 @@ export { RoomAgent } from './agent.js';
 export type {
   AgentState,
   Approval,
+  ApprovalEnd,
   AskOptions,
   Decision,
   Offer,

@@ -1,6 +1,7 @@
 /** Notices of the agent's, topic `system` (docs/wire-contract.md of the worker): what each changes here. */
 
 import type { RoomAgentEvents, ToolCall } from './api.js';
+import type { ClientMethods } from './client-methods.js';
 import type { Emitter } from './emitter.js';
 import { AgentError } from './errors.js';
 import type { Files } from './files.js';
@@ -11,6 +12,7 @@ import type { SharedState } from './state.js';
 import type { Threads } from './threads.js';
 import type {
   AnswerFinished,
+  ApprovalEnded,
   ErrorNotice,
   MessageEdited,
   Notice,
@@ -26,6 +28,7 @@ interface Parts {
   packets: Packets;
   files: Files;
   shared: SharedState;
+  clientMethods: ClientMethods;
 }
 
 export class Notices {
@@ -58,6 +61,8 @@ export class Notices {
         return this.#onTool('progress', notice);
       case 'tool.finished':
         return this.#onTool('finished', notice);
+      case 'approval.ended':
+        return this.#onApprovalEnd(notice);
       case 'answer.finished':
         return this.#onFinished(notice);
       case 'message.edited':
@@ -81,6 +86,11 @@ export class Notices {
 
   #onTool(state: ToolCall['state'], notice: ToolStarted | ToolProgress | ToolFinished): void {
     this.#events.emit('tool', { ...notice, state, text: notice.content });
+  }
+
+  #onApprovalEnd(notice: ApprovalEnded): void {
+    this.#parts.clientMethods.ended(notice.callId);
+    this.#events.emit('approvalEnd', { ...notice, text: notice.content });
   }
 
   #onEdited({ thread, messageIds, authorId, newText, truncated }: MessageEdited): void {

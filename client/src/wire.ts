@@ -59,6 +59,26 @@ export interface Approval {
   readonly reason?: string;
 }
 
+/** A question whether a call may run is over; the text is the reason, if there is one. */
+export interface ApprovalEnded {
+  readonly id: string;
+  readonly type: 'system';
+  readonly senderId: string;
+  readonly senderName: string;
+  /** For people to read; often empty */
+  readonly content: string;
+  /** The same */
+  readonly text: string;
+  /** Milliseconds since 1970 */
+  readonly timestamp: number;
+  readonly event: 'approval.ended';
+  readonly callId: string;
+  readonly tool: string;
+  readonly outcome: 'approved' | 'refused' | 'unanswered' | 'cancelled';
+  /** Identity of whoever decided. */
+  readonly by?: string;
+}
+
 export interface AskRequest {
   /** For the model; no participant reads it */
   readonly instruction: string;
@@ -108,6 +128,8 @@ export interface CallDescription {
   readonly description: string;
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly messageId: string;
+  readonly senderId: string;
+  readonly senderName: string;
   readonly timeout: number;
 }
 
@@ -168,7 +190,7 @@ export interface Deleted {
 export type DescribeToolsRequest = Readonly<Record<string, never>>;
 
 /** A tool that the caller may call. `parameters` is a JSON schema; a caller needs one of the `roles`, and the
- * model approval where `needsApproval` says so. */
+ * model approval where `needsApproval` says so, by one of the roles `approvers` if there are any. */
 export interface DescribedTool {
   readonly name: string;
   readonly description: string;
@@ -176,6 +198,7 @@ export interface DescribedTool {
   readonly needsApproval: boolean;
   readonly confidential: boolean;
   readonly roles?: readonly string[];
+  readonly approvers?: readonly string[];
 }
 
 export interface EditMessageRequest {
@@ -510,7 +533,7 @@ export interface Move {
 /** No fields. */
 export type Nothing = Readonly<Record<string, never>>;
 
-export type Notice = ErrorNotice | MessageStored | MessageEdited | MessageDeleted | ThreadCleared | AuthorErased | AnswerFinished | ReactionsChanged | VoiceFailed | StateChanged | ToolStarted | ToolProgress | ToolFinished | FileProgress | FileReceived | FileRefused;
+export type Notice = ErrorNotice | MessageStored | MessageEdited | MessageDeleted | ThreadCleared | AuthorErased | AnswerFinished | ReactionsChanged | VoiceFailed | StateChanged | ToolStarted | ToolProgress | ToolFinished | ApprovalEnded | FileProgress | FileReceived | FileRefused;
 
 export type Part = ReasoningPart | ToolCallPart | SourcePart | FilePart | DataPart | SuggestionPart | HandoffPart;
 

@@ -56,7 +56,7 @@ describe("the application's tools", () => {
 });
 
 const approvalFor = (messageId: string): object => ({
-  callId: 'c',
+  callId: `call-${messageId}`,
   tool: 'buy',
   description: 'Buys a thing.',
   arguments: { price: 5 },

@@ -354,6 +354,42 @@ it('shows nothing of an erased participant, nor the answers to them', async () =
   expect(agent.messages.items.map(({ id }) => id)).toEqual(['c']);
 });
 
+describe('approvals', () => {
+  const question = { callId: 'TC_1', tool: 'refund', description: '', arguments: {}, messageId: 'm-1', senderId: 'bob', senderName: '', timeout: 60 };
+  let askToApprove: () => Promise<unknown>;
+
+  beforeEach(() => {
+    (room.localParticipant as { registerRpcMethod: unknown }).registerRpcMethod = (
+      _: string,
+      handle: (invocation: object) => Promise<string>,
+    ) => {
+      askToApprove = async () => JSON.parse(await handle({ callerIdentity: 'agent', payload: JSON.stringify(question) }));
+    };
+  });
+
+  it('are decided once, however often a call is asked about', async () => {
+    let decide: (approved: boolean) => void = () => undefined;
+    const decider = vi.fn(() => new Promise<boolean>((resolve) => (decide = resolve)));
+    agent.onApproval(decider);
+    const asked = [askToApprove(), askToApprove()];
+    await settle();
+    decide(true);
+    expect(await Promise.all(asked)).toEqual([{ approved: true }, { approved: true }]);
+    expect(decider).toHaveBeenCalledOnce();
+  });
+
+  it('are over when somebody else has decided', async () => {
+    const ends: unknown[] = [];
+    agent.on('approvalEnd', (end) => ends.push(end));
+    agent.onApproval(() => new Promise<boolean>(() => undefined));
+    const asked = askToApprove().catch((error: unknown) => error);
+    await settle();
+    room.packet('system', { event: 'approval.ended', callId: 'TC_1', tool: 'refund', outcome: 'refused', by: 'tom', content: 'no' });
+    expect(await asked).toMatchObject({ code: 409 });
+    expect(ends).toMatchObject([{ callId: 'TC_1', outcome: 'refused', by: 'tom', text: 'no' }]);
+  });
+});
+
 describe('shared state', () => {
   it('is read again after changes, once for all that come meanwhile', async () => {
     let revision = 1;

@@ -12,6 +12,7 @@ import pytest
 
 from agent import TurnStore
 from agent.app.loading import load_app
+from agent.client import AgentError, Approval, Decision
 from agent.testing import AppTest, HistoryContract
 from devserver.model import DemoModel, Reply, tool_call
 from examples.backend_says_hello import backend_says_hello
@@ -37,6 +38,7 @@ def reference(name: str) -> str:
 @pytest.mark.parametrize(
     "name",
     [
+        "approval_by_supervisor",
         "background_report",
         "backend_says_hello",
         "guardrails",
@@ -50,6 +52,31 @@ def test_it_is_short_and_has_a_readme(name: str) -> None:
     path = EXAMPLES / name / f"{name}.py"
     assert len(path.read_text().splitlines()) < 80
     assert (path.parent / "README.md").read_text().startswith("# ")
+
+
+async def test_approval_by_supervisor() -> None:
+    async with AppTest(load_app(reference("approval_by_supervisor"))) as test:
+        ada = await test.enter("ada")
+        sam = await test.enter("sam", attributes={"role": "supervisor"})
+        asked: list[Approval] = []
+
+        async def decide(approval: Approval) -> Decision:
+            asked.append(approval)
+            return Decision(approval.arguments["number"] == "17", "not this one")
+
+        sam.agent.on_approval = ada.agent.on_approval = decide
+        for number, told in (
+            ("17", "12 euros are paid back"),
+            ("18", "refundOrder was not approved: an approver said no: not this one"),
+        ):
+            arguments = json.dumps({"number": number, "reason": "It is torn."})
+            refund = tool_call("refundOrder", arguments)
+            test.model.script(Reply(tool_calls=[refund]), Reply("There you are."))
+            answer = await ada.ask(f"Please pay order {number} back")
+            assert told in str(answer.calls[-1].result)
+        assert [each.sender_id for each in asked] == ["ada", "ada"]
+        with pytest.raises(AgentError, match="Only who may approve refundOrder may call it"):
+            await ada.agent.call("refundOrder", {"number": "18", "reason": "It is torn."})
 
 
 async def test_backend_says_hello(

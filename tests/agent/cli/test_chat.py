@@ -124,8 +124,9 @@ async def test_nothing_is_configured(bare: CommandLine) -> None:
 class Terminal:
     """A chat in a terminal, which is what makes it a conversation."""
 
-    def __init__(self, agent: CommandLine, room_name: str) -> None:
+    def __init__(self, agent: CommandLine, room_name: str, *options: str) -> None:
         self._agent = agent
+        self._options = options
         self._room = room_name
         self.output = ""
         self.seen = ""
@@ -134,7 +135,7 @@ class Terminal:
     async def __aenter__(self) -> Terminal:
         self._master, slave = pty.openpty()
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agent", "chat", "--room", self._room),
+            *(sys.executable, "-m", "agent", "chat", "--room", self._room, *self._options),
             stdin=slave,
             stdout=slave,
             stderr=slave,

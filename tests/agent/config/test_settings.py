@@ -111,7 +111,8 @@ def test_mcp_servers_are_read_from_json() -> None:
             "docs": {"url": "https://example.org/mcp", "headers": {"Authorization": "hidden"},
                      "tools": ["search"], "rpc": true, "roles": ["host"], "maxCalls": 2},
             "files": {"type": "stdio", "command": "serve", "args": ["--key", "hidden"],
-                      "env": {"TOKEN": "hidden"}, "approval": ["delete"], "timeout": 5}
+                      "env": {"TOKEN": "hidden"}, "approval": ["delete"],
+                      "approvers": ["clerk"], "timeout": 5}
         }"""
     settings = Settings.from_environment({**WHOLE, "MCP_SERVERS": servers})
     docs, files = settings.mcp_servers["docs"], settings.mcp_servers["files"]
@@ -126,6 +127,7 @@ def test_mcp_servers_are_read_from_json() -> None:
     assert not files.allows_rpc("delete")
     assert files.needs_approval("delete")
     assert not files.needs_approval("read")
+    assert (docs.approvers, files.approvers) == (None, {"clerk"})
     assert "hidden" not in repr(settings)
     assert "hidden" not in repr((docs, files))
 

@@ -16,6 +16,7 @@ from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.mcp.programs import ODD_SERVER, SERVER, free_port, is_running, served
+from tests.agent.tool_calls.test_approval import Person, told
 from toolkit.tool import tool
 from tools import TOOLS
 
@@ -120,6 +121,19 @@ async def test_a_tool_that_needs_approval_by_the_setting(
         "calc_die was not approved: the participant's app cannot ask for approval",
         "3",
     }
+
+
+async def test_a_tool_that_a_role_approves_by_the_setting(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    worker = await start_worker(MCP_SERVERS=servers(approval=["add"], approvers=["host"]))
+    alice = await enter("alice", worker=worker)
+    host = await enter("host", attributes={"role": "host"})
+    asker, approver = Person(alice, '{"approved": false}'), Person(host, '{"approved": true}')
+    model.script(Reply(tool_calls=[tool_call("calc_add", '{"a":1,"b":2}')]), Reply("Well."))
+    await alice.ask("Try")
+    assert told(model) == "3"
+    assert (len(asker.asked), len(approver.asked)) == (0, 1)
 
 
 async def test_a_dead_server_is_reported_to_the_model_and_the_asker(

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from livekit import rtc
 
-from agent.tool_calls.approvals import MAX_ASKED, METHOD
+from agent.tool_calls import approval_question
+from agent.tool_calls.approval_question import METHOD
+from agent.tool_calls.approvals import MAX_ASKED
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.client_protocol import lie_about_protocol
@@ -27,24 +29,37 @@ async def send_mail(to: str) -> str:
 
 
 class Person:
-    """Somebody who is asked, and answers what the test says."""
+    """Somebody who is asked, and answers what the test says; `after` that event, or `decide`."""
 
-    def __init__(self, client: ChatClient, answer: str | Exception | None = None) -> None:
+    def __init__(
+        self,
+        client: ChatClient,
+        answer: str | Exception | None = None,
+        *,
+        after: asyncio.Event | None = None,
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.was_asked = asyncio.Event()
-        self.cancelled = asyncio.Event()
         self._answer = answer
+        self._after = after
         client.me.register_rpc_method(METHOD, self._approve)
 
     async def _approve(self, invocation: rtc.RpcInvocationData) -> str:
         assert invocation.caller_identity == "agent"
         self.asked.append(json.loads(invocation.payload))
         self.was_asked.set()
+        if self._after is not None:
+            await self._after.wait()
         if isinstance(self._answer, Exception):
             raise self._answer
         if self._answer is None:
             await asyncio.Event().wait()
         return self._answer or ""
+
+    def decide(self) -> None:
+        """Gives the answer now."""
+        assert self._after is not None
+        self._after.set()
 
 
 def mail_and_then(model: DemoModel, arguments: str = '{"to": "bob"}') -> None:
@@ -76,6 +91,8 @@ async def test_an_approved_call_runs(alice: ChatClient, model: DemoModel) -> Non
             "description": "Send a mail.",
             "arguments": {"to": "bob"},
             "messageId": question,
+            "senderId": "alice",
+            "senderName": "",
             "timeout": 60.0,
         }
     ]
@@ -127,8 +144,9 @@ async def test_nobody_decides_in_time(
 
 
 async def test_leaving_while_asked_is_no_approval(
-    alice: ChatClient, enter: Enter, model: DemoModel
+    alice: ChatClient, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(approval_question, "ABSENT_FOR", 0.2)
     bob = await enter("bob")
     person = Person(alice)
     mail_and_then(model)

@@ -31,6 +31,7 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
           setAsked((all) => [...all, { approval, decide }]);
         }),
     );
+    const offEnd = agent.on('approvalEnd', ({ callId }) => remove(callId));
     const offTool = agent.on('tool', ({ callId, state }) => {
       if (state === 'finished') remove(callId);
     });
@@ -39,6 +40,7 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
     });
     return () => {
       offApproval();
+      offEnd();
       offTool();
       offState();
       for (const timer of timers.values()) clearTimeout(timer);
@@ -48,7 +50,7 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
 }
 
 export function Approvals(): ReactElement | null {
-  const { agent, agentName } = useRoomChat();
+  const { agent, agentName, room } = useRoomChat();
   const asked = useApprovals(agent);
   if (!asked.length) return null;
   return (
@@ -58,6 +60,7 @@ export function Approvals(): ReactElement | null {
           <p>
             <Icon name="shield" size={18} /> May {agentName} run <code>{approval.tool}</code>?
           </p>
+          {approval.senderId !== room.localParticipant.identity && <p className="dim">For {approval.senderName || approval.senderId}</p>}
           {approval.description && <p className="dim">{approval.description}</p>}
           <pre tabIndex={0}>{JSON.stringify(approval.arguments, null, 2)}</pre>
           <div className="approval-row">

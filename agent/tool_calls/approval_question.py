@@ -1,0 +1,240 @@
+"""ApprovalQuestion: asks those who may approve a call, until one of them decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from livekit import rtc
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.tasks import Tasks
+from agent.tool_calls.client_rpc import (
+    AppError,
+    ClientCallError,
+    ClientRpc,
+    NoAnswerError,
+    NoSuchMethodError,
+)
+
+logger = logging.getLogger(__name__)
+
+METHOD: Final = "approveTool"
+
+MAX_PEOPLE: Final = 16
+"""Participants who are asked for one approval at a time; others are, as places become free."""
+
+ABSENT_FOR: Final = 20.0
+"""Seconds that the only person who may approve has to come back."""
+
+ON_THE_WAY: Final = 2.0
+"""Seconds that an answer may take to arrive, after the time to give it."""
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 10.0
+"""Seconds before somebody who could not be asked is asked again; the pause doubles each time."""
+
+MAX_REASON: Final = 200
+
+_EVENTS: Final[tuple[rtc.room.EventTypes, ...]] = (
+    "participant_connected",
+    "participant_disconnected",
+    "participant_attributes_changed",
+    "participant_permissions_changed",
+)
+
+
+class Answer(BaseModel):
+    """A client's answer: `{"approved": bool, "reason"?: string}`."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    approved: bool
+    reason: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The end of a question.
+
+    Attributes:
+        outcome: `cancelled`: the call was given up.
+        reason: for the model, if the call is not approved.
+        by: identity of who decided; empty: nobody did.
+    """
+
+    outcome: Literal["approved", "refused", "unanswered", "cancelled"]
+    reason: str = ""
+    by: str = ""
+
+
+class ApprovalQuestion:
+    """One question to everybody who may answer it, also to those who come while it is open.
+
+    Who comes back is asked again, under another session. The first yes or no counts. A client that
+    cannot ask, fails, or says what cannot be read abstains; where nobody else may answer, that is
+    a no.
+
+    Args:
+        may_answer: whether somebody may; asked again when their answer is there.
+        sole: nobody but this participant may; None: whoever `may_answer` allows.
+        payload: the question, given the seconds that are left.
+        private: only clients that can be asked so that nobody else reads it are asked.
+        seconds: until when there has to be an answer.
+
+    Attributes:
+        asked: identities of those who were asked.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        rpc: ClientRpc,
+        *,
+        may_answer: Callable[[rtc.RemoteParticipant], bool],
+        sole: str | None,
+        payload: Callable[[float], str],
+        private: bool,
+        seconds: float,
+    ) -> None:
+        self.asked: set[str] = set()
+        self._room = room
+        self._rpc = rpc
+        self._may_answer = may_answer
+        self._sole = sole
+        self._payload = payload
+        self._private = private
+        self._seconds = seconds
+        loop = asyncio.get_running_loop()
+        self._now = loop.time
+        self._deadline = loop.time() + seconds
+        self._verdict: asyncio.Future[Verdict] = loop.create_future()
+        self._asking: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        """The session that is asked, by identity; who has abstained stays, with a task that has
+        ended."""
+        self._tasks = Tasks()
+        self._limit = asyncio.timeout(None)
+        self._absent_since: float | None = None
+        self._is_first_look = True
+        self._is_open = False
+        self._why = "the participant is not in the room"
+
+    async def verdict(self) -> Verdict:
+        """Asks, and returns the verdict."""
+        for event in _EVENTS:
+            self._room.on(event, self._look)
+        try:
+            async with self._limit:
+                self._is_open = True
+                self._look()
+                return await self._verdict
+        except TimeoutError:
+            return Verdict("unanswered", self._unanswered())
+        finally:
+            self._is_open = False
+            for event in _EVENTS:
+                self._room.off(event, self._look)
+            await self._tasks.aclose()
+
+    def _look(self, *_: object) -> None:
+        """Asks whoever is there and is not asked yet; gives up who has gone."""
+        if not self._is_open:
+            return
+        present = self._room.remote_participants
+        for identity, (sid, task) in list(self._asking.items()):
+            participant = present.get(identity)
+            if participant is None:
+                self._why = "the participant has left"
+            if participant is None or participant.sid != sid or not self._may_answer(participant):
+                task.cancel()
+                del self._asking[identity]
+        for participant in list(present.values()):
+            if self._running >= MAX_PEOPLE:
+                break
+            if participant.identity not in self._asking and self._may_answer(participant):
+                self._begin(participant)
+        self._is_first_look = False
+        self._limit.reschedule(self._until())
+
+    @property
+    def _running(self) -> int:
+        return sum(not task.done() for _, task in self._asking.values())
+
+    def _until(self) -> float:
+        """When nobody is waited for any longer, as things stand."""
+        until = self._deadline + (ON_THE_WAY if self._running else 0)
+        if self._sole is None or self._sole in self._room.remote_participants:
+            self._absent_since = None
+            return until
+        if self._absent_since is None:
+            self._absent_since = self._now()
+        return min(until, self._absent_since + ABSENT_FOR)
+
+    def _begin(self, participant: rtc.RemoteParticipant) -> None:
+        asking = self._ask(participant, is_new=not self._is_first_look)
+        task = self._tasks.start(asking, name="ask for approval")
+        self._asking[participant.identity] = (participant.sid, task)
+        task.add_done_callback(self._look)
+
+    async def _ask(self, participant: rtc.RemoteParticipant, *, is_new: bool) -> None:
+        identity = participant.identity
+        self._why = ""
+        if self._private and not await self._rpc.is_private(identity):
+            self._abstain("the participant's app cannot be asked privately")
+            return
+        self.asked.add(identity)
+        pause = FIRST_PAUSE
+        while (left := self._deadline - self._now()) > 0:
+            try:
+                answer = await self._rpc.call(
+                    identity, METHOD, self._payload(round(left, 1)), seconds=left
+                )
+            except NoSuchMethodError:
+                # A client that has just come may register its methods in a moment.
+                if self._sole is not None and not is_new:
+                    self._abstain("the participant's app cannot ask for approval")
+                    return
+            except NoAnswerError:
+                self._why = ""
+            except AppError as error:
+                self._abstain(f"the participant's app: {str(error)[:MAX_REASON]}")
+                return
+            except ClientCallError as error:
+                self._why = f"the participant {error}"
+            else:
+                self._judge(participant, answer)
+                return
+            await asyncio.sleep(min(pause, LONGEST_PAUSE))
+            pause *= 2
+
+    def _judge(self, participant: rtc.RemoteParticipant, text: str) -> None:
+        try:
+            answer = Answer.model_validate_json(text)
+        except ValidationError:
+            logger.warning("client sent an unreadable answer to %s", METHOD)
+            self._abstain("the participant's app gave no answer that can be read")
+            return
+        if not self._may_answer(participant) or self._verdict.done():
+            return
+        by = participant.identity
+        if answer.approved:
+            self._verdict.set_result(Verdict("approved", by=by))
+            return
+        reason = (answer.reason or "").strip()[:MAX_REASON]
+        who = "the participant" if self._sole else "an approver"
+        said = f"{who} said no{': ' if reason else ''}{reason}"
+        self._verdict.set_result(Verdict("refused", said, by))
+
+    def _abstain(self, why: str) -> None:
+        """Somebody cannot decide: if nobody else may, the call is not approved."""
+        if self._sole is not None and not self._verdict.done():
+            self._verdict.set_result(Verdict("unanswered", why))
+
+    def _unanswered(self) -> str:
+        if self._sole is not None:
+            return self._why or f"the participant did not answer within {self._seconds:g} s"
+        what = "decided" if self.asked else "was in the room"
+        return f"nobody who may approve it {what} within {self._seconds:g} s"
