@@ -9,6 +9,7 @@ from typing import Any, Final
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, llm
 
 from agent.models.delegating_llm import DelegatingLLM
+from agent.models.shared_llm import SharedLLM
 
 _CHAT_ARGUMENTS: Final = ("tool_choice", "parallel_tool_calls")
 
@@ -20,11 +21,11 @@ class PluginLLM(DelegatingLLM):
     for the first byte of a service that is connected and silent.
 
     Args:
+        shared: gives the LLM; raises APIError where the app's function does not make one.
         silence: seconds without a chunk after which the service has failed.
     """
 
-    def __init__(self, shared: Callable[[], llm.LLM[Any]], *, silence: float) -> None:
-        """`shared` gives the LLM; raises APIError where the app's function does not make one."""
+    def __init__(self, shared: SharedLLM, *, silence: float) -> None:
         super().__init__()
         self._shared = shared
         self._silence = silence
@@ -43,7 +44,7 @@ class PluginLLM(DelegatingLLM):
         arguments = {name: options.pop(name) for name in _CHAT_ARGUMENTS if name in options}
         if options:
             arguments["extra_kwargs"] = options
-        stream = self._shared().chat(
+        stream = (await self._shared.made()).chat(
             chat_ctx=context,
             tools=list(tools),
             conn_options=APIConnectOptions(max_retry=0, timeout=patience),
@@ -60,7 +61,7 @@ class PluginLLM(DelegatingLLM):
             raise
 
     def _delegate(self) -> llm.LLM[Any]:
-        return self._shared()
+        return self._shared.make()
 
 
 async def _next(chunks: llm.LLMStream, patience: float) -> llm.ChatChunk | None:

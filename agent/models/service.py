@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
-
-from livekit.agents import APIConnectionError, llm
+from typing import TYPE_CHECKING
 
 from agent.app.app import in_order
 from agent.config.proxies import Proxies
@@ -21,6 +17,7 @@ from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
 from agent.models.retrying_llm import OnCost
 from agent.models.service_health import ServiceHealth
+from agent.models.shared_llm import SharedLLM
 from agent.models.summariser import Summariser
 from agent.models.timeouts import Timeouts
 
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
     from agent.app.app import App
     from agent.app.persona import Model, Models
     from agent.models.speech import SpeechService
-
-logger = logging.getLogger(__name__)
 
 
 class ModelService:
@@ -48,7 +43,7 @@ class ModelService:
         self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
-        self._plugins: dict[object, llm.LLM[Any]] = {}
+        self._shared: dict[object, SharedLLM] = {}
         self._slots = RequestSlots(MAX_CONNECTIONS, MAX_CONNECTIONS // 2)
         self._client = build_client(
             base_url=settings.openai_base_url,
@@ -93,8 +88,8 @@ class ModelService:
         """Closes all connections."""
         if self._speech is not None:
             await self._speech.aclose()
-        for plugin in self._plugins.values():
-            await plugin.aclose()
+        for shared in self._shared.values():
+            await shared.aclose()
         await self._client.close()
 
     def _resolved(self, chosen: Models) -> list[Model]:
@@ -114,21 +109,7 @@ class ModelService:
                 max_completion_tokens=self._settings.llm_max_completion_tokens,
                 slot=partial(self._slots.hold, room),
             )
-        return PluginLLM(partial(self._plugin, model), silence=self._settings.llm_timeout)
-
-    def _plugin(self, model: llm.LLM[Any] | Callable[[], llm.LLM[Any]]) -> llm.LLM[Any]:
-        """The one LLM of a process, made when it is first asked where the app has a function.
-
-        Raises:
-            APIConnectionError: the function failed.
-        """
-        plugin = self._plugins.get(model)
-        if plugin is None:
-            try:
-                plugin = cast("llm.LLM[Any]", model if isinstance(model, llm.LLM) else model())
-            except Exception as error:
-                # The boundary around the app's own function.
-                logger.exception("the app's model function failed; answers that use it fail")
-                raise APIConnectionError("no model", retryable=False) from error
-            self._plugins[model] = plugin
-        return plugin
+        shared = self._shared.get(model)
+        if shared is None:
+            shared = self._shared[model] = SharedLLM(model, self._on_main_thread)
+        return PluginLLM(shared, silence=self._settings.llm_timeout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -71,6 +73,24 @@ async def test_a_plugins_llm_answers_and_calls_tools(
     assert described["name"] == "find_order"
     assert "number" in described["parameters"]["properties"]
     assert await alice.call("find_order", '{"number": 3}') == "order 3"
+
+
+async def test_a_function_makes_one_model_on_the_main_thread(
+    start_worker: StartWorker, enter: Enter, model: DemoModel
+) -> None:
+    """livekit-agents registers plugins there only, so importing one elsewhere fails."""
+    threads: list[threading.Thread] = []
+
+    def make() -> llm.LLM[Any]:
+        threads.append(threading.current_thread())
+        return plugin(model)
+
+    worker = await start_worker(app=App(llm=make), LLM_MODEL="unused")
+    alice, bob = await enter("alice", worker=worker), await enter("bob", room="another")
+    model.when("Hi", Reply("Hello"))
+    answers = await asyncio.gather(alice.ask("Hi"), bob.ask("Hi"))
+    assert [answer.text for answer in answers] == ["Hello", "Hello"]
+    assert threads == [threading.main_thread()]
 
 
 async def test_the_next_model_answers_where_one_is_not_reached(
