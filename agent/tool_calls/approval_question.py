@@ -40,7 +40,7 @@ LONGEST_PAUSE: Final = 10.0
 MAX_REASON: Final = 200
 
 _EVENTS: Final[tuple[rtc.room.EventTypes, ...]] = (
-    "participant_connected",
+    "participant_active",
     "participant_disconnected",
     "participant_attributes_changed",
     "participant_permissions_changed",
@@ -141,7 +141,7 @@ class ApprovalQuestion:
 
     def _look(self, *_: object) -> None:
         """Asks whoever is there and is not asked yet; gives up who has gone."""
-        if not self._is_open:
+        if not self._is_open or self._limit.expired():
             return
         present = self._room.remote_participants
         for identity, (sid, task) in list(self._asking.items()):
@@ -154,7 +154,12 @@ class ApprovalQuestion:
         for participant in list(present.values()):
             if self._running >= MAX_PEOPLE:
                 break
-            if participant.identity not in self._asking and self._may_answer(participant):
+            is_ready = participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE
+            if (
+                is_ready
+                and participant.identity not in self._asking
+                and self._may_answer(participant)
+            ):
                 self._begin(participant)
         self._is_first_look = False
         self._limit.reschedule(self._until())

@@ -221,6 +221,28 @@ async def test_so_many_calls_of_a_room_wait_at_a_time(
     assert sorted(results) == ["Too many calls wait for approval", "paid 1", "paid 2"]
 
 
+async def test_so_many_people_are_asked_at_a_time(
+    alice: ChatClient, model: DemoModel, monkeypatch: pytest.MonkeyPatch, enter: Enter
+) -> None:
+    monkeypatch.setattr(approval_question, "MAX_PEOPLE", 1)
+    people = [await enter(name, attributes=SUPERVISOR) for name in ("sam", "tom")]
+    await announced(alice, *people)
+    failing = asyncio.Event()
+    asked = [Person(each, ValueError("broken"), after=failing) for each in people]
+    refund_and_then(model)
+    question = await alice.say("I want my money back")
+    was_asked = [asyncio.create_task(person.was_asked.wait()) for person in asked]
+    await asyncio.wait(was_asked, return_when=asyncio.FIRST_COMPLETED)
+    [second] = [each for each in people if not asked[people.index(each)].asked]
+    next_one = Person(second, YES)
+    failing.set()
+    await alice.answer_to(question)
+    assert told(model) == "paid 5"
+    assert sum(len(person.asked) for person in (*asked, next_one)) == 2
+    for task in was_asked:
+        task.cancel()
+
+
 async def test_the_asker_who_comes_back_is_asked_again(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
