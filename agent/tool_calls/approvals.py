@@ -9,6 +9,7 @@ from typing import Final
 
 from livekit import rtc
 
+from agent.contract.answers import CallDescription
 from agent.tool_calls.approval_question import ApprovalQuestion, Verdict
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import described
@@ -103,16 +104,20 @@ def _approver(tool: Tool, asker: str) -> Callable[[rtc.RemoteParticipant], bool]
 def _payload(
     turn: CallOrigin, call_id: str, tool: Tool, arguments: Mapping[str, object]
 ) -> Callable[[float], str]:
-    question = {
-        "callId": call_id,
-        "tool": tool.name,
-        "description": tool.description[:1000],
-        "arguments": dict(arguments),
-        "messageId": turn.message_id,
-        "senderId": turn.caller.identity,
-        "senderName": turn.caller.name,
-    }
-    return lambda seconds: encode({**question, "timeout": seconds}).decode()
+    def payload(seconds: float) -> str:
+        question: CallDescription = {
+            "callId": call_id,
+            "tool": tool.name,
+            "description": tool.description[:1000],
+            "arguments": dict(arguments),
+            "messageId": turn.message_id,
+            "senderId": turn.caller.identity,
+            "senderName": turn.caller.name,
+            "timeout": seconds,
+        }
+        return encode(question).decode()
+
+    return payload
 
 
 def _refused(tool: Tool, reason: str) -> NotAllowed:

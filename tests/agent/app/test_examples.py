@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from agent import TurnStore
 from agent.app.loading import load_app
 from agent.client import AgentError, Approval, Decision
+from agent.host import room_host
 from agent.testing import AppTest, HistoryContract
 from devserver.model import DemoModel, Reply, tool_call
 from examples.backend_says_hello import backend_says_hello
@@ -23,6 +25,7 @@ from tests.agent.conftest import Enter, StartWorker
 from tests.room_server import RoomServerUnderTest
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/README.md"))
 
 
 @pytest.fixture(autouse=True)
@@ -31,27 +34,16 @@ def imports() -> Generator[None]:
         yield
 
 
-def reference(name: str) -> str:
-    return str(EXAMPLES / name / f"{name}.py")
+def reference(name: str, module: str = "") -> str:
+    return str(EXAMPLES / name / f"{module or name}.py")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "approval_by_supervisor",
-        "background_report",
-        "backend_says_hello",
-        "guardrails",
-        "handoff",
-        "livekit_agent",
-        "own_history",
-        "rag",
-    ],
-)
-def test_it_is_short_and_has_a_readme(name: str) -> None:
-    path = EXAMPLES / name / f"{name}.py"
-    assert len(path.read_text().splitlines()) < 80
-    assert (path.parent / "README.md").read_text().startswith("# ")
+@pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
+def test_it_is_short_and_has_a_readme(folder: Path) -> None:
+    lines = [len(path.read_text().splitlines()) for path in folder.glob("*.py")]
+    assert 0 < sum(lines) < 80
+    assert (folder / "README.md").read_text().startswith("# ")
+    assert f"]({folder.name}/README.md)" in (EXAMPLES / "README.md").read_text()
 
 
 async def test_approval_by_supervisor() -> None:
@@ -167,6 +159,32 @@ async def test_livekit_agent() -> None:
         assert answer.text == "Until then, Ada!"
         booked = [call.result for call in answer.calls if call.name == "book_table"]
         assert booked == ["A table for 2 at 20:00 is booked for Ada."]
+
+
+async def test_mcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_host, "PATIENCE", 20.0)
+    stock = {
+        "command": sys.executable,
+        "args": [str(EXAMPLES / "mcp" / "stock.py")],
+        "approval": ["order_book"],
+    }
+    app = load_app(reference("mcp", "shop"))
+    async with AppTest(app, MCP_SERVERS=json.dumps({"stock": stock})) as test:
+        alice = await test.enter("alice")
+        asked: list[Approval] = []
+
+        async def approve(approval: Approval) -> bool:
+            asked.append(approval)
+            return True
+
+        alice.agent.on_approval = approve
+        find = tool_call("stock_find_book", '{"title": "atlas"}')
+        order = tool_call("stock_order_book", '{"title": "atlas", "copies": 5}')
+        test.model.script(Reply(tool_calls=[find]), Reply(tool_calls=[order]), Reply("Done."))
+        answer = await alice.ask("Is there an atlas? Order five more")
+        results = [call.result for call in answer.calls]
+        assert results == ["3 copies of atlas", "5 copies of atlas are ordered"]
+        assert [each.tool for each in asked] == ["stock_order_book"]
 
 
 async def test_rag() -> None:

@@ -50,7 +50,7 @@ async def look_up(context: ToolContext, order: str) -> Result:
     return Result(order, Data("card", {"order": order}, schema=schema), Suggestion("Thanks"))
 
 
-@tool
+@tool(needs_approval=True)
 async def write_report() -> File:
     """Write a report."""
     return File("report.txt", "all is well")
@@ -88,6 +88,15 @@ async def test_parts_notices_and_packets_are_as_they_are_exported(
         Reply("", tool_calls=[tool_call("writeReport", "{}"), tool_call("nothing", "{}")]),
         Reply("Done."),
     )
+    shapes = SCHEMAS["clientMethods"]["approveTool"]
+    approved = {"approved": True}
+    check(shapes["answer"], approved)
+
+    async def approve(invocation: rtc.RpcInvocationData) -> str:
+        check(shapes["request"], json.loads(invocation.payload))
+        return json.dumps(approved)
+
+    alice.me.register_rpc_method("approveTool", approve)
     question = await alice.say("Where is A1?", ack="stored")
     parts = await alice.parts_of(question)
     for part in parts:
