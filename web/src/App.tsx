@@ -7,7 +7,7 @@ import { useCallback, useEffect, useMemo, useState, type ReactElement } from 're
 import { Header } from './Header.tsx';
 import { askForAccess, type Access } from './session/access.ts';
 import { useQuestions } from './session/asking.ts';
-import { ChatContext, type Chat } from './session/chat.ts';
+import { ChatContext, MessagesContext, UnderWayContext, type Chat } from './session/chat.ts';
 import { useConnection, type Connection } from './session/connection.ts';
 import { receivedFiles } from './session/files.ts';
 import type { Who } from './session/who.ts';
@@ -57,7 +57,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
   const theme = useTheme();
   const [complaint, setComplaint] = useState<string>();
   const complain = useCallback((error: unknown) => setComplaint(error instanceof Error ? error.message : String(error)), []);
-  const questions = useQuestions(agent, complain);
+  const { underWay, ask, stop } = useQuestions(agent, complain);
 
   useEffect(() => {
     if (!agent) return undefined;
@@ -80,31 +80,35 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
   const messages = useMemo(() => merged(roomMessages, ownMessages), [roomMessages, ownMessages]);
   const agentName = oneLine(room.remoteParticipants.get(access.agentIdentity)?.name ?? '') || 'the agent';
   const chat = useMemo<Chat | undefined>(
-    () => agent && { room, agent, who, isConnected, agentName, messages, complain, ...questions },
-    [room, agent, who, isConnected, agentName, messages, complain, questions],
+    () => agent && { room, agent, who, isConnected, agentName, complain, ask, stop },
+    [room, agent, who, isConnected, agentName, complain, ask, stop],
   );
   if (!chat) return <main className="center" aria-busy="true" />;
   return (
     <RoomContext.Provider value={room}>
       <ChatContext.Provider value={chat}>
-        <div className="page">
-          <Header theme={theme} panel={panel} setPanel={setPanel} />
-          <ConnectionBanner connection={connection} />
-          {complaint && (
-            <div className="banner complaint" role="alert">
-              <span>{complaint}</span>
-              <IconButton icon="close" label="Dismiss" onClick={() => setComplaint(undefined)} />
+        <MessagesContext.Provider value={messages}>
+          <div className="page">
+            <Header theme={theme} panel={panel} setPanel={setPanel} />
+            <ConnectionBanner connection={connection} />
+            {complaint && (
+              <div className="banner complaint" role="alert">
+                <span>{complaint}</span>
+                <IconButton icon="close" label="Dismiss" onClick={() => setComplaint(undefined)} />
+              </div>
+            )}
+            <div className="main">
+              <main>
+                <UnderWayContext.Provider value={underWay}>
+                  <Thread />
+                </UnderWayContext.Provider>
+                <Captions />
+              </main>
+              {panel && <Panel name={panel} log={log} onClose={() => setPanel(undefined)} />}
             </div>
-          )}
-          <div className="main">
-            <main>
-              <Thread />
-              <Captions />
-            </main>
-            {panel && <Panel name={panel} log={log} onClose={() => setPanel(undefined)} />}
           </div>
-        </div>
-        <RoomAudioRenderer />
+          <RoomAudioRenderer />
+        </MessagesContext.Provider>
       </ChatContext.Provider>
     </RoomContext.Provider>
   );

@@ -1,7 +1,7 @@
 /** A search in what has been said; older messages are read as far as that is wanted. */
 
 import { useState, type ReactElement } from 'react';
-import { useRoomChat } from '../session/chat.ts';
+import { useAllMessages, useRoomChat } from '../session/chat.ts';
 import { keyOf } from '../thread/timeline.ts';
 import { inShort } from '../thread/Quote.tsx';
 import { clock, oneLine } from '../ui/names.ts';
@@ -9,7 +9,8 @@ import { clock, oneLine } from '../ui/names.ts';
 const MOST = 50;
 
 export function SearchView(): ReactElement {
-  const { messages, agent, complain } = useRoomChat();
+  const { agent, complain } = useRoomChat();
+  const messages = useAllMessages();
   const [text, setText] = useState('');
   const [hasMore, setHasMore] = useState(true);
   const wanted = text.trim().toLocaleLowerCase();

@@ -2,11 +2,10 @@
 
 import { useCallback, useMemo, useRef, useState } from 'react';
 import type { Asking, RoomAgent } from 'livekit-room-agent';
-import type { Question, Upload } from './chat.ts';
+import type { Question, UnderWay, Upload } from './chat.ts';
 
 export interface Questions {
-  readonly open: ReadonlySet<string>;
-  readonly uploads: ReadonlyMap<string, readonly Upload[]>;
+  readonly underWay: UnderWay;
   readonly ask: (question: Question) => void;
   readonly stop: () => void;
 }
@@ -58,5 +57,6 @@ export function useQuestions(agent: RoomAgent | undefined, complain: (error: unk
     for (const asking of asked.current.values()) asking.stop().catch(complain);
   }, [complain]);
 
-  return useMemo(() => ({ open, uploads, ask, stop }), [open, uploads, ask, stop]);
+  const underWay = useMemo(() => ({ open, uploads }), [open, uploads]);
+  return { underWay, ask, stop };
 }

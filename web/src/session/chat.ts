@@ -1,6 +1,7 @@
-/** What the components of the page share: the room, its agent, and what has been asked. */
+/** What the components of the page share: the room, its agent, and what has been asked. What changes while an answer
+ * streams has a context of its own: each row of the thread uses `Chat`. */
 
-import { createContext, useContext } from 'react';
+import { createContext, useCallback, useContext, useSyncExternalStore } from 'react';
 import type { FileToSend, Message, RoomAgent } from 'livekit-room-agent';
 import type { Room } from 'livekit-client';
 import type { Who } from './who.ts';
@@ -25,17 +26,23 @@ export interface Chat {
   readonly who: Who;
   readonly isConnected: boolean;
   readonly agentName: string;
-  /** Room and private messages, in one order. */
-  readonly messages: readonly Message[];
-  /** Ids of one's own questions that have no whole answer yet. */
-  readonly open: ReadonlySet<string>;
-  /** By the id of one's own question. */
-  readonly uploads: ReadonlyMap<string, readonly Upload[]>;
   readonly ask: (question: Question) => void;
   readonly stop: () => void;
   /** Tells the person what could not be done. */
   readonly complain: (error: unknown) => void;
 }
+
+export interface UnderWay {
+  /** Ids of one's own questions that have no whole answer yet. */
+  readonly open: ReadonlySet<string>;
+  /** By the id of one's own question. */
+  readonly uploads: ReadonlyMap<string, readonly Upload[]>;
+}
+
+/** Room and private messages, in one order. */
+export const MessagesContext = createContext<readonly Message[]>([]);
+
+export const UnderWayContext = createContext<UnderWay>({ open: new Set(), uploads: new Map() });
 
 export const ChatContext = createContext<Chat | undefined>(undefined);
 
@@ -43,4 +50,16 @@ export function useRoomChat(): Chat {
   const chat = useContext(ChatContext);
   if (!chat) throw new Error('There is no chat around this component.');
   return chat;
+}
+
+export const useAllMessages = (): readonly Message[] => useContext(MessagesContext);
+
+export const useUnderWay = (): UnderWay => useContext(UnderWayContext);
+
+/** One message of a thread; renders when that message changes. */
+export function useMessage(thread: string, id: string | undefined, senderId: string | undefined): Message | undefined {
+  const { agent } = useRoomChat();
+  const list = thread === 'room' ? agent.messages : agent.privateMessages;
+  const subscribe = useCallback((changed: () => void) => list.subscribe(changed), [list]);
+  return useSyncExternalStore(subscribe, () => (id === undefined ? undefined : list.get(id, senderId)));
 }

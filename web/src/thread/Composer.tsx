@@ -2,7 +2,7 @@
 
 import { AttachmentPrimitive, ComposerPrimitive, useAuiState } from '@assistant-ui/react';
 import type { ReactElement } from 'react';
-import { useRoomChat } from '../session/chat.ts';
+import { useRoomChat, useUnderWay } from '../session/chat.ts';
 import { useCompose } from '../session/compose.ts';
 import { Icon } from '../ui/icons.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
@@ -11,7 +11,8 @@ import { inShort } from './Quote.tsx';
 
 export function Composer(): ReactElement {
   const { isPrivate, setIsPrivate, replyTo, setReplyTo } = useCompose();
-  const { agentName, open, stop, isConnected } = useRoomChat();
+  const { agentName, stop, isConnected } = useRoomChat();
+  const { open } = useUnderWay();
   const placeholder = isPrivate ? `Only ${agentName} will read this…` : `Write to ${agentName} and everybody here…`;
   return (
     <ComposerPrimitive.AttachmentDropzone asChild>

@@ -1,13 +1,14 @@
 /** Older messages of the room, page by page. */
 
 import { useState, type ReactElement } from 'react';
-import { useRoomChat } from '../session/chat.ts';
+import { useAllMessages, useRoomChat } from '../session/chat.ts';
 
 /** Fewer have come with the first page, and there are no more. */
 const PAGE = 20;
 
 export function Earlier(): ReactElement | null {
-  const { agent, messages, complain } = useRoomChat();
+  const { agent, complain } = useRoomChat();
+  const messages = useAllMessages();
   const [hasMore, setHasMore] = useState(true);
   const [isLoading, setIsLoading] = useState(false);
   if (messages.length < PAGE || !hasMore) return null;

@@ -2,13 +2,13 @@
 
 import { useState, type ReactElement } from 'react';
 import type { Attachment, Message } from 'livekit-room-agent';
-import { useRoomChat } from '../session/chat.ts';
+import { useRoomChat, useUnderWay } from '../session/chat.ts';
 import { useReceivedFile } from '../session/files.ts';
 import { Icon } from '../ui/icons.tsx';
 import { bytes, oneLine } from '../ui/names.ts';
 
 export function MessageFiles({ message }: { message: Message }): ReactElement | null {
-  const { uploads } = useRoomChat();
+  const { uploads } = useUnderWay();
   if (!message.attachments?.length || uploads.has(message.id)) return null;
   return (
     <ul className="files">

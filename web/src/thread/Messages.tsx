@@ -1,10 +1,10 @@
 /** One message of a person, and one answer. */
 
 import { MessagePrimitive } from '@assistant-ui/react';
-import { useState, type ReactElement } from 'react';
+import { memo, useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
 import { PartView } from '../parts/PartView.tsx';
-import { useRoomChat } from '../session/chat.ts';
+import { useMessage, useRoomChat, useUnderWay } from '../session/chat.ts';
 import { Avatar } from '../ui/Avatar.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { bytes, clock, oneLine } from '../ui/names.ts';
@@ -27,13 +27,12 @@ function PrivateMark(): ReactElement {
   );
 }
 
-export function PersonMessage(): ReactElement {
+export const PersonMessage = memo(function PersonMessage(): ReactElement {
   const message = useShownMessage();
-  const { who, uploads } = useRoomChat();
+  const { who } = useRoomChat();
   const [isEditing, setIsEditing] = useState(false);
   const isMine = message.senderId === who.identity;
   const name = oneLine(message.senderName || message.senderId);
-  const under = uploads.get(message.id) ?? [];
   return (
     <MessagePrimitive.Root asChild>
       <article className={`message person ${isMine ? 'mine' : 'theirs'} ${isPrivate(message) ? 'private' : ''}`} aria-label={`${isMine ? 'You' : name}, ${clock(message.timestamp)}`}>
@@ -52,14 +51,7 @@ export function PersonMessage(): ReactElement {
             </div>
           )}
           <MessageFiles message={message} />
-          {under.map(({ name: file, size, fraction }, index) => (
-            <div className="upload" key={index}>
-              <Icon name="file" size={16} />
-              <span className="upload-name">{oneLine(file)}</span>
-              <span className="dim">{fraction < 1 ? `${Math.round(fraction * 100)} %` : bytes(size)}</span>
-              <progress aria-label={`Sending ${oneLine(file)}`} value={fraction} max={1} />
-            </div>
-          ))}
+          <Uploads message={message} />
           {message.state === 'failed' && (
             <p className="failed" role="alert">
               Not sent: {message.error?.message ?? 'something went wrong'}
@@ -71,6 +63,18 @@ export function PersonMessage(): ReactElement {
       </article>
     </MessagePrimitive.Root>
   );
+});
+
+function Uploads({ message }: { message: Message }): ReactElement[] {
+  const { uploads } = useUnderWay();
+  return (uploads.get(message.id) ?? []).map(({ name, size, fraction }, index) => (
+    <div className="upload" key={index}>
+      <Icon name="file" size={16} />
+      <span className="upload-name">{oneLine(name)}</span>
+      <span className="dim">{fraction < 1 ? `${Math.round(fraction * 100)} %` : bytes(size)}</span>
+      <progress aria-label={`Sending ${oneLine(name)}`} value={fraction} max={1} />
+    </div>
+  ));
 }
 
 const ENDS: Readonly<Record<string, string>> = {
@@ -80,7 +84,7 @@ const ENDS: Readonly<Record<string, string>> = {
   error: 'Something went wrong',
 };
 
-export function AnswerMessage(): ReactElement {
+export const AnswerMessage = memo(function AnswerMessage(): ReactElement {
   const message = useShownMessage();
   const { agentName } = useRoomChat();
   const isUnderWay = message.state === 'streaming' || message.state === 'broken';
@@ -112,14 +116,14 @@ export function AnswerMessage(): ReactElement {
       </article>
     </MessagePrimitive.Root>
   );
-}
+});
 
 /** Whose question it answers, where that is not the message right above it in time or not one's own. */
 function AnswersWhom({ message }: { message: Message }): ReactElement | null {
-  const { who, messages } = useRoomChat();
+  const { who } = useRoomChat();
   const { inReplyTo, inReplyToSenderId } = message;
+  const question = useMessage(message.thread, inReplyTo, inReplyToSenderId);
   if (inReplyTo === undefined || inReplyToSenderId === who.identity) return null;
-  const question = messages.find(({ id, senderId }) => id === inReplyTo && senderId === inReplyToSenderId);
   const name = oneLine(question?.senderName || inReplyToSenderId || '');
   return name ? (
     <span className="dim">

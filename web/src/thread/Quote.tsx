@@ -2,7 +2,7 @@
 
 import type { ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
-import { useRoomChat } from '../session/chat.ts';
+import { useMessage, useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
 
 const LONGEST = 120;
@@ -13,10 +13,9 @@ export const inShort = (text: string): string => {
 };
 
 export function Quote({ message }: { message: Message }): ReactElement | null {
-  const { messages } = useRoomChat();
-  if (message.role !== 'user' || message.inReplyTo === undefined) return null;
-  const answer = messages.find(({ id, role }) => role === 'assistant' && id === message.inReplyTo);
-  if (!answer) return null;
+  const { agent } = useRoomChat();
+  const answer = useMessage(message.thread, message.inReplyTo, agent.identity);
+  if (message.role !== 'user' || !answer) return null;
   return (
     <p className="quote" dir="auto">
       <Icon name="reply" size={14} /> {inShort(answer.text)}

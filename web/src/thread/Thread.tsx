@@ -1,10 +1,10 @@
 /** The conversation: history, what is said now, and where one writes. */
 
-import { AssistantRuntimeProvider, ThreadPrimitive } from '@assistant-ui/react';
+import { AssistantRuntimeProvider, ThreadPrimitive, type MessageState } from '@assistant-ui/react';
 import { useMemo, useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
 import { Approvals } from '../approvals/Approvals.tsx';
-import { useRoomChat } from '../session/chat.ts';
+import { useAllMessages, useRoomChat } from '../session/chat.ts';
 import { ComposeContext, type Compose } from '../session/compose.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Composer } from './Composer.tsx';
@@ -16,7 +16,8 @@ import { ToolsAtWork } from './ToolsAtWork.tsx';
 const STARTERS = ['What is the weather in Paris?', 'What time is it in Tokyo?', 'What have we talked about?'];
 
 export function Thread(): ReactElement {
-  const chat = useRoomChat();
+  const { ask } = useRoomChat();
+  const messages = useAllMessages();
   const [isPrivate, setIsPrivate] = useState(false);
   const [replyTo, setReplyTo] = useState<Message>();
   const compose = useMemo<Compose>(
@@ -32,7 +33,7 @@ export function Thread(): ReactElement {
     }),
     [isPrivate, replyTo],
   );
-  const runtime = useChatRuntime(chat, compose);
+  const runtime = useChatRuntime(messages, ask, compose);
   return (
     <AssistantRuntimeProvider runtime={runtime}>
       <ComposeContext.Provider value={compose}>
@@ -41,13 +42,7 @@ export function Thread(): ReactElement {
             <Welcome />
             <Earlier />
             <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
-              <ThreadPrimitive.Messages>
-                {({ message: { metadata, role } }) => {
-                  // What assistant-ui shows until a message is sent is none of the room's yet.
-                  if (!metadata.custom['message']) return null;
-                  return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
-                }}
-              </ThreadPrimitive.Messages>
+              <ThreadPrimitive.Messages>{row}</ThreadPrimitive.Messages>
             </div>
           </ThreadPrimitive.Viewport>
           <div className="thread-foot">
@@ -66,8 +61,16 @@ export function Thread(): ReactElement {
   );
 }
 
+/** The same function each time, so that rows are left alone when others change. */
+function row({ message: { metadata, role } }: { message: MessageState }): ReactElement | null {
+  // What assistant-ui shows until a message is sent is none of the room's yet.
+  if (!metadata.custom['message']) return null;
+  return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
+}
+
 function Welcome(): ReactElement | null {
-  const { messages, agentName, isConnected, ask } = useRoomChat();
+  const { agentName, isConnected, ask } = useRoomChat();
+  const messages = useAllMessages();
   if (messages.length || !isConnected) return null;
   return (
     <section className="welcome">

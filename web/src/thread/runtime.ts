@@ -2,11 +2,15 @@
 
 import { useExternalStoreRuntime, type AppendMessage, type AssistantRuntime, type AttachmentAdapter } from '@assistant-ui/react';
 import type { Message } from 'livekit-room-agent';
-import type { Chat } from '../session/chat.ts';
+import type { Question } from '../session/chat.ts';
 import type { Compose } from '../session/compose.ts';
 import { asThreadMessage } from './timeline.ts';
 
-export function useChatRuntime({ messages, ask }: Chat, { isPrivate, replyTo, setReplyTo }: Compose): AssistantRuntime {
+export function useChatRuntime(
+  messages: readonly Message[],
+  ask: (question: Question) => void,
+  { isPrivate, replyTo, setReplyTo }: Compose,
+): AssistantRuntime {
   return useExternalStoreRuntime<Message>({
     messages,
     convertMessage: asThreadMessage,
