@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 SUBSCRIBED_WITHIN = 3.0
 """Seconds that `subscribed` waits at the longest: a track may never come."""
 
+ON_ITS_WAY = 0.5
+"""Seconds that sound may arrive after the news that its track is muted."""
+
 
 def is_microphone(
     publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -52,6 +55,11 @@ class Microphones:
         self._room.on("track_unsubscribed", self._on_unsubscribed)
         self._room.on("track_muted", self._on_muted)
         self._room.on("track_unmuted", self._on_unmuted)
+        self._room.on("reconnected", self._subscribe)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        """What was asked for while the room reconnected is lost (livekit 1.1.21)."""
         for participant in self._room.remote_participants.values():
             for publication in participant.track_publications.values():
                 self._on_published(publication, participant)
@@ -76,7 +84,11 @@ class Microphones:
         )
 
     async def aclose(self) -> None:
-        """Unsubscribes from all of them."""
+        """Stops reading.
+
+        The tracks stay subscribed: if one is not wanted and wanted again within a second, the SDK
+        often loses it (livekit 1.1; livekit-server 1.13.5: four times in twenty).
+        """
         if not self._is_open:
             return
         self._is_open = False
@@ -85,11 +97,7 @@ class Microphones:
         self._room.off("track_unsubscribed", self._on_unsubscribed)
         self._room.off("track_muted", self._on_muted)
         self._room.off("track_unmuted", self._on_unmuted)
-        if self._room.isconnected():
-            for participant in self._room.remote_participants.values():
-                for publication in participant.track_publications.values():
-                    if is_microphone(publication, participant):
-                        publication.set_subscribed(False)
+        self._room.off("reconnected", self._subscribe)
         await self._tasks.aclose()
 
     def _on_published(
@@ -145,12 +153,21 @@ class Microphones:
 
     def _on_muted(self, _participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         self._changed.set()
-        reader, _ = self._readers.get(publication.sid, (None, None))
-        if reader is not None and reader.awaits_recording:
+        if (reading := self._readers.get(publication.sid)) is None:
+            return
+        if reading[0].awaits_recording:
             # Earlier speech is heard first.
-            reader.is_muted = True
+            reading[0].is_muted = True
         else:
-            self._stop(publication.sid)
+            self._tasks.start(self._run_out(publication.sid, reading), name="muted microphone")
+
+    async def _run_out(
+        self, track_sid: str, reading: tuple[MicrophoneReader, asyncio.Task[None]]
+    ) -> None:
+        """Reads on for a while: the last words before the mute are still on their way."""
+        await asyncio.sleep(ON_ITS_WAY)
+        if self._readers.get(track_sid) is reading:
+            self._stop(track_sid)
 
     def _on_unmuted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if (

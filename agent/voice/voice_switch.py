@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 VOICE_FAILED = "voice.failed"
 """Event of the notices about hearing and speaking."""
 
+COMES_BACK_WITHIN = 3.0
+"""Seconds that a room goes on hearing and speaking after the last microphone has gone."""
+
 _FAILURES = {
     "stt": "What was said could not be understood right now. Please say it again, or write.",
     "tts": "The agent cannot speak right now; its answer is in writing.",
@@ -26,7 +29,8 @@ _NOT_STARTED = "The agent can neither hear nor speak right now. Please write to 
 
 
 class VoiceSwitch:
-    """Opens the room's voice with the first microphone of a person and closes it with the last.
+    """Opens the room's voice with the first microphone of a person, and closes it soon after the
+    last.
 
     Also a voice that is always on is closed when everybody has left: of a room that the server
     ends while the agent has a track, the native library keeps that, with a thread (rust-sdks issue
@@ -84,6 +88,7 @@ class VoiceSwitch:
         self._room.on("track_unpublished", self._on_change)
         self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_disconnected", self._on_left)
+        self._room.on("connection_state_changed", self._on_change)
         self._tasks.keep(self._follow, name="voice")
 
     @property
@@ -107,8 +112,7 @@ class VoiceSwitch:
     async def _follow(self) -> None:
         self._changed.set()
         while True:
-            await self._changed.wait()
-            self._changed.clear()
+            await self._until_change()
             try:
                 if self._is_wanted() and self._voice is None:
                     self._set_deaf(self._has_microphone())
@@ -116,7 +120,7 @@ class VoiceSwitch:
                 elif not self._is_wanted() and self._voice is not None:
                     # A person who left in mid-sentence has been heard all the same.
                     await self._voice.until_free()
-                    if not self._is_wanted():
+                    if await self._is_over():
                         await self._set_voice(None)
                         await self._voice.aclose()
                         self._voice = None
@@ -127,6 +131,32 @@ class VoiceSwitch:
                 self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
             finally:
                 self._set_deaf(False)
+
+    async def _until_change(self) -> None:
+        """Returns after a change, and not while the room reconnects.
+
+        The SDK then publishes the agent's tracks itself; one that is taken back meanwhile can leave
+        the connection without sound, in both directions.
+        """
+        await self._changed.wait()
+        while self._is_reconnecting():
+            self._changed.clear()
+            await self._changed.wait()
+        self._changed.clear()
+
+    async def _is_over(self) -> bool:
+        """Whether nobody comes back with a microphone soon, as people do who reconnect."""
+        try:
+            async with asyncio.timeout(COMES_BACK_WITHIN):
+                while not self._is_wanted():
+                    await self._changed.wait()
+                    self._changed.clear()
+        except TimeoutError:
+            return not self._is_reconnecting()
+        return False
+
+    def _is_reconnecting(self) -> bool:
+        return self._room.connection_state == rtc.ConnectionState.CONN_RECONNECTING
 
     async def _opened(self) -> Voice:
         voice = await self._open_voice(self._on_failure)

@@ -25,6 +25,9 @@ class Microphone:
         self._task: asyncio.Task[None] | None = None
         self.track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         self.publication: rtc.LocalTrackPublication | None = None
+        self._subscribed = asyncio.Event()
+        room.on("local_track_subscribed", self._on_subscribed)
+        room.on("reconnecting", self._subscribed.clear)
 
     @property
     def sid(self) -> str:
@@ -37,6 +40,15 @@ class Microphone:
         )
         self.publication = await self._room.local_participant.publish_track(self.track, options)
         self._task = asyncio.create_task(self._run())
+
+    async def subscribed(self) -> None:
+        """The agent hears it; after a reconnection: hears it again."""
+        async with asyncio.timeout(30):
+            await self._subscribed.wait()
+
+    def _on_subscribed(self, track: rtc.Track) -> None:
+        if track is self.track:
+            self._subscribed.set()
 
     async def unpublish(self) -> None:
         await self._room.local_participant.unpublish_track(self.sid)

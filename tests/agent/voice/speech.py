@@ -50,6 +50,15 @@ async def understand(samples: Samples) -> str:
     return await asyncio.get_running_loop().run_in_executor(_recognizer(), _understand, samples)
 
 
+def resembles(heard: str, said: str) -> bool:
+    """Whether most words of what was said are in what was understood.
+
+    The recogniser mishears some, more of them on a busy machine: "pair us", "to my ira".
+    """
+    words = re.findall(r"\w+", said.lower())
+    return 2 * sum(word in heard.lower().split() for word in words) > len(words)
+
+
 async def get_ready() -> None:
     """Starts the recogniser; the first recognition need not wait for that."""
     await understand(np.zeros(RATE, np.int16))

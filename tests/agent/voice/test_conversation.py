@@ -9,7 +9,7 @@ import pytest
 
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet
-from tests.agent.voice.speech import RATE, say
+from tests.agent.voice.speech import RATE, resembles, say
 from tests.agent.voice.speech_server import SpeechServer
 
 FINE = "The weather in Paris is beautiful today."
@@ -27,7 +27,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     alice = await meet("alice", metadata='{"voice": "sage", "language": "en-GB"}')
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
-    assert {"weather", "paris"} <= set(asked.text.split())
+    assert resembles(asked.text, "what is the weather in Paris")
     assert asked.sender == "alice"
     assert asked.attributes["lk.transcribed_track_id"] == alice.microphone.sid
     assert asked.attributes["lk.transcription_final"] == "true"
@@ -37,9 +37,7 @@ async def test_a_question_is_answered_aloud_and_in_writing(
     assert answer.finish_reason == "stop"
     assert alice.agent is not None
     assert answer.attributes["lk.transcribed_track_id"] in alice.agent.track_publications
-    heard = await alice.ears.understood()
-    assert "weather" in heard
-    assert "beautiful" in heard
+    assert resembles(await alice.ears.understood(), FINE)
     assert speech.spoken == [FINE]
     assert speech.voices == ["sage"]
     assert set(speech.languages) == {"en"}
@@ -98,7 +96,7 @@ async def test_a_renewed_session_can_be_interrupted_from_its_first_word(
     await alice.microphone.say("what is the weather in Paris")
     assert (await alice.answer_to(story)).finish_reason == "interrupted"
     asked = await alice.heard(1)
-    assert "paris" in asked.text
+    assert resembles(asked.text, "what is the weather in Paris")
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == FINE
 
 

@@ -9,6 +9,7 @@ import pytest
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import StartWorker
 from tests.agent.voice.conftest import Meet
+from tests.agent.voice.speech import resembles
 from tests.agent.voice.speech_server import SpeechServer
 from tests.room_server import RoomServerUnderTest, embedded_room_server
 
@@ -50,9 +51,7 @@ async def test_without_synthesis_the_answer_is_written_and_the_next_one_spoken(
     begun = await alice.begun_answer_to(message)
     assert begun.text != SUNNY  # It goes out word by word, as it is spoken.
     assert (await alice.answer_to(message)).text == SUNNY
-    heard = await alice.ears.understood()
-    assert "weather" in heard
-    assert "tomorrow" in heard
+    assert resembles(await alice.ears.understood(), SUNNY)
 
 
 async def test_an_answer_with_nothing_to_say_aloud_is_silence(
@@ -65,7 +64,7 @@ async def test_an_answer_with_nothing_to_say_aloud_is_silence(
     silent = await alice.ask("Say nothing.")
     assert (silent.text, silent.finish_reason) == ("…", "stop")
     assert (await alice.ask("What is the weather?")).text == SUNNY
-    assert "sunny" in await alice.ears.understood()
+    assert resembles(await alice.ears.understood(), SUNNY)
     assert alice.notices("voice.failed") == []
     assert "…" not in speech.spoken
 
@@ -113,7 +112,7 @@ async def test_services_that_say_nothing_have_failed(
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == SUNNY
-    assert "sunny" in await alice.ears.understood()
+    assert resembles(await alice.ears.understood(), SUNNY)
 
 
 class TestTheRoomServerCrashes:
@@ -132,12 +131,13 @@ class TestTheRoomServerCrashes:
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
         await alice.outlive(room_server)
         await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+        await alice.microphone.subscribed()
         await alice.microphone.say("what is the weather in Paris")
         asked = await alice.heard()
-        assert "paris" in asked.text
+        assert resembles(asked.text, "what is the weather in Paris")
         answer = await alice.answer_to(asked.attributes["lk.segment_id"])
         assert alice.agent is not None
         assert list(alice.agent.track_publications) == [
             answer.attributes["lk.transcribed_track_id"]
         ]
-        assert "tomorrow" in await alice.ears.understood()
+        assert resembles(await alice.ears.understood(), SUNNY)

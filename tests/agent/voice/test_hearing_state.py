@@ -12,6 +12,7 @@ from agent.models.service import ModelService
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.conftest import Meet, Person
+from tests.agent.voice.speech import resembles
 from tests.agent.voice.speech_server import SpeechServer
 from tests.room_server import RoomServerUnderTest
 
@@ -59,7 +60,7 @@ async def test_it_is_initializing_while_it_cannot_hear_yet(
     await alice.until(lambda: alice.state == "listening")
     assert has_track(alice)
     await alice.microphone.say("what is the weather in Paris")
-    assert "paris" in (await alice.heard()).text
+    assert resembles((await alice.heard()).text, "what is the weather in Paris")
 
 
 async def test_it_never_says_so_before_where_the_microphone_was_there_first(

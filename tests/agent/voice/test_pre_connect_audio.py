@@ -13,7 +13,7 @@ from agent.voice.pre_connect_audio import MAX_BYTES, TOPIC, Recording
 from agent.voice.recordings import frames_of
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet, Person
-from tests.agent.voice.speech import RATE, Samples, say, understand
+from tests.agent.voice.speech import RATE, Samples, resembles, say, understand
 
 QUESTION = "what is the weather in Paris"
 
@@ -96,7 +96,7 @@ async def test_earlier_speech_is_heard_before_live_speech(
     await alice.microphone.publish(preconnect_buffer=True)
     await send(alice, await recorded(kind))
     asked = await alice.heard()
-    assert {"weather", "paris"} <= set(asked.text.split())
+    assert resembles(asked.text, QUESTION)
     assert asked.sender == "alice"
     assert asked.attributes["lk.transcribed_track_id"] == alice.microphone.sid
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "It is warm."
@@ -112,7 +112,7 @@ async def test_earlier_speech_is_heard_of_a_microphone_muted_meanwhile(
     await alice.microphone.publish(preconnect_buffer=True)
     alice.microphone.track.mute()
     await send(alice, await recorded("webm"))
-    assert "paris" in (await alice.heard()).text
+    assert resembles((await alice.heard()).text, QUESTION)
     alice.microphone.track.unmute()
     await say_later(alice, "the weather in London")
     assert "london" in (await alice.heard(1)).text
@@ -125,7 +125,7 @@ async def test_a_recording_that_does_not_come_or_cannot_be_decoded_costs_nothing
     alice = await meet("alice", microphone=False)
     await alice.microphone.publish(preconnect_buffer=True)
     await alice.microphone.say(QUESTION)
-    assert "paris" in (await alice.heard()).text
+    assert resembles((await alice.heard()).text, QUESTION)
     assert "did not arrive" in caplog.text
     bob = await meet("bob", microphone=False)
     await bob.microphone.publish(preconnect_buffer=True)
@@ -144,7 +144,8 @@ async def test_nobody_speaks_into_somebody_elses_microphone(meet: Meet, model: D
     await send(mallory, forged, track=alice.microphone.sid)
     await send(alice, await recorded("webm"))
     asked = await alice.heard()
-    assert "paris" in asked.text
+    assert resembles(asked.text, QUESTION)
+    assert "london" not in asked.text
     await alice.answer_to(asked.attributes["lk.segment_id"])
     await alice.ask("What is the weather?")
     assert len(alice.transcripts) == 1
@@ -175,4 +176,4 @@ async def test_a_recording_is_decoded_to_what_microphones_give(kind: str) -> Non
     assert {(each.sample_rate, each.num_channels) for each in frames} == {(16_000, 1)}
     assert {each.samples_per_channel for each in frames} == {512}
     samples = np.concatenate([np.frombuffer(each.data, np.int16) for each in frames])
-    assert "weather" in await understand(samples)
+    assert resembles(await understand(samples), QUESTION)
