@@ -178,7 +178,7 @@ async def test_tools_files_approvals_and_the_board(
       await client.requestFile(stored.fileId);
       console.log('file', (await came).name, new TextDecoder().decode((await came).bytes));
       await client.whiteboard.draw({ op: 'note', x: 1, y: 2, text: 'Hi' });
-      const other = new roomAgent.Whiteboard(room, { value: (...call) => client.call(...call) });
+      const other = new roomAgent.Whiteboard(room, { own: (...call) => client.call(...call) });
       await other.load();
       console.log('board', other.elements[0].text);
     """)
