@@ -28,6 +28,9 @@ class Limits:
     subscriptions_per_participant: int = 100
     request_body_size: int = 4 * 1024 * 1024
     """Body of one HTTP request."""
+    request_timeout: float = 15.0
+    """Seconds that a request has for its body, and, once or twice, that a connection has for its
+    first request."""
     signal_message_size: int = 1024 * 1024
     """One message of a client on its signal connection."""
     signal_queue: int = 2000

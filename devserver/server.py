@@ -13,6 +13,7 @@ from devserver.api.control import Control
 from devserver.auth import Authenticator
 from devserver.data.packets import PacketRecord
 from devserver.faults import Faults
+from devserver.half_open import HalfOpenConnections
 from devserver.limits import Limits
 from devserver.media import aiortc_private
 from devserver.rooms.register import RoomRegister
@@ -37,6 +38,8 @@ _HEADER_BYTES = 1_048_576
 """Limit of a request's line or one of its headers, as in Go's server: a token may carry 64 KiB of
 attributes and as much metadata."""
 _SHUTDOWN_SECONDS = 2.0
+_KEEPALIVE_SECONDS = 75.0
+"""Seconds that a connection without a request stays open after one."""
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names what is bound elsewhere
 """The local address of a server that is bound to all addresses."""
 
@@ -148,8 +151,14 @@ class RoomServer:
 
     async def start(self) -> None:
         """Serve. Raises OSError if the port is taken."""
+        half_open = HalfOpenConnections(self.limits.request_timeout)
         app = web.Application(
-            middlewares=[cors, self.auth.middleware],
+            middlewares=[
+                half_open.first_requests,
+                cors,
+                self.auth.middleware,
+                half_open.bodies,
+            ],
             client_max_size=self.limits.request_body_size,
         )
         routes: list[web.RouteDef] = [
@@ -157,7 +166,7 @@ class RoomServer:
             *Signalling(self._register).routes(),
         ]
         before = len(self.listeners)
-        self._services = list(services(self._register, self.webhook_urls))
+        self._services = [half_open, *services(self._register, self.webhook_urls)]
         self._own_listeners = self.listeners[before:]
         if self._test_api:
             self._services.append(Control(self._register, self))
@@ -172,8 +181,11 @@ class RoomServer:
             shutdown_timeout=_SHUTDOWN_SECONDS,
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
         )
         await self._runner.setup()
+        if self._runner.server is not None:
+            half_open.start(self._runner.server, self.tasks)
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()
         except OSError:

@@ -97,6 +97,10 @@ class RtpSender(Protocol):
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None: ...
 
 
+DATAGRAMS_WAITING = 5_000
+"""Datagrams that wait to be read, on one connection; later ones are lost, as in a full socket."""
+
+
 class IceConnection(ice.Connection):
     """Takes a client for lost when nothing at all has come from it, as livekit-server's ICE does.
 
@@ -107,8 +111,11 @@ class IceConnection(ice.Connection):
     _heard = 0.0
 
     def data_received(self, data: bytes, component: int) -> None:
+        """Pass on what anybody sent to this port: unlike aioice not without a bound, and nothing
+        that is empty, which would end aiortc's DTLS."""
         self._hear()
-        super().data_received(data, component)
+        if data and self._queue.qsize() < DATAGRAMS_WAITING:
+            super().data_received(data, component)
 
     def request_received(
         self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol

@@ -12,7 +12,7 @@ CASES: Final = int(os.environ.get("FUZZ_CASES", "2000"))
 IS_LONG: Final = "FUZZ_CASES" in os.environ
 
 SHARES: Final[Mapping[str, float]] = {
-    "packets that are read": 12,
+    "packets that are read": 9,
     "metadata": 6,
     "MCP results": 8,
     "MCP tools": 6,
@@ -31,6 +31,8 @@ SHARES: Final[Mapping[str, float]] = {
     "signalling v1": 2,
     "signalling v0": 2,
     "Twirp": 3,
+    "data channels": 2,
+    "media ports": 1,
 }
 """Percent."""
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.agent.conftest import Enter, StartWorker, enter, model, start_worker
 from tests.fuzz.hostile import Hostile
+from tests.fuzz.neighbour import neighbour
 
-__all__ = ("enter", "model", "start_worker")
+__all__ = ("enter", "model", "neighbour", "start_worker")
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from hypothesis import strategies as st
+
+M = TypeVar("M", bound=Message)
 
 ODD_TEXTS: Final = (
     "",
@@ -92,6 +96,55 @@ def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
             return data + data
         case _:
             return data
+
+
+_SIZED: Final = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
+}
+
+
+def protobuf(message: type[M], depth: int = 3) -> st.SearchStrategy[M]:
+    """Messages of this type with one of each oneof, and texts, bytes and numbers as they come."""
+
+    @st.composite
+    def made(draw: st.DrawFn) -> M:
+        whole = message()
+        _fill(draw, whole, depth)
+        return whole
+
+    return made()
+
+
+def _fill(draw: st.DrawFn, message: Message, depth: int) -> None:
+    chosen = {draw(st.sampled_from(list(group.fields))).name for group in message.DESCRIPTOR.oneofs}
+    for field in message.DESCRIPTOR.fields:
+        is_one_of_several = field.containing_oneof is not None
+        if field.name not in chosen if is_one_of_several else not draw(st.booleans()):
+            continue
+        if field.message_type is not None:
+            if field.is_repeated or depth == 0:
+                continue
+            inner = getattr(message, field.name)
+            inner.SetInParent()
+            _fill(draw, inner, depth - 1)
+            continue
+        if field.cpp_type in _SIZED:
+            values: st.SearchStrategy[Any] = st.integers(*_SIZED[field.cpp_type])
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            values = whole_texts
+        elif field.type == FieldDescriptor.TYPE_BYTES:
+            values = st.binary(max_size=40)
+        elif field.type == FieldDescriptor.TYPE_BOOL:
+            values = st.booleans()
+        else:
+            continue
+        if field.is_repeated:
+            getattr(message, field.name).extend(draw(st.lists(values, max_size=3)))
+        else:
+            setattr(message, field.name, draw(values))
 
 
 anything: Final = st.one_of(st.binary(max_size=200), json_values().map(encoded))

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
-from collections.abc import AsyncGenerator
-from typing import Any
 
 import aiohttp
-import pytest
 from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,70 +15,31 @@ from livekit.protocol import models, rtc
 from tests.devserver.raw_signal import RawSignal
 from tests.devserver.twirp_client import TwirpClient
 from tests.fuzz.cases import cases
-from tests.fuzz.inputs import anything, damaged, json_values, like, texts, whole_texts
-from tests.room_server import RoomServerUnderTest
+from tests.fuzz.inputs import (
+    anything,
+    damaged,
+    json_values,
+    like,
+    protobuf,
+    texts,
+    whole_texts,
+)
+from tests.fuzz.neighbour import Neighbour
 
-KINDS = [field.name for field in rtc.SignalRequest.DESCRIPTOR.fields]
-
-
-@st.composite
-def requests(draw: st.DrawFn) -> rtc.SignalRequest:
-    """A request of any kind, with its texts and numbers as they come."""
-    request = rtc.SignalRequest()
-    kind = draw(st.sampled_from(KINDS))
-    field = rtc.SignalRequest.DESCRIPTOR.fields_by_name[kind]
-    if field.message_type is None:
-        setattr(request, kind, draw(st.integers(-(2**63), 2**63 - 1)))
-        return request
-    message: Any = getattr(request, kind)
-    message.SetInParent()
-    for inner in field.message_type.fields:
-        if inner.is_repeated or not draw(st.booleans()):
-            continue
-        if inner.cpp_type == inner.CPPTYPE_STRING and inner.type == inner.TYPE_STRING:
-            setattr(message, inner.name, draw(whole_texts))
-        elif inner.cpp_type in {inner.CPPTYPE_INT32, inner.CPPTYPE_UINT32}:
-            setattr(message, inner.name, draw(st.integers(0, 2**31 - 1)))
-    return request
-
+requests = protobuf(rtc.SignalRequest)
 
 binary_messages = st.one_of(
     st.binary(max_size=100),
-    requests().map(lambda each: each.SerializeToString()),
-    damaged(requests().map(lambda each: each.SerializeToString())),
+    requests.map(lambda each: each.SerializeToString()),
+    damaged(requests.map(lambda each: each.SerializeToString())),
 )
 text_messages = st.one_of(
     whole_texts,
-    requests().map(json_format.MessageToJson),
+    requests.map(json_format.MessageToJson),
     like(
         {"offer": {"type": "offer", "sdp": "v=0"}}, "offer", "answer", "trickle", "addTrack", "ping"
     ).map(json.dumps),
 )
-
-
-class Neighbour:
-    """Somebody in another room of the server, who notices nothing."""
-
-    def __init__(self, server: RoomServerUnderTest, signal: RawSignal) -> None:
-        self.server = server
-        self.signal = signal
-
-    async def is_well(self) -> None:
-        await self.signal.send(rtc.SignalRequest(ping=1))
-        await self.signal.next("pong")
-
-
-@pytest.fixture
-async def neighbour(
-    room_server: RoomServerUnderTest, room_name: str, caplog: pytest.LogCaptureFixture
-) -> AsyncGenerator[Neighbour]:
-    if room_server.embedded is None:
-        pytest.skip("what a real server does with hostile input is not ours")
-    token = room_server.token("neighbour", f"{room_name}-next-door")
-    async with RawSignal(room_server, token) as signal:
-        yield Neighbour(room_server, signal)
-    failed = [each for each in caplog.records if each.levelno >= logging.ERROR]
-    assert [each.getMessage() for each in failed] == []
 
 
 async def send_all(signal: RawSignal, messages: list[bytes | str]) -> None:
