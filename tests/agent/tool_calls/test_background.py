@@ -5,109 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any, cast
 
-import pytest
 from livekit import api, rtc
 from livekit.agents import Agent
 
 from agent import App
 from agent.tool_calls.background_calls import MAX_CALLS
 from devserver.model import DemoModel, Reply, tool_call
-from devserver.model.script import ToolCall
 from tests.agent.app.test_unasked import unasked
-from tests.agent.chat_client import WITHIN, ChatClient
-from tests.agent.conftest import Enter, StartWorker, Worker
-from toolkit import Data, File, NotFound, Tool, ToolContext, tool
-from toolkit.permission import Permission
-from toolkit.tool import DuplicateScope, OnDuplicate, ShowCall
-
-
-class Report:
-    """A tool that takes as long as a test wants, with what became of its calls."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.cancelled: list[str] = []
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self._ends: dict[str, asyncio.Event] = {}
-
-    def tool(
-        self,
-        *,
-        on_duplicate: OnDuplicate = "allow",
-        cancellable: bool = False,
-        duplicate_scope: DuplicateScope = "name",
-        show: ShowCall = "name",
-        allow: Permission | None = None,
-    ) -> Tool:
-        @tool(
-            timeout=60,
-            on_duplicate=on_duplicate,
-            duplicate_scope=duplicate_scope,
-            cancellable=cancellable,
-            show=show,
-            allow=allow,
-        )
-        async def make_report(context: ToolContext, topic: str = "sales") -> Data | File:
-            """Make a report."""
-            self.loop = asyncio.get_running_loop()
-            self.begun.append(topic)
-            end = self._ends[topic] = asyncio.Event()
-            context.background("takes minutes")
-            context.progress(0.5, "half of it")
-            try:
-                await end.wait()
-            except asyncio.CancelledError:
-                self.cancelled.append(topic)
-                raise
-            if topic == "nothing":
-                raise NotFound("There is nothing to report")
-            if topic == "a file":
-                return File("report.txt", b"17", "text/plain")
-            return Data("card", f"17 of {topic}")
-
-        return make_report
-
-    def end(self, topic: str = "sales") -> None:
-        assert self.loop is not None
-        self.loop.call_soon_threadsafe(self._ends[topic].set)
-
-
-@pytest.fixture
-def report() -> Report:
-    return Report()
-
-
-async def start(start_worker: StartWorker, made: Tool) -> Worker:
-    return await start_worker(app=App(tools=[made]))
-
-
-def call(topic: str = "sales", **more: object) -> Reply:
-    return Reply(tool_calls=[calling(topic, **more)])
-
-
-def calling(topic: str, **more: object) -> ToolCall:
-    return tool_call("makeReport", json.dumps({"topic": topic, **more}))
-
-
-def results(model: DemoModel) -> list[str]:
-    """The results of calls that the model has read last."""
-    messages = cast("list[Any]", model.requests[-1].body["messages"])
-    return [each["content"] for each in messages if each["role"] == "tool"]
-
-
-def read(model: DemoModel) -> list[str]:
-    messages = cast("list[Any]", model.requests[-1].body["messages"])
-    return [str(each.get("content")) for each in messages]
-
-
-async def begun(alice: ChatClient, model: DemoModel) -> str:
-    """Has the model begin a report, and answer; returns the id of the call."""
-    model.script(call(), Reply("It is under way."))
-    answer = await alice.ask("A report, please")
-    assert answer.text == "It is under way."
-    return (await alice.notice("tool.started"))["callId"]
+from tests.agent.chat_client import WITHIN
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.tool_calls.background_reports import (
+    Report,
+    begun,
+    call,
+    calling,
+    read,
+    results,
+    start,
+)
+from toolkit import ToolContext, tool
 
 
 async def test_the_model_answers_at_once_and_tells_the_result_later(
@@ -210,169 +127,6 @@ async def test_an_rpc_caller_waits_for_the_result(
     report.end()
     assert await calling == "17 of sales"
     assert not unasked(alice)
-
-
-@pytest.mark.parametrize("scope", ["name", "name_and_args"])
-async def test_a_duplicate_is_rejected(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report, scope: DuplicateScope
-) -> None:
-    made = report.tool(on_duplicate="reject", duplicate_scope=scope)
-    alice = await enter("alice", worker=await start(start_worker, made))
-    call_id = await begun(alice, model)
-    model.script(call(), Reply("It is still running."), call("costs"), Reply("Well."))
-    await alice.ask("And again")
-    assert results(model)[-1].startswith(f"makeReport is running already: {call_id}.")
-    await alice.ask("And the costs")
-    assert report.begun == (["sales"] if scope == "name" else ["sales", "costs"])
-    model.script(Reply("Sales are 17."), call(), Reply("It is under way."))
-    report.end()
-    await alice.until(lambda: unasked(alice))
-    await alice.ask("Again, please")
-    assert report.begun[-1] == ("sales")
-    assert len(report.begun) == (2 if scope == "name" else 3)
-
-
-async def test_a_duplicate_has_to_be_confirmed(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    alice = await enter(
-        "alice", worker=await start(start_worker, report.tool(on_duplicate="confirm"))
-    )
-    await begun(alice, model)
-    model.script(call("costs"), call("costs", confirmDuplicate=True), Reply("Both."))
-    await alice.ask("And the costs")
-    assert report.begun == ["sales", "costs"]
-    *_, refused, started = results(model)
-    assert "Call it again with confirmDuplicate true" in refused
-    assert "goes on in the background" in started
-    [described] = cast("list[Any]", model.requests[-1].body["tools"])
-    assert "confirmDuplicate" in described["function"]["parameters"]["properties"]
-
-
-async def test_a_duplicate_replaces_the_former_call(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    made = report.tool(on_duplicate="replace", cancellable=True)
-    alice = await enter("alice", worker=await start(start_worker, made))
-    call_id = await begun(alice, model)
-    model.script(call("costs"), Reply("Costs, then."), Reply("Costs are 17."))
-    await alice.ask("No, the costs")
-    assert (report.begun, report.cancelled) == (["sales", "costs"], ["sales"])
-    assert (await alice.notice("tool.finished", callId=call_id))["outcome"] == "cancelled"
-    report.end("costs")
-    [said] = await alice.until(lambda: unasked(alice))
-    assert said.text == "Costs are 17."
-
-
-async def test_of_duplicates_that_replace_a_call_at_a_time_one_runs(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    made = report.tool(on_duplicate="replace", cancellable=True)
-    alice = await enter("alice", worker=await start(start_worker, made))
-    await begun(alice, model)
-    model.script(
-        Reply(tool_calls=[calling("costs"), calling("profits")]),
-        Reply("Well."),
-        Reply("Here it is."),
-    )
-    await alice.ask("No, the costs, and the profits")
-    [last] = set(report.begun) - set(report.cancelled)
-    assert last != "sales"
-    report.end(last)
-    await alice.until(lambda: unasked(alice))
-
-
-async def test_a_call_is_not_replaced_for_who_may_not_use_its_tool(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    allowed = {"alice", "bob"}
-
-    @tool
-    async def exclude() -> None:
-        """Exclude bob."""
-        allowed.discard("bob")
-
-    made = report.tool(
-        on_duplicate="replace", cancellable=True, allow=lambda caller: caller.identity in allowed
-    )
-    worker = await start_worker(app=App(tools=[made, exclude]))
-    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
-    await begun(alice, model)
-    model.script(Reply(tool_calls=[tool_call("exclude")]), call("costs"), Reply("Well."))
-    await bob.ask("No, the costs")
-    assert "may not cancel" in results(model)[-1]
-    assert (report.begun, report.cancelled) == (["sales"], [])
-
-
-async def test_what_cannot_be_cancelled_is_not_replaced(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    alice = await enter(
-        "alice", worker=await start(start_worker, report.tool(on_duplicate="replace"))
-    )
-    await begun(alice, model)
-    model.script(call("costs"), Reply("Wait."))
-    await alice.ask("No, the costs")
-    assert "cannot be cancelled" in results(model)[-1]
-    assert (report.begun, report.cancelled) == (["sales"], [])
-
-
-async def test_the_model_cancels_a_call(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    alice = await enter("alice", worker=await start(start_worker, report.tool(cancellable=True)))
-    call_id = await begun(alice, model)
-    model.script(
-        Reply(tool_calls=[tool_call("getRunningTasks")]),
-        Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))]),
-        Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))]),
-        Reply("It is cancelled."),
-    )
-    assert (await alice.ask("Forget it")).text == "It is cancelled."
-    *_, running, cancelled, gone = results(model)
-    assert json.loads(running) == [
-        {"callId": call_id, "tool": "makeReport", "arguments": {"topic": "sales"}}
-    ]
-    assert "is cancelled" in cancelled
-    assert "No call" in gone
-    assert report.cancelled == ["sales"]
-    await alice.ask("Well")
-    offered = cast("list[Any]", model.requests[-1].body["tools"])
-    assert [each["function"]["name"] for each in offered] == ["makeReport"]
-    assert not unasked(alice)
-
-
-async def test_the_model_cancels_no_call_for_who_may_not_use_its_tool(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
-) -> None:
-    moderators = {"alice", "carol"}
-    made = report.tool(cancellable=True, allow=lambda caller: caller.identity in moderators)
-
-    @tool(timeout=60, cancellable=True)
-    async def dawdle(context: ToolContext) -> None:
-        """Dawdle."""
-        context.background()
-        await asyncio.Event().wait()
-
-    worker = await start_worker(app=App(tools=[made, dawdle]))
-    alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
-    call_id = await begun(alice, model)
-    cancel = Reply(tool_calls=[tool_call("cancelTask", json.dumps({"callId": call_id}))])
-    model.script(Reply(tool_calls=[tool_call("dawdle")]), Reply("I dawdle."))
-    await bob.ask("Dawdle")
-    offered = cast("list[Any]", model.requests[-1].body["tools"])
-    assert {each["function"]["name"] for each in offered} == {"dawdle"}
-    model.script(Reply(tool_calls=[tool_call("getRunningTasks")]), cancel, Reply("I cannot."))
-    await bob.ask("Forget the report")
-    *_, running, refused = results(model)
-    assert [each["tool"] for each in json.loads(running)] == ["dawdle"]
-    assert "No call" in refused
-    assert report.cancelled == []
-    carol = await enter("carol", worker=worker)
-    model.script(cancel, Reply("It is cancelled."))
-    await carol.ask("Forget the report")
-    assert "is cancelled" in results(model)[-1]
-    assert report.cancelled == ["sales"]
 
 
 async def test_there_is_a_bound_beyond_which_the_model_waits(
