@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
@@ -48,7 +49,8 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts to reach the database: the pause doubles from one to the other."""
 
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds to write the rest when the worker ends."""
+LONGEST_CLOSE: Final = 10.0
+"""Seconds to write the rest when the worker ends: as long as nothing is written, and in all."""
 
 
 class DurableHistory:
@@ -80,8 +82,8 @@ class DurableHistory:
         self._away = False
         self._available = asyncio.Event()
         self._available.set()
-        # Cleared while the last buffered writes are being written.
         self._caught_up = asyncio.Event()
+        """Cleared while the last buffered writes are being written."""
         self._caught_up.set()
         self._migrated = False
         self._closing = asyncio.Event()
@@ -89,7 +91,6 @@ class DurableHistory:
         self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
         self.given_up = 0
-        """Writes of turns that were lost because too many waited."""
 
     def __str__(self) -> str:
         return str(self._store)
@@ -106,8 +107,7 @@ class DurableHistory:
 
     @property
     def token_usage(self) -> TokenUsage:
-        """Not buffered while the database is unavailable: the counters of tokens keep them and add
-        them later."""
+        """Not buffered: the counters of tokens keep them and add them later."""
         return self._store.token_usage
 
     @property
@@ -151,10 +151,14 @@ class DurableHistory:
             self._migrated = True
 
     async def aclose(self) -> None:
-        """Tries for CLOSE_TIMEOUT seconds to write the rest."""
+        """Tries for CLOSE_TIMEOUT seconds to write the rest, up to LONGEST_CLOSE with progress."""
         self._closing.set()
-        if self._task is not None:
-            await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
+        left = self.waiting + 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_CLOSE):
+                while self._task and not self._task.done() and self.waiting < left:
+                    left = self.waiting
+                    await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()
         self._caught_up.set()
         if lost := self.waiting:
@@ -287,9 +291,7 @@ class DurableHistory:
         if given_up:
             HISTORY_LOST.add(by=given_up)
             if not self.given_up:
-                logger.error(
-                    "history database unavailable for too long; dropping the oldest buffered turns"
-                )
+                logger.error("history away for too long; dropping the oldest buffered turns")
             self.given_up += given_up
         self._wake()
         if self._away:
@@ -340,11 +342,9 @@ class DurableHistory:
                 # The boundary of the store: whatever is wrong with it, rooms go on without it.
                 logger.exception("history store failed unexpectedly")
                 self._went_away(error)
-            if self._closing.is_set():
-                # Until `aclose` gives up: the database may be failing over.
-                await asyncio.sleep(self._first_pause)
-            else:
-                await self._pause(pause)
+            # At the end until `aclose` gives up: the database may be failing over.
+            closing = self._closing.is_set()
+            await (asyncio.sleep(self._first_pause) if closing else self._pause(pause))
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _write_some(self) -> None:
@@ -395,8 +395,6 @@ class DurableHistory:
             raise unavailable
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
-        except TimeoutError:
-            return

@@ -6,7 +6,7 @@ from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select, tuple_, update
 
 from agent.history.accounts import ClaimedEvent, OutgoingEvent, UsageCounts, UsageKey
 from agent.history.conversation_name import of_room_name, of_session, room_of
@@ -35,16 +35,22 @@ _PUT_EVENT: Final = insert_new(
     outgoing_events, "event_id", "url", "created_at", "due_at", "attempts", "body"
 )
 _events: Final = outgoing_events.c
+LONGEST: Final = 7_200_000
+"""Ms, at most, for which an event is claimed or postponed. One that is due later was so before the
+clock was set back."""
+_IS_DUE: Final = ~_events.due_at.between(
+    bindparam("now", type_=BigInteger) + 1, bindparam("now", type_=BigInteger) + LONGEST
+)
 _DUE: Final = (
     select(_events.id)
-    .where(_events.url == bindparam("of_url"), _events.due_at <= bindparam("now"))
+    .where(_events.url == bindparam("of_url"), _IS_DUE)
     .order_by(_events.id)
     .limit(bindparam("most"))
 )
 _CLAIM: Final = (
     update(outgoing_events)
     # Again: somebody may have claimed it since it was looked for.
-    .where(_events.id.in_(_DUE), _events.due_at <= bindparam("now"))
+    .where(_events.id.in_(_DUE), _IS_DUE)
     .values(due_at=bindparam("until"), attempts=_events.attempts + 1)
     .returning(
         _events.id,
@@ -133,7 +139,8 @@ def _put_events(connection: Connection, events: Sequence[OutgoingEvent]) -> None
             "event_id": each.id,
             "url": each.url,
             "created_at": each.created_at,
-            "due_at": each.created_at,
+            # At once, by whatever clock.
+            "due_at": 0,
             "attempts": 0,
             "body": each.body,
         }

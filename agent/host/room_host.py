@@ -62,10 +62,8 @@ object around it, and the collector's own thresholds would let 75 rooms pile up.
 
 
 class RoomHost:
-    """Admits jobs by count, and holds their rooms.
-
-    A full worker refuses in a way that lets the server ask another one.
-    """
+    """Admits jobs by count, and holds their rooms. A full worker refuses in a way that lets the
+    server ask another one."""
 
     def __init__(
         self,
@@ -298,8 +296,7 @@ class RoomHost:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
-        """All of a job, in each room that the server makes of the name. Never cancelled: `_leave`
-        ends it."""
+        """All of a job, in each room that the server makes of the name; `_leave` ends it."""
         log_fields.bind(room=assignment.room)
         self._entering[job_id] = not self._is_closing
         try:
@@ -322,9 +319,8 @@ class RoomHost:
         """One stay, in one room; returns where the next one is, if one follows."""
         session: RoomSession | None = None
         try:
-            tenure = await self._entry.enter(
-                job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
-            )
+            lose = partial(self._lose, job_id, assignment.room)
+            tenure = await self._entry.enter(job_id, assignment.sid, lose)
             if not self._entering.pop(job_id):
                 return None
             session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
@@ -336,7 +332,7 @@ class RoomHost:
             self._sessions.pop(job_id, None)
         following = session and session.following
         if following is not None:
-            # Until it has a session again, it is called off as one that has none yet.
+            # Without a session it is called off by this.
             self._entering[job_id] = True
             self._entry.expect(job_id)
         return following

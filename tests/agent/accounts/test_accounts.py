@@ -136,6 +136,19 @@ async def test_a_claimed_event_is_nobody_elses_until_the_lease_ends(history: His
     assert [each.attempts for each in later] == [2, 2, 2]
 
 
+async def test_a_clock_that_was_set_back_holds_no_event_up(history: History) -> None:
+    store, url = history.accounts, "http://receiver.test"
+    hours = 3 * 3_600_000
+    await store.put_events([event(number, url) for number in range(2)])
+    before = now() + hours
+    claimed = await store.claim_events(url, now=before, until=before + 60_000, limit=1)
+    assert [each.event.id for each in claimed] == ["EV_0"]
+    # It died; the other one was never claimed.
+    after = await store.claim_events(url, now=now(), until=now() + 60_000, limit=9)
+    assert [each.event.id for each in after] == ["EV_0", "EV_1"]
+    assert await store.claim_events(url, now=now(), until=now() + 60_000, limit=9) == []
+
+
 async def test_old_and_excess_events_are_dropped(history: History) -> None:
     store, url = history.accounts, "http://receiver.test"
     old = OutgoingEvent("EV_old", url, now() - KEPT - 1, "{}")

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from sqlalchemy import Pool, event
 
-from agent.history import durable_history
-from agent.history.backlog import Backlog
+from agent.history import durable_history, postgres_engine
+from agent.history.backlog import MAX_WRITES, Backlog
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
 from agent.history.durable_history import BATCH, DurableHistory
@@ -243,6 +243,44 @@ async def test_the_end_does_not_wait_long_for_a_database_that_is_away(
     assert "3 buffered writes are lost" in caplog.text
 
 
+async def left_waiting(directory: Path, turns: int) -> DurableHistory:
+    """A history whose database comes back right before its end; three writes of each turn wait."""
+    database = CutDatabase(directory / "agent.db")
+    history = DurableHistory(SqlHistory(database))
+    await history.migrate()
+    database.away = True
+    for number in range(turns):
+        await take_turn(history, asked(str(number)))
+    assert (history.waiting, history.given_up) == (3 * turns, 0)
+    database.away = False
+    return history
+
+
+async def test_the_end_writes_ten_thousand_waiting_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It takes longer than it may without progress.
+    monkeypatch.setattr(durable_history, "CLOSE_TIMEOUT", 0.5)
+    monkeypatch.setattr(durable_history, "LONGEST_CLOSE", 60.0)
+    turns = MAX_WRITES // 3
+    history = await left_waiting(tmp_path, turns)
+    await history.aclose()
+    assert history.waiting == 0
+    after = SqlHistory(Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db")))
+    assert len(await everything(after)) == 2 * turns
+    await after.aclose()
+
+
+async def test_the_end_does_not_wait_long_for_many_writes_and_says_what_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(durable_history, "LONGEST_CLOSE", 0.02)
+    history = await left_waiting(tmp_path, 1_000)
+    await history.aclose()
+    assert 0 < history.waiting <= 3_000
+    assert f"{history.waiting} buffered writes are lost" in caplog.text
+
+
 async def test_postgres_is_restarted_in_the_middle(postgres: PostgresServer) -> None:
     url = postgres.create_database("restarted")
     database = Database(DatabaseUrl.parse(url))
@@ -310,6 +348,32 @@ async def test_connections_that_the_server_closes_are_replaced(postgres: Postgre
             assert closed.fetchall()
     assert len(await everything(history)) == 3
     await history.aclose()
+
+
+async def test_connections_that_are_recycled_lose_nothing(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    def note(connection: object, _: object) -> None:
+        opened.append(connection)
+
+    monkeypatch.setattr(postgres_engine, "RECYCLED_AFTER", 0)
+    event.listen(Pool, "connect", note)
+    try:
+        url = postgres.create_database("recycled")
+        history = DurableHistory(SqlHistory(Database(DatabaseUrl.parse(url))))
+        await history.migrate()
+        questions = [asked(str(number)) for number in range(20)]
+        await asyncio.gather(*(take_turn(history, question) for question in questions))
+        assert history.healthy
+        found = await everything(history)
+        assert {each.id for each in found if each.role == "user"} == {each.id for each in questions}
+        assert await history.unanswered("kitchen") == ()
+        await history.aclose()
+    finally:
+        event.remove(Pool, "connect", note)
+    assert len(opened) > postgres_engine.CONNECTIONS
 
 
 @pytest.mark.parametrize(
