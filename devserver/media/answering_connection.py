@@ -9,7 +9,7 @@ from livekit.protocol import rtc
 from devserver.media import aiortc_private
 from devserver.media.peer_connection import UNUSABLE, PeerConnection
 from devserver.media.section import Section
-from devserver.media.session_text import with_long_extensions
+from devserver.media.session_text import offered_layers, with_layers, with_long_extensions
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel
@@ -49,6 +49,7 @@ class AnsweringConnection(PeerConnection):
         self._replies = replies
         self._ice_credentials: RTCIceParameters | None = None
         self._awaiting_offer = False
+        self._layers: dict[str, list[str]] = {}
 
     async def answer(self, offer: rtc.SessionDescription) -> None:
         """Answer ``offer`` and announce the tracks it published or ended."""
@@ -67,7 +68,7 @@ class AnsweringConnection(PeerConnection):
                 rtc.SignalResponse(
                     answer=rtc.SessionDescription(
                         type="answer",
-                        sdp=with_long_extensions(self.pc.localDescription.sdp),
+                        sdp=self._completed(self.pc.localDescription.sdp),
                         id=offer.id,
                         mid_to_track_id=self.track_ids,
                     )
@@ -102,6 +103,7 @@ class AnsweringConnection(PeerConnection):
         """Apply an offer; return the tracks that it published."""
         description = self.parse(sdp)
         self._notice_ice_restart(description)
+        self._layers = offered_layers(sdp)
         await self.set_remote(sdp, "offer")
         sections = {section.mid: section for section in self.sections}
         for transceiver in self.pc.getTransceivers():
@@ -116,7 +118,7 @@ class AnsweringConnection(PeerConnection):
             if section is None or media.kind not in _MEDIA:
                 continue
             section.negotiate(media.rtp.codecs)
-            section.offer(media.direction or "sendrecv")
+            section.offer(media.direction or "sendrecv", self._layers.get(section.mid, ()))
             track = self._publish(section, description, media)
             if track is not None:
                 published.append(track)
@@ -138,6 +140,11 @@ class AnsweringConnection(PeerConnection):
                 section.publish(track, only_preferred=not self.owner.client.keeps_codec_order)
             return track
         return None
+
+    def _completed(self, sdp: str) -> str:
+        received = {section.mid for section in self.sections if section.published}
+        layers = {mid: rids for mid, rids in self._layers.items() if mid in received}
+        return with_layers(with_long_extensions(sdp), layers)
 
     def _notice_ice_restart(self, description: SessionDescription) -> None:
         """Follow a client that comes from new addresses, as it does when it resumes."""

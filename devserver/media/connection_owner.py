@@ -37,6 +37,10 @@ class WantedTracks(Protocol):
         """Whether packets of ``track`` are not wanted for now."""
         ...
 
+    def layer(self, track: PublishedTrack) -> int:
+        """Return the largest simulcast layer of ``track`` that is wanted."""
+        ...
+
 
 class Client(Protocol):
     """The client of a participant."""

@@ -114,9 +114,9 @@ class Connections:
         """Score how each track has arrived at the client since the last call."""
         return self._sending.downstream.scores()
 
-    def apply_pauses(self) -> None:
-        """Stop and resume sending as the client asked for."""
-        self._sending.downstream.apply_pauses()
+    def apply_settings(self) -> None:
+        """Stop and resume sending, in the quality that the client asked for."""
+        self._sending.downstream.apply_settings()
 
     def resume(self) -> None:
         """Negotiate again for changes that the client may have missed without a signal

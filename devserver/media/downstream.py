@@ -58,7 +58,7 @@ class Downstream:
             section = next(iter(unused), None) or new_section(track.kind) or next(iter(free), None)
             if section is not None:
                 section.subscribe(track)
-                section.pause(paused=self._owner.subscriptions.is_paused(track))
+                self._adapt(section, track)
                 self._owner.subscribed_to(track)
 
     def needs_negotiation(self) -> bool:
@@ -74,11 +74,15 @@ class Downstream:
         vacant = sum(s.kind == kind and s.is_vacant for s in self._sections)
         return max(0, needed - vacant)
 
-    def apply_pauses(self) -> None:
-        """Stop and resume sending as the client asked for."""
+    def apply_settings(self) -> None:
+        """Stop and resume sending, in the quality that the client asked for."""
         for section in self._sections:
             if section.subscribed:
-                section.pause(paused=self._owner.subscriptions.is_paused(section.subscribed))
+                self._adapt(section, section.subscribed)
+
+    def _adapt(self, section: Section, track: PublishedTrack) -> None:
+        wishes = self._owner.subscriptions
+        section.adapt(paused=wishes.is_paused(track), layer=wishes.layer(track))
 
     def _wanted(self) -> list[PublishedTrack]:
         return self._owner.subscriptions.wanted()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiortc.codecs import is_rtx
 from aiortc.rtp import (
+    RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     RtcpPsfbPacket,
@@ -15,10 +16,12 @@ from aiortc.rtp import (
     RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSrPacket,
+    pack_remb_fci,
     unwrap_rtx,
 )
 
 from devserver.media import aiortc_private
+from devserver.media.layers import Layers
 from devserver.media.loss_score import StreamCounts
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from devserver.tasks import TaskSet
 
 _REPORT_INTERVAL_SECONDS = 1.0
+_BITRATE = 20_000_000
+_MAX_STREAMS = 32
+"""SSRCs in one section; a client needs two for each of three layers."""
 _KEYFRAME_INTERVAL_SECONDS = 0.1
 
 
@@ -45,13 +51,18 @@ class RtpReceiver:
         self._retransmission_ssrcs: dict[int, int] = {}
         self._statistics: dict[int, aiortc_private.StreamStatistics] = {}
         self._sender_reports: dict[int, tuple[int, float]] = {}
-        self._nacks = aiortc_private.NackGenerator()
+        self._nacks: dict[int, aiortc_private.NackGenerator] = {}
+        self._rids: dict[int, str] = {}
+        """By SSRC: the names of simulcast layers, and of the layers that retransmissions repair."""
         self._ssrc = aiortc_private.ssrcs_of(transceiver)[0]
-        self._media_ssrc: int | None = None
-        self._keyframe_asked_at = float("-inf")
+        self._media_ssrcs: dict[int, int] = {}
+        """By layer: the SSRC of its packets."""
+        self._keyframe_asked_at: dict[int, float] = {}
         self._reporter: asyncio.Task[object] | None = None
-        self.sink: Callable[[RtpPacket, RTCRtpCodecParameters], Awaitable[None]] | None = None
-        """The consumer of packets, with their codec; retransmitted packets arrive as the
+        self.layers = Layers(())
+        """The simulcast layers of the track."""
+        self.sink: Callable[[RtpPacket, RTCRtpCodecParameters, int], Awaitable[None]] | None = None
+        """The consumer of packets, with their codec and layer; retransmitted packets arrive as the
         originals."""
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
@@ -72,13 +83,15 @@ class RtpReceiver:
             sum(max(0, each.packets_lost) for each in streams),
         )
 
-    async def request_keyframe(self) -> None:
-        """Ask the publisher for a key frame, unless it was asked a moment ago."""
+    async def request_keyframe(self, layer: int) -> None:
+        """Ask the publisher for a key frame of a layer, unless it was asked a moment ago."""
         now = time.monotonic()
-        if self._media_ssrc is None or now - self._keyframe_asked_at < _KEYFRAME_INTERVAL_SECONDS:
+        ssrc = self._media_ssrcs.get(layer)
+        asked_at = self._keyframe_asked_at.get(layer, float("-inf"))
+        if ssrc is None or now - asked_at < _KEYFRAME_INTERVAL_SECONDS:
             return
-        self._keyframe_asked_at = now
-        request = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._ssrc, media_ssrc=self._media_ssrc)
+        self._keyframe_asked_at[layer] = now
+        request = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._ssrc, media_ssrc=ssrc)
         await aiortc_private.send_rtp(self._transport, bytes(request))
 
     # --- called by aiortc's transport
@@ -98,26 +111,36 @@ class RtpReceiver:
             return
         statistics = self._statistics.get(packet.ssrc)
         if statistics is None:
+            if len(self._statistics) >= _MAX_STREAMS:
+                return
             statistics = aiortc_private.StreamStatistics(codec.clockRate)
             self._statistics[packet.ssrc] = statistics
         statistics.add(packet)
+        rid = packet.extensions.rtp_stream_id or packet.extensions.repaired_rtp_stream_id
+        if rid is not None:
+            self._rids[packet.ssrc] = rid
+        layer = self.layers.index(self._rids.get(packet.ssrc))
         if is_rtx(codec):
-            original = self._original(packet, codec)
+            original = self._original(packet, codec, layer)
             if original is None:
                 return
             packet = original
             codec = self._codecs[packet.payload_type]
         else:
-            self._media_ssrc = packet.ssrc
-        if self._transceiver.kind == "video" and self._nacks.add(packet):
-            await self._ask_again(packet.ssrc)
+            self._media_ssrcs[layer] = packet.ssrc
+        if self._transceiver.kind == "video":
+            nacks = self._nacks.setdefault(packet.ssrc, aiortc_private.NackGenerator())
+            if nacks.add(packet):
+                await self._ask_again(packet.ssrc, nacks)
         if self.sink is not None and packet.payload:
-            await self.sink(packet, codec)
+            await self.sink(packet, codec, layer)
 
-    def _original(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> RtpPacket | None:
+    def _original(
+        self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int
+    ) -> RtpPacket | None:
         """Return the packet that was sent again in ``packet``."""
         payload_type = codec.parameters.get("apt")
-        ssrc = self._retransmission_ssrcs.get(packet.ssrc, self._media_ssrc)
+        ssrc = self._retransmission_ssrcs.get(packet.ssrc, self._media_ssrcs.get(layer))
         if (
             not isinstance(payload_type, int)
             or payload_type not in self._codecs
@@ -127,9 +150,9 @@ class RtpReceiver:
             return None
         return unwrap_rtx(packet, payload_type=payload_type, ssrc=ssrc)
 
-    async def _ask_again(self, ssrc: int) -> None:
+    async def _ask_again(self, ssrc: int, nacks: aiortc_private.NackGenerator) -> None:
         request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._ssrc, media_ssrc=ssrc)
-        request.lost = sorted(self._nacks.missing)
+        request.lost = sorted(nacks.missing)
         await aiortc_private.send_rtp(self._transport, bytes(request))
 
     async def _report(self) -> None:
@@ -142,8 +165,17 @@ class RtpReceiver:
                 if statistics.max_seq is not None
             ]
             if reports:
-                packet = RtcpRrPacket(ssrc=self._ssrc, reports=reports)
-                await aiortc_private.send_rtp(self._transport, bytes(packet))
+                packet = bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports))
+                if self._transceiver.kind == "video":
+                    packet += self._permission()
+                await aiortc_private.send_rtp(self._transport, packet)
+
+    def _permission(self) -> bytes:
+        """Return the word that the publisher may send much: it begins with the smallest layer
+        otherwise, and takes half a minute to send the largest one."""
+        ssrcs = list(self._media_ssrcs.values())
+        fci = pack_remb_fci(_BITRATE, ssrcs)
+        return bytes(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._ssrc, media_ssrc=0, fci=fci))
 
     def _report_on(
         self, ssrc: int, statistics: aiortc_private.StreamStatistics

@@ -23,10 +23,12 @@ from aiortc.rtp import (
     RtpPacket,
     wrap_rtx,
 )
+from livekit.protocol import models
 
 from devserver.media import aiortc_private
 from devserver.media.codecs import forwarded_as, without_redundancy
 from devserver.media.header_extensions import ExtensionMap, Extensions
+from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
 
 if TYPE_CHECKING:
@@ -72,8 +74,9 @@ class RtpSender:
         self._octet_count = 0
         self._lost = self._reported = self._former_report = 0
         self._score = LossScore()
-        self.paused = False
-        """Whether the subscriber does not want packets for now."""
+        self._paused = False
+        self._wanted_layer = int(models.HIGH)
+        self._switch = LayerSwitch()
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Send as ``parameters`` describe from now on."""
@@ -99,11 +102,18 @@ class RtpSender:
         if self._reporter is not None:
             self._reporter.cancel()
 
-    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
+    def adapt(self, *, paused: bool, layer: int) -> None:
+        """Send no packets for now, or those of a simulcast ``layer``, or of one near it."""
+        self._paused = paused
+        self._wanted_layer = layer
+        if paused:
+            self._switch.leave()
+
+    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         """Send a packet of the track to the subscriber."""
         if not self._ready:
             return
-        if self.paused:
+        if self._paused:
             self._skipped += 1  # the subscriber is to see no gap
             return
         target = self._target(codec)
@@ -112,30 +122,48 @@ class RtpSender:
             payload = without_redundancy(payload) or b""
         if target is None or target.payloadType is None or not payload:
             return
+        mine = StreamPacket(packet.sequence_number - self._skipped, packet.timestamp, payload)
+        descriptor = None
+        if self.track.layers.rids:
+            taken = await self._take(mine, codec, layer)
+            if taken is None:
+                return
+            mine = taken
+        elif isinstance(packet.extensions, Extensions):
+            descriptor = packet.extensions.dependency_descriptor
         forwarded = RtpPacket(
             payload_type=target.payloadType,
             marker=packet.marker,
-            sequence_number=(packet.sequence_number - self._skipped) & 0xFFFF,
-            timestamp=packet.timestamp,
+            sequence_number=mine.sequence_number & 0xFFFF,
+            timestamp=mine.timestamp,
             ssrc=self._ssrc,
-            payload=payload,
+            payload=mine.payload,
         )
         extensions = forwarded.extensions = Extensions()
         extensions.mid = self._transceiver.mid
         extensions.audio_level = packet.extensions.audio_level
-        if isinstance(packet.extensions, Extensions):
-            extensions.dependency_descriptor = packet.extensions.dependency_descriptor
+        extensions.dependency_descriptor = descriptor
         if self._transceiver.kind == "video":
             self._remember(forwarded)
-        self._last = (packet.timestamp, codec.clockRate, time.monotonic())
+        self._last = (mine.timestamp, codec.clockRate, time.monotonic())
         self._packet_count += 1
         self._octet_count += len(payload)
         await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
 
+    async def _take(
+        self, packet: StreamPacket, codec: RTCRtpCodecParameters, layer: int
+    ) -> StreamPacket | None:
+        """Return what becomes of a packet of a simulcast layer; None if it is not for this one."""
+        wanted = self.track.layers.best(self._wanted_layer)
+        taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
+        if layer == wanted != self._switch.layer:
+            await self.track.request_keyframe(layer)
+        return taken
+
     def score(self) -> float:
         """Score how the track has arrived since the last call."""
         counts = StreamCounts(self._reported, self._lost)
-        quiet = self.paused or self.track.info.muted or self._reported == self._former_report
+        quiet = self._paused or self.track.info.muted or self._reported == self._former_report
         self._former_report = self._reported
         return self._score.update(counts, self.track.info.mime_type, muted=quiet)
 
@@ -156,7 +184,7 @@ class RtpSender:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            await self.track.request_keyframe()
+            await self.track.request_keyframe(self._switch.layer or 0)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             for sequence_number in packet.lost:
                 await self._send_again(sequence_number)

@@ -37,6 +37,7 @@ class Section:
         self._offered = "inactive"
         self._was_sending = False
         self._only_preferred = False
+        self._rids: Sequence[str] = ()
         self._carried: deque[str] = deque(maxlen=_REMEMBERED_TRACKS)
 
     @property
@@ -58,10 +59,10 @@ class Section:
         """Score how what is sent here has arrived since the last call; None if nothing is sent."""
         return self._sender.score() if self._sender else None
 
-    def pause(self, *, paused: bool) -> None:
-        """Send no packets for now, or send them again."""
-        if self._sender is not None and self._sender.paused != paused:
-            self._sender.paused = paused
+    def adapt(self, *, paused: bool, layer: int) -> None:
+        """Send no packets for now, or those of a simulcast ``layer``, or of one near it."""
+        if self._sender is not None:
+            self._sender.adapt(paused=paused, layer=layer)
 
     @property
     def client_sends(self) -> bool:
@@ -87,9 +88,10 @@ class Section:
         """Whether the client still has to hear that nothing is sent here any more."""
         return self._was_sending and self.subscribed is None
 
-    def offer(self, direction: str) -> None:
-        """Note in which ``direction`` the client offers the section."""
+    def offer(self, direction: str, rids: Sequence[str] = ()) -> None:
+        """Note in which ``direction`` the client offers the section, and in which layers."""
         self._offered = direction
+        self._rids = rids
 
     def negotiate(self, offered: Sequence[RTCRtpCodecParameters]) -> None:
         """Take those of the client's codecs that can be forwarded."""
@@ -107,7 +109,7 @@ class Section:
         self._only_preferred = only_preferred
         codecs = self._preferring(track, aiortc_private.codecs_of(self._transceiver))
         aiortc_private.set_codecs(self._transceiver, codecs)
-        track.attach(self._receiver, self.mid, codecs[0])
+        track.attach(self._receiver, self.mid, codecs[0], self._rids)
 
     def unpublish(self) -> PublishedTrack | None:
         """Receive nothing any more; return the track that ended."""

@@ -9,6 +9,7 @@ from livekit.protocol import models, rtc
 
 from devserver.media.audio_level import AudioLevel
 from devserver.media.codecs import RED
+from devserver.media.layers import Layers
 from devserver.media.loss_score import LossScore
 from devserver.media.track_info import prefers_red, track_info
 
@@ -53,7 +54,9 @@ class TrackPublisher(Protocol):
 class PacketSink(Protocol):
     """Takes the packets of a track on their way to one subscriber."""
 
-    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None: ...
+    async def forward(
+        self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int
+    ) -> None: ...
 
 
 class PublishedTrack:
@@ -74,6 +77,8 @@ class PublishedTrack:
         self.info = track_info(request, codecs)
         self._receiver: RtpReceiver | None = None
         self._senders: list[PacketSink] = []
+        self.layers = Layers(())
+        """Its simulcast layers, once it is published."""
         self._level = AudioLevel()
         self._score = LossScore()
 
@@ -111,9 +116,19 @@ class PublishedTrack:
             self._receiver.counts(), self.info.mime_type, muted=self.info.muted
         )
 
-    def attach(self, receiver: RtpReceiver, mid: str, codec: RTCRtpCodecParameters) -> None:
-        """Take the packets of ``receiver``, which has the media section ``mid``."""
+    def attach(
+        self,
+        receiver: RtpReceiver,
+        mid: str,
+        codec: RTCRtpCodecParameters,
+        rids: Sequence[str],
+    ) -> None:
+        """Take the packets of ``receiver``, in section ``mid``, in simulcast layers if any."""
         self._receiver = receiver
+        self.layers = receiver.layers = Layers(rids)
+        self.info.simulcast = self.info.simulcast or len(rids) > 1
+        for infos in (self.info.layers, *(each.layers for each in self.info.codecs)):
+            self.layers.describe(infos)
         receiver.sink = self._forward
         self.info.mid = mid
         self.info.version.unix_micro = time.time_ns() // 1000
@@ -137,16 +152,18 @@ class PublishedTrack:
         if sender in self._senders:
             self._senders.remove(sender)
 
-    async def request_keyframe(self) -> None:
-        """Ask the publisher for a key frame, if there can be one."""
+    async def request_keyframe(self, layer: int = 0) -> None:
+        """Ask the publisher for a key frame of a layer, if there can be one."""
         if self._receiver is not None and self.kind == "video":
-            await self._receiver.request_keyframe()
+            await self._receiver.request_keyframe(layer)
 
-    async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
+    async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
+        if self.layers.rids:
+            self.layers.note(layer)
         level = packet.extensions.audio_level
         if level is not None:
             self._level.observe(level[1], packet.timestamp, codec.clockRate)
         faults = self._faults
         for sender in tuple(self._senders):
             if not faults.loses(faults.media_loss):
-                await sender.forward(packet, codec)
+                await sender.forward(packet, codec, layer)

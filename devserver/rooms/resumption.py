@@ -47,8 +47,8 @@ def synchronize(participant: Participant, state: rtc.SyncState) -> None:
             models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT
         )
         return
-    participant.subscriptions.pause(state.track_sids_disabled, paused=True)
-    participant.connection.apply_pauses()
+    participant.subscriptions.pause(state.track_sids_disabled)
+    participant.connection.apply_settings()
     participant.update_subscriptions(
         state.subscription.track_sids,
         state.subscription.participant_tracks,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import rtc
 
+from devserver.media.layers import wanted_layer
 from devserver.media.track import TrackSubscriber
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Subscriptions:
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self._wishes: dict[str, bool] = {}
-        self._paused: set[str] = set()
+        self._settings: dict[str, rtc.UpdateTrackSettings] = {}
         self._refused: set[str] = set()
 
     def update(
@@ -61,15 +62,24 @@ class Subscriptions:
             self._wishes[sid] = subscribe
         self._trim()
 
-    def pause(self, track_sids: Iterable[str], *, paused: bool) -> None:
-        """Note that the participant does not want packets of these tracks for now, or does."""
-        for sid in track_sids:
-            (self._paused.add if paused else self._paused.discard)(sid)
+    def adapt(self, settings: rtc.UpdateTrackSettings) -> None:
+        """Note whether and in which quality the participant wants packets of some tracks."""
+        for sid in settings.track_sids:
+            self._settings[sid] = settings
         self._trim()
+
+    def pause(self, track_sids: Iterable[str]) -> None:
+        """Note that the participant does not want packets of these tracks for now."""
+        self.adapt(rtc.UpdateTrackSettings(track_sids=track_sids, disabled=True))
 
     def is_paused(self, track: PublishedTrack) -> bool:
         """Whether packets of ``track`` are not wanted for now."""
-        return track.sid in self._paused
+        settings = self._settings.get(track.sid)
+        return settings is not None and settings.disabled
+
+    def layer(self, track: PublishedTrack) -> int:
+        """Return the largest simulcast layer of ``track`` that the participant wants."""
+        return wanted_layer(self._settings.get(track.sid), track.info)
 
     def includes(self, track: PublishedTrack) -> bool:
         """Whether the participant is to receive ``track``."""
@@ -107,9 +117,9 @@ class Subscriptions:
     def _trim(self) -> None:
         """Forget wishes for tracks that are gone once there are many."""
         limit = 4 * self._subscriber.context.limits.subscriptions_per_participant
-        if len(self._wishes) + len(self._paused) + len(self._refused) <= limit:
+        if len(self._wishes) + len(self._settings) + len(self._refused) <= limit:
             return
         published = {track.sid for track in self._subscriber.room_tracks()}
         self._wishes = {sid: wish for sid, wish in self._wishes.items() if sid in published}
-        self._paused &= published
+        self._settings = {sid: each for sid, each in self._settings.items() if sid in published}
         self._refused &= published

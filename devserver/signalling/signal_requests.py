@@ -123,10 +123,8 @@ def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) 
             subscribe=request.subscription.subscribe,
         )
     elif request.HasField("track_setting"):
-        participant.subscriptions.pause(
-            request.track_setting.track_sids, paused=request.track_setting.disabled
-        )
-        participant.connection.apply_pauses()
+        participant.subscriptions.adapt(request.track_setting)
+        participant.connection.apply_settings()
     else:
         participant.publications.permit(request.subscription_permission)
 

@@ -149,3 +149,16 @@ async def shows(track: rtc.Track, brightness: int) -> bool:
     finally:
         await stream.aclose()
     return False
+
+
+async def comes_with_width(track: rtc.Track, width: int) -> None:
+    """Returns once a frame of this width came."""
+    stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
+    try:
+        async with asyncio.timeout(WITHIN):
+            async for event in stream:
+                if event.frame.width == width:
+                    return
+    finally:
+        await stream.aclose()
+    raise AssertionError("the track ended")

@@ -196,8 +196,8 @@ async def test_packets_reach_a_receiver_by_their_mid(sections: Sections) -> None
     receiver = RtpReceiver(transceivers[0], tasks)
     received: asyncio.Queue[RtpPacket] = asyncio.Queue()
 
-    async def keep(packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        assert codec.mimeType == "audio/opus"
+    async def keep(packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
+        assert (codec.mimeType, layer) == ("audio/opus", 0)
         await received.put(packet)
 
     receiver.sink = keep

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.clients.browser import OLD_LIVEKIT_CLIENT
+from tests.agent.clients.browser import LIVEKIT_CLIENT, OLD_LIVEKIT_CLIENT
 from tests.devserver.published_media import shows
 from tests.devserver.room_events import RoomEvents
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.agent.clients.conftest import OpenPage
     from tests.conftest import Join
     from tests.room_server import RoomServerUnderTest
+
+PACKAGES = pytest.mark.parametrize(
+    "package", [LIVEKIT_CLIENT, pytest.param(OLD_LIVEKIT_CLIENT, marks=pytest.mark.lengthy)]
+)
 
 PUBLISH = """
   const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
@@ -33,7 +37,7 @@ PUBLISH = """
 """
 
 
-@pytest.mark.parametrize("package", ["livekit-client", OLD_LIVEKIT_CLIENT])
+@PACKAGES
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "AV1", "H264"])
 async def test_the_codec_asked_for_is_sent_and_shown(
     codec: str,
