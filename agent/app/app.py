@@ -13,6 +13,7 @@ from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
 from agent.app.persona import Persona
+from agent.app.speech import check_speech
 from agent.app.store_maker import StoreMaker
 from toolkit.tool import Tool
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent.app.agent_maker import MakeAgent
     from agent.app.function_tools import AnyFunctionTool
     from agent.app.persona import AnyTool, Model, Models
+    from agent.app.speech import SpeechToText, TextToSpeech
     from agent.history.turn_store import TurnStore
 
 ONLY: Final = ""
@@ -44,6 +46,8 @@ class App:
         tools: Sequence[AnyTool] = (),
         llm: Models | None = None,
         models: Mapping[str, Models] | None = None,
+        stt: SpeechToText | None = None,
+        tts: TextToSpeech | None = None,
         settings: Sequence[type[BaseModel]] = (),
         topics: Sequence[Any] = (),
         history: TurnStore | Callable[[], TurnStore] | None = None,
@@ -72,6 +76,9 @@ class App:
             llm: the model or models that agents answer with; LLM_MODEL at OPENAI_BASE_URL unless
                 given.
             models: by names of the app's own, for agents, metadata and hooks to choose from.
+            stt: speech recognition in rooms with a voice: any STT of livekit-agents, or a function
+                that makes one for each conversation; STT_MODEL at STT_BASE_URL unless given.
+            tts: the same of speech synthesis; TTS_MODEL at TTS_BASE_URL unless given.
             settings: classes of settings, read from the environment, besides those of tools.
             topics: kinds of data packets besides the worker's own, each an agent.data.topic.Topic.
             history: a store of one's own for messages, or a function or class that makes one, once
@@ -107,6 +114,12 @@ class App:
         self.topics = _as_topics(topics)
         self.store_maker = None if history is None else StoreMaker(history)
         self.settings: tuple[type[BaseModel], ...] = tuple(dict.fromkeys(asked))
+        self.stt, self.tts = stt, tts
+        check_speech("stt", stt, "STT")
+        check_speech("tts", tts, "TTS")
+        for name, persona in self.personas.items():
+            check_speech(f"the stt of {name or 'the agent'}", persona.stt, "STT")
+            check_speech(f"the tts of {name or 'the agent'}", persona.tts, "TTS")
         for where, chosen in self._choices():
             _check_model(where, chosen, self.models)
 
@@ -115,6 +128,12 @@ class App:
         """Whether some agent answers with a model at OPENAI_BASE_URL."""
         chosen = [persona.llm or self.llm for persona in self.personas.values()]
         return any(self._is_of_service(each) for each in chosen)
+
+    @property
+    def has_speech(self) -> bool:
+        """Whether it has an STT or TTS of its own, for some agent."""
+        speakers = (self, *self.personas.values())
+        return any(each.stt is not None or each.tts is not None for each in speakers)
 
     def offers(self, agent: str, tool: str) -> bool:
         """Whether this agent has a tool: one of its own, of all, or not of the app's."""

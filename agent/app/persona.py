@@ -11,6 +11,7 @@ from agent.app.app_error import AppError
 if TYPE_CHECKING:
     from livekit.agents import llm
 
+    from agent.app.speech import SpeechToText, TextToSpeech
     from toolkit.tool import Tool
 
 Model: TypeAlias = "str | llm.LLM[Any] | Callable[[], llm.LLM[Any]]"
@@ -62,6 +63,8 @@ class Persona:
         language: the language that it answers in, as a name or a BCP 47 tag.
         greeting: its first text in a room whose conversation is new.
         limits: bounds of its answers.
+        stt: its speech recognition in rooms with a voice; the app's unless given.
+        tts: its speech synthesis; the app's unless given.
         show_reasoning: people may see what its model thinks, where SHOW_REASONING allows it.
     """
 
@@ -74,6 +77,8 @@ class Persona:
     greeting: str | None = None
     limits: Limits = Limits()
     show_reasoning: bool = True
+    stt: SpeechToText | None = None
+    tts: TextToSpeech | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]

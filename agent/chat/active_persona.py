@@ -168,6 +168,7 @@ class ActivePersona:
         assistant.tool_steps = MAX_TOOL_STEPS if steps is None else steps
         assistant.shows_reasoning = self._shows_reasoning and persona.show_reasoning
         assistant.voice, assistant.language = persona.voice, persona.language
+        assistant.stt, assistant.tts = persona.stt, persona.tts
         assistant.in_session = self.in_session
         self._is_changed = False
 

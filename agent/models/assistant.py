@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit.agents import llm
 
 from agent.models.asked_llm import AskedLLM
 from agent.models.offered_tools import OfferedTools
+
+if TYPE_CHECKING:
+    from agent.app.speech import SpeechToText, TextToSpeech
 
 MAX_TOOL_STEPS = 4
 """Steps of one answer in which tools may be called; the next one has to do without. As many as an
@@ -49,6 +52,8 @@ class Assistant:
         tool_steps: steps of an answer in which tools may be called.
         voice: the voice that it speaks with; None: the room's.
         language: the language that is spoken to it; None: the room's.
+        stt: the app's speech recognition for it; None: the app's for all, or the worker's.
+        tts: the same of its speech synthesis.
         in_session: its answers are made by a session of a livekit Agent, not with these.
     """
 
@@ -59,4 +64,6 @@ class Assistant:
     tool_steps: int = MAX_TOOL_STEPS
     voice: str | None = None
     language: str | None = None
+    stt: SpeechToText | None = None
+    tts: TextToSpeech | None = None
     in_session: bool = False

@@ -80,7 +80,7 @@ class ModelService:
             # Only here: a worker whose rooms have no microphones does without it.
             from agent.models.speech import SpeechService  # noqa: PLC0415
 
-            self._speech = SpeechService(self._settings, self._proxies)
+            self._speech = SpeechService(self._settings, self._proxies, self._app)
         await self._speech.load(self._on_main_thread)
         return self._speech
 

@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import openai
 from livekit import local_inference
 from livekit.agents import LanguageCode, inference, stt, tts, vad
+from livekit.agents.utils import http_context
 from livekit.agents.voice.turn import TurnHandlingOptions
 from pydantic import SecretStr
 
+from agent.app.speech import make_speech
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
+from agent.models.borrowed_speech import BorrowedSTT, BorrowedTTS, MissingSTT, MissingTTS
 
 if TYPE_CHECKING:
     import httpx2
 
+    from agent.app.app import App
+    from agent.app.speech import Kind, SpeechToText, TextToSpeech
     from agent.models.main_thread import OnMainThread
+
+logger = logging.getLogger(__name__)
 
 NO_KEY = "none"
 """For services that need no key; the client insists on one."""
@@ -41,8 +51,18 @@ class SpeechService:
     Each session has its own of each, because it listens to their errors.
     """
 
-    def __init__(self, settings: Settings, proxies: Proxies = DIRECT) -> None:
+    def __init__(
+        self, settings: Settings, proxies: Proxies = DIRECT, app: App | None = None
+    ) -> None:
+        """`app`: whose STT and TTS take the place of the configured services."""
         self._settings = settings
+        self._stt, self._tts = (None, None) if app is None else (app.stt, app.tts)
+        self._has_own = app is not None and app.has_speech
+        self._opening = asyncio.Lock()
+        self._http = AsyncExitStack()
+        self._context: Context | None = None
+        """Where plugins find an HTTP session: a job has one in its own thread alone."""
+        self._lent: dict[int, stt.STT[Any] | tts.TTS[Any]] = {}
         self._stt_client = _client(
             settings.stt_base_url or settings.openai_base_url,
             settings.stt_api_key if settings.stt_base_url else settings.openai_api_key,
@@ -63,14 +83,23 @@ class SpeechService:
         imported meanwhile: participants may speak already.
         """
         await asyncio.gather(asyncio.to_thread(_load), on_main_thread(_load_plugin))
+        async with self._opening:
+            if self._context is None and self._has_own:
+                context = copy_context()
+                opening = self._http.enter_async_context(http_context.open())
+                await asyncio.create_task(opening, context=context)
+                self._context = context
 
-    def open_stt(self, language: str | None) -> stt.STT[Any]:
-        """Speech recognition: one request for each utterance.
+    def open_stt(self, language: str | None, chosen: SpeechToText | None = None) -> stt.STT[Any]:
+        """Speech recognition: the app's, or one request to the service for each utterance.
 
         Args:
             language: the room's, if it has one of its own: a tag, or a name in English. One that
                 livekit-agents does not know is left to be found out.
+            chosen: the agent's own, in place of the app's.
         """
+        if (given := chosen or self._stt) is not None:
+            return self._borrow_stt(given, language)
         language = _code(language) if language else self._settings.stt_language
         from livekit.plugins.openai import STT  # noqa: PLC0415 - see _load_plugin
 
@@ -82,8 +111,20 @@ class SpeechService:
             use_realtime=False,
         )
 
-    def open_tts(self, voice: str | None) -> tts.TTS[Any]:
-        """Speech synthesis, in the voice of the room if it has one of its own."""
+    def open_tts(
+        self,
+        voice: str | None,
+        language: str | None = None,
+        chosen: TextToSpeech | None = None,
+    ) -> tts.TTS[Any]:
+        """Speech synthesis, in the voice of the room if it has one of its own.
+
+        Args:
+            language: the room's, for a function of the app.
+            chosen: the agent's own, in place of the app's.
+        """
+        if (given := chosen or self._tts) is not None:
+            return self._borrow_tts(given, voice, language)
         from livekit.plugins.openai import TTS  # noqa: PLC0415 - see _load_plugin
 
         return TTS(
@@ -114,9 +155,44 @@ class SpeechService:
 
     async def aclose(self) -> None:
         """Closes connections and threads; the models stay with the process."""
+        for lent in self._lent.values():
+            await lent.aclose()
+        if self._context is not None:
+            await asyncio.create_task(self._http.aclose(), context=self._context)
         await self._stt_client.close()
         await self._tts_client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _borrow_stt(self, given: SpeechToText, language: str | None) -> stt.STT[Any]:
+        if (made := self._made(given, "STT", language=language)) is None:
+            return MissingSTT()
+        model, context, is_own = made
+        return BorrowedSTT(model, context, is_own=is_own)
+
+    def _borrow_tts(
+        self, given: TextToSpeech, voice: str | None, language: str | None
+    ) -> tts.TTS[Any]:
+        if (made := self._made(given, "TTS", voice=voice, language=language)) is None:
+            return MissingTTS()
+        model, context, is_own = made
+        return BorrowedTTS(model, context, is_own=is_own)
+
+    def _made(
+        self, given: object, kind: Kind, **values: str | None
+    ) -> tuple[Any, Context, bool] | None:
+        """An STT or TTS of the app, and whether it is the conversation's alone; None: the app could
+        not make it."""
+        assert self._context is not None  # noqa: S101 - it is loaded
+        context = self._context.copy()
+        try:
+            model, is_own = context.run(lambda: make_speech(given, kind, **values))
+        except Exception:
+            # The boundary around the app's own function.
+            logger.exception("the app's %s could not be made; rooms do without it", kind)
+            return None
+        if not is_own:
+            self._lent[id(model)] = model
+        return model, self._context, is_own
 
 
 def _load_plugin() -> None:

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 QUIET = 1.0
 """Seconds of silence after which the floor is free, if nothing was understood."""
+STREAM_QUIET = 2.0
+"""The same where speech is recognised by a stream, whose first words may come later than that."""
 TURN_PATIENCE = 10.0
 """Seconds that recognised speech may take to become a turn."""
 STARVED_AFTER = 4 * FRAME_SECONDS
@@ -47,11 +49,18 @@ class Floor(AudioInput):
         self._timer: asyncio.TimerHandle | None = None
         self._free = asyncio.Event()
         self._free.set()
+        self.quiet = QUIET
+        """Seconds of silence after which the floor is free, if nothing was understood."""
 
     @property
     def speaker(self) -> Microphone | None:
         """The microphone that has the floor, or had it last."""
         return self._holder or self._last
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the one who has the floor is speaking."""
+        return self._holder is not None and self._holder.speaking
 
     @property
     def taken(self) -> bool:
@@ -143,7 +152,7 @@ class Floor(AudioInput):
         now = time.monotonic()
         if holder.speaking and self._may_speak(holder):
             return False
-        if now - max(holder.quiet_since, self._given_at) < QUIET or self._recognizing:
+        if now - max(holder.quiet_since, self._given_at) < self.quiet or self._recognizing:
             return False
         return self._understood_at is None or now - self._understood_at > TURN_PATIENCE
 

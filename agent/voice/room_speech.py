@@ -33,7 +33,7 @@ class RoomSpeech:
         self.stt: stt.STT[Any] = TolerantSTT(
             speech.open_stt(language), floor, lambda: on_failure("stt")
         )
-        self.tts: tts.TTS[Any] = speech.open_tts(voice)
+        self.tts: tts.TTS[Any] = speech.open_tts(voice, language)
         self.vad: vad.VAD = speech.open_vad()
         self.turn_detector: TurnDetector = speech.turn_detector()
         self.ears: AudioInput = floor
@@ -55,4 +55,5 @@ class RoomSpeech:
 
     async def aclose(self) -> None:
         await self._text.aclose()
+        await self.stt.aclose()
         await self.tts.aclose()

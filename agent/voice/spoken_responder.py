@@ -71,7 +71,10 @@ class SpokenResponder:
         self._on_failure = on_failure
         self._max_items = manner.max_items
         self._answers = 0
-        self._tts = speech.open_tts(manner.voice)
+        self._tts = speech.open_tts(manner.voice, manner.language, assistant.tts)
+        self._stt = TolerantSTT(
+            speech.open_stt(manner.language, assistant.stt), floor, lambda: on_failure("stt")
+        )
         self._agent = SpeakingAssistant(
             assistant,
             on_turn=on_turn,
@@ -81,7 +84,7 @@ class SpokenResponder:
         options: dict[str, Any] = {"aec_warmup_duration": None} if echo_is_known else {}
         self._session = AgentSession[None](
             vad=speech.open_vad(),
-            stt=TolerantSTT(speech.open_stt(manner.language), floor, lambda: on_failure("stt")),
+            stt=self._stt,
             tts=self._tts,
             turn_handling=speech.turn_handling(),
             user_away_timeout=None,
@@ -130,6 +133,7 @@ class SpokenResponder:
     async def aclose(self) -> None:
         await self._session.aclose()
         await self._text.aclose()
+        await self._stt.aclose()
         await self._tts.aclose()
 
     def _on_voice_failure(self) -> None:

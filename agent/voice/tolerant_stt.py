@@ -11,11 +11,11 @@ from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
-from agent.voice.floor import Floor
+from agent.voice.floor import QUIET, STREAM_QUIET, Floor
+from agent.voice.tolerant_stream import ATTEMPTS, TolerantStream
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
 PATIENCE = 30.0
 """Seconds for all attempts; nobody else is heard meanwhile."""
 
@@ -24,7 +24,8 @@ class TolerantSTT(stt.STT[Any]):
     """Recognises with another STT, and takes a failure for an utterance without words.
 
     A session ends its recognition for good at an error that is not caught here. The floor learns
-    that an utterance is being recognised: until that is done, it is not free.
+    that an utterance is being recognised: until that is done, it is not free. An STT that streams
+    is used by its streams.
     """
 
     def __init__(self, wrapped: stt.STT[Any], floor: Floor, on_failure: Callable[[], None]) -> None:
@@ -32,6 +33,7 @@ class TolerantSTT(stt.STT[Any]):
         self._wrapped = wrapped
         self._floor = floor
         self._on_failure = on_failure
+        floor.quiet = STREAM_QUIET if wrapped.capabilities.streaming else QUIET
 
     @property
     def model(self) -> str:
@@ -63,3 +65,17 @@ class TolerantSTT(stt.STT[Any]):
         finally:
             self._floor.recognized(text)
         return event
+
+    def stream(
+        self,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> stt.RecognizeStream:
+        def connect(attempts: APIConnectOptions) -> stt.RecognizeStream:
+            return self._wrapped.stream(language=language, conn_options=attempts)
+
+        return TolerantStream(self, connect, self._floor, self._on_failure)
+
+    async def aclose(self) -> None:
+        await self._wrapped.aclose()

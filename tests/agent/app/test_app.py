@@ -49,8 +49,28 @@ def for_a_person(room: object, person: object) -> Billing:
     return Billing(instructions=f"You know {person} in {room}.")
 
 
+def ears_with_a_voice(voice: str) -> Any:  # noqa: ANN401 - it is never called
+    return voice
+
+
+def fast_mouth(voice: str, speed: float) -> Any:  # noqa: ANN401 - it is never called
+    return voice, speed
+
+
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no agents": (lambda: App({}), "App: agents is empty, expected one agent at least"),
+    "an STT": (
+        lambda: App(stt=cast("Any", 3)),
+        "App: stt is a int, expected STT of livekit-agents, or a function that makes one",
+    ),
+    "an STT with a voice": (
+        lambda: App({"a": Persona("A", stt=ears_with_a_voice)}),
+        "App: the stt of a needs voice, expected language or less",
+    ),
+    "a TTS": (
+        lambda: App(tts=fast_mouth),
+        "App: tts needs speed, expected voice and language or less",
+    ),
     "a history without methods": (
         lambda: App(history=cast("Any", {})),
         "App: history is dict, which has no add, save, load, newest, threads",

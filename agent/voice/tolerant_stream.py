@@ -1,0 +1,153 @@
+"""TolerantStream: recognition by a stream, whose failures cost one utterance."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from livekit import rtc
+from livekit.agents import APIConnectOptions, stt
+from livekit.agents.utils import aio
+
+from agent.voice.floor import Floor
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS: Final = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
+
+IDLE: Final = 60.0
+"""Seconds without sound after which the connection is given up: many services count its time."""
+
+END_TIMEOUT: Final = 5.0
+"""Seconds for the last words of a stream."""
+
+LONGEST_LOSS: Final = 30.0
+"""Seconds after which a service that failed is tried again, whether or not somebody pauses."""
+
+WORD_TIMEOUT: Final = 10.0
+"""Seconds that words may take to become final; the floor waits for them."""
+
+_INTERIM: Final = frozenset(
+    {stt.SpeechEventType.INTERIM_TRANSCRIPT, stt.SpeechEventType.PREFLIGHT_TRANSCRIPT}
+)
+
+
+class TolerantStream(stt.RecognizeStream):
+    """Connects with the first sound, and again with the first sound after a failure.
+
+    A session ends its recognition for good where a stream fails. The floor learns that words are
+    being recognised: until they are final, it is not free.
+    """
+
+    def __init__(
+        self,
+        owner: stt.STT[Any],
+        connect: Callable[[APIConnectOptions], stt.RecognizeStream],
+        floor: Floor,
+        on_failure: Callable[[], None],
+    ) -> None:
+        super().__init__(stt=owner, conn_options=ATTEMPTS)
+        self._connect = connect
+        self._floor = floor
+        self._on_failure = on_failure
+        self._is_waiting = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def _run(self) -> None:
+        try:
+            while (first := await self._sound()) is not None:
+                try:
+                    await self._recognize(first)
+                except Exception as error:
+                    # The boundary of the app's STT: whatever it raises, others are heard later.
+                    logger.warning("speech recognition failed: %s", type(error).__name__)
+                    self._understood("")
+                    self._on_failure()
+                    await self._lose_utterance()
+        finally:
+            self._understood("")
+
+    async def _recognize(self, first: rtc.AudioFrame) -> None:
+        """Recognises until there is no sound for a while; raises what the STT does."""
+        stream = self._connect(ATTEMPTS)
+        feeding: asyncio.Task[None] | None = None
+        try:
+            stream.push_frame(first)
+            feeding = asyncio.create_task(self._feed(stream), name="sound for recognition")
+            async for event in stream:
+                self._note(event)
+                self._event_ch.send_nowait(event)
+        finally:
+            if feeding is not None:
+                await aio.gracefully_cancel(feeding)
+            await stream.aclose()
+
+    async def _feed(self, stream: stt.RecognizeStream) -> None:
+        """Passes sound on until there is none for a while, or no more; then ends the stream."""
+        with suppress(TimeoutError, RuntimeError):
+            # RuntimeError: it has failed meanwhile, which its reader learns.
+            while True:
+                async with asyncio.timeout(IDLE):
+                    data = await self._next()
+                if data is None:
+                    break
+                if isinstance(data, rtc.AudioFrame):
+                    stream.push_frame(data)
+                else:
+                    stream.flush()
+        with suppress(RuntimeError):
+            stream.end_input()
+        await asyncio.sleep(END_TIMEOUT)
+        await stream.aclose()
+
+    async def _sound(self) -> rtc.AudioFrame | None:
+        """The next frame; None: there will be none."""
+        while (data := await self._next()) is not None:
+            if isinstance(data, rtc.AudioFrame):
+                return data
+        return None
+
+    async def _next(self) -> object | None:
+        """A frame, or a mark between two of them; None: there will be none."""
+        try:
+            return await self._input_ch.recv()
+        except aio.ChanClosed:
+            return None
+
+    async def _lose_utterance(self) -> None:
+        """Drops what was said until now, and what follows until the speaker pauses."""
+        while not self._input_ch.empty():
+            self._input_ch.recv_nowait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_LOSS):
+                while self._floor.speaking and await self._next() is not None:
+                    pass
+
+    def _note(self, event: stt.SpeechEvent) -> None:
+        text = event.alternatives[0].text if event.alternatives else ""
+        if event.type in _INTERIM and text:
+            self._wait()
+        elif event.type is stt.SpeechEventType.FINAL_TRANSCRIPT:
+            self._wait()
+            self._understood(text)
+
+    def _wait(self) -> None:
+        """Words are on their way."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._floor.recognizing()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(WORD_TIMEOUT, self._understood, "")
+
+    def _understood(self, text: str) -> None:
+        """Words are final, or will not be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._is_waiting:
+            self._is_waiting = False
+            self._floor.recognized(text)
