@@ -7,14 +7,16 @@ import { BoardView } from './BoardView.tsx';
 import { PeopleView } from './PeopleView.tsx';
 import { SearchView } from './SearchView.tsx';
 import { SettingsView } from './SettingsView.tsx';
+import { ThreadsView } from './ThreadsView.tsx';
 import { ToolsView } from './ToolsView.tsx';
 import type { WireLog } from './wire.ts';
 import { WireView } from './WireView.tsx';
 
-export type PanelName = 'tools' | 'wire' | 'board' | 'people' | 'search' | 'settings';
+export type PanelName = 'threads' | 'tools' | 'wire' | 'board' | 'people' | 'search' | 'settings';
 
 export const PANELS: readonly (readonly [PanelName, string, IconName])[] = [
   ['search', 'Search', 'search'],
+  ['threads', 'Threads', 'threads'],
   ['people', 'People', 'people'],
   ['tools', 'Tools', 'tools'],
   ['board', 'Whiteboard', 'board'],
@@ -43,6 +45,7 @@ export function Panel({ name, log, onClose }: { name: PanelName; log: WireLog; o
         {name === 'board' && <BoardView />}
         {name === 'people' && <PeopleView />}
         {name === 'search' && <SearchView />}
+        {name === 'threads' && <ThreadsView />}
         {name === 'settings' && <SettingsView />}
       </div>
     </aside>

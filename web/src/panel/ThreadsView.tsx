@@ -1,0 +1,72 @@
+/** The threads that one can see here: what they are about, how long they are, and an end to them. */
+
+import { useEffect, useState, type ReactElement } from 'react';
+import type { Thread } from 'livekit-room-agent';
+import { useAllMessages, useRoomChat } from '../session/chat.ts';
+import { Icon } from '../ui/icons.tsx';
+import { IconButton } from '../ui/IconButton.tsx';
+import { clock, oneLine } from '../ui/names.ts';
+
+export function ThreadsView(): ReactElement {
+  const { agent, complain } = useRoomChat();
+  const written = useAllMessages().filter(({ state }) => state === 'done').length;
+  const [threads, setThreads] = useState<readonly Thread[]>();
+  useEffect(() => {
+    let isShown = true;
+    agent.threads().then((found) => {
+      if (isShown) setThreads(found);
+    }, complain);
+    return () => {
+      isShown = false;
+    };
+  }, [agent, complain, written]);
+  if (!threads) return <p className="dim">Looking…</p>;
+  if (!threads.length) return <p className="dim">Nothing has been said yet.</p>;
+  return (
+    <ul className="threads" aria-label="Threads">
+      {threads.map((thread) => (
+        <ThreadItem key={thread.id} thread={thread} />
+      ))}
+    </ul>
+  );
+}
+
+function ThreadItem({ thread: { id, scope, title, messages, lastTimestamp } }: { thread: Thread }): ReactElement {
+  const { agent, room, complain } = useRoomChat();
+  const [summary, setSummary] = useState<string>();
+  const [isSure, setIsSure] = useState(false);
+  const mayDelete = scope === 'private' || room.localParticipant.attributes['role'] === 'moderator';
+  const summarise = (): void => {
+    setSummary('…');
+    agent.summary(id).then(setSummary, (error: unknown) => {
+      setSummary(undefined);
+      complain(error);
+    });
+  };
+  return (
+    <li>
+      <p className="thread-title" dir="auto">
+        {scope === 'private' && <Icon name="lock" size={14} />} {oneLine(title)}
+      </p>
+      <p className="dim">
+        {scope === 'private' ? 'Only you and the agent' : 'Everybody here'} · {messages} messages, the last one at {clock(lastTimestamp)}
+      </p>
+      {summary !== undefined && (
+        <p className="said" role="status" dir="auto">
+          {summary}
+        </p>
+      )}
+      <div className="approval-row">
+        <button type="button" className="button" onClick={summarise} disabled={summary === '…'}>
+          Summary
+        </button>
+        {mayDelete && !isSure && <IconButton icon="trash" label="Delete thread" onClick={() => setIsSure(true)} />}
+        {isSure && (
+          <button type="button" className="button danger" autoFocus onBlur={() => setIsSure(false)} onClick={() => void agent.deleteThread(id).catch(complain)}>
+            Delete all its messages
+          </button>
+        )}
+      </div>
+    </li>
+  );
+}
