@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
@@ -15,11 +14,6 @@ from agent.app.loading import load_app
 from agent.testing import AppTest
 from tests.agent.app.import_state import restored_imports
 from tests.agent.app.test_examples import EXAMPLES, reference
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("livekit.plugins.anthropic") is None,
-    reason="no livekit-plugins-anthropic: pip install it",
-)
 
 USE: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "openingHours", "input": {}}
 
