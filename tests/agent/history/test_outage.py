@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import Pool, event
 
-from agent.history import durable_history, postgres_engine
+from agent.history import durable_history
 from agent.history.backlog import MAX_WRITES, Backlog
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
@@ -23,8 +22,6 @@ from agent.history.message import Message
 from agent.history.sql_history import SqlHistory
 from agent.testing.history_samples import ROOM, answer_to, asked, ended, everything, take_turn
 from tests.agent.history.cut_database import CutDatabase
-from tests.agent.outages import FailoverPostgres
-from tests.postgres import NoPostgresError, PostgresServer, primary_and_standby
 
 
 @dataclass
@@ -281,101 +278,6 @@ async def test_the_end_does_not_wait_long_for_many_writes_and_says_what_is_lost(
     assert f"{history.waiting} buffered writes are lost" in caplog.text
 
 
-async def test_postgres_is_restarted_in_the_middle(postgres: PostgresServer) -> None:
-    url = postgres.create_database("restarted")
-    database = Database(DatabaseUrl.parse(url))
-    history = DurableHistory(SqlHistory(database), first_pause=0.05)
-    await history.migrate()
-    said: list[Message] = []
-
-    async def talk(first: int) -> None:
-        for number in range(first, first + 5):
-            question = asked(str(number))
-            said.extend((question, await take_turn(history, question)))
-
-    await talk(0)
-    await asyncio.to_thread(postgres.stop)
-    try:
-        async with asyncio.timeout(10):
-            await talk(5)
-        assert not history.healthy
-    finally:
-        await asyncio.to_thread(postgres.start)
-    await talk(10)
-    async with asyncio.timeout(20):
-        await history.written()
-    assert history.healthy
-    assert [m.key for m in await everything(history)] == [m.key for m in said]
-    assert await history.unanswered("kitchen") == ()
-    await history.aclose()
-
-
-async def test_a_standby_that_takes_over_gets_what_waited() -> None:
-    try:
-        with primary_and_standby() as (primary, standby):
-            outage = FailoverPostgres(primary, standby)
-            database = Database(DatabaseUrl.parse(outage.url))
-            history = DurableHistory(SqlHistory(database), first_pause=0.05)
-            await history.migrate()
-            await take_turn(history, asked("before"))
-            await outage.begin()
-            await take_turn(history, asked("meanwhile"))
-            assert not history.healthy
-            await outage.end()
-            async with asyncio.timeout(20):
-                await history.written()
-            await take_turn(history, asked("after"))
-            assert [each.id for each in await everything(history) if each.role == "user"] == [
-                "before",
-                "meanwhile",
-                "after",
-            ]
-            await history.aclose()
-    except NoPostgresError as reason:
-        pytest.skip(str(reason))
-
-
-async def test_connections_that_the_server_closes_are_replaced(postgres: PostgresServer) -> None:
-    url = postgres.create_database("closing")
-    history = SqlHistory(Database(DatabaseUrl.parse(url)))
-    await history.migrate()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        for number in range(3):
-            await history.add_message(asked(str(number)))
-            closed = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'closing'"
-            )
-            assert closed.fetchall()
-    assert len(await everything(history)) == 3
-    await history.aclose()
-
-
-async def test_connections_that_are_recycled_lose_nothing(
-    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[object] = []
-
-    def note(connection: object, _: object) -> None:
-        opened.append(connection)
-
-    monkeypatch.setattr(postgres_engine, "RECYCLED_AFTER", 0)
-    event.listen(Pool, "connect", note)
-    try:
-        url = postgres.create_database("recycled")
-        history = DurableHistory(SqlHistory(Database(DatabaseUrl.parse(url))))
-        await history.migrate()
-        questions = [asked(str(number)) for number in range(20)]
-        await asyncio.gather(*(take_turn(history, question) for question in questions))
-        assert history.healthy
-        found = await everything(history)
-        assert {each.id for each in found if each.role == "user"} == {each.id for each in questions}
-        assert await history.unanswered("kitchen") == ()
-        await history.aclose()
-    finally:
-        event.remove(Pool, "connect", note)
-    assert len(opened) > postgres_engine.CONNECTIONS
-
-
 @pytest.mark.parametrize(
     ("pragma", "mended"),
     [("max_page_count = 1", "max_page_count = 100000"), ("query_only = on", "query_only = off")],
@@ -411,18 +313,3 @@ async def test_a_database_that_takes_no_writes_gets_them_later(
     finally:
         event.remove(Pool, "connect", note)
     assert ("is full" if "page" in pragma else "readonly") in caplog.text
-
-
-async def test_postgres_is_restarted_between_two_reads(postgres: PostgresServer) -> None:
-    url = postgres.create_database("between_reads")
-    history = SqlHistory(Database(DatabaseUrl.parse(url)))
-    await history.migrate()
-    await history.add_message(asked("1"))
-    await asyncio.to_thread(postgres.stop)
-    with pytest.raises(UnavailableError, match="refused"):
-        await history.page(ROOM, asker="ann")
-    assert not history.healthy
-    await asyncio.to_thread(postgres.start)
-    assert len(await everything(history)) == 1
-    assert history.healthy
-    await history.aclose()

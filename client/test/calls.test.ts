@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AgentError, RoomAgent } from '../src/index.js';
+import { FakeRoom } from './fake-room.js';
+
+let room: FakeRoom;
+let agent: RoomAgent;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  room = new FakeRoom();
+  agent = new RoomAgent(room);
+  room.agentArrives();
+});
+
+afterEach(() => {
+  agent.close();
+  vi.useRealTimers();
+});
+
+/** Lets all that can go on go on, without time passing. */
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+describe('calls', () => {
+  it('give JSON, or text', async () => {
+    room.answer = (method) => (method === 'ping' ? { pong: 5 } : 'noon');
+    expect(await agent.call('ping')).toEqual({ pong: 5 });
+    expect(await agent.call('getCurrentTime')).toBe('noon');
+  });
+
+  it('are put together where the answer comes in packets, also after the response', async () => {
+    room.answer = () => '{"packet": "answer_1", "parts": 2}';
+    const called = agent.call('getHistory', { thread: 'private:ana' });
+    await settle();
+    room.packet('rpc', { type: 'rpcAnswer', id: 'answer_1', part: 2, parts: 2, text: ':[]}' });
+    room.packet('rpc', { type: 'rpcAnswer', id: 'answer_1', part: 1, parts: 2, text: '{"messages"' });
+    expect(await called).toEqual({ messages: [] });
+  });
+
+  it('fail with a code, and what there is to act on', async () => {
+    room.answer = () => {
+      const data = JSON.stringify({ fields: { city: 'required' }, retryAfter: 2 });
+      throw Object.assign(new Error('wrong'), { code: 400, data });
+    };
+    const error = await agent.call('getWeather').catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(AgentError);
+    expect(error).toMatchObject({ code: 400, retryAfter: 2, fields: { city: 'required' }, isTemporary: true });
+  });
+});
+
+describe('notices', () => {
+  it('change what is shown', async () => {
+    const asking = agent.ask('Helo');
+    await settle();
+    const about = { thread: 'room', messageIds: [asking.id], authorId: 'ana' };
+    room.packet('system', { event: 'message.edited', newText: 'Hello', ...about });
+    expect(agent.messages.get(asking.id)?.text).toBe('Hello');
+    const change = { event: 'reactions.changed', thread: 'room', messageId: asking.id, messageSenderId: 'ana', emoji: '👍' };
+    const react = (count: number, reactedBy: string, removed: boolean): void =>
+      room.packet('system', { ...change, reactedBy, removed, reactions: [{ emoji: '👍', count }, { emoji: '🎉', count: 1 }] });
+    react(1, 'bob', false);
+    react(2, 'ana', false);
+    expect(agent.messages.get(asking.id)?.reactions).toEqual([
+      { emoji: '👍', count: 2, identities: ['bob', 'ana'] },
+      { emoji: '🎉', count: 1, identities: [] },
+    ]);
+    react(1, 'bob', true);
+    expect(agent.messages.get(asking.id)?.reactions?.[0]).toEqual({ emoji: '👍', count: 1, identities: ['ana'] });
+    room.packet('system', { event: 'message.deleted', ...about });
+    expect(agent.messages.items).toEqual([]);
+  });
+});
+
+it('shows nothing of an erased participant, nor the answers to them', async () => {
+  const base = { role: 'user', text: 'x' } as const;
+  agent.messages.put({ ...base, id: 'b', senderId: 'bob' });
+  agent.messages.put({ ...base, id: 'a', senderId: 'agent', role: 'assistant', inReplyTo: 'b', inReplyToSenderId: 'bob' });
+  agent.messages.put({ ...base, id: 'c', senderId: 'carl' });
+  room.packet('system', { event: 'author.erased', thread: 'room', authorId: 'bob' });
+  expect(agent.messages.items.map(({ id }) => id)).toEqual(['c']);
+});
+
+describe('approvals', () => {
+  const question = { callId: 'TC_1', tool: 'refund', description: '', arguments: {}, messageId: 'm-1', senderId: 'bob', senderName: '', timeout: 60 };
+  let askToApprove: () => Promise<unknown>;
+
+  beforeEach(() => {
+    (room.localParticipant as { registerRpcMethod: unknown }).registerRpcMethod = (
+      _: string,
+      handle: (invocation: object) => Promise<string>,
+    ) => {
+      askToApprove = async () => JSON.parse(await handle({ callerIdentity: 'agent', payload: JSON.stringify(question) }));
+    };
+  });
+
+  it('are decided once, however often a call is asked about', async () => {
+    let decide: (approved: boolean) => void = () => undefined;
+    const decider = vi.fn(() => new Promise<boolean>((resolve) => (decide = resolve)));
+    agent.onApproval(decider);
+    const asked = [askToApprove(), askToApprove()];
+    await settle();
+    decide(true);
+    expect(await Promise.all(asked)).toEqual([{ approved: true }, { approved: true }]);
+    expect(decider).toHaveBeenCalledOnce();
+  });
+
+  it('are over when somebody else has decided', async () => {
+    const ends: unknown[] = [];
+    agent.on('approvalEnd', (end) => ends.push(end));
+    agent.onApproval(() => new Promise<boolean>(() => undefined));
+    const asked = askToApprove().catch((error: unknown) => error);
+    await settle();
+    room.packet('system', { event: 'approval.ended', callId: 'TC_1', tool: 'refund', outcome: 'refused', by: 'tom', content: 'no' });
+    expect(await asked).toMatchObject({ code: 409 });
+    expect(ends).toMatchObject([{ callId: 'TC_1', outcome: 'refused', by: 'tom', text: 'no' }]);
+  });
+});
+
+describe('shared state', () => {
+  it('is read again after changes, once for all that come meanwhile', async () => {
+    let revision = 1;
+    room.answer = (method) => (method === 'getState' ? { state: { n: revision }, revision } : {});
+    await agent.shared.load();
+    expect(agent.shared.value).toEqual({ n: 1 });
+    revision = 3;
+    const before = room.calls.length;
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 2 });
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 3 });
+    await settle();
+    expect(agent.shared.value).toEqual({ n: 3 });
+    expect(room.calls.length).toBeLessThanOrEqual(before + 2);
+  });
+
+  it('is not read as long as nobody wants it', async () => {
+    room.packet('system', { event: 'state.changed', thread: 'room', revision: 2 });
+    await settle();
+    expect(room.calls.filter(({ method }) => method === 'getState')).toEqual([]);
+  });
+});
