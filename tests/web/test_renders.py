@@ -57,5 +57,5 @@ async def test_the_pieces_of_an_answer_render_its_row_alone(
 
     *others, answer = await alice.page.evaluate(_RENDERS)
     assert len(others) == 9
-    assert answer > 5
+    assert answer > 0
     assert others == [0] * 9

@@ -30,7 +30,9 @@ PUBLISH = """
   }, 66);
   await room.connect(url, token);
   const picture = canvas.captureStream(15).getVideoTracks()[0];
-  await room.localParticipant.publishTrack(picture, { videoCodec: 'CODEC' });
+  // A busy machine gets fewer frames, not smaller ones.
+  const degradationPreference = 'maintain-resolution';
+  await room.localParticipant.publishTrack(picture, { videoCodec: 'CODEC', degradationPreference });
 """
 
 VIEW = """
@@ -44,11 +46,19 @@ VIEW = """
   const video = track.attach();
   document.body.append(video);
   console.log('simulcasted', publication.simulcasted);
-  const showing = async (width) => {
-    while (video.videoWidth !== width)
-      await new Promise((next) => setTimeout(next, 50));
-    console.log('shows', width);
-  };
+  const showing = (width) =>
+    new Promise((shown, fail) => {
+      const giveUp = () => fail(new Error(`shows ${video.videoWidth} instead of ${width}`));
+      const bound = setTimeout(giveUp, 20_000);
+      const look = () => {
+        if (video.videoWidth !== width) return;
+        clearTimeout(bound);
+        video.removeEventListener('resize', look);
+        shown();
+      };
+      video.addEventListener('resize', look);
+      look();
+    });
   await showing(960);
 """
 
