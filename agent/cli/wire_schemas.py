@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from agent.contract.answers import Approval, CallDescription, JsonText
 from agent.contract.notices import Notice
-from agent.contract.packets import AnswerDelta, FilePiece, RpcAnswerPart
+from agent.contract.packets import AnswerDelta, ChatAnswer, FilePiece, RpcAnswerPart
 from agent.contract.parts import Part, PartLine
 from agent.data.topics import TOPICS
 from agent.data.whiteboard import WhiteboardHandler
@@ -96,6 +96,7 @@ def wire_schemas() -> dict[str, object]:
     }
     packets = {
         "delta": named.of(AnswerDelta),
+        "chat": named.of(ChatAnswer),
         "rpcAnswer": named.of(RpcAnswerPart),
         "file": named.of(FilePiece),
     }

@@ -11,6 +11,13 @@ from agent.contract.messages import FinishReason
 from agent.contract.parts import DESCRIBED
 
 
+class QuestionFields(TypedDict, total=False):
+    """What an answer answers; none of these where nobody asked."""
+
+    inReplyTo: str
+    inReplyToSenderId: str
+
+
 @with_config(DESCRIBED)
 class AnswerDelta(TypedDict):
     """A piece of a private answer, on the first of REPLY_TOPICS."""
@@ -21,8 +28,6 @@ class AnswerDelta(TypedDict):
     inReplyTo: NotRequired[str]
     """Absent where nobody asked."""
     inReplyToSenderId: NotRequired[str]
-    agent: NotRequired[str]
-    """Which agent of the app answers, where there are several."""
     seq: int
     """From 0; another 0 begins the answer again."""
     text: str
@@ -50,6 +55,42 @@ class RpcAnswerPart(TypedDict):
     text: str
 
 
+class ChatPayload(TypedDict):
+    """An answer in the form of the question `{"topic": "chat", "payload": {"id", "text"}}`."""
+
+    id: str
+    text: str
+
+
+@with_config(DESCRIBED)
+class ChatAnswer(TypedDict):
+    """The finished answer to a question that came in a data packet, without packet topic."""
+
+    type: Literal["chat"]
+    id: str
+    """Of the answer; its packets share it."""
+    senderId: str
+    senderName: str
+    content: str
+    """The same as `text`."""
+    text: str
+    timestamp: int
+    """Milliseconds since 1970."""
+    inReplyTo: str
+    inReplyToSenderId: str
+    position: NotRequired[int]
+    finishReason: FinishReason
+    part: NotRequired[int]
+    """From 1, of an answer in several packets."""
+    parts: NotRequired[int]
+    message: NotRequired[str]
+    """The text again, where the question had its own there."""
+    topic: NotRequired[Literal["chat"]]
+    """As the question had it."""
+    payload: NotRequired[str | ChatPayload]
+    """The text again, in the form of the question."""
+
+
 @with_config(DESCRIBED)
 class FilePiece(TypedDict):
     """A piece of a private file, on packet topic `files`."""
@@ -65,7 +106,6 @@ class FilePiece(TypedDict):
     sha256: str
     data: str
     """Base64."""
-    scope: NotRequired[str]
     inReplyTo: NotRequired[str]
     inReplyToSenderId: NotRequired[str]
     position: NotRequired[int]

@@ -18,6 +18,7 @@ from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError
 
+from agent.contract.packets import FilePiece
 from agent.files.outgoing import Outgoing
 from agent.files.store import FileStore
 from agent.telemetry.metrics import FILE_BYTES, FILES
@@ -177,22 +178,29 @@ class FileDelivery:
         """`{type: "file", fileId, seq, total, …, data}`: parts in base64, addressed."""
         about = file.attachment
         total = max(1, -(-about.size // PART_BYTES))
-        body: dict[str, object] = {
+        body: FilePiece = {
             "type": "file",
             "fileId": about.id,
-            **_question_fields(answers),
+            "seq": 0,
             "total": total,
             "name": about.name,
             "mimeType": about.type,
             "size": about.size,
             "sha256": about.sha256,
+            "data": "",
         }
+        if answers is not None and answers.message_id:  # not asked for by RPC
+            body["inReplyTo"] = answers.message_id
+            body["inReplyToSenderId"] = answers.caller.identity
+            if answers.position is not None:
+                body["position"] = answers.position
         pieces = self._pieces(file, PART_BYTES)
         for seq in range(total):
             piece = await anext(pieces, b"")
-            part = {"seq": seq, "data": base64.b64encode(piece).decode()}
+            body["seq"] = seq
+            body["data"] = base64.b64encode(piece).decode()
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await publish(self._room, body | part, topic=FILES_TOPIC, to=[to])
+                await publish(self._room, body, topic=FILES_TOPIC, to=[to])
 
     async def _pieces(self, file: Outgoing, size: int) -> AsyncIterator[bytes]:
         opened = await self._store.run(lambda: file.path.open("rb"))
@@ -210,14 +218,3 @@ def _attributes(file: Outgoing, answers: CallOrigin | None, *, scope: str) -> di
         attributes["in_reply_to_sender"] = answers.caller.identity
         attributes |= position_attribute(answers.position)
     return attributes
-
-
-def _question_fields(answers: CallOrigin | None) -> dict[str, object]:
-    """The message that a file answers; none of a file that was asked for by RPC."""
-    if answers is None or not answers.message_id:
-        return {}
-    fields: dict[str, object] = {
-        "inReplyTo": answers.message_id,
-        "inReplyToSenderId": answers.caller.identity,
-    }
-    return fields if answers.position is None else fields | {"position": answers.position}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from livekit import rtc
 
+from agent.contract.packets import AnswerDelta
 from agent.inbox.message import IncomingMessage
 from agent.replies.reply_output import Ending, ReplyOutput
 from agent.replies.stream_ids import stream_id
@@ -52,30 +53,31 @@ class PrivatePacketOutput(ReplyOutput):
 
     async def write(self, text: str) -> None:
         for part in split_text(text, MAX_PACKET_BYTES - ENVELOPE_BYTES):
-            await self._send({"text": part})
+            await self._send(self._delta(part))
 
     async def close(self, ending: Ending) -> None:
-        await self._send(
-            {
-                "text": "",
-                "final": True,
-                "finishReason": ending.finish_reason,
-                "textLength": ending.text_length,
-                "sha256": ending.sha256,
-            }
-        )
+        delta = self._delta("")
+        delta["final"] = True
+        delta["finishReason"] = ending.finish_reason
+        delta["textLength"] = ending.text_length
+        delta["sha256"] = ending.sha256
+        await self._send(delta)
 
-    async def _send(self, fields: dict[str, object]) -> None:
-        delta: dict[str, object] = {
+    def _delta(self, text: str) -> AnswerDelta:
+        """The next piece."""
+        delta: AnswerDelta = {
             "type": "delta",
             "id": self._segment_id,
             **question_fields(self._message.question_key),
             "seq": self._seq,
-            **fields,
+            "text": text,
         }
         if self._message.answer_position is not None:
             delta["position"] = self._message.answer_position
         self._seq += 1
+        return delta
+
+    async def _send(self, delta: AnswerDelta) -> None:
         await publish(self._room, delta, topic=self._topic, to=[self._message.sender.identity])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from livekit import rtc
 
 from agent.config.setting_types import RpcAnswers
+from agent.contract.packets import RpcAnswerPart
 from agent.rpc.rpc_call import RpcCall
 from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.client_protocols import INLINE_PROTOCOL, ClientProtocols
@@ -121,7 +122,7 @@ class AnswerDelivery:
         answer_id = f"answer_{uuid.uuid4().hex[:16]}"
         parts = split_text(answer, MAX_PACKET_BYTES - ENVELOPE_BYTES)
         for number, part in enumerate(parts, start=1):
-            packet = {
+            packet: RpcAnswerPart = {
                 "type": "rpcAnswer",
                 "id": answer_id,
                 "method": call.method,

@@ -6,6 +6,8 @@ are this agent's own. Docs: docs/wire-contract.md.
 
 from typing import Final
 
+from agent.contract.packets import QuestionFields
+
 SCOPE: Final = "scope"
 """`private` or `room`: who a message and its answer are for."""
 
@@ -49,7 +51,7 @@ def question_attributes(question: tuple[str, str] | None) -> dict[str, str]:
     return {"in_reply_to": message_id, "in_reply_to_sender": sender}
 
 
-def question_fields(question: tuple[str, str] | None) -> dict[str, object]:
+def question_fields(question: tuple[str, str] | None) -> QuestionFields:
     """The same in a packet."""
     if question is None:
         return {}

@@ -14,8 +14,6 @@ export interface AnswerDelta {
   /** Absent where nobody asked. */
   readonly inReplyTo?: string;
   readonly inReplyToSenderId?: string;
-  /** Which agent of the app answers, where there are several. */
-  readonly agent?: string;
   /** From 0; another 0 begins the answer again. */
   readonly seq: number;
   readonly text: string;
@@ -133,6 +131,33 @@ export interface CallDescription {
   readonly timeout: number;
 }
 
+/** The finished answer to a question that came in a data packet, without packet topic. */
+export interface ChatAnswer {
+  readonly type: 'chat';
+  /** Of the answer; its packets share it. */
+  readonly id: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  /** The same as `text`. */
+  readonly content: string;
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly inReplyTo: string;
+  readonly inReplyToSenderId: string;
+  readonly position?: number;
+  readonly finishReason: 'stop' | 'length' | 'interrupted' | 'error' | 'cancelled';
+  /** From 1, of an answer in several packets. */
+  readonly part?: number;
+  readonly parts?: number;
+  /** The text again, where the question had its own there. */
+  readonly message?: string;
+  /** As the question had it. */
+  readonly topic?: 'chat';
+  /** The text again, in the form of the question. */
+  readonly payload?: string | ChatPayload;
+}
+
 /** A message. */
 export interface ChatContent {
   readonly text: string;
@@ -142,6 +167,12 @@ export interface ChatContent {
   readonly attachments?: readonly string[];
   readonly ack?: unknown;
   readonly ignoreLegacy?: boolean;
+}
+
+/** An answer in the form of the question `{"topic": "chat", "payload": {"id", "text"}}`. */
+export interface ChatPayload {
+  readonly id: string;
+  readonly text: string;
 }
 
 /** Takes everything away. */
@@ -298,7 +329,6 @@ export interface FilePiece {
   readonly sha256: string;
   /** Base64. */
   readonly data: string;
-  readonly scope?: string;
   readonly inReplyTo?: string;
   readonly inReplyToSenderId?: string;
   readonly position?: number;

@@ -19,7 +19,7 @@ from tools import TOOLS
 
 SCHEMAS: dict[str, Any] = wire_schemas()
 RARE = {"voice.failed", "file.progress"}
-"""What takes a voice, or a file that takes seconds."""
+"""What takes a voice, or a file that takes seconds, as one may on a busy machine."""
 
 
 def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
@@ -30,7 +30,7 @@ def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
         return schema
     fields = cast("dict[str, Any]", schema)
     closed = {name: _closed(each) for name, each in fields.items()}
-    return {"additionalProperties": False} | closed if fields.get("properties") else closed
+    return {"additionalProperties": False} | closed if "properties" in fields else closed
 
 
 DEFINITIONS = _closed(SCHEMAS["$defs"])
@@ -56,10 +56,19 @@ async def write_report() -> File:
     return File("report.txt", "all is well")
 
 
+@tool
+async def print_table() -> File:
+    """Print a table that is too large for the header of a stream."""
+    return File("table.txt", "x" * 15_000)
+
+
+OWN = (look_up, write_report, print_table)
+
+
 @pytest.fixture
 async def alice(start_worker: StartWorker, enter: Enter) -> ChatClient:
-    tools = [*TOOLS, look_up, write_report]
-    worker = await start_worker(tools=tools, STATE_WRITERS="everyone", MAX_FILE_BYTES="1000")
+    tools = [*TOOLS, *OWN]
+    worker = await start_worker(tools=tools, STATE_WRITERS="everyone", MAX_FILE_BYTES="20000")
     return await enter("alice", worker=worker, attributes={"role": "moderator"})
 
 
@@ -72,10 +81,26 @@ async def ask_method(client: ChatClient, method: str, **arguments: object) -> An
     return answer
 
 
+def check_packets(client: ChatClient) -> set[str]:
+    """Holds everything that came in packets to the types; returns the packets' topics."""
+    packets = SCHEMAS["packets"]
+    topics = {
+        "": packets["chat"],
+        "files": packets["file"],
+        "llm-response": packets["delta"],
+        "rpc": packets["rpcAnswer"],
+        "system": SCHEMAS["notices"],
+    }
+    for topic, body in client.packets:
+        if topic in topics:
+            check(topics[topic], body)
+    return {topic for topic, _ in client.packets}
+
+
 async def test_every_method_of_the_agent_is_exported(alice: ChatClient) -> None:
     assert alice.agent is not None
     methods = set(alice.agent.attributes["agent.ready"].split(","))
-    tools = {each.name for each in (*TOOLS, look_up, write_report)} - {"describeTools"}
+    tools = {each.name for each in (*TOOLS, *OWN)} - {"describeTools"}
     topics = {"getCursors", "readWhiteboard", "drawOnWhiteboard"}
     assert methods - tools - topics == SCHEMAS["methods"].keys()
 
@@ -112,7 +137,7 @@ async def test_parts_notices_and_packets_are_as_they_are_exported(
     await alice.notice("reactions.changed")
     await alice.me.send_bytes(b"content", topic="files", name="a.txt")
     received = await alice.notice("file.received")
-    await alice.me.send_bytes(bytes(2_000), topic="files", name="b.txt")
+    await alice.me.send_bytes(bytes(20_001), topic="files", name="b.txt")
     await alice.notice("file.refused")
     await ask_method(alice, "patchState", patch=[{"op": "add", "path": "/a", "value": 1}])
     await alice.notice("state.changed")
@@ -141,18 +166,47 @@ async def test_parts_notices_and_packets_are_as_they_are_exported(
     await alice.send_packet({"type": "chat", "text": ""})
     await alice.notice("error")
 
-    topics = {"llm-response": SCHEMAS["packets"]["delta"], "system": SCHEMAS["notices"]}
-    for topic, body in alice.packets:
-        if topic in topics:
-            check(topics[topic], body)
+    assert {"llm-response", "system"} <= check_packets(alice)
     names = {
         definition["properties"]["event"]["const"]
         for definition in SCHEMAS["$defs"].values()
         if "event" in definition.get("properties", {})
     }
     events = {body["event"] for topic, body in alice.packets if topic == "system"}
-    assert events == names - RARE
-    assert "llm-response" in {topic for topic, _ in alice.packets}
+    assert names - RARE <= events <= names
+
+
+async def test_answers_in_packets_and_files_in_packets_are_as_they_are_exported(
+    alice: ChatClient, model: DemoModel
+) -> None:
+    model.script(Reply(tokens=["long " * 3_000]))
+    for question in (
+        {"type": "chat", "id": "text", "text": "In parts"},
+        {"type": "chat", "id": "message", "message": "Hello"},
+        {"topic": "chat", "payload": {"id": "payload", "text": "Hello"}},
+        {"topic": "chat", "id": "words", "payload": "Hello"},
+    ):
+        await alice.send_packet(question)
+    answers = await alice.until(lambda: answered_in_packets(alice, 4))
+    assert {"part", "parts", "message", "payload"} <= {name for each in answers for name in each}
+    assert {type(each["payload"]) for each in answers if "payload" in each} == {str, dict}
+
+    await alice.packets_of(await alice.call("getHistory", '{"answerIn": "packets"}'))
+    file = json.loads(await alice.ask_method("printTable"))
+    await alice.until(lambda: whole_file(alice, file["fileId"]))
+    assert {"", "rpc", "files"} <= check_packets(alice)
+
+
+def answered_in_packets(client: ChatClient, questions: int) -> list[dict[str, Any]]:
+    """The packets with answers once so many questions have them, to their ends."""
+    bodies = [body for topic, body in client.packets if topic == ""]
+    ended = {each["inReplyTo"] for each in bodies if each.get("part") == each.get("parts")}
+    return bodies if len(ended) == questions else []
+
+
+def whole_file(client: ChatClient, file_id: str) -> bool:
+    pieces = [b for topic, b in client.packets if topic == "files" and b["fileId"] == file_id]
+    return bool(pieces) and len(pieces) == pieces[0]["total"]
 
 
 async def test_a_method_refuses_what_its_schema_refuses(alice: ChatClient) -> None:
