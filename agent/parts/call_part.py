@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from agent.contract.parts import ToolCallPart
 from agent.parts.answer_parts import AnswerParts
 from toolkit.errors import ToolError
 from toolkit.tool import ShowCall
@@ -27,39 +28,56 @@ class CallPart:
         arguments: Mapping[str, object],
     ) -> None:
         self._parts = parts
-        self._id = call_id
         self._shows_result = show == "all"
         self._is_left = False
-        self._fields: dict[str, object] = {"type": "tool-call", "name": name}
+        self._part: ToolCallPart = {
+            "id": call_id,
+            "type": "tool-call",
+            "name": name,
+            "state": "running",
+        }
         if show != "name":
-            self._fields["arguments"] = dict(arguments)
+            self._part["arguments"] = dict(arguments)
 
     def running(self) -> None:
         """It is at work."""
-        self._put("running")
+        self._put(self._in_state("running"))
 
     def waiting(self) -> None:
         """Somebody is asked whether it may run."""
-        self._put("waiting")
+        self._put(self._in_state("waiting"))
 
     def done(self, result: str) -> None:
         """It has ended; `result` is what an RPC caller would get."""
-        self._put("done", {"result": result} if self._shows_result else {})
+        part = self._in_state("done")
+        if self._shows_result:
+            part["result"] = result
+        self._put(part)
 
     def failed(self, error: ToolError | None = None) -> None:
         """It has failed, or was given up."""
-        self._put("failed", {} if error is None else {"code": error.code, "error": error.message})
+        part = self._in_state("failed")
+        if error is not None:
+            part["code"] = error.code
+            part["error"] = error.message
+        self._put(part)
 
     def leave(self, told: str) -> None:
         """The call goes on after the answer; its part shows the text for the model, as done."""
         self.done(told)
         self._is_left = True
 
-    def _put(self, state: CallState, more: Mapping[str, object] | None = None) -> None:
-        if self._is_left:
+    def _in_state(self, state: CallState) -> ToolCallPart:
+        return {**self._part, "state": state}
+
+    def _put(self, part: ToolCallPart) -> None:
+        if self._is_left or self._parts.put(part["id"], part):
             return
-        fields: dict[str, object] = {**self._fields, "state": state, **(more or {})}
-        if self._parts.put(self._id, fields):
-            return
-        short = {name: fields[name] for name in ("type", "name", "state")}
-        self._parts.put(self._id, {**short, "truncated": True})
+        short: ToolCallPart = {
+            "id": part["id"],
+            "type": "tool-call",
+            "name": part["name"],
+            "state": part["state"],
+            "truncated": True,
+        }
+        self._parts.put(part["id"], short)

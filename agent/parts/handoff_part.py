@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 
+from agent.contract.parts import HandoffPart
 from agent.parts.answer_parts import AnswerParts
 
 
 def show_handoff(parts: AnswerParts, former: str, agent: str) -> None:
     """Shows that another agent goes on, by their names in the app; nothing if it is the same."""
     if former != agent:
-        fields = {"type": "handoff", "from": former, "to": agent}
-        parts.put(f"handoff-{secrets.token_hex(4)}", fields)
+        part_id = f"handoff-{secrets.token_hex(4)}"
+        part: HandoffPart = {"id": part_id, "type": "handoff", "from": former, "to": agent}
+        parts.put(part_id, part)
