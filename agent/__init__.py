@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.app.app import App
     from agent.app.persona import Limits, Persona
     from agent.app.turn import Turn
+    from agent.history.errors import RejectedError
     from agent.history.message import MessageKey, ThreadKey
     from agent.history.turn_store import StoredTurn, TurnStore
     from toolkit.handoff import Handoff
@@ -24,6 +25,7 @@ __all__ = [
     "Limits",
     "MessageKey",
     "Persona",
+    "RejectedError",
     "Room",
     "StoredTurn",
     "ThreadKey",
@@ -38,6 +40,7 @@ _HOMES = {
     "Limits": "agent.app.persona",
     "MessageKey": "agent.history.message",
     "Persona": "agent.app.persona",
+    "RejectedError": "agent.history.errors",
     "Room": "toolkit.room",
     "StoredTurn": "agent.history.turn_store",
     "ThreadKey": "agent.history.message",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 
 from agent.app.app import App
 from agent.app.app_error import AppError
+from agent.telemetry.code_place import code_place
 
 ATTRIBUTE: Final = "app"
 """Name of the app in its module, unless the reference has one."""
@@ -82,22 +82,14 @@ def _imported(reference: str, load: Callable[[], ModuleType]) -> ModuleType:
         text = str(error)
         if text.startswith("APP="):
             raise
-        raise AppError(f"APP={reference}: {text}{_place(error)}") from None
+        raise AppError(f"APP={reference}: {text}{code_place(error)}") from None
     except SyntaxError as error:
         where = f" ({error.filename}, line {error.lineno})" if error.filename else ""
         raise AppError(f"APP={reference}: {error.msg}{where}") from None
     except Exception as error:
         # The boundary around the app's own module: whatever it raises, it is one sentence.
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise AppError(f"APP={reference}: importing it failed: {what}{_place(error)}") from error
-
-
-def _place(error: BaseException) -> str:
-    """The origin of an error in the app's code: the innermost line outside of libraries."""
-    frames = traceback.extract_tb(error.__traceback__)
-    libraries = (str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, "<")
-    own = [frame for frame in frames if not frame.filename.startswith(libraries)]
-    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+        what = f"{type(error).__name__}: {error}".splitlines()[0] + code_place(error)
+        raise AppError(f"APP={reference}: importing it failed: {what}") from error
 
 
 def _app_in(reference: str, module: ModuleType, attribute: str) -> App:

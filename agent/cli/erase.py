@@ -54,7 +54,7 @@ async def _erase(
         raise CommandError(str(error), WRONG_SETTINGS) from None
     if not yes and not typer.confirm(f"Erase this for good from {database}?"):
         raise CommandError("nothing erased")
-    history = open_history(settings.database_url, store)
+    history = open_history(settings.database_url, store, log_content=settings.log_content)
     files = FileStore(settings.attachments_dir, max_bytes=settings.max_stored_bytes)
     try:
         await history.migrate()

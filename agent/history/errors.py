@@ -24,7 +24,7 @@ class NotFoundError(HistoryError):
 
 
 class RejectedError(HistoryError):
-    """The database refuses this write, now and later."""
+    """The database refuses this write, now and later. Public: a store of an app's own raises it."""
 
 
 class SchemaError(HistoryError):

@@ -14,11 +14,14 @@ DEFAULT_URL: Final = "sqlite:///data/agent.db"
 """A file below the working directory."""
 
 
-def open_history(url: str = DEFAULT_URL, store: TurnStore | None = None) -> DurableHistory:
+def open_history(
+    url: str = DEFAULT_URL, store: TurnStore | None = None, *, log_content: bool = False
+) -> DurableHistory:
     """A history that rooms can rely on; nothing is opened before it is used.
 
     Args:
         store: an app's own, for messages.
+        log_content: whether what this store raises is logged whole, with what people write in it.
 
     Raises:
         InvalidValueError: the URL names no database that can be used.
@@ -32,7 +35,7 @@ def open_history(url: str = DEFAULT_URL, store: TurnStore | None = None) -> Dura
     if store is not None:
         from agent.history.own_history import OwnHistory  # noqa: PLC0415 - as above
 
-        history = OwnHistory(store, history)
+        history = OwnHistory(store, history, log_content=log_content)
     return DurableHistory(history)
 
 

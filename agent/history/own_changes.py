@@ -16,7 +16,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
-from agent.history.own_turns import as_read, without_content
+from agent.history.own_turns import EVERYTHING, as_read, without_content
 from agent.history.position import message_position
 from agent.history.turn_store import Opinion, StoredTurn
 
@@ -41,9 +41,24 @@ class OwnChanges:
             turn = replace(turn, answer=message)
         async with self._turns.lock(message.thread):
             number = await self._turns.use(self._store.add(turn))
+            if number is None and turn.question is not None:
+                number = await self._complete(turn.question)
         if number is None:
             return Added(is_new=False, is_stored=True)
         return Added(is_new=True, position=message_position(number), is_stored=True)
+
+    async def _complete(self, question: Message) -> int | None:
+        """Adds a question to a turn that has its answer alone: the store failed in between.
+
+        Returns the turn's number; None: it has its question.
+        """
+        turn = await self._turns.use(self._store.load(question.key))
+        if turn is None or turn.question is not None:
+            return None
+        if turn.answer is not None and turn.answer.finish_reason is not None:
+            question = replace(question, awaits_answer=False)
+        await self._save(replace(turn, stored_at=_now(), question=question))
+        return turn.number
 
     async def begin_answer(self, answer: Message) -> Message:
         async with self._turns.lock(answer.thread):
@@ -132,7 +147,7 @@ class OwnChanges:
         count = 0
         async with self._turns.lock(thread):
             await self._summaries.forget(thread)
-            async for turn in self._turns.of_thread(thread):
+            async for turn in self._turns.of_thread(thread, most=EVERYTHING):
                 erased = _erase(turn)
                 gone = len(_newly_erased(turn, erased))
                 if gone:

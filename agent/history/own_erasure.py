@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from agent.history.conversation_name import room_of
 from agent.history.erasure import Erased, Subject
 from agent.history.errors import RejectedError
+from agent.history.own_turns import EVERYTHING
 from agent.history.turn_store import RemovesTurns
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 PAGE: Final = 500
 """Conversations that are asked for at a time."""
-
-EVERYTHING: Final = 2**62
-"""Turns of a thread that are looked through: all of them."""
 
 
 class OwnErasure:

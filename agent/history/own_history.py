@@ -56,15 +56,16 @@ class OwnHistory:
 
     Args:
         rest: a history for boards, states, leases, calls, tokens and accounts.
+        log_content: see OwnTurns.
 
     Attributes:
         store: the app's.
     """
 
-    def __init__(self, store: TurnStore, rest: History) -> None:
+    def __init__(self, store: TurnStore, rest: History, *, log_content: bool = False) -> None:
         self._rest = rest
         self.store = store
-        self._turns = OwnTurns(store)
+        self._turns = OwnTurns(store, log_content=log_content)
         self._summaries = OwnSummaries(self._turns)
         self._changes = OwnChanges(self._turns, self._summaries)
         self._erasure = OwnErasure(self._turns, self._summaries, rest)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from agent.history.cursor import encode_cursor
-from agent.history.errors import NotFoundError, UnavailableError
+from agent.history.errors import NotFoundError, RejectedError, UnavailableError
 from agent.history.message import Message, MessageKey, Reaction, ThreadKey
 from agent.history.position import answer_position, message_position
+from agent.telemetry.code_place import code_place
 
 if TYPE_CHECKING:
     from agent.history.turn_store import StoredTurn, TurnStore
@@ -30,15 +31,23 @@ BATCH: Final = 200
 LOOKED_THROUGH: Final = 10_000
 """Turns of a thread that are looked through, the newest first."""
 
+EVERYTHING: Final = 2**62
+"""In place of it: all of them."""
+
 
 class OwnTurns:
-    """Attributes:
-    works: whether the store worked when it was last used.
+    """Args:
+        log_content: whether what the store raises is logged whole. Drivers quote in it what was
+            to be written; without it, type and place of the error are logged.
+
+    Attributes:
+        works: whether the store worked when it was last used.
     """
 
-    def __init__(self, store: TurnStore) -> None:
+    def __init__(self, store: TurnStore, *, log_content: bool = False) -> None:
         self.store = store
         self.works = True
+        self._log_content = log_content
         self._locks: WeakValueDictionary[ThreadKey, asyncio.Lock] = WeakValueDictionary()
 
     def lock(self, thread: ThreadKey) -> asyncio.Lock:
@@ -49,18 +58,36 @@ class OwnTurns:
         return lock
 
     async def use(self, call: Awaitable[Result]) -> Result:
-        """Waits for a call of the store. Raises UnavailableError, whatever is wrong with it."""
+        """Waits for a call of the store.
+
+        Raises:
+            RejectedError: the store raised it.
+            UnavailableError: it raised anything else, or takes too long.
+        """
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
                 result = await call
+        except RejectedError as error:
+            self.works = True
+            self._log(error, "the store of the app refused a call")
+            raise RejectedError("refused by the store of the app") from self._cause(error)
         except Exception as error:
             # The boundary of the app's code: whatever it raises, rooms go on without it.
             if self.works:
-                logger.exception("the store of the app failed")
+                self._log(error, "the store of the app failed")
             self.works = False
-            raise UnavailableError(f"the store of the app: {type(error).__name__}") from error
+            name = type(error).__name__
+            raise UnavailableError(f"the store of the app: {name}") from self._cause(error)
         self.works = True
         return result
+
+    def _log(self, error: Exception, what: str) -> None:
+        whole = error if self._log_content else None
+        logger.error("%s: %s%s", what, type(error).__name__, code_place(error), exc_info=whole)
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """What may be seen of it in the log of whoever handles the error that it becomes."""
+        return error if self._log_content else None
 
     async def of_thread(
         self, thread: ThreadKey, *, before: int | None = None, most: int = LOOKED_THROUGH

@@ -78,8 +78,10 @@ class TurnStore(Protocol):
     """Keeps turns. The worker calls it on the event loop of its rooms, from one task at a time for
     each thread; each call has 10 seconds.
 
-    Whatever it raises means that it cannot be used now: rooms go on, and the worker repeats what
-    it had to write until it succeeds. It may make `async def open()`, which is called before
+    RejectedError means that it will never take this turn, as it is too large or the like: the
+    write is given up, and others go on. Whatever else it raises means that it cannot be used now:
+    rooms go on, and the worker repeats what it had to write until it succeeds, or gives up the
+    oldest turns when there are too many. It may make `async def open()`, which is called before
     anything else, and again after each failure, and `async def aclose()`.
     """
 

@@ -73,7 +73,7 @@ class SharedServices:
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
         store = None if app.store_maker is None else app.store_maker()
-        self.history = open_history(settings.database_url, store)
+        self.history = open_history(settings.database_url, store, log_content=settings.log_content)
         self.limits = ProcessLimits(settings, self.history.token_usage)
         self._accounting = Accounting(settings, proxies, self.history.accounts)
         self.files = Files.of(settings)

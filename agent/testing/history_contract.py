@@ -43,7 +43,7 @@ class HistoryContract(TurnContract, ChangeContract):
 
         def make() -> History:
             rest = SqlHistory(Database(DatabaseUrl.parse("sqlite://")))
-            made.append(OwnHistory(new_store(), rest))
+            made.append(OwnHistory(new_store(), rest, log_content=True))
             return made[-1]
 
         yield make

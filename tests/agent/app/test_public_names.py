@@ -11,7 +11,10 @@ import agent
 
 
 def test_these_and_no_others() -> None:
-    public = "Answer App Handoff Limits MessageKey Persona Room StoredTurn ThreadKey Turn TurnStore"
+    public = (
+        "Answer App Handoff Limits MessageKey Persona RejectedError Room StoredTurn ThreadKey Turn "
+        "TurnStore"
+    )
     assert agent.__all__ == public.split()
     for name in agent.__all__:
         assert getattr(agent, name).__name__ == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +16,26 @@ from agent.history.errors import RejectedError, UnavailableError
 from agent.history.message import Summary, ThreadKey
 from agent.history.open_history import open_history
 from agent.history.own_history import OwnHistory
+from agent.history.own_turns import OwnTurns
 from agent.history.sql_history import SqlHistory
 from agent.history.turn_store import StoredTurn, TurnStore
-from agent.testing.history_samples import ROOM, asked, everything, take_turn
+from agent.testing.history_samples import ROOM, answer_to, asked, ended, everything, take_turn
 from tests.agent.history.stores import FullStore, LeastStore
 
 
 class FailingStore(LeastStore):
-    """Fails, or hangs, as long as it is told to."""
+    """Fails, or hangs, as long as it is told to.
+
+    Attributes:
+        loses_question: the next `add` of a message fails.
+        refused: id of the message whose turn it will never take.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.error: Exception | None = None
+        self.loses_question = False
+        self.refused = ""
         self.hangs = False
         self.opened = 0
 
@@ -40,7 +49,19 @@ class FailingStore(LeastStore):
             raise self.error
         if self.hangs:
             await asyncio.Event().wait()
+        if turn.question is not None:
+            if self.loses_question:
+                self.loses_question = False
+                raise OSError("the line broke")
+            if turn.key.id == self.refused:
+                raise RejectedError(f"too large: {turn.question.text}")
         return await super().add(turn)
+
+
+def impatient(store: TurnStore) -> DurableHistory:
+    """One that tries again soon."""
+    rest = SqlHistory(Database(DatabaseUrl.parse("sqlite://")))
+    return DurableHistory(OwnHistory(store, rest), first_pause=0.01)
 
 
 async def opened(store: TurnStore, url: str = "sqlite://") -> DurableHistory:
@@ -63,8 +84,7 @@ async def test_it_says_who_keeps_what() -> None:
 
 async def test_rooms_go_on_while_the_store_fails_and_nothing_is_lost() -> None:
     store = FailingStore()
-    rest = SqlHistory(Database(DatabaseUrl.parse("sqlite://")))
-    history = DurableHistory(OwnHistory(store, rest), first_pause=0.01)
+    history = impatient(store)
     await history.migrate()
     store.error = OSError("the disk is full")
     assert (await history.add_message(asked("1"))).position is None
@@ -75,6 +95,103 @@ async def test_rooms_go_on_while_the_store_fails_and_nothing_is_lost() -> None:
     await history.written()
     assert history.healthy
     assert [each.id for each in await everything(history)] == ["1"]
+    await history.aclose()
+
+
+async def test_a_question_is_kept_if_its_write_alone_fails() -> None:
+    store = FailingStore()
+    history = impatient(store)
+    await history.migrate()
+    store.error = OSError("the disk is full")
+    for number in "12":
+        await take_turn(history, asked(number))
+    store.error = None
+    store.loses_question = True
+    async with asyncio.timeout(20):
+        await history.written()
+    assert not store.loses_question
+    kept = await everything(history)
+    assert [each.id for each in kept] == ["1", "SG_1", "2", "SG_2"]
+    assert [each.text for each in kept] == ["Why?", "Because."] * 2
+    assert await history.unanswered("kitchen") == ()
+    assert (await history.add_message(asked("1"))).is_new is False
+    await history.aclose()
+
+
+async def test_a_question_that_comes_after_the_beginning_of_its_answer_awaits_it() -> None:
+    history = await opened(LeastStore())
+    await history.begin_answer(answer_to(asked("1")))
+    added = await history.add_message(asked("1"))
+    (waiting,) = await history.unanswered("kitchen")
+    assert (waiting.message.id, waiting.message.position) == ("1", added.position)
+    assert added.is_new
+    await history.finish_answer(ended(answer_to(asked("1"))))
+    assert [each.id for each in await everything(history)] == ["1", "SG_1"]
+    await history.aclose()
+
+
+async def test_a_turn_that_the_store_refuses_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FailingStore()
+    history = await opened(store)
+    store.refused = "2"
+    with pytest.raises(RejectedError, match="refused by the store of the app"):
+        await history.add_message(asked("2", "very secret"))
+    assert history.healthy
+    await take_turn(history, asked("1"))
+    assert [each.id for each in await everything(history)] == ["1", "SG_1"]
+    assert f"refused a call: RejectedError ({Path(__file__)}, line " in caplog.text
+    assert "very secret" not in caplog.text
+    await history.aclose()
+
+
+async def test_a_turn_that_waits_and_is_refused_is_given_up_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FailingStore()
+    history = impatient(store)
+    await history.migrate()
+    store.error = OSError("the disk is full")
+    for number in "123":
+        await history.add_message(asked(number))
+    store.refused = "2"
+    store.error = None
+    async with asyncio.timeout(20):
+        await history.written()
+    assert history.healthy
+    assert [each.id for each in await everything(history)] == ["1", "3"]
+    assert "lost: refused by the store of the app" in caplog.text
+    await history.aclose()
+
+
+@pytest.mark.parametrize("log_content", [False, True])
+async def test_what_a_driver_quotes_is_logged_only_where_content_is(
+    caplog: pytest.LogCaptureFixture, *, log_content: bool
+) -> None:
+    store = FailingStore()
+    history = open_history("sqlite://", store, log_content=log_content)
+    await history.migrate()
+    store.error = OSError("INSERT failed, parameters: 'very secret'")
+    await history.add_message(asked("1", "very secret"))
+    await history.aclose()
+    assert f"the store of the app failed: OSError ({Path(__file__)}, line " in caplog.text
+    assert ("very secret" in caplog.text) == log_content
+
+
+async def test_all_turns_of_a_thread_are_deleted_however_long_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = LeastStore()
+    history = await opened(store)
+    for number in "123":
+        await take_turn(history, asked(number))
+    defaults = OwnTurns.of_thread.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "most", 2)
+    assert await history.delete_thread(ROOM, asker="ann") == 6
+    assert len(store.turns) == 3
+    assert not [text for text in store.turns.values() if "Why?" in text or "Because." in text]
     await history.aclose()
 
 
