@@ -174,6 +174,7 @@ async def test_what_a_driver_quotes_is_logged_only_where_content_is(
     await history.migrate()
     store.error = OSError("INSERT failed, parameters: 'very secret'")
     await history.add_message(asked("1", "very secret"))
+    store.error = None
     await history.aclose()
     assert f"the store of the app failed: OSError ({Path(__file__)}, line " in caplog.text
     assert ("very secret" in caplog.text) == log_content
