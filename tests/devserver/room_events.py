@@ -31,10 +31,13 @@ class RoomEvents:
         return list(self._events[name])
 
     async def next(
-        self, name: str, matching: Callable[[tuple[Any, ...]], bool] = lambda _: True
+        self,
+        name: str,
+        matching: Callable[[tuple[Any, ...]], bool] = lambda _: True,
+        within: float = WITHIN,
     ) -> tuple[Any, ...]:
         """The first event of this name that `matching` holds for; those before it are dropped."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(within):
             while True:
                 pending = self._events[name]
                 while pending:

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     import aiohttp
 
 WITHIN = 30.0
+HURRIED = Limits(request_timeout=1.0)
 JSON = {"Content-Type": "application/json"}
 
 
+def limited(limits: Limits) -> pytest.MarkDecorator:
+    """Give the test's `server` these limits in place of the default ones."""
+    return pytest.mark.parametrize("server", [limits], indirect=True, ids=["limited"])
+
+
 @pytest.fixture
-async def server() -> AsyncGenerator[RoomServerUnderTest]:
-    limits = Limits(request_timeout=0.3, join_timeout=0.3)
+async def server(request: pytest.FixtureRequest) -> AsyncGenerator[RoomServerUnderTest]:
+    limits: Limits = getattr(request, "param", Limits())
     async with RoomServer(api_key=API_KEY, api_secret=API_SECRET, limits=limits) as embedded:
         yield RoomServerUnderTest(embedded.url, API_KEY, API_SECRET, embedded)
 
@@ -91,6 +97,7 @@ def _send_all(descriptor: int, data: bytes) -> None:
         at += os.write(descriptor, data[at : at + 65_536])
 
 
+@limited(HURRIED)
 async def test_half_open_connections_are_closed(
     server: RoomServerUnderTest, neighbour: RawPeer
 ) -> None:
@@ -116,6 +123,7 @@ async def test_half_open_connections_are_closed(
     await is_well(neighbour)
 
 
+@limited(HURRIED)
 async def test_a_connection_that_made_a_request_stays_open(server: RoomServerUnderTest) -> None:
     request = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
     async with connection(server) as (reader, writer), asyncio.timeout(WITHIN):
@@ -126,6 +134,7 @@ async def test_a_connection_that_made_a_request_stays_open(server: RoomServerUnd
                 assert await silent.read() == b""  # so the other's time is over as well
 
 
+@limited(HURRIED)
 async def test_a_body_that_does_not_come_is_answered(server: RoomServerUnderTest) -> None:
     async with connection(server) as (reader, writer), asyncio.timeout(WITHIN):
         writer.write(
@@ -135,6 +144,7 @@ async def test_a_body_that_does_not_come_is_answered(server: RoomServerUnderTest
         assert (await reader.readline()).startswith(b"HTTP/1.1 408")
 
 
+@limited(Limits(join_timeout=5.0))  # the neighbour has to connect within it
 async def test_joins_that_go_no_further_end(
     server: RoomServerUnderTest, neighbour: RawPeer
 ) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SPEAKERS = "active_speakers_changed"
 QUALITY = "connection_quality_changed"
+SEVERAL_ROUNDS = 30.0
+"""Seconds; the server tells of qualities every five."""
 
 
 def identities(event: tuple[list[rtc.Participant], ...]) -> list[str]:
@@ -69,6 +71,7 @@ async def test_who_loses_much_has_a_poor_connection(
                     event[0].identity == "listener"
                     and event[1] == rtc.ConnectionQuality.QUALITY_POOR
                 ),
+                within=SEVERAL_ROUNDS,
             )
         finally:
             room_server.embedded.faults.media_loss = 0.0
