@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Final, Self
 
@@ -121,6 +122,8 @@ class RoomServer:
         self._services: list[Service] = []
         self._own_listeners: list[RoomListener] = []
         self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Lock()
+        """Held by who stops the server, and by a restart until it serves again."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -189,12 +192,19 @@ class RoomServer:
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()
         except OSError:
-            await self.stop()
+            await self._stop()
             raise
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Send everyone away, close every connection and end every task."""
+        """Send everyone away, close every connection and end every task.
+
+        A restart that is under way ends first.
+        """
+        async with self._stopping:
+            await self._stop()
+
+    async def _stop(self) -> None:
         for service in self._services:
             await service.close()
         self._services = []
@@ -214,12 +224,13 @@ class RoomServer:
         Clients are sent away, as by a server that is stopped, and stay away. If the restart is not
         ``announced``, their connections break as when a server crashes, and they come back.
         """
-        if not announced:
-            for room in list(self.rooms.values()):
-                room.abandon()
-        await self.stop()
-        await self.start()
-        self.restarts += 1
+        async with self._stopping:
+            if not announced:
+                for room in list(self.rooms.values()):
+                    room.abandon()
+            await self._stop()
+            await self.start()
+            self.restarts += 1
 
     def get_or_create_room(self, request: room_proto.CreateRoomRequest) -> tuple[Room, bool]:
         """Return the room that ``request`` names, and whether it had to be made.

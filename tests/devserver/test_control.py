@@ -202,6 +202,17 @@ async def test_an_announced_restart_sends_clients_away_and_may_be_repeated(
     )
 
 
+async def test_a_server_that_is_stopped_during_a_restart_stays_stopped(
+    call: Caller, pair: tuple[rtc.Room, rtc.Room]
+) -> None:
+    server = call.server
+    await call("POST", "restarts", status=202)
+    await server.stop()
+    assert not len(server.tasks)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(server.host, server.port)
+
+
 async def test_a_reset_leaves_nothing_for_the_next_test(
     call: Caller, pair: tuple[rtc.Room, rtc.Room]
 ) -> None:
