@@ -149,7 +149,7 @@ async def _serve(server: RoomServer, command: Sequence[str], *, stop_with_stdin:
             "LIVEKIT_API_SECRET": server.api_secret,
         }
         try:
-            return await child_command.run(command, environ, stop)
+            return await child_command.run(command, environ, stop, has_stdin=not stop_with_stdin)
         except OSError as error:
             print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
             return NO_COMMAND

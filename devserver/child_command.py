@@ -14,13 +14,25 @@ ENDING_WITHIN = 10.0
 """Seconds that a command has to end once it was asked to."""
 
 
-async def run(command: Sequence[str], environ: Mapping[str, str], stop: asyncio.Event) -> int:
+async def run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    stop: asyncio.Event,
+    *,
+    has_stdin: bool = True,
+) -> int:
     """Run ``command`` with ``environ`` besides its own environment; return its exit status.
+
+    It reads the standard input of this process, or an empty one without ``has_stdin``.
 
     Once ``stop`` is set it is asked to end by SIGTERM, and killed if it does not. A command that a
     signal ended has the status that a shell gives it. Raises OSError if there is no such command.
     """
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environ})
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={**os.environ, **environ},
+        stdin=None if has_stdin else asyncio.subprocess.DEVNULL,
+    )
     ended = asyncio.ensure_future(process.wait())
     stopped = asyncio.ensure_future(stop.wait())
     try:

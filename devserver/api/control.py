@@ -1,7 +1,8 @@
 """`/test/…`: what a test in Python does with the server itself, over HTTP for any language.
 
 It is off unless it is asked for. A caller proves by a token with the grant `roomCreate` that it has
-the API secret: every web page may send requests to this machine. docs/devserver.md has the table.
+the API secret: every web page may send requests to this machine. That keeps pages out only where
+the secret is one's own, as the default one is known to everybody. docs/devserver.md has the table.
 """
 
 from __future__ import annotations

@@ -103,6 +103,20 @@ async def test_sigterm_ends_the_command_beside_it() -> None:
         assert process.returncode == 128 + signal.SIGTERM
 
 
+async def test_a_command_does_not_read_what_the_server_ends_with() -> None:
+    waiting = "import signal, sys; print(repr(sys.stdin.read()), flush=True); signal.pause()"
+    async with command(
+        "--stop-with-stdin", "--", sys.executable, "-c", waiting, stdin=asyncio.subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        async with asyncio.timeout(WITHIN):
+            assert await process.stdout.readline() == b"''\n"
+            process.stdin.close()
+            await process.wait()
+        assert process.returncode == 128 + signal.SIGTERM
+
+
 async def test_a_command_that_is_not_there_is_named() -> None:
     async with command("--", "no-such-program") as process:
         async with asyncio.timeout(WITHIN):
