@@ -68,6 +68,7 @@ __all__ = [
     "ssrcs_of",
     "transport_mid",
     "transport_of",
+    "unregister_receiver",
     "unregister_sender",
 ]
 
@@ -97,6 +98,8 @@ class RtpSender(Protocol):
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None: ...
 
 
+_MAX_SSRCS = 4_096
+"""SSRCs that one client may send, those of tracks that ended included."""
 DATAGRAMS_WAITING = 5_000
 """Datagrams that wait to be read, on one connection; later ones are lost, as in a full socket."""
 
@@ -154,15 +157,42 @@ class MidRouter(RtpRouter):
     """Routes RTP of an unknown SSRC by its MID extension, as RFC 9143 (9.2) has it.
 
     aiortc's own router goes by payload type, which fails when a client that did not announce its
-    SSRCs, as Chrome does not for simulcast, sends on two sections.
+    SSRCs, as Chrome does not for simulcast, sends on two sections. What the MID told is kept as
+    long as a section has its track: libwebrtc names it only until the first report has come back.
     """
 
+    def register_receiver(
+        self,
+        receiver: RtpReceiver,
+        ssrcs: list[int],
+        payload_types: list[int],
+        mid: str | None = None,
+    ) -> None:
+        """Route to ``receiver``, whose parameters take the place of those of a former call."""
+        learned = self._ssrcs_of(receiver) if receiver in self.receivers else []
+        super().unregister_receiver(receiver)
+        super().register_receiver(receiver, [*learned, *ssrcs], payload_types, mid)
+
+    def unregister_receiver(self, receiver: RtpReceiver) -> None:
+        """Route nothing to ``receiver``, nor its late packets to the only other receiver."""
+        ssrcs = self._ssrcs_of(receiver)
+        super().unregister_receiver(receiver)
+        self.ssrc_table.update(dict.fromkeys(ssrcs, receiver))
+
     def route_rtp(self, packet: RtpPacket) -> RtpReceiver | None:
-        if packet.ssrc not in self.ssrc_table and packet.extensions.mid is not None:
-            receiver = self.mid_table.get(packet.extensions.mid)
-            if receiver is not None:
-                self.ssrc_table[packet.ssrc] = receiver
+        known = packet.ssrc in self.ssrc_table
+        if not known and len(self.ssrc_table) >= _MAX_SSRCS:
+            return None
+        mid = packet.extensions.mid
+        receiver = self.mid_table.get(mid) if mid is not None else None
+        if receiver is not None:
+            self.ssrc_table[packet.ssrc] = receiver
+        elif mid is not None and not known:
+            return None
         return super().route_rtp(packet)
+
+    def _ssrcs_of(self, receiver: RtpReceiver) -> list[int]:
+        return [ssrc for ssrc, each in self.ssrc_table.items() if each is receiver]
 
 
 def configure() -> None:
@@ -302,9 +332,13 @@ def replace_media(
 def register_receiver(
     transport: RTCDtlsTransport, receiver: RtpReceiver, parameters: RTCRtpReceiveParameters
 ) -> None:
-    """Have ``receiver`` get the packets of a section, in place of one registered before."""
-    transport._unregister_rtp_receiver(receiver)
+    """Have ``receiver`` get the packets of a section."""
     transport._register_rtp_receiver(receiver, parameters)
+
+
+def unregister_receiver(transport: RTCDtlsTransport, receiver: RtpReceiver) -> None:
+    """Have ``receiver`` get no more packets."""
+    transport._unregister_rtp_receiver(receiver)
 
 
 def register_sender(

@@ -34,20 +34,24 @@ FORWARDED = (
 LAYERED = ("video/vp9", "video/av1")
 """Codecs that carry several sizes in one stream, in lower case."""
 
-_NAMES = {mime.lower() for mime in FORWARDED}
+_SPELLINGS = {mime.lower(): mime for mime in FORWARDED}
 _FEEDBACK = {("nack", None), ("nack", "pli"), ("ccm", "fir"), ("goog-remb", None)}
 _VARIANTS = ("profile-level-id", "packetization-mode", "profile-id", "profile")
 
 
 def taken(offered: Sequence[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
-    """Return those of the ``offered`` codecs that are forwarded, with the client's numbers."""
-    known = [codec for codec in offered if codec.mimeType.lower() in _NAMES]
+    """Return those of the ``offered`` codecs that are forwarded, with the client's numbers.
+
+    They are spelt as in ``FORWARDED``: names of codecs have no case (RFC 8866, 6.6).
+    """
+    known = [codec for codec in offered if codec.mimeType.lower() in _SPELLINGS]
     numbers = {codec.payloadType for codec in known if not is_rtx(codec)}
     codecs: list[RTCRtpCodecParameters] = []
     for codec in known:
         if is_rtx(codec) and codec.parameters.get("apt") not in numbers:
             continue
         mine = copy.copy(codec)
+        mine.mimeType = _SPELLINGS[codec.mimeType.lower()]
         mine.rtcpFeedback = [
             each for each in codec.rtcpFeedback if (each.type, each.parameter) in _FEEDBACK
         ]
@@ -82,15 +86,25 @@ def forwarded_as(
     the blocks in it by other numbers.
     """
     same = [each for each in candidates if each.mimeType.lower() == codec.mimeType.lower()]
-    if codec.mimeType == RED:
+    if is_red(codec):
         red = next((each for each in same if each.parameters == codec.parameters), None)
-        return red or next((each for each in candidates if each.mimeType == OPUS), None)
+        return red or next((each for each in candidates if is_opus(each)), None)
     exact = [
         each
         for each in same
         if all(each.parameters.get(key) == codec.parameters.get(key) for key in _VARIANTS)
     ]
     return next(iter(exact or same), None)
+
+
+def is_red(codec: RTCRtpCodecParameters) -> bool:
+    """Whether this is Opus with redundancy."""
+    return codec.mimeType.lower() == RED
+
+
+def is_opus(codec: RTCRtpCodecParameters) -> bool:
+    """Whether this is Opus without redundancy."""
+    return codec.mimeType.lower() == OPUS
 
 
 def without_redundancy(payload: bytes) -> bytes | None:

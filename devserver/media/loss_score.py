@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from livekit.protocol import models
@@ -10,6 +11,7 @@ BEST = 100.0
 _WORST = 30.0
 _GOOD, _POOR, _LOST = 80.0, 40.0, 20.0
 _RISE, _FALL = 0.4, 0.8
+_UNMUTED_SHARE = 0.5
 _VIDEO_WEIGHT = 10.0
 _AUDIO_WEIGHTS = {"audio/opus": 8.0 / 1.5, "audio/red": 4.0 / 1.5}
 
@@ -32,14 +34,33 @@ class LossScore:
         self.score = BEST
         """From 0 to 100."""
         self._former = StreamCounts(0, 0)
+        self._updated_at = -math.inf
 
-    def update(self, counts: StreamCounts, mime_type: str, *, muted: bool) -> float:
-        """Score what was sent and lost since the last call, and return the score."""
+    def update(
+        self,
+        counts: StreamCounts,
+        mime_type: str,
+        *,
+        muted: bool,
+        at: float,
+        unmuted_at: float = -math.inf,
+    ) -> float:
+        """Score what was sent and lost since the last call, and return the score.
+
+        ``at`` is now, in seconds, and ``unmuted_at`` when the stream was last unmuted. The score
+        stays before the first packet, and where most of the time since the last call was muted.
+        """
         expected = counts.expected - self._former.expected
         lost = max(0, counts.lost - self._former.lost)
-        self._former = counts
+        mostly_muted = (
+            unmuted_at > self._updated_at
+            and at - unmuted_at <= (at - self._updated_at) * _UNMUTED_SHARE
+        )
+        self._former, self._updated_at = counts, at
         if muted:
             self.score = BEST
+        elif not counts.expected or mostly_muted:
+            return self.score
         elif expected <= 0:
             self.score = _POOR  # nothing came, though something should have
         else:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 _REPORT_INTERVAL_SECONDS = 1.0
 _BITRATE = 20_000_000
-_MAX_STREAMS = 32
-"""SSRCs in one section; a client needs two for each of three layers."""
+_MAX_STREAMS = 31
+"""SSRCs of one track, as many as a receiver report has room for (RFC 3550, 6.4.2); a client needs
+two for each of three layers."""
 _KEYFRAME_INTERVAL_SECONDS = 0.1
 
 
@@ -74,6 +75,20 @@ class RtpReceiver:
         aiortc_private.register_receiver(self._transport, self, parameters)
         if self._reporter is None:
             self._reporter = self._tasks.start(self._report(), name="RTCP receiver reports")
+
+    def stop(self) -> None:
+        """Receive nothing any more, until ``receive`` is called again."""
+        aiortc_private.unregister_receiver(self._transport, self)
+
+    def forget(self) -> None:
+        """Forget the streams of a track that ended: another one has others."""
+        self._statistics.clear()
+        self._sender_reports.clear()
+        self._nacks.clear()
+        self._rids.clear()
+        self._media_ssrcs.clear()
+        self._keyframe_asked_at.clear()
+        self.layers = Layers(())
 
     def counts(self) -> StreamCounts:
         """Return the packets that the publisher sent, and those of them that did not arrive."""

@@ -26,7 +26,8 @@ from aiortc.rtp import (
 from livekit.protocol import models
 
 from devserver.media import aiortc_private
-from devserver.media.codecs import forwarded_as, without_redundancy
+from devserver.media.codecs import forwarded_as, is_opus, is_red, without_redundancy
+from devserver.media.frames import begins_keyframe
 from devserver.media.header_extensions import ExtensionMap, Extensions
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
@@ -75,6 +76,7 @@ class RtpSender:
         self._lost = self._reported = self._former_report = 0
         self._score = LossScore()
         self._paused = False
+        self._awaits_keyframe = False
         self._wanted_layer = int(models.HIGH)
         self._switch = LayerSwitch()
 
@@ -104,6 +106,10 @@ class RtpSender:
 
     def adapt(self, *, paused: bool, layer: int) -> None:
         """Send no packets for now, or those of a simulcast ``layer``, or of one near it."""
+        resumed = self._paused and not paused
+        if resumed and self.track.kind == "video" and not self.track.layers.rids:
+            self._awaits_keyframe = True
+            self._tasks.start(self.track.request_keyframe(), name="request for a key frame")
         self._paused = paused
         self._wanted_layer = layer
         if paused:
@@ -118,7 +124,7 @@ class RtpSender:
             return
         target = self._target(codec)
         payload = packet.payload
-        if target is not None and target.mimeType != codec.mimeType:
+        if target is not None and is_red(codec) and is_opus(target):
             payload = without_redundancy(payload) or b""
         if target is None or target.payloadType is None or not payload:
             return
@@ -129,6 +135,9 @@ class RtpSender:
             if taken is None:
                 return
             mine = taken
+        elif await self._is_undecodable(payload, codec):
+            self._skipped += 1
+            return
         elif isinstance(packet.extensions, Extensions):
             descriptor = packet.extensions.dependency_descriptor
         forwarded = RtpPacket(
@@ -160,12 +169,21 @@ class RtpSender:
             await self.track.request_keyframe(layer)
         return taken
 
+    async def _is_undecodable(self, payload: bytes, codec: RTCRtpCodecParameters) -> bool:
+        """Whether this comes after a pause and before a key frame, which is asked for again."""
+        if self._awaits_keyframe and begins_keyframe(payload, codec.mimeType):
+            self._awaits_keyframe = False
+        if self._awaits_keyframe:
+            await self.track.request_keyframe()
+        return self._awaits_keyframe
+
     def score(self) -> float:
         """Score how the track has arrived since the last call."""
         counts = StreamCounts(self._reported, self._lost)
         quiet = self._paused or self.track.info.muted or self._reported == self._former_report
         self._former_report = self._reported
-        return self._score.update(counts, self.track.info.mime_type, muted=quiet)
+        mime_type = self.track.info.mime_type
+        return self._score.update(counts, mime_type, muted=quiet, at=time.monotonic())
 
     def _target(self, codec: RTCRtpCodecParameters) -> RTCRtpCodecParameters | None:
         """Return the subscriber's codec for the publisher's, or None if it has none."""

@@ -116,6 +116,7 @@ class Section:
         track, self.published = self.published, None
         if track is not None:
             track.detach()
+            self._receiver.stop()
         return track
 
     def has_carried(self, track: PublishedTrack) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,6 +82,7 @@ class PublishedTrack:
         """Its simulcast layers, once it is published."""
         self._level = AudioLevel()
         self._score = LossScore()
+        self._unmuted_at = -math.inf
 
     @property
     def sid(self) -> str:
@@ -113,8 +115,18 @@ class PublishedTrack:
         if self._receiver is None:
             return self._score.score
         return self._score.update(
-            self._receiver.counts(), self.info.mime_type, muted=self.info.muted
+            self._receiver.counts(),
+            self.info.mime_type,
+            muted=self.info.muted,
+            at=time.monotonic(),
+            unmuted_at=self._unmuted_at,
         )
+
+    def mute(self, *, muted: bool) -> None:
+        """Note that the track is muted, or not any more."""
+        self.info.muted = muted
+        if not muted:
+            self._unmuted_at = time.monotonic()
 
     def attach(
         self,
@@ -141,6 +153,7 @@ class PublishedTrack:
         """Take no more packets."""
         if self._receiver is not None:
             self._receiver.sink = None
+            self._receiver.forget()
             self._receiver = None
 
     def add_sender(self, sender: PacketSink) -> None:

@@ -125,7 +125,7 @@ class Publications:
         if track is None:
             return None
         if track.info.muted != muted:
-            track.info.muted = muted
+            track.mute(muted=muted)
             self._publisher.announce_tracks()
         return track.info
 

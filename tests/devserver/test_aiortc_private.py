@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RTCRtpReceiveParameters,
         RTCRtpSendParameters,
     )
+    from aiortc.rtp import AnyRtcpPacket
 
 PINNED = "1.16."
 
@@ -221,6 +222,58 @@ def test_the_router_is_aiortcs_own_but_for_the_mid() -> None:
     packet = RtpPacket(ssrc=1)
     packet.extensions.mid = "unknown"
     assert router.route_rtp(packet) is None
+
+
+class Nobody:
+    """The receiver of a section, for a router alone."""
+
+    def _handle_disconnect(self) -> None:
+        raise AssertionError
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        raise AssertionError(packet)
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        raise AssertionError(packet, arrival_time_ms)
+
+
+class TestRouter:
+    def setup_method(self) -> None:
+        self.router = aiortc_private.MidRouter()
+        self.sections = {"0": Nobody(), "1": Nobody()}
+        for mid in self.sections:
+            self.negotiate(mid)
+
+    def negotiate(self, mid: str) -> None:
+        self.router.register_receiver(self.sections[mid], [], [96], mid)
+
+    def route(self, ssrc: int, mid: str | None = None) -> str | None:
+        packet = RtpPacket(ssrc=ssrc, payload_type=96)
+        packet.extensions.mid = mid
+        receiver = self.router.route_rtp(packet)
+        return next((mid for mid, each in self.sections.items() if each is receiver), None)
+
+    def test_what_the_mid_told_outlasts_another_negotiation(self) -> None:
+        assert self.route(5) is None
+        assert [self.route(5, "0"), self.route(6, "1")] == ["0", "1"]
+        for mid in self.sections:
+            self.negotiate(mid)
+        assert [self.route(5), self.route(6)] == ["0", "1"]
+
+    def test_late_packets_of_a_section_that_ended_are_not_anothers(self) -> None:
+        assert self.route(5, "0") == "0"
+        self.router.unregister_receiver(self.sections["0"])
+        assert [self.route(5), self.route(5, "0"), self.route(7, "0")] == [None, None, None]
+        assert self.route(8) == "1"  # the only one with this payload type
+        self.negotiate("0")
+        assert [self.route(5), self.route(8)] == [None, "1"]  # which of them is not known any more
+
+    def test_an_ssrc_moves_to_the_section_that_its_mid_names(self) -> None:
+        assert [self.route(5, "0"), self.route(5, "1"), self.route(5)] == ["0", "1", "1"]
+
+    def test_ssrcs_are_bounded(self) -> None:
+        most = 4_096
+        assert [self.route(ssrc, "0") for ssrc in range(most + 1)] == ["0"] * most + [None]
 
 
 async def test_credentials_of_a_restart_are_taken_over(sections: Sections) -> None:

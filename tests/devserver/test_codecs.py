@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from livekit.protocol import models, rtc
 
-from devserver.media.codecs import without_redundancy
+from devserver.media.codecs import OPUS, RED, forwarded_as, taken, without_redundancy
 from tests.devserver.published_media import heard_hertz, tone
 from tests.devserver.raw_signal import RawSignal, join_request
 from tests.devserver.room_events import RoomEvents
@@ -100,6 +101,23 @@ class TestTracks:
         request = rtc.AddTrackRequest(cid="mine", type=models.AUDIO)
         track = await announced(room_server, room_name, joining(), request)
         assert [(codec.mime_type, codec.cid) for codec in track.codecs] == [("", "mine")]
+
+
+class TestNames:
+    def test_they_have_no_case(self) -> None:
+        offered = [codec("audio/OPUS"), codec("audio/Red"), codec("video/vp8"), codec("audio/G722")]
+        assert [each.mimeType for each in taken(offered)] == [OPUS, RED, "video/VP8"]
+
+    @pytest.mark.parametrize("red", [RED, "audio/RED"])
+    def test_an_answer_may_spell_them_otherwise(self, red: str) -> None:
+        opus = codec("audio/Opus")
+        assert forwarded_as(codec(red), [opus]) is opus
+        assert forwarded_as(codec(OPUS), [opus]) is opus
+        assert forwarded_as(codec(red), [codec("audio/PCMU")]) is None
+
+
+def codec(mime_type: str) -> RTCRtpCodecParameters:
+    return RTCRtpCodecParameters(mimeType=mime_type, clockRate=48_000, payloadType=111)
 
 
 async def announced(

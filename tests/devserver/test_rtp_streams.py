@@ -1,0 +1,217 @@
+"""What becomes of RTP packets between a publisher's section and a viewer's, without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpReceiveParameters,
+    RTCRtpSendParameters,
+)
+from aiortc.rtp import RTCP_RR, RTCP_SR, RtpPacket, is_rtcp
+from livekit.protocol import models, rtc
+
+from devserver.faults import Faults
+from devserver.media import aiortc_private
+from devserver.media import track as track_module
+from devserver.media.codecs import OPUS, RED
+from devserver.media.loss_score import BEST, StreamCounts
+from devserver.media.rtp_receiver import RtpReceiver
+from devserver.media.rtp_sender import RtpSender
+from devserver.media.section import Section
+from devserver.media.track import PublishedTrack, TrackSubscriber
+from devserver.tasks import TaskSet
+from tests.devserver.room_events import WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from aiortc import RTCRtpTransceiver
+
+VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
+KEY, DELTA = bytes([0x10, 0, 7]), bytes([0x10, 1, 7])
+HIGH = int(models.HIGH)
+
+
+class Publisher:
+    """Somebody with a track, who is told nothing here."""
+
+    sid = "PA_publisher"
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        raise AssertionError(response)
+
+    def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
+        raise AssertionError((track_sid, subscriber))
+
+
+def audio(mime_type: str) -> RTCRtpCodecParameters:
+    return RTCRtpCodecParameters(mimeType=mime_type, clockRate=48_000, channels=2, payloadType=111)
+
+
+class Wire:
+    """Sections of a connection that is not there, and what they would send on it."""
+
+    def __init__(self) -> None:
+        self.connection = aiortc_private.new_peer_connection()
+        self.tasks = TaskSet()
+        self.sent: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def send_rtp(self, transport: object, data: bytes) -> None:
+        del transport
+        if not is_rtcp(data) or data[1] not in (RTCP_SR, RTCP_RR):  # those come by the clock
+            await self.sent.put(data)
+
+    def section(self, codec: RTCRtpCodecParameters) -> RTCRtpTransceiver:
+        transceiver = self.connection.addTransceiver(codec.mimeType.partition("/")[0])
+        aiortc_private.set_codecs(transceiver, [codec])
+        return transceiver
+
+    async def receiver(self, codec: RTCRtpCodecParameters) -> RtpReceiver:
+        receiver = RtpReceiver(self.section(codec), self.tasks)
+        await receiver.receive(RTCRtpReceiveParameters(codecs=[codec]))
+        return receiver
+
+    async def sender(self, codec: RTCRtpCodecParameters, track: PublishedTrack) -> RtpSender:
+        sender = RtpSender(self.section(codec), track, self.tasks)
+        await sender.send(RTCRtpSendParameters(codecs=[codec]))
+        track.add_sender(sender)
+        return sender
+
+    async def next(self) -> bytes:
+        async with asyncio.timeout(WITHIN):
+            return await self.sent.get()
+
+    async def next_packet(self) -> RtpPacket:
+        data = await self.next()
+        assert not is_rtcp(data)
+        return RtpPacket.parse(data)
+
+
+@pytest.fixture
+async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Wire]:
+    made = Wire()
+    monkeypatch.setattr(aiortc_private, "send_rtp", made.send_rtp)
+    yield made
+    await made.tasks.close()
+    await made.connection.close()
+
+
+def published(receiver: RtpReceiver, codec: RTCRtpCodecParameters) -> PublishedTrack:
+    kind = models.AUDIO if codec.mimeType.startswith("audio") else models.VIDEO
+    request = rtc.AddTrackRequest(cid="mine", type=kind)
+    track = PublishedTrack(Publisher(), request, [codec.mimeType], Faults())
+    track.attach(receiver, "0", codec, ())
+    return track
+
+
+async def arrives(receiver: RtpReceiver, payload: bytes, *, number: int = 1, ssrc: int = 1) -> None:
+    payload_type = next(iter(receiver._codecs))  # pyright: ignore[reportPrivateUsage]
+    packet = RtpPacket(
+        payload_type=payload_type or 0, sequence_number=number, ssrc=ssrc, payload=payload
+    )
+    await receiver._handle_rtp_packet(packet, 0)  # pyright: ignore[reportPrivateUsage]  aiortc's call
+
+
+class TestPauses:
+    async def test_video_goes_on_with_a_key_frame_that_was_asked_for(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        await arrives(receiver, DELTA, number=1)
+        assert (await wire.next_packet()).sequence_number == 1
+        sender.adapt(paused=True, layer=HIGH)
+        await arrives(receiver, KEY, number=2)
+        sender.adapt(paused=False, layer=HIGH)
+        assert is_rtcp(await wire.next())
+        await arrives(receiver, DELTA, number=3)
+        await arrives(receiver, KEY, number=4)
+        await arrives(receiver, DELTA, number=5)
+        packets = [await wire.next_packet() for _ in range(2)]
+        assert [(each.sequence_number, each.payload) for each in packets] == [(2, KEY), (3, DELTA)]
+        assert wire.sent.empty()
+
+    async def test_other_settings_interrupt_nothing(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        sender.adapt(paused=False, layer=0)
+        await arrives(receiver, DELTA, number=1)
+        assert (await wire.next_packet()).payload == DELTA
+        assert wire.sent.empty()
+
+
+class TestRedundancy:
+    @pytest.mark.parametrize(
+        ("sent", "received", "payload"),
+        [
+            ("audio/OPUS", OPUS, b"\x90sound"),
+            (OPUS, "audio/OPUS", b"\x90sound"),
+            (RED, OPUS, b"sound"),
+            ("audio/RED", "audio/OPUS", b"sound"),
+            (RED, "audio/RED", b"\x6fsound"),
+        ],
+    )
+    async def test_it_is_taken_away_from_who_does_not_know_it(
+        self, wire: Wire, sent: str, received: str, payload: bytes
+    ) -> None:
+        receiver = await wire.receiver(audio(sent))
+        await wire.sender(audio(received), published(receiver, audio(sent)))
+        await arrives(receiver, payload if payload != b"sound" else b"\x6fsound")
+        assert (await wire.next_packet()).payload == payload
+
+
+class TestStreams:
+    async def test_a_section_receives_one_track_after_another(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        for _ in range(3):
+            track = published(receiver, VP8)
+            await wire.sender(VP8, track)
+            for ssrc in range(40):
+                await arrives(receiver, KEY, ssrc=ssrc)
+            # A receiver report has no more room.
+            assert receiver.counts() == StreamCounts(expected=31, lost=0)
+            for _ in range(31):
+                assert (await wire.next_packet()).payload == KEY
+            assert wire.sent.empty()
+            track.detach()
+            assert receiver.counts() == StreamCounts(0, 0)
+
+    async def test_a_section_without_a_track_receives_nothing(self, wire: Wire) -> None:
+        transceiver = wire.section(VP8)
+        transport = aiortc_private.transport_of(transceiver)
+        aiortc_private.route_by_mid(transport)
+        section = Section(transceiver, wire.tasks)
+        request = rtc.AddTrackRequest(cid="mine", type=models.VIDEO)
+        track = PublishedTrack(Publisher(), request, ["video/VP8"], Faults())
+        section.publish(track, only_preferred=False)
+        await transceiver.receiver.receive(RTCRtpReceiveParameters(codecs=[VP8], muxId="0"))
+        router = transport._rtp_router  # pyright: ignore[reportPrivateUsage]  what the section joins
+        packet = RtpPacket(payload_type=96, ssrc=1)
+        assert router.route_rtp(packet) is not None
+        assert section.unpublish() is track
+        assert router.route_rtp(packet) is None
+
+
+class TestScores:
+    async def test_who_has_just_unmuted_is_not_called_poor(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 5.0
+        clock = SimpleNamespace(monotonic=lambda: now, time_ns=lambda: 0)
+        monkeypatch.setattr(track_module, "time", clock)
+        receiver = await wire.receiver(audio(OPUS))
+        track = published(receiver, audio(OPUS))
+        assert track.score() == BEST
+        await arrives(receiver, b"sound")
+        now = 10.0
+        assert track.score() == BEST
+        track.mute(muted=True)
+        now = 14.0
+        track.mute(muted=False)
+        now = 15.0
+        assert track.score() == BEST
+        now = 20.0
+        assert track.score() < BEST
