@@ -121,10 +121,6 @@ class RoomEntry:
         tenure.is_over = tenure.is_over or not taken
         return tenure
 
-    def expect(self, job: str) -> None:
-        """The job enters another room next, if nobody else has that."""
-        self._asked.add(job)
-
     async def is_dismissed(self, job: Job, age: float) -> bool:
         """Whether nobody is wanted in the room of a job that the server ended: its dispatch was
         deleted, and no other one waits for an agent. `age`: seconds since the job began."""

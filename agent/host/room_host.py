@@ -296,46 +296,34 @@ class RoomHost:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
-        """All of a job, in each room that the server makes of the name; `_leave` ends it."""
+        """One stay in a room. Never cancelled: `_leave` ends it."""
         log_fields.bind(room=assignment.room)
+        left = False
         self._entering[job_id] = not self._is_closing
         try:
-            following: RoomAssignment | None = assignment
-            while following is not None:
-                following = await self._stay_in(job_id, following)
+            tenure = await self._entry.enter(
+                job_id, assignment.sid, partial(self._lose, job_id, assignment.room)
+            )
+            if not self._entering.pop(job_id):
+                return
+            session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
+            await self._opened()
+            if await tenure.holds():
+                await session.run(on_joined=partial(self.admission.joined, job_id))
+            left = session.is_dismissed
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.
             ROOMS_FAILED.add()
             logger.exception("room failed; other rooms continue", extra={"room": assignment.room})
         finally:
+            await self._entry.leave(job_id, left=left)
             self._entering.pop(job_id, None)
+            self._sessions.pop(job_id, None)
             self._left += 1
             if self._left >= max(COLLECTED_AFTER, len(self._sessions)):
                 self._left = 0
                 # In a thread: whatever native is freed gives up the interpreter's lock meanwhile.
                 asyncio.get_running_loop().run_in_executor(None, gc.collect)
-
-    async def _stay_in(self, job_id: str, assignment: RoomAssignment) -> RoomAssignment | None:
-        """One stay, in one room; returns where the next one is, if one follows."""
-        session: RoomSession | None = None
-        try:
-            lose = partial(self._lose, job_id, assignment.room)
-            tenure = await self._entry.enter(job_id, assignment.sid, lose)
-            if not self._entering.pop(job_id):
-                return None
-            session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
-            await self._opened()
-            if await tenure.holds():
-                await session.run(on_joined=partial(self.admission.joined, job_id))
-        finally:
-            await self._entry.leave(job_id, left=session is not None and session.is_dismissed)
-            self._sessions.pop(job_id, None)
-        following = session and session.following
-        if following is not None:
-            # Without a session it is called off by this.
-            self._entering[job_id] = True
-            self._entry.expect(job_id)
-        return following
 
     async def _opened(self) -> None:
         """Returns when what all rooms share is open, or takes too long."""

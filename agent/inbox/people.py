@@ -42,12 +42,6 @@ class Directory:
             )
         return list(found.participants)
 
-    async def sid(self) -> str | None:
-        """The sid of the room that has the name now; None: there is none. Raises as `get` does."""
-        async with asyncio.timeout(LOOKUP_TIMEOUT):
-            found = await self._service.list_rooms(api.ListRoomsRequest(names=[self._room]))
-        return next((each.sid for each in found.rooms), None)
-
 
 class People:
     """Looks up the sender of a message, including participants the room has not announced yet.

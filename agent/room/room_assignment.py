@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Final, Self
 
 from livekit import rtc
@@ -13,15 +12,12 @@ from livekit.agents import JobContext
 from livekit.rtc.room import DataStreamOptions
 
 from agent.config.settings import Settings
-from agent.sdk.job_token import join_token, renewed
+from agent.sdk.job_token import join_token
 
 logger = logging.getLogger(__name__)
 
 STREAM_MARGIN: Final = 65_536
 """Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
-
-STAYS: Final = timedelta(days=365)
-"""Time after its end for which the token of a stay is renewed, since the stay goes on."""
 
 SID_TAKES: Final = 5.0
 """Seconds after which a room that has not said its id is taken for the right one."""
@@ -56,10 +52,6 @@ class RoomAssignment:
             room_metadata=job.job.room.metadata,
             sid=job.job.room.sid,
         )
-
-    def again(self, sid: str) -> Self:
-        """The room of this sid, which the server has made in place of this one."""
-        return replace(self, sid=sid, token=renewed(self.token, self.room, leeway=STAYS))
 
     def __repr__(self) -> str:
         return f"RoomAssignment(room={self.room!r}, url={self.url!r})"

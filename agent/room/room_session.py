@@ -29,10 +29,8 @@ from agent.room.room_components import RoomComponents
 from agent.room.room_overview import RoomOverview
 from agent.room.stores import Stores
 from agent.sdk import native_events, native_sockets
-from agent.tasks import Tasks
 from agent.telemetry.metrics import JOIN_SECONDS
 from agent.wire.refusal import Refusal
-from agent.wire.server_errors import UNAVAILABLE
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -45,10 +43,6 @@ comes at once is answered as fast as any other."""
 RECONNECTING_FOR: Final = 15.0
 """Seconds without a connection after which the agent leaves, so that another one comes. The server
 has given it up by then, or does so soon."""
-
-LOOKS: Final = 5
-LOOKUP_PAUSE: Final = 1.0
-"""Attempts to learn which room it is after a reconnection, and seconds between them."""
 
 REASON_TAKES: Final = 1.0
 """Seconds from the end of a job to the message that says why, which comes another way."""
@@ -102,12 +96,8 @@ class RoomSession:
             close=self.close,
             dismiss=self._dismiss,
         )
-        self._directory = directory
-        self._tasks = Tasks()
         self._room = self._components.room
         self._ended = asyncio.Event()
-        self.following: RoomAssignment | None = None
-        """The room that the server has made in place of this one, for a stay that follows."""
         self.has_joined = False
         """Whether the room was joined, so that `close` ends the stay soon."""
         self.is_dismissed = False
@@ -188,8 +178,7 @@ class RoomSession:
         )
 
     def close(self) -> None:
-        """Ends the stay, and none follows; `run` returns once everything is closed."""
-        self.following = None
+        """Ends the stay; `run` returns once everything is closed."""
         self._ended.set()
 
     async def _dismiss(self) -> None:
@@ -234,7 +223,6 @@ class RoomSession:
 
     async def _leave(self) -> None:
         components = self._components
-        await self._tasks.aclose()
         if self._cut is not None:
             self._cut.cancel()
         if self._tenure.is_over or self._tenure.is_cut:
@@ -307,28 +295,6 @@ class RoomSession:
             self._cut = None
         native_sockets.send_at_once()
         self._components.presence.repeat()
-        if is_session(self._components.conversation):
-            self._tasks.start(self._look_at_room(), name="whether the room is another one")
-
-    async def _look_at_room(self) -> None:
-        """Ends the stay if the room is another one.
-
-        After a crash of livekit-server without Redis, everybody joins a new room of the name, with
-        another sid. The SDK keeps the former one: only the server tells.
-        """
-        sid = None
-        for _ in range(LOOKS):
-            try:
-                sid = await self._directory.sid()
-            except UNAVAILABLE as error:
-                logger.info("the room's sid is not known: %s", type(error).__name__)
-            if sid is not None:
-                break
-            await asyncio.sleep(LOOKUP_PAUSE)
-        if sid and self._assignment.sid not in {"", sid} and not self._ended.is_set():
-            logger.info("the room is another one now", extra={"room": self._assignment.room})
-            self.following = self._assignment.again(sid)
-            self._ended.set()
 
     def _on_joined(self, _: rtc.RemoteParticipant) -> None:
         self._components.conversations.resume_private()

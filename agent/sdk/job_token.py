@@ -8,12 +8,10 @@ tests/agent/sdk/test_job_token.py holds it to this.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 import jwt
 from livekit import api
 from livekit.agents import JobContext
-from livekit.api.access_token import DEFAULT_LEEWAY
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +30,10 @@ def join_token(job: JobContext) -> str:
     return renewed(given, room)
 
 
-def renewed(given: str, room: str, *, leeway: timedelta = DEFAULT_LEEWAY) -> str:
-    """Returns the token signed again if it is ours and for this room, and as it is otherwise.
-
-    Args:
-        leeway: for which it is taken as valid before its beginning and after its end.
-    """
+def renewed(given: str, room: str) -> str:
+    """Returns the token signed again if it is ours and for this room, and as it is otherwise."""
     try:
-        claims = api.TokenVerifier(leeway=leeway).verify(given)
+        claims = api.TokenVerifier().verify(given)
     except jwt.InvalidTokenError as error:
         reason = type(error).__name__
         logger.warning(
