@@ -42,7 +42,9 @@ class BorrowedSTT(stt.STT[Any]):
     ) -> stt.SpeechEvent:
         once = APIConnectOptions(max_retry=0, timeout=conn_options.timeout)
         recognition = self._wrapped.recognize(buffer, language=language, conn_options=once)
-        return await asyncio.create_task(recognition, context=self._context.copy())
+        return await asyncio.create_task(
+            recognition, context=self._context.copy(), name="recognition"
+        )
 
     def stream(
         self,

@@ -87,7 +87,7 @@ class SpeechService:
             if self._context is None and self._has_own:
                 context = copy_context()
                 opening = self._http.enter_async_context(http_context.open())
-                await asyncio.create_task(opening, context=context)
+                await asyncio.create_task(opening, context=context, name="connections for speech")
                 self._context = context
 
     def open_stt(self, language: str | None, chosen: SpeechToText | None = None) -> stt.STT[Any]:
@@ -158,7 +158,8 @@ class SpeechService:
         for lent in self._lent.values():
             await lent.aclose()
         if self._context is not None:
-            await asyncio.create_task(self._http.aclose(), context=self._context)
+            closing = self._http.aclose()
+            await asyncio.create_task(closing, context=self._context, name="connections for speech")
         await self._stt_client.close()
         await self._tts_client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
