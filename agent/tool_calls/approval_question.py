@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 METHOD: Final = "approveTool"
 
 MAX_PEOPLE: Final = 16
-"""Participants who are asked for one approval at a time; others are, as places become free."""
+"""Participants who are asked for one approval at a time; others are, as places become free. Those
+whose app cannot ask take none between two attempts."""
 
 ABSENT_FOR: Final = 20.0
 """Seconds that the only person who may approve has to come back."""
@@ -115,6 +116,8 @@ class ApprovalQuestion:
         self._asking: dict[str, tuple[str, asyncio.Task[None]]] = {}
         """The session that is asked, by identity; who has abstained stays, with a task that has
         ended."""
+        self._without_place: set[asyncio.Task[None] | None] = set()
+        """Tasks that wait to ask an app again which could not ask."""
         self._tasks = Tasks()
         self._limit = asyncio.timeout(None)
         self._absent_since: float | None = None
@@ -166,7 +169,8 @@ class ApprovalQuestion:
 
     @property
     def _running(self) -> int:
-        return sum(not task.done() for _, task in self._asking.values())
+        tasks = [task for _, task in self._asking.values()]
+        return sum(not task.done() and task not in self._without_place for task in tasks)
 
     def _until(self) -> float:
         """When nobody is waited for any longer, as things stand."""
@@ -202,18 +206,33 @@ class ApprovalQuestion:
                 if self._sole is not None and not is_new:
                     self._abstain("the participant's app cannot ask for approval")
                     return
+                await self._pause_without_place(pause)
             except NoAnswerError:
                 self._why = ""
+                await asyncio.sleep(pause)
             except AppError as error:
                 self._abstain(f"the participant's app: {str(error)[:MAX_REASON]}")
                 return
             except ClientCallError as error:
                 self._why = f"the participant {error}"
+                await asyncio.sleep(pause)
             else:
                 self._judge(participant, answer)
                 return
-            await asyncio.sleep(min(pause, LONGEST_PAUSE))
-            pause *= 2
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _pause_without_place(self, seconds: float) -> None:
+        """Waits until it is time to ask an app again, and a place is free; others are asked."""
+        task = asyncio.current_task()
+        self._without_place.add(task)
+        try:
+            self._look()
+            while True:
+                await asyncio.sleep(seconds)
+                if self._running < MAX_PEOPLE:
+                    return
+        finally:
+            self._without_place.discard(task)
 
     def _judge(self, participant: rtc.RemoteParticipant, text: str) -> None:
         try:

@@ -291,6 +291,26 @@ async def test_so_many_people_are_asked_at_a_time(
         task.cancel()
 
 
+async def test_who_cannot_be_asked_takes_no_place_of_others(
+    alice: ChatClient, model: DemoModel, monkeypatch: pytest.MonkeyPatch, enter: Enter
+) -> None:
+    monkeypatch.setattr(approval_question, "MAX_PEOPLE", 1)
+    sam = await enter("sam", attributes=SUPERVISOR)
+    await announced(alice, sam)
+    refund_and_then(model)
+    question = await alice.say("I want my money back")
+    await alice.notice("tool.started")
+    tom = await enter("tom", attributes=SUPERVISOR)
+    asked = Person(tom, ValueError("broken"), after=asyncio.Event())
+    async with asyncio.timeout(20):
+        await asked.was_asked.wait()
+    late = Person(sam, YES)
+    asked.decide()
+    await alice.answer_to(question)
+    assert told(model) == "paid 5"
+    assert len(asked.asked) == len(late.asked) == 1
+
+
 async def test_the_asker_who_comes_back_is_asked_again(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
