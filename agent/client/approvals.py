@@ -6,9 +6,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from livekit import rtc
+
+MAX_KEPT: Final = 64
+"""Decisions that are kept for when the agent asks again: the answer may not have reached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ Decide = Callable[[Approval], Awaitable[bool | Decision]]
 class Approvals:
     """Answers the calls of `approveTool` of one agent.
 
-    A call that is asked about again, such as after a new connection, is decided once.
+    A call that is asked about again, such as after a new connection, is decided once: the decision
+    is kept until the agent says that the question is over.
 
     Args:
         is_agent: whether a participant is the agent; nobody else may ask.
@@ -63,6 +67,7 @@ class Approvals:
         self._decide = decide
         self._is_open = False
         self._deciding: dict[str, asyncio.Task[bool | Decision]] = {}
+        """By call; tasks that have ended have decided."""
 
     def open(self) -> None:
         """Registers the method, once the room is connected."""
@@ -77,9 +82,11 @@ class Approvals:
             task.cancel()
 
     def all_ended(self) -> None:
-        """The agent has left, or the room."""
-        for call_id in list(self._deciding):
-            self.ended(call_id)
+        """The agent has left, or the room: questions are over. Decisions stay, since the SDK says
+        the same of everybody while it makes a new connection."""
+        for call_id, task in list(self._deciding.items()):
+            if not task.done():
+                self.ended(call_id)
 
     async def _approve(self, invocation: rtc.RpcInvocationData) -> str:
         if not self._is_agent(invocation.caller_identity):
@@ -89,7 +96,7 @@ class Approvals:
         task = self._deciding.get(call_id)
         if task is None:
             task = self._deciding[call_id] = self._begin(asked)
-            task.add_done_callback(lambda task: self._forget(call_id, task))
+            task.add_done_callback(lambda task: self._keep(call_id, task))
         try:
             decision = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -118,11 +125,15 @@ class Approvals:
         )
         return asyncio.create_task(_decided(decide, approval), name="decide on a call")
 
-    def _forget(self, call_id: str, task: asyncio.Task[bool | Decision]) -> None:
-        if self._deciding.get(call_id) is task:
+    def _keep(self, call_id: str, task: asyncio.Task[bool | Decision]) -> None:
+        """Keeps the last decisions, and forgets that there was none: the agent is told, if it still
+        waits."""
+        has_decided = not task.cancelled() and task.exception() is None
+        if not has_decided and self._deciding.get(call_id) is task:
             del self._deciding[call_id]
-        if not task.cancelled():
-            task.exception()  # The agent is told, if it still waits.
+        decided = [each for each, task in self._deciding.items() if task.done()]
+        for oldest in decided[:-MAX_KEPT]:
+            del self._deciding[oldest]
 
 
 async def _decided(decide: Decide, approval: Approval) -> bool | Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
-from agent.client import AgentError, Approval, Delta, NoAnswerError, RoomAgent, Shown
+from agent.client import AgentError, Approval, Decision, Delta, NoAnswerError, RoomAgent, Shown
 from agent.client.file_receiver import ReceivedFile, safe_name
 from devserver.model import DemoModel, Fault, Reply, tool_call
 from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
 from toolkit import Data, File, PartAction, ToolContext, tool
 
@@ -176,6 +178,56 @@ async def test_files_approvals_and_state(joined: Joined, model: DemoModel, tmp_p
 
     assert await ana.patch_state({"op": "add", "path": "/a", "value": 1}) == 1
     assert (await ana.state())["state"] == {"a": 1}
+
+
+async def test_a_decision_is_kept_until_the_question_is_over(join: Join) -> None:
+    ana = RoomAgent(await join("ana"), identity="asker")
+    asked: list[str] = []
+    ended = asyncio.Event()
+
+    async def approve(approval: Approval) -> Decision:
+        asked.append(approval.call_id)
+        if len(asked) == 1:
+            raise ValueError("broken")
+        return Decision(approved=True, reason=f"number {len(asked)}")
+
+    async def asker() -> rtc.Room:
+        room = await join("asker", can_update_own_metadata=True)
+        await room.local_participant.set_attributes({"agent.ready": "hello"})
+        await ana.ready(20)
+        return room
+
+    async def ask(room: rtc.Room, call_id: str) -> str:
+        question: dict[str, object] = {"callId": call_id, "tool": "sendMail", "description": ""}
+        question |= {"arguments": {}, "messageId": "m-1", "timeout": 10.0}
+        answer = await room.local_participant.perform_rpc(
+            destination_identity="ana", method="approveTool", payload=json.dumps(question)
+        )
+        return json.loads(answer)["reason"]
+
+    ana.on_approval = approve
+    ana.on_notice = lambda _: ended.set()
+    room = await asker()
+    with pytest.raises(rtc.RpcError, match="Application error"):
+        await ask(room, "c-1")
+    assert await ask(room, "c-1") == await ask(room, "c-1") == "number 2"
+    assert await ask(room, "c-2") == "number 3"
+    # As it looks to the client, too, when either of them makes a new connection.
+    left = asyncio.Event()
+    ana.room.on("participant_disconnected", lambda _: left.set())  # pyright: ignore[reportUnknownLambdaType]
+    await room.disconnect()
+    async with asyncio.timeout(20):
+        await left.wait()
+    room = await asker()
+    assert await ask(room, "c-1") == "number 2"
+    notice = json.dumps({"event": "approval.ended", "callId": "c-1"})
+    await room.local_participant.publish_data(notice, topic="system")
+    async with asyncio.timeout(20):
+        await ended.wait()
+    assert await ask(room, "c-1") == "number 4"
+    assert await ask(room, "c-2") == "number 3"
+    assert asked == ["c-1", "c-1", "c-2", "c-1"]
+    await ana.aclose()
 
 
 async def test_the_history_is_merged_with_what_comes(
