@@ -129,8 +129,10 @@ async def test_a_voice_that_is_always_on_ends_while_everybody_is_away(
 
 
 async def test_a_microphone_that_is_back_soon_finds_the_same_voice(
-    meet: Meet, model: DemoModel
+    meet: Meet, model: DemoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However long it takes to publish another one.
+    monkeypatch.setattr("agent.voice.voice_switch.COMES_BACK_WITHIN", 30.0)
     model.when("", Reply(text="Yes."))
     alice = await meet("alice")
     await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
