@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
-    from devserver import RoomServer
+    from devserver import Limits, RoomServer
     from devserver.timing import Timing
 
 API_KEY = "devkey"
@@ -99,14 +99,16 @@ async def running_room_server(
 
 @contextlib.asynccontextmanager
 async def embedded_room_server(
-    webhooks: WebhookReceiver | None = None, timing: Timing = "instant"
+    webhooks: WebhookReceiver | None = None,
+    timing: Timing = "instant",
+    limits: Limits | None = None,
 ) -> AsyncGenerator[RoomServerUnderTest]:
     """One of our own, for who does to it what the others' would not survive."""
     from devserver import RoomServer  # noqa: PLC0415  # a real server needs nothing of devserver
 
     urls = [webhooks.url] if webhooks else []
     async with RoomServer(
-        api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing
+        api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing, limits=limits
     ) as server:
         yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
 

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.timeout(4 * WITHIN), pytest.mark.lengthy]
 
-NO_NPM_REGISTRY = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ENETUNREACH", "ETIMEDOUT")
-NO_GO_PROXY = ("dial tcp", "no such host")
+NO_NPM_REGISTRY = (
+    *("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "EAI_AGAIN", "ENETUNREACH", "ETIMEDOUT"),
+    "E403",  # a proxy that lets nobody through
+)
+NO_GO_PROXY = (
+    *("dial tcp", "no such host", "connection reset", "403 Forbidden", "GOPROXY=off"),
+    *("toolchain not available", "GOTOOLCHAIN=local"),  # an older Go than the SDK wants
+)
 GO_SDK = "github.com/livekit/server-sdk-go/v2@v2.19.0"
 
 

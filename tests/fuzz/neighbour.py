@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 from livekit.protocol import rtc
 
+from devserver import Limits
 from tests.devserver.raw_signal import RawSignal
+from tests.room_server import embedded_room_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from tests.room_server import RoomServerUnderTest
+
+LIMITS = Limits(join_timeout=24 * 3600.0)
+"""The neighbour has no peer connection, without which it would be sent away in the midst."""
 
 
 class Neighbour:
@@ -34,8 +39,9 @@ async def neighbour(
 ) -> AsyncGenerator[Neighbour]:
     if room_server.embedded is None:
         pytest.skip("what a real server does with hostile input is not ours")
-    token = room_server.token("neighbour", f"{room_name}-next-door")
-    async with RawSignal(room_server, token) as signal:
-        yield Neighbour(room_server, signal)
+    async with embedded_room_server(limits=LIMITS) as server:
+        token = server.token("neighbour", f"{room_name}-next-door")
+        async with RawSignal(server, token) as signal:
+            yield Neighbour(server, signal)
     failed = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert [each.getMessage() for each in failed] == []

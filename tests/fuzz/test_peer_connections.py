@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from tests.fuzz.neighbour import Neighbour
-    from tests.room_server import RoomServerUnderTest
 
 _packets = protobuf(models.DataPacket).map(lambda packet: packet.SerializeToString())
 _frames = st.binary(min_size=1, max_size=60).map(lambda frame: b"\x00\x00" + frame)
@@ -40,12 +39,11 @@ _datagrams = st.tuples(_begins, st.binary(max_size=120)).map(b"".join)
 
 
 @pytest.fixture
-async def mallory(
-    neighbour: Neighbour, room_server: RoomServerUnderTest, room_name: str
-) -> AsyncGenerator[RawPeer]:
+async def mallory(neighbour: Neighbour, room_name: str) -> AsyncGenerator[RawPeer]:
     """A participant with open data channels, and with somebody in the room who receives."""
-    victim = RawPeer(room_server, room_server.token("victim", room_name))
-    async with victim, RawPeer(room_server, room_server.token("mallory", room_name)) as peer:
+    server = neighbour.server
+    victim = RawPeer(server, server.token("victim", room_name))
+    async with victim, RawPeer(server, server.token("mallory", room_name)) as peer:
         yield peer
         await _arrived(peer, victim)
 
