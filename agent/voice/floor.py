@@ -49,6 +49,8 @@ class Floor(AudioInput):
         self._timer: asyncio.TimerHandle | None = None
         self._free = asyncio.Event()
         self._free.set()
+        self.given = 0
+        """How often somebody got the floor."""
         self.quiet = QUIET
         """Seconds of silence after which the floor is free, if nothing was understood."""
 
@@ -158,6 +160,7 @@ class Floor(AudioInput):
 
     def _give(self, microphone: Microphone) -> None:
         self._holder = self._last = microphone
+        self.given += 1
         self._given_at = time.monotonic()
         self._understood_at = None
         for frame in microphone.take():

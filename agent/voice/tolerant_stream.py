@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from livekit.agents import APIConnectOptions, stt
 from livekit.agents.utils import aio
 
 from agent.voice.floor import Floor
+from agent.voice.microphone import LEAD_FRAMES
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ _INTERIM: Final = frozenset(
 
 
 class TolerantStream(stt.RecognizeStream):
-    """Connects with the first sound, and again with the first sound after a failure.
+    """Connects with the first sound, and after a failure with the next utterance.
 
     A session ends its recognition for good where a stream fails. The floor learns that words are
     being recognised: until they are final, it is not free.
@@ -58,24 +61,28 @@ class TolerantStream(stt.RecognizeStream):
 
     async def _run(self) -> None:
         try:
-            while (first := await self._sound()) is not None:
+            beginning = await self._sound()
+            while beginning:
                 try:
-                    await self._recognize(first)
+                    await self._recognize(beginning)
                 except Exception as error:
                     # The boundary of the app's STT: whatever it raises, others are heard later.
                     logger.warning("speech recognition failed: %s", type(error).__name__)
                     self._understood("")
                     self._on_failure()
-                    await self._lose_utterance()
+                    beginning = await self._next_utterance()
+                else:
+                    beginning = await self._sound()
         finally:
             self._understood("")
 
-    async def _recognize(self, first: rtc.AudioFrame) -> None:
+    async def _recognize(self, beginning: Sequence[rtc.AudioFrame]) -> None:
         """Recognises until there is no sound for a while; raises what the STT does."""
         stream = self._connect(ATTEMPTS)
         feeding: asyncio.Task[None] | None = None
         try:
-            stream.push_frame(first)
+            for frame in beginning:
+                stream.push_frame(frame)
             feeding = asyncio.create_task(self._feed(stream), name="sound for recognition")
             async for event in stream:
                 self._note(event)
@@ -103,12 +110,12 @@ class TolerantStream(stt.RecognizeStream):
         await asyncio.sleep(END_TIMEOUT)
         await stream.aclose()
 
-    async def _sound(self) -> rtc.AudioFrame | None:
-        """The next frame; None: there will be none."""
+    async def _sound(self) -> Sequence[rtc.AudioFrame]:
+        """The next frame. None: there will be no more."""
         while (data := await self._next()) is not None:
             if isinstance(data, rtc.AudioFrame):
-                return data
-        return None
+                return (data,)
+        return ()
 
     async def _next(self) -> object | None:
         """A frame, or a mark between two of them; None: there will be none."""
@@ -117,14 +124,23 @@ class TolerantStream(stt.RecognizeStream):
         except aio.ChanClosed:
             return None
 
-    async def _lose_utterance(self) -> None:
-        """Drops what was said until now, and what follows until the speaker pauses."""
+    async def _next_utterance(self) -> Sequence[rtc.AudioFrame]:
+        """Drops what was said until now, and what follows until the speaker pauses, and waits until
+        they speak again, or somebody gets the floor; returns how that begins. None: there will be
+        no more."""
         while not self._input_ch.empty():
             self._input_ch.recv_nowait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_LOSS):
-                while self._floor.speaking and await self._next() is not None:
-                    pass
+        floor, given, has_paused = self._floor, self._floor.given, False
+        until = time.monotonic() + LONGEST_LOSS
+        latest: deque[rtc.AudioFrame] = deque(maxlen=LEAD_FRAMES)
+        while (data := await self._next()) is not None:
+            if not isinstance(data, rtc.AudioFrame):
+                continue
+            latest.append(data)
+            has_paused = has_paused or not floor.speaking or time.monotonic() > until
+            if floor.given != given or (has_paused and floor.speaking):
+                return latest
+        return ()
 
     def _note(self, event: stt.SpeechEvent) -> None:
         text = event.alternatives[0].text if event.alternatives else ""
