@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 from livekit import api
+from sqlalchemy import select
 
+from agent.history.database import Database
+from agent.history.database_url import DatabaseUrl
 from agent.history.leases import LeaseState
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.history.schema import leases
 from agent.sdk.perform_rpc import perform_rpc
 from agent.testing.history_samples import everything
 from devserver.model import DemoModel, Reply
@@ -91,6 +95,18 @@ async def agent_of(lk_api: api.LiveKitAPI, room: str) -> str:
             await asyncio.sleep(0.1)
 
 
+async def noted_as_left(fleet: Fleet, sid: str) -> None:
+    """Returns when the database has it that nobody is wanted in a room; only asking tells."""
+    database = Database(DatabaseUrl.parse(fleet.environ["DATABASE_URL"]))
+    noted = select(leases.c.key).where(leases.c.key == sid, leases.c.is_left)
+    async with asyncio.timeout(WITHIN):
+        while True:
+            if await database.read(lambda connection: connection.execute(noted).all()):
+                break
+            await asyncio.sleep(0.1)
+    await database.aclose()
+
+
 async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> list[str | None]:
     """The stored finish reasons of a question's answers."""
     history = open_history(fleet.environ["DATABASE_URL"])
@@ -159,12 +175,14 @@ async def test_a_room_whose_session_was_to_end_stays_empty_when_its_worker_is_ki
         await alice.begun_answer_to(asked)
         payload = json.dumps({"token": room_server.token("", room_name, room_admin=True)})
         await perform_rpc(lk_api.room, room_name, AGENT, "endSession", payload)
+        sid = await alice.room.sid
+        # The call waits for that a second at most.
+        await noted_as_left(fleet, sid)
         former = bob.agent_sid
         for pid in set(await first.says(JOINED, 2)):
             os.kill(int(pid), signal.SIGKILL)
         # The other room of the dead has its agent again: so this one has been looked at.
         await ready_again(bob, former)
-        sid = await alice.room.sid
         history = open_history(fleet.environ["DATABASE_URL"])
         assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
         await history.aclose()
