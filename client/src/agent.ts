@@ -341,7 +341,6 @@ export class RoomAgent {
   #onAgentGone(): void {
     this.#methods = '';
     this.#answers.breakOff();
-    this.#clientMethods.ended();
     this.#events.emit('state', 'away');
   }
 

@@ -40,7 +40,8 @@ export interface ToolCall {
   readonly code?: number;
 }
 
-/** A call that the agent asks about; `timeout` are the seconds that there are to answer. */
+/** A call that the agent asks about; `timeout` are the seconds that there are to answer. `senderId` is empty where a worker
+ * of a former version asks. */
 export type Approval = CallDescription;
 
 /** The end of a question whether a tool may run, for whoever was asked and for whom the call is. */

@@ -7,13 +7,17 @@ import { me, type RoomLike, type RpcInvocation } from './room.js';
 type Decide = (approval: Approval) => Decision | undefined | Promise<Decision | undefined>;
 type MethodHolder = Partial<Pick<NonNullable<RoomLike['localParticipant']>, 'registerRpcMethod' | 'unregisterRpcMethod'>>;
 
+/** Workers of former versions do not say whose call it is. */
+const NOBODY = { senderId: '', senderName: '' };
+
 export class ClientMethods {
   readonly #room: RoomLike;
   readonly #agent: string;
   readonly #offers = new Map<string, { offer: Offer; off: () => void }>();
   /** The newest one last. */
   readonly #deciders: Decide[] = [];
-  /** What is being decided, by the call's id, and what ends that without a decision. */
+  /** Questions by the call's id, with what ends each without a decision. A decision is kept until the question is over:
+   * its answer may be lost with the connection, and the agent asks again. */
   readonly #deciding = new Map<string, { decision: Promise<Exclude<Decision, boolean>>; end: (error: AgentError) => void }>();
   #stopDeciding: (() => void) | undefined;
   #announced = '[]';
@@ -24,7 +28,7 @@ export class ClientMethods {
   }
 
   onApproval(decide: Decide): () => void {
-    this.#stopDeciding ??= this.#register('approveTool', async (args) => this.#decide(args as unknown as Approval));
+    this.#stopDeciding ??= this.#register('approveTool', async (args) => this.#decide({ ...NOBODY, ...args } as unknown as Approval));
     this.#deciders.push(decide);
     return () => {
       const index = this.#deciders.indexOf(decide);
@@ -55,7 +59,7 @@ export class ClientMethods {
     this.#announced = announced;
   }
 
-  /** A question is over: somebody has decided, or nobody has in time; all of them where the agent is gone. */
+  /** A question is over: somebody has decided, or nobody has in time. Without an id, all of them are. */
   ended(callId?: string): void {
     const over = new AgentError(409, 'The question is over.');
     for (const [id, { end }] of this.#deciding) if (callId === undefined || id === callId) end(over);
@@ -63,6 +67,7 @@ export class ClientMethods {
 
   close(): void {
     this.#stopDeciding?.();
+    this.ended();
     for (const { off } of this.#offers.values()) off();
     this.#offers.clear();
   }
@@ -72,10 +77,17 @@ export class ClientMethods {
     const { callId } = approval;
     const known = this.#deciding.get(callId);
     if (known) return known.decision;
-    let end: (error: AgentError) => void = () => undefined;
-    const over = new Promise<never>((_, reject) => (end = reject));
-    const decision = Promise.race([this.#askApp(approval), over]).finally(() => this.#deciding.delete(callId));
+    let reject: (error: AgentError) => void = () => undefined;
+    const over = new Promise<never>((_, refuse) => (reject = refuse));
+    const end = (error: AgentError): void => {
+      clearTimeout(timer);
+      this.#deciding.delete(callId);
+      reject(error);
+    };
+    const timer = setTimeout(() => end(new AgentError(504, 'Nobody here has decided in time.')), approval.timeout * 1000);
+    const decision = Promise.race([this.#askApp(approval), over]);
     this.#deciding.set(callId, { decision, end });
+    decision.catch(end); // Who could not decide may be asked again.
     return decision;
   }
 

@@ -93,11 +93,37 @@ describe('approvals', () => {
       runs.push(each.runAgent());
       await sent(index + 1);
     }
-    void call('approveTool', approvalFor(await sent(1)));
+    const decided = call('approveTool', approvalFor(await sent(1)));
     await runs[0];
     expect(agent.pendingInterrupts).toHaveLength(1);
     expect(other.pendingInterrupts).toEqual([]);
     expect(JSON.parse(await call('approveTool', approvalFor('of-somebody-else')))).toMatchObject({ reason: 'by the app' });
+    roomAgent.close();
+    await expect(decided).rejects.toMatchObject({ code: 409 });
+  });
+
+  it('are no interrupts once they are over', async () => {
+    const tools = [{ name: 'pickColor', description: 'Asks for a color.', parameters: { type: 'object', properties: {} } }];
+    agent.addMessage(asked('m1', 'Buy it.'));
+    const first = agent.runAgent({ tools });
+    const question = await sent();
+    const { text } = begin(question);
+    text.write('Well, ');
+    await told('TEXT_MESSAGE_CONTENT');
+    // A run ends with the calls of the application's tools first: the approval is left to the next one.
+    const picked = call('pickColor', {});
+    const decided = call('approveTool', approvalFor(question)).catch((error: unknown) => error);
+    await first;
+    const calling = agent.messages.at(-1);
+    const toolCallId = calling?.role === 'assistant' ? (calling.toolCalls?.[0]?.id as string) : '';
+    room.packet('system', { event: 'approval.ended', callId: `call-${question}`, tool: 'buy', outcome: 'refused', by: 'tom', content: 'no' });
+    expect(await decided).toMatchObject({ code: 409 });
+    agent.addMessage({ id: 't1', role: 'tool', toolCallId, content: 'navy' });
+    const second = agent.runAgent({ tools });
+    expect(await picked).toBe('navy');
+    await ended(second, text, 'no.');
+    expect(agent.pendingInterrupts).toEqual([]);
+    expect(agent.messages.at(-1)).toMatchObject({ content: 'no.' });
   });
 });
 

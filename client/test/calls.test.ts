@@ -81,14 +81,14 @@ it('shows nothing of an erased participant, nor the answers to them', async () =
 
 describe('approvals', () => {
   const question = { callId: 'TC_1', tool: 'refund', description: '', arguments: {}, messageId: 'm-1', senderId: 'bob', senderName: '', timeout: 60 };
-  let askToApprove: () => Promise<unknown>;
+  let askToApprove: (asked?: object) => Promise<unknown>;
 
   beforeEach(() => {
     (room.localParticipant as { registerRpcMethod: unknown }).registerRpcMethod = (
       _: string,
       handle: (invocation: object) => Promise<string>,
     ) => {
-      askToApprove = async () => JSON.parse(await handle({ callerIdentity: 'agent', payload: JSON.stringify(question) }));
+      askToApprove = async (asked = question) => JSON.parse(await handle({ callerIdentity: 'agent', payload: JSON.stringify(asked) }));
     };
   });
 
@@ -112,6 +112,58 @@ describe('approvals', () => {
     room.packet('system', { event: 'approval.ended', callId: 'TC_1', tool: 'refund', outcome: 'refused', by: 'tom', content: 'no' });
     expect(await asked).toMatchObject({ code: 409 });
     expect(ends).toMatchObject([{ callId: 'TC_1', outcome: 'refused', by: 'tom', text: 'no' }]);
+  });
+
+  it.each(['before', 'after'])('keep a decision made %s everybody is back after a lost connection', async (moment) => {
+    let decide: (approved: boolean) => void = () => undefined;
+    const decider = vi.fn(() => new Promise<boolean>((resolve) => (decide = resolve)));
+    agent.onApproval(decider);
+    const lost = askToApprove();
+    await settle();
+    room.agentLeaves();
+    if (moment === 'before') decide(true);
+    await settle();
+    room.agentArrives();
+    const again = askToApprove();
+    await settle();
+    decide(true);
+    expect(await again).toEqual({ approved: true });
+    expect(await lost).toEqual({ approved: true });
+    expect(decider).toHaveBeenCalledOnce();
+    room.packet('system', { event: 'approval.ended', callId: 'TC_1', tool: 'refund', outcome: 'approved', by: 'ana', content: '' });
+    const another = askToApprove();
+    await settle();
+    decide(false);
+    expect(await another).toEqual({ approved: false });
+    expect(decider).toHaveBeenCalledTimes(2);
+  });
+
+  it('are over, without a decision, once their time is', async () => {
+    const decider = vi.fn(() => new Promise<boolean>(() => undefined));
+    agent.onApproval(decider);
+    const asked = askToApprove().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await asked).toMatchObject({ code: 504 });
+    const again = askToApprove().catch((error: unknown) => error);
+    expect(decider).toHaveBeenCalledTimes(2);
+    agent.close();
+    expect(await again).toMatchObject({ code: 409 });
+  });
+
+  it('are asked about again where nobody could decide', async () => {
+    const off = agent.onApproval(() => undefined);
+    await expect(askToApprove()).rejects.toMatchObject({ code: 503 });
+    agent.onApproval(() => true);
+    off();
+    expect(await askToApprove()).toEqual({ approved: true });
+  });
+
+  it('say that nobody is known where an older worker does not name the sender', async () => {
+    const decider = vi.fn(() => false);
+    agent.onApproval(decider);
+    const { senderId: _, senderName: __, ...older } = question;
+    await askToApprove(older);
+    expect(decider).toHaveBeenCalledWith({ ...older, senderId: '', senderName: '' });
   });
 });
 

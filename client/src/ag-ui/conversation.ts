@@ -57,7 +57,10 @@ export class Conversation {
   /** Carries a run out. Returns what its end says. Throws AgentError. */
   async run(input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     await this.#agent.ready();
-    if (this.#approvals) this.#agent.onApproval((approval) => this.#approve(approval));
+    if (this.#approvals) {
+      this.#agent.onApproval((approval) => this.#approve(approval));
+      this.#agent.on('approvalEnd', ({ callId }) => this.#approvalEnded(callId));
+    }
     this.#approvals = false;
     await this.#offer(input, emit);
     const stopState = await this.#share(input, emit);
@@ -203,6 +206,16 @@ export class Conversation {
     const { tool, arguments: args, messageId } = approval;
     if (messageId !== this.#open?.asking.id) return undefined;
     return (await this.#request(tool, { ...args }, approval)) as Decision;
+  }
+
+  /** Somebody else has decided, or nobody has in time: the application has nothing to answer. */
+  #approvalEnded(callId: string): void {
+    for (const [id, { approval, reject }] of this.#requests) {
+      if (approval?.callId !== callId) continue;
+      this.#requests.delete(id);
+      reject(new AgentError(409, 'The question is over.'));
+      this.#wake();
+    }
   }
 
   /** Asks the application; its answer comes with a later run. */
