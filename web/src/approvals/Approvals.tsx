@@ -1,16 +1,18 @@
 /** What the agent asks before it runs a tool: it waits for an answer here. */
 
 import { useEffect, useState, type ReactElement } from 'react';
-import type { Approval, Decision, RoomAgent } from 'livekit-room-agent';
+import { AgentError, type Approval, type Decision, type RoomAgent } from 'livekit-room-agent';
 import { useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
+import { oneLine } from '../ui/names.ts';
 
 interface Asked {
   readonly approval: Approval;
   readonly decide: (decision: Decision) => void;
 }
 
-/** Questions that wait, oldest first; a question ends with the call that it is about, its time, or the agent's stay. */
+/** Questions that wait, oldest first; a question ends with the call that it is about, or its time. The agent asks again after a
+ * lost connection: a question stays meanwhile. */
 function useApprovals(agent: RoomAgent): readonly Asked[] {
   const [asked, setAsked] = useState<readonly Asked[]>([]);
   useEffect(() => {
@@ -22,12 +24,16 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
     };
     const offApproval = agent.onApproval(
       (approval) =>
-        new Promise<Decision>((resolve) => {
+        new Promise<Decision>((resolve, reject) => {
           const decide = (decision: Decision): void => {
             resolve(decision);
             remove(approval.callId);
           };
-          timers.set(approval.callId, setTimeout(() => decide(false), approval.timeout * 1000));
+          const giveUp = (): void => {
+            reject(new AgentError(504, 'Nobody here has decided in time.'));
+            remove(approval.callId);
+          };
+          timers.set(approval.callId, setTimeout(giveUp, approval.timeout * 1000));
           setAsked((all) => [...all, { approval, decide }]);
         }),
     );
@@ -35,14 +41,10 @@ function useApprovals(agent: RoomAgent): readonly Asked[] {
     const offTool = agent.on('tool', ({ callId, state }) => {
       if (state === 'finished') remove(callId);
     });
-    const offState = agent.on('state', (state) => {
-      if (state === 'away') for (const callId of [...timers.keys()]) remove(callId);
-    });
     return () => {
       offApproval();
       offEnd();
       offTool();
-      offState();
       for (const timer of timers.values()) clearTimeout(timer);
     };
   }, [agent]);
@@ -60,7 +62,7 @@ export function Approvals(): ReactElement | null {
           <p>
             <Icon name="shield" size={18} /> May {agentName} run <code>{approval.tool}</code>?
           </p>
-          {approval.senderId !== room.localParticipant.identity && <p className="dim">For {approval.senderName || approval.senderId}</p>}
+          {approval.senderId && approval.senderId !== room.localParticipant.identity && <Sender approval={approval} />}
           {approval.description && <p className="dim">{approval.description}</p>}
           <pre tabIndex={0}>{JSON.stringify(approval.arguments, null, 2)}</pre>
           <div className="approval-row">
@@ -74,5 +76,16 @@ export function Approvals(): ReactElement | null {
         </section>
       ))}
     </div>
+  );
+}
+
+/** Whose call it is. People may choose their names, but not their identities. */
+function Sender({ approval: { senderId, senderName } }: { approval: Approval }): ReactElement {
+  const identity = <bdi>{oneLine(senderId)}</bdi>;
+  if (!senderName || senderName === senderId) return <p className="dim">For {identity}</p>;
+  return (
+    <p className="dim">
+      For <bdi>{oneLine(senderName)}</bdi> ({identity})
+    </p>
   );
 }

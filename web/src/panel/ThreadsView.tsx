@@ -3,24 +3,29 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import type { Thread } from 'livekit-room-agent';
 import { useAllMessages, useRoomChat } from '../session/chat.ts';
+import { DeleteButton } from '../ui/DeleteButton.tsx';
 import { Icon } from '../ui/icons.tsx';
-import { IconButton } from '../ui/IconButton.tsx';
 import { clock, oneLine } from '../ui/names.ts';
 
 export function ThreadsView(): ReactElement {
-  const { agent, complain } = useRoomChat();
+  const { agent, isConnected, complain } = useRoomChat();
   const written = useAllMessages().filter(({ state }) => state === 'done').length;
   const [threads, setThreads] = useState<readonly Thread[]>();
   useEffect(() => {
+    if (!isConnected) return undefined;
     let isShown = true;
-    agent.threads().then((found) => {
-      if (isShown) setThreads(found);
-    }, complain);
+    const read = (): void =>
+      void agent.threads().then((found) => {
+        if (isShown) setThreads(found);
+      }, complain);
+    if (agent.isReady) read();
+    const offReady = agent.on('ready', read);
     return () => {
       isShown = false;
+      offReady();
     };
-  }, [agent, complain, written]);
-  if (!threads) return <p className="dim">Looking…</p>;
+  }, [agent, isConnected, complain, written]);
+  if (!threads) return <p className="dim">Waiting for the agent…</p>;
   if (!threads.length) return <p className="dim">Nothing has been said yet.</p>;
   return (
     <ul className="threads" aria-label="Threads">
@@ -34,7 +39,6 @@ export function ThreadsView(): ReactElement {
 function ThreadItem({ thread: { id, scope, title, messages, lastTimestamp } }: { thread: Thread }): ReactElement {
   const { agent, room, complain } = useRoomChat();
   const [summary, setSummary] = useState<string>();
-  const [isSure, setIsSure] = useState(false);
   const mayDelete = scope === 'private' || room.localParticipant.attributes['role'] === 'moderator';
   const summarise = (): void => {
     setSummary('…');
@@ -60,11 +64,8 @@ function ThreadItem({ thread: { id, scope, title, messages, lastTimestamp } }: {
         <button type="button" className="button" onClick={summarise} disabled={summary === '…'}>
           Summary
         </button>
-        {mayDelete && !isSure && <IconButton icon="trash" label="Delete thread" onClick={() => setIsSure(true)} />}
-        {isSure && (
-          <button type="button" className="button danger" autoFocus onBlur={() => setIsSure(false)} onClick={() => void agent.deleteThread(id).catch(complain)}>
-            Delete all its messages
-          </button>
+        {mayDelete && (
+          <DeleteButton label="Delete thread" sureLabel="Delete all its messages" onDelete={() => void agent.deleteThread(id).catch(complain)} />
         )}
       </div>
     </li>

@@ -5,6 +5,7 @@ import type { Message } from 'livekit-room-agent';
 import { useRoomChat } from '../session/chat.ts';
 import { useCompose } from '../session/compose.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
+import { DeleteButton } from '../ui/DeleteButton.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
 import { ReactButton } from './Reactions.tsx';
 
@@ -30,7 +31,7 @@ export function AnswerActions({ message }: { message: Message }): ReactElement {
       )}
       <IconButton icon="reply" label="Reply" onClick={() => setReplyTo(message)} />
       <ReactButton message={message} />
-      {isMine && <DeleteButton message={message} what="answer" />}
+      {isMine && <DeleteMessage message={message} what="answer" />}
     </div>
   );
 }
@@ -50,19 +51,13 @@ export function PersonActions({ message, onEdit }: { message: Message; onEdit: (
     <div className="actions" role="group" aria-label="What to do with this message">
       <ReactButton message={message} />
       {isMine && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
-      {isMine && <DeleteButton message={message} what="message" />}
+      {isMine && <DeleteMessage message={message} what="message" />}
     </div>
   );
 }
 
-/** Asks once more: what is deleted is gone for everybody. */
-function DeleteButton({ message, what }: { message: Message; what: string }): ReactElement {
+function DeleteMessage({ message, what }: { message: Message; what: string }): ReactElement {
   const { agent, complain } = useRoomChat();
-  const [isSure, setIsSure] = useState(false);
-  if (!isSure) return <IconButton icon="trash" label={`Delete ${what}`} onClick={() => setIsSure(true)} />;
-  return (
-    <button type="button" className="button danger" autoFocus onBlur={() => setIsSure(false)} onClick={() => void agent.delete(message.id).catch(complain)}>
-      Delete for everybody
-    </button>
-  );
+  const onDelete = (): void => void agent.delete(message.id).catch(complain);
+  return <DeleteButton label={`Delete ${what}`} sureLabel="Delete for everybody" onDelete={onDelete} />;
 }
