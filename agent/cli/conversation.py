@@ -15,10 +15,11 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
+from agent.cli.approval_questions import ApprovalQuestions
 from agent.cli.command import INTERRUPTED, CommandError, complain, printable, show
 from agent.cli.markdown_stream import MarkdownStream
 from agent.cli.shown_parts import line_of
-from agent.client import AgentError, Answer, Approval, Decision, Delta, ReceivedFile, RoomAgent
+from agent.client import AgentError, Answer, Delta, ReceivedFile, RoomAgent
 
 PROMPT: Final = "> "
 SHOWN_OF_HISTORY: Final = 10
@@ -32,7 +33,8 @@ HELP: Final = """\
 /retry                  have the last question answered again
 /edit TEXT              give the last question another text
 /thread [room|private]  show a conversation, and go on in it
-/approve [no [REASON]]  let a tool run, or not
+/approve [N] [no [REASON]]
+                        let a tool run, or not; N where several ask
 /help, /quit"""
 
 
@@ -49,12 +51,11 @@ class Conversation:
         self._last: str | None = None
         """Id of the last question."""
         self._is_private = False
-        self._approving: dict[str, asyncio.Future[Decision]] = {}
-        """The questions whether a tool may run that wait, by the call's id, oldest first."""
+        self._approvals = ApprovalQuestions(agent, self._tell)
         self._stopping: asyncio.Task[None] | None = None
         self._stream: MarkdownStream | None = None
         self._interrupted = asyncio.Event()
-        agent.on_approval = self._approve
+        agent.on_approval = self._approvals.ask
         agent.on_notice = self._on_notice
         agent.on_file = self._on_file
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
@@ -167,33 +168,12 @@ class Conversation:
             stream.finish()
             self._stream = None
 
-    async def _approve(self, approval: Approval) -> Decision:
-        arguments = printable(str(dict(approval.arguments)))
-        me = self._agent.room.local_participant.identity
-        sender = approval.sender_name or approval.sender_id
-        of = f" for {printable(sender)}" if approval.sender_id not in {"", me} else ""
-        what = f"{printable(approval.tool)} {arguments}"
-        self._tell(f"{what} wants to run{of}: /approve, or /approve no")
-        decision = asyncio.get_running_loop().create_future()
-        self._approving[approval.call_id] = decision
-        try:
-            return await decision
-        finally:
-            del self._approving[approval.call_id]
-
-    async def _answer_approval(self, rest: str) -> None:
-        waiting = [each for each in self._approving.values() if not each.done()]
-        if not waiting:
-            raise CommandError("nothing waits for approval")
-        word, _, reason = rest.partition(" ")
-        waiting[0].set_result(Decision(word.lower() != "no", reason.strip()))
+    async def _answer_approval(self, typed: str) -> None:
+        self._approvals.answer(typed)
 
     def _on_notice(self, notice: Mapping[str, Any]) -> None:
-        decider = str(notice.get("by", ""))
-        me = self._agent.room.local_participant.identity
-        if notice["event"] == "approval.ended" and decider not in {"", me}:
-            what = f"{printable(decider)} has {notice['outcome']} {printable(str(notice['tool']))}"
-            self._tell(what)
+        if notice["event"] == "approval.ended":
+            self._approvals.ended(notice)
 
     def _on_file(self, file: ReceivedFile) -> None:
         self._tell(f"[saved] {file.path} ({file.size} bytes)")
