@@ -12,7 +12,7 @@ from tests.web.page_person import WITHIN, PagePerson
 from toolkit import role, tool
 
 
-@tool(approvers=role("supervisor"))
+@tool(approvers=role("moderator"))
 async def refund(euros: int) -> str:
     """Pay money back."""
     return f"paid {euros}"
@@ -31,7 +31,7 @@ async def worker(start_worker: StartWorker, seconds: str) -> Worker:
 async def test_an_approver_sees_by_name_and_identity_whose_call_it_is(
     alice: PagePerson, open_page: OpenPage, model: DemoModel
 ) -> None:
-    sam = await open_page("sam", role="supervisor")
+    sam = await open_page("sam", role="moderator")
     model.script(Reply(tool_calls=[tool_call("refund", '{"euros": 5}')]), Reply("Paid."))
     await alice.writes("I want my money back")
     question = sam.page.get_by_role("alertdialog", name="run refund?")
@@ -45,7 +45,7 @@ async def test_an_approver_sees_by_name_and_identity_whose_call_it_is(
 async def test_an_approver_who_does_nothing_says_neither_yes_nor_no(
     alice: PagePerson, open_page: OpenPage, model: DemoModel
 ) -> None:
-    sam = await open_page("sam", role="supervisor")
+    sam = await open_page("sam", role="moderator")
     model.script(Reply(tool_calls=[tool_call("refund", '{"euros": 5}')]), Reply("Nobody said so."))
     await alice.writes("I want my money back")
     await alice.sees("Nobody said so.")

@@ -82,12 +82,6 @@ async def test_a_supervisor_approves_in_a_terminal(
         other.decide()
         await terminal.shows("[3] tom has approved refund")
         await alice.answer_to(question)
-
-        model.script(Reply(tool_calls=calls[:1]))
-        await alice.say("Or rather not")
-        await terminal.shows("/approve 4, or")
-        await alice.call("stopResponse")
-        await terminal.shows("[4] refund is no longer asked about")
         terminal.type("/approve\n")
         await terminal.shows("nothing waits for approval")
 
