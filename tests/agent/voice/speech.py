@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ProcessPoolExecutor
+from difflib import SequenceMatcher
 from typing import Any, Final
 
 import numpy as np
@@ -57,6 +58,11 @@ def resembles(heard: str, said: str) -> bool:
     """
     words = re.findall(r"\w+", said.lower())
     return 2 * sum(word in heard.lower().split() for word in words) > len(words)
+
+
+def nearest(heard: str, *said: str) -> str:
+    """Of several sentences, the one that was probably said."""
+    return max(said, key=lambda each: SequenceMatcher(None, heard.lower(), each.lower()).ratio())
 
 
 async def get_ready() -> None:

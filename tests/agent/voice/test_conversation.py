@@ -9,7 +9,7 @@ import pytest
 
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet
-from tests.agent.voice.speech import RATE, resembles, say
+from tests.agent.voice.speech import RATE, nearest, resembles, say
 from tests.agent.voice.speech_server import SpeechServer
 
 FINE = "The weather in Paris is beautiful today."
@@ -103,7 +103,7 @@ async def test_a_renewed_session_can_be_interrupted_from_its_first_word(
 async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     meet: Meet, model: DemoModel
 ) -> None:
-    model.when("weather", Reply(text="It is warm."))
+    model.when("", Reply(text="It is warm."))
     alice = await meet("alice")
     bob = await meet("bob", name="Bob B.")
     first = alice.microphone.begin("what is the weather in Paris")
@@ -112,8 +112,8 @@ async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     await first
     asked = [await alice.heard(), await alice.heard(1)]
     assert [each.sender for each in asked] == ["alice", "bob"]
-    assert "paris" in asked[0].text
-    assert "london" in asked[1].text
+    said = "what is the weather in Paris", "the weather in London"
+    assert [nearest(each.text, *said) for each in asked] == list(said)
     assert asked[1].attributes["lk.transcribed_track_id"] == bob.microphone.sid
     answer = await alice.answer_to(asked[1].attributes["lk.segment_id"])
     assert answer.text == "It is warm."

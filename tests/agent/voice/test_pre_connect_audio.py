@@ -91,7 +91,7 @@ _OTHERS = [pytest.param(kind, marks=pytest.mark.lengthy) for kind in ("mp4", "og
 async def test_earlier_speech_is_heard_before_live_speech(
     meet: Meet, model: DemoModel, kind: str
 ) -> None:
-    model.when("weather", Reply(text="It is warm."))
+    model.when("", Reply(text="It is warm."))
     alice = await meet("alice", microphone=False)
     await alice.microphone.publish(preconnect_buffer=True)
     await send(alice, await recorded(kind))
@@ -101,13 +101,13 @@ async def test_earlier_speech_is_heard_before_live_speech(
     assert asked.attributes["lk.transcribed_track_id"] == alice.microphone.sid
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "It is warm."
     await alice.microphone.say("the weather in London")
-    assert "london" in (await alice.heard(1)).text
+    assert resembles((await alice.heard(1)).text, "the weather in London")
 
 
 async def test_earlier_speech_is_heard_of_a_microphone_muted_meanwhile(
     meet: Meet, model: DemoModel
 ) -> None:
-    model.when("weather", Reply(text="It is warm."))
+    model.when("", Reply(text="It is warm."))
     alice = await meet("alice", microphone=False)
     await alice.microphone.publish(preconnect_buffer=True)
     alice.microphone.track.mute()
@@ -115,13 +115,13 @@ async def test_earlier_speech_is_heard_of_a_microphone_muted_meanwhile(
     assert resembles((await alice.heard()).text, QUESTION)
     alice.microphone.track.unmute()
     await say_later(alice, "the weather in London")
-    assert "london" in (await alice.heard(1)).text
+    assert resembles((await alice.heard(1)).text, "the weather in London")
 
 
 async def test_a_recording_that_does_not_come_or_cannot_be_decoded_costs_nothing_that_is_said(
     meet: Meet, model: DemoModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model.when("weather", Reply(text="It is warm."))
+    model.when("", Reply(text="It is warm."))
     alice = await meet("alice", microphone=False)
     await alice.microphone.publish(preconnect_buffer=True)
     await alice.microphone.say(QUESTION)
@@ -131,12 +131,12 @@ async def test_a_recording_that_does_not_come_or_cannot_be_decoded_costs_nothing
     await bob.microphone.publish(preconnect_buffer=True)
     await send(bob, Recorded(b"\x1aE\xdf\xa3" + b"no WebM" * 100, "audio/webm;codecs=opus"))
     await say_later(bob, "the weather in London")
-    assert "london" in (await bob.heard()).text
+    assert resembles((await bob.heard()).text, "the weather in London")
     assert "not transcribed: it is damaged" in caplog.text
 
 
 async def test_nobody_speaks_into_somebody_elses_microphone(meet: Meet, model: DemoModel) -> None:
-    model.when("weather", Reply(text="It is warm."))
+    model.when("", Reply(text="It is warm."))
     alice = await meet("alice", microphone=False)
     mallory = await meet("mallory", microphone=False)
     await alice.microphone.publish(preconnect_buffer=True)

@@ -75,7 +75,7 @@ async def test_speech_before_the_agent_joins_is_heard_and_answered(
     lk_api: api.LiveKitAPI,
     room_name: str,
 ) -> None:
-    model.when("weather", Reply("It is warm and sunny in Paris today."))
+    model.when("", Reply("It is warm and sunny in Paris today."))
     # As useSession does it by default.
     starting = asyncio.create_task(alice.run("app.start()"))
     await alice.until("app.states.includes('pre-connect-buffering')")

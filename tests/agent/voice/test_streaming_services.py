@@ -16,7 +16,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.app.import_state import restored_imports
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.conftest import Meet
-from tests.agent.voice.speech import RATE, say
+from tests.agent.voice.speech import RATE, nearest, resembles, say
 from tests.agent.voice.streaming_server import StreamingServer
 from tests.agent.voice.test_conversation import FINE, STORY
 
@@ -78,8 +78,8 @@ async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     await first
     asked = [await alice.heard(), await alice.heard(1)]
     assert [each.sender for each in asked] == ["alice", "bob"]
-    assert "paris" in asked[0].text
-    assert "london" in asked[1].text
+    said = "what is the weather in Paris", "the weather in London"
+    assert [nearest(each.text, *said) for each in asked] == list(said)
     answer = await alice.answer_to(asked[1].attributes["lk.segment_id"])
     assert answer.text == "It is warm."
 
@@ -120,7 +120,7 @@ async def test_a_connection_that_breaks_costs_one_utterance(
     services.cuts = 0
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
-    assert "weather" in asked.text
+    assert resembles(asked.text, "what is the weather in Paris")
     assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == FINE
     assert len(services.listens) == 3
     assert len(alice.notices("voice.failed")) == 1
