@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import sys
@@ -74,9 +75,14 @@ class Scene:
 
     async def worker(self) -> int:
         """The process that holds most rooms of those that live."""
-        pids = [int(pid) for pid in await self.supervisors[0].says(JOINED)]
-        living = [pid for pid in pids if _lives(pid)]
-        return max(living, key=living.count)
+        await self.when(self._holders)
+        return max(self._holders(), key=self._holders().count)
+
+    def _holders(self) -> list[int]:
+        """The living process of each join, of either supervisor: the server chooses at random."""
+        outputs = [each.running.output for each in self.supervisors]
+        pids = [int(pid) for output in outputs for pid in re.findall(JOINED, output)]
+        return [pid for pid in pids if _lives(pid)]
 
     async def when(self, happened: Callable[[], object]) -> None:
         """Returns once something has happened to somebody who asks."""
