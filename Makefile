@@ -23,7 +23,7 @@ WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
+.PHONY: help test-again setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
 .PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
@@ -72,6 +72,11 @@ dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is c
 test: $(STAMP) ## the tests but those with sound and the page's; ROOM_SERVER=ws://... or a livekit-server binary for a real one
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND) \
 		$(if $(filter file,$(origin TESTS)),-m "not lengthy")
+
+# Named in the output: one that needs this more than once has a fault, or is one.
+test-again: $(STAMP) ## the tests that failed in the last run, alone, one after another; five at most
+	$(BIN)/python -m tests.failed > .pytest_cache/again
+	ROOM_SERVER="$(ROOM_SERVER)" xargs -d '\n' $(BIN)/python -m pytest < .pytest_cache/again
 
 test-all: $(STAMP) ## the same with those that take long and all combinations of databases and processes
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
