@@ -86,9 +86,8 @@ async def test_speech_before_the_agent_joins_is_heard_and_answered(
     await alice.shows("It is warm and sunny in Paris today.")
     question, answer = await alice.get("messages")
     assert (question["type"], question["from"]) == ("userTranscript", "alice")
-    # Its beginning was said before the agent was there; the recogniser mishears some of it.
-    assert "weather" in question["message"]
-    assert question["message"].split("weather")[0].strip()
+    # Its beginning was said before the agent was there. The recogniser mishears words, not so many.
+    assert len(question["message"].split()) >= len(QUESTION.split()) - 1
     assert (answer["type"], answer["from"]) == ("agentTranscript", "agent")
     # Its statements are true when they are made.
     await alice.until("app.states.includes('speaking')")
