@@ -29,8 +29,18 @@ from agent.history.token_usage import TokenUsage
 MAX_PAGE: Final = 200
 """Messages in a page."""
 
+UNTOLD_FOR: Final = 3_600.0
+"""Seconds after which nobody waits for the end of an answer any more."""
+
+TITLE_LENGTH: Final = 80
+
 MAX_UNANSWERED: Final = 1_000
 """Messages that are answered after a restart; beyond that, the newest wait for the next one."""
+
+
+def title_of(first: str) -> str:
+    """The title of a thread, by its first question."""
+    return " ".join(first.split())[:TITLE_LENGTH]
 
 
 class History(Protocol):

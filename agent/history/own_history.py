@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.history.cursor import decode_cursor
 from agent.history.errors import HistoryError, InvalidValueError
-from agent.history.history import MAX_PAGE, MAX_UNANSWERED
+from agent.history.history import MAX_PAGE, MAX_UNANSWERED, UNTOLD_FOR, title_of
 from agent.history.message import (
     Added,
     Answered,
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TITLE_LENGTH: Final = 80
-UNTOLD_FOR: Final = 3_600.0
-"""Seconds after which nobody waits for the end of an answer any more."""
 
 MAX_NOTES: Final = 1_000
 """Ends of answers that are being noted at a time; beyond them, ends are sent again."""
@@ -289,9 +286,8 @@ class OwnHistory:
     async def _thread(self, key: ThreadKey, messages: Sequence[Message]) -> Thread:
         """A thread by its messages, the newest first."""
         first = next((each.text for each in reversed(messages) if each.role == "user"), "")
-        title = " ".join(first.split())[:TITLE_LENGTH]
         summary = await self._summaries.of(key)
-        return Thread(key, title, len(messages), messages[0].timestamp, summary)
+        return Thread(key, title_of(first), len(messages), messages[0].timestamp, summary)
 
 
 def _answered(turn: StoredTurn) -> Answered | None:

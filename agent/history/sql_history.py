@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from agent.history import migrate, sql_changes, sql_reads, sql_turns
 from agent.history.cursor import decode_cursor
@@ -13,7 +12,7 @@ from agent.history.database import Database
 from agent.history.erasure import Erased, Subject
 from agent.history.errors import InvalidValueError
 from agent.history.group_commit import GroupCommit
-from agent.history.history import MAX_PAGE
+from agent.history.history import MAX_PAGE, UNTOLD_FOR
 from agent.history.message import (
     Added,
     Answered,
@@ -37,9 +36,6 @@ from agent.history.sql_made_calls import SqlMadeCalls
 from agent.history.sql_states import SqlStates
 from agent.history.sql_token_usage import SqlTokenUsage
 from agent.history.told_answers import ToldAnswers
-
-UNTOLD_FOR: Final = 3_600.0
-"""Seconds after which nobody waits for the end of an answer any more."""
 
 
 class SqlHistory:

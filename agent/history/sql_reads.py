@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, selec
 
 from agent.history.cursor import encode_cursor
 from agent.history.exact_text import ExactText
-from agent.history.history import MAX_PAGE, MAX_UNANSWERED
+from agent.history.history import MAX_PAGE, MAX_UNANSWERED, title_of
 from agent.history.message import (
     Answered,
     Attachment,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-TITLE_LENGTH: Final = 80
 _TITLE_READ: Final = 400
 _NEWEST: Final = 2**63 - 1
 
@@ -315,5 +314,4 @@ def _thread(row: Row[Any]) -> Thread:
     if row.summary is not None:
         through = MessageKey(key, row.summary_sender_id, row.summary_message_id)
         summary = Summary(row.summary, through)
-    title = " ".join((row.first or "").split())[:TITLE_LENGTH]
-    return Thread(key, title, row.messages, row.last, summary)
+    return Thread(key, title_of(row.first or ""), row.messages, row.last, summary)

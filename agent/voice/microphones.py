@@ -59,7 +59,8 @@ class Microphones:
         self._subscribe()
 
     def _subscribe(self) -> None:
-        """What was asked for while the room reconnected is lost (livekit 1.1.21)."""
+        """Asks for the microphones that there are; again after a reconnection, since the SDK drops
+        what is asked for meanwhile (livekit 1.1.21)."""
         for participant in self._room.remote_participants.values():
             for publication in participant.track_publications.values():
                 self._on_published(publication, participant)
@@ -86,8 +87,8 @@ class Microphones:
     async def aclose(self) -> None:
         """Stops reading.
 
-        The tracks stay subscribed: if one is not wanted and wanted again within a second, the SDK
-        often loses it (livekit 1.1; livekit-server 1.13.5: four times in twenty).
+        The tracks stay subscribed: if one is given up and asked for again at once, it may never
+        come (livekit 1.1.21, with either server: three or four times in twenty).
         """
         if not self._is_open:
             return

@@ -111,7 +111,7 @@ class TolerantStream(stt.RecognizeStream):
         await stream.aclose()
 
     async def _sound(self) -> Sequence[rtc.AudioFrame]:
-        """The next frame. None: there will be no more."""
+        """The next frame, alone; empty: there will be none."""
         while (data := await self._next()) is not None:
             if isinstance(data, rtc.AudioFrame):
                 return (data,)
@@ -126,7 +126,7 @@ class TolerantStream(stt.RecognizeStream):
 
     async def _next_utterance(self) -> Sequence[rtc.AudioFrame]:
         """Drops what was said until now, and what follows until the speaker pauses, and waits until
-        they speak again, or somebody gets the floor; returns how that begins. None: there will be
+        they speak again, or somebody gets the floor; returns how that begins. Empty: there will be
         no more."""
         while not self._input_ch.empty():
             self._input_ch.recv_nowait()

@@ -20,7 +20,7 @@ from agent.host.takeover import Takeover
 from agent.room.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
-from tests.agent.conftest import Enter, StartWorker
+from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.host.test_admission import rooms_held
 from tests.devserver.dispatches import dispatch, one_job
 from tests.room_server import RoomServerUnderTest
@@ -73,6 +73,14 @@ async def come(
         api.RoomConfiguration(agents=[wanted])
     )
     await client.room.connect(server.url, token.to_jwt())
+
+
+async def lease_state(worker: Worker, client: ChatClient) -> LeaseState:
+    """What the database says of the client's room."""
+    history, sid = open_history(worker.settings.database_url), await client.room.sid
+    states = await history.leases.states(AGENT, [sid])
+    await history.aclose()
+    return states[sid]
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["explicit", "automatic"])
@@ -215,10 +223,7 @@ async def test_an_older_dispatch_that_found_no_worker_does_not_bring_an_agent_ba
     await worker.host.until_left()
     [left] = await lk_api.agent_dispatch.list_dispatch(room_name)
     assert (left.id, len(left.state.jobs)) == (older.id, 0)
-    history = open_history(worker.settings.database_url)
-    sid = await alice.room.sid
-    assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
-    await history.aclose()
+    assert await lease_state(worker, alice) is LeaseState.LEFT
 
 
 async def test_a_younger_dispatch_that_was_refused_does_not_bring_an_agent_back(
@@ -245,10 +250,7 @@ async def test_a_younger_dispatch_that_was_refused_does_not_bring_an_agent_back(
     found = await lk_api.agent_dispatch.list_dispatch(room_name)
     ours = [(each.id, len(each.state.jobs)) for each in found if each.agent_name == worker.name]
     assert ours == [(younger.id, 0)]
-    history = open_history(worker.settings.database_url)
-    sid = await alice.room.sid
-    assert await history.leases.states(AGENT, [sid]) == {sid: LeaseState.LEFT}
-    await history.aclose()
+    assert await lease_state(worker, alice) is LeaseState.LEFT
 
 
 async def test_an_agent_of_another_program_is_left_alone(
