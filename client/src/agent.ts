@@ -23,7 +23,7 @@ import type { MessageList } from './messages.js';
 import { Notices } from './notices.js';
 import { Packets } from './packets.js';
 import { Questions } from './questions.js';
-import { decode, newId, type ByteReader, type ParticipantLike, type RoomLike, type TextReader } from './room.js';
+import { decode, me, newId, type ByteReader, type ParticipantLike, type RoomLike, type TextReader } from './room.js';
 import { SharedState } from './state.js';
 import { Threads } from './threads.js';
 import type { Notice } from './wire.js';
@@ -281,23 +281,25 @@ export class RoomAgent {
     this.#off.push(() => this.#room.unregisterTextStreamHandler(topic));
   }
 
-  /** Another person's message, as it comes. */
+  /** A person's message, as it comes, or its new text (the agent sends that in its author's name, to oneself as well). */
   async #readMessage(reader: TextReader, identity: string): Promise<void> {
     let text = '';
     for await (const chunk of reader) text += chunk;
     const { info } = reader;
     const id = (info as { id?: string; streamId?: string }).id ?? (info as { streamId?: string }).streamId ?? newId();
     const { attributes = {}, timestamp } = info;
-    const participant = this.#room.remoteParticipants.get(identity);
-    if (identity === this.identity) return;
+    const isPrivate = attributes['scope'] === 'private';
+    // What others write to the agent alone is none of this list.
+    if (identity === this.identity || (isPrivate && identity !== me(this.#room).identity)) return;
     const { position, in_reply_to: inReplyTo } = attributes;
-    this.messages.put({
+    const list = isPrivate ? this.privateMessages : this.messages;
+    const senderName = this.#room.remoteParticipants.get(identity)?.name ?? '';
+    list.put({
       id,
       senderId: identity,
-      senderName: participant?.name ?? '',
       role: 'user',
+      ...(list.get(id, identity) ? {} : { senderName, timestamp }),
       text,
-      timestamp,
       state: 'done',
       ...(position === undefined ? {} : { position: Number(position) }),
       ...(inReplyTo === undefined ? {} : { inReplyTo, inReplyToSenderId: this.identity }),

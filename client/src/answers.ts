@@ -78,6 +78,7 @@ export class Answers {
     const stream = Symbol(segment);
     this.#partStreams.set(segment, stream);
     const parts = new PartList();
+    list.partsBegin(segment, this.#agent);
     const show = (): void => {
       if (this.#partStreams.get(segment) === stream) {
         list.put({ ...this.#head(segment, attributes), ...this.#stateOf(list, segment), parts: parts.items });

@@ -24,6 +24,7 @@ export {
   type Message,
   type MessageState,
   type Reaction,
+  type Version,
 } from './messages.js';
 export type { Part, PartBase } from './parts.js';
 export type { LocalParticipantLike, ParticipantLike, RoomLike, WriterLike } from './room.js';

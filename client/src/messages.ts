@@ -1,5 +1,6 @@
 /** The messages of one thread, in their order, as something to observe. */
 
+import { FormerVersions, type Version } from './versions.js';
 import type { AnswerFinished, Attachment, Part, ReactionCount } from './wire.js';
 
 /** Those of today, or another one of a later version. */
@@ -9,6 +10,7 @@ export type FinishReason = AnswerFinished['finishReason'] | (string & {});
  * `broken`: an answer that broke off, and is being read from the history. */
 export type MessageState = 'sending' | 'sent' | 'failed' | 'streaming' | 'broken' | 'done';
 
+export type { Version } from './versions.js';
 export type { Attachment } from './wire.js';
 
 export interface Reaction extends ReactionCount {
@@ -51,6 +53,9 @@ export interface Message {
   readonly reactions?: readonly Reaction[];
   /** What an answer shows beside its text. */
   readonly parts?: readonly Part[];
+  /** Of a question that was edited or answered again: what was there before, the oldest first. Only what this client has
+   * seen: the agent keeps the current one alone. */
+  readonly versions?: readonly Version[];
 }
 
 export type MessageChange = Partial<Message> & Pick<Message, 'id' | 'senderId' | 'role'>;
@@ -58,6 +63,10 @@ export type MessageChange = Partial<Message> & Pick<Message, 'id' | 'senderId' |
 interface Entry {
   message: Message;
   readonly arrival: number;
+  /** Of a question. */
+  former?: FormerVersions;
+  /** Of an answer that is done: as it was before parts of the next one came. */
+  beforeParts?: Message;
 }
 
 const keyOf = (id: string, senderId: string): string => `${senderId}\n${id}`;
@@ -117,7 +126,9 @@ export class MessageList {
       ...change,
       thread: this.thread,
     };
-    this.#entries.set(key, { message, arrival: entry?.arrival ?? this.#arrivals++ });
+    const next: Entry = { ...entry, message, arrival: entry?.arrival ?? this.#arrivals++ };
+    this.#entries.set(key, next);
+    if (entry) this.#keepFormer(entry, next);
     // An answer stands right after its question.
     if (message.role === 'assistant' && message.position !== undefined && message.inReplyTo !== undefined) {
       const asked = this.#entries.get(keyOf(message.inReplyTo, message.inReplyToSenderId ?? ''));
@@ -126,12 +137,26 @@ export class MessageList {
       }
     }
     this.#changed();
-    return message;
+    return next.message;
   }
 
+  /** Parts of an answer begin: of one that is done, they are the next one's.
+   * @internal */
+  partsBegin(id: string, senderId: string): void {
+    const entry = this.#entries.get(keyOf(id, senderId));
+    if (entry?.message.state === 'done') entry.beforeParts ??= entry.message;
+  }
+
+  /** Removes a message, and with an answer the former ones. */
   remove(id: string, senderId?: string): void {
     for (const [key, { message }] of this.#entries) {
-      if (message.id === id && (senderId === undefined || message.senderId === senderId)) this.#entries.delete(key);
+      if (message.id !== id || (senderId !== undefined && message.senderId !== senderId)) continue;
+      this.#entries.delete(key);
+      const question = this.#questionOf(message);
+      if (!question) continue;
+      const { versions: _, ...rest } = question.message;
+      question.message = rest;
+      delete question.former;
     }
     this.#changed();
   }
@@ -148,6 +173,32 @@ export class MessageList {
   clear(): void {
     this.#entries.clear();
     this.#changed();
+  }
+
+  /** Has what a change replaces among the former versions of its question. */
+  #keepFormer(before: Entry, now: Entry): void {
+    const { message: former } = before;
+    const { message } = now;
+    const isAnswer = message.role === 'assistant';
+    const question = isAnswer ? this.#questionOf(message) : now;
+    if (!question) return;
+    const versions = (question.former ??= new FormerVersions());
+    if (!isAnswer) {
+      if (message.text !== former.text) versions.edited(former.text, this.answerTo(message.id, message.senderId));
+    } else {
+      const isNext = former.state === 'done' && (message.state !== 'done' || message.text !== former.text);
+      if (isNext) versions.begun(question.message.text, before.beforeParts ?? former);
+      if (message.state === 'done' && (isNext || former.state !== 'done')) versions.ended(question.message.text, message);
+      if (message.state !== 'done' || isNext) delete now.beforeParts;
+    }
+    const { items } = versions;
+    const known = question.message.versions;
+    if (items !== known && (known || items.length)) question.message = { ...question.message, versions: items };
+  }
+
+  #questionOf({ role, inReplyTo, inReplyToSenderId }: Message): Entry | undefined {
+    if (role !== 'assistant' || inReplyTo === undefined) return undefined;
+    return this.#entries.get(keyOf(inReplyTo, inReplyToSenderId ?? ''));
   }
 
   #changed(): void {

@@ -97,7 +97,7 @@ export class Notices {
     const list = this.#parts.threads.named(thread);
     for (const id of messageIds) {
       const known = list.get(id, authorId);
-      if (known) list.put({ ...known, text: newText });
+      if (known && !truncated) list.put({ ...known, text: newText });
       if (truncated) this.#run(this.#parts.threads.history(list).read(id, authorId));
     }
   }

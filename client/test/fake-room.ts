@@ -87,8 +87,8 @@ export class FakeRoom implements RoomLike {
   }
 
   /** A text stream, whose pieces the test sends. */
-  stream(topic: string, attributes: Record<string, string>, identity = 'agent'): FakeStream {
-    const stream = new FakeStream({ ...attributes });
+  stream(topic: string, attributes: Record<string, string>, identity = 'agent', id?: string): FakeStream {
+    const stream = new FakeStream({ ...attributes }, id);
     this.#handlers.get(topic)?.(stream, { identity });
     return stream;
   }
@@ -100,8 +100,8 @@ export class FakeStream implements TextReader {
   #wake: () => void = () => undefined;
   #end: 'open' | 'ended' | Error = 'open';
 
-  constructor(attributes: Record<string, string>) {
-    this.info = { attributes, mimeType: 'text/plain', timestamp: 1 };
+  constructor(attributes: Record<string, string>, id?: string) {
+    this.info = { attributes, mimeType: 'text/plain', timestamp: 1, ...(id === undefined ? {} : { id }) };
   }
 
   write(piece: string): void {

@@ -8,6 +8,8 @@ import { CopyButton } from '../ui/CopyButton.tsx';
 import { DeleteButton } from '../ui/DeleteButton.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
 import { ReactButton } from './Reactions.tsx';
+import { keyOf } from './timeline.ts';
+import { useVersions } from './versions.ts';
 
 export function AnswerActions({ message }: { message: Message }): ReactElement {
   const { agent, who, complain } = useRoomChat();
@@ -38,6 +40,7 @@ export function AnswerActions({ message }: { message: Message }): ReactElement {
 
 export function PersonActions({ message, onEdit }: { message: Message; onEdit: () => void }): ReactElement {
   const { who, ask } = useRoomChat();
+  const isFormer = useVersions().shown.has(keyOf(message));
   const isMine = message.senderId === who.identity;
   if (message.state === 'failed') {
     const again = { text: message.text, isPrivate: message.thread !== 'room', files: [] };
@@ -50,7 +53,7 @@ export function PersonActions({ message, onEdit }: { message: Message; onEdit: (
   return (
     <div className="actions" role="group" aria-label="What to do with this message">
       <ReactButton message={message} />
-      {isMine && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
+      {isMine && !isFormer && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
       {isMine && <DeleteMessage message={message} what="message" />}
     </div>
   );

@@ -15,6 +15,8 @@ import { MessageFiles } from './MessageFiles.tsx';
 import { Quote } from './Quote.tsx';
 import { Reactions } from './Reactions.tsx';
 import { useShownMessage } from './shown.ts';
+import { VersionPicker } from './VersionPicker.tsx';
+import { questionKey, useVersions } from './versions.ts';
 
 const isPrivate = ({ thread }: Message): boolean => thread !== 'room';
 
@@ -58,6 +60,7 @@ export const PersonMessage = memo(function PersonMessage(): ReactElement {
             </p>
           )}
           <Reactions message={message} />
+          <VersionPicker message={message} />
           <PersonActions message={message} onEdit={() => setIsEditing(true)} />
         </div>
       </article>
@@ -111,12 +114,18 @@ export const AnswerMessage = memo(function AnswerMessage(): ReactElement {
           )}
           {end && !isUnderWay && <p className="dim end-note">{end}</p>}
           <Reactions message={message} />
-          {!isUnderWay && <AnswerActions message={message} />}
+          {!isUnderWay && <CurrentActions message={message} />}
         </div>
       </article>
     </MessagePrimitive.Root>
   );
 });
+
+/** A former answer is only shown. */
+function CurrentActions({ message }: { message: Message }): ReactElement | null {
+  const { shown } = useVersions();
+  return shown.has(questionKey(message)) ? null : <AnswerActions message={message} />;
+}
 
 /** Whose question it answers, where that is not the message right above it in time or not one's own. */
 function AnswersWhom({ message }: { message: Message }): ReactElement | null {

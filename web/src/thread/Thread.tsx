@@ -12,12 +12,15 @@ import { Earlier } from './Earlier.tsx';
 import { AnswerMessage, PersonMessage } from './Messages.tsx';
 import { useChatRuntime } from './runtime.ts';
 import { ToolsAtWork } from './ToolsAtWork.tsx';
+import { inVersions, useVersionChoice, VersionsContext } from './versions.ts';
 
 const STARTERS = ['What is the weather in Paris?', 'What time is it in Tokyo?', 'What have we talked about?'];
 
 export function Thread(): ReactElement {
   const { ask } = useRoomChat();
-  const messages = useAllMessages();
+  const current = useAllMessages();
+  const versions = useVersionChoice(current);
+  const messages = useMemo(() => inVersions(current, versions.shown), [current, versions.shown]);
   const [isPrivate, setIsPrivate] = useState(false);
   const [replyTo, setReplyTo] = useState<Message>();
   const compose = useMemo<Compose>(
@@ -36,27 +39,29 @@ export function Thread(): ReactElement {
   const runtime = useChatRuntime(messages, ask, compose);
   return (
     <AssistantRuntimeProvider runtime={runtime}>
-      <ComposeContext.Provider value={compose}>
-        <ThreadPrimitive.Root className="thread">
-          <ThreadPrimitive.Viewport className="thread-viewport" tabIndex={0} role="region" aria-label="Conversation">
-            <Welcome />
-            <Earlier />
-            <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
-              <ThreadPrimitive.Messages>{row}</ThreadPrimitive.Messages>
+      <VersionsContext.Provider value={versions}>
+        <ComposeContext.Provider value={compose}>
+          <ThreadPrimitive.Root className="thread">
+            <ThreadPrimitive.Viewport className="thread-viewport" tabIndex={0} role="region" aria-label="Conversation">
+              <Welcome />
+              <Earlier />
+              <div className="messages" role="log" aria-live="polite" aria-relevant="additions">
+                <ThreadPrimitive.Messages>{row}</ThreadPrimitive.Messages>
+              </div>
+            </ThreadPrimitive.Viewport>
+            <div className="thread-foot">
+              <ThreadPrimitive.ScrollToBottom asChild>
+                <button type="button" className="to-bottom" aria-label="Scroll to the newest message">
+                  <Icon name="download" />
+                </button>
+              </ThreadPrimitive.ScrollToBottom>
+              <ToolsAtWork />
+              <Approvals />
+              <Composer />
             </div>
-          </ThreadPrimitive.Viewport>
-          <div className="thread-foot">
-            <ThreadPrimitive.ScrollToBottom asChild>
-              <button type="button" className="to-bottom" aria-label="Scroll to the newest message">
-                <Icon name="download" />
-              </button>
-            </ThreadPrimitive.ScrollToBottom>
-            <ToolsAtWork />
-            <Approvals />
-            <Composer />
-          </div>
-        </ThreadPrimitive.Root>
-      </ComposeContext.Provider>
+          </ThreadPrimitive.Root>
+        </ComposeContext.Provider>
+      </VersionsContext.Provider>
     </AssistantRuntimeProvider>
   );
 }

@@ -1,0 +1,66 @@
+/** Former versions of questions and their answers, and which of them are shown. */
+
+import { createContext, useContext, useMemo, useState } from 'react';
+import type { Message, Version } from 'livekit-room-agent';
+import { keyOf } from './timeline.ts';
+
+/** By a question's key: which of its former versions is shown in place of the current one. */
+type Shown = ReadonlyMap<string, number>;
+
+export interface Versions {
+  readonly shown: Shown;
+  /** Shows a former version, or the current one (undefined). */
+  readonly show: (key: string, version: number | undefined) => void;
+}
+
+const NONE: Shown = new Map();
+
+export const VersionsContext = createContext<Versions>({ shown: NONE, show: () => undefined });
+
+export const useVersions = (): Versions => useContext(VersionsContext);
+
+export function useVersionChoice(messages: readonly Message[]): Versions {
+  const [chosen, choose] = useState(NONE);
+  const shown = useMemo(() => existing(chosen, messages), [chosen, messages]);
+  return useMemo(
+    () => ({
+      shown,
+      show: (key, version) =>
+        choose((known) => {
+          const changed = new Map(known);
+          if (version === undefined) changed.delete(key);
+          else changed.set(key, version);
+          return changed;
+        }),
+    }),
+    [shown],
+  );
+}
+
+/** Those of which there is a version still: the same map where that holds for all. */
+function existing(chosen: Shown, messages: readonly Message[]): Shown {
+  if (!chosen.size) return chosen;
+  const counts = new Map(messages.map((message) => [keyOf(message), message.versions?.length ?? 0]));
+  const found = [...chosen].filter(([key, version]) => version < (counts.get(key) ?? 0));
+  return found.length === chosen.size ? chosen : new Map(found);
+}
+
+/** The key of the question that an answer is to. */
+export const questionKey = ({ inReplyTo, inReplyToSenderId }: Message): string => `${inReplyToSenderId}/${inReplyTo}`;
+
+/** The messages with the versions that are to be shown. */
+export function inVersions(messages: readonly Message[], shown: Shown): readonly Message[] {
+  if (!shown.size) return messages;
+  const versions = new Map<string, Version>();
+  for (const message of messages) {
+    const version = message.versions?.[shown.get(keyOf(message)) ?? -1];
+    if (version) versions.set(keyOf(message), version);
+  }
+  return messages.flatMap((message) => {
+    const isQuestion = message.role === 'user';
+    const version = versions.get(isQuestion ? keyOf(message) : questionKey(message));
+    if (!version) return [message];
+    if (isQuestion) return [{ ...message, text: version.text }];
+    return version.answer ? [version.answer] : [];
+  });
+}
