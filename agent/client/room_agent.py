@@ -40,10 +40,12 @@ class RoomAgent:
 
     Attributes:
         messages: the messages, live and from the history (`load_history`).
-        on_approval: decides whether a tool may run, and is cancelled when somebody else has;
-            without it, that is for others to decide, if there are any.
+        on_approval: decides whether a tool may run, and is cancelled when somebody else has, or the
+            agent has left and not asked again within 20 s; without it, that is for others to
+            decide, if there are any.
         on_file: called with each saved file.
-        on_notice: called with each `system` packet from the agent.
+        on_notice: called with each `system` packet from the agent, and with an `approval.ended`
+            for a question that the agent has left without a word about it.
     """
 
     def __init__(
@@ -72,7 +74,10 @@ class RoomAgent:
         self._reader = AnswerReader(self.messages, self._answer_to)
         self._files = None if files is None else FileReceiver(files)
         self._approvals = Approvals(
-            room, is_agent=self._agent.is_agent, decide=lambda: self.on_approval
+            room,
+            is_agent=self._agent.is_agent,
+            decide=lambda: self.on_approval,
+            on_withdrawn=self._on_withdrawn,
         )
         self._tasks = Tasks()
         room.register_text_stream_handler(topic, self._on_text)
@@ -354,13 +359,19 @@ class RoomAgent:
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if self._agent.wanted in {None, participant.identity} and self.participant is None:
+            self._approvals.agent_left()
             self._fail_all("the agent has left the room")
 
     def _on_disconnected(self, *_: object) -> None:
+        self._approvals.all_ended()
         self._fail_all("the connection to the room is lost")
 
+    def _on_withdrawn(self, call_id: str, tool: str) -> None:
+        if self.on_notice is not None:
+            end = {"callId": call_id, "tool": tool, "outcome": "cancelled"}
+            self.on_notice({"event": "approval.ended", **end, "content": "The agent has left."})
+
     def _fail_all(self, reason: str) -> None:
-        self._approvals.all_ended()
         for answer in self._answers.values():
             answer.fail(NoAnswerError(503, reason))
 

@@ -72,7 +72,7 @@ export class RoomAgent {
     this.#threads = new Threads(room, this.#calls);
     this.messages = this.#threads.room;
     this.#questions = new Questions(room, this, this.#chatTopic ?? 'lk.chat', this.#packets, this.#files);
-    this.#clientMethods = new ClientMethods(room, this.identity);
+    this.#clientMethods = new ClientMethods(room, this.identity, (end) => this.#events.emit('approvalEnd', end));
     const name = (): string => this.#participant?.name ?? '';
     this.#answers = new Answers(this.identity, name, this.#threads, (list, segment) => void this.#recover(list, segment));
     const shared = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };
@@ -343,6 +343,7 @@ export class RoomAgent {
   #onAgentGone(): void {
     this.#methods = '';
     this.#answers.breakOff();
+    this.#clientMethods.agentLeft();
     this.#events.emit('state', 'away');
   }
 

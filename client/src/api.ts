@@ -44,7 +44,8 @@ export interface ToolCall {
  * of a former version asks. */
 export type Approval = CallDescription;
 
-/** The end of a question whether a tool may run, for whoever was asked and for whom the call is. */
+/** The end of a question whether a tool may run, for whoever was asked and for whom the call is. `cancelled`, too, where the
+ * agent has left and has not asked again within 20 s, or another one asks about the same message. */
 export interface ApprovalEnd {
   readonly callId: string;
   readonly tool: string;

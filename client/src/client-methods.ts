@@ -1,6 +1,6 @@
 /** Methods of this client that the agent calls: those that the model is offered, and the question for approval. */
 
-import type { Approval, Decision, Offer } from './api.js';
+import type { Approval, ApprovalEnd, Decision, Offer } from './api.js';
 import { AgentError, parseObject } from './errors.js';
 import { me, type RoomLike, type RpcInvocation } from './room.js';
 
@@ -10,21 +10,36 @@ type MethodHolder = Partial<Pick<NonNullable<RoomLike['localParticipant']>, 'reg
 /** Workers of former versions do not say whose call it is. */
 const NOBODY = { senderId: '', senderName: '' };
 
+/** Milliseconds in which an agent that comes back asks again; another worker's never asks about the same call. */
+const BACK_WITHIN = 20_000;
+
+interface Question {
+  readonly approval: Approval;
+  readonly decision: Promise<Exclude<Decision, boolean>>;
+  /** Ends it without a decision. */
+  readonly end: (error: AgentError) => void;
+  /** Since the agent has left: ends it unless it is asked again. */
+  absence?: ReturnType<typeof setTimeout>;
+}
+
 export class ClientMethods {
   readonly #room: RoomLike;
   readonly #agent: string;
   readonly #offers = new Map<string, { offer: Offer; off: () => void }>();
   /** The newest one last. */
   readonly #deciders: Decide[] = [];
-  /** Questions by the call's id, with what ends each without a decision. A decision is kept until the question is over:
-   * its answer may be lost with the connection, and the agent asks again. */
-  readonly #deciding = new Map<string, { decision: Promise<Exclude<Decision, boolean>>; end: (error: AgentError) => void }>();
+  readonly #tellEnd: (end: ApprovalEnd) => void;
+  /** By the call's id. A decision is kept until the question is over: its answer may be lost with the connection, and the
+   * agent asks again. */
+  readonly #deciding = new Map<string, Question>();
   #stopDeciding: (() => void) | undefined;
   #announced = '[]';
 
-  constructor(room: RoomLike, agent: string) {
+  /** `tellEnd` hears of questions that are over without the agent saying so. */
+  constructor(room: RoomLike, agent: string, tellEnd: (end: ApprovalEnd) => void) {
     this.#room = room;
     this.#agent = agent;
+    this.#tellEnd = tellEnd;
   }
 
   onApproval(decide: Decide): () => void {
@@ -65,6 +80,14 @@ export class ClientMethods {
     for (const [id, { end }] of this.#deciding) if (callId === undefined || id === callId) end(over);
   }
 
+  /** The agent has left, or the connection was lost, which looks the same. It asks again when it is back; who takes over from
+   * a worker that died does not, since the model calls anew. */
+  agentLeft(): void {
+    for (const question of this.#deciding.values()) {
+      question.absence ??= setTimeout(() => this.#withdraw(question.approval), BACK_WITHIN);
+    }
+  }
+
   close(): void {
     this.#stopDeciding?.();
     this.ended();
@@ -76,19 +99,34 @@ export class ClientMethods {
   #decide(approval: Approval): Promise<Exclude<Decision, boolean>> {
     const { callId } = approval;
     const known = this.#deciding.get(callId);
-    if (known) return known.decision;
+    if (known) {
+      clearTimeout(known.absence);
+      delete known.absence;
+      return known.decision;
+    }
+    for (const { approval: former, absence } of this.#deciding.values()) {
+      // The next agent answers the same message, and its model calls anew.
+      if (absence !== undefined && isOfSameMessage(former, approval)) this.#withdraw(former);
+    }
     let reject: (error: AgentError) => void = () => undefined;
     const over = new Promise<never>((_, refuse) => (reject = refuse));
     const end = (error: AgentError): void => {
       clearTimeout(timer);
+      clearTimeout(this.#deciding.get(callId)?.absence);
       this.#deciding.delete(callId);
       reject(error);
     };
     const timer = setTimeout(() => end(new AgentError(504, 'Nobody here has decided in time.')), approval.timeout * 1000);
     const decision = Promise.race([this.#askApp(approval), over]);
-    this.#deciding.set(callId, { decision, end });
+    this.#deciding.set(callId, { approval, decision, end });
     decision.catch(end); // Who could not decide may be asked again.
     return decision;
+  }
+
+  /** The agent has left without a word about the question, and has not asked again. */
+  #withdraw({ callId, tool }: Approval): void {
+    this.ended(callId);
+    this.#tellEnd({ callId, tool, outcome: 'cancelled', text: 'The agent has left.' });
   }
 
   async #askApp(approval: Approval): Promise<Exclude<Decision, boolean>> {
@@ -112,3 +150,6 @@ export class ClientMethods {
     return () => holder.unregisterRpcMethod?.(method);
   }
 }
+
+const isOfSameMessage = (one: Approval, other: Approval): boolean =>
+  one.messageId === other.messageId && one.senderId === other.senderId;

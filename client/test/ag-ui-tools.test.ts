@@ -102,6 +102,36 @@ describe('approvals', () => {
     await expect(decided).rejects.toMatchObject({ code: 409 });
   });
 
+  it('are interrupts anew when the next agent asks, and the former ones are over', async () => {
+    agent.addMessage(asked('m1', 'Buy it.'));
+    const first = agent.runAgent();
+    const question = await sent();
+    const { text: broken } = begin(question);
+    const lost = call('approveTool', approvalFor(question)).catch((error: unknown) => error);
+    await first;
+    const former = agent.pendingInterrupts;
+    const copy = agent.clone();
+    expect(former).toHaveLength(1);
+    room.answer = (method) => {
+      if (method === 'getHistory') return { messages: [] };
+      throw new AgentError(404, 'There is no such message.');
+    };
+    broken.fail();
+    room.agentLeaves();
+    room.agentArrives();
+    const decided = call('approveTool', { ...approvalFor(question), callId: 'call-of-the-next-agent' });
+    expect(await lost).toMatchObject({ code: 409 });
+    expect(agent.pendingInterrupts).toEqual([]);
+    await copy.runAgent();
+    expect(copy.pendingInterrupts).toHaveLength(1);
+    expect(copy.pendingInterrupts).not.toEqual(former);
+    const { text } = begin(question);
+    const last = copy.runAgent({ resume: [{ interruptId: copy.pendingInterrupts[0]?.id as string, status: 'resolved', payload: { approved: true } }] });
+    expect(JSON.parse(await decided)).toEqual({ approved: true });
+    await ended(last, text, 'Bought.');
+    expect(copy.messages.at(-1)).toMatchObject({ content: 'Bought.' });
+  });
+
   it('are no interrupts once they are over', async () => {
     const tools = [{ name: 'pickColor', description: 'Asks for a color.', parameters: { type: 'object', properties: {} } }];
     agent.addMessage(asked('m1', 'Buy it.'));

@@ -138,6 +138,43 @@ describe('approvals', () => {
     expect(decider).toHaveBeenCalledTimes(2);
   });
 
+  it('are over where the agent has left and does not ask again', async () => {
+    const ends: unknown[] = [];
+    agent.on('approvalEnd', (end) => ends.push(end));
+    const decider = vi.fn(() => new Promise<boolean>(() => undefined));
+    agent.onApproval(decider);
+    const asked = askToApprove().catch((error: unknown) => error);
+    await settle();
+    room.agentLeaves();
+    room.agentArrives();
+    await vi.advanceTimersByTimeAsync(19_000);
+    const again = askToApprove().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ends).toEqual([]);
+    room.agentLeaves();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await Promise.all([asked, again])).toMatchObject([{ code: 409 }, { code: 409 }]);
+    expect(ends).toMatchObject([{ callId: 'TC_1', tool: 'refund', outcome: 'cancelled' }]);
+    expect(decider).toHaveBeenCalledOnce();
+  });
+
+  it('are over when the next agent asks about the same message', async () => {
+    const ends: unknown[] = [];
+    agent.on('approvalEnd', (end) => ends.push(end));
+    const decider = vi.fn(({ callId }) => (callId === 'TC_1' ? new Promise<boolean>(() => undefined) : true));
+    agent.onApproval(decider);
+    const asked = [question, { ...question, callId: 'TC_2', messageId: 'another' }].map((each) =>
+      askToApprove(each).catch((error: unknown) => error),
+    );
+    await settle();
+    room.agentLeaves();
+    room.agentArrives();
+    expect(await askToApprove({ ...question, callId: 'TC_3' })).toEqual({ approved: true });
+    expect(await asked[0]).toMatchObject({ code: 409 });
+    expect(await asked[1]).toEqual({ approved: true });
+    expect(ends).toMatchObject([{ callId: 'TC_1', outcome: 'cancelled' }]);
+  });
+
   it('are over, without a decision, once their time is', async () => {
     const decider = vi.fn(() => new Promise<boolean>(() => undefined));
     agent.onApproval(decider);

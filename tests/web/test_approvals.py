@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from livekit import api
 from playwright.async_api import expect
 
 from devserver.model import DemoModel, Reply, tool_call
@@ -39,6 +40,33 @@ async def test_an_approver_sees_by_name_and_identity_whose_call_it_is(
     await question.get_by_role("button", name="Allow").click()
     await alice.sees("Paid.")
     await expect(question).to_have_count(0)
+
+
+async def test_the_next_agents_question_takes_the_place_of_one_whose_agent_is_gone(
+    open_page: OpenPage,
+    worker: Worker,
+    model: DemoModel,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    sam = await open_page("sam", role="moderator")
+    alice = await open_page("alice")
+    model.script(Reply(tool_calls=[tool_call("refund", '{"euros": 5}')]))
+    await alice.writes("I want my money back")
+    question = sam.page.get_by_role("alertdialog", name="run refund?")
+    await expect(question).to_contain_text('"euros": 5', timeout=WITHIN * 1000)
+    agent = api.RoomParticipantIdentity(room=room_name, identity="agent")
+    await lk_api.room.remove_participant(agent)
+    await sam.sees_agent("not here yet")
+    await expect(question).to_have_count(1)
+    model.script(Reply(tool_calls=[tool_call("refund", '{"euros": 6}')]), Reply("Paid."))
+    await lk_api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=worker.name, room=room_name)
+    )
+    await expect(question).to_contain_text('"euros": 6', timeout=WITHIN * 1000)
+    await expect(question).to_have_count(1)
+    await question.get_by_role("button", name="Allow").click()
+    await alice.sees("Paid.")
 
 
 @pytest.mark.parametrize("seconds", ["2"])

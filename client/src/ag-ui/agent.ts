@@ -32,7 +32,14 @@ export class AgUiAgent extends AbstractAgent {
   }
 
   override run(input: RunAgentInput): Observable<BaseEvent> {
+    this.conversation.onOver = () => this.dropInterrupts();
     return events(input, (emit, signal) => this.conversation.run(input, emit, signal));
+  }
+
+  /** AG-UI refuses a run that leaves an interrupt unanswered; those that are over need no answer. */
+  protected override async onInitialize(...args: Parameters<AbstractAgent['onInitialize']>): Promise<void> {
+    this.dropInterrupts();
+    await super.onInitialize(...args);
   }
 
   /** What the thread has so far, as messages. */
@@ -53,6 +60,10 @@ export class AgUiAgent extends AbstractAgent {
     const clone = super.clone() as AgUiAgent;
     clone.conversation = this.conversation;
     return clone;
+  }
+
+  private dropInterrupts(): void {
+    this.pendingInterrupts = this.pendingInterrupts.filter(({ id }) => this.conversation.waitsFor(id));
   }
 }
 

@@ -38,6 +38,8 @@ export class Conversation {
   /** Ids of what was asked, by those of AG-UI's messages. */
   readonly #asked = new Map<string, string>();
   readonly #requests = new Map<string, Request>();
+  /** Called when questions to the application are over that runs have ended with. */
+  onOver: () => void = () => undefined;
   #tools = new Set<string>();
   #open: Open | undefined;
   #wake: () => void = () => undefined;
@@ -82,6 +84,11 @@ export class Conversation {
     await this.#agent.ready();
     await this.#agent.loadOlder({ private: this.#isPrivate });
     return this.#list.items;
+  }
+
+  /** Whether a question to the application waits for its answer. */
+  waitsFor(id: string): boolean {
+    return this.#requests.has(id);
   }
 
   stop(): void {
@@ -214,6 +221,7 @@ export class Conversation {
       if (approval?.callId !== callId) continue;
       this.#requests.delete(id);
       reject(new AgentError(409, 'The question is over.'));
+      this.onOver();
       this.#wake();
     }
   }

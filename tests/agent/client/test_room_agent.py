@@ -180,6 +180,37 @@ async def test_files_approvals_and_state(joined: Joined, model: DemoModel, tmp_p
     assert (await ana.state())["state"] == {"a": 1}
 
 
+class Asker:
+    """Somebody who asks as the agent does."""
+
+    def __init__(self, join: Join, ana: RoomAgent) -> None:
+        self._join = join
+        self._ana = ana
+
+    async def comes(self) -> None:
+        self.room = await self._join("asker", can_update_own_metadata=True)
+        await self.room.local_participant.set_attributes({"agent.ready": "hello"})
+        await self._ana.ready(20)
+
+    async def leaves(self) -> None:
+        left = asyncio.Event()
+        self._ana.room.on("participant_disconnected", lambda _: left.set())  # pyright: ignore[reportUnknownLambdaType]
+        await self.room.disconnect()
+        async with asyncio.timeout(20):
+            await left.wait()
+
+    async def asks(self, call_id: str, message_id: str = "m-1") -> str:
+        question: dict[str, object] = {"callId": call_id, "tool": "sendMail", "description": ""}
+        question |= {"arguments": {}, "messageId": message_id, "timeout": 30.0}
+        answer = await self.room.local_participant.perform_rpc(
+            destination_identity="ana", method="approveTool", payload=json.dumps(question)
+        )
+        return json.loads(answer).get("reason", "")
+
+    async def tells(self, **notice: str) -> None:
+        await self.room.local_participant.publish_data(json.dumps(notice), topic="system")
+
+
 async def test_a_decision_is_kept_until_the_question_is_over(join: Join) -> None:
     ana = RoomAgent(await join("ana"), identity="asker")
     asked: list[str] = []
@@ -191,42 +222,93 @@ async def test_a_decision_is_kept_until_the_question_is_over(join: Join) -> None
             raise ValueError("broken")
         return Decision(approved=True, reason=f"number {len(asked)}")
 
-    async def asker() -> rtc.Room:
-        room = await join("asker", can_update_own_metadata=True)
-        await room.local_participant.set_attributes({"agent.ready": "hello"})
-        await ana.ready(20)
-        return room
-
-    async def ask(room: rtc.Room, call_id: str) -> str:
-        question: dict[str, object] = {"callId": call_id, "tool": "sendMail", "description": ""}
-        question |= {"arguments": {}, "messageId": "m-1", "timeout": 10.0}
-        answer = await room.local_participant.perform_rpc(
-            destination_identity="ana", method="approveTool", payload=json.dumps(question)
-        )
-        return json.loads(answer)["reason"]
-
     ana.on_approval = approve
     ana.on_notice = lambda _: ended.set()
-    room = await asker()
+    asker = Asker(join, ana)
+    await asker.comes()
     with pytest.raises(rtc.RpcError, match="Application error"):
-        await ask(room, "c-1")
-    assert await ask(room, "c-1") == await ask(room, "c-1") == "number 2"
-    assert await ask(room, "c-2") == "number 3"
+        await asker.asks("c-1")
+    assert await asker.asks("c-1") == await asker.asks("c-1") == "number 2"
+    assert await asker.asks("c-2") == "number 3"
     # As it looks to the client, too, when either of them makes a new connection.
-    left = asyncio.Event()
-    ana.room.on("participant_disconnected", lambda _: left.set())  # pyright: ignore[reportUnknownLambdaType]
-    await room.disconnect()
-    async with asyncio.timeout(20):
-        await left.wait()
-    room = await asker()
-    assert await ask(room, "c-1") == "number 2"
-    notice = json.dumps({"event": "approval.ended", "callId": "c-1"})
-    await room.local_participant.publish_data(notice, topic="system")
+    await asker.leaves()
+    await asker.comes()
+    assert await asker.asks("c-1") == "number 2"
+    assert await asker.asks("c-2") == "number 3"
+    await asker.tells(event="approval.ended", callId="c-1")
     async with asyncio.timeout(20):
         await ended.wait()
-    assert await ask(room, "c-1") == "number 4"
-    assert await ask(room, "c-2") == "number 3"
+    assert await asker.asks("c-1") == "number 4"
+    assert await asker.asks("c-2") == "number 3"
     assert asked == ["c-1", "c-1", "c-2", "c-1"]
+    await ana.aclose()
+
+
+class Waiting:
+    """Approvals that are being decided, by call: each waits until it is told to."""
+
+    def __init__(self, ana: RoomAgent) -> None:
+        self.notices: asyncio.Queue[tuple[object, object]] = asyncio.Queue()
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+        self.ended: list[str] = []
+        self.decide = asyncio.Event()
+        ana.on_approval = self._approve
+        ana.on_notice = lambda it: self.notices.put_nowait((it["callId"], it["outcome"]))
+
+    async def _approve(self, approval: Approval) -> Decision:
+        self.asked.put_nowait(approval.call_id)
+        try:
+            await self.decide.wait()
+        except asyncio.CancelledError:
+            self.ended.append(approval.call_id)
+            raise
+        return Decision(approved=True, reason="well")
+
+
+async def test_a_question_outlives_the_agents_departure_and_is_decided_once(join: Join) -> None:
+    ana = RoomAgent(await join("ana"), identity="asker")
+    waiting, asker = Waiting(ana), Asker(join, ana)
+    await asker.comes()
+    lost = asyncio.create_task(asker.asks("c-1"))
+    async with asyncio.timeout(20):
+        assert await waiting.asked.get() == "c-1"
+        await asker.leaves()
+        with pytest.raises(rtc.RpcError):
+            await lost
+        await asker.comes()
+        again = asyncio.create_task(asker.asks("c-1"))
+        other = asyncio.create_task(asker.asks("c-2"))
+        assert await waiting.asked.get() == "c-2"
+        waiting.decide.set()
+        assert await again == await other == "well"
+    assert waiting.ended == []
+    await ana.aclose()
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_question_that_no_agent_asks_again_is_withdrawn(
+    join: Join, monkeypatch: pytest.MonkeyPatch, *, comes: bool
+) -> None:
+    if not comes:
+        monkeypatch.setattr("agent.client.approvals.BACK_WITHIN", 0.1)
+    ana = RoomAgent(await join("ana"), identity="asker")
+    waiting, asker = Waiting(ana), Asker(join, ana)
+    await asker.comes()
+    lost = asyncio.create_task(asker.asks("c-1"))
+    async with asyncio.timeout(20):
+        assert await waiting.asked.get() == "c-1"
+        await asker.leaves()
+        with pytest.raises(rtc.RpcError):
+            await lost
+        if comes:
+            # The next worker's answers the same message, and its model calls anew.
+            await asker.comes()
+            decided = asyncio.create_task(asker.asks("c-2"))
+            assert await waiting.asked.get() == "c-2"
+            waiting.decide.set()
+            assert await decided == "well"
+        assert await waiting.notices.get() == ("c-1", "cancelled")
+    assert waiting.ended == ["c-1"]
     await ana.aclose()
 
 
