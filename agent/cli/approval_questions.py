@@ -65,6 +65,11 @@ class ApprovalQuestions:
         self._tell(f"[{number}] {tool} {arguments} wants to run{of}: {how}")
         return await decision
 
+    @property
+    def waiting(self) -> list[int]:
+        """Numbers of the questions that wait for an answer."""
+        return [each.number for each in self._questions.values() if each.waits]
+
     def answer(self, typed: str) -> None:
         """Takes what stands behind `/approve`.
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import signal
-import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
 from agent.cli.approval_questions import ApprovalQuestions
 from agent.cli.command import INTERRUPTED, CommandError, complain, printable, show
+from agent.cli.completions import Completions
 from agent.cli.markdown_stream import MarkdownStream
+from agent.cli.progress_of_notices import progress_of
 from agent.cli.shown_parts import line_of
+from agent.cli.typed_lines import TypedLines
 from agent.client import AgentError, Answer, Delta, ReceivedFile, RoomAgent
+
+Result = TypeVar("Result")
 
 PROMPT: Final = "> "
 SHOWN_OF_HISTORY: Final = 10
@@ -35,7 +40,8 @@ HELP: Final = """\
 /thread [room|private]  show a conversation, and go on in it
 /approve [N] [no [REASON]]
                         let a tool run, or not; N where several ask
-/help, /quit"""
+/help, /quit
+Tab completes commands, methods, names and paths."""
 
 
 class Conversation:
@@ -46,7 +52,6 @@ class Conversation:
         self._agent = agent
         self._patience = patience
         self._console = Console()
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._waiting: deque[str] = deque()
         self._last: str | None = None
         """Id of the last question."""
@@ -54,6 +59,7 @@ class Conversation:
         self._approvals = ApprovalQuestions(agent, self._tell)
         self._stopping: asyncio.Task[None] | None = None
         self._stream: MarkdownStream | None = None
+        self._sending: Status | None = None
         self._interrupted = asyncio.Event()
         agent.on_approval = self._approvals.ask
         agent.on_notice = self._on_notice
@@ -70,12 +76,16 @@ class Conversation:
             "approve": self._answer_approval,
             "help": self._help,
         }
+        names = (*self._commands, "quit")
+        completions = Completions(agent, names, lambda: self._approvals.waiting)
+        self._typed = TypedLines(PROMPT, completions.of)
+        self._lines = self._typed.lines
 
     async def run(self) -> None:
         """Returns at the end of the input, or with /quit; raises typer.Exit after Ctrl-C."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
-        reading = asyncio.create_task(self._read(), name="typed lines")
+        reading = asyncio.create_task(self._typed.read(), name="typed lines")
         try:
             while (line := await self._next()) is not None:
                 if line.strip() in {"/quit", "/exit"}:
@@ -91,9 +101,12 @@ class Conversation:
 
     async def _next(self) -> str | None:
         """The next line; None at the end."""
-        if self._waiting:
-            return self._waiting.popleft()
-        show(PROMPT, end="")
+        if self._waiting or not self._lines.empty():
+            line = self._waiting.popleft() if self._waiting else self._lines.get_nowait()
+            if line is not None:
+                self._typed.show(line)
+            return line
+        self._typed.ask()
         typed = asyncio.create_task(self._lines.get(), name="a typed line")
         interrupted = asyncio.create_task(self._interrupted.wait(), name="an interruption")
         await asyncio.wait((typed, interrupted), return_when=asyncio.FIRST_COMPLETED)
@@ -122,9 +135,8 @@ class Conversation:
     async def _ask(self, text: str, *, private: bool = False, files: tuple[Path, ...] = ()) -> None:
         if not text:
             raise CommandError("there is nothing to say")
-        answer = await self._agent.ask(
-            text, private=private, attachments=files, silence=self._patience
-        )
+        asking = self._agent.ask(text, private=private, attachments=files, silence=self._patience)
+        answer = await (self._while_sending(files[0].name, asking) if files else asking)
         self._last = answer.question_id
         await self._while_typing(self._show(answer))
 
@@ -152,6 +164,7 @@ class Conversation:
 
     async def _show(self, answer: Answer) -> None:
         self._stream = stream = MarkdownStream(self._console)
+        stream.wait("waiting for the answer")
         noted: set[str] = set()
         try:
             async for event in answer:
@@ -174,13 +187,22 @@ class Conversation:
     def _on_notice(self, notice: Mapping[str, Any]) -> None:
         if notice["event"] == "approval.ended":
             self._approvals.ended(notice)
+            return
+        progress = progress_of(notice)
+        if progress is None:
+            return
+        if notice["event"] == "file.progress" and self._sending is not None:
+            self._sending.update(escape(printable(progress)))
+        elif self._stream is not None and notice.get("inReplyTo") == self._last:
+            self._stream.wait(printable(progress))
 
     def _on_file(self, file: ReceivedFile) -> None:
         self._tell(f"[saved] {file.path} ({file.size} bytes)")
 
     def _tell(self, line: str) -> None:
         """A line of the client's own, above what is being shown."""
-        (self._stream or MarkdownStream(self._console)).note(line)
+        with self._typed.above():
+            (self._stream or MarkdownStream(self._console)).note(line)
 
     async def _who(self, _: str) -> None:
         room = self._agent.room
@@ -214,8 +236,17 @@ class Conversation:
         if words:
             await self._ask(" ".join(words), private=self._is_private, files=(file,))
         else:
-            await self._agent.send_file(file, private=self._is_private)
+            sending = self._agent.send_file(file, private=self._is_private)
+            await self._while_sending(file.name, sending)
             show(f"sent {file.name}")
+
+    async def _while_sending(self, name: str, work: Coroutine[Any, Any, Result]) -> Result:
+        self._sending = self._console.status(f"sending {escape(printable(name))}")
+        try:
+            with self._sending:
+                return await work
+        finally:
+            self._sending = None
 
     async def _stop(self, _: str) -> None:
         await self._agent.stop(self._last)
@@ -265,23 +296,3 @@ class Conversation:
             complain(str(error))
         finally:
             self._stopping = None
-
-    async def _read(self) -> None:
-        async for line in _typed_lines():
-            self._lines.put_nowait(line)
-        self._lines.put_nowait(None)
-
-
-async def _typed_lines() -> AsyncGenerator[str]:
-    """Reads typed lines, without a thread that Ctrl-C could not interrupt."""
-    lines = asyncio.StreamReader()
-    # Reopened: it becomes non-blocking, and standard output, the same terminal, must not.
-    terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(terminal, "rb")
-    )
-    try:
-        while line := await lines.readline():
-            yield line.decode(errors="replace")
-    finally:
-        transport.close()

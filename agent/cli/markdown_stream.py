@@ -7,6 +7,7 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.status import Status
 from rich.text import Text
 
 REFRESH_PER_SECOND: Final = 8
@@ -20,9 +21,23 @@ class MarkdownStream:
         self._console = console
         self._rest = ""
         self._live: Live | None = None
+        self._waiting: Status | None = None
+
+    def wait(self, what: str) -> None:
+        """Says what is waited for, until there is more; not where nobody would see it."""
+        if not self._console.is_terminal:
+            return
+        text = Text(what, style="dim")
+        if self._waiting is not None:
+            self._waiting.update(text)
+            return
+        self.finish()
+        self._waiting = self._console.status(text)
+        self._waiting.start()
 
     def push(self, text: str) -> None:
         """The next piece."""
+        self._stop_waiting()
         self._rest += text
         whole, self._rest = split_blocks(self._rest)
         if whole.strip():
@@ -37,11 +52,17 @@ class MarkdownStream:
 
     def finish(self) -> None:
         """There is no more."""
+        self._stop_waiting()
         self._show()
         if self._live is not None:
             self._live.stop()
             self._live = None
         self._rest = ""
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
 
     def _show(self) -> None:
         if not self._rest.strip():

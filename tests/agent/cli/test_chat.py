@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import sys
+import termios
 
 import pytest
 from aiohttp.test_utils import unused_port
@@ -169,6 +170,12 @@ class Terminal:
                 self.output += more
                 self.seen += more
         self.output = self.output.split(text, 1)[1]
+
+    @property
+    def edits_lines(self) -> bool:
+        """Whether the terminal does so by itself, and echoes what is typed."""
+        flags = termios.tcgetattr(self._master)[3]
+        return bool(flags & termios.ICANON and flags & termios.ECHO)
 
     async def ends(self) -> int:
         async with asyncio.timeout(WITHIN):

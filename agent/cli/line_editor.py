@@ -1,0 +1,171 @@
+"""LineEditor: one line that is being typed, and what is shown of it. It knows no terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+
+MAX_HISTORY: Final = 200
+MAX_SHOWN: Final = 60
+"""Candidates for a completion that are listed."""
+
+ERASE_LINE: Final = "\r\x1b[K"
+
+_KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|.", re.DOTALL)
+_BEGUN: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")
+"""A sequence of a key's whose rest is still to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What may stand in place of the end of what is typed.
+
+    Attributes:
+        length: characters before the cursor that a candidate replaces.
+        candidates: sorted.
+        ending: follows a candidate that is the only one.
+    """
+
+    length: int
+    candidates: Sequence[str]
+    ending: str = " "
+
+
+class LineEditor:
+    """A line with a cursor, the lines before it, and completion by Tab.
+
+    Args:
+        complete: completes what stands before the cursor.
+    """
+
+    def __init__(self, prompt: str, complete: Callable[[str], Completion]) -> None:
+        self._prompt = prompt
+        self._complete = complete
+        self._text = ""
+        self._at = 0
+        self._begun = ""
+        self._history: list[str] = []
+        self._back = 0
+        """How many lines back in the history; 0: the one that is being typed."""
+        self._typed = ""
+        """The one that is being typed, while a former one is shown."""
+        self._listed: Sequence[str] = ()
+
+    def add(self, text: str) -> None:
+        """Text at the end, typed while the line was not shown."""
+        self._text += "".join(each for each in text.replace("\t", " ") if each.isprintable())
+        self._at = len(self._text)
+
+    def feed(self, typed: str) -> tuple[str | None, bool, str]:
+        """Takes what is typed, up to the end of a line.
+
+        Returns:
+            the line, if it has ended; whether the input has ended (Ctrl-D on an empty line); and
+            what was typed after the line.
+        """
+        typed = self._begun + typed
+        self._begun = ""
+        for key in _KEY.finditer(typed):
+            if _BEGUN.fullmatch(typed, key.start()):
+                self._begun = typed[key.start() :]
+                break
+            if key.group() in {"\n", "\r"}:
+                return self.take(), False, typed[key.end() :]
+            if key.group() == "\x04" and not self._text:
+                return None, True, ""
+            self._press(key.group())
+        return None, False, ""
+
+    def take(self) -> str:
+        """Ends the line, which is empty then."""
+        line = self._text
+        if line.strip() and line not in self._history[-1:]:
+            self._history = [*self._history[1 - MAX_HISTORY :], line]
+        self._back = 0
+        self._put("")
+        return line
+
+    def candidates(self) -> Sequence[str]:
+        """What there is to choose from, once after Tab was pressed."""
+        listed, self._listed = self._listed, ()
+        return listed
+
+    def shown(self, columns: int) -> str:
+        """What draws the line: as much of it as fits around the cursor."""
+        width = max(columns - cell_len(self._prompt) - 1, 8)
+        before, after = self._text[: self._at], self._text[self._at :]
+        while cell_len(before) > width:
+            before = before[1:]
+        while cell_len(before + after) > width:
+            after = after[:-1]
+        back = cell_len(after)
+        return f"{ERASE_LINE}{self._prompt}{before}{after}" + (f"\x1b[{back}D" if back else "")
+
+    def _press(self, key: str) -> None:
+        actions: dict[str, Callable[[], None]] = {
+            **dict.fromkeys(("\x7f", "\x08"), lambda: self._delete(self._at - 1, self._at)),
+            **dict.fromkeys(("\x1b[3~", "\x04"), lambda: self._delete(self._at, self._at + 1)),
+            **dict.fromkeys(("\x1b[D", "\x1bOD", "\x02"), lambda: self._move(self._at - 1)),
+            **dict.fromkeys(("\x1b[C", "\x1bOC", "\x06"), lambda: self._move(self._at + 1)),
+            **dict.fromkeys(("\x1b[H", "\x1bOH", "\x1b[1~", "\x01"), lambda: self._move(0)),
+            **dict.fromkeys(
+                ("\x1b[F", "\x1bOF", "\x1b[4~", "\x05"), lambda: self._move(len(self._text))
+            ),
+            **dict.fromkeys(("\x1b[A", "\x1bOA", "\x10"), lambda: self._leaf(1)),
+            **dict.fromkeys(("\x1b[B", "\x1bOB", "\x0e"), lambda: self._leaf(-1)),
+            "\x15": lambda: self._delete(0, self._at),
+            "\x0b": lambda: self._delete(self._at, len(self._text)),
+            "\x17": lambda: self._delete(self._start_of_word(), self._at),
+            "\t": self._tab,
+        }
+        action = actions.get(key)
+        if action is not None:
+            action()
+        elif key.isprintable():
+            self._put(self._text[: self._at] + key + self._text[self._at :], self._at + 1)
+
+    def _put(self, text: str, at: int | None = None) -> None:
+        self._text = text
+        self._at = len(text) if at is None else at
+
+    def _move(self, at: int) -> None:
+        self._at = min(max(at, 0), len(self._text))
+
+    def _delete(self, start: int, end: int) -> None:
+        start = max(start, 0)
+        self._put(self._text[:start] + self._text[end:], start)
+
+    def _start_of_word(self) -> int:
+        before = self._text[: self._at].rstrip()
+        return before.rfind(" ") + 1
+
+    def _leaf(self, by: int) -> None:
+        if not self._back:
+            self._typed = self._text
+        self._back = min(max(self._back + by, 0), len(self._history))
+        self._put(self._history[-self._back] if self._back else self._typed)
+
+    def _tab(self) -> None:
+        before, after = self._text[: self._at], self._text[self._at :]
+        found = self._complete(before)
+        if not found.candidates:
+            return
+        common = _common(found.candidates)
+        kept = before[: len(before) - found.length]
+        if len(found.candidates) == 1:
+            common += "" if after.startswith(found.ending) else found.ending
+        elif len(common) <= found.length:
+            self._listed = found.candidates[:MAX_SHOWN]
+            return
+        self._put(kept + common + after, len(kept + common))
+
+
+def _common(candidates: Sequence[str]) -> str:
+    """How all of them begin; they are sorted."""
+    first, last = candidates[0], candidates[-1]
+    differs = (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return first[: next(differs, len(first))]

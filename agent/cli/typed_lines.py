@@ -1,0 +1,159 @@
+"""TypedLines: the lines that somebody types in a terminal.
+
+At the prompt keys come one by one, so that Tab completes; meanwhile the terminal edits lines by
+itself, as it does for any program. No thread waits here: Ctrl-C could not interrupt it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import termios
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final
+
+from agent.cli.command import printable
+from agent.cli.line_editor import ERASE_LINE, Completion, LineEditor
+
+READ_BYTES: Final = 4_096
+
+_LOCAL_FLAGS: Final = 3
+_CONTROL_CHARACTERS: Final = 6
+"""Where they stand among the attributes of a terminal (termios.tcgetattr)."""
+
+
+class TypedLines:
+    """Lines of standard input, a terminal.
+
+    Args:
+        prompt: stands before a line.
+        complete: completes what stands before the cursor.
+    """
+
+    def __init__(self, prompt: str, complete: Callable[[str], Completion]) -> None:
+        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
+        """What is typed; None at the end."""
+        self._editor = LineEditor(prompt, complete)
+        is_dumb = os.environ.get("TERM", "") in {"dumb", "unknown"}
+        self._is_simple = is_dumb or not sys.stdout.isatty()
+        self._prompt = prompt
+        self._is_asking = False
+        self._former: list[Any] = []
+        """The terminal's attributes, for when no line is asked for."""
+
+    async def read(self) -> None:
+        """Reads until the end of the input, or until it is cancelled."""
+        reader = asyncio.StreamReader()
+        # Reopened: it becomes non-blocking, and standard output, the same terminal, must not.
+        terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(terminal, "rb")
+        )
+        loop.add_signal_handler(signal.SIGCONT, self._on_continued)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        try:
+            while data := await reader.read(READ_BYTES):
+                if self._take(decoder.decode(data)):
+                    break
+        finally:
+            loop.remove_signal_handler(signal.SIGCONT)
+            self.stop_asking()
+            transport.close()
+        self.lines.put_nowait(None)
+
+    def ask(self) -> None:
+        """Shows the prompt: keys come one by one from now on, until the end of the line."""
+        if self._is_simple:
+            _write(self._prompt)
+            return
+        self._is_asking = True
+        self._former = termios.tcgetattr(sys.stdin.fileno())
+        self._take_keys()
+        self._draw()
+
+    def stop_asking(self) -> None:
+        """The terminal edits lines by itself again."""
+        if self._is_asking:
+            self._is_asking = False
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+
+    @contextlib.contextmanager
+    def above(self) -> Generator[None]:
+        """What is shown in this block stands above the line that is being typed."""
+        if not self._is_asking:
+            yield
+            return
+        _write(ERASE_LINE)
+        try:
+            yield
+        finally:
+            self._draw()
+
+    def _take(self, typed: str) -> bool:
+        """Whether that was the end of the input."""
+        while typed:
+            if not self._is_asking:
+                self._take_lines(typed)
+                return False
+            line, is_end, typed = self._editor.feed(typed)
+            if line is not None:
+                _write(f"{ERASE_LINE}{self._prompt}{line}\n")
+                self.stop_asking()
+                self.lines.put_nowait(line)
+            elif is_end:
+                return True
+            else:
+                self._list(self._editor.candidates())
+                self._draw()
+        return False
+
+    def _take_lines(self, typed: str) -> None:
+        """Whole lines, as the terminal has edited them; the rest waits for the next prompt."""
+        *ended, rest = typed.split("\n")
+        for text in ended:
+            self._editor.add(text)
+            self.lines.put_nowait(self._editor.take())
+        self._editor.add(rest)
+
+    def show(self, line: str) -> None:
+        """Shows a line as if it was typed just now."""
+        _write(f"{self._prompt}{printable(line)}\n")
+
+    def _list(self, candidates: Sequence[str]) -> None:
+        if not candidates:
+            return
+        columns = shutil.get_terminal_size().columns
+        width = min(max(map(len, candidates)) + 2, columns)
+        each_row = max(columns // width, 1)
+        rows = [candidates[at : at + each_row] for at in range(0, len(candidates), each_row)]
+        with self.above():
+            for row in rows:
+                _write(printable("".join(name.ljust(width) for name in row).rstrip()) + "\n")
+
+    def _draw(self) -> None:
+        _write(self._editor.shown(shutil.get_terminal_size().columns))
+
+    def _take_keys(self) -> None:
+        """Ctrl-C and Ctrl-Z stay what they are."""
+        changed = self._former.copy()
+        changed[_LOCAL_FLAGS] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+        characters = changed[_CONTROL_CHARACTERS] = changed[_CONTROL_CHARACTERS].copy()
+        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, changed)
+
+    def _on_continued(self) -> None:
+        """After Ctrl-Z the shell has set the terminal as it likes it."""
+        if self._is_asking:
+            self._take_keys()
+            self._draw()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

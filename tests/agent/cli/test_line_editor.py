@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.cli.line_editor import Completion, LineEditor
+from agent.cli.progress_of_notices import progress_of
+
+NAMES = ("/call", "/calm", "/who")
+
+
+def complete(typed: str) -> Completion:
+    return Completion(len(typed), [name for name in NAMES if name.startswith(typed)])
+
+
+@pytest.fixture
+def editor() -> LineEditor:
+    return LineEditor("> ", complete)
+
+
+def test_a_line_ends_with_enter_and_the_rest_is_given_back(editor: LineEditor) -> None:
+    assert editor.feed("Hel") == (None, False, "")
+    assert editor.feed("lo\nAgain\n") == ("Hello", False, "Again\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("abc\x7f\x08d", "ad"),
+        ("bc\x01a", "abc"),
+        ("ac\x1b[Db", "abc"),
+        ("ac\x1b[D\x1b[D\x1b[D\x1b[Cb\x1b[Fd\x1b[C!", "abcd!"),
+        ("ab\x1b[H\x1b[3~", "b"),
+        ("one two \x17three", "one three"),
+        ("one two\x15x", "x"),
+        ("one two\x02\x02\x02\x0b", "one "),
+        ("a\x1b[5~\x1bx\x1b[1;5Cb\x00", "ab"),
+        ("grüß 👋\x7f!", "grüß !"),
+    ],
+)
+def test_keys(editor: LineEditor, keys: str, line: str) -> None:
+    assert editor.feed(f"{keys}\n") == (line, False, "")
+
+
+def test_a_key_may_come_in_pieces(editor: LineEditor) -> None:
+    for piece in ("ac", "\x1b", "[", "D", "b"):
+        assert editor.feed(piece) == (None, False, "")
+    assert editor.take() == "abc"
+
+
+def test_ctrl_d_ends_the_input_on_an_empty_line_alone(editor: LineEditor) -> None:
+    assert editor.feed("a\x04") == (None, False, "")
+    assert editor.feed("\x7f\x04") == (None, True, "")
+
+
+def test_former_lines_come_back(editor: LineEditor) -> None:
+    for line in ("one", "two", "two", " "):
+        editor.feed(f"{line}\n")
+    editor.feed("thr\x1b[A\x1b[A\x1b[A")
+    assert "> one" in editor.shown(80)
+    editor.feed("\x1b[B\x1b[B\x1b[B")
+    assert editor.feed("ee\n") == ("three", False, "")
+
+
+def test_tab_completes_as_far_as_it_is_certain_and_then_lists(editor: LineEditor) -> None:
+    editor.feed("/w\t")
+    assert editor.take() == "/who "
+    editor.feed("/c\t")
+    assert editor.candidates() == ()
+    assert editor.shown(80).endswith("> /cal")
+    editor.feed("\t")
+    assert editor.candidates() == ["/call", "/calm"]
+    assert editor.candidates() == ()
+    editor.feed("l\t")
+    assert editor.take() == "/call "
+    editor.feed("/w x\x02\x02\t")
+    assert editor.take() == "/who x"
+    editor.feed("/x\t")
+    assert editor.take() == "/x"
+
+
+def test_of_a_long_line_what_is_around_the_cursor_is_shown(editor: LineEditor) -> None:
+    editor.add("".join(chr(ord("a") + number) for number in range(26)))
+    assert editor.shown(13) == "\r\x1b[K> qrstuvwxyz"
+    editor.feed("\x1b[D")
+    assert editor.shown(13) == "\r\x1b[K> pqrstuvwxy"
+    editor.feed("\x01")
+    assert editor.shown(13) == "\r\x1b[K> abcdefghij\x1b[10D"
+    editor.take()
+    editor.add("日本語日本語")
+    assert editor.shown(13) == "\r\x1b[K> 本語日本語"
+
+
+def test_what_was_typed_meanwhile_controls_no_terminal(editor: LineEditor) -> None:
+    editor.add("a\x1b[31m\tb")
+    assert editor.take() == "a[31m b"
+
+
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (
+            {"event": "file.progress", "name": "a.pdf", "received": 5, "size": 20},
+            "sending a.pdf: 25%",
+        ),
+        ({"event": "file.progress", "name": "a.pdf", "received": 5}, "sending a.pdf: 5 bytes"),
+        (
+            {"event": "tool.progress", "tool": "dig", "content": "deeper", "progress": 0.5},
+            "dig: deeper, 50%",
+        ),
+        ({"event": "tool.progress", "tool": "dig", "content": ""}, "dig"),
+        ({"event": "message.stored"}, None),
+    ],
+)
+def test_progress_in_words(notice: dict[str, object], words: str | None) -> None:
+    assert progress_of(notice) == words

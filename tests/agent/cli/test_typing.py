@@ -1,0 +1,125 @@
+"""Typing in the terminal's conversation: completion, former lines, and what is said meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devserver.model import DemoModel, Reply, tool_call
+from tests.agent.cli.command_line import CommandLine
+from tests.agent.cli.test_chat import Terminal
+from tests.agent.conftest import StartWorker, Worker
+from tests.conftest import Join
+from tests.room_server import RoomServerUnderTest
+from toolkit import ToolContext, tool
+
+
+@pytest.mark.usefixtures("worker")
+async def test_tab_completes_commands_methods_people_and_paths(
+    agent: CommandLine, model: DemoModel, room_name: str, join: Join
+) -> None:
+    (agent.directory / "letters").mkdir()
+    (agent.directory / "letters" / "note.txt").write_text("milk")
+    await join("bob")
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        await terminal.shows("> ")
+        terminal.type("/\t")
+        await terminal.shows("/approve")
+        await terminal.shows("/who")
+        terminal.type("ca\tpin\t\n")
+        await terminal.shows("> /call ping ")
+        await terminal.shows('"pong"')
+        await terminal.shows("> ")
+        terminal.type("\x1b[A")
+        await terminal.shows("> /call ping ")
+        terminal.type("\x15/file le\tno\t\n")
+        await terminal.shows("> /file letters/note.txt ")
+        await terminal.shows("sent note.txt")
+        await terminal.shows("> ")
+        model.script(Reply("I greet him."))
+        terminal.type("Greet BO\t\n")
+        await terminal.shows("I greet him.")
+        assert model.requests[-1].chat.user_text == "Greet bob"
+        await terminal.shows("> ")
+        terminal.type("\x04")
+        assert await terminal.ends() == 0
+        assert terminal.edits_lines
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_is_typed_during_an_answer_is_there_at_the_prompt(
+    agent: CommandLine, model: DemoModel, room_name: str
+) -> None:
+    pause = asyncio.Event()
+    model.script(Reply("first rest", pause=pause, after=1), Reply("Yes."), Reply("No."))
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        await terminal.shows("> ")
+        terminal.type("Hello\n")
+        await terminal.shows("first")
+        assert terminal.edits_lines
+        terminal.type("Are you there?\nReal")
+        await terminal.shows("Real")
+        pause.set()
+        await terminal.shows("> Are you there?")
+        await terminal.shows("Yes.")
+        await terminal.shows("> Real")
+        assert not terminal.edits_lines
+        terminal.type("ly?\n")
+        await terminal.shows("No.")
+        assert model.requests[-1].chat.user_text == "Really?"
+        await terminal.shows("> ")
+        terminal.type("half a li")
+        await terminal.shows("half a li")
+        terminal.process.send_signal(signal.SIGCONT)
+        await terminal.shows("> half a li")
+        terminal.process.send_signal(signal.SIGINT)
+        assert await terminal.ends() == 130
+        assert terminal.edits_lines
+
+
+@tool(needs_approval=True)
+async def dig(context: ToolContext) -> str:
+    """Dig."""
+    context.progress(0.5, "half of it")
+    await asyncio.Event().wait()
+    return "dug"
+
+
+@pytest.fixture
+def command_line(
+    room_server: RoomServerUnderTest, tmp_path: Path
+) -> Callable[[Worker], CommandLine]:
+    return lambda worker: CommandLine(
+        tmp_path,
+        LIVEKIT_URL=room_server.url,
+        LIVEKIT_API_KEY=room_server.api_key,
+        LIVEKIT_API_SECRET=room_server.api_secret,
+        AGENT_NAME=worker.name,
+    )
+
+
+async def test_waiting_is_shown_with_what_is_done_meanwhile(
+    *,
+    start_worker: StartWorker,
+    command_line: Callable[[Worker], CommandLine],
+    room_name: str,
+    model: DemoModel,
+) -> None:
+    worker = await start_worker(tools=[dig])
+    async with Terminal(command_line(worker), room_name) as terminal:
+        await terminal.shows("Ctrl-D ends.")
+        await terminal.shows("> ")
+        model.script(Reply(tool_calls=[tool_call("dig", "{}")]))
+        terminal.type("Dig\n")
+        await terminal.shows("waiting for the answer")
+        await terminal.shows("dig {} wants to run: /approve 1")
+        terminal.type("/approve\n")
+        await terminal.shows("dig: half of it, 50%")
+        terminal.process.send_signal(signal.SIGINT)
+        await terminal.shows("finish_reason cancelled")
