@@ -1,14 +1,14 @@
 """ModelSettings: a group of settings; agent.config.settings reads them."""
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from agent.config.setting_types import HttpUrl
+from agent.config.setting_types import HttpUrl, Secret, Word
 
 
 class ModelSettings(BaseModel):
     """The model service, and how it is asked."""
 
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: Secret | None = Field(
         None, alias="OPENAI_API_KEY", description="key of the model service"
     )
     openai_base_url: HttpUrl = Field(
@@ -16,7 +16,7 @@ class ModelSettings(BaseModel):
         alias="OPENAI_BASE_URL",
         description="any OpenAI-compatible service",
     )
-    llm_model: str = Field(
+    llm_model: Word = Field(
         "gpt-4.1-mini", alias="LLM_MODEL", min_length=1, description="model that answers"
     )
     llm_temperature: float | None = Field(

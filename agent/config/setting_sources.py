@@ -15,6 +15,9 @@ from agent.config.settings_error import SettingsError
 SETTLED: Final = "AGENT_SETTINGS"
 """Set in an environment that has all settings, so that no file is read."""
 
+_QUOTES: Final = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}
+"""Those that end a value, by those that begin it."""
+
 SIMILARITY: Final = 0.88
 """Similarity to a setting's name (difflib's ratio) from which on a name counts as a typo."""
 
@@ -67,10 +70,11 @@ def _in_file(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str |
 
 
 def _without_quotes(value: str) -> str:
-    """The value without enclosing quotes, which `docker run --env-file` keeps."""
+    """The value without enclosing quotes: `docker run --env-file` keeps them, and word processors
+    bend them."""
     value = value.strip()
-    quote = value[:1]
-    if quote in {'"', "'"} and len(value) > 1 and value.endswith(quote):
+    start, end = value[:1], _QUOTES.get(value[:1], "")
+    if end and len(value) > 1 and value.endswith(end):
         inner = value[1:-1]
-        return value if quote in inner else inner
+        return value if start in inner or end in inner else inner
     return value

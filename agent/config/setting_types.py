@@ -6,10 +6,11 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from agent.config.sdk_patches import check_patches
 
+_COMMENT = re.compile(r"\s#")
 _NAMES_IN_A_LIST = re.compile(r"[,\s]+")
 SHORTEST_HEARTBEAT_TIMEOUT = 2.0
 """Seconds: a loop beats once a second."""
@@ -24,9 +25,22 @@ def _url_of(*schemes: str) -> AfterValidator:
         parts = urlsplit(value)
         if parts.scheme not in schemes or not parts.netloc:
             raise ValueError(f"a URL that starts with {expected}")
+        if re.search(r"\s", value):
+            raise ValueError("a URL without blanks, and no comment after it")
         return value.rstrip("/")
 
     return AfterValidator(check)
+
+
+def _check_comment(value: str) -> str:
+    if _COMMENT.search(value):
+        raise ValueError("a value without a comment after it: `docker run --env-file` keeps that")
+    return value
+
+
+def _check_secret(value: SecretStr) -> SecretStr:
+    _check_comment(value.get_secret_value())
+    return value
 
 
 def split_names(value: object) -> object:
@@ -54,6 +68,10 @@ def _check_rate(value: str) -> str:
     return value
 
 
+Word = Annotated[str, AfterValidator(_check_comment)]
+"""A key, or a name in which `#` does not follow a blank."""
+
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 ServerUrl = Annotated[str, _url_of("ws", "wss", "http", "https")]
 HttpUrl = Annotated[str, _url_of("http", "https")]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]

@@ -1,8 +1,8 @@
 """VoiceSettings: a group of settings; agent.config.settings reads them."""
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from agent.config.setting_types import HttpUrl, VoicePolicy, VoiceText
+from agent.config.setting_types import HttpUrl, Secret, VoicePolicy, VoiceText, Word
 
 
 class VoiceSettings(BaseModel):
@@ -18,7 +18,7 @@ class VoiceSettings(BaseModel):
         alias="VOICE_TEXT",
         description="the text of a spoken answer: immediate, or synced with the speech",
     )
-    stt_model: str = Field(
+    stt_model: Word = Field(
         "gpt-4o-mini-transcribe",
         alias="STT_MODEL",
         min_length=1,
@@ -34,13 +34,13 @@ class VoiceSettings(BaseModel):
     stt_base_url: HttpUrl | None = Field(
         None, alias="STT_BASE_URL", description="service for speech recognition, if a different one"
     )
-    stt_api_key: SecretStr | None = Field(
+    stt_api_key: Secret | None = Field(
         None, alias="STT_API_KEY", description="key of the service at STT_BASE_URL"
     )
-    tts_model: str = Field(
+    tts_model: Word = Field(
         "gpt-4o-mini-tts", alias="TTS_MODEL", min_length=1, description="model that speaks"
     )
-    tts_voice: str = Field(
+    tts_voice: Word = Field(
         "ash",
         alias="TTS_VOICE",
         min_length=1,
@@ -49,6 +49,6 @@ class VoiceSettings(BaseModel):
     tts_base_url: HttpUrl | None = Field(
         None, alias="TTS_BASE_URL", description="service for speech synthesis, if a different one"
     )
-    tts_api_key: SecretStr | None = Field(
+    tts_api_key: Secret | None = Field(
         None, alias="TTS_API_KEY", description="key of the service at TTS_BASE_URL"
     )

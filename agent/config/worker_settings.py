@@ -1,8 +1,8 @@
 """WorkerSettings: a group of settings; agent.config.settings reads them."""
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from agent.config.setting_types import ServerUrl
+from agent.config.setting_types import Secret, ServerUrl, Word
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant in a LiveKit room. Answer in the language you are asked in, "
@@ -18,8 +18,8 @@ class WorkerSettings(BaseModel):
     livekit_url: ServerUrl | None = Field(
         None, alias="LIVEKIT_URL", description="the LiveKit server to work for (ws:// or wss://)"
     )
-    livekit_api_key: str | None = Field(None, alias="LIVEKIT_API_KEY", description="its API key")
-    livekit_api_secret: SecretStr | None = Field(
+    livekit_api_key: Word | None = Field(None, alias="LIVEKIT_API_KEY", description="its API key")
+    livekit_api_secret: Secret | None = Field(
         None, alias="LIVEKIT_API_SECRET", description="its API secret"
     )
     app: str = Field(

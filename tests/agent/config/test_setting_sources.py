@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from agent.config.environment import slips
 from agent.config.settings import Settings
@@ -59,12 +60,50 @@ def test_a_directory_is_no_file(dotenv: Path) -> None:
         ("'s3' + 'cret'", "'s3' + 'cret'"),
         ("\"s3cret'", "\"s3cret'"),
         ("'", "'"),
+        ("\u201cs3cret\u201d", "s3cret"),
+        ("\u2018s3cret\u2019", "s3cret"),
+        ('\u201cs3cret"', '\u201cs3cret"'),
     ],
 )
 def test_quotes_around_a_value_are_left_out(given: str, value: str) -> None:
     settings = Settings.from_environment({"LIVEKIT_API_SECRET": given})
     assert settings.livekit_api_secret is not None
     assert settings.livekit_api_secret.get_secret_value() == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIVEKIT_URL", "wss://room.test # production"),
+        ("OPENAI_BASE_URL", "http://model.test/v1 \t# local"),
+        ("LIVEKIT_API_KEY", "APIk3y # production"),
+        ("LIVEKIT_API_SECRET", "s3cret # production"),
+        ("OPENAI_API_KEY", "k3y #mine"),
+        ("LLM_MODEL", "gpt-5 # the best"),
+        ("AGENT_MAX_ROOMS", "25 # rooms"),
+    ],
+)
+def test_a_comment_that_was_kept_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({name: value})
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{name}: expected ")
+    assert "s3cret" not in problem
+    assert "k3y" not in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIVEKIT_API_SECRET", "no blank#s3cret"),
+        ("AGENT_NAME", "support #2"),
+        ("AGENT_INSTRUCTIONS", "Answer. # Never ask."),
+    ],
+)
+def test_a_sign_that_begins_no_comment_is_kept(name: str, value: str, dotenv: Path) -> None:
+    settings = Settings.from_environment({name: value}, dotenv)
+    kept = getattr(settings, name.lower())
+    assert value == (kept.get_secret_value() if isinstance(kept, SecretStr) else kept)
 
 
 def test_quotes_around_nothing_are_no_value() -> None:
