@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 TOPIC: Final = "lk.agent.pre-connect-audio-buffer"
 MAX_BYTES: Final = 4 * 2**20
-"""Of one recording: 10 s of uncompressed stereo at 96 kHz."""
+"""Of one recording: 20 s of uncompressed stereo at 48 kHz."""
 
 MAX_OF_ONE: Final = 2
 """Recordings of one participant that are being received, or wait for their tracks."""

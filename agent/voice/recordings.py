@@ -16,8 +16,10 @@ from agent.voice.pre_connect_audio import Recording
 
 logger = logging.getLogger(__name__)
 
-MAX_SECONDS: Final = 15
-"""Of sound in a recording; clients stop after 10."""
+MAX_SECONDS: Final = 30
+"""Of sound in a recording, the last ones. Most clients stop after 10; Flutter's goes on until the
+agent is there, or its app's timeout has passed: 20 s in its documentation (client-sdk-flutter,
+lib/src/preconnect/)."""
 
 DECODED_WITHIN: Final = 5.0
 AT_ONCE: Final = asyncio.Semaphore(2)
@@ -35,7 +37,7 @@ async def frames_of(recording: Recording) -> list[rtc.AudioFrame]:
     except UnreadableError as error:
         logger.warning("pre-connect audio not transcribed: %s", error)
         return []
-    samples = samples[: MAX_SECONDS * RATE]
+    samples = samples[-MAX_SECONDS * RATE :]
     return [
         rtc.AudioFrame(samples[start : start + FRAME_SAMPLES].tobytes(), RATE, 1, FRAME_SAMPLES)
         for start in range(0, len(samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES)
@@ -61,7 +63,7 @@ async def _samples(recording: Recording) -> npt.NDArray[np.int16]:
 def _resampled(recording: Recording) -> npt.NDArray[np.int16]:
     channels, rate = recording.channels, recording.sample_rate
     whole = len(recording.data) // (2 * channels) * 2 * channels
-    samples = np.frombuffer(recording.data[:whole], np.int16)[: MAX_SECONDS * rate * channels]
+    samples = np.frombuffer(recording.data[:whole], np.int16)[-MAX_SECONDS * rate * channels :]
     mono = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
     if rate == RATE or not len(mono):
         return mono

@@ -177,3 +177,18 @@ async def test_a_recording_is_decoded_to_what_microphones_give(kind: str) -> Non
     assert {each.samples_per_channel for each in frames} == {512}
     samples = np.concatenate([np.frombuffer(each.data, np.int16) for each in frames])
     assert resembles(await understand(samples), QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "heard"), [(20, 48_000, 20), (40, 24_000, 30), (4, 16_000, 4)]
+)
+async def test_the_end_of_a_long_recording_is_heard(seconds: int, rate: int, heard: int) -> None:
+    """Flutter's client records until the agent is there, for 20 s in its documentation."""
+    question = await say(QUESTION, rate)
+    silence = np.zeros(seconds * rate - len(question), np.int16)
+    recording = Recording(np.concatenate([silence, question]).tobytes(), "", rate, 1)
+    assert len(recording.data) <= MAX_BYTES
+    frames = await frames_of(recording)
+    assert sum(each.samples_per_channel for each in frames) / RATE == pytest.approx(heard, abs=0.1)
+    samples = np.concatenate([np.frombuffer(each.data, np.int16) for each in frames])
+    assert resembles(await understand(samples[-3 * RATE :]), QUESTION)
