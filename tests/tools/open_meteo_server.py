@@ -12,6 +12,7 @@ from tools.weather.weather_settings import WeatherSettings
 PLACE: dict[str, object] = {
     "name": "Paris",
     "country": "France",
+    "admin1": "Île-de-France",
     "latitude": 48.85341,
     "longitude": 2.3488,
 }
@@ -29,8 +30,16 @@ PLACES: list[dict[str, object]] = [
     {"name": "Washington", "country": "United States", "admin1": "District of Columbia"},
     {"name": "London", "country": "United Kingdom", "country_code": "GB", "admin1": "England"},
     {"name": "San José", "country": "Costa Rica", "country_code": "CR"},
+    {"name": "Prague", "country": "Czechia", "country_code": "CZ"},
+    {"name": "Amsterdam", "country": "The Netherlands", "country_code": "NL"},
+    {"name": "Seoul", "country": "South Korea", "country_code": "KR"},
+    {"name": "Munich", "country": "Germany", "country_code": "DE", "admin1": "Bavaria"},
     {"name": "Nice", "country": "France", "admin1": "Provence-Alpes-Côte d'Azur"},
 ]
+ALSO_KNOWN_AS = {"munich, deutschland": "munich"}
+"""Names with a region that the service understands by itself, by other names that it knows of that
+(open-meteo/geocoding-api#35)."""
+
 CURRENT = {
     "time": 1769860800,
     "interval": 900,
@@ -83,6 +92,7 @@ class OpenMeteoServer:
         if failure := await self._failure():
             return failure
         name = request.query["name"].casefold().removesuffix(" 2")
+        name = ALSO_KNOWN_AS.get(name, name)
         found = [
             {"latitude": index, "longitude": index} | place
             for index, place in enumerate(PLACES)

@@ -82,6 +82,14 @@ async def test_no_such_city(toolbox: Toolbox, open_meteo: OpenMeteoServer) -> No
         ("London, UK", "London", "United Kingdom"),
         ("London, England, GB", "London", "United Kingdom"),
         ("San José Costa Rica", "San José", "Costa Rica"),
+        ("Paris, Ile de France", "Paris", "France"),
+        ("Prague, Czech Republic", "Prague", "Czechia"),
+        ("Amsterdam, Netherlands", "Amsterdam", "The Netherlands"),
+        ("Amsterdam, the Netherlands", "Amsterdam", "The Netherlands"),
+        ("Amsterdam The Netherlands", "Amsterdam", "The Netherlands"),
+        ("Seoul, Korea", "Seoul", "South Korea"),
+        ("Paris, United States of America", "Paris", "United States"),
+        ("Munich, Deutschland", "Munich", "Germany"),
         ("Nice， Provence-Alpes-Cote d'Azur", "Nice", "France"),  # noqa: RUF001
     ],
 )

@@ -58,13 +58,15 @@ class Place(_Answer):
     admin1: str = ""
     admin2: str = ""
     admin3: str = ""
+    admin4: str = ""
     latitude: float
     longitude: float
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The country and the administrative areas that it is in, the largest first."""
-        return (self.country, self.country_code, self.admin1, self.admin2, self.admin3)
+        areas = (self.admin1, self.admin2, self.admin3, self.admin4)
+        return (self.country, self.country_code, *areas)
 
 
 class Conditions(_Answer):

@@ -34,9 +34,13 @@ _ABBREVIATIONS: Final[Mapping[str, str]] = {
         # States of Australia whose abbreviations are not in use above.
         *("nsw new south wales", "qld queensland", "tas tasmania", "vic victoria"),
         *("act australian capital territory",),
-        # Countries.
+        # Countries, by other names than the service's.
         *("usa united states", "uk united kingdom", "uae united arab emirates"),
         *("america united states", "britain united kingdom", "holland netherlands"),
+        *("unitedstatesofamerica united states", "greatbritain united kingdom"),
+        *("korea south korea", "republicofkorea south korea", "czechrepublic czechia"),
+        *("russianfederation russia", "republicofireland ireland", "turkiye turkey"),
+        *("burma myanmar", "macedonia north macedonia", "swaziland eswatini"),
     )
 }
 
@@ -47,7 +51,7 @@ class PlaceName:
 
     Attributes:
         name: the name of the city alone.
-        qualifiers: states, countries and other regions that it is in.
+        qualifiers: states, countries and other regions that it is in, as `_plain` gives them.
     """
 
     name: str
@@ -55,9 +59,9 @@ class PlaceName:
 
     def fits(self, regions: Iterable[str]) -> bool:
         """Whether a place in these regions is meant; their names and codes, in English."""
-        known = {_plain(region) for region in regions}
+        known = {_plain(region) for region in regions} - {""}
         return all(
-            qualifier in known or _ABBREVIATIONS.get(qualifier.replace(" ", "")) in known
+            qualifier in known or _plain(_ABBREVIATIONS.get(qualifier, "")) in known
             for qualifier in self.qualifiers
         )
 
@@ -66,12 +70,14 @@ def readings(text: str) -> Iterator[PlaceName]:
     """The meanings of the text, the likeliest first.
 
     The text after a comma is a region; without commas the whole is a name, and else the last words
-    are a region.
+    are a region. The service may know other names of the region: last of all the whole is a name.
     """
     name, *rest = (part.strip() for part in _COMMAS.split(text))
     qualifiers = tuple(plain for part in rest if (plain := _plain(part)))
     if rest:
         yield PlaceName(name, qualifiers)
+        if name and qualifiers:
+            yield PlaceName(text)
         return
     yield PlaceName(text)
     words = text.split()
@@ -81,7 +87,11 @@ def readings(text: str) -> Iterator[PlaceName]:
 
 
 def _plain(text: str) -> str:
-    """Without case, accents, punctuation and numbers, as postal codes: `D.C. 20500` is `dc`."""
+    """Without case, accents, punctuation, blanks, an article, and numbers, as postal codes.
+
+    `D.C. 20500` is `dc`, and `Île-de-France` the same as `Ile de France`.
+    """
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     letters = "".join(each for each in decomposed if not unicodedata.combining(each))
-    return " ".join(_NO_WORDS.sub("", letters).split())
+    words = _NO_WORDS.sub("", letters).split()
+    return "".join(words[1:] if words[:1] == ["the"] else words)
