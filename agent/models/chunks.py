@@ -56,6 +56,9 @@ class Choice(msgspec.Struct):
     message: Delta | None = None
     """The whole answer, in a response that is no stream."""
 
+    text: str | None = None
+    """A piece of text in the form of plain completions: `object` is `text_completion`."""
+
     error: Any = None
     """OpenRouter: the provider's error, with finish reason `error`."""
 

@@ -95,8 +95,8 @@ class CompletionReader:
     def _delta(self, choice: Choice) -> llm.ChoiceDelta | None:
         if choice.finish_reason:
             self.finish_reason = finish_reason(choice.finish_reason) or self.finish_reason
-        delta = choice.delta or choice.message
-        if delta is None:  # Azure, where its filter has stopped an answer
+        delta = choice.delta or choice.message or (choice.text and Delta(content=choice.text))
+        if not delta:  # Azure, where its filter has stopped an answer
             return None
         if delta.reasoning_content or delta.reasoning:
             self._think(delta)
@@ -109,7 +109,7 @@ class CompletionReader:
             content = self._text_in(content)
         if delta.refusal:
             content = f"{content or ''}{delta.refusal}"
-        if content and choice.delta is None:
+        if content and delta is choice.message:
             # A whole message at the end of a stream repeats what came in pieces.
             content = content[self._length :]
         if content:

@@ -140,6 +140,7 @@ def _choice(fields: Mapping[str, Any]) -> Choice:
     return Choice(
         delta=_delta(fields.get("delta")),
         message=_delta(fields.get("message")),
+        text=_text(fields.get("text")),
         finish_reason=_text(fields.get("finish_reason")),
         index=_int(fields.get("index")) or 0,
         error=fields.get("error"),

@@ -143,6 +143,16 @@ HARMLESS = [
         Stream("any", f"before the text: {name}", first + HELLO + END, "Hello five.")
         for name, first in _BEFORE_THE_TEXT.items()
     ),
+    Stream(
+        "any",
+        "the form of plain completions",
+        event({"object": "text_completion", "choices": [{"index": 0, "text": "Hel"}]})
+        + event({"object": "text_completion", "choices": [{"index": "0", "text": "lo"}]})
+        + event({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
+        + DONE,
+        "Hello",
+        source="ikawrakow/ik_llama.cpp#767, langgenius/dify#2270",
+    ),
     Stream("any", "byte order mark before text", b"\xef\xbb\xbf" + HELLO + END, "Hello five."),
     Stream(
         "any", "ends on a beginning of a tag", text("a < b and a <") + DONE, "a < b and a <", None
