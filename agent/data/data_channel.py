@@ -18,6 +18,7 @@ from agent.data.sender_queues import SenderQueues
 from agent.inbox.message import Sender
 from agent.inbox.people import People
 from agent.tasks import Tasks
+from agent.telemetry.metrics import PACKETS_IGNORED
 from agent.wire.envelope import encode, envelope
 from agent.wire.notices import Notices
 from agent.wire.publish import PacketTooLargeError, publish
@@ -52,9 +53,6 @@ class DataChannel:
         the other for each sender. A failing handler does not affect others.
 
     Out: sizes are checked before anything is sent.
-
-    Attributes:
-        ignored: how many packets were the app's own.
     """
 
     def __init__(self, room: rtc.Room, *, people: People, notices: Notices) -> None:
@@ -67,7 +65,6 @@ class DataChannel:
         self._known: frozenset[str] | None = None
         """Participants in the room when packets without a sender came; None: there are none."""
         self._refusing: asyncio.Task[None] | None = None
-        self.ignored = 0
 
     @property
     def identity(self) -> str:
@@ -227,7 +224,7 @@ class DataChannel:
         except Refusal as refusal:
             self._notices.refuse(sender.identity, refusal)
         except UnknownTopic as unknown:
-            self.ignored += 1
+            PACKETS_IGNORED.add()
             logger.debug("a packet on the app's own topic %.64r is ignored", unknown.name)
         else:
             for handler in tuple(self._handlers[packet.type]):

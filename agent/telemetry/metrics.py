@@ -35,6 +35,9 @@ TAKEOVERS: Final = Counter(
 ROOMS_FAILED: Final = Counter("rooms_failed_total", "Stays that ended with an error")
 
 MESSAGES: Final = Counter("messages_total", "Messages received, by form", ("form",))
+PACKETS_IGNORED: Final = Counter(
+    "packets_ignored_total", "Packets on topics that the agent does not have: the app's own"
+)
 REFUSALS: Final = Counter(
     "refusals_total", "Refused messages and packets, by code of the notice", ("code",)
 )

@@ -199,7 +199,6 @@ async def test_a_type_nobody_handles_any_more_is_unknown(inside: Inside, bob: Ch
     inside.channel.on("end", inside.take)
     await bob.send_packet({"type": "end"})
     assert [each.type for each in await inside.until_taken(2)] == ["poll", "end"]
-    assert inside.channel.ignored == 1
     assert bob.notices("error") == []
 
 

@@ -85,7 +85,7 @@ async def test_a_conversation_is_counted(
             pass
 
 
-async def test_failures_of_the_model_and_refusals_are_counted_by_their_codes(
+async def test_failures_refusals_and_packets_of_the_apps_own_are_counted(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     worker = await start_worker(LLM_RETRIES="1", MAX_MESSAGE_BYTES="100")
@@ -96,6 +96,9 @@ async def test_failures_of_the_model_and_refusals_are_counted_by_their_codes(
     assert (await alice.ask("Hello?")).finish_reason == "error"
     await alice.say("x" * 1000)
     await alice.notice("error", code=413)
+    for _ in range(2):
+        await alice.send_packet({"type": "move"}, "my-app")
+    await alice.ask("Hello again?")  # Comes after the packets.
 
     await since(
         worker,
@@ -105,6 +108,7 @@ async def test_failures_of_the_model_and_refusals_are_counted_by_their_codes(
             "room_agent_model_errors_total[('status', '500')]": 2,
             "room_agent_model_retries_total[]": 1,
             "room_agent_refusals_total[('code', '413')]": 1,
+            "room_agent_packets_ignored_total[]": 2,
         },
     )
 
