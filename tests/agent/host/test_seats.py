@@ -126,6 +126,28 @@ async def test_who_has_joined_in_place_of_a_dead_agent_stays(
             assert (await lk_api.room.get_participant(who)).sid == newcomer.sid
 
 
+async def test_a_join_that_the_server_admits_late_leaves_no_dead_agent(
+    start_worker: StartWorker,
+    lk_api: api.LiveKitAPI,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+    tmp_path: Path,
+) -> None:
+    """The SDK gives a join up after some seconds, and joins again. If the server admits the first
+    one after that, it throws the living agent out, and nobody is behind it."""
+    worker = await start_worker()
+    alice = ChatClient()
+    await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+    await dispatch(lk_api, room_name, worker.name)
+    await alice.until_ready()
+    former = alice.agent_sid
+    token = room_server.access_token(AGENT, room_name).with_kind("agent").to_jwt()
+    async with stopped_participant(room_server.url, token, tmp_path):
+        await alice.until_ready_again(former)
+        assert (await alice.ask("hello")).finish_reason == "stop"
+        await alice.room.disconnect()
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in its process", "in another"])
 async def test_a_second_job_is_refused_while_the_first_one_joins(
     *,
