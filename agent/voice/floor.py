@@ -77,7 +77,8 @@ class Floor(AudioInput):
         return await self._frames.get()
 
     def add(self, microphone: Microphone) -> None:
-        """A microphone that can be listened to."""
+        """A microphone that can be listened to, also again after it was gone."""
+        microphone.gone = False
         self._microphones[microphone.track_sid] = microphone
 
     def remove(self, microphone: Microphone) -> None:

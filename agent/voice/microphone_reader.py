@@ -45,7 +45,7 @@ class MicrophoneReader:
         self.awaits_recording = recorded is not None
 
     async def run(self) -> None:
-        """Reads; returns when the microphone is gone."""
+        """Reads; returns when the microphone is gone. It may be run again after a failure."""
         self._floor.add(self._microphone)
         try:
             if self._recorded is not None:
@@ -57,8 +57,9 @@ class MicrophoneReader:
                     self._floor.take(self._microphone, event.frame)
         finally:
             self._floor.remove(self._microphone)
-            if self._stream is not None:
-                await self._stream.aclose()
+            stream, self._stream = self._stream, None
+            if stream is not None:
+                await stream.aclose()
 
     async def _hear(self, recorded: Recorded) -> None:
         """Speech during that time waits in the stream."""
@@ -66,7 +67,7 @@ class MicrophoneReader:
             for frame in await recorded():
                 self._floor.take(self._microphone, frame)
         finally:
-            self.awaits_recording = False
+            self._recorded, self.awaits_recording = None, False
 
     def _open(self) -> None:
         if self._stream is None and not self.is_muted:

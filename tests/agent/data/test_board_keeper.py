@@ -16,6 +16,7 @@ from agent.history.boards import Boards, StoredBoard
 from agent.history.durable_history import DurableHistory
 from agent.history.errors import UnavailableError
 from agent.history.open_history import open_history
+from tests.agent.room.test_room_tasks import Failing
 
 
 class CutBoards:
@@ -90,6 +91,24 @@ async def test_drawings_during_an_outage_are_stored_after_it(
     draw(board, keeper, "after")
     await keeper.aclose()
     assert (await kept(history)).snapshot() == board.snapshot()
+
+
+async def test_drawings_are_stored_after_the_task_that_stores_them_has_failed(
+    history: DurableHistory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(BoardKeeper, "_pause", Failing(BoardKeeper, "_pause", 1))
+    board, boards = Board(), CutBoards(history.boards)
+    keeper = BoardKeeper(boards, "kitchen", board)
+    await keeper.loaded()
+    boards.away = True
+    draw(board, keeper, "a")
+    async with asyncio.timeout(20):
+        await boards.refused.wait()
+        boards.away = False
+        await boards.replaced.wait()
+    await keeper.aclose()
+    assert (await kept(history)).snapshot() == board.snapshot()
+    assert caplog.text.count("the task 'whiteboard' failed; it is restarted") == 1
 
 
 async def test_a_board_that_cannot_be_loaded_is_loaded_later(history: DurableHistory) -> None:

@@ -1,4 +1,7 @@
-"""Each long-lived task of a room is made to fail: the room goes on or is left, and it is logged."""
+"""Each long-lived task of a room is made to fail: the room goes on or is left, and it is logged.
+
+Those of microphones, the whiteboard and the shared state are tested beside them.
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
+from agent.history.message import ThreadKey
+from agent.history.open_history import open_history
+from agent.state.shared_state import SharedState
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.replies.test_private import private_answer, told
+from tests.agent.room.test_room_tasks import Failing
 from tests.room_server import RoomServerUnderTest
 from toolkit import ToolContext, tool
 
@@ -158,6 +162,21 @@ async def test_it_is_kept_and_restored(
         "revision": 1,
         "state": {"naïve": ["\u2028", None]},
     }
+
+
+async def test_it_is_stored_after_the_task_that_stores_it_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(SharedState, "_store", Failing(SharedState, "_store", 1))
+    history = open_history(f"sqlite:///{tmp_path}/agent.db")
+    await history.migrate()
+    thread = ThreadKey("kitchen")
+    state = SharedState(history.states, thread, max_bytes=1_000, on_change=lambda *_: None)
+    await state.patch(add("/a", 1))
+    await state.aclose()
+    assert (await history.states.load(thread)).document == '{"a":1}'
+    await history.aclose()
+    assert caplog.text.count("the task 'shared state' failed; it is restarted") == 1
 
 
 async def test_private_data_stays_private(

@@ -17,6 +17,7 @@ from agent.voice.pre_connect_audio import PreConnectAudio
 from agent.wire.notices import Notices
 from devserver.model import DemoModel, Reply
 from tests.agent.conftest import StartWorker
+from tests.agent.room.test_room_tasks import Failing
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.person import Microphone
 from tests.agent.voice.speech import RATE, resembles, say
@@ -48,6 +49,27 @@ async def test_a_microphone_that_goes_in_mid_sentence_ends_the_turn(
     await alice.until(lambda: alice.agent is not None and not alice.agent.track_publications)
     written = await alice.ask("And now?")
     assert "lk.transcribed_track_id" not in written.attributes
+
+
+async def test_a_microphone_is_heard_after_its_reader_has_failed(
+    meet: Meet,
+    model: DemoModel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model.when("", Reply(text="It is warm."))
+    alice = await meet("alice")
+    await alice.microphone.subscribed()
+    failing = Failing(Floor, "take", 2)
+    monkeypatch.setattr(Floor, "take", failing)
+    # Two frames of silence, and the pauses after them.
+    question = await say("what is the weather in Paris")
+    await alice.microphone.say(np.concatenate([np.zeros(2 * RATE, np.int16), question]))
+    asked = await alice.heard()
+    assert resembles(asked.text, "what is the weather in Paris")
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "It is warm."
+    assert failing.left == 0
+    assert caplog.text.count("the task 'microphone' failed; it is restarted") == 2
 
 
 async def test_the_agent_listens_to_the_selected_participant(meet: Meet, model: DemoModel) -> None:
