@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from agent.cli.command import WRONG_SETTINGS, CommandError
-from agent.cli.listening import DEFAULT_PORT, DEV_SECRET, Listening
+from agent.cli.listening import DEV_SECRET, Listening, free_port
 
 
 @pytest.fixture
@@ -47,9 +47,16 @@ def test_a_port_that_is_taken_is_refused(taken: int) -> None:
         Listening.on("127.0.0.1", taken)
 
 
-def test_without_a_port_one_is_found() -> None:
+def test_without_a_port_the_default_is_used_or_another_where_that_is_taken(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = free_port("127.0.0.1")
+    monkeypatch.setattr("agent.cli.listening.DEFAULT_PORT", free)
+    assert Listening.on("127.0.0.1", None).port == free
+    monkeypatch.setattr("agent.cli.listening.DEFAULT_PORT", taken)
     found = Listening.on("127.0.0.1", None).port
-    assert found == DEFAULT_PORT or found > 1023
+    assert found not in (taken, 0)
+    assert Listening.on("127.0.0.1", found).port == found
 
 
 @pytest.mark.parametrize(
