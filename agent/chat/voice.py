@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.chat.responder import Responder
@@ -10,9 +10,10 @@ from agent.models.assistant import Assistant
 from agent.replies.reply_sink import ReplySink
 
 if TYPE_CHECKING:
-    from livekit.agents import stt, tts, vad
+    from livekit import rtc
+    from livekit.agents import ModelSettings, stt, tts, vad
     from livekit.agents.inference import TurnDetector
-    from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput
+    from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput, TTSNode
 
 
 class SessionSpeech(Protocol):
@@ -38,6 +39,12 @@ class SessionSpeech(Protocol):
     @property
     def audio(self) -> AudioOutput:
         """The output of its speech."""
+        ...
+
+    def speech_of(
+        self, node: TTSNode, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncIterable[rtc.AudioFrame]:
+        """The sound that an agent's own node makes of a text, as far as it does not fail."""
         ...
 
     def begin(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
+from functools import partial
 from typing import Any
 
-from livekit.agents import Agent, AgentSession, StopResponse, llm
+from livekit.agents import Agent, AgentSession, ModelSettings, StopResponse, llm
 from livekit.agents.voice import SpeechHandle
 
 from agent.chat.voice import SessionSpeech, Voice
@@ -65,7 +66,7 @@ class SessionVoice:
 
     def meet(self, agent: Agent) -> None:
         """To be called with each agent before it enters. What is said to it is delivered as a
-        message, in place of being answered at once."""
+        message, in place of being answered at once; what it says may fail to be spoken."""
         if self._switch is not None:
             self._switch.meet(agent)
 
@@ -74,7 +75,15 @@ class SessionVoice:
                 self._speech.on_turn(new_message.text_content or "")
             raise StopResponse
 
+        own_node = partial(type(agent).tts_node, agent)
+
+        def say(text: AsyncIterable[str], model_settings: ModelSettings) -> Any:  # noqa: ANN401 - its own
+            if self._speech is None:
+                return own_node(text, model_settings)
+            return self._speech.speech_of(own_node, text, model_settings)
+
         agent.on_user_turn_completed = heard
+        agent.tts_node = say
 
     def begin(self) -> None:
         """An answer begins."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from typing import Any
 
-from livekit.agents import stt, tts, vad
+from livekit import rtc
+from livekit.agents import ModelSettings, stt, tts, vad
 from livekit.agents.inference import TurnDetector
-from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput
+from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput, TTSNode
 
 from agent.models.speech import SpeechService
 from agent.voice.floor import Floor
 from agent.voice.spoken_text import SpokenText
+from agent.voice.synthesis import synthesized
 from agent.voice.tolerant_stt import TolerantSTT
 
 
@@ -30,6 +32,7 @@ class RoomSpeech:
         on_failure: Callable[[str], None],
     ) -> None:
         self._text = text
+        self._on_failure = on_failure
         self.stt: stt.STT[Any] = TolerantSTT(
             speech.open_stt(language), floor, lambda: on_failure("stt")
         )
@@ -47,6 +50,11 @@ class RoomSpeech:
     def audio(self) -> AudioOutput:
         return self._text.audio
 
+    def speech_of(
+        self, node: TTSNode, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncIterable[rtc.AudioFrame]:
+        return synthesized(node, text, model_settings, self._on_voice_failure)
+
     def begin(self) -> None:
         self._text.begin()
 
@@ -57,3 +65,7 @@ class RoomSpeech:
         await self._text.aclose()
         await self.stt.aclose()
         await self.tts.aclose()
+
+    def _on_voice_failure(self) -> None:
+        self._text.catch_up()
+        self._on_failure("tts")

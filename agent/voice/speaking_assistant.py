@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterable, Callable
 from contextlib import aclosing
+from functools import partial
 
 from livekit import rtc
-from livekit.agents import Agent, APIError, ModelSettings, StopResponse, llm, utils
+from livekit.agents import Agent, ModelSettings, StopResponse, llm, utils
 from livekit.agents.voice.generation import update_instructions
 
 from agent.models.assistant import Assistant
-from agent.voice.aloud import aloud
-
-logger = logging.getLogger(__name__)
+from agent.voice.synthesis import synthesized
 
 
 class SpeakingAssistant(Agent):
@@ -78,20 +76,10 @@ class SpeakingAssistant(Agent):
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncIterable[rtc.AudioFrame]:
-        """The framework's own node; where it fails, the rest of the answer is not spoken.
-
-        An error here would have the session stop the model in mid-sentence.
-        """
-        try:
-            async for frame in Agent.default.tts_node(self, aloud(text), model_settings):
-                yield frame
-        except APIError as error:
-            logger.warning(
-                "speech synthesis failed; the answer is in writing only: %s", type(error).__name__
-            )
-            self._on_voice_failure()
-            async for _ in text:
-                pass
+        """The framework's own node, whose failures cost nothing but the sound."""
+        node = partial(Agent.default.tts_node, self)
+        async for frame in synthesized(node, text, model_settings, self._on_voice_failure):
+            yield frame
 
     def _on_finish(self, reason: str) -> None:
         self.finish_reason = reason

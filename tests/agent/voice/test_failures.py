@@ -54,10 +54,13 @@ async def test_without_synthesis_the_answer_is_written_and_the_next_one_spoken(
     assert resembles(await alice.ears.understood(), SUNNY)
 
 
+@pytest.mark.parametrize("text", ["immediate", "synced"])
 async def test_an_answer_with_nothing_to_say_aloud_is_silence(
-    meet: Meet, start_worker: StartWorker, model: DemoModel, speech: SpeechServer
+    meet: Meet, start_worker: StartWorker, model: DemoModel, speech: SpeechServer, text: str
 ) -> None:
-    worker = await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+    worker = await start_worker(
+        VOICE_TEXT=text, STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url
+    )
     model.script(Reply(text="…"), Reply(text=SUNNY))
     alice = await meet("alice", worker=worker)
     await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)

@@ -96,6 +96,34 @@ async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
     ]
 
 
+async def test_an_answer_with_nothing_to_say_aloud_is_silence(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    model.script(Reply(text="…"), Reply(text=FINE))
+    alice = await meet("alice", worker=await speaking(start_worker, speech))
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    silent = await alice.ask("Say nothing.")
+    assert (silent.text, silent.finish_reason) == ("…", "stop")
+    assert (await alice.ask("What is the weather?")).text == FINE
+    assert speech.spoken == [FINE.replace("Paris", "London")]
+    assert alice.notices("voice.failed") == []
+
+
+async def test_without_synthesis_an_answer_is_whole_in_writing_and_the_next_one_is_spoken(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    model.script(Reply(text=STORY), Reply(text=FINE))
+    alice = await meet("alice", worker=await speaking(start_worker, speech))
+    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    speech.tts_status = 500
+    written = await alice.ask("Tell me a story.")
+    assert (written.text, written.finish_reason) == (STORY, "stop")
+    await alice.notice("voice.failed", part="tts")
+    speech.tts_status = 200
+    assert (await alice.ask("What is the weather?")).text == FINE
+    assert resembles(await alice.ears.understood(), FINE)
+
+
 async def test_a_session_goes_on_as_a_microphone_comes_and_goes(
     meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:
