@@ -171,7 +171,9 @@ async def test_it_is_stored_after_the_task_that_stores_it_has_failed(
     history = open_history(f"sqlite:///{tmp_path}/agent.db")
     await history.migrate()
     thread = ThreadKey("kitchen")
-    state = SharedState(history.states, thread, max_bytes=1_000, on_change=lambda *_: None)
+    state = SharedState(
+        history.states, thread, max_bytes=1_000, on_change=lambda _revision, _patch: None
+    )
     await state.patch(add("/a", 1))
     await state.aclose()
     assert (await history.states.load(thread)).document == '{"a":1}'
