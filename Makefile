@@ -22,6 +22,9 @@ WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web
 # uv: the one on PATH, else one that pip puts into the environment, where requirements-dev.lock keeps it.
 UV = $(shell command -v uv || echo $(BIN)/uv)
 
+# What a run compiles is kept for the processes that it starts, and for the next run.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help test-again setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
 .PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots

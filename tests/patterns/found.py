@@ -51,7 +51,10 @@ def patterns_in(path: Path, source: str | None = None) -> Iterator[FoundPattern]
     Raises:
         NotFoundError: it has one that cannot be found.
     """
-    module = ast.parse(path.read_text() if source is None else source)
+    text = path.read_text() if source is None else source
+    if "re." not in text:
+        return  # Most files; reading their syntax takes seconds of each collection.
+    module = ast.parse(text)
     named = {id(call): name for name, call in _named_patterns(module)}
     for call in (each for each in ast.walk(module) if isinstance(each, ast.Call)):
         function = _function_of_re(call)
