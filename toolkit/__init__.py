@@ -23,6 +23,7 @@ from toolkit.file import File
 from toolkit.handoff import Handoff
 from toolkit.parts import Data, Part, PartAction, Result, Source, Suggestion
 from toolkit.permission import Role, role
+from toolkit.questions import Elicited
 from toolkit.room import Room
 from toolkit.settings import ToolSettings
 from toolkit.state import State
@@ -33,6 +34,7 @@ __all__ = [
     "Caller",
     "Conflict",
     "Data",
+    "Elicited",
     "File",
     "Handoff",
     "InvalidArguments",

@@ -6,15 +6,19 @@ that this module depends on neither `Tool` nor `Toolbox`, which implement them.
 
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from toolkit.cache import Cache
 from toolkit.call_slots import CallSlots
+from toolkit.call_time import CallTime
 from toolkit.caller import Caller
+from toolkit.errors import Unavailable
 from toolkit.file import SendFile
 from toolkit.handoff import HandOff
 from toolkit.parts import Part, Show, ShownPart
+from toolkit.questions import Elicit, Elicitation, Elicited, Sample, Sampled, Sampling
 from toolkit.room import Room
 from toolkit.settings import ToolSettings
 from toolkit.state import NO_STATE, State
@@ -131,6 +135,9 @@ class ToolContext:
         on_part: adds a part to the answer; None: the call belongs to no answer.
         state: the JSON document of the conversation that the call belongs to.
         on_background: lets the model go on, with a text; None: nobody waits who could.
+        on_elicit: asks the caller a question; None: there is nobody to ask.
+        on_sample: asks the model, if the caller agrees; None: not possible here.
+        time: the time that the call may take, while it runs.
     """
 
     toolbox: Tools
@@ -151,6 +158,9 @@ class ToolContext:
     idempotency_key: str = ""
     begin: Begin | None = None
     on_background: Callable[[str], None] | None = None
+    on_elicit: Elicit | None = None
+    on_sample: Sample | None = None
+    time: CallTime | None = None
 
     def show(self, part: Part) -> str:
         """Shows a part in the answer that the call belongs to, beside its text.
@@ -178,6 +188,48 @@ class ToolContext:
     def with_files(self, send_file: SendFile) -> "ToolContext":
         """The same with somebody who gets files: for tests of tools that make some."""
         return replace(self, send_file=send_file)
+
+    def with_answers(self, on_elicit: Elicit) -> "ToolContext":
+        """The same with somebody who answers questions: for tests of tools that ask some."""
+        return replace(self, on_elicit=on_elicit)
+
+    async def elicit(
+        self, message: str, schema: Mapping[str, object] | None = None, *, url: str = ""
+    ) -> Elicited:
+        """Asks the caller a question, and waits for the answer; the tool's time stands still.
+
+        Their app shows a form by `schema`, a JSON schema of an object, or offers to open the page
+        at `url`. Without either it is a question for yes or no. An answer with other fields than
+        the schema's is none.
+
+        Raises:
+            Unavailable: they cannot be asked; the message says why.
+            InvalidArguments: the schema or the URL cannot be used.
+            TooLarge: the question is too long to be shown.
+            RateLimited: too many questions wait, or the call has asked too many.
+        """
+        if self.on_elicit is None:
+            raise Unavailable("There is nobody here who could be asked")
+        with self._paused():
+            return await self.on_elicit(Elicitation(message, schema, url))
+
+    async def sample(self, sampling: Sampling) -> Sampled:
+        """Asks the model something outside of the conversation, if the caller agrees; the tool's
+        time stands still.
+
+        Raises:
+            NotAllowed: they do not agree.
+            Unavailable: the model fails.
+            TooLarge: it is too long to be shown to the caller.
+            RateLimited: too many questions wait, or the tokens of today are used up.
+        """
+        if self.on_sample is None:
+            raise Unavailable("There is no model here that could be asked")
+        with self._paused():
+            return await self.on_sample(sampling)
+
+    def _paused(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.time is None else self.time.paused()
 
     def keep_confidential(self) -> None:
         """Keeps the answer to this call from everybody but its caller, as

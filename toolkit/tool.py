@@ -5,13 +5,14 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast, overload
 
 import pydantic_core
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from toolkit.call_time import CallTime
 from toolkit.caller import Caller
 from toolkit.context import ToolContext
 from toolkit.errors import (
@@ -64,6 +65,7 @@ class Tool:
         text_argument: wire name of the argument that gets a payload of bare text, if any.
         needs_approval: the model may call it only with somebody's approval.
         approvers: who may approve a call; the person whom the model answers, unless given.
+        four_eyes: of these, the person whom the model answers may not.
         allow: who may call it; everybody, unless given.
         max_calls: calls that run at a time in all rooms of the process; any number, unless given.
         rpc: clients may call it by RPC.
@@ -87,6 +89,7 @@ class Tool:
     context_parameter: str | None = None
     needs_approval: bool = False
     approvers: Permission | None = None
+    four_eyes: bool = False
     allow: Permission | None = None
     max_calls: int | None = None
     rpc: bool = True
@@ -166,8 +169,9 @@ class Tool:
         if not self.allows(context.caller):
             raise NotAllowed(f"This caller may not use {self.name}")
         values = self.parameters.validate(arguments)
+        time = CallTime(self.timeout)
         if self.context_parameter is not None:
-            values[self.context_parameter] = context
+            values[self.context_parameter] = replace(context, time=time)
         if self.needs_approval:
             if context.approve is None:
                 raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
@@ -175,7 +179,7 @@ class Tool:
         async with self._slot(context):
             if self.retry == "never" and context.begin is not None:
                 await context.begin()
-            result = await self._run(values)
+            result = await self._run(values, time)
         result = _shown(result, context)
         if isinstance(result, File):
             if context.send_file is None:
@@ -204,15 +208,14 @@ class Tool:
             return nullcontext()
         return context.toolbox.slots(self.name, self.max_calls).hold(self.timeout)
 
-    async def _run(self, values: dict[str, object]) -> object:
-        deadline = asyncio.timeout(self.timeout)
+    async def _run(self, values: dict[str, object], time: CallTime) -> object:
         try:
-            async with deadline:
+            async with time:
                 if inspect.iscoroutinefunction(self.function):
                     return cast("object", await self.function(**values))
                 return await asyncio.to_thread(self.function, **values)
         except TimeoutError as error:
-            if deadline.expired():
+            if time.expired:
                 raise TimedOut(f"{self.name} took longer than {self.timeout:g} s") from error
             raise
 
@@ -229,6 +232,7 @@ def tool(
     text_argument: str | None = None,
     needs_approval: bool = False,
     approvers: Permission | None = None,
+    four_eyes: bool = False,
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
@@ -252,6 +256,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
     text_argument: str | None = None,
     needs_approval: bool = False,
     approvers: Permission | None = None,
+    four_eyes: bool = False,
     allow: Permission | None = None,
     max_calls: int | None = None,
     rpc: bool = True,
@@ -277,6 +282,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
         needs_approval: ask the person whom the model answers before it runs.
         approvers: ask these participants instead, such as `role("supervisor")`; the first to decide
             counts. Implies `needs_approval`. By RPC, they alone may call it.
+        four_eyes: whoever it is called for may not approve the call, whatever their role. By RPC,
+            nobody may call it.
         allow: who may call it; see toolkit.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
@@ -299,7 +306,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
             `ToolContext.background`.
 
     Raises:
-        TypeError: the function has no docstring, or a parameter that cannot be described.
+        TypeError: the function has no docstring, or a parameter that cannot be described, or it
+            is for four eyes and names no approvers.
     """
 
     def make(function: Function) -> Tool:
@@ -307,6 +315,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
         description = inspect.getdoc(function)
         if not description:
             raise TypeError(f"{function_name}: a tool needs a docstring, its description")
+        if four_eyes and approvers is None:
+            raise TypeError(f"{function_name}: four_eyes needs approvers")
         signature = signature_of(function)
         parameters = signature.parameters
         if text_argument is not None and text_argument not in parameters.model.model_fields:
@@ -321,9 +331,10 @@ def tool(  # noqa: PLR0913 - all options of a tool
             context_parameter=signature.context_parameter,
             needs_approval=needs_approval or approvers is not None,
             approvers=approvers,
+            four_eyes=four_eyes,
             allow=allow,
             max_calls=max_calls,
-            rpc=rpc,
+            rpc=rpc and not four_eyes,
             confidential=confidential,
             model=model,
             settings=settings,

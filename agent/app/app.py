@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
+from agent.app.header_makers import check_header_makers
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
 from agent.app.persona import Persona
 from agent.app.speech import check_speech
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent.app import hooks as on
     from agent.app.agent_maker import MakeAgent
     from agent.app.function_tools import AnyFunctionTool
+    from agent.app.header_makers import HeaderMaker
     from agent.app.persona import AnyTool, Model, Models
     from agent.app.speech import SpeechToText, TextToSpeech
     from agent.history.turn_store import TurnStore
@@ -51,6 +53,7 @@ class App:
         settings: Sequence[type[BaseModel]] = (),
         topics: Sequence[Any] = (),
         history: TurnStore | Callable[[], TurnStore] | None = None,
+        mcp_headers: Mapping[str, HeaderMaker] | None = None,
         before_answer: on.BeforeAnswer | None = None,
         after_answer: on.AfterAnswer | None = None,
         on_text: on.OnText | None = None,
@@ -83,6 +86,9 @@ class App:
             topics: kinds of data packets besides the worker's own, each an agent.data.topic.Topic.
             history: a store of one's own for messages, or a function or class that makes one, once
                 in each process; the database at DATABASE_URL unless given.
+            mcp_headers: functions that return headers, such as a token that expires, for servers of
+                MCP_SERVERS, by their names. One with a parameter `caller` gets the Caller of each
+                tool call, and None where no call is made.
             hook_timeout: seconds that one call of a hook may take.
         """
         if agents and (instructions is not None or greeting is not None):
@@ -114,6 +120,8 @@ class App:
         self.topics = _as_topics(topics)
         self.store_maker = None if history is None else StoreMaker(history)
         self.settings: tuple[type[BaseModel], ...] = tuple(dict.fromkeys(asked))
+        self.mcp_headers: Mapping[str, HeaderMaker] = dict(mcp_headers or {})
+        check_header_makers(self.mcp_headers)
         self.stt, self.tts = stt, tts
         check_speech("stt", stt, "STT")
         check_speech("tts", tts, "TTS")

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args, get_ori
 
 from pydantic import TypeAdapter
 
-from agent.contract.answers import Approval, CallDescription, JsonText
+from agent.contract.answers import (
+    Approval,
+    CallDescription,
+    Elicitation,
+    ElicitationDescription,
+    JsonText,
+)
 from agent.contract.notices import Notice
 from agent.contract.packets import AnswerDelta, ChatAnswer, FilePiece, RpcAnswerPart
 from agent.contract.parts import Part, PartLine
@@ -93,6 +99,10 @@ def wire_schemas() -> dict[str, object]:
     }
     client = {
         "approveTool": {"request": named.of(CallDescription), "answer": named.of(Approval)},
+        "elicit": {
+            "request": named.of(ElicitationDescription),
+            "answer": named.of(Elicitation),
+        },
     }
     packets = {
         "delta": named.of(AnswerDelta),

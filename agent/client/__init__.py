@@ -6,6 +6,7 @@ It knows the wire and nothing of the worker. Docs: docs/clients.md.
 from agent.client.agent_error import AgentError, NoAnswerError
 from agent.client.answer import Answer, Delta, Shown
 from agent.client.approvals import Approval, Decision
+from agent.client.elicitations import Elicitation
 from agent.client.file_receiver import ReceivedFile
 from agent.client.message_list import Message, MessageList
 from agent.client.room_agent import RoomAgent
@@ -16,6 +17,7 @@ __all__ = [
     "Approval",
     "Decision",
     "Delta",
+    "Elicitation",
     "Message",
     "MessageList",
     "NoAnswerError",

@@ -17,6 +17,8 @@ from agent.client.agent_participant import AgentParticipant
 from agent.client.answer import Answer
 from agent.client.answer_reader import AnswerReader
 from agent.client.approvals import Approvals, Decide
+from agent.client.elicitations import Answer as Answering
+from agent.client.elicitations import Elicitations
 from agent.client.file_receiver import FileReceiver, ReceivedFile
 from agent.client.message_list import ROOM, Message, MessageList
 from agent.client.method_calls import MethodCalls
@@ -43,6 +45,8 @@ class RoomAgent:
         on_approval: decides whether a tool may run, and is cancelled when somebody else has, or the
             agent has left and not asked again within 20 s; without it, that is for others to
             decide, if there are any.
+        on_elicitation: answers questions of tools: with fields, True, False for a no, or None for
+            neither, and is cancelled when the question is over; without it, nobody can be asked.
         on_file: called with each saved file.
         on_notice: called with each `system` packet from the agent, and with an `approval.ended`
             for a question that the agent has left without a word about it.
@@ -65,6 +69,7 @@ class RoomAgent:
         self.room = room
         self.messages = MessageList()
         self.on_approval: Decide | None = None
+        self.on_elicitation: Answering | None = None
         self.on_file: Callable[[ReceivedFile], None] | None = None
         self.on_notice: Callable[[Mapping[str, Any]], None] | None = None
         self._agent = AgentParticipant(room, identity)
@@ -78,6 +83,9 @@ class RoomAgent:
             is_agent=self._agent.is_agent,
             decide=lambda: self.on_approval,
             on_withdrawn=self._on_withdrawn,
+        )
+        self._elicitations = Elicitations(
+            room, is_agent=self._agent.is_agent, answer=lambda: self.on_elicitation
         )
         self._tasks = Tasks()
         room.register_text_stream_handler(topic, self._on_text)
@@ -111,6 +119,7 @@ class RoomAgent:
         """Returns when the agent is in the room and its methods can be called. Raises
         TimeoutError."""
         self._approvals.open()
+        self._elicitations.open()
         async with asyncio.timeout(timeout):
             await self._agent.ready()
 
@@ -257,6 +266,7 @@ class RoomAgent:
     async def aclose(self) -> None:
         """Stops reading; the room stays connected."""
         self._approvals.all_ended()
+        self._elicitations.all_ended()
         await self._tasks.aclose()
 
     async def _again(
@@ -350,8 +360,9 @@ class RoomAgent:
                 elif message is not None:
                     message.text = str(notice.get("newText", ""))
                     self.messages.changed(message)
-        elif event == "approval.ended":
+        elif event in {"approval.ended", "elicitation.ended"}:
             self._approvals.ended(str(notice.get("callId")))
+            self._elicitations.ended(str(notice.get("questionId")))
         elif event == "thread.deleted":
             self.messages.remove_thread(str(notice.get("thread")))
         if self.on_notice is not None:
@@ -372,6 +383,7 @@ class RoomAgent:
             self.on_notice({"event": "approval.ended", **end, "content": "The agent has left."})
 
     def _fail_all(self, reason: str) -> None:
+        self._elicitations.all_ended()
         for answer in self._answers.values():
             answer.fail(NoAnswerError(503, reason))
 

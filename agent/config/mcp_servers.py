@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,8 +16,11 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     Tag,
+    model_validator,
 )
 from pydantic_core import from_json
+
+from agent.config.claim_template import ClaimTemplate
 
 
 def _check_url(value: str) -> str:
@@ -42,6 +45,9 @@ class _ServerSettings(BaseModel):
             model; default: everybody.
         timeout: seconds that a call may take.
         max_calls: calls of one tool that run at a time in a worker process.
+        four_eyes: the participant whom the model answers approves nothing; needs `approvers`.
+        elicitation: tools may ask their caller questions.
+        sampling: tools may ask the model something, if their caller agrees.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +60,15 @@ class _ServerSettings(BaseModel):
     roles: Annotated[frozenset[str], Field(min_length=1)] | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
     max_calls: Annotated[int, Field(ge=1, le=1_000, alias="maxCalls")] = 16
+    four_eyes: Annotated[bool, Field(alias="fourEyes")] = False
+    elicitation: bool = False
+    sampling: bool = False
+
+    @model_validator(mode="after")
+    def _has_approvers(self) -> Self:
+        if self.four_eyes and self.approvers is None:
+            raise ValueError("approvers, where fourEyes is true")
+        return self
 
     def allows_rpc(self, tool: str) -> bool:
         return self.rpc if isinstance(self.rpc, bool) else tool in self.rpc
@@ -64,6 +79,33 @@ class _ServerSettings(BaseModel):
 
     def needs_approval(self, tool: str) -> bool:
         return self.approval if isinstance(self.approval, bool) else tool in self.approval
+
+
+def _check_template(value: str) -> str:
+    try:
+        template = ClaimTemplate(value)
+    except ValueError:
+        template = None
+    if template is None or template.has_wildcard:
+        raise ValueError("text with {identity}, or an attribute in its place")
+    return value
+
+
+class ClientCredentials(BaseModel):
+    """How to get tokens by OAuth's client credentials.
+
+    Attributes:
+        token_url: the token endpoint of the authorization server.
+        scope, audience: what is asked for; empty: not said.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token_url: Annotated[str, AfterValidator(_check_url), Field(alias="tokenUrl")]
+    client_id: Annotated[str, Field(alias="clientId", min_length=1)]
+    client_secret: Annotated[SecretStr, Field(alias="clientSecret")]
+    scope: str = ""
+    audience: str = ""
 
 
 class StdioServer(_ServerSettings):
@@ -85,11 +127,21 @@ def _transport(value: object) -> object:
 
 
 class HttpServer(_ServerSettings):
-    """A server behind a URL, by streamable HTTP, or by the older server-sent events."""
+    """A server behind a URL, by streamable HTTP, or by the older server-sent events.
+
+    Attributes:
+        oauth: where its tokens come from, in place of an `Authorization` in `headers`.
+        participant_headers: headers of calls, with what the caller's token says.
+    """
 
     type: Annotated[Literal["http", "sse"], BeforeValidator(_transport)] = "http"
     url: Annotated[str, AfterValidator(_check_url)]
     headers: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+    oauth: ClientCredentials | None = None
+    participant_headers: Annotated[
+        Mapping[str, Annotated[str, AfterValidator(_check_template)]],
+        Field(alias="participantHeaders"),
+    ] = Field(default_factory=dict[str, str])
 
 
 def _kind(value: object) -> str:
@@ -114,5 +166,5 @@ McpServer = Annotated[
 ]
 McpServerSettings = Annotated[dict[ServerName, McpServer], BeforeValidator(_parse)]
 """`{name: {"command", "args"?, "env"?, "cwd"?} | {"url", "headers"?, "type"?: "sse"}}`, each with
-`tools`, `rpc`, `approval`, `approvers`, `roles`, `timeout` and `maxCalls`; the form that MCP
+the keys of every server, such as `tools`; the form that MCP
 clients share, without its outer key."""

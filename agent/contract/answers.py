@@ -138,6 +138,26 @@ class Approval(TypedDict):
     reason: NotRequired[str]
 
 
+class ElicitationDescription(TypedDict):
+    """A question that a tool asks somebody, as `elicit` is called."""
+
+    questionId: str
+    callId: str
+    tool: str
+    message: str
+    messageId: str
+    timeout: float
+    schema: NotRequired[dict[str, object]]
+    url: NotRequired[str]
+
+
+class Elicitation(TypedDict):
+    """A client's answer to `elicit`."""
+
+    action: Literal["accept", "decline", "cancel"]
+    content: NotRequired[dict[str, object]]
+
+
 @with_config(DESCRIBED)
 class WhiteboardElement(TypedDict):
     """A stroke, a note or a text; `op` tells which."""

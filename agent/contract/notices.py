@@ -193,6 +193,17 @@ class ApprovalEnded(NoticeBase):
 
 
 @with_config(DESCRIBED)
+class ElicitationEnded(NoticeBase):
+    """A question of a tool's is over; the text says why, if nobody has answered it."""
+
+    event: Literal["elicitation.ended"]
+    callId: str
+    questionId: str
+    tool: str
+    outcome: Literal["accept", "decline", "cancel", "unanswered", "cancelled"]
+
+
+@with_config(DESCRIBED)
 class FileProgress(NoticeBase):
     """How much of a file has come."""
 
@@ -250,6 +261,7 @@ Notice = TypeAliasType(
         | ToolProgress
         | ToolFinished
         | ApprovalEnded
+        | ElicitationEnded
         | FileProgress
         | FileReceived
         | FileRefused,

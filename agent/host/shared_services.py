@@ -60,7 +60,7 @@ class SharedServices:
             on_main_thread: runs a function on the process's main thread, as plugins require.
 
         Raises:
-            AppError: the app's store cannot be made.
+            AppError: the app's store cannot be made, or its headers are for no MCP server.
             InvalidValueError: DATABASE_URL names no database.
         """
         self._settings = settings
@@ -69,7 +69,7 @@ class SharedServices:
         self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._toolbox: Toolbox | None = None
-        self._mcp = mcp_servers(settings, proxies, self._on_tools_changed)
+        self._mcp = mcp_servers(settings, app, proxies, self._on_tools_changed)
         self._models: ModelService | None = None
         self._api: api.LiveKitAPI | None = None
         store = None if app.store_maker is None else app.store_maker()

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
+from agent.app.header_makers import HeaderMaker
 from agent.config.mcp_servers import HttpServer, StdioServer
+from agent.mcp.authorization import ServerHeaders
+from agent.mcp.lone_call import lone_call
 from agent.mcp.result import text_of
+from agent.mcp.server_questions import ServerQuestions
 from agent.mcp.server_tools import MAX_TOOLS, ServerTools
-from agent.mcp.session import McpSession
+from agent.mcp.session import McpSession, Streams
 from agent.mcp.transport import direct, open_streams
 from agent.tasks import Tasks
-from toolkit.errors import Unavailable
+from toolkit.context import ToolContext
+from toolkit.errors import ToolError, Unavailable
 from toolkit.tool import Tool
 
 T = TypeVar("T")
@@ -32,6 +38,9 @@ CHECK_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 10.0
 """Seconds; a program is given some to end by itself (mcp, client/stdio.py)."""
 
+LIST_PAUSE = 1.0
+"""Seconds between two lists of tools for a server that says over and over that they change."""
+
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
 STABLE = 60.0
@@ -41,13 +50,18 @@ STABLE = 60.0
 class McpConnection:
     """Keeps one server connected, and its tools callable.
 
-    The server is asked for its tools at intervals, and at once when a call goes wrong. If it does
+    The server is asked for its tools at intervals, and at once when it says that they have changed,
+    or a call goes wrong. If it does
     not answer in time, it is connected again, with growing delays. Once known, its tools stay: a
     call while the server is unavailable is answered with Unavailable.
+
+    Calls share the connection, unless they may ask something or have headers of their callers':
+    then each has a session of its own.
 
     Args:
         on_change: called when the tools change, or whether they can be called.
         proxy_for: the proxy that a URL is reached through, if any.
+        headers: the app's function that makes headers for a server behind a URL.
     """
 
     def __init__(
@@ -57,12 +71,21 @@ class McpConnection:
         *,
         on_change: Callable[[], None],
         proxy_for: Callable[[str], str | None] = direct,
+        headers: HeaderMaker | None = None,
     ) -> None:
         self.name = name
         self._settings = settings
         self._on_change = on_change
         self._proxy_for = proxy_for
         self._tools = ServerTools(name, settings, self._call)
+        self._headers = (
+            ServerHeaders(settings, headers) if isinstance(settings, HttpServer) else None
+        )
+        self._calls_alone = (
+            settings.elicitation
+            or settings.sampling
+            or (self._headers is not None and self._headers.differ)
+        )
         self._session: McpSession | None = None
         self._suspicion = asyncio.Event()
         self._tried = asyncio.Event()
@@ -96,7 +119,9 @@ class McpConnection:
         delay = FIRST_DELAY
         patience = max(self._settings.timeout, CONNECT_TIMEOUT) + SESSION_MARGIN
         while True:
-            session = McpSession(open_streams(self._settings, self._proxy_for), patience=patience)
+            session = McpSession(
+                self._streams(None), patience=patience, on_tools=self._suspicion.set
+            )
             connected = clock()
             try:
                 await self._connect(session)
@@ -128,14 +153,14 @@ class McpConnection:
     async def _watch(self, session: McpSession) -> None:
         """Asks for the tools at intervals; raises when there is no answer."""
         while True:
-            self._suspicion.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_INTERVAL):
                     await self._suspicion.wait()
-            except TimeoutError:
-                pass
+            # Before it is asked: it may say meanwhile that they have changed again.
+            self._suspicion.clear()
             async with asyncio.timeout(CHECK_TIMEOUT):
                 await self._list_tools(session)
+            await asyncio.sleep(LIST_PAUSE)
 
     async def _list_tools(self, session: McpSession) -> None:
         listed = await self._request(session.list_tools(MAX_TOOLS))
@@ -162,14 +187,16 @@ class McpConnection:
             # The boundary around one server, as above: it is given up in any case.
             logger.info("MCP connection to %s closed with %s", self.name, _kind(error))
 
-    async def _call(self, name: str, arguments: dict[str, object]) -> str:
+    async def _call(self, name: str, arguments: dict[str, object], context: ToolContext) -> str:
         session = self._session
         if session is None:
             raise Unavailable(f"The MCP server {self.name} cannot be reached")
         try:
-            result = await self._request(session.call(name, arguments))
+            result = await self._answer(session, name, arguments, context)
         except asyncio.CancelledError:
             self._suspicion.set()  # It may have taken too long.
+            raise
+        except ToolError:
             raise
         except Exception as error:
             # The boundary to another program: whatever the transport raises. Only its kind is
@@ -178,6 +205,28 @@ class McpConnection:
             logger.warning("MCP server %s: tool call failed: %s", self.name, _kind(error))
             raise Unavailable(f"The MCP server {self.name} did not answer") from None
         return text_of(result, name)
+
+    async def _answer(
+        self, session: McpSession, name: str, arguments: dict[str, object], context: ToolContext
+    ) -> Mapping[str, object]:
+        if not self._calls_alone:
+            return await self._request(session.call(name, arguments))
+        questions = ServerQuestions(
+            self.name,
+            context,
+            elicits=self._settings.elicitation,
+            samples=self._settings.sampling,
+        )
+        own = McpSession(
+            self._streams(context, is_call=True), patience=None, questions=questions.callbacks()
+        )
+        return await lone_call(own, name, arguments, self._tasks)
+
+    def _streams(self, context: ToolContext | None, *, is_call: bool = False) -> Streams:
+        """Streams of a session; raises NotAllowed for a call whose caller lacks a header."""
+        caller = None if context is None else context.caller
+        auth = None if self._headers is None else self._headers.of(caller, is_call=is_call)
+        return open_streams(self._settings, self._proxy_for, auth)
 
     async def _request(self, request: Coroutine[Any, Any, T]) -> T:
         """Waits for an answer; a cancellation takes effect at once.

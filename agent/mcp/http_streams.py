@@ -23,7 +23,9 @@ SILENCE = 300.0
 """Seconds without a byte; a stream of events may be idle."""
 
 
-def http_streams(settings: HttpServer, proxy: str | None) -> AbstractAsyncContextManager[Any]:
+def http_streams(
+    settings: HttpServer, proxy: str | None, auth: httpx2.Auth | None
+) -> AbstractAsyncContextManager[Any]:
     """mcp's streams to the server, over an HTTP client that gives up answers that are too long.
 
     mcp reads an answer of JSON to its end, however long that is (mcp/client/streamable_http.py),
@@ -38,9 +40,10 @@ def http_streams(settings: HttpServer, proxy: str | None) -> AbstractAsyncContex
             timeout=CONNECT_TIMEOUT,
             sse_read_timeout=SILENCE,
             httpx_client_factory=client,
+            auth=auth,
         )
     timeout = httpx2.Timeout(CONNECT_TIMEOUT, read=SILENCE)
-    return _streamable(settings.url, client(headers, timeout))
+    return _streamable(settings.url, client(headers, timeout, auth))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from agent.config.mcp_servers import HttpServer, StdioServer
+from toolkit.context import ToolContext
 from toolkit.permission import role
 from toolkit.schema_parameters import SchemaParameters
 from toolkit.tool import Tool
@@ -19,7 +20,7 @@ MAX_TOOLS = 128
 MAX_NAME = 64
 MAX_DESCRIPTION = 4_000
 
-Call = Callable[[str, dict[str, object]], Awaitable[str]]
+Call = Callable[[str, dict[str, object], ToolContext], Awaitable[str]]
 
 
 class ServerTools:
@@ -101,8 +102,8 @@ class ServerTools:
     def _tool(
         self, name: str, wire_name: str, said: Mapping[str, object], parameters: SchemaParameters
     ) -> Tool:
-        async def call(arguments: dict[str, object]) -> str:
-            return await self._call(name, arguments)
+        async def call(arguments: dict[str, object], context: ToolContext) -> str:
+            return await self._call(name, arguments, context)
 
         settings = self._settings
         texts = [said["description"], said["title"], name]
@@ -113,13 +114,15 @@ class ServerTools:
             description=description[:MAX_DESCRIPTION],
             parameters=parameters,
             function=call,
+            context_parameter="context",
             timeout=settings.timeout,
             needs_approval=needs_approval,
             approvers=role(*settings.approvers) if needs_approval and settings.approvers else None,
+            four_eyes=needs_approval and settings.four_eyes,
             confidential=settings.is_confidential(name),
             allow=role(*settings.roles) if settings.roles is not None else None,
             max_calls=settings.max_calls,
-            rpc=settings.allows_rpc(name),
+            rpc=settings.allows_rpc(name) and not (needs_approval and settings.four_eyes),
         )
 
     def _leave_out(self, tool: str, reason: str) -> None:

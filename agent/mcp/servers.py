@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from agent.app.header_makers import HeaderMaker
 from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.connection import McpConnection
 from agent.mcp.transport import direct
@@ -21,6 +22,7 @@ class McpServers:
     Args:
         on_change: called when the tools change, or whether they can be called.
         proxy_for: the proxy that a URL is reached through, if any.
+        headers: the app's functions that make headers, by the servers' names.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class McpServers:
         *,
         on_change: Callable[[], None],
         proxy_for: Callable[[str], str | None] = direct,
+        headers: Mapping[str, HeaderMaker] | None = None,
     ) -> None:
         # Their logs contain URLs, session ids and texts of servers; ours say what happens.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -36,7 +39,13 @@ class McpServers:
         for name in ("mcp", "mcp.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.connections = [
-            McpConnection(name, settings, on_change=on_change, proxy_for=proxy_for)
+            McpConnection(
+                name,
+                settings,
+                on_change=on_change,
+                proxy_for=proxy_for,
+                headers=(headers or {}).get(name),
+            )
             for name, settings in servers.items()
         ]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 from mcp import ClientSession
-from mcp.types import PaginatedRequestParams, Result
+from mcp.client.session import IncomingMessage
+from mcp.types import PaginatedRequestParams, Result, ToolListChangedNotification
 
 from agent.mcp.dispatcher import RAW, RawResults
 
@@ -23,12 +24,23 @@ class McpSession:
 
     Args:
         streams: the streams from and to the server; opened and closed by one task, as anyio asks.
-        patience: seconds that a request may take.
+        patience: seconds that a request may take; None: whoever waits for it ends it.
+        on_tools: called when the server says that its tools have changed.
+        questions: mcp's callbacks for what the server asks, by their names.
     """
 
-    def __init__(self, streams: Streams, *, patience: float) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        *,
+        patience: float | None,
+        on_tools: Callable[[], None] | None = None,
+        questions: Mapping[str, Any] | None = None,
+    ) -> None:
         self._streams = streams
         self._patience = patience
+        self._on_tools = on_tools
+        self._questions = questions or {}
         self._client: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -76,11 +88,18 @@ class McpSession:
         async with self._streams as (read, write):
             dispatcher = RawResults(read, write)
             async with ClientSession(
-                dispatcher=dispatcher, read_timeout_seconds=self._patience
+                dispatcher=dispatcher,
+                read_timeout_seconds=self._patience,
+                message_handler=self._hear,
+                **self._questions,
             ) as client:
                 await client.initialize()
                 self._client.set_result(client)
                 await self._closing.wait()
+
+    async def _hear(self, message: IncomingMessage) -> None:
+        if isinstance(message, ToolListChangedNotification) and self._on_tools is not None:
+            self._on_tools()
 
 
 def _raw(result: Result) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import httpx2
 from mcp import stdio_client
 from mcp.client.stdio import StdioServerParameters
 
@@ -23,12 +24,12 @@ def direct(_: str) -> str | None:
 
 @asynccontextmanager
 async def open_streams(
-    settings: StdioServer | HttpServer, proxy_for: ProxyFor
+    settings: StdioServer | HttpServer, proxy_for: ProxyFor, auth: httpx2.Auth | None = None
 ) -> AsyncGenerator[tuple[Any, Any]]:
-    """The streams from and to the server, while they are open."""
+    """The streams from and to the server, while they are open; `auth` is for one behind a URL."""
     transport: AbstractAsyncContextManager[Any]
     if isinstance(settings, HttpServer):
-        transport = http_streams(settings, proxy_for(settings.url))
+        transport = http_streams(settings, proxy_for(settings.url), auth)
     else:
         transport = stdio_client(
             StdioServerParameters(

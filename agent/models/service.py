@@ -16,6 +16,7 @@ from agent.models.ordered_llms import OrderedLLMs
 from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
 from agent.models.retrying_llm import OnCost
+from agent.models.sampler import Sampler
 from agent.models.service_health import ServiceHealth
 from agent.models.shared_llm import SharedLLM
 from agent.models.summariser import Summariser
@@ -73,6 +74,10 @@ class ModelService:
         return Summariser(
             partial(self.open_llm, room), timeout=self._settings.llm_timeout, on_cost=on_cost
         )
+
+    def sampler(self, room: str) -> Sampler:
+        """The way for a room's tools to ask the model something."""
+        return Sampler(partial(self.open_llm, room), timeout=self._settings.llm_timeout)
 
     async def load_speech(self) -> SpeechService:
         """Speech recognition and synthesis; loaded when a room first needs it."""

@@ -219,6 +219,7 @@ class RoomComponents:
             limits=self._limits,
             settings=settings,
             made=history.made_calls,
+            sampler=models.sampler(assignment.room),
         )
         self.calls.calls.room = self._handle
         self.calls.calls.conversation = self.conversation

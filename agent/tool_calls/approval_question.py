@@ -1,15 +1,15 @@
-"""ApprovalQuestion: asks those who may approve a call, until one of them decides."""
+"""ApprovalQuestion: asks those who may decide on a call, until one of them does."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
 from livekit import rtc
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.tasks import Tasks
 from agent.tool_calls.client_rpc import (
@@ -65,11 +65,21 @@ class Verdict:
         outcome: `cancelled`: the call was given up.
         reason: for the model, if the call is not approved.
         by: identity of who decided; empty: nobody did.
+        content: what they filled in, where the question was more than whether.
     """
 
     outcome: Literal["approved", "refused", "unanswered", "cancelled"]
     reason: str = ""
     by: str = ""
+    content: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def read_approval(text: str) -> Verdict:
+    """A client's answer to `approveTool`; raises ValueError."""
+    answer = Answer.model_validate_json(text)
+    if answer.approved:
+        return Verdict("approved")
+    return Verdict("refused", (answer.reason or "").strip()[:MAX_REASON])
 
 
 class ApprovalQuestion:
@@ -85,12 +95,14 @@ class ApprovalQuestion:
         payload: the question, given the seconds that are left.
         private: only clients that can be asked so that nobody else reads it are asked.
         seconds: until when there has to be an answer.
+        method: of the clients.
+        read: the verdict that an answer stands for; raises ValueError.
 
     Attributes:
         asked: identities of those who were asked.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a question is made of
         self,
         room: rtc.Room,
         rpc: ClientRpc,
@@ -100,6 +112,8 @@ class ApprovalQuestion:
         payload: Callable[[float], str],
         private: bool,
         seconds: float,
+        method: str = METHOD,
+        read: Callable[[str], Verdict] = read_approval,
     ) -> None:
         self.asked: set[str] = set()
         self._room = room
@@ -109,6 +123,8 @@ class ApprovalQuestion:
         self._payload = payload
         self._private = private
         self._seconds = seconds
+        self._method = method
+        self._read = read
         loop = asyncio.get_running_loop()
         self._now = loop.time
         self._deadline = loop.time() + seconds
@@ -199,12 +215,12 @@ class ApprovalQuestion:
         while (left := self._deadline - self._now()) > 0:
             try:
                 answer = await self._rpc.call(
-                    identity, METHOD, self._payload(round(left, 1)), seconds=left
+                    identity, self._method, self._payload(round(left, 1)), seconds=left
                 )
             except NoSuchMethodError:
                 # A client that has just come may register its methods in a moment.
                 if self._sole is not None and not is_new:
-                    self._abstain("the participant's app cannot ask for approval")
+                    self._abstain(self._cannot())
                     return
                 await self._pause_without_place(pause)
             except NoAnswerError:
@@ -236,26 +252,27 @@ class ApprovalQuestion:
 
     def _judge(self, participant: rtc.RemoteParticipant, text: str) -> None:
         try:
-            answer = Answer.model_validate_json(text)
-        except ValidationError:
-            logger.warning("client sent an unreadable answer to %s", METHOD)
+            verdict = self._read(text)
+        except ValueError:
+            logger.warning("client sent an unreadable answer to %s", self._method)
             self._abstain("the participant's app gave no answer that can be read")
             return
         if not self._may_answer(participant) or self._verdict.done():
             return
-        by = participant.identity
-        if answer.approved:
-            self._verdict.set_result(Verdict("approved", by=by))
-            return
-        reason = (answer.reason or "").strip()[:MAX_REASON]
-        who = "the participant" if self._sole else "an approver"
-        said = f"{who} said no{': ' if reason else ''}{reason}"
-        self._verdict.set_result(Verdict("refused", said, by))
+        if verdict.outcome == "refused":
+            who = "the participant" if self._sole else "an approver"
+            reason = f": {verdict.reason}" if verdict.reason else ""
+            verdict = replace(verdict, reason=f"{who} said no{reason}")
+        self._verdict.set_result(replace(verdict, by=participant.identity))
 
     def _abstain(self, why: str) -> None:
         """Somebody cannot decide: if nobody else may, the call is not approved."""
         if self._sole is not None and not self._verdict.done():
             self._verdict.set_result(Verdict("unanswered", why))
+
+    def _cannot(self) -> str:
+        what = "cannot ask for approval" if self._method == METHOD else f"has no {self._method}"
+        return f"the participant's app {what}"
 
     def _unanswered(self) -> str:
         if self._sole is not None:

@@ -1,22 +1,26 @@
-"""Approvals: participants are asked whether a tool may run."""
+"""Approvals: participants are asked whether a tool may run, and what a tool wants to know."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from livekit import rtc
 
-from agent.contract.answers import CallDescription
+from agent.contract.answers import CallDescription, ElicitationDescription
+from agent.tool_calls import elicitation as elicitations
 from agent.tool_calls.approval_question import ApprovalQuestion, Verdict
-from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.callers import described
 from agent.tool_calls.client_rpc import MAX_REQUEST_BYTES, ClientRpc
 from agent.wire.envelope import encode
 from agent.wire.notices import Notices
-from toolkit.errors import NotAllowed, RateLimited, TooLarge
+from toolkit.caller import Caller
+from toolkit.errors import NotAllowed, RateLimited, TooLarge, Unavailable
+from toolkit.questions import Elicitation, Elicited
 from toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
@@ -26,6 +30,26 @@ MAX_ASKED: Final = 8
 
 MAX_WAITING: Final = 32
 """Calls of one room that wait for approval at a time."""
+
+
+class Asker(Protocol):
+    """Whom a call is made for, and in which message: a CallOrigin, or a RpcAsker."""
+
+    @property
+    def caller(self) -> Caller: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def private(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RpcAsker:
+    """A participant who calls a tool by RPC."""
+
+    caller: Caller
+    private: bool
+    message_id: str = ""
 
 
 class Approvals:
@@ -43,7 +67,7 @@ class Approvals:
         self._waiting: Counter[str] = Counter()
 
     async def ask(
-        self, turn: CallOrigin, call_id: str, tool: Tool, arguments: Mapping[str, object]
+        self, turn: Asker, call_id: str, tool: Tool, arguments: Mapping[str, object]
     ) -> None:
         """Returns if the one whom the model answers agrees to the call, or one of the tool's
         approvers, if it has some.
@@ -54,8 +78,7 @@ class Approvals:
             RateLimited: too many calls wait.
         """
         identity = turn.caller.identity
-        if self._waiting[identity] >= MAX_ASKED or self._waiting.total() >= MAX_WAITING:
-            raise RateLimited("Too many calls wait for approval", retry_after=self._timeout)
+        self._check_waiting(identity)
         payload = _payload(turn, call_id, tool, arguments)
         if len(payload(self._timeout).encode()) > MAX_REQUEST_BYTES:
             raise TooLarge(f"The arguments of {tool.name} are too long to be shown for approval")
@@ -70,18 +93,78 @@ class Approvals:
             private=turn.private,
             seconds=self._timeout,
         )
-        self._waiting[identity] += 1
         ended = Verdict("cancelled")
         try:
-            ended = verdict = await question.verdict()
+            with self._waits(identity):
+                ended = verdict = await question.verdict()
         finally:
-            self._waiting[identity] -= 1
-            if not self._waiting[identity]:
-                del self._waiting[identity]
             for each in sorted({*question.asked, identity}):
                 self._tell_end(each, call_id, tool, ended)
         if verdict.outcome != "approved":
             raise _refused(tool, verdict.reason)
+
+    async def elicit(
+        self, asker: Asker, call_id: str, number: int, tool: Tool, asked: Elicitation
+    ) -> Elicited:
+        """Asks the one whom a call is made for a question of its tool's.
+
+        Args:
+            number: of the question, in its call.
+
+        Raises:
+            Unavailable: they cannot be asked, or do not answer; the message says which.
+            InvalidArguments: the form or the page cannot be shown.
+            TooLarge: the question is too long to be shown.
+            RateLimited: too many questions wait.
+        """
+        identity = asker.caller.identity
+        self._check_waiting(identity)
+        if identity == self._room.local_participant.identity:
+            raise Unavailable("Nobody has answered the question: nobody is there who could")
+        question_id = f"{call_id}.{number}"
+        payload = _question(asker, call_id, question_id, tool, asked)
+        if len(payload(self._timeout).encode()) > MAX_REQUEST_BYTES:
+            raise TooLarge("The question is too long to be shown")
+        question = ApprovalQuestion(
+            self._room,
+            self._rpc,
+            may_answer=lambda participant: participant.identity == identity,
+            sole=identity,
+            payload=payload,
+            private=asker.private,
+            seconds=self._timeout,
+            method=elicitations.METHOD,
+            read=elicitations.reader(asked),
+        )
+        ended = Verdict("cancelled")
+        try:
+            with self._waits(identity):
+                ended = await question.verdict()
+        finally:
+            self._notices.tell(
+                identity,
+                "elicitation.ended",
+                ended.reason,
+                callId=call_id,
+                questionId=question_id,
+                tool=tool.name,
+                outcome=elicitations.outcome(ended),
+            )
+        return elicitations.elicited(ended)
+
+    def _check_waiting(self, identity: str) -> None:
+        if self._waiting[identity] >= MAX_ASKED or self._waiting.total() >= MAX_WAITING:
+            raise RateLimited("Too many calls wait for approval", retry_after=self._timeout)
+
+    @contextmanager
+    def _waits(self, identity: str) -> Generator[None]:
+        self._waiting[identity] += 1
+        try:
+            yield
+        finally:
+            self._waiting[identity] -= 1
+            if not self._waiting[identity]:
+                del self._waiting[identity]
 
     def _tell_end(self, identity: str, call_id: str, tool: Tool, verdict: Verdict) -> None:
         self._notices.tell(
@@ -98,11 +181,14 @@ class Approvals:
 def _approver(tool: Tool, asker: str) -> Callable[[rtc.RemoteParticipant], bool]:
     if tool.approvers is None:
         return lambda participant: participant.identity == asker
-    return lambda participant: tool.may_approve(described(participant))
+    return lambda participant: (
+        not (tool.four_eyes and participant.identity == asker)
+        and tool.may_approve(described(participant))
+    )
 
 
 def _payload(
-    turn: CallOrigin, call_id: str, tool: Tool, arguments: Mapping[str, object]
+    turn: Asker, call_id: str, tool: Tool, arguments: Mapping[str, object]
 ) -> Callable[[float], str]:
     def payload(seconds: float) -> str:
         question: CallDescription = {
@@ -115,6 +201,27 @@ def _payload(
             "senderName": turn.caller.name,
             "timeout": seconds,
         }
+        return encode(question).decode()
+
+    return payload
+
+
+def _question(
+    asker: Asker, call_id: str, question_id: str, tool: Tool, asked: Elicitation
+) -> Callable[[float], str]:
+    def payload(seconds: float) -> str:
+        question: ElicitationDescription = {
+            "questionId": question_id,
+            "callId": call_id,
+            "tool": tool.name,
+            "message": asked.message[: elicitations.MAX_MESSAGE],
+            "messageId": asker.message_id,
+            "timeout": seconds,
+        }
+        if asked.schema is not None:
+            question["schema"] = dict(asked.schema)
+        if asked.url:
+            question["url"] = asked.url
         return encode(question).decode()
 
     return payload

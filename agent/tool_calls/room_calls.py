@@ -9,6 +9,7 @@ from livekit import rtc
 from agent.config.settings import Settings
 from agent.history.made_calls import MadeCalls
 from agent.limits.room_limits import RoomLimits
+from agent.models.sampler import Sampler
 from agent.state.room_states import RoomStates
 from agent.tool_calls.approvals import Approvals
 from agent.tool_calls.background_calls import BackgroundCalls
@@ -19,6 +20,8 @@ from agent.tool_calls.conversation_tools import ConversationTools
 from agent.tool_calls.tool_calls import FileSender, OnCalled, ToolCalls
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
+from toolkit.errors import RateLimited
+from toolkit.questions import Sampled, Sampling
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
@@ -31,6 +34,7 @@ class RoomCalls:
         is_offered: whether the model has a tool of the room's at present.
         files: sends what tools make.
         made: remembers the calls that must not be made twice.
+        sampler: asks the model for tools.
 
     Attributes:
         calls: the way to call a tool.
@@ -53,9 +57,12 @@ class RoomCalls:
         settings: Settings,
         on_called: OnCalled,
         made: MadeCalls,
+        sampler: Sampler,
     ) -> None:
         self._toolbox = toolbox
         self._is_offered = is_offered
+        self._limits = limits
+        self._sampler = sampler
         self.callers = Callers(room, look_up)
         self.background = BackgroundCalls()
         self._client_methods = ClientMethods(
@@ -71,6 +78,7 @@ class RoomCalls:
             limits=limits,
             on_called=on_called,
             made=made,
+            ask_model=self._ask_model,
         )
 
     async def find_caller(self, identity: str) -> Caller:
@@ -87,3 +95,12 @@ class RoomCalls:
             background=self.background,
             is_offered=self._is_offered,
         )
+
+    async def _ask_model(self, sampling: Sampling, caller: Caller) -> Sampled:
+        """Asks the model for somebody, with their tokens."""
+        meter = self._limits.token_meter()
+        refusal = await meter.begin(caller.identity)
+        if refusal is not None:
+            message = refusal.sentence.removesuffix(".")
+            raise RateLimited(message, retry_after=refusal.retry_after)
+        return await self._sampler.sample(sampling, meter.used)

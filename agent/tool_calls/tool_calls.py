@@ -17,10 +17,11 @@ from agent.parts.call_part import CallPart
 from agent.state.room_states import RoomStates
 from agent.telemetry import log_fields, spans
 from agent.telemetry.metrics import TOOL_SECONDS
-from agent.tool_calls.approvals import Approvals
+from agent.tool_calls.approvals import Approvals, Asker, RpcAsker
 from agent.tool_calls.background_calls import BackgroundCall
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
+from agent.tool_calls.call_questions import AskModel, CallQuestions
 from agent.tool_calls.callers import Callers
 from agent.tool_calls.noted_call import NotedCall
 from agent.tool_calls.rpc_answer import RpcAnswer
@@ -76,6 +77,7 @@ class ToolCalls:
         limits: RoomLimits,
         on_called: OnCalled,
         made: MadeCalls,
+        ask_model: AskModel,
     ) -> None:
         self.room: Room | None = None
         """The room as tools see it."""
@@ -90,6 +92,7 @@ class ToolCalls:
         self._limits = limits
         self._on_called = on_called
         self._made = made
+        self._ask_model = ask_model
 
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
@@ -105,6 +108,8 @@ class ToolCalls:
         notices = CallNotices(self._notices, tool.name, to=identity)
         send_file = partial(self._files.to_caller, identity) if in_room else None
         confidential = Event()
+        asker = RpcAsker(caller, private=tool.confidential)
+        questions = self._questions(tool, asker, notices.call_id)
         context = replace(
             self._toolbox.context(caller),
             approve=partial(_consented, caller),
@@ -112,6 +117,8 @@ class ToolCalls:
             on_confidential=confidential.set,
             state=self._states.of(None),
             room=self.room,
+            on_elicit=questions.elicit if in_room else None,
+            on_sample=questions.sample if in_room else None,
         )
         text = await self._call(tool, arguments, context, notices)
         return RpcAnswer(text, tool.confidential or confidential.is_set())
@@ -156,6 +163,7 @@ class ToolCalls:
             await self._approvals.ask(turn, notices.call_id, asked, given)
             part.running()
 
+        questions = self._questions(tool, turn, notices.call_id)
         context = replace(
             self._toolbox.context(turn.caller),
             approve=approve,
@@ -169,8 +177,13 @@ class ToolCalls:
             hand_off=turn.hand_off,
             idempotency_key=idempotency_key,
             begin=partial(self._begin, idempotency_key),
+            on_elicit=questions.elicit,
+            on_sample=questions.sample,
         )
         return await self._call(tool, arguments, context, notices, part)
+
+    def _questions(self, tool: Tool, asker: Asker, call_id: str) -> CallQuestions:
+        return CallQuestions(self._approvals, self._ask_model, tool, asker, call_id)
 
     async def _begin(self, key: str) -> None:
         """Notes that a call begins that must not be made twice. Raises ToolError if it was."""

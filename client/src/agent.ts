@@ -6,6 +6,8 @@ import type {
   Approval,
   AskOptions,
   Decision,
+  Elicitation,
+  ElicitationAnswer,
   Offer,
   RoomAgentEvents,
   RoomAgentOptions,
@@ -219,6 +221,11 @@ export class RoomAgent {
    * ends that. */
   onApproval(decide: (approval: Approval) => Decision | undefined | Promise<Decision | undefined>): () => void {
     return this.#clientMethods.onApproval(decide);
+  }
+
+  /** Answers questions of tools. Returns what ends that. */
+  onElicitation(answer: (question: Elicitation) => ElicitationAnswer | Promise<ElicitationAnswer>): () => void {
+    return this.#clientMethods.onElicitation(answer);
   }
 
   /** Offers the model methods of this client, beside those that it offers already, and withdraws others by their names.

@@ -3,7 +3,7 @@
 import type { Cursor } from './board.js';
 import type { AgentError } from './errors.js';
 import type { FileToSend, ReceivedFile } from './files.js';
-import type { CallDescription, Notice } from './wire.js';
+import type { CallDescription, Elicitation as Answered, ElicitationDescription, Notice } from './wire.js';
 
 export type AgentState = 'initializing' | 'listening' | 'thinking' | 'speaking' | 'away';
 
@@ -54,6 +54,12 @@ export interface ApprovalEnd {
   readonly by?: string;
   readonly text: string;
 }
+
+/** A question of a tool's: fields to fill in by `schema`, or a page to open; `timeout` are the seconds that there are to
+ * answer. The event `notice` says `elicitation.ended` when it is over. */
+export type Elicitation = ElicitationDescription;
+
+export type ElicitationAnswer = Answered;
 
 export type Decision = boolean | { readonly approved: boolean; readonly reason?: string };
 

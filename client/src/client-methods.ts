@@ -1,6 +1,6 @@
-/** Methods of this client that the agent calls: those that the model is offered, and the question for approval. */
+/** Methods of this client that the agent calls: those that the model is offered, and the questions of its tools. */
 
-import type { Approval, ApprovalEnd, Decision, Offer } from './api.js';
+import type { Approval, ApprovalEnd, Decision, Elicitation, ElicitationAnswer, Offer } from './api.js';
 import { AgentError, parseObject } from './errors.js';
 import { me, type RoomLike, type RpcInvocation } from './room.js';
 
@@ -52,6 +52,10 @@ export class ClientMethods {
       this.#stopDeciding?.();
       this.#stopDeciding = undefined;
     };
+  }
+
+  onElicitation(answer: (question: Elicitation) => ElicitationAnswer | Promise<ElicitationAnswer>): () => void {
+    return this.#register('elicit', async (args) => answer(args as unknown as Elicitation));
   }
 
   async offer(offers: Readonly<Record<string, Offer>>, withdrawn: Iterable<string>): Promise<void> {

@@ -5,6 +5,8 @@ export type {
   ApprovalEnd,
   AskOptions,
   Decision,
+  Elicitation,
+  ElicitationAnswer,
   Offer,
   RoomAgentEvents,
   RoomAgentOptions,

@@ -81,6 +81,7 @@ export class Notices {
         return this.#onReaction(notice);
       case 'message.stored':
       case 'voice.failed':
+      case 'elicitation.ended':
     }
   }
 

@@ -239,6 +239,43 @@ export interface EditMessageRequest {
   readonly text: string;
 }
 
+/** A client's answer to `elicit`. */
+export interface Elicitation {
+  readonly action: 'accept' | 'decline' | 'cancel';
+  readonly content?: Readonly<Record<string, unknown>>;
+}
+
+/** A question that a tool asks somebody, as `elicit` is called. */
+export interface ElicitationDescription {
+  readonly questionId: string;
+  readonly callId: string;
+  readonly tool: string;
+  readonly message: string;
+  readonly messageId: string;
+  readonly timeout: number;
+  readonly schema?: Readonly<Record<string, unknown>>;
+  readonly url?: string;
+}
+
+/** A question of a tool's is over; the text says why, if nobody has answered it. */
+export interface ElicitationEnded {
+  readonly id: string;
+  readonly type: 'system';
+  readonly senderId: string;
+  readonly senderName: string;
+  /** For people to read; often empty */
+  readonly content: string;
+  /** The same */
+  readonly text: string;
+  /** Milliseconds since 1970 */
+  readonly timestamp: number;
+  readonly event: 'elicitation.ended';
+  readonly callId: string;
+  readonly questionId: string;
+  readonly tool: string;
+  readonly outcome: 'accept' | 'decline' | 'cancel' | 'unanswered' | 'cancelled';
+}
+
 export interface EndSessionRequest {
   /** Access token with roomAdmin for this room, signed with the API secret */
   readonly token?: string | null;
@@ -563,7 +600,7 @@ export interface Move {
 /** No fields. */
 export type Nothing = Readonly<Record<string, never>>;
 
-export type Notice = ErrorNotice | MessageStored | MessageEdited | MessageDeleted | ThreadCleared | AuthorErased | AnswerFinished | ReactionsChanged | VoiceFailed | StateChanged | ToolStarted | ToolProgress | ToolFinished | ApprovalEnded | FileProgress | FileReceived | FileRefused;
+export type Notice = ErrorNotice | MessageStored | MessageEdited | MessageDeleted | ThreadCleared | AuthorErased | AnswerFinished | ReactionsChanged | VoiceFailed | StateChanged | ToolStarted | ToolProgress | ToolFinished | ApprovalEnded | ElicitationEnded | FileProgress | FileReceived | FileRefused;
 
 export type Part = ReasoningPart | ToolCallPart | SourcePart | FilePart | DataPart | SuggestionPart | HandoffPart;
 
@@ -1106,6 +1143,7 @@ export interface Methods {
 /** Methods that the agent calls. */
 export interface ClientMethods {
   readonly approveTool: { readonly request: CallDescription; readonly answer: Approval };
+  readonly elicit: { readonly request: ElicitationDescription; readonly answer: Elicitation };
 }
 
 /** The content of clients' packets, by topic. */

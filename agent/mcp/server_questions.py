@@ -1,0 +1,85 @@
+"""ServerQuestions: what a server asks while one of its tools runs, handed to that call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import mcp_types as types
+
+from toolkit.context import ToolContext
+from toolkit.errors import ToolError
+from toolkit.questions import Sampling
+
+MAX_MESSAGES = 100
+"""Messages of one request to the model."""
+
+
+class ServerQuestions:
+    """The callbacks of a session that makes one call: so it is known whom they are for.
+
+    Args:
+        server: the server's name, for people.
+        context: of the call.
+        elicits, samples: what the server may ask.
+    """
+
+    def __init__(self, server: str, context: ToolContext, *, elicits: bool, samples: bool) -> None:
+        self._server = server
+        self._context = context
+        self._elicits = elicits
+        self._samples = samples
+
+    def callbacks(self) -> dict[str, Any]:
+        """Those that mcp's ClientSession gets; it tells the server that it has them."""
+        given: dict[str, Callable[..., Awaitable[object]]] = {}
+        if self._elicits:
+            given["elicitation_callback"] = self._elicit
+        if self._samples:
+            given["sampling_callback"] = self._sample
+        return given
+
+    async def _elicit(
+        self, _: object, params: types.ElicitRequestParams
+    ) -> types.ElicitResult | types.ErrorData:
+        try:
+            if isinstance(params, types.ElicitRequestURLParams):
+                answer = await self._context.elicit(params.message, url=params.url)
+            else:
+                answer = await self._context.elicit(params.message, params.requested_schema)
+        except ToolError as error:
+            return _refused(error)
+        content = dict(answer.content) if answer.action == "accept" and answer.content else None
+        return types.ElicitResult(action=answer.action, content=cast("Any", content))
+
+    async def _sample(
+        self, _: object, params: types.CreateMessageRequestParams
+    ) -> types.CreateMessageResult | types.ErrorData:
+        if len(params.messages) > MAX_MESSAGES or params.tools:
+            return types.ErrorData(code=types.INVALID_PARAMS, message="Too many messages, or tools")
+        messages: list[tuple[types.Role, str]] = []
+        for each in params.messages:
+            texts = [part for part in each.content_as_list if isinstance(part, types.TextContent)]
+            if len(texts) != len(each.content_as_list):
+                return types.ErrorData(code=types.INVALID_PARAMS, message="Only text is supported")
+            messages.append((each.role, "\n".join(part.text for part in texts)))
+        sampling = Sampling(
+            tuple(messages),
+            params.system_prompt or "",
+            params.max_tokens,
+            f"The MCP server {self._server}",
+        )
+        try:
+            answer = await self._context.sample(sampling)
+        except ToolError as error:
+            return _refused(error)
+        return types.CreateMessageResult(
+            role="assistant",
+            content=types.TextContent(type="text", text=answer.text),
+            model=answer.model or "unknown",
+            stop_reason="maxTokens" if answer.is_cut else "endTurn",
+        )
+
+
+def _refused(error: ToolError) -> types.ErrorData:
+    return types.ErrorData(code=types.INVALID_REQUEST, message=str(error))

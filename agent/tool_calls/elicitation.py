@@ -1,0 +1,106 @@
+"""What a client is asked in an elicitation, and its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict
+
+from agent.tool_calls.approval_question import Verdict
+from toolkit.errors import InvalidArguments, ToolError, Unavailable
+from toolkit.questions import Elicitation, Elicited
+
+METHOD: Final = "elicit"
+
+Outcome: TypeAlias = Literal["accept", "decline", "cancel", "unanswered", "cancelled"]
+
+MAX_ANSWER_BYTES: Final = 14_000
+"""Of the fields that somebody filled in."""
+
+MAX_MESSAGE: Final = 4_000
+"""Characters of a question."""
+
+
+class Answer(BaseModel):
+    """A client's answer: `{"action": "accept" | "decline" | "cancel", "content"?: {…}}`."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    action: Literal["accept", "decline", "cancel"]
+    content: dict[str, object] | None = None
+
+
+def reader(elicitation: Elicitation) -> Callable[[str], Verdict]:
+    """Reads answers to a question; what it returns raises ValueError.
+
+    Raises:
+        InvalidArguments: the question cannot be shown.
+    """
+    url = elicitation.url
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+        raise InvalidArguments("A page that somebody is to open begins with http:// or https://")
+    check = _checker(elicitation.schema)
+
+    def read(text: str) -> Verdict:
+        if len(text.encode()) > MAX_ANSWER_BYTES:
+            raise ValueError("too long")
+        answer = Answer.model_validate_json(text)
+        match answer.action:
+            case "accept":
+                content = answer.content or {}
+                check(content)
+                return Verdict("approved", content=content)
+            case "decline":
+                return Verdict("refused")
+            case "cancel":
+                return Verdict("unanswered")
+
+    return read
+
+
+def elicited(verdict: Verdict) -> Elicited:
+    """What somebody did with a question, in MCP's terms.
+
+    Raises:
+        Unavailable: nobody has answered; the message says why.
+    """
+    if not verdict.by:
+        raise Unavailable(f"Nobody has answered the question: {verdict.reason}")
+    if verdict.outcome == "approved":
+        return Elicited("accept", verdict.content)
+    return Elicited("decline" if verdict.outcome == "refused" else "cancel")
+
+
+def outcome(verdict: Verdict) -> Outcome:
+    """The end of a question, for the client that shows it."""
+    if verdict.by:
+        return elicited(verdict).action
+    return "cancelled" if verdict.outcome == "cancelled" else "unanswered"
+
+
+def _checker(schema: Mapping[str, object] | None) -> Callable[[Mapping[str, object]], object]:
+    if schema is None:
+        return _has_nothing
+    # Here, since most rooms need no JSON schemas: 4 MB.
+    from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
+
+    try:
+        parameters = SchemaParameters.of(schema)
+    except ValueError as error:
+        raise InvalidArguments(f"The form cannot be shown: {error}") from None
+
+    def check(content: Mapping[str, object]) -> None:
+        try:
+            parameters.validate(content)
+        except ToolError as error:
+            raise ValueError(json.dumps(error.details)) from None
+
+    return check
+
+
+def _has_nothing(content: Mapping[str, object]) -> None:
+    if content:
+        raise ValueError("there was nothing to fill in")

@@ -1,0 +1,58 @@
+"""CallTime: the seconds of a call of a tool, without those in which a person is asked."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+
+class CallTime:
+    """A timeout that stands still while somebody is asked. For one task, on one event loop.
+
+    Raises:
+        TimeoutError: on leaving it, when the time was over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._left = seconds
+        self._pauses = 0
+        self._runs = False
+
+    @property
+    def expired(self) -> bool:
+        """Whether the call was ended since its time was over."""
+        return self._timeout.expired()
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        self._runs = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._runs = False
+        return await self._timeout.__aexit__(kind, error, trace)
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Stops the time meanwhile; several may at once."""
+        now = asyncio.get_running_loop().time
+        when = self._timeout.when() if self._runs else None
+        if self._pauses == 0 and when is not None and not self.expired:
+            self._left = when - now()
+            self._timeout.reschedule(None)
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if self._pauses == 0 and self._runs and not self.expired:
+                self._timeout.reschedule(now() + self._left)
