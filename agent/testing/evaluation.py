@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
+
+from livekit.agents import llm
 
 from agent.app.app import App
 from agent.app.app_error import AppError
 from agent.client import AgentError
 from agent.config.settings_error import SettingsError
 from agent.testing.app_test import AppTest, NoRoomServerError
-from agent.testing.scenario import ModelStep, Scenario
+from agent.testing.evaluator import Ended, Evaluator, Judgment
+from agent.testing.exchange import Exchange, joined
+from agent.testing.scenario import ANYTHING, ModelStep, Scenario, Turn
 
 if TYPE_CHECKING:
     from agent.testing.person import Person
@@ -35,7 +40,10 @@ class Run:
     Attributes:
         problems: what was wrong, in order; none: it passed.
         seconds: of each answer.
-        tokens_in, tokens_out: of all requests to the model, as its service counts them.
+        tokens_in, tokens_out: of all requests to the model, as its service counts them; without
+            those of simulated users and judges.
+        judgments: what the judges say.
+        conversation: who said what: `user` or `assistant`.
     """
 
     scenario: str
@@ -43,6 +51,8 @@ class Run:
     seconds: tuple[float, ...]
     tokens_in: int
     tokens_out: int
+    judgments: tuple[Judgment, ...] = ()
+    conversation: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,15 @@ async def evaluate(
     Raises:
         AppError, SettingsError: the app or its settings are wrong.
         NoRoomServerError: the embedded room server is not installed.
+        ScenarioError: a model has to play or judge, and none is configured.
     """
-    return [await _run(app, each, environ) for each in scenarios for _ in range(times)]
+    async with AsyncExitStack() as stack:
+        evaluator = None
+        if any(each.needs_evaluator for each in scenarios):
+            evaluator = await stack.enter_async_context(Evaluator(environ))
+        return [
+            await _run(app, each, environ, evaluator) for each in scenarios for _ in range(times)
+        ]
 
 
 def summarise(runs: Sequence[Run]) -> list[Summary]:
@@ -117,41 +134,115 @@ def as_junit(runs: Sequence[Run]) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-async def _run(app: App, scenario: Scenario, environ: Mapping[str, str]) -> Run:
+async def _run(
+    app: App, scenario: Scenario, environ: Mapping[str, str], evaluator: Evaluator | None
+) -> Run:
     metadata = json.dumps(scenario.metadata) if scenario.metadata else ""
     if scenario.model is not None:
         environ = {name: value for name, value in environ.items() if name not in OF_MODEL}
-    problems: list[str] = []
-    seconds: list[float] = []
+    environ = {k: v for k, v in environ.items() if not k.startswith("EVAL_")}
+    talk = _Talk(scenario, evaluator)
     tokens_in = tokens_out = 0
     try:
         async with AppTest(app, metadata=metadata, **environ) as test:
             if scenario.model is not None:
                 test.model.script(*_replies(scenario.model))
             user = await test.enter(USER, attributes=scenario.attributes)
-            await _talk(user, scenario, problems, seconds)
+            await talk.hold(user)
             tokens_in, tokens_out = test.tokens()
+        if evaluator is not None and scenario.judges:
+            await talk.judge(evaluator, _instructions(app, scenario))
     except (AppError, SettingsError, NoRoomServerError):
         raise
     except Exception as error:
         # The other runs go on, and their results count.
         logger.exception("a run of %s broke off", scenario.name)
-        problems.append(f"it broke off: {error!r}")
-    return Run(scenario.name, tuple(problems), tuple(seconds), tokens_in, tokens_out)
+        talk.problems.append(f"it broke off: {error!r}")
+    return Run(
+        scenario.name,
+        tuple(talk.problems),
+        tuple(each.seconds for _, each in talk.said),
+        tokens_in,
+        tokens_out,
+        tuple(talk.judgments),
+        tuple(
+            line
+            for message, answer in talk.said
+            for line in ((USER, message), ("assistant", answer.text))
+        ),
+    )
 
 
-async def _talk(
-    user: Person, scenario: Scenario, problems: list[str], seconds: list[float]
-) -> None:
-    """Writes the messages, until one has no answer; adds what is wrong, and how long it took."""
-    for number, turn in enumerate(scenario.turns, 1):
-        try:
-            answer = await user.ask(turn.user, private=turn.private)
-        except AgentError as error:
-            problems.append(f"turn {number}: {error}")
+@dataclass
+class _Talk:
+    """A conversation of a user with the app.
+
+    Attributes:
+        problems: what is wrong with it.
+        said: messages, and what became of them.
+    """
+
+    scenario: Scenario
+    evaluator: Evaluator | None
+    problems: list[str] = field(default_factory=list[str])
+    said: list[tuple[str, Exchange]] = field(default_factory=list[tuple[str, Exchange]])
+    judgments: list[Judgment] = field(default_factory=list[Judgment])
+
+    async def hold(self, user: Person) -> None:
+        """Writes the messages, until one has no answer."""
+        async for turn in self._turns():
+            number = len(self.said) + 1
+            try:
+                answer = await user.ask(turn.user, private=turn.private)
+            except AgentError as error:
+                self.problems.append(f"turn {number}: {error}")
+                return
+            self.said.append((turn.user, answer))
+            self.problems += [f"turn {number}: {each}" for each in turn.expect.problems(answer)]
+        if self.scenario.user is not None and self.said:
+            whole = joined([answer for _, answer in self.said])
+            self.problems += self.scenario.user.expect.problems(whole)
+
+    async def judge(self, evaluator: Evaluator, instructions: str) -> None:
+        """Has the judges judge it."""
+        items: list[llm.ChatItem] = [llm.AgentConfigUpdate(instructions=instructions)]
+        for message, answer in self.said:
+            items += [llm.ChatMessage(role="user", content=[message]), *answer.items]
+            items += [
+                llm.AgentHandoff(old_agent_id=former, new_agent_id=agent)
+                for former, agent in answer.handoffs
+            ]
+        self.judgments = await evaluator.judge(self.scenario.judges, items)
+        self.problems += [
+            f"{each.judge}: {each.verdict}: {each.reasoning}"
+            for each in self.judgments
+            if each.verdict != "pass"
+        ]
+
+    async def _turns(self) -> AsyncIterator[Turn]:
+        for turn in self.scenario.turns:
+            yield turn
+        user, evaluator = self.scenario.user, self.evaluator
+        if user is None or evaluator is None:
             return
-        seconds.append(answer.seconds)
-        problems += [f"turn {number}: {each}" for each in turn.expect.problems(answer)]
+        while True:
+            said = [(message, answer.text) for message, answer in self.said]
+            following = await evaluator.next_message(user, said)
+            if isinstance(following, Ended):
+                if not following.reached:
+                    self.problems.append(f"the user did not get it: {following.why}")
+                return
+            if len(self.said) >= user.max_turns:
+                self.problems.append(f"the user did not get it in {user.max_turns} messages")
+                return
+            yield Turn(user=following, private=user.private, expect=ANYTHING)
+
+
+def _instructions(app: App, scenario: Scenario) -> str:
+    """Those of the agent that begins, for judges to go by; livekit Agents have theirs elsewhere."""
+    name = scenario.metadata.get("agent")
+    persona = app.personas.get(name if isinstance(name, str) else app.default)
+    return "" if persona is None else persona.instructions
 
 
 def _replies(steps: Sequence[ModelStep]) -> list[Reply]:

@@ -97,6 +97,17 @@ class Exchange:
         return [*calls, *handoffs, *said]
 
 
+def joined(exchanges: Sequence[Exchange]) -> Exchange:
+    """Several as one: it ended as the last one did, and took as long as the longest."""
+    return Exchange(
+        "\n".join(each.text for each in exchanges),
+        exchanges[-1].finish_reason,
+        tuple(part for each in exchanges for part in each.parts),
+        tuple(item for each in exchanges for item in each.items),
+        max(each.seconds for each in exchanges),
+    )
+
+
 def _call(call: llm.FunctionCall, output: llm.FunctionCallOutput | None) -> Call:
     arguments = _arguments(call.arguments)
     if output is None:

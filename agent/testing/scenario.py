@@ -1,14 +1,21 @@
-"""Scenario: a conversation of a scripted user, and what is expected of each answer."""
+"""Scenario: a conversation of a scripted or simulated user, and what is expected of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agent.testing.exchange import Call, Exchange
 
@@ -42,7 +49,7 @@ class Expected(_Strict):
         says, says_not: words of the text, in whatever case.
         calls: tool calls among those that were made, in this order; [] is none at all.
         handoff: name of the agent that was handed to.
-        finish: the finish reason.
+        finish: the finish reason; None: whichever.
         within: seconds from the question to the end of the answer.
     """
 
@@ -50,12 +57,12 @@ class Expected(_Strict):
     says_not: tuple[str, ...] = ()
     calls: tuple[ExpectedCall, ...] | None = None
     handoff: str | None = None
-    finish: Literal["stop", "length", "error", "interrupted", "cancelled"] = "stop"
+    finish: Literal["stop", "length", "error", "interrupted", "cancelled"] | None = "stop"
     within: float | None = None
 
     def problems(self, answer: Exchange) -> Iterator[str]:
         """Returns the faults of an answer."""
-        if answer.finish_reason != self.finish:
+        if self.finish is not None and answer.finish_reason != self.finish:
             yield f"it ended with {answer.finish_reason}, expected {self.finish}"
         text = answer.text.lower()
         for words in self.says:
@@ -83,6 +90,9 @@ class Expected(_Strict):
                 yield f"it did not call {wanted}; its calls: {done}"
 
 
+ANYTHING = Expected(finish=None)
+
+
 class Turn(_Strict):
     """A message and what is expected of its answer."""
 
@@ -99,6 +109,57 @@ class ModelStep(_Strict):
     arguments: dict[str, Any] = {}
 
 
+Judge = Literal[
+    "task_completion",
+    "handoff",
+    "accuracy",
+    "tool_use",
+    "safety",
+    "relevancy",
+    "coherence",
+    "conciseness",
+]
+"""Those of livekit-agents (livekit.agents.evals)."""
+
+
+class SimulatedUser(_Strict):
+    """A user whom a model plays.
+
+    Attributes:
+        who: the person.
+        goal: what they want.
+        opening: their first message; the model's own unless given.
+        private: all their messages are.
+        max_turns: messages within which they have to have what they want.
+        expect: of the whole conversation, as of one answer.
+    """
+
+    who: str = "Somebody who is in no hurry."
+    goal: Annotated[str, Field(min_length=1)]
+    opening: str = ""
+    private: bool = False
+    max_turns: Annotated[int, Field(ge=1, le=50)] = 10
+    expect: Expected = Expected()
+
+
+class Criterion(_Strict):
+    """A judge, with a criterion in words; without one, it is livekit-agents' of that name."""
+
+    name: Annotated[str, Field(min_length=1)]
+    criterion: str = ""
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if not self.criterion and self.name not in get_args(Judge):
+            raise ValueError(f"a criterion, or one of {', '.join(get_args(Judge))}")
+        return self
+
+
+def _criterion(value: object) -> object:
+    """A judge by its name, in the form of one with a criterion."""
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Scenario(_Strict):
     """A file's conversation.
 
@@ -107,13 +168,29 @@ class Scenario(_Strict):
         metadata: of the dispatch.
         attributes: of the user, as vouched for by the server.
         model: what the demo model does, in turn; None: the configured model answers.
+        turns: the messages of a scripted user.
+        user: a user whom a model plays, in place of turns.
+        judges: of the whole conversation; each has to say that it passes.
     """
 
     name: str = ""
     metadata: dict[str, Any] = {}
     attributes: dict[str, str] = {}
     model: tuple[ModelStep, ...] | None = None
-    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    turns: tuple[Turn, ...] = ()
+    user: SimulatedUser | None = None
+    judges: tuple[Annotated[Criterion, BeforeValidator(_criterion)], ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_user(self) -> Self:
+        if bool(self.turns) == (self.user is not None):
+            raise ValueError("turns of a scripted user, or a user whom a model plays")
+        return self
+
+    @property
+    def needs_evaluator(self) -> bool:
+        """Whether a model has to play or to judge."""
+        return self.user is not None or bool(self.judges)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -129,5 +206,6 @@ class Scenario(_Strict):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise ScenarioError(f"{path}: {where}: {first['msg']}") from error
+            problem = f"{where}: {first['msg']}" if where else first["msg"]
+            raise ScenarioError(f"{path}: {problem}") from error
         return found.model_copy(update={"name": found.name or path.stem})

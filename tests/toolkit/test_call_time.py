@@ -40,5 +40,5 @@ async def test_it_stands_still_while_somebody_is_asked() -> None:
 async def test_it_goes_on_afterwards() -> None:
     async with Toolbox([ask_and_hang], ToolSettings()) as tools:
         context = tools.context().with_answers(slow)
-        with pytest.raises(TimedOut, match="took longer than 0.05 s"):
+        with pytest.raises(TimedOut, match="took longer than"):
             await ask_and_hang.call({}, context)

@@ -95,7 +95,7 @@ def test_an_answer_that_fits_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("turns: []", "turns: Tuple should have at least 1 item"),
+        ("turns: []", "turns of a scripted user, or a user whom a model plays"),
         ("turns: [{user: Hi, expects: {}}]", "turns.0.expects: Extra inputs are not permitted"),
         ("turns: [", "it is no YAML"),
     ],
