@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from agent.app.app_error import AppError
 
@@ -42,7 +42,7 @@ class AgentMaker:
 
         Raises:
             AppError: the app's function returned something else, or what it has returned before,
-                with what was said to it in another conversation.
+                with what was said to it in another conversation, or it has a realtime model.
         """
         # An app that gives one has imported it.
         from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above
@@ -51,11 +51,13 @@ class AgentMaker:
         if inspect.isawaitable(made):
             made = await made
         if isinstance(made, Agent):
+            self._check_model(cast("object", made.llm))
             self._take("Agent", made)
             return None, made
         if isinstance(made, tuple) and len(made) == 2:  # pyright: ignore[reportUnnecessaryIsInstance]
             session, agent = made
             if isinstance(session, AgentSession) and isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance]
+                self._check_model(cast("object", agent.llm), cast("object", session.llm))
                 self._take("AgentSession", session)
                 self._take("Agent", agent)
                 return session, agent
@@ -63,6 +65,16 @@ class AgentMaker:
             f"App: the function of the agent {self._name} returned a {type(made).__name__}, "
             "expected an Agent, or an AgentSession and an Agent"
         )
+
+    def _check_model(self, *models: object) -> None:
+        """Such a model hears and answers by itself, past messages and their answers."""
+        from livekit.agents.llm import RealtimeModel  # noqa: PLC0415 - as above
+
+        if any(isinstance(each, RealtimeModel) for each in models):
+            raise AppError(
+                f"App: the agent {self._name} has a realtime model, expected an LLM: rooms have "
+                "their speech by STT and TTS"
+            )
 
     def _take(self, kind: str, made: object) -> None:
         if made in self._made:

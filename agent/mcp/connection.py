@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
+from mcp import MCPError
+
 from agent.app.header_makers import HeaderMaker
 from agent.config.mcp_servers import HttpServer, StdioServer
 from agent.mcp.authorization import ServerHeaders
@@ -220,7 +222,13 @@ class McpConnection:
         own = McpSession(
             self._streams(context, is_call=True), patience=None, questions=questions.callbacks()
         )
-        return await lone_call(own, name, arguments, self._tasks)
+        try:
+            return await lone_call(own, name, arguments, self._tasks)
+        except MCPError:
+            # What servers say of it has the same words, or none.
+            if questions.refusal is not None:
+                raise questions.refusal from None
+            raise
 
     def _streams(self, context: ToolContext | None, *, is_call: bool = False) -> Streams:
         """Streams of a session; raises NotAllowed for a call whose caller lacks a header."""

@@ -22,9 +22,13 @@ class ServerQuestions:
         server: the server's name, for people.
         context: of the call.
         elicits, samples: what the server may ask.
+
+    Attributes:
+        refusal: why the last question had no answer, if it had none.
     """
 
     def __init__(self, server: str, context: ToolContext, *, elicits: bool, samples: bool) -> None:
+        self.refusal: ToolError | None = None
         self._server = server
         self._context = context
         self._elicits = elicits
@@ -48,7 +52,7 @@ class ServerQuestions:
             else:
                 answer = await self._context.elicit(params.message, params.requested_schema)
         except ToolError as error:
-            return _refused(error)
+            return self._refused(error)
         content = dict(answer.content) if answer.action == "accept" and answer.content else None
         return types.ElicitResult(action=answer.action, content=cast("Any", content))
 
@@ -72,7 +76,7 @@ class ServerQuestions:
         try:
             answer = await self._context.sample(sampling)
         except ToolError as error:
-            return _refused(error)
+            return self._refused(error)
         return types.CreateMessageResult(
             role="assistant",
             content=types.TextContent(type="text", text=answer.text),
@@ -80,6 +84,6 @@ class ServerQuestions:
             stop_reason="maxTokens" if answer.is_cut else "endTurn",
         )
 
-
-def _refused(error: ToolError) -> types.ErrorData:
-    return types.ErrorData(code=types.INVALID_REQUEST, message=str(error))
+    def _refused(self, error: ToolError) -> types.ErrorData:
+        self.refusal = error
+        return types.ErrorData(code=types.INVALID_REQUEST, message=str(error))

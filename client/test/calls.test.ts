@@ -204,6 +204,27 @@ describe('approvals', () => {
   });
 });
 
+describe('questions of tools', () => {
+  it('are answered by the app', async () => {
+    let ask: (caller: string) => Promise<unknown> = async () => undefined;
+    const question = { questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', message: 'For how many?', messageId: 'm', timeout: 60 };
+    (room.localParticipant as { registerRpcMethod: unknown }).registerRpcMethod = (
+      method: string,
+      handle: (invocation: object) => Promise<string>,
+    ) => {
+      expect(method).toBe('elicit');
+      ask = async (callerIdentity) => JSON.parse(await handle({ callerIdentity, payload: JSON.stringify(question) }));
+    };
+    const notices: unknown[] = [];
+    agent.on('notice', ({ event }) => notices.push(event));
+    agent.onElicitation(({ tool, message }) => ({ action: 'accept', content: { text: `${tool}: ${message}` } }));
+    expect(await ask('agent')).toEqual({ action: 'accept', content: { text: 'book: For how many?' } });
+    await expect(ask('bob')).rejects.toMatchObject({ code: 403 });
+    room.packet('system', { event: 'elicitation.ended', questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', outcome: 'accept' });
+    expect(notices).toEqual(['elicitation.ended']);
+  });
+});
+
 describe('shared state', () => {
   it('is read again after changes, once for all that come meanwhile', async () => {
     let revision = 1;

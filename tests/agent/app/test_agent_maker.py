@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from livekit.agents import Agent, AgentSession
+from livekit.plugins import openai
 
 from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
@@ -37,3 +38,14 @@ async def test_each_conversation_has_an_agent_and_a_session_of_its_own() -> None
     maker = AgentMaker("shop", agent)
     (_, first), (_, second) = await maker.make(NO_ROOM), await maker.make(NO_ROOM)
     assert first is not second
+
+
+async def test_a_realtime_model_is_refused_by_name() -> None:
+    realtime = openai.realtime.RealtimeModel(api_key="of no account")
+    functions: list[MakeAgent] = [
+        lambda: Agent(instructions="You sell books.", llm=realtime),
+        lambda: (AgentSession[Any](llm=realtime, vad=None), agent()),
+    ]
+    for make in functions:
+        with pytest.raises(AppError, match="the agent shop has a realtime model"):
+            await AgentMaker("shop", make).make(NO_ROOM)

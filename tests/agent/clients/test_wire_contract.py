@@ -332,6 +332,38 @@ async def test_a_tool_is_approved(
     assert told == "sent to bob"
 
 
+async def test_a_tool_asks_a_question(
+    open_client: OpenClient,
+    example: Example,
+    language: str,
+    model: DemoModel,
+    start_worker: StartWorker,
+) -> None:
+    @tool
+    async def book(context: ToolContext) -> str:
+        """Book a table."""
+        guests = {"type": "integer"}
+        form = {"type": "object", "properties": {"guests": guests}, "required": ["guests"]}
+        answer = await context.elicit("For how many?", form)
+        return f"{answer.action} {answer.content}"
+
+    client = await open_client("ana", worker=await start_worker(tools=[book]))
+    four = {
+        "js": "window.prompt = (question) => { console.log(question); return '4'; };",
+        "python": "def input(question):\n    print(question)\n    return '4'",
+    }
+    await client.connect()
+    await client.run(four[language])
+    await client.run(example("Questions of tools"))
+    model.script(Reply(tool_calls=[tool_call("book", "{}")]), Reply("Booked."))
+    await client.run(example("Streams to the room"))
+    await client.run(example("Text streams"))
+    assert "book: For how many?" in await client.console.says("For how many?")
+    await client.console.says("Booked.")
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told == "accept {'guests': 4}"
+
+
 async def test_a_method_of_the_client_is_called(
     open_client: OpenClient, example: Example, model: DemoModel
 ) -> None:

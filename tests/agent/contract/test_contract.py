@@ -62,7 +62,14 @@ async def print_table() -> File:
     return File("table.txt", "x" * 15_000)
 
 
-OWN = (look_up, write_report, print_table)
+@tool
+async def book(context: ToolContext) -> str:
+    """Book a table."""
+    form = {"type": "object", "properties": {"guests": {"type": "integer"}}}
+    return (await context.elicit("For how many?", form)).action
+
+
+OWN = (look_up, write_report, print_table, book)
 
 
 @pytest.fixture
@@ -111,6 +118,7 @@ async def test_parts_notices_and_packets_are_as_they_are_exported(
     model.script(
         Reply("", tool_calls=[tool_call("lookUp", '{"order": "A1"}')]),
         Reply("", tool_calls=[tool_call("writeReport", "{}"), tool_call("nothing", "{}")]),
+        Reply("", tool_calls=[tool_call("book", "{}")]),
         Reply("Done."),
     )
     shapes = SCHEMAS["clientMethods"]["approveTool"]
@@ -121,7 +129,14 @@ async def test_parts_notices_and_packets_are_as_they_are_exported(
         check(shapes["request"], json.loads(invocation.payload))
         return json.dumps(approved)
 
+    async def answer(invocation: rtc.RpcInvocationData) -> str:
+        check(SCHEMAS["clientMethods"]["elicit"]["request"], json.loads(invocation.payload))
+        return json.dumps(accepted)
+
+    accepted = {"action": "accept", "content": {"guests": 4}}
+    check(SCHEMAS["clientMethods"]["elicit"]["answer"], accepted)
     alice.me.register_rpc_method("approveTool", approve)
+    alice.me.register_rpc_method("elicit", answer)
     question = await alice.say("Where is A1?", ack="stored")
     parts = await alice.parts_of(question)
     for part in parts:

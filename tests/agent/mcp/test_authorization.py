@@ -31,6 +31,11 @@ def server(**settings: object) -> HttpServer:
     return HttpServer.model_validate({"url": "https://mcp.example.org/mcp", **settings})
 
 
+def fixed() -> dict[str, str]:
+    """Headers for everybody."""
+    return {"X-Key": "1"}
+
+
 class Endpoints:
     """A token endpoint and a server that takes the tokens which it has not taken back."""
 
@@ -111,7 +116,7 @@ async def test_the_apps_function_makes_headers_for_each_request_and_each_caller(
     endpoints = Endpoints()
     headers = ServerHeaders(server(), make)
     assert headers.differ
-    assert not ServerHeaders(server(), dict).differ
+    assert not ServerHeaders(server(), fixed).differ
     for auth in (headers.of(None, is_call=False), headers.of(Caller("alice"), is_call=True)):
         async with endpoints.client(auth) as client:
             await client.get("https://mcp.example.org/mcp")
@@ -193,7 +198,7 @@ def test_a_wrong_function_is_one_sentence(given: dict[str, object], problem: str
 
 
 def test_headers_for_a_server_that_is_not_there_are_one_sentence() -> None:
-    app = App(mcp_headers={"docs": dict})
+    app = App(mcp_headers={"docs": fixed})
     for servers in ("{}", '{"docs": {"command": "serve"}}'):
         settings = Settings.from_environment({"MCP_SERVERS": servers})
         with pytest.raises(AppError, match="names 'docs', which has no URL in MCP_SERVERS"):

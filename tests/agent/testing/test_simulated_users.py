@@ -25,7 +25,7 @@ async def find_invoice(number: str) -> str:
 APP = App(instructions="You find invoices.", tools=[find_invoice])
 MODEL = """
 model:
-  - {say: Which one?}
+  - {say: "Which one?"}
   - {call: findInvoice, arguments: {number: "18"}}
   - {say: It is open.}
 """
@@ -115,7 +115,7 @@ async def test_judges_see_the_conversation_and_have_to_pass_it(
 ) -> None:
     own = "{name: polite, criterion: It is polite.}, {name: brief, criterion: It is brief.}"
     judges = f"judges: [accuracy, {own}]"
-    turns = "turns: [{user: Hello}, {user: Is 18 paid?}]\n"
+    turns = "turns: [{user: Hello}, {user: 'Is 18 paid?'}]\n"
     evaluator.when("It is polite.", verdict("maybe", "hard to say"))
     evaluator.when("It is brief.", Reply("Well."))
     evaluator.when("grounded", verdict("pass"))

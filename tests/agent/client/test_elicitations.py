@@ -1,0 +1,92 @@
+"""Questions of tools, answered by the Python client."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agent.client import Elicitation
+from devserver.model import DemoModel, Reply, tool_call
+from tests.agent.client.test_room_agent import Joined, joined
+from tests.agent.conftest import StartWorker, Worker
+from toolkit import ToolContext, tool
+
+__all__ = ["joined"]
+
+
+@tool
+async def book(context: ToolContext) -> str:
+    """Book a table."""
+    guests = {"type": "integer"}
+    form = {"type": "object", "properties": {"guests": guests}, "required": ["guests"]}
+    answer = await context.elicit("For how many?", form)
+    return f"{answer.action} {answer.content}"
+
+
+@tool
+async def confirm_booking(context: ToolContext) -> str:
+    """Ask for yes or no."""
+    answer = await context.elicit("Shall I?")
+    return f"{answer.action} {answer.content}"
+
+
+@pytest.fixture
+async def worker(start_worker: StartWorker) -> Worker:
+    return await start_worker(tools=[book, confirm_booking])
+
+
+async def test_a_question_is_answered_and_taken_away(joined: Joined, model: DemoModel) -> None:
+    ana = await joined("ana")
+    asked: list[Elicitation] = []
+
+    async def answer(question: Elicitation) -> dict[str, int]:
+        asked.append(question)
+        return {"guests": 4}
+
+    ana.on_elicitation = answer
+    model.script(Reply(tool_calls=[tool_call("book", "{}")]), Reply("Booked."))
+    assert await (await ana.ask("A table")).text() == "Booked."
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told == "accept {'guests': 4}"
+    (question,) = asked
+    assert (question.tool, question.message, question.url) == ("book", "For how many?", "")
+
+    ended = asyncio.Event()
+    cancelled = asyncio.Event()
+
+    async def wait(_: Elicitation) -> bool:
+        ended.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return True
+
+    ana.on_elicitation = wait
+    model.script(Reply(tool_calls=[tool_call("book", "{}")]))
+    asking = asyncio.create_task(ana.ask("Another table"))
+    async with asyncio.timeout(20):
+        await ended.wait()
+        await asking
+        await ana.stop()
+        await cancelled.wait()
+
+
+@pytest.mark.parametrize(
+    ("given", "action"), [(True, "accept"), (False, "decline"), (None, "cancel")]
+)
+async def test_a_question_has_three_answers(
+    joined: Joined, model: DemoModel, given: bool | None, action: str
+) -> None:
+    ana = await joined("ana")
+
+    async def answer(_: Elicitation) -> bool | None:
+        return given
+
+    ana.on_elicitation = answer
+    model.script(Reply(tool_calls=[tool_call("confirmBooking", "{}")]), Reply("So be it."))
+    await (await ana.ask("A table")).text()
+    ((_, told),) = model.requests[-1].chat.tool_results
+    assert told == f"{action} {{}}"
