@@ -44,7 +44,7 @@ class PluginLLM(DelegatingLLM):
         arguments = {name: options.pop(name) for name in _CHAT_ARGUMENTS if name in options}
         if options:
             arguments["extra_kwargs"] = options
-        stream = (await self._shared.made()).chat(
+        stream = await self._shared.chat(
             chat_ctx=context,
             tools=list(tools),
             conn_options=APIConnectOptions(max_retry=0, timeout=patience),
