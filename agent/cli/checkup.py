@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from livekit import api
 from rich.console import Console
 from rich.text import Text
+from yarl import URL
 
 from agent.app.app_error import AppError
 from agent.app.app_settings import names_of, read_app_settings
 from agent.cli.command import CommandError
-from agent.cli.dev_record import DevRecordFile
+from agent.cli.dev_record import DevRecord, DevRecordFile
 from agent.cli.finding import Finding
 from agent.cli.model_check import check_model
 from agent.cli.room_api import FAILURES, is_refusal, reason, room_api
@@ -63,7 +64,6 @@ async def check_everything(environ: MutableMapping[str, str]) -> None:
         _print(Finding("app", ok=False, text=str(error)))
         raise CommandError("the app is wrong") from None
     dev = None if given.get("LIVEKIT_URL") else DevRecordFile(given).read()
-    model_url = dev.model_url if dev else settings.openai_base_url
     checks = [_check_settings(settings, app, dev is not None)]
     own_names = {name for kind in app.settings for name in names_of(kind)}
     for slip in wrong_names:
@@ -71,7 +71,7 @@ async def check_everything(environ: MutableMapping[str, str]) -> None:
             checks.append(Finding("settings", ok=False, text=slip, needed=False))
     checks += await asyncio.gather(
         _check_room_server(given),
-        *([check_model(settings, model_url, proxies, app.tools)] if app.uses_service else []),
+        *([_check_model(settings, dev, proxies, app.tools)] if app.uses_service else []),
         *(
             _check_weather(tool, app_settings, proxies)
             for tool in app.tools
@@ -96,6 +96,19 @@ def _check_settings(settings: Settings, app: App, dev: bool) -> Finding:
         advice = "`python -m agent dev` needs none of them"
         return Finding("settings", ok=False, text="; ".join(problems), advice=advice)
     return Finding("settings", ok=True, text="complete")
+
+
+async def _check_model(
+    settings: Settings, dev: DevRecord | None, proxies: Proxies, tools: Sequence[Tool]
+) -> Finding:
+    if dev is None:
+        return await check_model(settings, settings.openai_base_url, proxies, tools)
+    if dev.has_key and settings.openai_api_key is None:
+        text = f"{URL(dev.model_url).with_query(None)}: not asked, the running `dev` has its key"
+        advice = "set OPENAI_API_KEY here, too, or in .env"
+        return Finding("model", ok=True, text=text, advice=advice)
+    of_dev = settings.model_copy(update={"llm_model": dev.model})
+    return await check_model(of_dev, dev.model_url, proxies, tools)
 
 
 def _check_port(host: str, port: int) -> Finding:

@@ -24,7 +24,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
 class DevRecord(BaseModel):
-    """A running `dev`: its room server, its agent and its model."""
+    """A running `dev`: its room server, its agent and its model.
+
+    Attributes:
+        has_key: whether the model service gets a key, which is not kept here.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +40,8 @@ class DevRecord(BaseModel):
     agent_identity: str
     reply_topic: str
     model_url: str
+    model: str
+    has_key: bool
 
 
 class DevRecordFile:

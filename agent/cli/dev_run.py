@@ -66,7 +66,7 @@ async def run_dev(
             workers = await stack.enter_async_context(
                 _workers(settings, environ, server, model_url)
             )
-            file.write(_record(target, model_url))
+            file.write(_record(target, settings, model_url))
             _announce(settings, server, model_url, page)
             if page and page_options.opens:
                 webbrowser.open(page.url)
@@ -192,7 +192,7 @@ def _target(settings: Settings, server: RunningServer) -> Target:
     )
 
 
-def _record(target: Target, model_url: str) -> DevRecord:
+def _record(target: Target, settings: Settings, model_url: str) -> DevRecord:
     return DevRecord(
         pid=os.getpid(),
         url=target.url,
@@ -202,6 +202,8 @@ def _record(target: Target, model_url: str) -> DevRecord:
         agent_identity=target.agent_identity,
         reply_topic=target.reply_topic,
         model_url=model_url,
+        model=settings.llm_model,
+        has_key=settings.openai_api_key is not None,
     )
 
 

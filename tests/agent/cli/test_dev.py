@@ -110,6 +110,23 @@ async def test_configured_values_are_used(
         assert chat.stdout == "From the configured model\n"
 
 
+@pytest.mark.parametrize("key", ["", "sk-of-the-tests"])
+async def test_doctor_asks_the_model_of_the_running_dev(
+    bare: CommandLine, model: DemoModel, key: str
+) -> None:
+    settings = {"OPENAI_BASE_URL": model.base_url, "LLM_MODEL": "llama", "OPENAI_API_KEY": key}
+    async with dev(bare, "--port", "0", **settings):
+        doctor = await bare.run("doctor", WEATHER_GEOCODING_URL=f"http://127.0.0.1:{unused_port()}")
+    assert doctor.status == 0, doctor.stdout
+    assert "sk-of-the-tests" not in doctor.stdout
+    if key:
+        assert f"{model.base_url}: not asked, the running `dev` has its key" in doctor.stdout
+        assert "llama" not in doctor.stdout
+    else:
+        assert f"{model.base_url}: llama answers" in doctor.stdout
+        assert model.requests[-1].body["model"] == "llama"
+
+
 def livekit_server() -> str | None:
     """A livekit-server program: on PATH, or the one that the tests run against."""
     return shutil.which("livekit-server") or shutil.which(os.environ.get("ROOM_SERVER", ""))

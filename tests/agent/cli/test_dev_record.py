@@ -18,6 +18,8 @@ RECORD = DevRecord(
     agent_identity="agent",
     reply_topic="llm-response",
     model_url="http://127.0.0.1:1/v1",
+    model="demo",
+    has_key=False,
 )
 
 
