@@ -47,6 +47,9 @@ class GroupCommit:
     A transaction costs more than a write in it. A lone write has one to itself at once; what comes
     meanwhile shares the next one. On SQLite this also keeps the rooms of a process from competing
     for the only lock there is.
+
+    Writes take effect in the order they come: where the database is unavailable for one, those that
+    wait behind it fail as well.
     """
 
     def __init__(self, database: Database) -> None:
@@ -95,6 +98,9 @@ class GroupCommit:
             for write in batch:
                 _settle(write.outcome, UnavailableError("the history is closed"))
             raise
+        except UnavailableError as error:
+            self._give_up(batch, error)
+            return
         except Exception as error:
             # The boundary of a transaction: its writers get the error, the next ones go on.
             if not isinstance(error, HistoryError):
@@ -105,11 +111,14 @@ class GroupCommit:
 
     async def _commit_each(self, batch: list[_Write], error: DataError | IntegrityError) -> None:
         """Retried one by one: the database refused at least one of them, perhaps temporarily."""
-        for write in batch:
+        for index, write in enumerate(batch):
             try:
                 (outcome,) = await self._transact([write])
             except (DataError, IntegrityError):
                 outcome = RejectedError(f"refused by the database: {type(error.orig).__name__}")
+            except UnavailableError as failure:
+                self._give_up(batch[index:], failure)
+                return
             except HistoryError as failure:
                 outcome = failure
             except Exception as failure:
@@ -117,6 +126,12 @@ class GroupCommit:
                 logger.exception("history write failed unexpectedly")
                 outcome = failure
             _settle(write.outcome, outcome)
+
+    def _give_up(self, batch: list[_Write], error: UnavailableError) -> None:
+        """An answer must not be stored where its question, which came before, was not."""
+        for write in (*batch, *self._waiting):
+            _settle(write.outcome, error)
+        self._waiting.clear()
 
     async def _transact(self, batch: list[_Write]) -> list[object]:
         """Returns the result of each write, or the HistoryError that it raises."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from agent.history.database import USE_TIMEOUT, Database, Result, Work
 from agent.history.database_url import DatabaseUrl
@@ -11,7 +10,7 @@ from agent.history.errors import UnavailableError
 
 
 class CutDatabase(Database):
-    """SQLite behind a line that can be cut.
+    """A database behind a line that can be cut.
 
     Attributes:
         away: it cannot be reached.
@@ -19,11 +18,12 @@ class CutDatabase(Database):
         open: while it is not set, writes wait.
         refused: set when something was asked for while it was away.
         asked: set when a write has been asked for.
+        fails: numbers of the writes that fail, as `writes` counts them.
         writes: how many write transactions were begun.
     """
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(DatabaseUrl.parse(f"sqlite:///{file}"))
+    def __init__(self, url: str) -> None:
+        super().__init__(DatabaseUrl.parse(url))
         self.away = False
         self.confirms = True
         self.open = asyncio.Event()
@@ -31,6 +31,7 @@ class CutDatabase(Database):
         self.refused = asyncio.Event()
         self.asked = asyncio.Event()
         self.writes = 0
+        self.fails = set[int]()
 
     async def read(self, work: Work[Result]) -> Result:
         self._check()
@@ -41,6 +42,8 @@ class CutDatabase(Database):
         self.asked.set()
         await self.open.wait()
         self.writes += 1
+        if self.writes in self.fails:
+            raise UnavailableError("the line broke before the commit")
         result = await super().write(work, timeout)
         if not self.confirms:
             raise UnavailableError("the line broke")

@@ -19,7 +19,7 @@ from tests.agent.history.cut_database import CutDatabase
 
 @pytest.fixture
 def database(tmp_path: Path) -> CutDatabase:
-    return CutDatabase(tmp_path / "agent.db")
+    return CutDatabase(f"sqlite:///{tmp_path}/agent.db")
 
 
 @pytest.fixture
@@ -52,6 +52,36 @@ async def test_a_refused_write_fails_alone(history: SqlHistory) -> None:
     assert isinstance(outcomes[1], RejectedError)
     assert outcomes[2] == Added(is_new=True, position=6)
     assert [m.id for m in await everything(history)] == ["SG_same", "1", "2"]
+
+
+async def test_what_waits_behind_a_failure_fails_as_well(
+    history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_BATCH", 1)
+    database.fails = {1}
+    outcomes = await asyncio.gather(
+        *(history.add_message(asked(str(n))) for n in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+    assert await history.add_message(asked("3"))
+    assert [m.id for m in await everything(history)] == ["3"]
+
+
+async def test_a_refused_batch_that_fails_halfway_stores_nothing_behind_it(
+    history: SqlHistory, database: CutDatabase
+) -> None:
+    await history.finish_answer(ended(answer_to(asked("1"), "SG_same")))
+    # The batch is the second one; then each write has its own.
+    database.fails = {4}
+    outcomes = await asyncio.gather(
+        history.finish_answer(ended(answer_to(asked("2"), "SG_same"))),
+        history.add_message(asked("3")),
+        history.add_message(asked("4")),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], RejectedError)
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes[1:])
+    assert [m.id for m in await everything(history)] == ["SG_same"]
 
 
 async def test_threads_that_somebody_pruned_are_made_again(

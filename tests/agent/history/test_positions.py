@@ -30,7 +30,7 @@ async def test_an_answer_without_its_question_has_a_position(database_url: str) 
 
 
 async def test_a_position_is_not_known_while_the_database_is_away(tmp_path: Path) -> None:
-    database = CutDatabase(tmp_path / "agent.db")
+    database = CutDatabase(f"sqlite:///{tmp_path}/agent.db")
     history = DurableHistory(SqlHistory(database), first_pause=0.01)
     await history.migrate()
     database.away = True
