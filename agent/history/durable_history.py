@@ -29,6 +29,7 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
+from agent.history.refused_ends import RefusedEnds
 from agent.history.states import States
 from agent.history.token_usage import TokenUsage
 from agent.tasks import Tasks
@@ -76,6 +77,7 @@ class DurableHistory:
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._store = store
+        self._ends = RefusedEnds(store)
         self._backlog = Backlog() if backlog is None else backlog
         self._patience = patience
         self._first_pause = first_pause
@@ -184,9 +186,7 @@ class DurableHistory:
         )
 
     async def finish_answer(self, answer: Message) -> None:
-        await self._keep(
-            answer.turn, answer, lambda: self._store.finish_answer(answer), presumed=None
-        )
+        await self._keep(answer.turn, answer, lambda: self._ends.finish(answer), presumed=None)
 
     async def page(
         self, thread: ThreadKey, *, asker: str, before: str | None = None, limit: int = 50
@@ -210,7 +210,7 @@ class DurableHistory:
         return await self._pass_on(lambda: self._store.stored_bytes(room))
 
     async def unanswered(self, room: str) -> tuple[Unanswered, ...]:
-        return await self._pass_on(lambda: self._store.unanswered(room))
+        return await self._pass_on(lambda: self._ends.unanswered(room))
 
     async def answered(self, question: MessageKey) -> Answered | None:
         return await self._pass_on(lambda: self._store.answered(question))

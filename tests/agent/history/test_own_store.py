@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from agent.history.database_url import DatabaseUrl
 from agent.history.durable_history import DurableHistory
 from agent.history.erasure import Subject
 from agent.history.errors import RejectedError, UnavailableError
-from agent.history.message import Summary, ThreadKey
+from agent.history.message import Message, Summary, ThreadKey
 from agent.history.open_history import open_history
 from agent.history.own_history import OwnHistory
 from agent.history.own_turns import OwnTurns
@@ -29,6 +30,7 @@ class FailingStore(LeastStore):
     Attributes:
         loses_question: the next `add` of a message fails.
         refused: id of the message whose turn it will never take.
+        refuses_end: whether it will never take an answer that has ended.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,7 @@ class FailingStore(LeastStore):
         self.error: Exception | None = None
         self.loses_question = False
         self.refused = ""
+        self.refuses_end: Callable[[Message], bool] = lambda _: False
         self.hangs = False
         self.opened = 0
 
@@ -56,6 +59,12 @@ class FailingStore(LeastStore):
             if turn.key.id == self.refused:
                 raise RejectedError(f"too large: {turn.question.text}")
         return await super().add(turn)
+
+    async def save(self, turn: StoredTurn) -> None:
+        answer = turn.answer
+        if answer is not None and answer.finish_reason is not None and self.refuses_end(answer):
+            raise RejectedError("not this answer")
+        await super().save(turn)
 
 
 def impatient(store: TurnStore) -> DurableHistory:
@@ -162,6 +171,39 @@ async def test_a_turn_that_waits_and_is_refused_is_given_up_alone(
     assert history.healthy
     assert [each.id for each in await everything(history)] == ["1", "3"]
     assert "lost: refused by the store of the app" in caplog.text
+    await history.aclose()
+
+
+async def kept_for_other_workers(store: FailingStore, url: str) -> list[str | None]:
+    """The finish reasons of the answers that are kept, after a question whose answer the store
+    refuses. Workers that come later have nothing to answer."""
+    history = await opened(store, url)
+    with pytest.raises(RejectedError):
+        await take_turn(history, asked("1"), "an answer that is too large")
+    await history.aclose()
+    history = await opened(store, url)
+    assert await history.unanswered("kitchen") == ()
+    kept = [each.finish_reason for each in await everything(history) if each.role == "assistant"]
+    await history.aclose()
+    return kept
+
+
+async def test_a_question_whose_answer_is_refused_is_not_answered_again(tmp_path: Path) -> None:
+    store = FailingStore()
+    store.refuses_end = lambda answer: "too large" in answer.text
+    assert await kept_for_other_workers(store, f"sqlite:///{tmp_path}/agent.db") == ["error"]
+
+
+async def test_a_question_of_which_every_end_is_refused_is_not_answered_again(
+    tmp_path: Path,
+) -> None:
+    store = FailingStore()
+    store.refuses_end = lambda _: True
+    assert await kept_for_other_workers(store, f"sqlite:///{tmp_path}/agent.db") == []
+    # Others are.
+    history = await opened(store, f"sqlite:///{tmp_path}/agent.db")
+    await history.add_message(asked("2"))
+    assert [each.message.id for each in await history.unanswered("kitchen")] == ["2"]
     await history.aclose()
 
 
