@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from livekit.agents import Agent, llm
 
+from agent.chat.item_times import end_by_now
 from agent.chat.user_message import without_message
 
 
@@ -59,6 +60,7 @@ class SessionContext:
                 given.append(given_form(item))
         self.know(items)
         merged = _merged(own, given)
+        end_by_now((*merged, *history.items))
         if list(map(id, merged)) != list(map(id, own)):
             await _replace(agent, merged)
 

@@ -25,6 +25,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from agent.app.agent_maker import AgentMaker
 from agent.chat.active_persona import ActivePersona
+from agent.chat.item_times import end_by_now
 from agent.chat.voice import Voice
 from agent.parts.handoff_part import show_handoff
 from agent.replies.reply_sink import ReplySink
@@ -224,6 +225,7 @@ class SessionResponder:
         if items:
             own = agent.chat_ctx.items
             context = llm.ChatContext([*own, *map(given_form, items)])
+            end_by_now(context.items)
             await agent.update_chat_ctx(context, exclude_invalid_function_calls=False)
             self._context.know(items)
         self._context.meet(agent)

@@ -11,6 +11,7 @@ from livekit.agents import AgentSession, APIConnectOptions, llm
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
+from agent.chat.item_times import end_by_now
 from agent.config.setting_types import VoiceText
 from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
@@ -116,6 +117,7 @@ class SpokenResponder:
     ) -> SpokenResponse:
         self._answers += 1
         self._text.begin()
+        end_by_now((*before.items, *self._session.history.items))
         await self._agent.update_chat_ctx(before)
         # Only now: the session puts items in order of their making, instructions as well.
         message.created_at = time.time()
