@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from livekit import api
 
+from agent.sdk.access_tokens import signed
+
 
 @dataclass(frozen=True, slots=True)
 class Joining:
@@ -48,4 +50,4 @@ def join_token(
     elif joining.agent_name:
         dispatch = api.RoomAgentDispatch(agent_name=joining.agent_name)
         token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
-    return token.to_jwt()
+    return signed(token)

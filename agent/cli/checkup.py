@@ -12,6 +12,7 @@ from yarl import URL
 
 from agent.app.app_error import AppError
 from agent.app.app_settings import names_of, read_app_settings
+from agent.cli.clock_check import check_clock
 from agent.cli.command import CommandError
 from agent.cli.dev_record import DevRecord, DevRecordFile
 from agent.cli.finding import Finding
@@ -69,8 +70,9 @@ async def check_everything(environ: MutableMapping[str, str]) -> None:
     for slip in wrong_names:
         if slip.partition(" ")[0] not in own_names:
             checks.append(Finding("settings", ok=False, text=slip, needed=False))
-    checks += await asyncio.gather(
+    found = await asyncio.gather(
         _check_room_server(given),
+        _check_clock(given),
         *([_check_model(settings, dev, proxies, app.tools)] if app.uses_service else []),
         *(
             _check_weather(tool, app_settings, proxies)
@@ -78,6 +80,7 @@ async def check_everything(environ: MutableMapping[str, str]) -> None:
             if tool.name == WEATHER
         ),
     )
+    checks += [finding for finding in found if finding is not None]
     if settings.http_port:
         checks.append(_check_port(settings.http_host, settings.http_port))
     if settings.app:
@@ -139,6 +142,13 @@ async def _check_room_server(environ: Mapping[str, str]) -> Finding:
             advice = "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
         return Finding(name, ok=False, text=f"{target.url}: {reason(error)}", advice=advice)
     return Finding(name, ok=True, text=f"{target.url}: {len(rooms)} rooms")
+
+
+async def _check_clock(environ: Mapping[str, str]) -> Finding | None:
+    try:
+        return await check_clock(find_target(environ))
+    except CommandError:
+        return None
 
 
 async def _check_weather(

@@ -10,6 +10,7 @@ from livekit import api
 
 from agent.config.proxies import Proxies
 from agent.host.server_api import ServerApi
+from agent.sdk import access_tokens
 
 if TYPE_CHECKING:
     from agent.cli.target import Target
@@ -23,6 +24,7 @@ FAILURES: Final = (api.ServerError, aiohttp.ClientError, OSError, TimeoutError)
 
 def room_api(target: Target) -> ServerApi:
     """The API of a room server, to be used as a context manager."""
+    access_tokens.install()
     return ServerApi(
         target.http_url,
         target.api_key,

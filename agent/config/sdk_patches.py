@@ -12,6 +12,7 @@ PATCHES: Final = (
     "log",
     "sending",
     "sockets",
+    "tokens",
 )
 """agent/sdk/ has one file for each; docs/configuration.md says what they do."""
 

@@ -41,7 +41,7 @@ from agent.inbox.message import Key
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_overview import RoomOverview
 from agent.room.room_session import RoomSession
-from agent.sdk import framework_log, job_pool, native_events, native_log
+from agent.sdk import access_tokens, framework_log, job_pool, native_events, native_log
 from agent.sdk.patches import PROCESS
 from agent.tasks import Tasks
 from agent.telemetry import log_fields
@@ -114,6 +114,7 @@ class RoomHost:
         # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
         os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
         PROCESS.select(selected_patches(self._settings.sdk_patches))
+        access_tokens.install()
         native_log.keep_native()
         job_pool.install()
         framework_log.quiet(log_content=self._settings.log_content)

@@ -13,6 +13,8 @@ import jwt
 from livekit import api
 from livekit.agents import JobContext
 
+from agent.sdk.access_tokens import signed
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,4 +52,4 @@ def renewed(given: str, room: str) -> str:
     token = api.AccessToken()
     token.identity = claims.identity
     token.claims = claims
-    return token.to_jwt()
+    return signed(token)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import time
 from collections.abc import AsyncGenerator
+from email.utils import formatdate
 
 import pytest
 from aiohttp import web
@@ -43,7 +46,7 @@ async def report(agent: CommandLine, **environ: str) -> tuple[int, dict[str, str
 async def test_all_is_well(healthy: CommandLine, room_server: RoomServerUnderTest) -> None:
     status, findings, text = await report(healthy, OPENAI_API_KEY="sk-of-the-tests")
     assert status == 0, text
-    assert findings == dict.fromkeys(("settings", "room server", "model", "weather"), "ok")
+    assert findings == dict.fromkeys(("settings", "room server", "clock", "model", "weather"), "ok")
     assert room_server.url in text
     assert room_server.api_secret not in text
     assert "sk-of-the-tests" not in text
@@ -91,6 +94,25 @@ async def test_wrong_keys(healthy: CommandLine) -> None:
     assert "check LIVEKIT_API_KEY" in text
     assert "check OPENAI_API_KEY" in text
     assert "wrong one" not in text
+
+
+@pytest.mark.parametrize(("seconds", "where"), [(600, "behind"), (-600, "ahead of")])
+async def test_a_clock_that_differs_from_the_room_servers(
+    healthy: CommandLine, seconds: int, where: str
+) -> None:
+    async def no_rooms(_: web.Request) -> web.StreamResponse:
+        there = formatdate(time.time() + seconds, usegmt=True)
+        return web.Response(headers={"Date": there}, content_type="application/protobuf")
+
+    service = web.Application()
+    service.router.add_route("*", "/{path:.*}", no_rooms)
+    async with TestServer(service) as server:
+        url = str(server.make_url("")).replace("http", "ws")
+        status, findings, text = await report(
+            healthy, LIVEKIT_URL=url, OPENAI_API_KEY="sk-of-the-tests"
+        )
+    assert (status, findings["room server"], findings["clock"]) == (0, "ok", "failed"), text
+    assert re.search(rf"(599|60\d) s {where} the room server's", text)
 
 
 async def model_line(agent: CommandLine, **environ: str) -> tuple[str, str]:
