@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import json
 import shutil
 import socket
@@ -23,7 +24,7 @@ from livekit import api
 from tests.webhook_receiver import WebhookReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from devserver import Limits, RoomServer
@@ -45,7 +46,8 @@ class RoomServerUnderTest:
     """A running room server, whichever it is.
 
     `embedded` is the RoomServer itself where the server is ours, else None. `webhooks` receives
-    the server's webhooks where the tests could configure it, else None.
+    the server's webhooks where the tests could configure it, else None. `crash` kills the server
+    and starts it again, with every room forgotten; None where the tests did not start it.
     """
 
     url: str
@@ -53,6 +55,7 @@ class RoomServerUnderTest:
     api_secret: str
     embedded: RoomServer | None = None
     webhooks: WebhookReceiver | None = None
+    crash: Callable[[], Awaitable[None]] | None = None
 
     @property
     def http_url(self) -> str:
@@ -110,7 +113,8 @@ async def embedded_room_server(
     async with RoomServer(
         api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing, limits=limits
     ) as server:
-        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
+        crash = functools.partial(server.restart, announced=False)
+        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks, crash)
 
 
 @contextlib.asynccontextmanager
@@ -123,15 +127,30 @@ async def _started(
     port = _free_port(socket.SOCK_STREAM)
     config = directory / "livekit-server.json"  # JSON is YAML too
     config.write_text(json.dumps(_configuration(port, webhooks.url)))
-    with (directory / "livekit-server.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            path, "--dev", "--config", str(config), stdout=log, stderr=log
-        )
-    try:
+    process: asyncio.subprocess.Process | None = None
+
+    async def start() -> None:
+        nonlocal process
+        with (directory / "livekit-server.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                path, "--dev", "--config", str(config), stdout=log, stderr=log
+            )
         await _answering(f"http://127.0.0.1:{port}", process)
-        yield RoomServerUnderTest(f"ws://127.0.0.1:{port}", API_KEY, API_SECRET, webhooks=webhooks)
+
+    async def crash() -> None:
+        assert process is not None
+        process.kill()
+        await process.wait()
+        await start()
+
+    try:
+        await start()
+        yield RoomServerUnderTest(
+            f"ws://127.0.0.1:{port}", API_KEY, API_SECRET, webhooks=webhooks, crash=crash
+        )
     finally:
-        await _end(process)
+        if process is not None:
+            await _end(process)
 
 
 def _configuration(port: int, webhook_url: str) -> dict[str, Any]:

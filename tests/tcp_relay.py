@@ -8,11 +8,16 @@ from typing import Self
 
 
 class TcpRelay:
-    """Passes connections on to a server on this machine; while it is cut, it closes them."""
+    """Passes connections on to a server on this machine.
+
+    While it is cut, it closes them; while it is stalled, it holds back what comes.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._is_cut = False
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._copies: set[asyncio.Task[None]] = set()
@@ -23,6 +28,7 @@ class TcpRelay:
 
     async def __aexit__(self, *_: object) -> None:
         self.cut()
+        self._flows.set()
         if self._server is not None:
             self._server.close()
         await asyncio.gather(*self._copies, return_exceptions=True)
@@ -39,9 +45,14 @@ class TcpRelay:
         for writer in self._writers:
             writer.transport.abort()
 
+    def stall(self) -> None:
+        """Passes nothing on from now on."""
+        self._flows.clear()
+
     def mend(self) -> None:
-        """Passes new connections on again."""
+        """Passes new connections on again, and what was held back."""
         self._is_cut = False
+        self._flows.set()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
@@ -57,6 +68,7 @@ class TcpRelay:
         self._writers.add(writer)
         with contextlib.suppress(OSError):
             while part := await reader.read(2**16):
+                await self._flows.wait()
                 writer.write(part)
                 await writer.drain()
         self._writers.discard(writer)

@@ -18,12 +18,15 @@ from tests.agent.outages import (
     StoppedPostgres,
 )
 from tests.agent.processes.fleet import Fleet
+from tests.clock import Clock, NoClockError
 from tests.postgres import NoPostgresError, primary_and_standby
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
 
 FAILOVER = "database fails over"
 READ_ONLY = "database read-only"
+CLOCKS = {"clock 5 min ahead": 300, "clock 3 h ahead": 10_800, "clock 3 h behind": -10_800}
+"""Seconds that the workers' clock is set forward, or back."""
 
 DATABASE = os.environ.get("FAULTS_DATABASE", "sqlite")
 
@@ -55,6 +58,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage
 
 
 @pytest.fixture
+def clock(request: pytest.FixtureRequest, tmp_path: Path) -> Clock | None:
+    """The workers' clock, where it is what fails."""
+    if request.node.callspec.params["fault"] not in CLOCKS:
+        return None
+    try:
+        return Clock(tmp_path)
+    except NoClockError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
 async def relay(room_server: RoomServerUnderTest) -> AsyncGenerator[TcpRelay]:
     """The workers' way to the room server."""
     async with TcpRelay(int(room_server.url.rpartition(":")[2])) as relay:
@@ -66,6 +80,7 @@ async def fleet(
     room_server: RoomServerUnderTest,
     model: DemoModel,
     database: Outage,
+    clock: Clock | None,
     relay: TcpRelay,
     tmp_path: Path,
     room_name: str,
@@ -82,6 +97,7 @@ async def fleet(
         # A server that crashed makes the room anew.
         "CONVERSATIONS": "room-name",
         "AGENT_NAME": f"for {room_name}",
+        **({} if clock is None else clock.environ),
     }
     async with AsyncExitStack() as stack:
         yield Fleet(environ, tmp_path, stack, environ["AGENT_NAME"])

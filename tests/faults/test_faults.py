@@ -24,7 +24,8 @@ from devserver.model.wire import ChatRequest
 from tests.agent.chat_client import ChatClient
 from tests.agent.outages import Outage
 from tests.agent.processes.fleet import JOINED, Fleet, Supervisor
-from tests.faults.conftest import DATABASE, FAILOVER, READ_ONLY
+from tests.clock import Clock
+from tests.faults.conftest import CLOCKS, DATABASE, FAILOVER, READ_ONLY
 from tests.faults.talk import Figures, Talk
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
@@ -69,7 +70,9 @@ class Scene:
     supervisors: tuple[Supervisor, Supervisor]
     model: DemoModel
     mood: Mood
+    server: RoomServerUnderTest
     database: Outage
+    clock: Clock | None
     relay: TcpRelay
     talks: list[Talk]
 
@@ -93,6 +96,9 @@ class Scene:
 
     def any(self, seen: Callable[[ChatClient], object]) -> Callable[[], bool]:
         return lambda: any(seen(talk.client) for talk in self.talks)
+
+    def all(self, seen: Callable[[ChatClient], object]) -> Callable[[], bool]:
+        return lambda: all(seen(talk.client) for talk in self.talks)
 
 
 def _lives(pid: int) -> bool:
@@ -164,6 +170,35 @@ async def signalling_cut(scene: Scene) -> None:
     scene.relay.mend()
 
 
+async def signalling_stalled(scene: Scene) -> None:
+    """What workers and room server tell each other does not arrive for longer than either waits."""
+    await scene.when(scene.any(_second_began))
+    scene.relay.stall()
+    await asyncio.sleep(20)
+    scene.relay.mend()
+
+
+async def room_server_killed(scene: Scene) -> None:
+    await scene.when(scene.any(_second_began))
+    assert scene.server.crash is not None
+    await scene.server.crash()
+
+
+def clock_set(seconds: int) -> Callable[[Scene], Coroutine[Any, Any, None]]:
+    """The workers' clock is wrong for a while, in which one of them dies."""
+
+    async def strike(scene: Scene) -> None:
+        assert scene.clock is not None
+        await scene.when(scene.any(_second_began))
+        scene.clock.set(seconds)
+        await scene.when(scene.any(_third_ended))
+        os.kill(await scene.worker(), signal.SIGKILL)
+        await scene.when(scene.all(_fourth_ended))
+        scene.clock.set(0)
+
+    return strike
+
+
 async def model_silent(scene: Scene) -> None:
     scene.mood.silent = len(scene.talks)
 
@@ -185,9 +220,15 @@ def _third_ended(client: ChatClient) -> bool:
     return any(each.endswith("-2") for each in client.answered())
 
 
+def _fourth_ended(client: ChatClient) -> bool:
+    return any(each.endswith("-3") for each in client.answered())
+
+
 def _tool_runs(client: ChatClient) -> bool:
     return len(client.notices("tool.started")) > 1
 
+
+ROOM_SERVER: Final = "room server killed"
 
 FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "kill -9: message stored": killed_when(_second_stored),
@@ -204,6 +245,9 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "disk full": disk_full,
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
+    "signalling stalled for 20 s": signalling_stalled,
+    ROOM_SERVER: room_server_killed,
+    **{name: clock_set(seconds) for name, seconds in CLOCKS.items()},
 }
 OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres", "disk full": "sqlite"}
 """Faults of one database."""
@@ -220,12 +264,15 @@ async def test_each_question_is_answered_once(
     room_name: str,
     model: DemoModel,
     database: Outage,
+    clock: Clock | None,
     relay: TcpRelay,
 ) -> None:
     if not ROOMS and fault != SHORT:
         pytest.skip("one fault is enough here; FAULTS_ROOMS, or `make faults`, has all of them")
     if OF_ONE.get(fault, DATABASE) != DATABASE:
         pytest.skip(f"a fault of {OF_ONE[fault]} (FAULTS_DATABASE)")
+    if fault == ROOM_SERVER and room_server.crash is None:
+        pytest.skip("the room server is not the tests' own")
     mood = Mood()
     model.when("", mood.reply)
     first = await fleet.start(2)
@@ -234,7 +281,7 @@ async def test_each_question_is_answered_once(
     for number, talk in enumerate(talks):
         await come(talk.client, room_server, f"{room_name}-{number}", fleet.name)
     try:
-        scene = Scene((first, second), model, mood, database, relay, talks)
+        scene = Scene((first, second), model, mood, room_server, database, clock, relay, talks)
         await asyncio.gather(*(talk.client.until_ready() for talk in talks))
         await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
         strike = asyncio.create_task(FAULTS[fault](scene))
