@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 import json
 import shutil
 import socket
@@ -24,7 +23,7 @@ from livekit import api
 from tests.webhook_receiver import WebhookReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
     from devserver import Limits, RoomServer
@@ -46,8 +45,7 @@ class RoomServerUnderTest:
     """A running room server, whichever it is.
 
     `embedded` is the RoomServer itself where the server is ours, else None. `webhooks` receives
-    the server's webhooks where the tests could configure it, else None. `crash` kills the server
-    and starts it again, with every room forgotten; None where the tests did not start it.
+    the server's webhooks where the tests could configure it, else None.
     """
 
     url: str
@@ -55,7 +53,6 @@ class RoomServerUnderTest:
     api_secret: str
     embedded: RoomServer | None = None
     webhooks: WebhookReceiver | None = None
-    crash: Callable[[], Awaitable[None]] | None = None
 
     @property
     def http_url(self) -> str:
@@ -113,8 +110,7 @@ async def embedded_room_server(
     async with RoomServer(
         api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing, limits=limits
     ) as server:
-        crash = functools.partial(server.restart, announced=False)
-        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks, crash)
+        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
 
 
 @contextlib.asynccontextmanager
@@ -127,30 +123,15 @@ async def _started(
     port = _free_port(socket.SOCK_STREAM)
     config = directory / "livekit-server.json"  # JSON is YAML too
     config.write_text(json.dumps(_configuration(port, webhooks.url)))
-    process: asyncio.subprocess.Process | None = None
-
-    async def start() -> None:
-        nonlocal process
-        with (directory / "livekit-server.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                path, "--dev", "--config", str(config), stdout=log, stderr=log
-            )
-        await _answering(f"http://127.0.0.1:{port}", process)
-
-    async def crash() -> None:
-        assert process is not None
-        process.kill()
-        await process.wait()
-        await start()
-
-    try:
-        await start()
-        yield RoomServerUnderTest(
-            f"ws://127.0.0.1:{port}", API_KEY, API_SECRET, webhooks=webhooks, crash=crash
+    with (directory / "livekit-server.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            path, "--dev", "--config", str(config), stdout=log, stderr=log
         )
+    try:
+        await _answering(f"http://127.0.0.1:{port}", process)
+        yield RoomServerUnderTest(f"ws://127.0.0.1:{port}", API_KEY, API_SECRET, webhooks=webhooks)
     finally:
-        if process is not None:
-            await _end(process)
+        await _end(process)
 
 
 def _configuration(port: int, webhook_url: str) -> dict[str, Any]:

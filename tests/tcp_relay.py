@@ -58,7 +58,12 @@ class TcpRelay:
         if self._is_cut:
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            # The server is being restarted.
+            writer.transport.abort()
+            return
         for source, target in ((reader, there_writer), (there_reader, writer)):
             copy = asyncio.create_task(self._copy(source, target))
             self._copies.add(copy)

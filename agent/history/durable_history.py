@@ -50,7 +50,7 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts to reach the database: the pause doubles from one to the other."""
 
 CLOSE_TIMEOUT: Final = 5.0
-LONGEST_CLOSE: Final = 10.0
+LONGEST_CLOSE: Final = 18.0
 """Seconds to write the rest when the worker ends: as long as nothing is written, and in all."""
 
 

@@ -56,7 +56,7 @@ class Patience:
     memory_every: float = 5.0
     registering: float = 60.0
     starting: float = 120.0
-    ending: float = 15.0
+    ending: float = 25.0
 
     def pause(self, failures: int) -> float:
         """Before a process is started, after so many that did not last."""

@@ -70,7 +70,6 @@ class Scene:
     supervisors: tuple[Supervisor, Supervisor]
     model: DemoModel
     mood: Mood
-    server: RoomServerUnderTest
     database: Outage
     clock: Clock | None
     relay: TcpRelay
@@ -178,12 +177,6 @@ async def signalling_stalled(scene: Scene) -> None:
     scene.relay.mend()
 
 
-async def room_server_killed(scene: Scene) -> None:
-    await scene.when(scene.any(_second_began))
-    assert scene.server.crash is not None
-    await scene.server.crash()
-
-
 def clock_set(seconds: int) -> Callable[[Scene], Coroutine[Any, Any, None]]:
     """The workers' clock is wrong for a while, in which one of them dies."""
 
@@ -228,8 +221,6 @@ def _tool_runs(client: ChatClient) -> bool:
     return len(client.notices("tool.started")) > 1
 
 
-ROOM_SERVER: Final = "room server killed"
-
 FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "kill -9: message stored": killed_when(_second_stored),
     "kill -9: model asked": killed_when_the_model_is_asked,
@@ -246,7 +237,6 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
     "signalling stalled for 20 s": signalling_stalled,
-    ROOM_SERVER: room_server_killed,
     **{name: clock_set(seconds) for name, seconds in CLOCKS.items()},
 }
 OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres", "disk full": "sqlite"}
@@ -271,8 +261,6 @@ async def test_each_question_is_answered_once(
         pytest.skip("one fault is enough here; FAULTS_ROOMS, or `make faults`, has all of them")
     if OF_ONE.get(fault, DATABASE) != DATABASE:
         pytest.skip(f"a fault of {OF_ONE[fault]} (FAULTS_DATABASE)")
-    if fault == ROOM_SERVER and room_server.crash is None:
-        pytest.skip("the room server is not the tests' own")
     mood = Mood()
     model.when("", mood.reply)
     first = await fleet.start(2)
@@ -281,7 +269,7 @@ async def test_each_question_is_answered_once(
     for number, talk in enumerate(talks):
         await come(talk.client, room_server, f"{room_name}-{number}", fleet.name)
     try:
-        scene = Scene((first, second), model, mood, room_server, database, clock, relay, talks)
+        scene = Scene((first, second), model, mood, database, clock, relay, talks)
         await asyncio.gather(*(talk.client.until_ready() for talk in talks))
         await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
         strike = asyncio.create_task(FAULTS[fault](scene))
