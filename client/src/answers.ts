@@ -18,6 +18,15 @@ interface Open {
   text: string;
 }
 
+/** A stream of parts that is being read. */
+interface PartReading {
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+}
+
+/** Milliseconds: the last parts leave after the end of the text. */
+const PARTS_WITHIN = 2_000;
+
 /** Reads a broken answer again, from the history. */
 export type Recover = (list: MessageList, segmentId: string) => void;
 
@@ -28,7 +37,7 @@ export class Answers {
   readonly #name: () => string;
   #open = new Map<string, Open>();
   #packets = new Map<string, { next: number; text: string }>();
-  #partStreams = new Map<string, symbol>();
+  #partStreams = new Map<string, PartReading>();
 
   /** `name` is the agent's display name, as far as it is known by now. */
   constructor(agent: string, name: () => string, lists: AnswerLists, recover: Recover) {
@@ -75,7 +84,9 @@ export class Answers {
     const segment = attributes['lk.segment_id'];
     if (segment === undefined) return;
     const list = attributes['scope'] === 'private' ? this.#lists.own : this.#lists.room;
-    const stream = Symbol(segment);
+    this.#partStreams.get(segment)?.end();
+    let end = (): void => undefined;
+    const stream: PartReading = { ended: new Promise((resolve) => (end = resolve)), end };
     this.#partStreams.set(segment, stream);
     const parts = new PartList();
     list.partsBegin(segment, this.#agent);
@@ -90,7 +101,11 @@ export class Answers {
     } catch {
       // It broke off; the history has them with the answer.
     }
-    if (this.#partStreams.get(segment) === stream) this.#partStreams.delete(segment);
+    stream.end();
+    if (this.#partStreams.get(segment) !== stream) return;
+    this.#partStreams.delete(segment);
+    // An answer that was given again tells so that it has none.
+    if (!parts.items.length) list.partsAreNone(segment, this.#agent);
   }
 
   /** Takes a packet of a private answer. */
@@ -141,11 +156,21 @@ export class Answers {
   ): Promise<void> {
     const bytes = encode(text);
     const found = hash === undefined ? undefined : await sha256(bytes);
+    await this.#partsEnd(segment);
     if ((length !== undefined && length !== bytes.length) || (found !== undefined && found !== hash)) {
       this.#breakOff(list, segment);
     } else if (!this.#open.has(segment)) {
       list.put({ id: segment, senderId: this.#agent, role: 'assistant', text, finishReason, state: 'done' });
     }
+  }
+
+  /** Whoever waits for the answer gets all of its parts. */
+  async #partsEnd(segment: string): Promise<void> {
+    const stream = this.#partStreams.get(segment);
+    if (!stream) return;
+    const timer = setTimeout(stream.end, PARTS_WITHIN);
+    await stream.ended;
+    clearTimeout(timer);
   }
 
   #breakOff(list: MessageList, segment: string): void {

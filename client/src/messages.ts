@@ -147,6 +147,12 @@ export class MessageList {
     if (entry?.message.state === 'done') entry.beforeParts ??= entry.message;
   }
 
+  /** There were none.
+   * @internal */
+  partsAreNone(id: string, senderId: string): void {
+    delete this.#entries.get(keyOf(id, senderId))?.beforeParts;
+  }
+
   /** Removes a message, and with an answer the former ones. */
   remove(id: string, senderId?: string): void {
     for (const [key, { message }] of this.#entries) {

@@ -10,6 +10,7 @@ export let room: FakeRoom;
 export let roomAgent: RoomAgent;
 export let agent: AgUiAgent;
 export let events: BaseEvent[];
+const partsOf = new WeakMap<FakeStream, FakeStream>();
 const methods = new Map<string, (invocation: { callerIdentity: string; payload: string }) => Promise<string>>();
 
 beforeEach(() => {
@@ -36,7 +37,10 @@ export const sent = (number = 1): Promise<string> =>
 /** Begins the answer to a question; in one segment for each. */
 export function begin(question: string, segment = `SG_${question}`): { text: FakeStream; parts: FakeStream } {
   const head = { 'lk.segment_id': segment, in_reply_to: question, in_reply_to_sender: 'ana', scope: 'room' };
-  return { text: room.stream('llm-response', head), parts: room.stream('agent.parts', head) };
+  const text = room.stream('llm-response', head);
+  const parts = room.stream('agent.parts', head);
+  partsOf.set(text, parts);
+  return { text, parts };
 }
 
 export const types = (): string[] => events.map(({ type }) => type);
@@ -57,5 +61,6 @@ export async function answered(run: Promise<unknown>, answer: string, number = 1
 export async function ended(run: Promise<unknown>, text: FakeStream, rest: string): Promise<void> {
   text.write(rest);
   text.end({ finish_reason: 'stop' });
+  partsOf.get(text)?.end();
   await run;
 }

@@ -36,10 +36,11 @@ describe('a run', () => {
     await told('TOOL_CALL_RESULT');
     text.write('Sunny.');
     await told('TEXT_MESSAGE_CONTENT');
-    parts.write('{"id":"s","type":"source","title":"Weather","url":"https://weather.example"}\n');
-    await told('ACTIVITY_SNAPSHOT');
-    parts.end();
     text.end({ finish_reason: 'stop' });
+    // The last parts leave after the end of the text.
+    await new Promise((resolve) => setTimeout(resolve));
+    parts.write('{"id":"s","type":"source","title":"Weather","url":"https://weather.example"}\n');
+    parts.end();
     await run;
     expect(agent.messages.slice(1)).toMatchObject([
       { role: 'reasoning', content: 'Rome, they say' },
@@ -65,12 +66,13 @@ describe('a run', () => {
     agent.addMessage(asked('m1', 'Count.'));
     const run = agent.runAgent();
     const question = await sent();
-    const { text } = begin(question);
+    const { text, parts } = begin(question);
     text.write('One, ');
     await told('TEXT_MESSAGE_CONTENT');
     agent.abortRun();
     await vi.waitFor(() => expect(room.calls).toContainEqual({ method: 'stopResponse', payload: { messageId: question } }));
     text.end({ finish_reason: 'cancelled' });
+    parts.end();
     await run;
     expect(events.at(-1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } });
   });

@@ -246,10 +246,29 @@ describe('asking', () => {
     const stream = room.stream('llm-response', head(asking));
     stream.write('Here.');
     stream.end(await trailer('Here.'));
+    await settle();
+    // The last parts leave after the end of the text.
+    parts.write('{"id":"s-1","type":"suggestion","text":"Why?","at":5}\n');
+    parts.end();
     expect(await read).toEqual([
       { type: 'part', part: { id: 'o-1', type: 'data', name: 'order', value: { n: 1 }, at: 0 } },
       { type: 'text', text: 'Here.' },
+      { type: 'part', part: { id: 's-1', type: 'suggestion', text: 'Why?', at: 5 } },
     ]);
+  });
+
+  it('waits for parts whose stream does not end for two seconds', async () => {
+    const asking = agent.ask('Where is my order?');
+    const read = pieces(asking);
+    await settle();
+    room.stream('agent.parts', head(asking));
+    const stream = room.stream('llm-response', head(asking));
+    stream.write('Here.');
+    stream.end(await trailer('Here.'));
+    await settle();
+    expect(agent.messages.answerTo(asking.id, 'ana')).toMatchObject({ text: 'Here.', state: 'streaming' });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await read).toEqual([{ type: 'text', text: 'Here.' }]);
   });
 });
 

@@ -81,10 +81,24 @@ it('has the parts that a former answer had', async () => {
   await answer('Noon.');
   agent.messages.put({ id: 'a', senderId: 'agent', role: 'assistant', parts: [{ type: 'suggestion', id: 's', text: 'Why?' }] });
   const parts = room.stream('agent.parts', head);
-  await answer('Midday.');
+  parts.write('{"id":"t","type":"suggestion","text":"When?"}\n');
+  const stream = await begin('Midday.');
   parts.end();
+  await end(stream);
   expect(agent.messages.get('q')?.versions).toMatchObject([{ answer: { text: 'Noon.', parts: [{ id: 's' }] } }]);
-  expect(agent.messages.get('a')?.parts).toEqual([]);
+  expect(agent.messages.get('a')?.parts).toMatchObject([{ id: 't' }]);
+});
+
+it('takes an empty stream of parts, at the end of an answer that was given again, for its own', async () => {
+  for (const text of ['Noon.', 'Midday.', 'Twelve.']) {
+    await answer(text);
+    room.stream('agent.parts', head).end();
+    await vi.waitFor(() => expect(agent.messages.get('a')?.parts).toEqual([]));
+  }
+  expect(versions()).toEqual([
+    ['What time is it?', 'Noon.'],
+    ['What time is it?', 'Midday.'],
+  ]);
 });
 
 it('takes an answer that is sent once more for no other version', async () => {
