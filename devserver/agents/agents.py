@@ -52,6 +52,8 @@ class AgentWorkers:
         self._context = context
         self._workers: list[Worker] = []
         self._connections: set[WorkerConnection] = set()
+        self._unregistered: dict[WorkerConnection, None] = {}
+        """Those that have not said yet which agent they run, in the order of their arrival."""
         self._tasks = TaskSet()
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -128,11 +130,12 @@ class AgentWorkers:
             return web.Response(status=404)
         if not token_of(request).can_register_agent():
             return web.Response(status=401, text="no permissions to access the room")
-        if len(self._connections) >= self._context.limits.workers:
+        if not self._make_room():
             return web.Response(status=503, text="too many workers")
         await websocket.prepare(request)
         connection = WorkerConnection(websocket)
         self._connections.add(connection)
+        self._unregistered[connection] = None
         try:
             await self._serve(connection)
         except WorkerProtocolError as error:
@@ -141,14 +144,28 @@ class AgentWorkers:
             pass  # It is gone, which is how a connection ends.
         finally:
             self._connections.discard(connection)
+            self._unregistered.pop(connection, None)
             await connection.close()
         return websocket
+
+    def _make_room(self) -> bool:
+        """Whether one more may connect; the oldest one that has said nothing gives its place."""
+        if len(self._connections) < self._context.limits.workers:
+            return True
+        silent = next(iter(self._unregistered), None)
+        if silent is None:
+            return False
+        del self._unregistered[silent]
+        self._connections.discard(silent)
+        self._context.tasks.start(silent.close(), name="close a worker's connection")
+        return True
 
     async def _serve(self, connection: WorkerConnection) -> None:
         worker = await self._register(connection)
         if worker is None:
             return
         self._workers.append(worker)
+        self._unregistered.pop(connection, None)
         log.info("worker %s registered for agent %r", worker.id, worker.key.agent_name)
         try:
             while (message := await connection.receive()) is not None:

@@ -38,6 +38,7 @@ class WorkerConnection:
 
     async def receive(self) -> agent.WorkerMessage | None:
         """The next message; None when the worker is gone. Raises WorkerProtocolError."""
+        await asyncio.sleep(0)  # others have their turn between two messages that wait
         frame = await self._websocket.receive()
         try:
             if frame.type is WSMsgType.BINARY:

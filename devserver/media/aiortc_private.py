@@ -11,6 +11,7 @@ tests/devserver/test_aiortc_private.py checks the shapes it needs; aiortc's mino
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import TYPE_CHECKING, Protocol
 
 from aioice import ice
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from aioice import stun
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
+    from aiortc.rtcdtlstransport import RtpSender as AiortcSender
     from aiortc.rtcicetransport import RTCIceParameters
     from aiortc.rtcrtpparameters import (
         RTCRtpReceiveParameters,
@@ -190,6 +192,13 @@ class MidRouter(RtpRouter):
         elif mid is not None and not known:
             return None
         return super().route_rtp(packet)
+
+    def route_rtcp(self, packet: AnyRtcpPacket) -> set[RtpReceiver | AiortcSender]:
+        """Return those to whom ``packet`` goes: nobody, if it is malformed."""
+        try:
+            return super().route_rtcp(packet)
+        except struct.error:  # of an estimate that names more streams than it has room for
+            return set()
 
     def _ssrcs_of(self, receiver: RtpReceiver) -> list[int]:
         return [ssrc for ssrc, each in self.ssrc_table.items() if each is receiver]

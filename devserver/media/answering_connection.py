@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiortc.sdp import MediaDescription, SessionDescription
 
     from devserver.data.data_channels import DataChannels
+    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
     from devserver.media.track import PublishedTrack
@@ -36,13 +37,14 @@ class AnsweringConnection(PeerConnection):
         self,
         owner: ConnectionOwner,
         limits: Limits,
+        faults: Faults,
         data: DataChannels,
         *,
         primary: bool,
         subscribes: bool,
         replies: bool,
     ) -> None:
-        super().__init__(owner, limits, primary=primary)
+        super().__init__(owner, limits, faults, primary=primary)
         self.pc.on("datachannel", self._data_channel_opened)
         self._data = data
         self._subscribes = subscribes
@@ -110,7 +112,7 @@ class AnsweringConnection(PeerConnection):
             aiortc_private.route_by_mid(aiortc_private.transport_of(transceiver))
             mid = transceiver.mid or ""
             if mid not in sections:
-                sections[mid] = Section(transceiver, self.tasks)
+                sections[mid] = Section(transceiver, self.tasks, self.bandwidth)
                 self.sections.append(sections[mid])
         published: list[PublishedTrack] = []
         for media in description.media:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from livekit.protocol import rtc
 
 _ACTIVE_SECONDS = 1.5
+_RATE_SECONDS = 1.0
 _TOLERANCE = 0.9
 _KNOWN = ("q", "h", "f")
 
@@ -26,14 +27,24 @@ class Layers:
         self.rids = sorted(rids, key=_KNOWN.index) if known else list(rids)
         """The names of the layers, the smallest one first; empty without simulcast."""
         self._came_at: dict[int, float] = {}
+        self._octets: dict[int, int] = {}
+        self._counted_since = 0.0
+        self.rates: dict[int, float] = {}
+        """By layer: the bits that came in a second, lately."""
 
     def index(self, rid: str | None) -> int:
         """Return the number of the layer with this name."""
         return self.rids.index(rid) if rid in self.rids else 0
 
-    def note(self, layer: int) -> None:
+    def note(self, layer: int, octets: int) -> None:
         """Note that a packet of a layer came."""
-        self._came_at[layer] = time.monotonic()
+        now = self._came_at[layer] = time.monotonic()
+        self._octets[layer] = self._octets.get(layer, 0) + octets
+        elapsed = now - self._counted_since
+        if elapsed >= _RATE_SECONDS:
+            self.rates = {each: 8 * count / elapsed for each, count in self._octets.items()}
+            self._octets.clear()
+            self._counted_since = now
 
     def best(self, wanted: int) -> int:
         """Return the layer nearest to ``wanted`` that comes just now, rather a smaller one."""
@@ -50,14 +61,12 @@ class Layers:
                 layer.rid = self.rids[layer.spatial_layer]
 
 
-def wanted_layer(settings: rtc.UpdateTrackSettings | None, info: models.TrackInfo) -> int:
+def wanted_layer(settings: rtc.UpdateTrackSettings, info: models.TrackInfo) -> int:
     """Return the largest layer that a subscriber with these settings wants.
 
     By the size at which it shows the track, if it states one (livekit-server:
     pkg/rtc/mediatrackreceiver.go, GetQualityForDimension), else by the quality.
     """
-    if settings is None:
-        return models.HIGH
     if not settings.width:
         return settings.quality
     heights = sorted(layer.height for layer in info.layers)

@@ -18,6 +18,7 @@ from devserver.media.session_text import with_long_extensions
 
 if TYPE_CHECKING:
     from devserver.data.data_channels import DataChannels
+    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
 
@@ -30,8 +31,10 @@ class OfferingConnection(PeerConnection):
     Changes while an offer is under way go into the next one.
     """
 
-    def __init__(self, owner: ConnectionOwner, limits: Limits, *, primary: bool) -> None:
-        super().__init__(owner, limits, primary=primary)
+    def __init__(
+        self, owner: ConnectionOwner, limits: Limits, faults: Faults, *, primary: bool
+    ) -> None:
+        super().__init__(owner, limits, faults, primary=primary)
         self._offer_id = 0
         self._negotiating = False
         self._patience: asyncio.TimerHandle | None = None
@@ -139,7 +142,8 @@ class OfferingConnection(PeerConnection):
     def _new_section(self, kind: str) -> Section | None:
         if len(self.sections) >= self.limits.sections_per_connection - 1:  # one is for data
             return None
-        section = Section(self.pc.addTransceiver(kind, direction="sendonly"), self.tasks)
+        transceiver = self.pc.addTransceiver(kind, direction="sendonly")
+        section = Section(transceiver, self.tasks, self.bandwidth)
         section.offer("recvonly")
         self.sections.append(section)
         return section

@@ -12,12 +12,14 @@ from aiortc.exceptions import InternalError, InvalidAccessError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from devserver.media import aiortc_private
+from devserver.media.bandwidth import Bandwidth
 from devserver.media.downstream import Downstream
 from devserver.tasks import TaskSet
 
 if TYPE_CHECKING:
     from aiortc import RTCIceCandidate
 
+    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
     from devserver.media.section import Section
@@ -44,7 +46,9 @@ malformed one makes it stumble over."""
 class PeerConnection:
     """A WebRTC connection with one transport, its sections, and its candidates."""
 
-    def __init__(self, owner: ConnectionOwner, limits: Limits, *, primary: bool) -> None:
+    def __init__(
+        self, owner: ConnectionOwner, limits: Limits, faults: Faults, *, primary: bool
+    ) -> None:
         self.owner = owner
         self.limits = limits
         self.pc = aiortc_private.new_peer_connection()
@@ -53,6 +57,8 @@ class PeerConnection:
         self.lock = asyncio.Lock()
         """Held while a session description is applied."""
         self.sections: list[Section] = []
+        self.bandwidth = Bandwidth(faults)
+        """What the client's end of the connection bears."""
         self.downstream = Downstream(owner, self.sections)
         self.closed = False
         self._primary = primary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiortc import clock
 from aiortc.codecs import is_rtx
 from aiortc.rtp import (
+    RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
@@ -21,12 +23,14 @@ from aiortc.rtp import (
     RtcpSourceInfo,
     RtcpSrPacket,
     RtpPacket,
+    unpack_remb_fci,
     wrap_rtx,
 )
 from livekit.protocol import models
 
 from devserver.media import aiortc_private
 from devserver.media.codecs import forwarded_as, is_opus, is_red, without_redundancy
+from devserver.media.dynacast import quality_of
 from devserver.media.frames import begins_keyframe
 from devserver.media.header_extensions import ExtensionMap, Extensions
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
     from aiortc.rtp import AnyRtcpPacket
 
+    from devserver.media.bandwidth import Bandwidth
     from devserver.media.track import PublishedTrack
     from devserver.tasks import TaskSet
 
@@ -53,10 +58,17 @@ class RtpSender:
     """
 
     def __init__(
-        self, transceiver: RTCRtpTransceiver, track: PublishedTrack, tasks: TaskSet
+        self,
+        transceiver: RTCRtpTransceiver,
+        track: PublishedTrack,
+        tasks: TaskSet,
+        bandwidth: Bandwidth,
     ) -> None:
         self.track = track
         """The track whose packets are sent."""
+        self.largest_layer: int | None = None
+        """The largest layer that the connection bears; None for no bound."""
+        self._bandwidth = bandwidth
         self._transceiver = transceiver
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
@@ -91,6 +103,7 @@ class RtpSender:
         }
         aiortc_private.register_sender(self._transport, self, parameters)
         if self._reporter is None:
+            self._bandwidth.add(self)
             cname = parameters.rtcp.cname or ""
             self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
         if not self._ready:
@@ -100,6 +113,7 @@ class RtpSender:
     def stop(self) -> None:
         """Send nothing any more."""
         self._ready = False
+        self._bandwidth.remove(self)
         aiortc_private.unregister_sender(self._transport, self)
         if self._reporter is not None:
             self._reporter.cancel()
@@ -114,6 +128,23 @@ class RtpSender:
         self._wanted_layer = layer
         if paused:
             self._switch.leave()
+        self.track.watch()
+
+    @property
+    def watched(self) -> models.VideoQuality:
+        """The largest quality of the track that the subscriber wants; OFF if it wants nothing."""
+        off = models.VideoQuality.OFF
+        return off if self._paused else quality_of(self._wanted_layer, self.track.info)
+
+    @property
+    def layer_rates(self) -> list[float]:
+        """The bits a second of each layer up to the one that is wanted; empty without simulcast."""
+        layers = self.track.layers
+        rates: list[float] = []
+        for layer in range(min(self._wanted_layer + 1, len(layers.rids))):
+            smaller = rates[-1] if rates else 0.0
+            rates.append(layers.rates.get(layer, smaller))
+        return rates
 
     async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         """Send a packet of the track to the subscriber."""
@@ -157,13 +188,14 @@ class RtpSender:
         self._last = (mine.timestamp, codec.clockRate, time.monotonic())
         self._packet_count += 1
         self._octet_count += len(payload)
-        await aiortc_private.send_rtp(self._transport, forwarded.serialize(self._extensions))
+        await self._send(forwarded)
 
     async def _take(
         self, packet: StreamPacket, codec: RTCRtpCodecParameters, layer: int
     ) -> StreamPacket | None:
         """Return what becomes of a packet of a simulcast layer; None if it is not for this one."""
-        wanted = self.track.layers.best(self._wanted_layer)
+        bound = self._wanted_layer if self.largest_layer is None else self.largest_layer
+        wanted = self.track.layers.best(min(self._wanted_layer, bound))
         taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
         if layer == wanted != self._switch.layer:
             await self.track.request_keyframe(layer)
@@ -203,6 +235,8 @@ class RtpSender:
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
             await self.track.request_keyframe(self._switch.layer or 0)
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             for sequence_number in packet.lost:
                 await self._send_again(sequence_number)
@@ -210,6 +244,28 @@ class RtpSender:
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
                     self._lost, self._reported = report.packets_lost, self._packet_count
+
+    def _note_estimate(self, data: bytes) -> None:
+        """Note an estimate (REMB) of what the connection bears; each of its streams is told."""
+        try:
+            bits_per_second, ssrcs = unpack_remb_fci(data)
+        except (ValueError, struct.error):
+            return
+        if ssrcs[:1] == [self._ssrc]:
+            self._bandwidth.estimated(bits_per_second)
+
+    async def _send(self, packet: RtpPacket) -> None:
+        data = packet.serialize(self._extensions)
+        self._bandwidth.sent(len(data))
+        delay = self._bandwidth.link.delay(len(data))
+        if delay == 0.0:
+            await aiortc_private.send_rtp(self._transport, data)
+        elif delay is not None:
+            self._tasks.start(self._send_late(data, delay), name="RTP on a slow connection")
+
+    async def _send_late(self, data: bytes, delay: float) -> None:
+        await asyncio.sleep(delay)
+        await aiortc_private.send_rtp(self._transport, data)
 
     async def _send_again(self, sequence_number: int) -> None:
         packet = self._history.get(sequence_number)
@@ -224,7 +280,7 @@ class RtpSender:
                 ssrc=self._retransmission_ssrc,
             )
             self._retransmission_sequence = (self._retransmission_sequence + 1) & 0xFFFF
-        await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
+        await self._send(packet)
 
     async def _report(self, cname: str) -> None:
         """Tell the subscriber which time the timestamps are: it aligns sound and picture by it."""

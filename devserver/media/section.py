@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 
+    from devserver.media.bandwidth import Bandwidth
     from devserver.media.track import PublishedTrack
     from devserver.tasks import TaskSet
 
@@ -26,11 +27,14 @@ _REMEMBERED_TRACKS = 100
 class Section:
     """The tracks of one media section."""
 
-    def __init__(self, transceiver: RTCRtpTransceiver, tasks: TaskSet) -> None:
+    def __init__(
+        self, transceiver: RTCRtpTransceiver, tasks: TaskSet, bandwidth: Bandwidth
+    ) -> None:
         self._transceiver = transceiver
         self._receiver = RtpReceiver(transceiver, tasks)
         self._sender: RtpSender | None = None
         self._tasks = tasks
+        self._bandwidth = bandwidth
         aiortc_private.replace_media(transceiver, self._receiver.receive, self._send)
         self.published: PublishedTrack | None = None
         """The track that the client sends here."""
@@ -127,7 +131,7 @@ class Section:
         """Send ``track`` here."""
         self._carried.append(track.sid)
         aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
-        self._sender = RtpSender(self._transceiver, track, self._tasks)
+        self._sender = RtpSender(self._transceiver, track, self._tasks, self._bandwidth)
         track.add_sender(self._sender)
 
     def unsubscribe(self) -> None:

@@ -10,6 +10,7 @@ from livekit.protocol import models, rtc
 
 from devserver.media.audio_level import AudioLevel
 from devserver.media.codecs import RED
+from devserver.media.dynacast import Dynacast
 from devserver.media.layers import Layers
 from devserver.media.loss_score import LossScore
 from devserver.media.track_info import prefers_red, track_info
@@ -55,6 +56,11 @@ class TrackPublisher(Protocol):
 class PacketSink(Protocol):
     """Takes the packets of a track on their way to one subscriber."""
 
+    @property
+    def watched(self) -> models.VideoQuality:
+        """The largest quality of a video that the subscriber wants; OFF if it wants nothing."""
+        ...
+
     async def forward(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int
     ) -> None: ...
@@ -80,6 +86,7 @@ class PublishedTrack:
         self._senders: list[PacketSink] = []
         self.layers = Layers(())
         """Its simulcast layers, once it is published."""
+        self._dynacast = Dynacast(self.info, publisher.send)
         self._level = AudioLevel()
         self._score = LossScore()
         self._unmuted_at = -math.inf
@@ -127,6 +134,7 @@ class PublishedTrack:
         self.info.muted = muted
         if not muted:
             self._unmuted_at = time.monotonic()
+            self._dynacast.unmuted()
 
     def attach(
         self,
@@ -148,9 +156,12 @@ class PublishedTrack:
         sent = self.info.codecs[0]
         sent.mime_type = sent.mime_type or codec.mimeType
         sent.mid = mid
+        if self.kind == "video":
+            self._dynacast.start()
 
     def detach(self) -> None:
         """Take no more packets."""
+        self._dynacast.close()
         if self._receiver is not None:
             self._receiver.sink = None
             self._receiver.forget()
@@ -164,6 +175,12 @@ class PublishedTrack:
         """Forward no more packets to ``sender``."""
         if sender in self._senders:
             self._senders.remove(sender)
+            self.watch()
+
+    def watch(self) -> None:
+        """Note that what the subscribers want has changed."""
+        if self.kind == "video" and self.is_published:
+            self._dynacast.watch([sender.watched for sender in self._senders])
 
     async def request_keyframe(self, layer: int = 0) -> None:
         """Ask the publisher for a key frame of a layer, if there can be one."""
@@ -172,7 +189,7 @@ class PublishedTrack:
 
     async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         if self.layers.rids:
-            self.layers.note(layer)
+            self.layers.note(layer, len(packet.payload))
         level = packet.extensions.audio_level
         if level is not None:
             self._level.observe(level[1], packet.timestamp, codec.clockRate)

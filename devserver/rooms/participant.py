@@ -49,6 +49,7 @@ class Participant:
         self.signal = signal
         self.client = Client(join.client_info)
         self.auto_subscribe = join.connection_settings.auto_subscribe
+        self.adaptive_stream = join.connection_settings.adaptive_stream
         self._video = token.video
         self.info = participant_info(token, join, self.client)
         """The public info; it is broadcast without a copy, so copy it before you keep it."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from livekit.protocol import rtc
+from livekit.protocol import models, rtc
 
 from devserver.media.layers import wanted_layer
 from devserver.media.track import TrackSubscriber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from livekit.protocol import models
 
     from devserver.media.track import PublishedTrack
     from devserver.rooms.room_context import RoomContext
@@ -27,6 +25,11 @@ class Subscriber(TrackSubscriber, Protocol):
     @property
     def auto_subscribe(self) -> bool:
         """Whether the client wants every track, unless it says otherwise."""
+        ...
+
+    @property
+    def adaptive_stream(self) -> bool:
+        """Whether the client says later at which size it shows a track."""
         ...
 
     def send(self, response: rtc.SignalResponse) -> None:
@@ -78,8 +81,14 @@ class Subscriptions:
         return settings is not None and settings.disabled
 
     def layer(self, track: PublishedTrack) -> int:
-        """Return the largest simulcast layer of ``track`` that the participant wants."""
-        return wanted_layer(self._settings.get(track.sid), track.info)
+        """Return the largest simulcast layer of ``track`` that the participant wants.
+
+        Before it says so, that is the largest one, or the smallest one for a client with
+        ``adaptive_stream`` (livekit-server: pkg/rtc/subscribedtrack.go, Bound).
+        """
+        first = models.LOW if self._subscriber.adaptive_stream else models.HIGH
+        settings = self._settings.get(track.sid, rtc.UpdateTrackSettings(quality=first))
+        return wanted_layer(settings, track.info)
 
     def includes(self, track: PublishedTrack) -> bool:
         """Whether the participant is to receive ``track``."""

@@ -1,11 +1,17 @@
-"""A client whose data channels carry any bytes, which the SDKs do not send."""
+"""A client that shows what it is told, and whose data channels carry any bytes."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
 from livekit.protocol import rtc
 
 from tests.devserver.raw_signal import RawSignal
@@ -27,8 +33,16 @@ class RawPeer:
     the server's addresses for media.
     """
 
-    def __init__(self, server: RoomServerUnderTest, token: str) -> None:
+    def __init__(
+        self,
+        server: RoomServerUnderTest,
+        token: str,
+        *,
+        video: rtc.AddTrackRequest | None = None,
+    ) -> None:
+        """`video`: publishes a green picture as the track that this announces."""
         self.server = server
+        self._video = video
         self.signal = RawSignal(server, token)
         self.channels: dict[str, RTCDataChannel] = {}
         self.candidates: list[tuple[str, int]] = []
@@ -81,6 +95,14 @@ class RawPeer:
                     open_channels.set()
 
             channel.on("open", opened)
+        if self._video is not None:
+            track = VideoStreamTrack()
+            self._connection.addTrack(track)
+            request = rtc.AddTrackRequest()
+            request.CopyFrom(self._video)
+            request.cid = track.id
+            await self.signal.send(rtc.SignalRequest(add_track=request))
+            await self.signal.next("track_published")
         await self._connection.setLocalDescription(await self._connection.createOffer())
         offer = self._connection.localDescription
         await self.signal.send(

@@ -11,11 +11,12 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from livekit.protocol import models, rtc
+from livekit.protocol import agent, models, rtc
 
 from devserver import Limits, RoomServer
 from tests.devserver.raw_peer import RawPeer
 from tests.devserver.raw_signal import RawSignal
+from tests.devserver.raw_worker import worker_connections
 from tests.room_server import API_KEY, API_SECRET, RoomServerUnderTest
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 WITHIN = 30.0
+WORKERS = 20
 HURRIED = Limits(request_timeout=1.0)
 JSON = {"Content-Type": "application/json"}
 
@@ -196,6 +198,47 @@ async def test_a_flood_of_data_leaves_another_room_its_own(
             async with asyncio.timeout(WITHIN):
                 assert b"hello" in await read.get()
         await is_well(mallory)
+
+
+@limited(Limits(workers=WORKERS))
+async def test_workers_that_say_nothing_give_their_places_to_others(
+    server: RoomServerUnderTest, neighbour: RawPeer
+) -> None:
+    begun_frame = b"\x82\xfe\xff\xff"  # of 65,535 bytes, which never come
+    async with worker_connections(server) as connect:
+        registered = await connect("registered")
+        silent = [await connect(None) for _ in range(3 * WORKERS)]
+        for worker in silent[-WORKERS::2]:
+            transport = worker.socket.get_extra_info("socket")
+            await asyncio.get_running_loop().run_in_executor(
+                None, _send_all, transport.fileno(), begun_frame
+            )
+        newcomer = await connect("newcomer")
+        for worker in silent[:WORKERS]:
+            await worker.closed()
+        await is_well(neighbour)
+        await registered.ping()
+        await newcomer.ping()
+
+
+async def test_a_flood_of_a_worker_leaves_others_their_turn(
+    server: RoomServerUnderTest, neighbour: RawPeer
+) -> None:
+    ping = agent.WorkerMessage(ping=agent.WorkerPing(timestamp=1)).SerializeToString()
+    frame = bytes((0x82, 0x80 | len(ping), 0, 0, 0, 0)) + ping
+    count = 10_000
+    async with worker_connections(server) as connect:
+        mallory = await connect("mallory")
+        transport = mallory.socket.get_extra_info("socket")
+        sending = asyncio.get_running_loop().run_in_executor(
+            None, _send_all, transport.fileno(), frame * count
+        )
+        async with asyncio.timeout(WITHIN):
+            for answered in range(1, count + 1):
+                await mallory.receive("pong")
+                if answered % 1_000 == 0:
+                    await is_well(neighbour)
+        await sending
 
 
 def _packet(payload: bytes) -> bytes:

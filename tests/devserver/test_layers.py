@@ -69,7 +69,6 @@ class TestChoice:
     @pytest.mark.parametrize(
         ("settings", "layer"),
         [
-            (None, 2),
             (rtc.UpdateTrackSettings(quality=models.LOW), 0),
             (rtc.UpdateTrackSettings(quality=models.MEDIUM), 1),
             (rtc.UpdateTrackSettings(width=160, height=90), 0),
@@ -78,18 +77,16 @@ class TestChoice:
             (rtc.UpdateTrackSettings(width=9000, height=9000), 2),
         ],
     )
-    def test_what_a_viewer_wants(
-        self, settings: rtc.UpdateTrackSettings | None, layer: int
-    ) -> None:
+    def test_what_a_viewer_wants(self, settings: rtc.UpdateTrackSettings, layer: int) -> None:
         assert wanted_layer(settings, VIDEO) == layer
 
     def test_what_comes_is_sent(self) -> None:
         layers = Layers(["f", "q", "h"])
         assert layers.rids == ["q", "h", "f"]
         assert layers.best(2) == 2
-        layers.note(1)
+        layers.note(1, 100)
         assert (layers.best(2), layers.best(0)) == (1, 1)
-        layers.note(0)
+        layers.note(0, 100)
         assert (layers.best(2), layers.best(0)) == (1, 0)
 
 

@@ -18,6 +18,7 @@ from livekit.protocol import models, rtc
 from devserver.faults import Faults
 from devserver.media import aiortc_private
 from devserver.media import track as track_module
+from devserver.media.bandwidth import Bandwidth
 from devserver.media.codecs import OPUS, RED
 from devserver.media.loss_score import BEST, StreamCounts
 from devserver.media.rtp_receiver import RtpReceiver
@@ -38,12 +39,12 @@ HIGH = int(models.HIGH)
 
 
 class Publisher:
-    """Somebody with a track, who is told nothing here."""
+    """Somebody with a track, who is told nothing here but what is watched."""
 
     sid = "PA_publisher"
 
     def send(self, response: rtc.SignalResponse) -> None:
-        raise AssertionError(response)
+        assert response.WhichOneof("message") == "subscribed_quality_update"
 
     def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
         raise AssertionError((track_sid, subscriber))
@@ -77,7 +78,7 @@ class Wire:
         return receiver
 
     async def sender(self, codec: RTCRtpCodecParameters, track: PublishedTrack) -> RtpSender:
-        sender = RtpSender(self.section(codec), track, self.tasks)
+        sender = RtpSender(self.section(codec), track, self.tasks, Bandwidth(Faults()))
         await sender.send(RTCRtpSendParameters(codecs=[codec]))
         track.add_sender(sender)
         return sender
@@ -183,7 +184,7 @@ class TestStreams:
         transceiver = wire.section(VP8)
         transport = aiortc_private.transport_of(transceiver)
         aiortc_private.route_by_mid(transport)
-        section = Section(transceiver, wire.tasks)
+        section = Section(transceiver, wire.tasks, Bandwidth(Faults()))
         request = rtc.AddTrackRequest(cid="mine", type=models.VIDEO)
         track = PublishedTrack(Publisher(), request, ["video/VP8"], Faults())
         section.publish(track, only_preferred=False)

@@ -1,0 +1,125 @@
+"""What one client's connection carries: smaller simulcast layers where it is too slow."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from devserver.media.slow_link import SlowLink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from devserver.faults import Faults
+
+_WINDOW_SECONDS = 1.0
+_SLOW_SHARE = 0.8
+_SLOW_WINDOWS = 2
+_HEADROOM = 0.95
+_TRIAL_SECONDS = 10.0
+_RETRY_SECONDS, _MAX_RETRY_SECONDS = 5.0, 60.0
+
+
+class LayeredStream(Protocol):
+    """A track on its way to the client."""
+
+    @property
+    def layer_rates(self) -> Sequence[float]:
+        """The bits a second of each layer up to the one that the client wants; empty without
+        simulcast."""
+        ...
+
+    largest_layer: int | None
+    """The largest layer that is sent, whatever the client wants; None for no bound."""
+
+
+class Bandwidth:
+    """Chooses layers by the client's own estimates of what reaches it (REMB).
+
+    A receiver of libwebrtc estimates up to 1.5 times of what it gets, so that only an estimate
+    below what is sent says something: for two seconds on end, then smaller layers go out, of the
+    largest streams first, until they fit. The smallest layer always goes out, as from
+    livekit-server without ``allow_pause``. A larger layer is tried again after 5 seconds, and
+    after twice as long each time that the trial fails, up to a minute.
+    """
+
+    def __init__(self, faults: Faults, now: Callable[[], float] = time.monotonic) -> None:
+        """``now`` is a clock, in seconds."""
+        self.link = SlowLink(faults)
+        self._now = now
+        self._streams: list[LayeredStream] = []
+        self._since = now()
+        self._sent = 0
+        self._slow_windows = 0
+        self._retry_at = self._tried_at = -math.inf
+        self._retry_seconds = _RETRY_SECONDS
+
+    def add(self, stream: LayeredStream) -> None:
+        """Choose the layers of ``stream`` as well."""
+        self._streams.append(stream)
+
+    def remove(self, stream: LayeredStream) -> None:
+        """Choose the layers of ``stream`` no more."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+    def sent(self, octets: int) -> None:
+        """Note that a packet goes out."""
+        self._sent += octets
+
+    def estimated(self, bits_per_second: int) -> None:
+        """Note an estimate of the client."""
+        now = self._now()
+        elapsed = now - self._since
+        if elapsed < _WINDOW_SECONDS:
+            return
+        rate = 8 * self._sent / elapsed
+        self._since, self._sent = now, 0
+        if bits_per_second < _SLOW_SHARE * rate:
+            self._slow_windows += 1
+        else:
+            self._slow_windows = 0
+        if self._slow_windows >= _SLOW_WINDOWS:
+            self._slow_windows = 0
+            self._lower(rate - bits_per_second * _HEADROOM, now)
+        elif now >= self._retry_at:
+            self._raise(now)
+
+    def _lower(self, excess: float, now: float) -> None:
+        """Send at least ``excess`` bits a second less, if there are smaller layers."""
+        failed = now - self._tried_at < _TRIAL_SECONDS
+        self._retry_seconds = (
+            min(2 * self._retry_seconds, _MAX_RETRY_SECONDS) if failed else _RETRY_SECONDS
+        )
+        self._retry_at = now + self._retry_seconds
+        while excess > 0:
+            lowered = [each for each in self._streams if _layer(each) > 0]
+            if not lowered:
+                return
+            stream = max(lowered, key=_rate)
+            before = _rate(stream)
+            stream.largest_layer = _layer(stream) - 1
+            excess -= before - _rate(stream)
+
+    def _raise(self, now: float) -> None:
+        """Try a larger layer of the stream that gets least."""
+        bound = [each for each in self._streams if each.largest_layer is not None]
+        if not bound:
+            return
+        stream = min(bound, key=_rate)
+        layer = _layer(stream) + 1
+        stream.largest_layer = layer if layer < len(stream.layer_rates) - 1 else None
+        self._tried_at = now
+        self._retry_at = now + _TRIAL_SECONDS
+
+
+def _layer(stream: LayeredStream) -> int:
+    """Return the layer that is sent; -1 without simulcast."""
+    top = len(stream.layer_rates) - 1
+    return top if stream.largest_layer is None else min(top, stream.largest_layer)
+
+
+def _rate(stream: LayeredStream) -> float:
+    rates = stream.layer_rates
+    return rates[_layer(stream)] if rates else 0.0

@@ -1,0 +1,128 @@
+"""Layers by bandwidth: a client that gets less than is sent to it is sent smaller ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from devserver.faults import Faults
+from devserver.media import slow_link
+from devserver.media.bandwidth import Bandwidth
+from devserver.media.slow_link import SlowLink
+
+RATES = [100_000.0, 400_000.0, 1_500_000.0]
+
+
+@dataclasses.dataclass(eq=False)
+class Stream:
+    """A track with layers of these rates, as the client wants it."""
+
+    layer_rates: list[float] = dataclasses.field(default_factory=lambda: list(RATES))
+    largest_layer: int | None = None
+
+    @property
+    def rate(self) -> float:
+        top = len(self.layer_rates) - 1
+        largest = top if self.largest_layer is None else min(top, self.largest_layer)
+        return self.layer_rates[largest]
+
+
+class Connection:
+    """Streams on a connection that bears so many bits a second, and what their client reports."""
+
+    def __init__(self, *streams: Stream, bears: float) -> None:
+        self.now = 0.0
+        self.bears = bears
+        self.streams = streams
+        self.bandwidth = Bandwidth(Faults(), lambda: self.now)
+        for stream in streams:
+            self.bandwidth.add(stream)
+
+    def passes(self, seconds: int) -> None:
+        """Send for so long, with an estimate every second."""
+        for _ in range(seconds):
+            rate = sum(stream.rate for stream in self.streams)
+            self.bandwidth.sent(round(rate / 8))
+            self.now += 1.0
+            self.bandwidth.estimated(round(min(1.5 * rate, 0.85 * self.bears)))
+
+    @property
+    def largest(self) -> list[int | None]:
+        return [stream.largest_layer for stream in self.streams]
+
+
+class TestChoice:
+    def test_a_fast_connection_carries_everything(self) -> None:
+        connection = Connection(Stream(), bears=10e6)
+        connection.passes(60)
+        assert connection.largest == [None]
+
+    def test_a_moment_is_no_slow_connection(self) -> None:
+        connection = Connection(Stream(), bears=500_000)
+        connection.passes(1)
+        connection.bears = 10e6
+        connection.passes(1)
+        assert connection.largest == [None]
+
+    @pytest.mark.parametrize(("bears", "largest"), [(700_000, 1), (300_000, 0), (10_000, 0)])
+    def test_a_slow_one_carries_what_fits(self, bears: float, largest: int) -> None:
+        connection = Connection(Stream(), bears=bears)
+        connection.passes(2)
+        assert connection.largest == [largest]
+
+    def test_the_largest_stream_is_made_smaller(self) -> None:
+        small = Stream([80_000.0, 200_000.0])
+        large = Stream()
+        connection = Connection(small, large, bears=1_000_000)
+        connection.passes(2)
+        assert connection.largest == [None, 1]
+
+    def test_without_layers_nothing_changes(self) -> None:
+        connection = Connection(Stream([100_000.0]), bears=10_000)
+        connection.passes(10)
+        assert connection.largest == [None]
+
+    def test_a_stream_that_ended_is_left_alone(self) -> None:
+        stream = Stream()
+        connection = Connection(stream, bears=10_000)
+        connection.bandwidth.remove(stream)
+        connection.passes(10)
+        assert connection.largest == [None]
+
+
+class TestTrials:
+    def test_a_connection_that_recovers_carries_everything_again(self) -> None:
+        connection = Connection(Stream(), bears=300_000)
+        connection.passes(2)
+        connection.bears = 10e6
+        connection.passes(6)
+        assert connection.largest == [1]
+        connection.passes(10)
+        assert connection.largest == [None]
+
+    def test_trials_that_fail_become_rare(self) -> None:
+        connection = Connection(Stream(), bears=700_000)
+        tried: list[float] = []
+        for _ in range(300):
+            before = connection.largest
+            connection.passes(1)
+            if before == [1] and connection.largest == [None]:
+                tried.append(connection.now)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(tried)]
+        assert pauses == sorted(pauses)
+        assert pauses[0] < 20
+        assert 60 <= pauses[-1] <= 65
+
+
+class TestSlowLink:
+    def test_packets_wait_for_those_before_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(slow_link.time, "monotonic", lambda: 100.0)
+        faults = Faults()
+        link = SlowLink(faults)
+        assert link.delay(1_000) == 0.0
+        faults.media_bandwidth = 80_000.0
+        delays = [link.delay(1_000) for _ in range(8)]
+        assert delays[:6] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+        assert delays[6:] == [None, None]
