@@ -22,6 +22,7 @@ from devserver.rooms.room_context import RoomContext
 from devserver.services import Service, services
 from devserver.signalling.cors import cors
 from devserver.signalling.signalling import Signalling
+from devserver.signalling.whip import Whip
 from devserver.tasks import TaskSet
 from devserver.timing import DELAYS
 
@@ -167,6 +168,7 @@ class RoomServer:
         routes: list[web.RouteDef] = [
             web.route("*", "/", _health),
             *Signalling(self._register).routes(),
+            *Whip(self._register).routes(),
         ]
         before = len(self.listeners)
         self._services = [half_open, *services(self._register, self.webhook_urls)]

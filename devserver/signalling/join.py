@@ -95,7 +95,7 @@ def read_join(request: web.Request, limits: Limits, *, needs_request: bool, stri
     if (join.metadata or join.participant_attributes) and not token.video.can_update_own_metadata:
         raise web.HTTPUnauthorized(text=NO_ROOM_PERMISSION)
     _add_claims(join, token)
-    return Join(token, join, _room_request(token), two_connections=not encoded)
+    return Join(token, join, room_request(token), two_connections=not encoded)
 
 
 def _add_claims(join: rtc.JoinRequest, token: VerifiedToken) -> None:
@@ -155,7 +155,8 @@ def _decompress(body: bytes, limits: Limits) -> bytes:
     return plain
 
 
-def _room_request(token: VerifiedToken) -> room_proto.CreateRoomRequest:
+def room_request(token: VerifiedToken) -> room_proto.CreateRoomRequest:
+    """Return the room of ``token``, as it configures it."""
     request = room_proto.CreateRoomRequest(name=token.video.room)
     config = token.claims.room_config
     if config is not None:

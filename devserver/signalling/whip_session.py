@@ -1,0 +1,95 @@
+"""A session of WHIP: its participant's answer in place of a signal connection."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+if TYPE_CHECKING:
+    from devserver.rooms.participant import Participant
+
+_SECTION = re.compile(r"^(?=m=)", re.MULTILINE)
+_KIND = re.compile(r"^m=(audio|video) ")
+_MSID = re.compile(r"^a=msid:\S+ (\S+)", re.MULTILINE)
+_RIDS = re.compile(r"^a=simulcast:send (\S+)", re.MULTILINE)
+_UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+_CANDIDATE = re.compile(r"^a=(candidate:.*?)\r?$", re.MULTILINE)
+_MAX_LAYERS = 3
+
+
+class MalformedOfferError(ValueError):
+    """A client's offer is no session description."""
+
+
+class FragmentError(ValueError):
+    """A client's candidates do not belong to its session."""
+
+
+class WhipSession:
+    """Takes what the participant is sent: there is nobody to read anything but the answer."""
+
+    participant: Participant
+    """Whose session it is."""
+
+    def __init__(self) -> None:
+        self.answer: str | None = None
+        """The server's session description, once there is one."""
+
+    @property
+    def ice_session(self) -> str:
+        """The name of the ICE session, which is that of the server's credentials."""
+        found = _UFRAG.search(self.answer or "")
+        return found[1] if found else ""
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        if response.HasField("answer"):
+            self.answer = response.answer.sdp
+
+    def close(self) -> None:
+        """Nothing to do: there is no connection."""
+
+    def cut(self) -> None:
+        """Nothing to do: there is no connection."""
+
+    def candidates(self, fragment: str) -> list[str]:
+        """Return the candidates in a fragment (RFC 8840). Raises FragmentError."""
+        if not _UFRAG.search(fragment):
+            raise FragmentError("invalid sdp fragment")
+        return _CANDIDATE.findall(fragment)
+
+
+def announced_tracks(offer: str) -> list[rtc.AddTrackRequest]:
+    """Return the tracks that an offer publishes.
+
+    As in livekit-server (pkg/rtc/participant.go, synthesizeAddTrackRequests).
+
+    Raises MalformedOfferError.
+    """
+    if not offer.startswith("v="):
+        raise MalformedOfferError(f"sdp: invalid syntax `{offer[:1]}`")
+    tracks: list[rtc.AddTrackRequest] = []
+    for number, section in enumerate(_SECTION.split(offer)[1:]):
+        kind = _KIND.search(section)
+        if kind is None:
+            continue
+        track_id = _MSID.search(section)
+        audio = kind[1] == "audio"
+        request = rtc.AddTrackRequest(
+            cid=track_id[1] if track_id else f"section {number}",
+            name="synthesized-microphone" if audio else "synthesized-camera",
+            type=models.AUDIO if audio else models.VIDEO,
+            source=models.MICROPHONE if audio else models.CAMERA,
+            disable_dtx=True,
+            stream="camera",
+        )
+        if not audio:
+            rids = _RIDS.search(section)
+            layers = min(len(rids[1].split(";")), _MAX_LAYERS) if rids else 1
+            request.layers.extend(
+                models.VideoLayer(quality=quality)
+                for quality in (models.LOW, models.MEDIUM, models.HIGH)[:layers]
+            )
+        tracks.append(request)
+    return tracks
