@@ -41,6 +41,8 @@ class RoomServer:
     url: str
     api_key: str
     api_secret: str
+    program: Program | None = None
+    """Its process, if it was started for this run."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -87,7 +89,7 @@ async def opened(choice: str, logs: Path) -> AsyncGenerator[RoomServer]:
         async with running("room-server", command, logs=logs) as program:
             line = await program.line(lambda said: b"listening on" in said, within=STARTING_TAKES)
             url = line.decode().split("listening on ")[1].split(",")[0]
-            yield RoomServer("embedded", url, KEY, SECRET)
+            yield RoomServer("embedded", url, KEY, SECRET, program)
     else:
         async with _livekit_server(choice, logs) as server:
             yield server
@@ -109,7 +111,8 @@ async def _livekit_server(choice: str, logs: Path) -> AsyncGenerator[RoomServer]
             reading = asyncio.create_task(program.keep_log(), name="log of the room server")
             stack.callback(reading.cancel)
             if await _answers(f"http://{LOOPBACK}:{port}", program):
-                yield RoomServer("livekit-server", f"ws://{LOOPBACK}:{port}", KEY, SECRET)
+                url = f"ws://{LOOPBACK}:{port}"
+                yield RoomServer("livekit-server", url, KEY, SECRET, program)
                 return
     raise BenchError(f"the room server does not start; see {logs}")
 
