@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 import time
 from collections import OrderedDict
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 _REPORT_INTERVAL_SECONDS = 1.0
 _HISTORY_PACKETS = 256
 _SDES_CNAME = 1
+_FIRST_KEYFRAME_AFTER_SECONDS = 0.2
+"""livekit-server asks for the first key frame so long after it began to send (pkg/sfu/downtrack.go,
+keyFrameRequester). Until then SDKs have told their apps of the track."""
 
 
 class RtpSender:
@@ -89,6 +93,7 @@ class RtpSender:
         self._score = LossScore()
         self._paused = False
         self._awaits_keyframe = False
+        self._asks_from = -math.inf
         self._wanted_layer = int(models.HIGH)
         self._switch = LayerSwitch()
 
@@ -108,7 +113,10 @@ class RtpSender:
             self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
         if not self._ready:
             self._ready = True
-            await self.track.request_keyframe()
+            if self.track.kind == "video":
+                self._awaits_keyframe = not self.track.layers.rids
+                self._asks_from = time.monotonic() + _FIRST_KEYFRAME_AFTER_SECONDS
+                self._tasks.start(self._begin(), name="request for the first key frame")
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -198,15 +206,25 @@ class RtpSender:
         wanted = self.track.layers.best(min(self._wanted_layer, bound))
         taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
         if layer == wanted != self._switch.layer:
-            await self.track.request_keyframe(layer)
+            await self._request_keyframe(layer)
         return taken
 
+    async def _begin(self) -> None:
+        """Ask for the first key frame, unless one came by itself."""
+        await asyncio.sleep(_FIRST_KEYFRAME_AFTER_SECONDS)
+        if self._last is None:
+            await self._request_keyframe(self.track.layers.best(self._wanted_layer))
+
+    async def _request_keyframe(self, layer: int = 0) -> None:
+        if time.monotonic() >= self._asks_from:
+            await self.track.request_keyframe(layer)
+
     async def _is_undecodable(self, payload: bytes, codec: RTCRtpCodecParameters) -> bool:
-        """Whether this comes after a pause and before a key frame, which is asked for again."""
+        """Whether this comes before the first key frame, or the first one after a pause."""
         if self._awaits_keyframe and begins_keyframe(payload, codec.mimeType):
             self._awaits_keyframe = False
         if self._awaits_keyframe:
-            await self.track.request_keyframe()
+            await self._request_keyframe()
         return self._awaits_keyframe
 
     def score(self) -> float:
@@ -234,7 +252,7 @@ class RtpSender:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            await self.track.request_keyframe(self._switch.layer or 0)
+            await self._request_keyframe(self._switch.layer or 0)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:

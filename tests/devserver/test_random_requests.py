@@ -15,6 +15,7 @@ from livekit.protocol import agent, agent_dispatch, models, room, rtc
 from devserver import RoomServer
 from tests.devserver.random_messages import random_message
 from tests.devserver.raw_signal import WITHIN, RawSignal, encoded
+from tests.devserver.test_whip import offering
 from tests.room_server import RoomServerUnderTest
 
 if TYPE_CHECKING:
@@ -142,6 +143,34 @@ async def test_on_data_channels(server: RoomServerUnderTest, seed: int) -> None:
             for data in (packet, damaged):
                 participant.receive_data(data, choice.choice(KINDS))
             participant.data_tracks.receive(choice.randbytes(choice.randrange(40)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_of_publishers_by_whip(server: RoomServerUnderTest, seed: int) -> None:
+    choice = random.Random(seed)  # noqa: S311
+    headers = {"Authorization": f"Bearer {server.token('publisher', 'room')}"}
+    url = f"{server.http_url}/whip/v1"
+    async with offering() as (_, offer), aiohttp.ClientSession(headers=headers) as session:
+        for _ in range(MESSAGES):
+            body = bytearray(offer.encode())
+            for _ in range(choice.choice((0, 1, 20))):
+                at = choice.randrange(len(body))
+                body[at : at + choice.randrange(30)] = choice.randbytes(choice.randrange(10))
+            sdp = {"Content-Type": "application/sdp"}
+            async with session.post(url, data=bytes(body), headers=sdp) as response:
+                assert response.status in (201, 400, 503), await response.text()
+                path = response.headers.get("Location", "/whip/v1/PA_none")
+                fragment = {
+                    "Content-Type": "application/trickle-ice-sdpfrag",
+                    "If-Match": response.headers.get("ETag", "*"),
+                }
+            for data in (bytes(body), choice.randbytes(30)):
+                async with session.patch(
+                    server.http_url + path, data=data, headers=fragment
+                ) as response:
+                    assert response.status in (204, 400, 404, 500)
+            async with session.delete(server.http_url + path) as response:
+                assert response.status in (200, 404)
 
 
 async def test_that_never_end(server: RoomServerUnderTest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,15 @@ from aiortc.rtcrtpparameters import (
     RTCRtpReceiveParameters,
     RTCRtpSendParameters,
 )
-from aiortc.rtp import RTCP_RR, RTCP_SR, RtpPacket, is_rtcp
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_RR,
+    RTCP_SR,
+    RtcpPsfbPacket,
+    RtpPacket,
+    is_rtcp,
+    pack_remb_fci,
+)
 from livekit.protocol import models, rtc
 
 from devserver.faults import Faults
@@ -122,7 +131,7 @@ class TestPauses:
     async def test_video_goes_on_with_a_key_frame_that_was_asked_for(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
-        await arrives(receiver, DELTA, number=1)
+        await arrives(receiver, KEY, number=1)
         assert (await wire.next_packet()).sequence_number == 1
         sender.adapt(paused=True, layer=HIGH)
         await arrives(receiver, KEY, number=2)
@@ -139,9 +148,25 @@ class TestPauses:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
         sender.adapt(paused=False, layer=0)
-        await arrives(receiver, DELTA, number=1)
-        assert (await wire.next_packet()).payload == DELTA
+        await arrives(receiver, KEY, number=1)
+        await arrives(receiver, DELTA, number=2)
+        packets = [await wire.next_packet() for _ in range(2)]
+        assert [each.payload for each in packets] == [KEY, DELTA]
         assert wire.sent.empty()
+
+    async def test_it_begins_with_a_key_frame_which_is_asked_for_after_a_moment(
+        self, wire: Wire
+    ) -> None:
+        receiver = await wire.receiver(VP8)
+        track = published(receiver, VP8)
+        await arrives(receiver, DELTA, number=1)
+        begun = time.monotonic()
+        await wire.sender(VP8, track)
+        await arrives(receiver, DELTA, number=2)
+        assert is_rtcp(await wire.next())
+        assert time.monotonic() - begun > 0.1
+        await arrives(receiver, KEY, number=3)
+        assert (await wire.next_packet()).payload == KEY
 
 
 class TestRedundancy:
@@ -194,6 +219,36 @@ class TestStreams:
         assert router.route_rtp(packet) is not None
         assert section.unpublish() is track
         assert router.route_rtp(packet) is None
+
+
+class TestEstimates:
+    async def test_what_a_viewer_says_of_its_connection_is_heeded(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[int] = []
+
+        def note(self: Bandwidth, bits_per_second: int) -> None:
+            del self
+            told.append(bits_per_second)
+
+        monkeypatch.setattr(Bandwidth, "estimated", note)
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        own = sender._ssrc  # pyright: ignore[reportPrivateUsage]  which descriptions announce
+        estimates = (
+            pack_remb_fci(300_000, [own, own + 1]),
+            pack_remb_fci(400_000, [own + 1, own]),  # the other stream's to note
+            pack_remb_fci(500_000, []),
+            b"REMB\xff\x00\x00\x01",  # without the streams that it counts
+            b"nonsense",
+        )
+        router = aiortc_private.MidRouter()
+        router.register_sender(sender, own)
+        for fci in estimates:
+            packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=own, fci=fci)
+            router.route_rtcp(packet)
+            await sender._handle_rtcp_packet(packet)  # pyright: ignore[reportPrivateUsage]
+        assert told == [300_000]
 
 
 class TestScores:
