@@ -47,6 +47,8 @@ class Bandwidth:
     def __init__(self, faults: Faults, now: Callable[[], float] = time.monotonic) -> None:
         """``now`` is a clock, in seconds."""
         self.link = SlowLink(faults)
+        self.capacity: int | None = None
+        """Bits a second that the client wants to be taken for what its connection bears."""
         self._now = now
         self._streams: list[LayeredStream] = []
         self._since = now()
@@ -74,6 +76,8 @@ class Bandwidth:
         elapsed = now - self._since
         if elapsed < _WINDOW_SECONDS:
             return
+        if self.capacity is not None:
+            bits_per_second = min(bits_per_second, self.capacity)
         rate = 8 * self._sent / elapsed
         self._since, self._sent = now, 0
         if bits_per_second < _SLOW_SHARE * rate:

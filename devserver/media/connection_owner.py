@@ -50,6 +50,11 @@ class Client(Protocol):
         """Whether it sends the codec that an answer has first."""
         ...
 
+    @property
+    def reads_trailers(self) -> bool:
+        """Whether it knows the metadata at the end of a video frame."""
+        ...
+
 
 class ConnectionOwner(Protocol):
     """The owner of peer connections: supplies their tracks, and receives their events."""

@@ -121,6 +121,10 @@ class Connections:
         """Stop and resume sending, in the quality that the client asked for."""
         self._sending.downstream.apply_settings()
 
+    def simulate_capacity(self, bits_per_second: int) -> None:
+        """Take the client's connection for one that bears so much; 0 ends that."""
+        self._sending.bandwidth.capacity = bits_per_second if bits_per_second > 0 else None
+
     def resume(self) -> None:
         """Negotiate again for changes that the client may have missed without a signal
         connection."""

@@ -57,7 +57,7 @@ class Downstream:
             unused = [s for s in free if not s.has_carried(track)]
             section = next(iter(unused), None) or new_section(track.kind) or next(iter(free), None)
             if section is not None:
-                section.subscribe(track)
+                section.subscribe(track, trailers=self._owner.client.reads_trailers)
                 self._adapt(section, track)
                 self._owner.subscribed_to(track)
 

@@ -36,6 +36,7 @@ from devserver.media.frames import begins_keyframe
 from devserver.media.header_extensions import ExtensionMap, Extensions
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
+from devserver.media.packet_trailer import without_trailer
 
 if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
@@ -67,12 +68,16 @@ class RtpSender:
         track: PublishedTrack,
         tasks: TaskSet,
         bandwidth: Bandwidth,
+        *,
+        trailers: bool = True,
     ) -> None:
+        """Without ``trailers``, the metadata of frames stays behind."""
         self.track = track
         """The track whose packets are sent."""
         self.largest_layer: int | None = None
         """The largest layer that the connection bears; None for no bound."""
         self._bandwidth = bandwidth
+        self._cuts_trailers = not trailers and bool(track.info.packet_trailer_features)
         self._transceiver = transceiver
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
@@ -165,6 +170,8 @@ class RtpSender:
         payload = packet.payload
         if target is not None and is_red(codec) and is_opus(target):
             payload = without_redundancy(payload) or b""
+        if self._cuts_trailers and packet.marker:
+            payload = without_trailer(payload)
         if target is None or target.payloadType is None or not payload:
             return
         mine = StreamPacket(packet.sequence_number - self._skipped, packet.timestamp, payload)

@@ -127,11 +127,13 @@ class Section:
         """Whether ``track`` was sent here before."""
         return track.sid in self._carried
 
-    def subscribe(self, track: PublishedTrack) -> None:
-        """Send ``track`` here."""
+    def subscribe(self, track: PublishedTrack, *, trailers: bool) -> None:
+        """Send ``track`` here, with the metadata of its frames only if ``trailers``."""
         self._carried.append(track.sid)
         aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
-        self._sender = RtpSender(self._transceiver, track, self._tasks, self._bandwidth)
+        self._sender = RtpSender(
+            self._transceiver, track, self._tasks, self._bandwidth, trailers=trailers
+        )
         track.add_sender(self._sender)
 
     def unsubscribe(self) -> None:

@@ -47,6 +47,11 @@ class Client:
         return codec_rules.keeps_order(self._info)
 
     @property
+    def reads_trailers(self) -> bool:
+        """Whether the client knows the metadata at the end of a video frame."""
+        return models.ClientInfo.CAP_PACKET_TRAILER in self._info.capabilities
+
+    @property
     def expects_offers(self) -> bool:
         """Whether, of two connections, the one that the server offers is the primary one."""
         return self._info.protocol > 2

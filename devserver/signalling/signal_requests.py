@@ -150,6 +150,8 @@ def _simulate(participant: Participant, request: rtc.SimulateScenario) -> None:
             participant.drop(models.DisconnectReason.MIGRATION)
         case "server_leave":
             participant.remove(models.DisconnectReason.SERVER_SHUTDOWN)
+        case "subscriber_bandwidth":
+            participant.connection.simulate_capacity(request.subscriber_bandwidth)
         case kind:
             log.debug("ignored a request to simulate: %s", kind)
 

@@ -59,6 +59,15 @@ class TestChoice:
         connection.passes(60)
         assert connection.largest == [None]
 
+    def test_a_client_may_simulate_a_slow_one(self) -> None:
+        connection = Connection(Stream(), bears=10e6)
+        connection.bandwidth.capacity = 600_000
+        connection.passes(2)
+        assert connection.largest == [1]
+        connection.bandwidth.capacity = None
+        connection.passes(6)
+        assert connection.largest == [None]
+
     def test_a_moment_is_no_slow_connection(self) -> None:
         connection = Connection(Stream(), bears=500_000)
         connection.passes(1)

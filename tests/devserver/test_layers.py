@@ -13,6 +13,7 @@ from devserver.media.frames import (
 )
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.layers import Layers, wanted_layer
+from devserver.media.packet_trailer import without_trailer
 from devserver.media.session_text import offered_layers, with_layers
 
 KEY, DELTA = 0, 1
@@ -127,3 +128,20 @@ def test_an_answer_takes_the_layers_that_were_offered() -> None:
     assert with_layers(answer, {"1": ["q", "f"]}) == (
         answer + "a=rid:q recv\r\na=rid:f recv\r\na=simulcast:recv q;f\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("payload", "left"),
+    [
+        (b"frame" + bytes([7, 7, 7 ^ 0xFF]) + b"LKTS", b"frame"),
+        (b"frame" + bytes([5 ^ 0xFF]) + b"LKTS", b"frame"),
+        (bytes([5 ^ 0xFF]) + b"LKTS", b""),
+        (b"frame" + bytes([4 ^ 0xFF]) + b"LKTS", None),
+        (b"frame" + bytes([99 ^ 0xFF]) + b"LKTS", None),
+        (b"LKTS", None),
+        (b"frame", None),
+        (b"", None),
+    ],
+)
+def test_metadata_is_cut_from_a_frame(payload: bytes, left: bytes | None) -> None:
+    assert without_trailer(payload) == (payload if left is None else left)

@@ -35,6 +35,15 @@ PUBLISH = """
   await room.localParticipant.publishTrack(picture, { videoCodec: 'CODEC', degradationPreference });
 """
 
+# A picture that takes as many bits as its layers may have.
+BUSY = """
+    for (let spot = 0; spot < 600; spot++) {
+      context.fillStyle = `hsl(${Math.random() * 360}, 90%, ${Math.random() * 100}%)`;
+      context.fillRect(Math.random() * 960, Math.random() * 540, 25, 25);
+    }
+  }, 66);
+"""
+
 VIEW = """
   import { VideoQuality } from 'livekit-client';
 
@@ -139,3 +148,43 @@ async def test_each_viewer_gets_its_own_size(
     await comes_with_width(track, 960)
     publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_LOW)
     await comes_with_width(track, 320)
+
+
+BUSY_PUBLISH = PUBLISH.replace("CODEC", "vp8").replace("  }, 66);\n", BUSY)
+
+
+async def test_a_viewer_with_a_slow_connection_gets_a_smaller_size(
+    open_page: OpenPage, room_server: RoomServerUnderTest, room_name: str
+) -> None:
+    if room_server.embedded is None:
+        pytest.skip("only the embedded server's connections can be made slow")
+    faults = room_server.embedded.faults
+    publisher = await open_page(room_server.token("publisher", room_name))
+    viewer = await open_page(room_server.token("viewer", room_name))
+    await publisher.run(BUSY_PUBLISH)
+    await viewer.run(VIEW + "console.log('large');\n  await showing(320);\n  console.log('done');")
+    await viewer.console.says("large")
+    faults.media_bandwidth = 300_000.0
+    try:
+        await viewer.console.says("done")
+    finally:
+        faults.media_bandwidth = 0.0
+
+
+async def test_a_viewer_that_simulates_a_slow_connection_gets_a_smaller_size(
+    open_page: OpenPage, room_server: RoomServerUnderTest, room_name: str
+) -> None:
+    publisher = await open_page(room_server.token("publisher", room_name))
+    viewer = await open_page(room_server.token("viewer", room_name))
+    await publisher.run(BUSY_PUBLISH)
+    await viewer.run(
+        VIEW
+        + """
+  await room.simulateScenario('subscriber-bandwidth', 250_000n);
+  await showing(320);
+  await room.simulateScenario('subscriber-bandwidth', 0n);
+  await showing(960);
+  console.log('done');
+"""
+    )
+    await viewer.console.says("done")
