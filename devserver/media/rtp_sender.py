@@ -220,7 +220,7 @@ class RtpSender:
         """Ask for the first key frame, unless one came by itself."""
         await asyncio.sleep(_FIRST_KEYFRAME_AFTER_SECONDS)
         if self._last is None:
-            await self._request_keyframe(self.track.layers.best(self._wanted_layer))
+            await self.track.request_keyframe(self.track.layers.best(self._wanted_layer))
 
     async def _request_keyframe(self, layer: int = 0) -> None:
         if time.monotonic() >= self._asks_from:

@@ -81,7 +81,7 @@ class Whip:
             "Location": f"{_PATH}/{session.participant.sid}",
             "ETag": session.ice_session,
         }
-        return web.Response(status=201, text=session.answer, headers=headers)
+        return web.Response(status=201, body=session.answer.encode(), headers=headers)
 
     async def _join(self, request: web.Request) -> WhipSession:
         """Let the client in, and answer its offer. Raises HTTPException."""
@@ -238,6 +238,7 @@ async def _options(request: web.Request) -> web.Response:
     return web.Response(headers=_CROSS_ORIGIN)
 
 
-def _error(status: int, text: str, content_type: str = "text/plain") -> web.Response:
+def _error(status: int, text: str, content_type: str = "text/plain; charset=utf-8") -> web.Response:
     body = json.dumps({"error": text}, separators=(",", ":")) + "\n"
-    return web.Response(status=status, text=body, headers={"Content-Type": content_type})
+    headers = {"Content-Type": content_type}
+    return web.Response(status=status, body=body.encode(), headers=headers)

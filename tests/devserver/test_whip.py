@@ -145,7 +145,8 @@ class TestRefusals:
     ) -> None:
         headers = {"Content-Type": content_type}
         if grants is not None:
-            headers["Authorization"] = f"Bearer {room_server.token('obs', room_name, **grants)}"
+            grants = {"room": room_name, "room_join": True} | grants
+            headers["Authorization"] = f"Bearer {room_server.token('obs', **grants)}"
         url = f"{room_server.http_url}/whip/v1"
         async with http.post(url, data=body.encode(), headers=headers) as response:
             assert (response.status, await response.json(content_type=None)) == answer
