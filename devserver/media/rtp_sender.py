@@ -220,7 +220,9 @@ class RtpSender:
         """Ask for the first key frame, unless one came by itself."""
         await asyncio.sleep(_FIRST_KEYFRAME_AFTER_SECONDS)
         if self._last is None:
-            await self.track.request_keyframe(self.track.layers.best(self._wanted_layer))
+            layers = self.track.layers
+            layer = layers.best(self._wanted_layer) if layers.rids else 0
+            await self.track.request_keyframe(layer)
 
     async def _request_keyframe(self, layer: int = 0) -> None:
         if time.monotonic() >= self._asks_from:
