@@ -55,6 +55,7 @@ __all__ = [
     "NackGenerator",
     "RtpSender",
     "StreamStatistics",
+    "close",
     "codecs_of",
     "configure",
     "new_peer_connection",
@@ -257,6 +258,14 @@ def new_peer_connection() -> RTCPeerConnection:
     return RTCPeerConnection(
         RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
     )
+
+
+async def close(connection: RTCPeerConnection) -> None:
+    """End a connection, also where a malformed offer left sections without a transport, over which
+    aiortc would stumble before it closes its sockets."""
+    transceivers = getattr(connection, "_RTCPeerConnection__transceivers")  # noqa: B009
+    transceivers[:] = [each for each in transceivers if each.receiver.transport is not None]
+    await connection.close()
 
 
 def route_by_mid(transport: RTCDtlsTransport) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WINDOW_SECONDS = 1.0
 _SLOW_SHARE = 0.8
+_LOST_SHARE, _MOST_LOST = 0.08, 0.9
 _SLOW_WINDOWS = 2
 _HEADROOM = 0.95
 _TRIAL_SECONDS = 5.0
@@ -35,13 +36,14 @@ class LayeredStream(Protocol):
 
 
 class Bandwidth:
-    """Chooses layers by the client's own estimates of what reaches it (REMB).
+    """Chooses layers by the client's own estimates of what reaches it (REMB), and by its losses.
 
     A receiver of libwebrtc estimates up to 1.5 times of what it gets, so that only an estimate
-    below what is sent says something: for two seconds on end, then smaller layers go out, of the
-    largest streams first, until they fit. The smallest layer always goes out, as from
-    livekit-server without ``allow_pause``. A larger layer is tried again after 5 seconds, and
-    after twice as long each time that the trial fails, up to a minute.
+    below what is sent says something. It does not fall where a short queue loses packets, so that
+    the packets count that the client wants again. If either says for two seconds on end that too
+    much is sent, smaller layers go out, of the largest streams first, until they fit. The smallest
+    layer always goes out, as from livekit-server without ``allow_pause``. A larger layer is tried
+    again after 5 seconds, and after twice as long each time that the trial fails, up to a minute.
     """
 
     def __init__(self, faults: Faults, now: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +54,7 @@ class Bandwidth:
         self._now = now
         self._streams: list[LayeredStream] = []
         self._since = now()
-        self._sent = 0
+        self._sent = self._packets = self._repeated = 0
         self._slow_windows = 0
         self._retry_at = self._tried_at = -math.inf
         self._retry_seconds = _RETRY_SECONDS
@@ -69,6 +71,11 @@ class Bandwidth:
     def sent(self, octets: int) -> None:
         """Note that a packet goes out."""
         self._sent += octets
+        self._packets += 1
+
+    def repeated(self, packets: int) -> None:
+        """Note that the client asks for so many packets again."""
+        self._repeated += packets
 
     def estimated(self, bits_per_second: int) -> None:
         """Note an estimate of the client."""
@@ -79,8 +86,12 @@ class Bandwidth:
         if self.capacity is not None:
             bits_per_second = min(bits_per_second, self.capacity)
         rate = 8 * self._sent / elapsed
-        self._since, self._sent = now, 0
-        if bits_per_second < _SLOW_SHARE * rate:
+        lost = min(_MOST_LOST, self._repeated / max(1, self._packets))
+        self._since = now
+        self._sent = self._packets = self._repeated = 0
+        if lost > _LOST_SHARE:
+            bits_per_second = min(bits_per_second, round((1 - lost) * rate))
+        if lost > _LOST_SHARE or bits_per_second < _SLOW_SHARE * rate:
             self._slow_windows += 1
         else:
             self._slow_windows = 0

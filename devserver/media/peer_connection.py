@@ -38,6 +38,7 @@ UNUSABLE = (
     InternalError,
     InvalidAccessError,
     OperationError,
+    RuntimeError,  # a StopIteration within a coroutine
 )
 """aiortc's exceptions for a session description that it cannot apply: its parser raises whatever a
 malformed one makes it stumble over."""
@@ -118,7 +119,7 @@ class PeerConnection:
                 section.unpublish()
                 section.unsubscribe()
             await self.tasks.close()
-            await self.pc.close()
+            await aiortc_private.close(self.pc)
 
     def parse(self, sdp: str) -> SessionDescription:
         """Return the client's session description, whose size is bounded. Raises ValueError."""

@@ -265,6 +265,7 @@ class RtpSender:
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            self._bandwidth.repeated(len(packet.lost))
             for sequence_number in packet.lost:
                 await self._send_again(sequence_number)
         elif isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):

@@ -68,6 +68,15 @@ class TestChoice:
         connection.passes(6)
         assert connection.largest == [None]
 
+    def test_one_that_loses_much_carries_less(self) -> None:
+        connection = Connection(Stream(), bears=10e6)
+        for _ in range(2):
+            for _ in range(9):
+                connection.bandwidth.sent(1_000)
+            connection.bandwidth.repeated(1)
+            connection.passes(1)
+        assert connection.largest == [1]
+
     def test_a_moment_is_no_slow_connection(self) -> None:
         connection = Connection(Stream(), bears=500_000)
         connection.passes(1)

@@ -204,18 +204,25 @@ async def test_a_flood_of_data_leaves_another_room_its_own(
 async def test_workers_that_say_nothing_give_their_places_to_others(
     server: RoomServerUnderTest, neighbour: RawPeer
 ) -> None:
+    handshake = (
+        f"GET /agent HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2l4dGVlbiBieXRlcyEhIQ==\r\n"
+        f"Authorization: Bearer {server.token(agent=True)}\r\n\r\n"
+    ).encode()
     begun_frame = b"\x82\xfe\xff\xff"  # of 65,535 bytes, which never come
-    async with worker_connections(server) as connect:
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(WITHIN):
+        connect = await stack.enter_async_context(worker_connections(server))
         registered = await connect("registered")
-        silent = [await connect(None) for _ in range(3 * WORKERS)]
-        for worker in silent[-WORKERS::2]:
-            transport = worker.socket.get_extra_info("socket")
-            await asyncio.get_running_loop().run_in_executor(
-                None, _send_all, transport.fileno(), begun_frame
-            )
+        readers: list[asyncio.StreamReader] = []
+        for number in range(3 * WORKERS):
+            reader, writer = await stack.enter_async_context(connection(server))
+            writer.write(handshake + begun_frame[: number % 5])
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            readers.append(reader)
         newcomer = await connect("newcomer")
-        for worker in silent[:WORKERS]:
-            await worker.closed()
+        for reader in readers[: 2 * WORKERS]:
+            with contextlib.suppress(ConnectionError):
+                await reader.read()  # to its end
         await is_well(neighbour)
         await registered.ping()
         await newcomer.ping()
