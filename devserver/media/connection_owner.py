@@ -55,6 +55,11 @@ class Client(Protocol):
         """Whether it knows the metadata at the end of a video frame."""
         ...
 
+    @property
+    def notices_packets(self) -> bool:
+        """Whether it notices a track only by its packets."""
+        ...
+
 
 class ConnectionOwner(Protocol):
     """The owner of peer connections: supplies their tracks, and receives their events."""

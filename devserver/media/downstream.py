@@ -57,7 +57,10 @@ class Downstream:
             unused = [s for s in free if not s.has_carried(track)]
             section = next(iter(unused), None) or new_section(track.kind) or next(iter(free), None)
             if section is not None:
-                section.subscribe(track, trailers=self._owner.client.reads_trailers)
+                client = self._owner.client
+                section.subscribe(
+                    track, trailers=client.reads_trailers, blanks=client.notices_packets
+                )
                 self._adapt(section, track)
                 self._owner.subscribed_to(track)
 

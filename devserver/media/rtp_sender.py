@@ -29,7 +29,7 @@ from aiortc.rtp import (
 )
 from livekit.protocol import models
 
-from devserver.media import aiortc_private
+from devserver.media import aiortc_private, blank_packets
 from devserver.media.codecs import forwarded_as, is_opus, is_red, without_redundancy
 from devserver.media.dynacast import quality_of
 from devserver.media.frames import begins_keyframe
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from aiortc.rtp import AnyRtcpPacket
 
     from devserver.media.bandwidth import Bandwidth
+    from devserver.media.blank_packets import BlankPackets
     from devserver.media.track import PublishedTrack
     from devserver.tasks import TaskSet
 
@@ -70,13 +71,16 @@ class RtpSender:
         bandwidth: Bandwidth,
         *,
         trailers: bool = True,
+        blanks: BlankPackets | None = None,
     ) -> None:
-        """Without ``trailers``, the metadata of frames stays behind."""
+        """Without ``trailers``, the metadata of frames stays behind; ``blanks`` go out until the
+        first packet of a silent track."""
         self.track = track
         """The track whose packets are sent."""
         self.largest_layer: int | None = None
         """The largest layer that the connection bears; None for no bound."""
         self._bandwidth = bandwidth
+        self._blanks = blanks
         self._cuts_trailers = not trailers and bool(track.info.packet_trailer_features)
         self._transceiver = transceiver
         self._transport = aiortc_private.transport_of(transceiver)
@@ -118,6 +122,8 @@ class RtpSender:
             self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
         if not self._ready:
             self._ready = True
+            if self._blanks is not None:
+                self._tasks.start(self._send_blanks(self._blanks), name="blank packets")
             if self.track.kind == "video":
                 self._awaits_keyframe = not self.track.layers.rids
                 self._asks_from = time.monotonic() + _FIRST_KEYFRAME_AFTER_SECONDS
@@ -166,6 +172,9 @@ class RtpSender:
         if self._paused:
             self._skipped += 1  # the subscriber is to see no gap
             return
+        if self._blanks is not None:
+            self._skipped = self._blanks.skipped_before(packet.sequence_number)
+            self._blanks = None
         target = self._target(codec)
         payload = packet.payload
         if target is not None and is_red(codec) and is_opus(target):
@@ -290,6 +299,15 @@ class RtpSender:
             await aiortc_private.send_rtp(self._transport, data)
         elif delay is not None:
             self._tasks.start(self._send_late(data, delay), name="RTP on a slow connection")
+
+    async def _send_blanks(self, blanks: BlankPackets) -> None:
+        for _ in range(blank_packets.COUNT):
+            await asyncio.sleep(blank_packets.INTERVAL_SECONDS)
+            packet = blanks.next(self._ssrc) if self._blanks and self._ready else None
+            if packet is None:
+                return
+            packet.extensions.mid = self._transceiver.mid
+            await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
 
     async def _send_late(self, data: bytes, delay: float) -> None:
         await asyncio.sleep(delay)

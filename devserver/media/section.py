@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from devserver.media import aiortc_private
+from devserver.media.blank_packets import BlankPackets
 from devserver.media.codecs import preferring, taken
 from devserver.media.rtp_receiver import RtpReceiver
 from devserver.media.rtp_sender import RtpSender
@@ -127,12 +128,20 @@ class Section:
         """Whether ``track`` was sent here before."""
         return track.sid in self._carried
 
-    def subscribe(self, track: PublishedTrack, *, trailers: bool) -> None:
-        """Send ``track`` here, with the metadata of its frames only if ``trailers``."""
+    def subscribe(self, track: PublishedTrack, *, trailers: bool, blanks: bool) -> None:
+        """Send ``track`` here, with the metadata of its frames only if ``trailers``.
+
+        With ``blanks`` packets without content go out until the first one of a silent track.
+        """
         self._carried.append(track.sid)
         aiortc_private.set_msid(self._transceiver, f"{track.publisher.sid}|{track.sid}", track.sid)
         self._sender = RtpSender(
-            self._transceiver, track, self._tasks, self._bandwidth, trailers=trailers
+            self._transceiver,
+            track,
+            self._tasks,
+            self._bandwidth,
+            trailers=trailers,
+            blanks=BlankPackets(self._transceiver, track) if blanks else None,
         )
         track.add_sender(self._sender)
 

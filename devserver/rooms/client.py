@@ -52,6 +52,11 @@ class Client:
         return models.ClientInfo.CAP_PACKET_TRAILER in self._info.capabilities
 
     @property
+    def notices_packets(self) -> bool:
+        """Whether the client notices a track only by its packets (FireTrackByRTPPacket)."""
+        return self._info.sdk == models.ClientInfo.GO
+
+    @property
     def expects_offers(self) -> bool:
         """Whether, of two connections, the one that the server offers is the primary one."""
         return self._info.protocol > 2

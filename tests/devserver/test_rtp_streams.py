@@ -28,6 +28,7 @@ from devserver.faults import Faults
 from devserver.media import aiortc_private
 from devserver.media import track as track_module
 from devserver.media.bandwidth import Bandwidth
+from devserver.media.blank_packets import BlankPackets
 from devserver.media.codecs import OPUS, RED
 from devserver.media.loss_score import BEST, StreamCounts
 from devserver.media.rtp_receiver import RtpReceiver
@@ -86,8 +87,17 @@ class Wire:
         await receiver.receive(RTCRtpReceiveParameters(codecs=[codec]))
         return receiver
 
-    async def sender(self, codec: RTCRtpCodecParameters, track: PublishedTrack) -> RtpSender:
-        sender = RtpSender(self.section(codec), track, self.tasks, Bandwidth(Faults()))
+    async def sender(
+        self, codec: RTCRtpCodecParameters, track: PublishedTrack, *, blanks: bool = False
+    ) -> RtpSender:
+        section = self.section(codec)
+        sender = RtpSender(
+            section,
+            track,
+            self.tasks,
+            Bandwidth(Faults()),
+            blanks=BlankPackets(section, track) if blanks else None,
+        )
         await sender.send(RTCRtpSendParameters(codecs=[codec]))
         track.add_sender(sender)
         return sender
@@ -219,6 +229,27 @@ class TestStreams:
         assert router.route_rtp(packet) is not None
         assert section.unpublish() is track
         assert router.route_rtp(packet) is None
+
+
+class TestBlanks:
+    @pytest.mark.parametrize(
+        ("codec", "payload"), [(VP8, b""), (audio(OPUS), b"\xf8\xff\xfe")], ids=["video", "audio"]
+    )
+    async def test_a_silent_track_sends_something_until_it_speaks(
+        self, wire: Wire, codec: RTCRtpCodecParameters, payload: bytes
+    ) -> None:
+        receiver = await wire.receiver(codec)
+        await wire.sender(codec, published(receiver, codec), blanks=True)
+        blanks = [await wire.next_packet() for _ in range(2)]
+        assert [each.payload for each in blanks] == [payload, payload]
+        assert (blanks[1].sequence_number - blanks[0].sequence_number) & 0xFFFF == 1
+        await arrives(receiver, KEY, number=7_000)
+        packet = await wire.next_packet()
+        while packet.payload == payload:
+            blanks.append(packet)
+            packet = await wire.next_packet()
+        assert packet.payload == KEY
+        assert (packet.sequence_number - blanks[-1].sequence_number) & 0xFFFF == 1
 
 
 class TestEstimates:

@@ -162,11 +162,10 @@ async def test_a_viewer_with_a_slow_connection_gets_a_smaller_size(
     publisher = await open_page(room_server.token("publisher", room_name))
     viewer = await open_page(room_server.token("viewer", room_name))
     await publisher.run(BUSY_PUBLISH)
-    await viewer.run(VIEW + "console.log('large');\n  await showing(320);\n  console.log('done');")
-    await viewer.console.says("large")
+    await viewer.run(VIEW + "showing(320).then(() => console.log('small'));")
     faults.media_bandwidth = 300_000.0
     try:
-        await viewer.console.says("done")
+        await viewer.console.says("small")
     finally:
         faults.media_bandwidth = 0.0
 
