@@ -20,10 +20,6 @@ class Faults:
     media_loss: float = 0.0
     """Share of RTP packets that are not forwarded, 0 to 1."""
 
-    media_bandwidth: float = 0.0
-    """Bits a second of RTP that reach one client; 0 is no bound. What is more waits its turn, half
-    a second at most, and is lost past that."""
-
     def loses(self, share: float) -> bool:
         """Throw the dice for one packet."""
         return share > 0 and random.random() < share  # noqa: S311  a dice, no secret

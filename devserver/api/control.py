@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from devserver.rooms.register import RoomRegister
 
 _MAX_DELAY_SECONDS = 60.0
-_MAX_BANDWIDTH = 1e9
 _MAX_WAIT_SECONDS = 60.0
 _MAX_PACKETS = 10_000
 _FAULTS: Final = {
@@ -32,7 +31,6 @@ _FAULTS: Final = {
     "dataDelay": ("data_delay", _MAX_DELAY_SECONDS),
     "dataLoss": ("data_loss", 1.0),
     "mediaLoss": ("media_loss", 1.0),
-    "mediaBandwidth": ("media_bandwidth", _MAX_BANDWIDTH),
 }
 """The attribute of `Faults` for each field, and the largest value."""
 _FILTERS = ("room", "sender", "receiver", "kind", "topic", "reliable")

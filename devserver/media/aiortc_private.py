@@ -69,6 +69,7 @@ __all__ = [
     "set_codecs",
     "set_msid",
     "ssrcs_of",
+    "start_media",
     "transport_mid",
     "transport_of",
     "unregister_receiver",
@@ -258,6 +259,15 @@ def new_peer_connection() -> RTCPeerConnection:
     return RTCPeerConnection(
         RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
     )
+
+
+async def start_media(connection: RTCPeerConnection) -> None:
+    """Begin to send and to receive what was negotiated.
+
+    aiortc forgets sections that were negotiated while its transport was being connected for the
+    data channels alone.
+    """
+    await getattr(connection, "_RTCPeerConnection__connect")()  # noqa: B009
 
 
 async def close(connection: RTCPeerConnection) -> None:

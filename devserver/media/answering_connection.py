@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aiortc.sdp import MediaDescription, SessionDescription
 
     from devserver.data.data_channels import DataChannels
-    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
     from devserver.media.track import PublishedTrack
@@ -37,14 +36,13 @@ class AnsweringConnection(PeerConnection):
         self,
         owner: ConnectionOwner,
         limits: Limits,
-        faults: Faults,
         data: DataChannels,
         *,
         primary: bool,
         subscribes: bool,
         replies: bool,
     ) -> None:
-        super().__init__(owner, limits, faults, primary=primary)
+        super().__init__(owner, limits, primary=primary)
         self.pc.on("datachannel", self._data_channel_opened)
         self._data = data
         self._subscribes = subscribes

@@ -6,12 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from devserver.media.slow_link import SlowLink
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from devserver.faults import Faults
 
 _WINDOW_SECONDS = 1.0
 _SLOW_SHARE = 0.8
@@ -46,9 +42,8 @@ class Bandwidth:
     again after 5 seconds, and after twice as long each time that the trial fails, up to a minute.
     """
 
-    def __init__(self, faults: Faults, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """``now`` is a clock, in seconds."""
-        self.link = SlowLink(faults)
         self.capacity: int | None = None
         """Bits a second that the client wants to be taken for what its connection bears."""
         self._now = now

@@ -44,16 +44,13 @@ class Connections:
         self._publisher = AnsweringConnection(
             owner,
             limits,
-            faults,
             self.data,
             primary=not self.subscriber_primary,
             subscribes=not two,
             replies=not self.subscriber_primary,
         )
         self._subscriber = (
-            OfferingConnection(owner, limits, faults, primary=self.subscriber_primary)
-            if two
-            else None
+            OfferingConnection(owner, limits, primary=self.subscriber_primary) if two else None
         )
 
     def start(self) -> None:

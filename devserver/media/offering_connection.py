@@ -18,7 +18,6 @@ from devserver.media.session_text import with_long_extensions
 
 if TYPE_CHECKING:
     from devserver.data.data_channels import DataChannels
-    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
 
@@ -31,10 +30,8 @@ class OfferingConnection(PeerConnection):
     Changes while an offer is under way go into the next one.
     """
 
-    def __init__(
-        self, owner: ConnectionOwner, limits: Limits, faults: Faults, *, primary: bool
-    ) -> None:
-        super().__init__(owner, limits, faults, primary=primary)
+    def __init__(self, owner: ConnectionOwner, limits: Limits, *, primary: bool) -> None:
+        super().__init__(owner, limits, primary=primary)
         self._offer_id = 0
         self._negotiating = False
         self._patience: asyncio.TimerHandle | None = None

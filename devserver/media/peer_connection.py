@@ -19,7 +19,6 @@ from devserver.tasks import TaskSet
 if TYPE_CHECKING:
     from aiortc import RTCIceCandidate
 
-    from devserver.faults import Faults
     from devserver.limits import Limits
     from devserver.media.connection_owner import ConnectionOwner
     from devserver.media.section import Section
@@ -47,9 +46,7 @@ malformed one makes it stumble over."""
 class PeerConnection:
     """A WebRTC connection with one transport, its sections, and its candidates."""
 
-    def __init__(
-        self, owner: ConnectionOwner, limits: Limits, faults: Faults, *, primary: bool
-    ) -> None:
+    def __init__(self, owner: ConnectionOwner, limits: Limits, *, primary: bool) -> None:
         self.owner = owner
         self.limits = limits
         self.pc = aiortc_private.new_peer_connection()
@@ -58,7 +55,7 @@ class PeerConnection:
         self.lock = asyncio.Lock()
         """Held while a session description is applied."""
         self.sections: list[Section] = []
-        self.bandwidth = Bandwidth(faults)
+        self.bandwidth = Bandwidth()
         """What the client's end of the connection bears."""
         self.downstream = Downstream(owner, self.sections)
         self.closed = False
@@ -147,6 +144,7 @@ class PeerConnection:
     def _state_changed(self) -> None:
         state = self.pc.connectionState
         if state == "connected":
+            self.tasks.start(aiortc_private.start_media(self.pc), name="start of media")
             if self._primary:
                 self.owner.connected()
             self.reconcile()

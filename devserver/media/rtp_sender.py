@@ -294,11 +294,7 @@ class RtpSender:
     async def _send(self, packet: RtpPacket) -> None:
         data = packet.serialize(self._extensions)
         self._bandwidth.sent(len(data))
-        delay = self._bandwidth.link.delay(len(data))
-        if delay == 0.0:
-            await aiortc_private.send_rtp(self._transport, data)
-        elif delay is not None:
-            self._tasks.start(self._send_late(data, delay), name="RTP on a slow connection")
+        await aiortc_private.send_rtp(self._transport, data)
 
     async def _send_blanks(self, blanks: BlankPackets) -> None:
         for _ in range(blank_packets.COUNT):
@@ -308,10 +304,6 @@ class RtpSender:
                 return
             packet.extensions.mid = self._transceiver.mid
             await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
-
-    async def _send_late(self, data: bytes, delay: float) -> None:
-        await asyncio.sleep(delay)
-        await aiortc_private.send_rtp(self._transport, data)
 
     async def _send_again(self, sequence_number: int) -> None:
         packet = self._history.get(sequence_number)

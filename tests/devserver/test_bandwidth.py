@@ -7,10 +7,7 @@ import itertools
 
 import pytest
 
-from devserver.faults import Faults
-from devserver.media import slow_link
 from devserver.media.bandwidth import Bandwidth
-from devserver.media.slow_link import SlowLink
 
 RATES = [100_000.0, 400_000.0, 1_500_000.0]
 
@@ -36,7 +33,7 @@ class Connection:
         self.now = 0.0
         self.bears = bears
         self.streams = streams
-        self.bandwidth = Bandwidth(Faults(), lambda: self.now)
+        self.bandwidth = Bandwidth(lambda: self.now)
         for stream in streams:
             self.bandwidth.add(stream)
 
@@ -132,15 +129,3 @@ class TestTrials:
         assert pauses == sorted(pauses)
         assert pauses[0] < 20
         assert 60 <= pauses[-1] <= 65
-
-
-class TestSlowLink:
-    def test_packets_wait_for_those_before_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(slow_link.time, "monotonic", lambda: 100.0)
-        faults = Faults()
-        link = SlowLink(faults)
-        assert link.delay(1_000) == 0.0
-        faults.media_bandwidth = 80_000.0
-        delays = [link.delay(1_000) for _ in range(8)]
-        assert delays[:6] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-        assert delays[6:] == [None, None]

@@ -95,7 +95,7 @@ class Wire:
             section,
             track,
             self.tasks,
-            Bandwidth(Faults()),
+            Bandwidth(),
             blanks=BlankPackets(section, track) if blanks else None,
         )
         await sender.send(RTCRtpSendParameters(codecs=[codec]))
@@ -219,7 +219,7 @@ class TestStreams:
         transceiver = wire.section(VP8)
         transport = aiortc_private.transport_of(transceiver)
         aiortc_private.route_by_mid(transport)
-        section = Section(transceiver, wire.tasks, Bandwidth(Faults()))
+        section = Section(transceiver, wire.tasks, Bandwidth())
         request = rtc.AddTrackRequest(cid="mine", type=models.VIDEO)
         track = PublishedTrack(Publisher(), request, ["video/VP8"], Faults())
         section.publish(track, only_preferred=False)

@@ -153,23 +153,6 @@ async def test_each_viewer_gets_its_own_size(
 BUSY_PUBLISH = PUBLISH.replace("CODEC", "vp8").replace("  }, 66);\n", BUSY)
 
 
-async def test_a_viewer_with_a_slow_connection_gets_a_smaller_size(
-    open_page: OpenPage, room_server: RoomServerUnderTest, room_name: str
-) -> None:
-    if room_server.embedded is None:
-        pytest.skip("only the embedded server's connections can be made slow")
-    faults = room_server.embedded.faults
-    publisher = await open_page(room_server.token("publisher", room_name))
-    viewer = await open_page(room_server.token("viewer", room_name))
-    await publisher.run(BUSY_PUBLISH)
-    await viewer.run(VIEW + "showing(320).then(() => console.log('small'));")
-    faults.media_bandwidth = 300_000.0
-    try:
-        await viewer.console.says("small")
-    finally:
-        faults.media_bandwidth = 0.0
-
-
 async def test_a_viewer_that_simulates_a_slow_connection_gets_a_smaller_size(
     open_page: OpenPage, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
