@@ -10,8 +10,10 @@ from livekit.agents import APIConnectionError, APIConnectOptions, stt, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
+from agent.models.wrapped_speech import WrappedSpeech
 
-class BorrowedSTT(stt.STT[Any]):
+
+class BorrowedSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
     """Recognises with an STT that other conversations may use at the same time.
 
     Args:
@@ -20,18 +22,9 @@ class BorrowedSTT(stt.STT[Any]):
     """
 
     def __init__(self, wrapped: stt.STT[Any], context: Context, *, is_own: bool) -> None:
-        super().__init__(capabilities=wrapped.capabilities)
-        self._wrapped = wrapped
+        super().__init__(wrapped, capabilities=wrapped.capabilities)
         self._context = context
         self._is_own = is_own
-
-    @property
-    def model(self) -> str:
-        return self._wrapped.model
-
-    @property
-    def provider(self) -> str:
-        return self._wrapped.provider
 
     async def _recognize_impl(
         self,
@@ -61,26 +54,18 @@ class BorrowedSTT(stt.STT[Any]):
             await self._wrapped.aclose()
 
 
-class BorrowedTTS(tts.TTS[Any]):
+class BorrowedTTS(WrappedSpeech[tts.TTS[Any]], tts.TTS[Any]):
     """Speaks with a TTS that other conversations may use at the same time; arguments as above."""
 
     def __init__(self, wrapped: tts.TTS[Any], context: Context, *, is_own: bool) -> None:
         super().__init__(
+            wrapped,
             capabilities=wrapped.capabilities,
             sample_rate=wrapped.sample_rate,
             num_channels=wrapped.num_channels,
         )
-        self._wrapped = wrapped
         self._context = context
         self._is_own = is_own
-
-    @property
-    def model(self) -> str:
-        return self._wrapped.model
-
-    @property
-    def provider(self) -> str:
-        return self._wrapped.provider
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS

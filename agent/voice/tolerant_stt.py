@@ -11,6 +11,7 @@ from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
+from agent.models.wrapped_speech import WrappedSpeech
 from agent.voice.floor import QUIET, STREAM_QUIET, Floor
 from agent.voice.tolerant_stream import ATTEMPTS, TolerantStream
 
@@ -20,7 +21,7 @@ PATIENCE = 30.0
 """Seconds for all attempts; nobody else is heard meanwhile."""
 
 
-class TolerantSTT(stt.STT[Any]):
+class TolerantSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
     """Recognises with another STT, and takes a failure for an utterance without words.
 
     A session ends its recognition for good at an error that is not caught here. The floor learns
@@ -29,19 +30,10 @@ class TolerantSTT(stt.STT[Any]):
     """
 
     def __init__(self, wrapped: stt.STT[Any], floor: Floor, on_failure: Callable[[], None]) -> None:
-        super().__init__(capabilities=wrapped.capabilities)
-        self._wrapped = wrapped
+        super().__init__(wrapped, capabilities=wrapped.capabilities)
         self._floor = floor
         self._on_failure = on_failure
         floor.quiet = STREAM_QUIET if wrapped.capabilities.streaming else QUIET
-
-    @property
-    def model(self) -> str:
-        return self._wrapped.model
-
-    @property
-    def provider(self) -> str:
-        return self._wrapped.provider
 
     async def _recognize_impl(
         self,
