@@ -53,11 +53,11 @@ async def test_deepgram_hears_and_cartesia_speaks(
     assert services.listens == []  # Nobody has spoken: no connection is paid for.
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
-    assert {"weather", "paris"} <= set(asked.text.split())
+    assert resembles(asked.text, "what is the weather in Paris")
     assert asked.sender == "alice"
     answer = await alice.answer_to(asked.attributes["lk.segment_id"])
     assert (answer.text, answer.finish_reason) == (FINE, "stop")
-    assert "beautiful" in await alice.ears.understood()
+    assert resembles(await alice.ears.understood(), FINE)
     assert services.spoken == [FINE]
     assert services.voices == {KATIE}
     assert services.keys == {"stt Token a key for ears", "tts a key for a mouth"}
