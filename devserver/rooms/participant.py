@@ -329,6 +329,8 @@ class Participant:
 
     def negotiation_failed(self, reason: str) -> None:
         """Let the client join again: its connections are in a state that it cannot leave."""
+        if self.closed:
+            return
         log.warning("%s is sent to join again: %s", self.identity, reason)
         self.remove(models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT)
 
