@@ -164,8 +164,6 @@ async def test_a_viewer_that_simulates_a_slow_connection_gets_a_smaller_size(
         + """
   await room.simulateScenario('subscriber-bandwidth', 250_000);
   await showing(320);
-  await room.simulateScenario('subscriber-bandwidth', 0);
-  await showing(960);
   console.log('done');
 """
     )
