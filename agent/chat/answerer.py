@@ -129,7 +129,7 @@ class Answerer:
         # An answer is stored before its end is sent: a worker that takes over does not repeat it.
         await self._store.settled()
         if await reply.finish(ending):
-            self._store.end_sent(reply.segment_id)
+            self._store.answers.end_sent(reply.segment_id)
         self._on_answered(answering, reply, ending)
         if self._hooks is not None and answering.turn is not None:
             self._tasks.start(
@@ -216,7 +216,7 @@ class Answerer:
         ending = self._keep_ending(begun, reply, "cancelled")
         await self._store.settled()
         if await reply.finish(ending):
-            self._store.end_sent(reply.segment_id)
+            self._store.answers.end_sent(reply.segment_id)
         return True
 
     def _keep_ending(

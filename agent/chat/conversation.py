@@ -239,6 +239,7 @@ class Conversation:
         await self.repeated.aclose()
         self._history_loader.ready.set()
         await self._store.settled()
+        self._store.answers.note_ends()
         left = [question.message for question in self._waiting.questions]
         self._waiting.close()
         return left

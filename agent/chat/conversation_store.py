@@ -73,7 +73,7 @@ class ConversationStore:
         self._refuse = refuse
         self._on_stored = on_stored
         self._tenure = tenure
-        self.answers = StoredAnswers(history, thread, agent.identity)
+        self.answers = StoredAnswers(history, thread, agent.identity, tenure)
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
 
@@ -161,12 +161,6 @@ class ConversationStore:
         if self._tenure.is_cut and ending.finish_reason == "interrupted":
             return
         self._start(self._finish(answer))
-
-    def end_sent(self, segment_id: str) -> None:
-        """Notes that the end of an answer went out, unless that was into a connection or a room
-        that the agent has lost: the next agent sends it again."""
-        if not self._tenure.is_cut and not self._tenure.is_over:
-            self.answers.end_told(segment_id)
 
     async def settled(self) -> None:
         """Returns when everything is stored, or buffered while the database is unavailable."""

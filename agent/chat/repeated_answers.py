@@ -55,7 +55,7 @@ class RepeatedAnswers:
         reply = self._open_reply(Question(stored.message, stored.segment_id))
         reply.push(stored.ending.text)
         if await reply.finish(stored.ending):
-            self._store.end_sent(stored.segment_id)
+            self._store.answers.end_sent(stored.segment_id)
 
     async def aclose(self) -> None:
         await self._tasks.aclose()

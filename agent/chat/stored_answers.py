@@ -8,6 +8,7 @@ import logging
 from dataclasses import replace
 
 from agent.chat.question import StoredAnswer, incoming
+from agent.chat.tenure import Tenure
 from agent.history.errors import HistoryError
 from agent.history.history import History
 from agent.history.message import Answered, MessageKey, ThreadKey
@@ -19,19 +20,53 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 5.0
 """Seconds that the store has to say; without it nothing is sent again."""
 
+SENT_FOR = 1.0
+"""Seconds for which the connection must have lasted after the end of an answer was sent. The SDK
+takes what is sent into a connection that the server has closed, until it hears of that."""
+
 
 class StoredAnswers:
     """Knows which answers went out to their end, and finds those that did not."""
 
-    def __init__(self, history: History, thread: ThreadKey, agent: str) -> None:
-        """`agent`: the agent's identity."""
+    def __init__(self, history: History, thread: ThreadKey, agent: str, tenure: Tenure) -> None:
+        """
+        Args:
+            agent: the agent's identity.
+            tenure: whether the agent still has its connection to the room, and may answer there.
+        """
         self._history = history
         self._thread = thread
         self._agent = agent
+        self._tenure = tenure
+        self._sent: dict[str, asyncio.TimerHandle] = {}
+        """By segment id: answers whose end was sent a moment ago."""
 
-    def end_told(self, segment_id: str) -> None:
-        """Notes that the end of an answer went out."""
-        self._history.end_told(MessageKey(self._thread, self._agent, segment_id))
+    def end_sent(self, segment_id: str) -> None:
+        """Notes that the end of an answer went out, once the connection has lasted for SENT_FOR.
+
+        Where the agent loses the connection or the room before, the next agent sends it again.
+        """
+        if (former := self._sent.get(segment_id)) is not None:
+            former.cancel()
+        loop = asyncio.get_running_loop()
+        self._sent[segment_id] = loop.call_later(SENT_FOR, self._look_at, segment_id)
+
+    def note_ends(self) -> None:
+        """Notes the ends that were sent a moment ago at once: the agent leaves the room."""
+        for segment_id, timer in list(self._sent.items()):
+            timer.cancel()
+            self._note(segment_id)
+
+    def _look_at(self, segment_id: str) -> None:
+        if self._tenure.is_reconnecting:
+            self.end_sent(segment_id)
+        else:
+            self._note(segment_id)
+
+    def _note(self, segment_id: str) -> None:
+        del self._sent[segment_id]
+        if not self._tenure.is_cut and not self._tenure.is_over:
+            self._history.end_told(MessageKey(self._thread, self._agent, segment_id))
 
     async def of(self, message: IncomingMessage) -> StoredAnswer | None:
         """The answer to a message; None: it has none yet, or the store does not say."""

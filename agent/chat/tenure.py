@@ -11,6 +11,7 @@ class Tenure:
         answered or stored any more.
     is_cut: the connection to the room is lost for good. An answer that it interrupts is left to
         the next agent in the room.
+    is_reconnecting: the SDK restores the connection to the room, or gives it up.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Tenure:
         self._note_last = note_last
         self.is_over = False
         self.is_cut = False
+        self.is_reconnecting = False
 
     async def holds(self) -> bool:
         """Whether the agent may go on: also when its process stood still for a while."""

@@ -276,6 +276,7 @@ class RoomSession:
             self._ended.set()
 
     def _on_reconnecting(self) -> None:
+        self._tenure.is_reconnecting = True
         if self._cut is None:
             loop = asyncio.get_running_loop()
             self._cut = loop.call_later(RECONNECTING_FOR, self._give_up)
@@ -290,6 +291,7 @@ class RoomSession:
         self._ended.set()
 
     def _on_reconnected(self) -> None:
+        self._tenure.is_reconnecting = False
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None

@@ -6,21 +6,23 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from livekit import api, rtc
 from livekit.rtc.participant import PublishDataError
 
+from agent.chat import stored_answers
 from agent.history.told_answers import ToldAnswers
 from agent.replies.private_output import PrivatePacketOutput
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.topic_output import TopicOutput
+from agent.room.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat.test_history import replace
+from tests.agent.chat_client import AGENT
 from tests.agent.outages import MissingSqlite
 from tests.agent.talk import Scope, Talk
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from livekit import api
 
     from agent.history.message import MessageKey
     from agent.replies.reply_output import Ending
@@ -167,6 +169,46 @@ async def test_the_next_worker_sends_an_answer_whose_end_could_not_be_sent(
     assert again["segmentId"] == first["segmentId"]
     # A third worker does not repeat it.
     await talk.client.until_ready_again(former)
+    former = talk.client.agent_sid
+    await replace(other, start_worker, room_name, lk_api)
+    await talk.client.until_ready_again(former)
+    await talk.ask("once more")
+    assert len(talk.endings(question)) == 2
+
+
+@pytest.mark.parametrize("scope", ["room", "private"])
+async def test_an_answer_is_sent_again_if_the_agent_was_removed_in_the_same_moment(
+    start_worker: StartWorker,
+    enter: Enter,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scope: Scope,
+) -> None:
+    # As long as this test takes: the removal is in the same moment as the answer.
+    monkeypatch.setattr(stored_answers, "SENT_FOR", 120.0)
+    heard = asyncio.Event()
+    loop, hear = asyncio.get_running_loop(), RoomSession._on_disconnected  # pyright: ignore[reportPrivateUsage]
+
+    def disconnected(self: RoomSession, reason: rtc.DisconnectReason.ValueType) -> None:
+        hear(self, reason)
+        loop.call_soon_threadsafe(heard.set)
+
+    monkeypatch.setattr(RoomSession, "_on_disconnected", disconnected)
+    worker = await start_worker()
+    talk = Talk(await enter("alice", worker=worker), scope)
+    question = await talk.say("hello")
+    first = await talk.answered(question)
+    await lk_api.room.remove_participant(
+        api.RoomParticipantIdentity(room=room_name, identity=AGENT)
+    )
+    await talk.client.until(lambda: talk.client.agent is None)
+    async with asyncio.timeout(20):
+        await heard.wait()
+    other = await replace(worker, start_worker, room_name, lk_api)
+    again = await talk.answered(question, times=2)
+    assert again["segmentId"] == first["segmentId"]
+    # This one leaves by itself: what it has sent has arrived.
     former = talk.client.agent_sid
     await replace(other, start_worker, room_name, lk_api)
     await talk.client.until_ready_again(former)
