@@ -11,7 +11,7 @@ from agent import App
 from devserver.model import DemoModel, Reply
 from tests.agent.app.session_room import calling, history, read_by
 from tests.agent.conftest import StartWorker, Worker
-from tests.agent.voice.conftest import Meet
+from tests.agent.voice.conftest import Meet, Person
 from tests.agent.voice.speech import resembles
 from tests.agent.voice.speech_server import SpeechServer
 from tests.agent.voice.test_conversation import FINE, STORY
@@ -71,6 +71,11 @@ async def speaking(start_worker: StartWorker, speech: SpeechServer) -> Worker:
     )
 
 
+async def until_it_hears(person: Person) -> None:
+    """The session has its voice by then; the agent's track is there before."""
+    await person.until(lambda: "initializing" in person.states and person.state == "listening")
+
+
 async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
     meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:
@@ -101,7 +106,7 @@ async def test_an_answer_with_nothing_to_say_aloud_is_silence(
 ) -> None:
     model.script(Reply(text="…"), Reply(text=FINE))
     alice = await meet("alice", worker=await speaking(start_worker, speech))
-    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    await until_it_hears(alice)
     silent = await alice.ask("Say nothing.")
     assert (silent.text, silent.finish_reason) == ("…", "stop")
     assert (await alice.ask("What is the weather?")).text == FINE
@@ -114,7 +119,7 @@ async def test_without_synthesis_an_answer_is_whole_in_writing_and_the_next_one_
 ) -> None:
     model.script(Reply(text=STORY), Reply(text=FINE))
     alice = await meet("alice", worker=await speaking(start_worker, speech))
-    await alice.until(lambda: alice.agent is not None and alice.agent.track_publications)
+    await until_it_hears(alice)
     speech.tts_status = 500
     written = await alice.ask("Tell me a story.")
     assert (written.text, written.finish_reason) == (STORY, "stop")
