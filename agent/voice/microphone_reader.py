@@ -8,6 +8,7 @@ from livekit import rtc
 
 from agent.voice.floor import Floor
 from agent.voice.microphone import FRAME_MS, RATE, Microphone
+from agent.voice.overlap import Overlap
 
 MAX_FRAMES_BEHIND = 300
 """Frames of one microphone (about 10 s) that a busy event loop may be late by, or that wait for the
@@ -39,6 +40,7 @@ class MicrophoneReader:
         self._floor = floor
         self._microphone = microphone
         self._recorded = recorded
+        self._overlap = Overlap([])
         self._stream: rtc.AudioStream | None = None
         self.track = track
         self.is_muted = is_muted
@@ -54,7 +56,8 @@ class MicrophoneReader:
             self._open()
             if self._stream is not None and not self.is_muted:
                 async for event in self._stream:
-                    self._floor.take(self._microphone, event.frame)
+                    for frame in await self._overlap.new(event.frame):
+                        self._floor.take(self._microphone, frame)
         finally:
             self._floor.remove(self._microphone)
             stream, self._stream = self._stream, None
@@ -64,7 +67,9 @@ class MicrophoneReader:
     async def _hear(self, recorded: Recorded) -> None:
         """Speech during that time waits in the stream."""
         try:
-            for frame in await recorded():
+            frames = await recorded()
+            self._overlap = Overlap(frames)
+            for frame in frames:
                 self._floor.take(self._microphone, frame)
         finally:
             self._recorded, self.awaits_recording = None, False

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import av
 import numpy as np
 import pytest
+from livekit import rtc
 
+from agent.voice.microphone import FRAME_SECONDS
+from agent.voice.overlap import Overlap
 from agent.voice.pre_connect_audio import MAX_BYTES, TOPIC, Recording
 from agent.voice.recordings import frames_of
 from devserver.model import DemoModel, Reply
 from tests.agent.voice.conftest import Meet, Person
 from tests.agent.voice.speech import RATE, Samples, resembles, say, understand
+from tests.agent.voice.speech_server import SpeechServer
 
 QUESTION = "what is the weather in Paris"
 
@@ -104,6 +108,36 @@ async def test_earlier_speech_is_heard_before_live_speech(
     assert resembles((await alice.heard(1)).text, "the weather in London")
 
 
+async def test_what_is_in_the_recording_and_in_the_track_is_heard_once(
+    meet: Meet, model: DemoModel, speech: SpeechServer
+) -> None:
+    model.when("", Reply(text="It is warm."))
+    alice = await meet("alice", microphone=False)
+    await alice.microphone.publish(preconnect_buffer=True)
+    await alice.microphone.subscribed()
+    stream = await alice.me.stream_bytes(
+        "preconnect-buffer",
+        mime_type="audio/webm;codecs=opus",
+        topic=TOPIC,
+        destination_identities=["agent"],
+        attributes={"trackId": alice.microphone.sid, "sampleRate": "48000", "channels": "1"},
+    )
+    # The client learns late that it is heard, and goes on recording until the speaker pauses.
+    question, pause = await say(QUESTION), np.zeros(RATE, np.int16)
+    await alice.microphone.say(np.concatenate([question[len(question) // 2 :], pause]))
+    silence, said = np.zeros(4 * 48_000, np.int16), await say(QUESTION, 48_000)
+    recording = np.concatenate([silence, said, np.repeat(pause, 3)])
+    await stream.write(encode(recording, "webm", "libopus"))
+    await stream.aclose()
+    asked = await alice.heard()
+    assert resembles(asked.text, QUESTION)
+    assert (await alice.answer_to(asked.attributes["lk.segment_id"])).text == "It is warm."
+    # Live speech goes on from there.
+    await alice.microphone.say("the weather in London")
+    assert resembles((await alice.heard(1)).text, "the weather in London")
+    assert len(speech.understood) == 2
+
+
 async def test_earlier_speech_is_heard_of_a_microphone_muted_meanwhile(
     meet: Meet, model: DemoModel
 ) -> None:
@@ -167,6 +201,39 @@ async def test_a_malformed_recording_is_refused_to_its_sender(
     await alice.microphone.publish(preconnect_buffer=True)
     sent = await send(alice, recording, track=track)
     assert (await alice.notice("error", code=code))["messageIds"] == [sent]
+
+
+async def frames(samples: Samples, kind: str) -> list[rtc.AudioFrame]:
+    """Sound of 48 kHz, as a client sends it."""
+    return await frames_of(Recording(encode(samples, kind, "libopus"), "", 48_000, 1))
+
+
+async def left_out(recorded: list[rtc.AudioFrame], live: list[rtc.AudioFrame]) -> int:
+    overlap = Overlap(recorded)
+    heard = [frame for each in live for frame in await overlap.new(each)]
+    return len(live) - len(heard)
+
+
+@pytest.mark.parametrize(
+    ("end", "both"), [(1.4, 0.2), (1.4, 0.3), (1.7, 0.5), (1.7, 1.4), (2.4, 1.5), (3.0, 2.0)]
+)
+async def test_what_two_encodings_have_in_common_is_left_out_to_a_frame(
+    end: float, both: float
+) -> None:
+    """`end`: of the recording, in seconds; `both`: how many of them the track repeats."""
+    said = np.concatenate([await say(QUESTION, 48_000), np.zeros(2 * 48_000, np.int16)])
+    recorded = await frames(said[: int(end * 48_000)], "webm")
+    live = await frames(said[int((end - both) * 48_000) :], "ogg")
+    assert abs(await left_out(recorded, live) - both / FRAME_SECONDS) <= 1.5
+
+
+async def test_speech_that_only_follows_is_heard_whole() -> None:
+    recorded = await frames(await say(QUESTION, 48_000), "webm")
+    silence = await frames(np.zeros(4 * 48_000, np.int16), "ogg")
+    other = await frames(await say("please tell me a story", 48_000), "ogg")
+    for live in ([], other, silence, [*silence[:20], *other], [*silence, *recorded]):
+        assert await left_out(recorded, live) == 0
+        assert await left_out([], live) == 0
 
 
 @pytest.mark.parametrize("kind", ["webm", "mp4", "ogg", "pcm 24 kHz", "pcm stereo"])
