@@ -32,6 +32,7 @@ from tests.fuzz.inputs import (
     texts,
     whole_texts,
 )
+from toolkit.context import ToolContext
 from toolkit.errors import InvalidArguments, ToolError
 from toolkit.schema_parameters import SchemaParameters
 from toolkit.tool import Tool, tool
@@ -107,7 +108,7 @@ def test_mcp_results(result: dict[str, object]) -> None:
 @given(st.lists(st.one_of(like({"name": "a", "inputSchema": {}}, "name"), scalars), max_size=4))
 @cases("MCP tools")
 def test_mcp_tools(listed: list[object]) -> None:
-    async def call(_: str, __: dict[str, object]) -> str:
+    async def call(_: str, __: dict[str, object], ___: ToolContext) -> str:
         return ""
 
     tools = ServerTools("docs", StdioServer(command="x"), call)
