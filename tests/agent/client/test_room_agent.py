@@ -277,7 +277,8 @@ async def test_a_question_outlives_the_agents_departure_and_is_decided_once(join
             await lost
         await asker.comes()
         again = asyncio.create_task(asker.asks("c-1"))
-        other = asyncio.create_task(asker.asks("c-2"))
+        # Of another message: whichever of the two comes first, it does not replace the other.
+        other = asyncio.create_task(asker.asks("c-2", "m-2"))
         assert await waiting.asked.get() == "c-2"
         waiting.decide.set()
         assert await again == await other == "well"
