@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _VP8_EXTENDED, _VP8_START, _VP8_PARTITION = 0x80, 0x10, 0x07
 _VP8_PICTURE, _VP8_TL0, _VP8_LAYER_OR_KEY = 0x80, 0x40, 0x30
 _H264_TYPE, _H264_IDR, _H264_SPS, _H264_STAP_A, _H264_FU_A = 0x1F, 5, 7, 24, 28
+_H264_KEY = (_H264_IDR, _H264_SPS)
 _VP9_PREDICTED, _VP9_START = 0x40, 0x08
 _AV1_NEW_SEQUENCE = 0x08
 
@@ -87,8 +92,16 @@ def _vp8_header_size(payload: bytes) -> int:
 def _begins_h264_keyframe(payload: bytes) -> bool:
     kind = payload[0] & _H264_TYPE
     if kind == _H264_STAP_A:
-        return len(payload) > 3 and payload[3] & _H264_TYPE in (_H264_IDR, _H264_SPS)
+        return any(each in _H264_KEY for each in _h264_aggregated(payload))
     if kind == _H264_FU_A:
         started = len(payload) > 1 and payload[1] & 0x80
-        return bool(started) and payload[1] & _H264_TYPE in (_H264_IDR, _H264_SPS)
-    return kind in (_H264_IDR, _H264_SPS)
+        return bool(started) and payload[1] & _H264_TYPE in _H264_KEY
+    return kind in _H264_KEY
+
+
+def _h264_aggregated(payload: bytes) -> Iterator[int]:
+    """Return the types of the units in an aggregate: encoders may put a delimiter first."""
+    position = 1
+    while position + 2 < len(payload):
+        yield payload[position + 2] & _H264_TYPE
+        position += 2 + int.from_bytes(payload[position : position + 2], "big")
