@@ -22,6 +22,9 @@ DEPENDENCY_DESCRIPTOR = (
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
 _VOICE = 0x80
+_NUMBERS = range(1, 256)
+_MAX_SIZE = 255
+"""Numbers and sizes that a packet has room for (RFC 8285, 4.3)."""
 
 
 class Extensions(HeaderExtensions):
@@ -40,8 +43,8 @@ class ExtensionMap(HeaderExtensionsMap):
         self._audio_level = self._dependency_descriptor = 0
 
     def configure(self, parameters: RTCRtpParameters) -> None:
-        """Note the numbers that ``parameters`` give; 0 is no number."""
-        numbers = {each.uri: each.id for each in parameters.headerExtensions}
+        """Note the possible numbers that ``parameters`` give; 0 is no number."""
+        numbers = {each.uri: each.id for each in parameters.headerExtensions if each.id in _NUMBERS}
         self._mid = numbers.get(MID, self._mid)
         self._rid = numbers.get(RID, self._rid)
         self._repaired_rid = numbers.get(REPAIRED_RID, self._repaired_rid)
@@ -69,8 +72,9 @@ class ExtensionMap(HeaderExtensionsMap):
     def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
         """Return the profile and the value of the extensions that a packet sent here has."""
         extensions: list[tuple[int, bytes]] = []
-        if values.mid is not None and self._mid:
-            extensions.append((self._mid, values.mid.encode()))
+        mid = values.mid.encode() if values.mid is not None and self._mid else b""
+        if 0 < len(mid) <= _MAX_SIZE:
+            extensions.append((self._mid, mid))
         if values.audio_level is not None and self._audio_level:
             voice, level = values.audio_level
             extensions.append((self._audio_level, bytes([(_VOICE if voice else 0) | level])))

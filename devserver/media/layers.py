@@ -68,7 +68,7 @@ def wanted_layer(settings: rtc.UpdateTrackSettings, info: models.TrackInfo) -> i
     pkg/rtc/mediatrackreceiver.go, GetQualityForDimension), else by the quality.
     """
     if not settings.width:
-        return settings.quality
+        return max(settings.quality, models.LOW)  # clients may state any number
     heights = sorted(layer.height for layer in info.layers)
     if not heights:
         return models.HIGH

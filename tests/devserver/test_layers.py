@@ -76,6 +76,7 @@ class TestChoice:
         [
             (rtc.UpdateTrackSettings(quality=models.LOW), 0),
             (rtc.UpdateTrackSettings(quality=models.MEDIUM), 1),
+            (rtc.UpdateTrackSettings.FromString(b"\x20" + b"\xfb" + 8 * b"\xff" + b"\x01"), 0),
             (rtc.UpdateTrackSettings(width=160, height=90), 0),
             (rtc.UpdateTrackSettings(width=340, height=190), 0),
             (rtc.UpdateTrackSettings(width=640, height=360), 1),
