@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -100,7 +99,7 @@ class Whip:
             participant_attributes=token.claims.attributes or {},
         )
         join.client_info.protocol = join.client_info.protocol or _PROTOCOL
-        session = WhipSession()
+        session = WhipSession(self._forget)
         session.participant = participant = Participant(room, token, join, session)
         former = room.participants.get(token.identity)
         if former is not None:
@@ -109,12 +108,14 @@ class Whip:
         participant.info.state = models.ParticipantInfo.JOINED
         room.announce(participant, to_itself=False)
         self._sessions[participant.sid] = session
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._context.limits.join_timeout, participant.join_timed_out)
+        session.wait_for_media(self._context.limits.join_timeout)
         for track in tracks:
             signal_requests.add_track(participant, track)
         await participant.connection.answer(rtc.SessionDescription(type="offer", sdp=offer))
         return session
+
+    def _forget(self, session: WhipSession) -> None:
+        self._sessions.pop(session.participant.sid, None)
 
     def _check(self, token: VerifiedToken) -> None:
         limits = self._context.limits
@@ -132,9 +133,6 @@ class Whip:
             )
 
     def _room_for(self, token: VerifiedToken) -> Room:
-        self._sessions = {
-            sid: each for sid, each in self._sessions.items() if not each.participant.closed
-        }
         if len(self._sessions) >= self._context.limits.connections:
             raise web.HTTPServiceUnavailable(text="node has exceeded its limits")
         try:

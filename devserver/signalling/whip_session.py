@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devserver.rooms.participant import Participant
 
 _SECTION = re.compile(r"^(?=m=)", re.MULTILINE)
@@ -33,9 +36,17 @@ class WhipSession:
     participant: Participant
     """Whose session it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[WhipSession], None]) -> None:
+        """``forget`` is called when it is over."""
         self.answer: str | None = None
         """The server's session description, once there is one."""
+        self._forget = forget
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait_for_media(self, seconds: float) -> None:
+        """End it if its media connection is not up in time."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self.participant.join_timed_out)
 
     @property
     def ice_session(self) -> str:
@@ -48,10 +59,14 @@ class WhipSession:
             self.answer = response.answer.sdp
 
     def close(self) -> None:
-        """Nothing to do: there is no connection."""
+        """Forget it: its participant has left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._forget(self)
 
     def cut(self) -> None:
-        """Nothing to do: there is no connection."""
+        """Forget it: its participant has a signal connection now."""
+        self.close()
 
     def candidates(self, fragment: str) -> list[str]:
         """Return the candidates in a fragment (RFC 8840). Raises FragmentError."""

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import CoroutineType
 from typing import Any
 
+import aiohttp
 import pytest
 from livekit import api, rtc
 
 from devserver import Participant, Room, RoomListener, RoomServer
+from tests.devserver.test_whip import SDP, offering
 
 DESCRIPTORS = Path("/proc/self/fd")
 AT_ONCE = 10
@@ -40,6 +42,16 @@ def connection_tasks() -> set[asyncio.Task[Any]]:
         if isinstance(coroutine := task.get_coro(), CoroutineType)
         and {"aiortc", "aioice"} & set(Path(coroutine.cr_code.co_filename).parts)
     }
+
+
+def held_by(server: RoomServer) -> list[Participant | Room]:
+    """The participants and rooms of a server that are still there."""
+    gc.collect()
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, Participant | Room) and found.context.packets is server.packets
+    ]
 
 
 async def come_and_go(server: RoomServer, identity: str, options: rtc.RoomOptions) -> None:
@@ -70,14 +82,26 @@ async def test_fifty_joins_and_leaves(*, single: bool) -> None:
             await asyncio.wait_for(leavers.changed.wait(), 10)
         for name in list(server.rooms):
             server.delete_room(name)
-    gc.collect()
-    held = [
-        found
-        for found in gc.get_objects()
-        if isinstance(found, Participant | Room) and found.context.packets is server.packets
-    ]
-    assert not held
+    assert not held_by(server)
     assert not len(server.tasks)
     assert not connection_tasks() - tasks_before
     # The process has other users of descriptors; a leak would be of one a join at least.
     assert len(os.listdir(DESCRIPTORS)) < descriptors + ROUNDS * AT_ONCE // 2
+
+
+async def test_sessions_of_whip_that_ended() -> None:
+    async with RoomServer() as server, offering() as (_, offer):
+        grants = api.VideoGrants(room_join=True, room="studio")
+        token = api.AccessToken(server.api_key, server.api_secret).with_identity("obs")
+        headers = {"Authorization": f"Bearer {token.with_grants(grants).to_jwt()}"}
+        async with aiohttp.ClientSession(server.http_url, headers=headers) as http:
+            session = ""
+            for _ in range(3):  # each takes the place of the one before
+                async with http.post("/whip/v1", data=offer, headers=SDP) as response:
+                    assert response.status == 201
+                    session = response.headers["Location"]
+            async with http.delete(session) as response:
+                assert response.status == 200
+        server.delete_room("studio")
+    assert not held_by(server)
+    assert not len(server.tasks)
