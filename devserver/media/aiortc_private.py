@@ -383,9 +383,7 @@ def unregister_sender(transport: RTCDtlsTransport, sender: RtpSender) -> None:
 
 
 async def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
-    """Send an RTP or RTCP packet; one that cannot be sent any more is dropped."""
-    if transport.state != "connected":
-        return
+    """Send an RTP or RTCP packet; one that cannot be sent, or not any more, is dropped."""
     try:
         await transport._send_rtp(data)
     except ConnectionError:

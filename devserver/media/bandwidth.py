@@ -24,7 +24,7 @@ class LayeredStream(Protocol):
     @property
     def layer_rates(self) -> Sequence[float]:
         """The bits a second of each layer up to the one that the client wants; empty without
-        simulcast."""
+        simulcast, and while nothing is sent."""
         ...
 
     largest_layer: int | None
@@ -64,7 +64,7 @@ class Bandwidth:
             self._streams.remove(stream)
 
     def sent(self, octets: int) -> None:
-        """Note that a packet goes out."""
+        """Note that a packet of a picture goes out; estimates of libwebrtc leave sound out."""
         self._sent += octets
         self._packets += 1
 
@@ -114,7 +114,9 @@ class Bandwidth:
 
     def _raise(self, now: float) -> None:
         """Try a larger layer of the stream that gets least."""
-        bound = [each for each in self._streams if each.largest_layer is not None]
+        bound = [
+            each for each in self._streams if each.largest_layer is not None and each.layer_rates
+        ]
         if not bound:
             return
         stream = min(bound, key=_rate)
@@ -125,7 +127,7 @@ class Bandwidth:
 
 
 def _layer(stream: LayeredStream) -> int:
-    """Return the layer that is sent; -1 without simulcast."""
+    """Return the layer that is sent; -1 if there are none."""
     top = len(stream.layer_rates) - 1
     return top if stream.largest_layer is None else min(top, stream.largest_layer)
 

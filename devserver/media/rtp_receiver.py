@@ -49,6 +49,8 @@ class RtpReceiver:
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
         self._codecs: dict[int | None, RTCRtpCodecParameters] = {}
+        self._repairing: set[int | None] = set()
+        """The payload types of retransmissions."""
         self._retransmission_ssrcs: dict[int, int] = {}
         self._statistics: dict[int, aiortc_private.StreamStatistics] = {}
         self._sender_reports: dict[int, tuple[int, float]] = {}
@@ -69,6 +71,7 @@ class RtpReceiver:
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Receive what ``parameters`` describe from now on."""
         self._codecs = {codec.payloadType: codec for codec in parameters.codecs}
+        self._repairing = {each.payloadType for each in parameters.codecs if is_rtx(each)}
         self._retransmission_ssrcs = {
             encoding.rtx.ssrc: encoding.ssrc for encoding in parameters.encodings if encoding.rtx
         }
@@ -135,7 +138,7 @@ class RtpReceiver:
         if rid is not None:
             self._rids[packet.ssrc] = rid
         layer = self.layers.index(self._rids.get(packet.ssrc))
-        if is_rtx(codec):
+        if packet.payload_type in self._repairing:
             original = self._original(packet, codec, layer)
             if original is None:
                 return

@@ -7,7 +7,7 @@ import math
 import struct
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiortc import clock
 from aiortc.codecs import is_rtx
@@ -37,6 +37,7 @@ from devserver.media.header_extensions import ExtensionMap, Extensions
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
 from devserver.media.packet_trailer import without_trailer
+from devserver.media.sound_packets import SoundPackets
 
 if TYPE_CHECKING:
     from aiortc import RTCRtpTransceiver
@@ -54,6 +55,13 @@ _SDES_CNAME = 1
 _FIRST_KEYFRAME_AFTER_SECONDS = 0.2
 """livekit-server asks for the first key frame so long after it began to send (pkg/sfu/downtrack.go,
 keyFrameRequester). Until then SDKs have told their apps of the track."""
+
+
+class _Target(NamedTuple):
+    """How the packets of one of the publisher's codecs reach the subscriber."""
+
+    payload_type: int
+    cuts_redundancy: bool
 
 
 class RtpSender:
@@ -88,7 +96,8 @@ class RtpSender:
         aiortc_private.renew_ssrcs(transceiver)
         self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
         self._extensions = ExtensionMap()
-        self._targets: dict[int | None, RTCRtpCodecParameters | None] = {}
+        self._targets: dict[int | None, _Target | None] = {}
+        self._sound: SoundPackets | None = None
         self._retransmission_payload_types: dict[int, int | None] = {}
         self._retransmission_sequence = 0
         self._ready = False
@@ -110,6 +119,8 @@ class RtpSender:
         """Send as ``parameters`` describe from now on."""
         self._extensions.configure(parameters)
         self._targets.clear()
+        if self._transceiver.kind == "audio":
+            self._sound = SoundPackets(self._ssrc, self._extensions, self._transceiver.mid)
         self._retransmission_payload_types = {
             apt: codec.payloadType
             for codec in parameters.codecs
@@ -157,8 +168,13 @@ class RtpSender:
 
     @property
     def layer_rates(self) -> list[float]:
-        """The bits a second of each layer up to the one that is wanted; empty without simulcast."""
+        """The bits a second of each layer up to the one that is wanted.
+
+        Empty without simulcast, and while nothing is sent.
+        """
         layers = self.track.layers
+        if self._paused or self.track.info.muted:
+            return []
         rates: list[float] = []
         for layer in range(min(self._wanted_layer + 1, len(layers.rids))):
             smaller = rates[-1] if rates else 0.0
@@ -176,13 +192,35 @@ class RtpSender:
             self._skipped = self._blanks.skipped_before(packet.sequence_number)
             self._blanks = None
         target = self._target(codec)
+        if target is None:
+            return
         payload = packet.payload
-        if target is not None and is_red(codec) and is_opus(target):
+        if target.cuts_redundancy:
             payload = without_redundancy(payload) or b""
         if self._cuts_trailers and packet.marker:
             payload = without_trailer(payload)
-        if target is None or target.payloadType is None or not payload:
+        if not payload:
             return
+        if self._sound is None:
+            await self._forward_picture(packet, codec, layer, target, payload)
+            return
+        data = self._sound.pack(
+            packet,
+            payload_type=target.payload_type,
+            sequence_number=(packet.sequence_number - self._skipped) & 0xFFFF,
+            payload=payload,
+        )
+        self._note(packet.timestamp, codec, payload)
+        await aiortc_private.send_rtp(self._transport, data)
+
+    async def _forward_picture(
+        self,
+        packet: RtpPacket,
+        codec: RTCRtpCodecParameters,
+        layer: int,
+        target: _Target,
+        payload: bytes,
+    ) -> None:
         mine = StreamPacket(packet.sequence_number - self._skipped, packet.timestamp, payload)
         descriptor = None
         if self.track.layers.rids:
@@ -196,7 +234,7 @@ class RtpSender:
         elif isinstance(packet.extensions, Extensions):
             descriptor = packet.extensions.dependency_descriptor
         forwarded = RtpPacket(
-            payload_type=target.payloadType,
+            payload_type=target.payload_type,
             marker=packet.marker,
             sequence_number=mine.sequence_number & 0xFFFF,
             timestamp=mine.timestamp,
@@ -205,14 +243,16 @@ class RtpSender:
         )
         extensions = forwarded.extensions = Extensions()
         extensions.mid = self._transceiver.mid
-        extensions.audio_level = packet.extensions.audio_level
         extensions.dependency_descriptor = descriptor
-        if self._transceiver.kind == "video":
-            self._remember(forwarded)
-        self._last = (mine.timestamp, codec.clockRate, time.monotonic())
+        self._remember(forwarded)
+        self._note(mine.timestamp, codec, payload)
+        await self._send(forwarded)
+
+    def _note(self, timestamp: int, codec: RTCRtpCodecParameters, payload: bytes) -> None:
+        """Note what the reports say of a packet that goes out."""
+        self._last = (timestamp, codec.clockRate, time.monotonic())
         self._packet_count += 1
         self._octet_count += len(payload)
-        await self._send(forwarded)
 
     async def _take(
         self, packet: StreamPacket, codec: RTCRtpCodecParameters, layer: int
@@ -228,7 +268,7 @@ class RtpSender:
     async def _begin(self) -> None:
         """Ask for the first key frame, unless one came by itself."""
         await asyncio.sleep(_FIRST_KEYFRAME_AFTER_SECONDS)
-        if self._last is None:
+        if self._last is None and self._ready and not self._paused:
             layers = self.track.layers
             layer = layers.best(self._wanted_layer) if layers.rids else 0
             await self.track.request_keyframe(layer)
@@ -253,13 +293,17 @@ class RtpSender:
         mime_type = self.track.info.mime_type
         return self._score.update(counts, mime_type, muted=quiet, at=time.monotonic())
 
-    def _target(self, codec: RTCRtpCodecParameters) -> RTCRtpCodecParameters | None:
-        """Return the subscriber's codec for the publisher's, or None if it has none."""
-        if codec.payloadType not in self._targets:
-            self._targets[codec.payloadType] = forwarded_as(
-                codec, aiortc_private.codecs_of(self._transceiver)
+    def _target(self, codec: RTCRtpCodecParameters) -> _Target | None:
+        """Return how packets of the publisher's codec go out; None if the subscriber has none."""
+        number = codec.payloadType
+        if number not in self._targets:
+            found = forwarded_as(codec, aiortc_private.codecs_of(self._transceiver))
+            self._targets[number] = (
+                None
+                if found is None or found.payloadType is None
+                else _Target(found.payloadType, is_red(codec) and is_opus(found))
             )
-        return self._targets[codec.payloadType]
+        return self._targets[number]
 
     def _remember(self, packet: RtpPacket) -> None:
         self._history[packet.sequence_number] = packet
@@ -283,15 +327,20 @@ class RtpSender:
                     self._lost, self._reported = report.packets_lost, self._packet_count
 
     def _note_estimate(self, data: bytes) -> None:
-        """Note an estimate (REMB) of what the connection bears; each of its streams is told."""
+        """Note an estimate (REMB) of what the connection bears.
+
+        Each stream that it names is told; Bandwidth takes one a second. Which of them comes first
+        says nothing: libwebrtc names retransmissions' streams as well, in the order of numbers.
+        """
         try:
             bits_per_second, ssrcs = unpack_remb_fci(data)
         except (ValueError, struct.error):
             return
-        if ssrcs[:1] == [self._ssrc]:
+        if self._ssrc in ssrcs:
             self._bandwidth.estimated(bits_per_second)
 
     async def _send(self, packet: RtpPacket) -> None:
+        """Send a packet of a picture. Estimates leave sound out, which is not counted therefore."""
         data = packet.serialize(self._extensions)
         self._bandwidth.sent(len(data))
         await aiortc_private.send_rtp(self._transport, data)

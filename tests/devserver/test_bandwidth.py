@@ -23,7 +23,7 @@ class Stream:
     def rate(self) -> float:
         top = len(self.layer_rates) - 1
         largest = top if self.largest_layer is None else min(top, self.largest_layer)
-        return self.layer_rates[largest]
+        return self.layer_rates[largest] if self.layer_rates else 0.0
 
 
 class Connection:
@@ -116,6 +116,15 @@ class TestTrials:
         assert connection.largest == [1]
         connection.passes(10)
         assert connection.largest == [None]
+
+    def test_what_is_not_sent_is_not_tried(self) -> None:
+        paused, sent = Stream([]), Stream()
+        connection = Connection(paused, sent, bears=300_000)
+        paused.largest_layer = 0
+        connection.passes(2)
+        connection.bears = 10e6
+        connection.passes(16)
+        assert connection.largest == [0, None]
 
     def test_trials_that_fail_become_rare(self) -> None:
         connection = Connection(Stream(), bears=700_000)

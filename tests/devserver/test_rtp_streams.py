@@ -17,6 +17,7 @@ from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_RR,
     RTCP_SR,
+    RtcpPacket,
     RtcpPsfbPacket,
     RtpPacket,
     is_rtcp,
@@ -39,7 +40,7 @@ from devserver.tasks import TaskSet
 from tests.devserver.room_events import WITHIN
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from aiortc import RTCRtpTransceiver
 
@@ -88,7 +89,12 @@ class Wire:
         return receiver
 
     async def sender(
-        self, codec: RTCRtpCodecParameters, track: PublishedTrack, *, blanks: bool = False
+        self,
+        codec: RTCRtpCodecParameters,
+        track: PublishedTrack,
+        *,
+        trailers: bool = True,
+        blanks: bool = False,
     ) -> RtpSender:
         section = self.section(codec)
         sender = RtpSender(
@@ -96,6 +102,7 @@ class Wire:
             track,
             self.tasks,
             Bandwidth(),
+            trailers=trailers,
             blanks=BlankPackets(section, track) if blanks else None,
         )
         await sender.send(RTCRtpSendParameters(codecs=[codec]))
@@ -121,18 +128,28 @@ async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Wire]:
     await made.connection.close()
 
 
-def published(receiver: RtpReceiver, codec: RTCRtpCodecParameters) -> PublishedTrack:
+def published(
+    receiver: RtpReceiver, codec: RTCRtpCodecParameters, rids: Sequence[str] = ()
+) -> PublishedTrack:
     kind = models.AUDIO if codec.mimeType.startswith("audio") else models.VIDEO
-    request = rtc.AddTrackRequest(cid="mine", type=kind)
+    request = rtc.AddTrackRequest(
+        cid="mine", type=kind, packet_trailer_features=[models.PacketTrailerFeature.PTF_FRAME_ID]
+    )
     track = PublishedTrack(Publisher(), request, [codec.mimeType], Faults())
-    track.attach(receiver, "0", codec, ())
+    track.attach(receiver, "0", codec, rids)
     return track
 
 
-async def arrives(receiver: RtpReceiver, payload: bytes, *, number: int = 1, ssrc: int = 1) -> None:
+async def arrives(
+    receiver: RtpReceiver, payload: bytes, *, number: int = 1, ssrc: int = 1, marker: int = 0
+) -> None:
     payload_type = next(iter(receiver._codecs))  # pyright: ignore[reportPrivateUsage]
     packet = RtpPacket(
-        payload_type=payload_type or 0, sequence_number=number, ssrc=ssrc, payload=payload
+        payload_type=payload_type or 0,
+        marker=marker,
+        sequence_number=number,
+        ssrc=ssrc,
+        payload=payload,
     )
     await receiver._handle_rtp_packet(packet, 0)  # pyright: ignore[reportPrivateUsage]  aiortc's call
 
@@ -177,6 +194,32 @@ class TestPauses:
         assert time.monotonic() - begun > 0.1
         await arrives(receiver, KEY, number=3)
         assert (await wire.next_packet()).payload == KEY
+
+    async def test_who_left_asks_for_no_key_frame(self, wire: Wire) -> None:
+        for ssrc, leaves in ((1, True), (2, False)):
+            receiver = await wire.receiver(VP8)
+            track = published(receiver, VP8)
+            await arrives(receiver, DELTA, ssrc=ssrc)
+            sender = await wire.sender(VP8, track)
+            if leaves:
+                sender.stop()
+        (request,) = RtcpPacket.parse(await wire.next())
+        assert isinstance(request, RtcpPsfbPacket)
+        assert request.media_ssrc == 2
+
+
+class TestTrailers:
+    @pytest.mark.parametrize("knows", [True, False])
+    async def test_who_does_not_know_them_gets_frames_without(
+        self, wire: Wire, *, knows: bool
+    ) -> None:
+        receiver = await wire.receiver(VP8)
+        await wire.sender(VP8, published(receiver, VP8), trailers=knows)
+        trailer = bytes([7, 6 ^ 0xFF]) + b"LKTS"
+        await arrives(receiver, KEY + trailer, number=1)  # no end of a frame
+        await arrives(receiver, DELTA + trailer, number=2, marker=1)
+        sent = [(await wire.next_packet()).payload for _ in range(2)]
+        assert sent == [KEY + trailer, DELTA + trailer if knows else DELTA]
 
 
 class TestRedundancy:
@@ -268,8 +311,9 @@ class TestEstimates:
         own = sender._ssrc  # pyright: ignore[reportPrivateUsage]  which descriptions announce
         estimates = (
             pack_remb_fci(300_000, [own, own + 1]),
-            pack_remb_fci(400_000, [own + 1, own]),  # the other stream's to note
-            pack_remb_fci(500_000, []),
+            pack_remb_fci(400_000, [own - 1, own]),  # after that of its retransmissions
+            pack_remb_fci(500_000, [own + 1]),
+            pack_remb_fci(600_000, []),
             b"REMB\xff\x00\x00\x01",  # without the streams that it counts
             b"nonsense",
         )
@@ -279,7 +323,38 @@ class TestEstimates:
             packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=own, fci=fci)
             router.route_rtcp(packet)
             await sender._handle_rtcp_packet(packet)  # pyright: ignore[reportPrivateUsage]
-        assert told == [300_000]
+        assert told == [300_000, 400_000]
+
+    async def test_sound_is_no_part_of_what_they_are_compared_with(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counted: list[int] = []
+
+        def note(self: Bandwidth, octets: int) -> None:
+            del self
+            counted.append(octets)
+
+        monkeypatch.setattr(Bandwidth, "sent", note)
+        sizes: list[int] = []
+        for codec in (audio(OPUS), VP8):
+            receiver = await wire.receiver(codec)
+            await wire.sender(codec, published(receiver, codec))
+            await arrives(receiver, KEY)
+            sizes.append(len(await wire.next()))
+        assert counted == sizes[1:]
+
+    async def test_what_is_not_sent_takes_nothing(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        track = published(receiver, VP8, ("q", "h", "f"))
+        sender = await wire.sender(VP8, track)
+        track.layers.rates = {0: 1.0, 2: 3.0}
+        assert sender.layer_rates == [1.0, 1.0, 3.0]
+        sender.adapt(paused=True, layer=HIGH)
+        assert sender.layer_rates == []
+        sender.adapt(paused=False, layer=1)
+        assert sender.layer_rates == [1.0, 1.0]
+        track.mute(muted=True)
+        assert sender.layer_rates == []
 
 
 class TestScores:
