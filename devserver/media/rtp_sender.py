@@ -6,7 +6,6 @@ import asyncio
 import math
 import struct
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiortc import clock
@@ -37,6 +36,7 @@ from devserver.media.header_extensions import ExtensionMap, Extensions
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
 from devserver.media.packet_trailer import without_trailer
+from devserver.media.sent_packets import SentPackets
 from devserver.media.sound_packets import SoundPackets
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from devserver.tasks import TaskSet
 
 _REPORT_INTERVAL_SECONDS = 1.0
-_HISTORY_PACKETS = 256
 _SDES_CNAME = 1
 _FIRST_KEYFRAME_AFTER_SECONDS = 0.2
 """livekit-server asks for the first key frame so long after it began to send (pkg/sfu/downtrack.go,
@@ -104,7 +103,7 @@ class RtpSender:
         self._reporter: asyncio.Task[object] | None = None
         self._skipped = 0
         self._last: tuple[int, int, float] | None = None
-        self._history: OrderedDict[int, RtpPacket] = OrderedDict()
+        self._sent = SentPackets()
         self._packet_count = 0
         self._octet_count = 0
         self._lost = self._reported = self._former_report = 0
@@ -244,7 +243,7 @@ class RtpSender:
         extensions = forwarded.extensions = Extensions()
         extensions.mid = self._transceiver.mid
         extensions.dependency_descriptor = descriptor
-        self._remember(forwarded)
+        self._sent.add(forwarded)
         self._note(mine.timestamp, codec, payload)
         await self._send(forwarded)
 
@@ -305,11 +304,6 @@ class RtpSender:
             )
         return self._targets[number]
 
-    def _remember(self, packet: RtpPacket) -> None:
-        self._history[packet.sequence_number] = packet
-        if len(self._history) > _HISTORY_PACKETS:
-            self._history.popitem(last=False)
-
     # --- called by aiortc's transport
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
@@ -355,7 +349,7 @@ class RtpSender:
             await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
 
     async def _send_again(self, sequence_number: int) -> None:
-        packet = self._history.get(sequence_number)
+        packet = self._sent.again(sequence_number & 0xFFFF)
         if packet is None:
             return
         payload_type = self._retransmission_payload_types.get(packet.payload_type)

@@ -16,9 +16,11 @@ from aiortc.rtcrtpparameters import (
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_RR,
+    RTCP_RTPFB_NACK,
     RTCP_SR,
     RtcpPacket,
     RtcpPsfbPacket,
+    RtcpRtpfbPacket,
     RtpPacket,
     is_rtcp,
     pack_remb_fci,
@@ -35,6 +37,7 @@ from devserver.media.loss_score import BEST, StreamCounts
 from devserver.media.rtp_receiver import RtpReceiver
 from devserver.media.rtp_sender import RtpSender
 from devserver.media.section import Section
+from devserver.media.sent_packets import SentPackets
 from devserver.media.track import PublishedTrack, TrackSubscriber
 from devserver.tasks import TaskSet
 from tests.devserver.room_events import WITHIN
@@ -206,6 +209,28 @@ class TestPauses:
         (request,) = RtcpPacket.parse(await wire.next())
         assert isinstance(request, RtcpPsfbPacket)
         assert request.media_ssrc == 2
+
+
+class TestRetransmissions:
+    async def test_a_packet_is_sent_again_three_times_at_most(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        for number in (1, 2):
+            await arrives(receiver, KEY, number=number)
+        request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=[1, 9] * 50)
+        for lost in (request.lost, [2]):
+            request.lost = lost
+            await sender._handle_rtcp_packet(request)  # pyright: ignore[reportPrivateUsage]
+        sent = [(await wire.next_packet()).sequence_number for _ in range(6)]
+        assert sent == [1, 2, 1, 1, 1, 2]
+        assert wire.sent.empty()
+
+    def test_old_ones_are_forgotten(self) -> None:
+        sent = SentPackets()
+        for number in range(300):
+            sent.add(RtpPacket(sequence_number=number))
+        there = [number for number in range(300) if sent.again(number) is not None]
+        assert there == list(range(44, 300))
 
 
 class TestTrailers:
