@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import Context
 from typing import Any
 
 from livekit.agents import APIConnectionError, APIConnectOptions, stt, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
+from agent.models.plugin_http import PluginHttp
 from agent.models.wrapped_speech import WrappedSpeech
 
 
@@ -17,13 +17,13 @@ class BorrowedSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
     """Recognises with an STT that other conversations may use at the same time.
 
     Args:
-        context: where plugins find the HTTP session of the process.
+        http: the HTTP session of the process.
         is_own: it is closed with this one.
     """
 
-    def __init__(self, wrapped: stt.STT[Any], context: Context, *, is_own: bool) -> None:
+    def __init__(self, wrapped: stt.STT[Any], http: PluginHttp, *, is_own: bool) -> None:
         super().__init__(wrapped, capabilities=wrapped.capabilities)
-        self._context = context
+        self._http = http
         self._is_own = is_own
 
     async def _recognize_impl(
@@ -36,7 +36,7 @@ class BorrowedSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
         once = APIConnectOptions(max_retry=0, timeout=conn_options.timeout)
         recognition = self._wrapped.recognize(buffer, language=language, conn_options=once)
         return await asyncio.create_task(
-            recognition, context=self._context.copy(), name="recognition"
+            recognition, context=self._http.context(), name="recognition"
         )
 
     def stream(
@@ -45,7 +45,7 @@ class BorrowedSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.RecognizeStream:
-        return self._context.copy().run(
+        return self._http.context().run(
             lambda: self._wrapped.stream(language=language, conn_options=conn_options)
         )
 
@@ -57,27 +57,27 @@ class BorrowedSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
 class BorrowedTTS(WrappedSpeech[tts.TTS[Any]], tts.TTS[Any]):
     """Speaks with a TTS that other conversations may use at the same time; arguments as above."""
 
-    def __init__(self, wrapped: tts.TTS[Any], context: Context, *, is_own: bool) -> None:
+    def __init__(self, wrapped: tts.TTS[Any], http: PluginHttp, *, is_own: bool) -> None:
         super().__init__(
             wrapped,
             capabilities=wrapped.capabilities,
             sample_rate=wrapped.sample_rate,
             num_channels=wrapped.num_channels,
         )
-        self._context = context
+        self._http = http
         self._is_own = is_own
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> tts.ChunkedStream:
-        return self._context.copy().run(
+        return self._http.context().run(
             lambda: self._wrapped.synthesize(text, conn_options=conn_options)
         )
 
     def stream(
         self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> tts.SynthesizeStream:
-        return self._context.copy().run(lambda: self._wrapped.stream(conn_options=conn_options))
+        return self._http.context().run(lambda: self._wrapped.stream(conn_options=conn_options))
 
     async def aclose(self) -> None:
         if self._is_own:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from contextvars import Context, copy_context
 from typing import Any, TypeAlias, cast
 
 from livekit.agents import APIConnectionError, llm
-from livekit.agents.utils import http_context
 
 from agent.models.main_thread import OnMainThread
+from agent.models.plugin_http import PluginHttp
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +31,13 @@ class SharedLLM:
         )
         self._on_main_thread = on_main_thread
         self._making = asyncio.Lock()
-        self._http = AsyncExitStack()
-        self._context: Context | None = None
-        """Where plugins find an HTTP session: a job has one in its own thread alone."""
+        self._http = PluginHttp()
 
     async def chat(self, **arguments: Any) -> llm.LLMStream:  # noqa: ANN401 - those of LLM.chat
         """Asks it; raises what `made` does."""
         model = await self.made()
-        if self._context is None:
-            async with self._making:
-                await self._open()
-        assert self._context is not None  # noqa: S101 - it is open
-        return self._context.copy().run(lambda: model.chat(**arguments))
+        await self._http.open()
+        return self._http.context().run(lambda: model.chat(**arguments))
 
     async def made(self) -> llm.LLM[Any]:
         """Makes it, unless it is made.
@@ -70,16 +63,7 @@ class SharedLLM:
     async def aclose(self) -> None:
         if self._llm is not None:
             await self._llm.aclose()
-        if self._context is not None:
-            closing = self._http.aclose()
-            await asyncio.create_task(closing, context=self._context, name="connections of an LLM")
-
-    async def _open(self) -> None:
-        if self._context is None:
-            context = copy_context()
-            opening = self._http.enter_async_context(http_context.open())
-            await asyncio.create_task(opening, context=context, name="connections of an LLM")
-            self._context = context
+        await self._http.aclose()
 
     def _try_to_make(self) -> None:
         if self._llm is not None or isinstance(self._model, llm.LLM):

@@ -11,14 +11,11 @@ import asyncio
 import importlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
-from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import openai
 from livekit import local_inference
 from livekit.agents import LanguageCode, inference, stt, tts, vad
-from livekit.agents.utils import http_context
 from livekit.agents.voice.turn import TurnHandlingOptions
 from pydantic import SecretStr
 
@@ -26,6 +23,7 @@ from agent.app.speech import make_speech
 from agent.config.proxies import DIRECT, Proxies
 from agent.config.settings import Settings
 from agent.models.borrowed_speech import BorrowedSTT, BorrowedTTS, MissingSTT, MissingTTS
+from agent.models.plugin_http import PluginHttp
 
 if TYPE_CHECKING:
     import httpx2
@@ -58,10 +56,7 @@ class SpeechService:
         self._settings = settings
         self._stt, self._tts = (None, None) if app is None else (app.stt, app.tts)
         self._has_own = app is not None and app.has_speech
-        self._opening = asyncio.Lock()
-        self._http = AsyncExitStack()
-        self._context: Context | None = None
-        """Where plugins find an HTTP session: a job has one in its own thread alone."""
+        self._http = PluginHttp()
         self._lent: dict[int, stt.STT[Any] | tts.TTS[Any]] = {}
         self._stt_client = _client(
             settings.stt_base_url or settings.openai_base_url,
@@ -83,12 +78,8 @@ class SpeechService:
         imported meanwhile: participants may speak already.
         """
         await asyncio.gather(asyncio.to_thread(_load), on_main_thread(_load_plugin))
-        async with self._opening:
-            if self._context is None and self._has_own:
-                context = copy_context()
-                opening = self._http.enter_async_context(http_context.open())
-                await asyncio.create_task(opening, context=context, name="connections for speech")
-                self._context = context
+        if self._has_own:
+            await self._http.open()
 
     def open_stt(self, language: str | None, chosen: SpeechToText | None = None) -> stt.STT[Any]:
         """Speech recognition: the app's, or one request to the service for each utterance.
@@ -157,9 +148,7 @@ class SpeechService:
         """Closes connections and threads; the models stay with the process."""
         for lent in self._lent.values():
             await lent.aclose()
-        if self._context is not None:
-            closing = self._http.aclose()
-            await asyncio.create_task(closing, context=self._context, name="connections for speech")
+        await self._http.aclose()
         await self._stt_client.close()
         await self._tts_client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -167,33 +156,29 @@ class SpeechService:
     def _borrow_stt(self, given: SpeechToText, language: str | None) -> stt.STT[Any]:
         if (made := self._made(given, "STT", language=language)) is None:
             return MissingSTT()
-        model, context, is_own = made
-        return BorrowedSTT(model, context, is_own=is_own)
+        model, is_own = made
+        return BorrowedSTT(model, self._http, is_own=is_own)
 
     def _borrow_tts(
         self, given: TextToSpeech, voice: str | None, language: str | None
     ) -> tts.TTS[Any]:
         if (made := self._made(given, "TTS", voice=voice, language=language)) is None:
             return MissingTTS()
-        model, context, is_own = made
-        return BorrowedTTS(model, context, is_own=is_own)
+        model, is_own = made
+        return BorrowedTTS(model, self._http, is_own=is_own)
 
-    def _made(
-        self, given: object, kind: Kind, **values: str | None
-    ) -> tuple[Any, Context, bool] | None:
+    def _made(self, given: object, kind: Kind, **values: str | None) -> tuple[Any, bool] | None:
         """An STT or TTS of the app, and whether it is the conversation's alone; None: the app could
         not make it."""
-        assert self._context is not None  # noqa: S101 - it is loaded
-        context = self._context.copy()
         try:
-            model, is_own = context.run(lambda: make_speech(given, kind, **values))
+            model, is_own = self._http.context().run(lambda: make_speech(given, kind, **values))
         except Exception:
             # The boundary around the app's own function.
             logger.exception("the app's %s could not be made; rooms do without it", kind)
             return None
         if not is_own:
             self._lent[id(model)] = model
-        return model, self._context, is_own
+        return model, is_own
 
 
 def _load_plugin() -> None:

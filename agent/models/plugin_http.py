@@ -1,0 +1,47 @@
+"""PluginHttp: the HTTP session that plugins of livekit-agents look for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from contextvars import Context, copy_context
+from typing import Final
+
+from livekit.agents.utils import http_context
+
+_NAME: Final = "connections of plugins"
+
+
+class PluginHttp:
+    """One session for all rooms of a process: a job has one in its own thread alone."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._own: Context | None = None
+        """It has nothing but the session."""
+
+    async def open(self) -> None:
+        """Opens it, unless it is open."""
+        async with self._opening:
+            if self._own is None:
+                own = Context()
+                opening = self._stack.enter_async_context(http_context.open())
+                await asyncio.create_task(opening, context=own, name=_NAME)
+                self._own = own
+
+    def context(self) -> Context:
+        """A copy of the caller's context in which plugins find the session, once it is open.
+
+        All else stays the caller's: what they log has their room's fields and belongs to their
+        span.
+        """
+        assert self._own is not None  # noqa: S101 - see above
+        context = copy_context()
+        for variable, value in self._own.items():
+            context.run(variable.set, value)
+        return context
+
+    async def aclose(self) -> None:
+        if self._own is not None:
+            await asyncio.create_task(self._stack.aclose(), context=self._own, name=_NAME)
