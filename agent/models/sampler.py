@@ -49,9 +49,10 @@ class Sampler:
                 return await self._ask(context, sampling.max_tokens, on_cost)
         except (APIError, TimeoutError) as error:
             logger.warning("a tool's request to the model failed: %s", type(error).__name__)
-            raise Unavailable("The model did not answer") from error
+            raise Unavailable("The model did not answer") from None
 
     async def _ask(self, context: llm.ChatContext, max_tokens: int, on_cost: OnCost) -> Sampled:
+        begun = False
         limit = min(max(max_tokens, 1) * BYTES_PER_TOKEN, MAX_BYTES)
         said = bytearray()
         cost = RequestCost(context)
@@ -59,12 +60,13 @@ class Sampler:
         try:
             async with aclosing(model.ask(context, silence=self._timeout)) as answer:
                 async for chunk in answer:
+                    begun = True
                     cost.add(chunk)
                     said += ((chunk.delta and chunk.delta.content) or "").encode()
                     if len(said) > limit:
                         break
         finally:
-            if said:
+            if begun:  # Also where it has thought and not said anything.
                 on_cost(*cost.tokens())
             name = model.model
             await model.aclose()
