@@ -59,8 +59,9 @@ class Judgment:
 class Evaluator:
     """Asks one model for all scenarios. Use it as an async context manager.
 
-    EVAL_MODEL, EVAL_BASE_URL and EVAL_API_KEY choose the model; LLM_MODEL, OPENAI_BASE_URL and
-    OPENAI_API_KEY stand in for each that is not set.
+    EVAL_MODEL, EVAL_BASE_URL and EVAL_API_KEY choose the model; LLM_MODEL and OPENAI_BASE_URL stand
+    in for each that is not set. OPENAI_API_KEY does where EVAL_BASE_URL is not set either: a key
+    goes to its own service.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -68,8 +69,10 @@ class Evaluator:
         Raises:
             ScenarioError: neither an address nor a key is set.
         """
-        key = environ.get("EVAL_API_KEY") or environ.get("OPENAI_API_KEY")
-        url = environ.get("EVAL_BASE_URL") or environ.get("OPENAI_BASE_URL")
+        own_url, agents_url = environ.get("EVAL_BASE_URL"), environ.get("OPENAI_BASE_URL")
+        key, url = environ.get("EVAL_API_KEY"), own_url or agents_url
+        if not key and (not own_url or own_url == (agents_url or _OPENAI)):
+            key = environ.get("OPENAI_API_KEY")
         if not key and not url:
             raise ScenarioError(
                 "a simulated user and judges need a model: set EVAL_BASE_URL, EVAL_MODEL and "

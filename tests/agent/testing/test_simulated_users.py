@@ -133,6 +133,18 @@ async def test_judges_see_the_conversation_and_have_to_pass_it(
         assert "Is 18 paid?" in said
 
 
+async def test_a_key_goes_to_its_own_service(tmp_path: Path, evaluator: DemoModel) -> None:
+    url = evaluator.base_url
+    for environ, key in (
+        ({}, ""),
+        ({"OPENAI_BASE_URL": url}, "Bearer agents"),
+        ({"EVAL_API_KEY": "own"}, "Bearer own"),
+    ):
+        evaluator.script(Reply("Hi"), ends(reached=True))
+        await run(tmp_path, MODEL + USER, evaluator, OPENAI_API_KEY="agents", **environ)
+        assert evaluator.requests[-1].headers.get("authorization", "") == key
+
+
 async def test_without_a_model_to_play_it_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(MODEL + USER)
