@@ -14,6 +14,10 @@ from toolkit.tool import Tool
 MAX_QUESTIONS: Final = 8
 """Questions of one call, to people and to the model together."""
 
+MAX_NAME: Final = 64
+SUFFIX: Final = "_sampling"
+"""What the tool is called that people are asked about, by the name of the one that asks."""
+
 AskModel = Callable[[Sampling, Caller], Awaitable[Sampled]]
 """Asks the room's model for somebody; raises ToolError."""
 
@@ -53,7 +57,7 @@ class CallQuestions:
             **({"systemPrompt": sampling.system_prompt} if sampling.system_prompt else {}),
         }
         asked = Tool(
-            name=f"{self._tool.name}_sampling"[:64],
+            name=f"{self._tool.name[: MAX_NAME - len(SUFFIX)]}{SUFFIX}",
             description=f"{sampling.asker} asks the model something, and gets the answer.",
             parameters=self._tool.parameters,
             function=self._tool.function,

@@ -39,9 +39,11 @@ def reader(elicitation: Elicitation) -> Callable[[str], Verdict]:
     Raises:
         InvalidArguments: the question cannot be shown.
     """
-    url = elicitation.url
-    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
-        raise InvalidArguments("A page that somebody is to open begins with http:// or https://")
+    if elicitation.url and not _is_plain(elicitation.url):
+        raise InvalidArguments(
+            "A page that somebody is to open begins with http:// or https:// and a host, without a "
+            "user's name, spaces and characters that are not shown"
+        )
     check = _checker(elicitation.schema)
 
     def read(text: str) -> Verdict:
@@ -79,6 +81,17 @@ def outcome(verdict: Verdict) -> Outcome:
     if verdict.by:
         return elicited(verdict).action
     return "cancelled" if verdict.outcome == "cancelled" else "unanswered"
+
+
+def _is_plain(url: str) -> bool:
+    """Whether somebody who is shown it sees where it leads: nothing stands before the host, and
+    nothing is left out or turned round."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return is_web and "@" not in parts.netloc and url.isprintable() and " " not in url
 
 
 def _checker(schema: Mapping[str, object] | None) -> Callable[[Mapping[str, object]], object]:

@@ -275,5 +275,7 @@ class ToolCalls:
 
 async def _consented(caller: Caller, tool: Tool, _: Mapping[str, object]) -> None:
     """Participants who call a tool themselves have agreed to it, if they may."""
+    if tool.four_eyes:
+        raise NotAllowed(f"Whoever calls {tool.name} may not approve it")
     if not tool.may_approve(caller):
         raise NotAllowed(f"Only who may approve {tool.name} may call it")

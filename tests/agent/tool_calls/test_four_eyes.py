@@ -12,7 +12,7 @@ from tests.agent.chat_client import ChatClient, announced
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.tool_calls.test_approval import Person, told
 from tests.agent.tool_calls.test_approvers import NO, SUPERVISOR, YES
-from toolkit import role, tool
+from toolkit import ToolContext, role, tool
 
 
 @tool(approvers=role("supervisor"), four_eyes=True)
@@ -21,9 +21,15 @@ async def refund(euros: int) -> str:
     return f"paid {euros}"
 
 
+@tool
+async def pay_back(context: ToolContext) -> str:
+    """Pay back by another tool."""
+    return await refund.call({"euros": 5}, context)
+
+
 @pytest.fixture
 async def sam(start_worker: StartWorker, enter: Enter) -> ChatClient:
-    worker = await start_worker(tools=[refund], APPROVAL_TIMEOUT="2")
+    worker = await start_worker(tools=[refund, pay_back], APPROVAL_TIMEOUT="2")
     return await enter("sam", worker=worker, attributes=SUPERVISOR)
 
 
@@ -59,6 +65,12 @@ async def test_by_rpc_nobody_may_call_it(sam: ChatClient) -> None:
     assert "refund" not in sam.agent.attributes["agent.ready"].split(",")
     with pytest.raises(rtc.RpcError):
         await sam.call("refund", '{"euros": 5}')
+
+
+async def test_by_rpc_no_other_tool_may_call_it(sam: ChatClient) -> None:
+    with pytest.raises(rtc.RpcError, match="Whoever calls refund may not approve it") as caught:
+        await sam.call("payBack")
+    assert caught.value.code == 403
 
 
 def test_it_takes_approvers() -> None:
