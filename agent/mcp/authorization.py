@@ -25,6 +25,9 @@ EARLY: Final = 30.0
 UNKNOWN_LIFE: Final = 300.0
 """Seconds that a token is used for whose end is not said."""
 
+LONGEST_LIFE: Final = 366 * 86_400.0
+"""Seconds; also numbers that no clock takes."""
+
 FUNCTION_TIMEOUT: Final = 10.0
 """Seconds that the app's function has."""
 
@@ -89,7 +92,9 @@ class Token:
         token, life = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str) or not token.isprintable() or not 0 < len(token) <= MAX_TOKEN:
             raise NoTokenError("the token endpoint gave no token")
-        seconds = float(life) if isinstance(life, int | float) and life > 0 else UNKNOWN_LIFE
+        seconds = UNKNOWN_LIFE
+        if isinstance(life, int | float) and life > 0:
+            seconds = float(min(life, LONGEST_LIFE))
         self.value = token
         self._until = time.monotonic() + max(seconds - EARLY, seconds / 2)
 
@@ -133,6 +138,8 @@ class ServerHeaders:
         headers = {name: template.text_for(claims) for name, template in self._templates.items()}
         if not all(headers.values()):
             raise NotAllowed("This caller's token lacks what the MCP server has to be told of them")
+        if not all(value.isascii() for value in headers.values()):
+            raise NotAllowed("The MCP server can be told of this caller in ASCII alone")
         return headers
 
     async def _made(self, caller: Caller | None) -> Headers:

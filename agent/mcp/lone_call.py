@@ -57,9 +57,19 @@ async def _talk(
         if not answer.done():
             answer.set_result(result)
     finally:
+        # In a task of its own, so that another cancellation of this one does not cut it short: a
+        # program must have ended when its connection has.
+        closing = asyncio.create_task(_close(session), name="close MCP session")
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await session.aclose()
-        except Exception as error:
-            # As above: it is given up in any case.
-            logger.info("MCP session closed with %s", type(error).__name__)
+            await asyncio.wait([closing])
+        finally:
+            await asyncio.wait([closing])
+
+
+async def _close(session: McpSession) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await session.aclose()
+    except Exception as error:
+        # The boundary, as above: it is given up in any case.
+        logger.info("MCP session closed with %s", type(error).__name__)

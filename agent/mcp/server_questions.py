@@ -53,7 +53,12 @@ class ServerQuestions:
                 answer = await self._context.elicit(params.message, params.requested_schema)
         except ToolError as error:
             return self._refused(error)
-        content = dict(answer.content) if answer.action == "accept" and answer.content else None
+        self.refusal = None
+        is_filled_in = answer.action == "accept" and isinstance(
+            params, types.ElicitRequestFormParams
+        )
+        # A form whose fields were all left out has none; a page has no form.
+        content = dict(answer.content) if is_filled_in else None
         return types.ElicitResult(action=answer.action, content=cast("Any", content))
 
     async def _sample(
@@ -77,6 +82,7 @@ class ServerQuestions:
             answer = await self._context.sample(sampling)
         except ToolError as error:
             return self._refused(error)
+        self.refusal = None
         return types.CreateMessageResult(
             role="assistant",
             content=types.TextContent(type="text", text=answer.text),

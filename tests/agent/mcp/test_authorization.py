@@ -39,7 +39,7 @@ def fixed() -> dict[str, str]:
 class Endpoints:
     """A token endpoint and a server that takes the tokens which it has not taken back."""
 
-    def __init__(self, life: float = 3600) -> None:
+    def __init__(self, life: float = 3600.0) -> None:
         self.forms: list[Mapping[str, list[str]]] = []
         self.authorizations: list[str] = []
         self.refused: set[str] = set()
@@ -97,6 +97,16 @@ async def test_a_token_is_asked_for_again_before_it_ends(monkeypatch: pytest.Mon
             assert len(endpoints.forms) == asked, now
 
 
+async def test_a_life_that_no_clock_takes_is_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(authorization.time, "monotonic", lambda: now)
+    endpoints = Endpoints(life=10**400)
+    async with endpoints.client(ServerHeaders(oauth()).of(None, is_call=False)) as client:
+        for now in (1000.0, 1000.0 + 86_400):
+            await client.get("https://mcp.example.org/mcp")
+            assert len(endpoints.forms) == 1, now
+
+
 async def test_an_endpoint_without_a_token_is_an_error_without_secrets() -> None:
     endpoints = Endpoints()
     endpoints.status = 400
@@ -131,8 +141,9 @@ async def test_the_apps_function_makes_headers_for_each_request_and_each_caller(
         Caller("alice", vouched=True),
         Caller("alice", attributes={"tenant": "acme"}),
         Caller("alice", attributes={"tenant": "a\r\nX-User: bob"}, vouched=True),
+        Caller("alice", attributes={"tenant": "Zürich"}, vouched=True),
     ],
-    ids=["nobody", "no attribute", "not vouched for", "a line break"],
+    ids=["nobody", "no attribute", "not vouched for", "a line break", "no ASCII"],
 )
 def test_a_call_without_what_the_server_has_to_be_told_is_refused(caller: Caller | None) -> None:
     headers = ServerHeaders(server(participantHeaders={"X-Tenant": "{tenant}"}))
