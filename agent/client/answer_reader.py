@@ -95,7 +95,9 @@ class AnswerReader:
         except rtc.StreamError:
             return
         finally:
-            self._keep_parts(segment, parts)
+            if self._latest.get(("parts", segment)) is reader:
+                del self._latest["parts", segment]
+                self._keep_parts(segment, parts)
             if answer is not None:
                 answer.parts_ended()
 
@@ -109,7 +111,10 @@ class AnswerReader:
         part = cast("dict[str, Any]", read)
         part_id = str(part.get("id"))
         if "append" in part:
-            part = parts.get(part_id, {}) | {"text": parts[part_id]["text"] + part["append"]}
+            known = parts.get(part_id, {})
+            if "text" not in known:
+                return
+            part = known | {"text": known["text"] + part["append"]}
         parts[part_id] = part
         if answer is not None:
             answer.show(part)
@@ -124,7 +129,8 @@ class AnswerReader:
         self, segment: str, attributes: Mapping[str, Any], thread: str, agent: str
     ) -> Message:
         position = attributes.get("position")
-        former = self._messages.find(segment, agent)
+        # Those of a former answer are not this one's: its own are being read, if there are any yet.
+        former = self._messages.find(segment, agent) if ("parts", segment) in self._latest else None
         message = Message(
             id=segment,
             thread=thread,

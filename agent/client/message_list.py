@@ -100,6 +100,31 @@ class MessageList:
         for message in [each for each in self._messages.values() if each.thread == thread]:
             self.remove(message)
 
+    def remove_author(self, thread: str, identity: str) -> None:
+        """What somebody wrote in a thread was erased, with the answers to it."""
+        for message in [each for each in self._messages.values() if each.thread == thread]:
+            if identity in {message.sender_id, message.in_reply_to_sender}:
+                self.remove(message)
+
+    def apply(self, notice: Mapping[str, Any]) -> None:
+        """Does what a notice of the agent's says of messages; others change nothing."""
+        event, thread, author = (
+            notice.get("event"),
+            str(notice.get("thread")),
+            notice.get("authorId"),
+        )
+        for each in notice.get("messageIds") or ():
+            message = self.find(str(each), author)
+            if message is not None and event == "message.deleted":
+                self.remove(message)
+            elif message is not None and event == "message.edited":
+                message.text = str(notice.get("newText", ""))
+                self.changed(message)
+        if event == "thread.deleted":
+            self.remove_thread(thread)
+        elif event == "author.erased":
+            self.remove_author(thread, str(author))
+
     def changed(self, message: Message) -> None:
         """Tells those who watch."""
         for watcher in tuple(self._watchers):

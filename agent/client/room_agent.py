@@ -353,18 +353,11 @@ class RoomAgent:
             answer = self._answers.get(str(notice.get("inReplyTo")))
             if answer is not None:
                 answer.finish()
-        elif event in {"message.deleted", "message.edited"}:
-            for message in (self.messages.find(each, notice.get("authorId")) for each in ids):
-                if message is not None and event == "message.deleted":
-                    self.messages.remove(message)
-                elif message is not None:
-                    message.text = str(notice.get("newText", ""))
-                    self.messages.changed(message)
         elif event in {"approval.ended", "elicitation.ended"}:
             self._approvals.ended(str(notice.get("callId")))
             self._elicitations.ended(str(notice.get("questionId")))
-        elif event == "thread.deleted":
-            self.messages.remove_thread(str(notice.get("thread")))
+        else:
+            self.messages.apply(notice)
         if self.on_notice is not None:
             self.on_notice(notice)
 

@@ -1,7 +1,7 @@
 /** Answers of the agent as they come in: streams to the room, packets of private ones, and their parts. */
 
 import type { FinishReason, MessageChange, MessageList } from './messages.js';
-import { PartList } from './parts.js';
+import { NO_PARTS, PartList } from './parts.js';
 import { encode, sha256, type StreamInfo, type TextReader } from './room.js';
 import type { AnswerDelta } from './wire.js';
 
@@ -61,7 +61,7 @@ export class Answers {
     open.count += 1;
     this.#open.set(segment, open);
     const begun: MessageChange = { ...this.#head(segment, attributes), timestamp, state: 'streaming' };
-    if (open.count === 1) list.put({ ...begun, text: '' });
+    if (open.count === 1) list.put({ ...begun, ...this.#withoutFormerParts(segment), text: '' });
     let text = '';
     try {
       for await (const chunk of reader) {
@@ -96,16 +96,20 @@ export class Answers {
       }
     };
     show();
+    let isWhole = false;
     try {
       for await (const chunk of reader) if (parts.take(chunk)) show();
+      isWhole = true;
     } catch {
       // It broke off; the history has them with the answer.
     }
     stream.end();
     if (this.#partStreams.get(segment) !== stream) return;
     this.#partStreams.delete(segment);
-    // An answer that was given again tells so that it has none.
-    if (!parts.items.length) list.partsAreNone(segment, this.#agent);
+    list.partsEnd(segment, this.#agent);
+    // Of a private answer, they may be all that has come.
+    const answer = list.get(segment, this.#agent);
+    if (!isWhole && answer?.state === 'streaming' && !answer.text && !this.#open.has(segment)) this.#breakOff(list, segment);
   }
 
   /** Takes a packet of a private answer. */
@@ -124,7 +128,8 @@ export class Answers {
     }
     known.next += 1;
     known.text += delta.text;
-    list.put({ ...this.#headOf(delta), text: known.text, state: 'streaming' });
+    const parts = delta.seq === 0 ? this.#withoutFormerParts(delta.id) : {};
+    list.put({ ...this.#headOf(delta), ...parts, text: known.text, state: 'streaming' });
     if (delta.final === true) {
       this.#packets.delete(delta.id);
       void this.#check(list, delta.id, known.text, delta.textLength, delta.sha256, delta.finishReason ?? 'stop');
@@ -204,6 +209,11 @@ export class Answers {
       ...(inReplyToSenderId === undefined ? {} : { inReplyToSenderId }),
       ...(position === undefined ? {} : { position }),
     };
+  }
+
+  /** What an answer begins with: its own parts may be there already, a former one's do not count. */
+  #withoutFormerParts(segment: string): { parts?: typeof NO_PARTS } {
+    return this.#partStreams.has(segment) ? {} : { parts: NO_PARTS };
   }
 
   #stateOf(list: MessageList, segment: string): { state?: 'streaming' } {

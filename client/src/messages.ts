@@ -1,5 +1,6 @@
 /** The messages of one thread, in their order, as something to observe. */
 
+import { NO_PARTS } from './parts.js';
 import { FormerVersions, type Version } from './versions.js';
 import type { AnswerFinished, Attachment, Part, ReactionCount } from './wire.js';
 
@@ -140,16 +141,16 @@ export class MessageList {
     return next.message;
   }
 
-  /** Parts of an answer begin: of one that is done, they are the next one's.
+  /** Parts of an answer begin: of one that is done, they are the next one's, or its own last ones.
    * @internal */
   partsBegin(id: string, senderId: string): void {
     const entry = this.#entries.get(keyOf(id, senderId));
     if (entry?.message.state === 'done') entry.beforeParts ??= entry.message;
   }
 
-  /** There were none.
+  /** The next answer's text has begun by now; else they were this one's.
    * @internal */
-  partsAreNone(id: string, senderId: string): void {
+  partsEnd(id: string, senderId: string): void {
     delete this.#entries.get(keyOf(id, senderId))?.beforeParts;
   }
 
@@ -194,7 +195,11 @@ export class MessageList {
     } else {
       const isNext = former.state === 'done' && (message.state !== 'done' || message.text !== former.text);
       if (isNext) versions.begun(question.message.text, before.beforeParts ?? former);
-      if (message.state === 'done' && (isNext || former.state !== 'done')) versions.ended(question.message.text, message);
+      if (message.state === 'done' && (isNext || former.state !== 'done')) {
+        const same = versions.ended(question.message.text, message);
+        // Sent once more, it may come without its parts.
+        if (same?.parts && message.parts === NO_PARTS) now.message = { ...message, parts: same.parts };
+      }
       if (message.state !== 'done' || isNext) delete now.beforeParts;
     }
     const { items } = versions;

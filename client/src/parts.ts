@@ -7,6 +7,9 @@ export type { Part } from './wire.js';
 /** What all parts have. `at`: where it belongs in the text, in UTF-16 code units, as `String.length` counts. */
 export type PartBase = Pick<Part, 'id' | 'at' | 'truncated'>;
 
+/** Of an answer that has begun: its own may come, a former one's do not count. */
+export const NO_PARTS: readonly Part[] = [];
+
 const TYPES: Readonly<Record<Part['type'], true>> = {
   reasoning: true,
   'tool-call': true,

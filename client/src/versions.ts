@@ -43,9 +43,10 @@ export class FormerVersions {
     this.#answerIs = 'current';
   }
 
-  /** An answer has ended. */
-  ended(text: string, answer: Message): void {
+  /** An answer has ended. Returns the one before it where that is the same, and was sent once more. */
+  ended(text: string, answer: Message): Message | undefined {
     const last = this.items.at(-1);
+    let same: Message | undefined;
     if (this.#answerIs === 'unsure') {
       const isFormer = answer.finishReason === 'cancelled';
       if (isFormer && last && hasContent(answer)) {
@@ -54,9 +55,11 @@ export class FormerVersions {
       }
       this.#answerIs = isFormer ? 'former' : 'current';
     } else if (this.#isReplacing && last?.text === text && last.answer?.text === answer.text) {
-      this.items = this.items.slice(0, -1); // It was sent once more.
+      this.items = this.items.slice(0, -1);
+      same = last.answer;
     }
     this.#isReplacing = false;
+    return same;
   }
 
   #keep(text: string, answer: Message | undefined): void {

@@ -257,6 +257,45 @@ describe('asking', () => {
     ]);
   });
 
+  it.each([false, true])('gives nothing of the former answer where it is given again (private: %s)', async (isPrivate) => {
+    const asking = agent.ask('Where is my order?', { private: isPrivate });
+    await settle();
+    const about = { ...head(asking), scope: isPrivate ? 'private' : 'room' };
+    const give = async (text: string): Promise<void> => {
+      if (isPrivate) {
+        const delta = { type: 'delta', id: 'SG_1', inReplyTo: asking.id, inReplyToSenderId: 'ana' };
+        room.packet('llm-response', { ...delta, seq: 0, text });
+        room.packet('llm-response', { ...delta, seq: 1, text: '', final: true, finishReason: 'stop' });
+      } else {
+        const stream = room.stream('llm-response', about);
+        stream.write(text);
+        stream.end(await trailer(text));
+      }
+    };
+    const parts = room.stream('agent.parts', about);
+    parts.write('{"id":"o-1","type":"data","name":"order","value":{"n":1},"at":0}\n');
+    await settle();
+    await give('Here.');
+    parts.end();
+    expect((await asking.answer).parts).toHaveLength(1);
+    const again = await agent.regenerate(asking.id);
+    const read = pieces(again);
+    await give('There.');
+    expect(await read).toEqual([{ type: 'text', text: 'There.' }]);
+    expect((await again.answer).parts).toEqual([]);
+  });
+
+  it('has a private answer broken off of which there were parts alone', async () => {
+    const asking = agent.ask('Where is my order?', { private: true });
+    await settle();
+    const parts = room.stream('agent.parts', { ...head(asking), scope: 'private' });
+    parts.write('{"id":"c","type":"tool-call","name":"findOrder","state":"running"}\n');
+    await settle();
+    room.answer = () => stored(asking, 'Here.');
+    parts.fail();
+    expect(await asking.answer).toMatchObject({ text: 'Here.', state: 'done' });
+  });
+
   it('waits for parts whose stream does not end for two seconds', async () => {
     const asking = agent.ask('Where is my order?');
     const read = pieces(asking);

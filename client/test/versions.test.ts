@@ -107,6 +107,28 @@ it('takes an answer that is sent once more for no other version', async () => {
   expect(versions()).toEqual([]);
 });
 
+it('has the parts of an answer of which some came after the text', async () => {
+  await answer('Noon.');
+  const parts = room.stream('agent.parts', head);
+  parts.write('{"id":"s","type":"suggestion","text":"Why?"}\n');
+  parts.end();
+  await vi.waitFor(() => expect(agent.messages.get('a')?.parts).toHaveLength(1));
+  await answer('Midday.');
+  expect(agent.messages.get('q')?.versions).toMatchObject([{ answer: { text: 'Noon.', parts: [{ id: 's' }] } }]);
+  expect(agent.messages.get('a')?.parts).toEqual([]);
+});
+
+it('keeps the parts of an answer that is sent once more without them', async () => {
+  await answer('Noon.');
+  agent.messages.put({ id: 'a', senderId: 'agent', role: 'assistant', parts: [{ type: 'suggestion', id: 's', text: 'Why?' }] });
+  await answer('Noon.');
+  expect(agent.messages.get('a')?.parts).toMatchObject([{ id: 's' }]);
+  expect(versions()).toEqual([]);
+  await answer('Noon.');
+  room.stream('agent.parts', head).end();
+  await vi.waitFor(() => expect(agent.messages.get('a')?.parts).toEqual([]));
+});
+
 it('keeps nothing of an answer that is deleted', async () => {
   await answer('Noon.');
   await answer('Midday.');
