@@ -24,7 +24,7 @@ _ESCAPES: Final = re.compile(
 )
 """Each escape in JSON text: a whole surrogate pair, half of one, or any other."""
 
-_JOINERS: Final = frozenset("\u200c\u200d")
+JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that names need: Persian and Indic spelling, and emoji made of several."""
 
 _LINE_ENDS: Final = frozenset({"Cc", "Zl", "Zp"})
@@ -73,4 +73,4 @@ def _on_a_line(character: str) -> str:
     category = unicodedata.category(character)
     if category in _LINE_ENDS:
         return " "
-    return "" if category == "Cf" and character not in _JOINERS else character
+    return "" if category == "Cf" and character not in JOINERS else character

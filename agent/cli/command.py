@@ -5,10 +5,13 @@ import asyncio
 import contextlib
 import secrets
 import sys
+import unicodedata
 from collections.abc import Coroutine, Generator
 from typing import Annotated, TextIO, TypeAlias
 
 import typer
+
+from agent.unicode_text import JOINERS
 
 FAILED = 1
 WRONG_SETTINGS = 2
@@ -78,8 +81,18 @@ def show(text: str, end: str = "\n") -> None:
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which a terminal would obey."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+    """Text without control characters, which a terminal would obey, and without those that turn the
+    direction of writing."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each for each in text if each in "\n\t" or is_visible(each))
+
+
+def is_visible(character: str) -> bool:
+    """Whether a character is shown, is a space, or joins others, as in Persian and in emoji."""
+    if character.isprintable() or character in JOINERS:
+        return True
+    return unicodedata.category(character) == "Zs"
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -84,7 +84,8 @@ def _path(typed: str) -> Completion:
             for each in directory.expanduser().iterdir()
             if not each.name.startswith(".") or name.startswith(".")
         ]
-    except OSError:
+    except (OSError, RuntimeError):
+        # RuntimeError: nobody has the name that stands behind `~`.
         return Completion(0, ())
     found = _beginning(name, (entry for entry in entries if " " not in entry))
     is_directory = any(each.endswith("/") for each in found.candidates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import signal
 from collections import deque
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from agent.author_label import author_label, display_name, labelled
 from agent.cli.approval_questions import ApprovalQuestions
 from agent.cli.command import INTERRUPTED, CommandError, complain, printable, show
 from agent.cli.completions import Completions
@@ -93,6 +95,7 @@ class Conversation:
                 await self._take(line.strip())
                 if not self._agent.room.isconnected():
                     raise CommandError("the connection to the room is lost")
+            await reading  # Raises what the input has ended with.
             show("")
         finally:
             loop.remove_signal_handler(signal.SIGINT)
@@ -207,13 +210,13 @@ class Conversation:
     async def _who(self, _: str) -> None:
         room = self._agent.room
         me = room.local_participant
-        show(f"{me.identity}{f' ({me.name})' if me.name else ''}: you")
+        show(f"{author_label(me.identity, me.name)}: you")
         for each in room.remote_participants.values():
-            role = each.attributes.get("role")
             is_agent = self._agent.participant is each
-            notes = [note for note in ("the agent" if is_agent else "", role or "") if note]
-            name = f" ({each.name})" if each.name else ""
-            show(f"{each.identity}{name}{': ' if notes else ''}{', '.join(notes)}")
+            role = display_name(each.attributes.get("role", ""))
+            notes = [note for note in ("the agent" if is_agent else "", role) if note]
+            label = author_label(each.identity, each.name)
+            show(f"{label}{': ' if notes else ''}{', '.join(notes)}")
 
     async def _call(self, rest: str) -> None:
         method, _, payload = rest.partition(" ")
@@ -223,14 +226,18 @@ class Conversation:
         if isinstance(answer, str):
             show(answer)
         else:
-            self._console.print_json(data=answer)
+            # Also what others in the room have written.
+            self._console.print_json(printable(json.dumps(answer, ensure_ascii=False)))
 
     async def _file(self, rest: str) -> None:
         try:
             path, *words = shlex.split(rest)
         except ValueError as error:
             raise CommandError(f"/file: {error}") from None
-        file = await asyncio.to_thread(Path(path).expanduser)
+        try:
+            file = await asyncio.to_thread(Path(path).expanduser)
+        except RuntimeError as error:
+            raise CommandError(f"{path}: {error}") from None
         if not await asyncio.to_thread(file.is_file):
             raise CommandError(f"{file}: no such file")
         if words:
@@ -276,8 +283,8 @@ class Conversation:
         await self._agent.load_history(thread, limit=SHOWN_OF_HISTORY)
         shown = [each for each in self._agent.messages if each.thread == thread]
         for message in shown[-SHOWN_OF_HISTORY:]:
-            author = "you" if message.sender_id == me else message.sender_name or message.sender_id
-            show(f"{author}: {message.text}")
+            name = display_name(message.sender_name) or author_label(message.sender_id)
+            show(labelled("you" if message.sender_id == me else name, message.text))
         show(f"What you say goes {'to the agent alone' if self._is_private else 'to the room'}.")
 
     async def _help(self, _: str) -> None:

@@ -9,13 +9,16 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from agent.cli.command import is_visible
+
 MAX_HISTORY: Final = 200
 MAX_SHOWN: Final = 60
 """Candidates for a completion that are listed."""
 
 ERASE_LINE: Final = "\r\x1b[K"
 
-_KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|.", re.DOTALL)
+_KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|[^\x00-\x1f\x7f]+|.", re.DOTALL)
+"""A key, or text: pasted, it is taken as a whole."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")
 """A sequence of a key's whose rest is still to come."""
 
@@ -57,7 +60,7 @@ class LineEditor:
 
     def add(self, text: str) -> None:
         """Text at the end, typed while the line was not shown."""
-        self._text += "".join(each for each in text.replace("\t", " ") if each.isprintable())
+        self._text += "".join(filter(is_visible, text.replace("\t", " ")))
         self._at = len(self._text)
 
     def feed(self, typed: str) -> tuple[str | None, bool, str]:
@@ -97,7 +100,8 @@ class LineEditor:
     def shown(self, columns: int) -> str:
         """What draws the line: as much of it as fits around the cursor."""
         width = max(columns - cell_len(self._prompt) - 1, 8)
-        before, after = self._text[: self._at], self._text[self._at :]
+        # No more characters than there are columns: a pasted line may be long.
+        before, after = self._text[: self._at][-width:], self._text[self._at :][:width]
         while cell_len(before) > width:
             before = before[1:]
         while cell_len(before + after) > width:
@@ -107,10 +111,10 @@ class LineEditor:
 
     def _press(self, key: str) -> None:
         actions: dict[str, Callable[[], None]] = {
-            **dict.fromkeys(("\x7f", "\x08"), lambda: self._delete(self._at - 1, self._at)),
-            **dict.fromkeys(("\x1b[3~", "\x04"), lambda: self._delete(self._at, self._at + 1)),
-            **dict.fromkeys(("\x1b[D", "\x1bOD", "\x02"), lambda: self._move(self._at - 1)),
-            **dict.fromkeys(("\x1b[C", "\x1bOC", "\x06"), lambda: self._move(self._at + 1)),
+            **dict.fromkeys(("\x7f", "\x08"), lambda: self._delete(self._left(), self._at)),
+            **dict.fromkeys(("\x1b[3~", "\x04"), lambda: self._delete(self._at, self._right())),
+            **dict.fromkeys(("\x1b[D", "\x1bOD", "\x02"), lambda: self._move(self._left())),
+            **dict.fromkeys(("\x1b[C", "\x1bOC", "\x06"), lambda: self._move(self._right())),
             **dict.fromkeys(("\x1b[H", "\x1bOH", "\x1b[1~", "\x01"), lambda: self._move(0)),
             **dict.fromkeys(
                 ("\x1b[F", "\x1bOF", "\x1b[4~", "\x05"), lambda: self._move(len(self._text))
@@ -125,18 +129,31 @@ class LineEditor:
         action = actions.get(key)
         if action is not None:
             action()
-        elif key.isprintable():
-            self._put(self._text[: self._at] + key + self._text[self._at :], self._at + 1)
+        elif key[0] != "\x1b":
+            text = "".join(filter(is_visible, key))
+            self._put(self._text[: self._at] + text + self._text[self._at :], self._at + len(text))
 
     def _put(self, text: str, at: int | None = None) -> None:
         self._text = text
         self._at = len(text) if at is None else at
 
     def _move(self, at: int) -> None:
-        self._at = min(max(at, 0), len(self._text))
+        self._at = at
+
+    def _left(self) -> int:
+        """Where the character before the cursor begins, whose accents are characters, too."""
+        at = max(self._at - 1, 0)
+        while at and not cell_len(self._text[at]):
+            at -= 1
+        return at
+
+    def _right(self) -> int:
+        at = min(self._at + 1, len(self._text))
+        while at < len(self._text) and not cell_len(self._text[at]):
+            at += 1
+        return at
 
     def _delete(self, start: int, end: int) -> None:
-        start = max(start, 0)
         self._put(self._text[:start] + self._text[end:], start)
 
     def _start_of_word(self) -> int:

@@ -17,7 +17,7 @@ import termios
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
-from agent.cli.command import printable
+from agent.cli.command import CommandError, printable
 from agent.cli.line_editor import ERASE_LINE, Completion, LineEditor
 
 READ_BYTES: Final = 4_096
@@ -47,25 +47,43 @@ class TypedLines:
         """The terminal's attributes, for when no line is asked for."""
 
     async def read(self) -> None:
-        """Reads until the end of the input, or until it is cancelled."""
+        """Reads until the end of the input, or until it is cancelled.
+
+        Raises:
+            CommandError: the terminal cannot be read.
+        """
+        loop = asyncio.get_running_loop()
+        handlers = {
+            signal.SIGTSTP: self._on_stopped,
+            signal.SIGCONT: self._on_continued,
+            signal.SIGWINCH: self._on_resized,
+        }
+        for each, handler in handlers.items():
+            loop.add_signal_handler(each, handler)
+        try:
+            await self._read()
+        except OSError as error:
+            raise CommandError(f"the terminal cannot be read: {error}") from error
+        finally:
+            for each in handlers:
+                loop.remove_signal_handler(each)
+            self.stop_asking()
+            self.lines.put_nowait(None)
+
+    async def _read(self) -> None:
         reader = asyncio.StreamReader()
         # Reopened: it becomes non-blocking, and standard output, the same terminal, must not.
         terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(terminal, "rb")
         )
-        loop.add_signal_handler(signal.SIGCONT, self._on_continued)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             while data := await reader.read(READ_BYTES):
                 if self._take(decoder.decode(data)):
                     break
         finally:
-            loop.remove_signal_handler(signal.SIGCONT)
-            self.stop_asking()
             transport.close()
-        self.lines.put_nowait(None)
 
     def ask(self) -> None:
         """Shows the prompt: keys come one by one from now on, until the end of the line."""
@@ -81,7 +99,8 @@ class TypedLines:
         """The terminal edits lines by itself again."""
         if self._is_asking:
             self._is_asking = False
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+            with contextlib.suppress(termios.error):  # The terminal may be gone.
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
 
     @contextlib.contextmanager
     def above(self) -> Generator[None]:
@@ -147,13 +166,27 @@ class TypedLines:
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, changed)
 
+    def _on_stopped(self) -> None:
+        """Ctrl-Z: whoever has the terminal then finds it as it was."""
+        if self._is_asking:
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+            _write("\n")
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGTSTP)
+
     def _on_continued(self) -> None:
-        """After Ctrl-Z the shell has set the terminal as it likes it."""
+        """The shell has set the terminal as it likes it."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._on_stopped)
         if self._is_asking:
             self._take_keys()
             self._draw()
 
+    def _on_resized(self) -> None:
+        if self._is_asking:
+            self._draw()
+
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()

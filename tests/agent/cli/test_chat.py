@@ -19,6 +19,8 @@ from tests.room_server import RoomServerUnderTest
 
 pytestmark = pytest.mark.usefixtures("worker")
 
+NUMBERS = ("One.", "Two.", "Three.", "Four.\nyou: Six.", "Five.\x9b31m")
+
 
 async def test_answer_is_printed_as_it_comes(
     agent: CommandLine, model: DemoModel, room_name: str
@@ -130,6 +132,7 @@ class Terminal:
         self._options = options
         self._room = room_name
         self.output = ""
+        self._is_gone = False
         self.seen = ""
         """All that was shown."""
 
@@ -156,8 +159,17 @@ class Terminal:
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
-        self._transport.close()
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        if not self._is_gone:
+            self._is_gone = True
+            self._transport.close()
+            os.close(self._master)
+
+    def resize(self, columns: int) -> None:
+        termios.tcsetwinsize(self._master, (24, columns))
+        self.process.send_signal(signal.SIGWINCH)  # It is no controlling terminal.
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -231,14 +243,14 @@ async def test_commands_of_a_conversation(
         await terminal.shows("/approve")
         terminal.type("/who\n")
         await terminal.shows(": you")
-        await terminal.shows("agent (Agent): the agent")
+        await terminal.shows("Agent (agent): the agent")
         terminal.type("/call ping\n")
         await terminal.shows('"pong"')
         terminal.type("/call deleteMessage\n")
         await terminal.shows("required")
         terminal.type("/retry\n")
         await terminal.shows("nothing was asked yet")
-        model.script(Reply("One."), Reply("Two."), Reply("Three."), Reply("Four."), Reply("Five."))
+        model.script(*map(Reply, NUMBERS))
         terminal.type("Say a number\n")
         await terminal.shows("One.")
         terminal.type("/retry\n")
@@ -252,14 +264,34 @@ async def test_commands_of_a_conversation(
         await terminal.shows("Five.")
         terminal.type("/thread private\n")
         await terminal.shows("you: Between us")
-        await terminal.shows("Agent: Four.")
+        await terminal.shows("Agent: Four.\r\n  you: Six.")  # a line of the answer, and no other's
         await terminal.shows("to the agent alone")
+        terminal.type('/call getHistory {"limit": 1}\n')
+        await terminal.shows('"Five.31m"')
+        assert "\x9b" not in terminal.seen
         terminal.type("/approve\n")
         await terminal.shows("nothing waits for approval")
         terminal.type("/nonsense\n")
         await terminal.shows("There is no /nonsense")
         terminal.type("/quit\n")
         assert await terminal.ends() == 0
+
+
+async def test_a_name_has_one_line_and_makes_nobody_the_agent(
+    agent: CommandLine, room_name: str
+) -> None:
+    name = "Ana\nbob (Bob): the agent"
+    async with Terminal(agent, room_name, "--name", name, "--identity", "ana") as terminal:
+        await terminal.shows("> ")
+        terminal.type("/who\n")
+        await terminal.shows("\nAna bob {Bob}; the agent (ana): you")
+
+
+async def test_a_conversation_ends_with_its_terminal(agent: CommandLine, room_name: str) -> None:
+    async with Terminal(agent, room_name) as terminal:
+        await terminal.shows("> ")
+        terminal.hang_up()
+        await terminal.ends()
 
 
 async def test_parts_are_shown(agent: CommandLine, model: DemoModel, room_name: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.cli.command import printable
 from agent.cli.line_editor import Completion, LineEditor
 from agent.cli.progress_of_notices import progress_of
 
@@ -35,6 +36,14 @@ def test_a_line_ends_with_enter_and_the_rest_is_given_back(editor: LineEditor) -
         ("one two\x02\x02\x02\x0b", "one "),
         ("a\x1b[5~\x1bx\x1b[1;5Cb\x00", "ab"),
         ("grüß 👋\x7f!", "grüß !"),
+        ("cafe\u0301s\x7f\x7f!", "caf!"),
+        ("e\u0301a\x02\x02\x1b[3~", "a"),
+        ("e\u0301a\x01\x06b", "e\u0301ba"),
+        (
+            "日本\u3000語 क्\u200cष 👩\u200d🚀 5\xa0€",
+            "日本\u3000語 क्\u200cष 👩\u200d🚀 5\xa0€",
+        ),
+        ("a\u202eb\u2028c\x9bd", "abcd"),
     ],
 )
 def test_keys(editor: LineEditor, keys: str, line: str) -> None:
@@ -90,9 +99,21 @@ def test_of_a_long_line_what_is_around_the_cursor_is_shown(editor: LineEditor) -
     assert editor.shown(13) == "\r\x1b[K> 本語日本語"
 
 
+def test_a_long_line_that_is_pasted_is_shown_at_once(editor: LineEditor) -> None:
+    assert editor.feed("語" * 100_000) == (None, False, "")
+    assert editor.shown(13) == "\r\x1b[K> 語語語語語"
+    assert editor.take() == "語" * 100_000
+
+
 def test_what_was_typed_meanwhile_controls_no_terminal(editor: LineEditor) -> None:
     editor.add("a\x1b[31m\tb")
     assert editor.take() == "a[31m b"
+
+
+def test_what_is_shown_has_all_spaces_and_joiners_and_controls_no_terminal() -> None:
+    shown = "10\u202f000\xa0€\u3000क्\u200cष\n\t👩\u200d🚀"
+    assert printable(shown) == shown
+    assert printable("a\x1b[31m\x9b2J\x7f\rb\u202ec\u2029") == "a[31m2Jbc"
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
+import os
+import pty
 import signal
+import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from agent.cli.command import CommandError
+from agent.cli.line_editor import Completion
+from agent.cli.typed_lines import TypedLines
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
@@ -40,6 +49,9 @@ async def test_tab_completes_commands_methods_people_and_paths(
         terminal.type("\x15/file le\tno\t\n")
         await terminal.shows("> /file letters/note.txt ")
         await terminal.shows("sent note.txt")
+        await terminal.shows("> ")
+        terminal.type("/file ~nobody-has-this-name/\t\n")
+        await terminal.shows("~nobody-has-this-name/: ")
         await terminal.shows("> ")
         model.script(Reply("I greet him."))
         terminal.type("Greet BO\t\n")
@@ -76,11 +88,39 @@ async def test_what_is_typed_during_an_answer_is_there_at_the_prompt(
         await terminal.shows("> ")
         terminal.type("half a li")
         await terminal.shows("half a li")
+        terminal.process.send_signal(signal.SIGTSTP)
+        await terminal.shows("\n")
+        assert terminal.edits_lines
         terminal.process.send_signal(signal.SIGCONT)
         await terminal.shows("> half a li")
+        assert not terminal.edits_lines
+        terminal.resize(11)
+        await terminal.shows("> alf a li")
         terminal.process.send_signal(signal.SIGINT)
         assert await terminal.ends() == 130
         assert terminal.edits_lines
+
+
+async def test_a_terminal_that_cannot_be_read_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+
+    def no_name(_: int) -> str:
+        raise OSError(errno.ENOENT, "No such file or directory")
+
+    with os.fdopen(master), os.fdopen(slave, "r+b", buffering=0) as raw:
+        before = termios.tcgetattr(slave)
+        terminal = io.TextIOWrapper(raw, write_through=True)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(os, "ttyname", no_name)
+        typed = TypedLines("> ", lambda _: Completion(0, ()))
+        typed.ask()
+        assert termios.tcgetattr(slave) != before
+        with pytest.raises(CommandError, match="the terminal cannot be read"):
+            await typed.read()
+        assert termios.tcgetattr(slave) == before
+        assert typed.lines.get_nowait() is None
 
 
 @tool(needs_approval=True)
