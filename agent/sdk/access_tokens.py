@@ -3,7 +3,9 @@
 `AccessToken.to_jwt` (livekit/api/access_token.py) has each token begin when it is made (`nbf`), and
 a server refuses one that begins more than a minute in its future: livekit-server by the leeway of
 go-jose's `Claims.Validate`. These begin in 1970, and end at their `exp`. The claim stays, since
-client-sdk-swift cannot read a token without it (Sources/LiveKit/Token/JWT.swift).
+client-sdk-swift cannot read a token without it (Sources/LiveKit/Token/JWT.swift), and it is not 0:
+livekit-client 2.15 takes that for none, and such a token for valid for ever
+(src/room/token-source/utils.ts).
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ from livekit import api
 
 from agent.sdk.patches import PROCESS, mentions
 
+_BEGINS = 1
+"""Seconds since 1970."""
+
 _to_jwt = api.AccessToken.to_jwt
 
 
 def signed(token: api.AccessToken) -> str:
     """The JWT of a token, good from now on by any clock. Raises ValueError as `to_jwt` does."""
     claims = jwt.decode(_to_jwt(token), options={"verify_signature": False})
-    claims["nbf"] = 0
+    claims["nbf"] = _BEGINS
     return jwt.encode(claims, token.api_secret, algorithm="HS256")
 
 
