@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ENDING: Final = 15.0
+ENDING: Final = 25.0
 """Seconds after the time for draining in which the process must have ended."""
 
 
