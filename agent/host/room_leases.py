@@ -194,7 +194,10 @@ class RoomLeases:
                 await self._bury(beat.neighbours, place)
             except HistoryError as error:
                 if not self._failures:
-                    logger.warning("leases on rooms not renewed, rooms go on: %s", error)
+                    # Before the first one, the database may be waiting for its tables; the history
+                    # says where it is away.
+                    level = logging.WARNING if self._valid_until > 0 else logging.INFO
+                    logger.log(level, "leases on rooms not renewed, rooms go on: %s", error)
                 self._failures += 1
                 return False
             self._failures = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -210,6 +211,22 @@ async def test_all_answers_wait_for_one_heartbeat_and_not_for_long(
     async with asyncio.timeout(10):
         assert all(await asyncio.gather(*(tenure.holds() for tenure in tenures)))
     assert store.beats == 1
+
+
+async def test_only_leases_that_were_renewed_before_are_missed(
+    store: Store, new_leases: NewLeases, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, room_leases.__name__)
+    leases = new_leases()
+    store.is_away = True
+    # The tables may still be being made.
+    assert not await leases.beat()
+    assert caplog.text == ""
+    store.is_away = False
+    assert await leases.beat()
+    store.is_away = True
+    assert not await leases.beat()
+    assert "leases on rooms not renewed" in caplog.text
 
 
 async def test_after_two_failed_heartbeats_nobody_waits_for_the_database(
