@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 
 from livekit import rtc
@@ -182,11 +183,17 @@ class Floor(AudioInput):
         self._pushed_at = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(STARVED_AFTER, self._pad)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(STARVED_AFTER, self._pad, loop.time() + STARVED_AFTER)
 
-    def _pad(self) -> None:
+    def _pad(self, due: float = math.inf) -> None:
         """Nothing came from the one who has the floor: that is silence."""
         if self._holder is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() > due + FRAME_SECONDS:
+            # The loop was late: what came meanwhile is still on its way through it.
+            self._timer = loop.call_later(STARVED_AFTER, self._pad)
             return
         self._holder.fall_silent()
         for _ in range(int((time.monotonic() - self._pushed_at) / FRAME_SECONDS)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from livekit import rtc
@@ -13,6 +14,10 @@ from agent.voice.overlap import Overlap
 MAX_FRAMES_BEHIND = 300
 """Frames of one microphone (about 10 s) that a busy event loop may be late by, or that wait for the
 recording of earlier speech."""
+
+AT_A_TIME = 25
+"""Frames of a recording after which other rooms have the loop: whether there is speech in one takes
+a tenth of a millisecond."""
 
 Recorded = Callable[[], Awaitable[Sequence[rtc.AudioFrame]]]
 """Gives the frames from before a track was subscribed to."""
@@ -69,8 +74,10 @@ class MicrophoneReader:
         try:
             frames = await recorded()
             self._overlap = Overlap(frames)
-            for frame in frames:
+            for number, frame in enumerate(frames, 1):
                 self._floor.take(self._microphone, frame)
+                if number % AT_A_TIME == 0:
+                    await asyncio.sleep(0)
         finally:
             self._recorded, self.awaits_recording = None, False
 

@@ -31,7 +31,7 @@ SHORTEST: Final = 0.1
 itself."""
 
 RESEMBLANCE: Final = 0.8
-"""Correlation of one sound in two encodings: 0.85 and more; of two in one voice: at most 0.75."""
+"""Correlation of one sound in two encodings: 0.85 and more; of two in one voice: at most 0.78."""
 
 QUIET: Final = 100.0
 """Amplitude of 16-bit samples below which there is nothing to compare."""
