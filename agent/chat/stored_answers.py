@@ -52,7 +52,8 @@ class StoredAnswers:
         self._sent[segment_id] = loop.call_later(SENT_FOR, self._look_at, segment_id)
 
     def note_ends(self) -> None:
-        """Notes the ends that were sent a moment ago at once: the agent leaves the room."""
+        """Notes the ends that were sent a moment ago at once: the agent leaves the room, and is not
+        waiting to be connected again."""
         for segment_id, timer in list(self._sent.items()):
             timer.cancel()
             self._note(segment_id)
@@ -65,7 +66,8 @@ class StoredAnswers:
 
     def _note(self, segment_id: str) -> None:
         del self._sent[segment_id]
-        if not self._tenure.is_cut and not self._tenure.is_over:
+        tenure = self._tenure
+        if not (tenure.is_cut or tenure.is_over or tenure.is_reconnecting):
             self._history.end_told(MessageKey(self._thread, self._agent, segment_id))
 
     async def of(self, message: IncomingMessage) -> StoredAnswer | None:
@@ -87,7 +89,11 @@ class StoredAnswers:
     async def untold(self) -> tuple[StoredAnswer, ...]:
         """The answers whose end may not have been sent. Raises HistoryError."""
         found = await self._history.untold(self._thread.room)
-        return tuple(_stored(each) for each in found if each.question.thread == self._thread)
+        return tuple(
+            _stored(each)
+            for each in found
+            if each.question.thread == self._thread and each.answer.id not in self._sent
+        )
 
 
 def _stored(found: Answered) -> StoredAnswer:

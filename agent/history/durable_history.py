@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from agent.history.accounts import AccountStore
+from agent.history.answer_ends import AnswerEnds
 from agent.history.backlog import Backlog, Write
 from agent.history.boards import Boards
 from agent.history.erasure import Erased, Subject
@@ -29,7 +30,6 @@ from agent.history.message import (
     ThreadKey,
     Unanswered,
 )
-from agent.history.refused_ends import RefusedEnds
 from agent.history.states import States
 from agent.history.token_usage import TokenUsage
 from agent.tasks import Tasks
@@ -60,12 +60,10 @@ class DurableHistory:
     Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
     is unavailable they are kept in memory and return the presumed result at once: the message is
     new (at a position that is not known yet), the answer the first. They are written in order when
-    the database is back. Past the bounds of the backlog the oldest turns are given up, see there;
-    `given_up` counts them.
+    the database is back. Past the backlog's bounds the oldest are given up; `given_up` counts them.
 
     Everything else fails with UnavailableError until all that was kept is written, since it would
-    not see it. `migrate` does not fail for a database that is unavailable: it is done when it is
-    back.
+    not see it. `migrate` does not fail for one that is unavailable: it is done when that is back.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class DurableHistory:
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._store = store
-        self._ends = RefusedEnds(store)
+        self._ends = AnswerEnds(store)
         self._backlog = Backlog() if backlog is None else backlog
         self._patience = patience
         self._first_pause = first_pause
@@ -163,6 +161,7 @@ class DurableHistory:
                     await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()
         self._caught_up.set()
+        self._ends.pass_on()
         if lost := self.waiting:
             logger.error("history unavailable at shutdown; %s buffered writes are lost", lost)
             HISTORY_LOST.add(by=lost)
@@ -216,10 +215,10 @@ class DurableHistory:
         return await self._pass_on(lambda: self._store.answered(question))
 
     async def untold(self, room: str) -> tuple[Answered, ...]:
-        return await self._pass_on(lambda: self._store.untold(room))
+        return await self._pass_on(lambda: self._ends.untold(room))
 
     def end_told(self, answer: MessageKey) -> None:
-        self._store.end_told(answer)
+        self._ends.told(answer, is_stored=self.healthy)
 
     async def threads(self, room: str, *, asker: str) -> tuple[Thread, ...]:
         return await self._pass_on(lambda: self._store.threads(room, asker=asker))
@@ -346,6 +345,7 @@ class DurableHistory:
             closing = self._closing.is_set()
             await (asyncio.sleep(self._first_pause) if closing else self._pause(pause))
             pause = min(pause * 2, LONGEST_PAUSE)
+        self._ends.pass_on()
 
     async def _write_some(self) -> None:
         if self._away or not self._migrated:

@@ -201,8 +201,7 @@ class RoomSession:
             components.pre_connect_audio.open()
         components.session_host.open()
         self._room.on("disconnected", self._on_disconnected)
-        if self._settings.takeover:
-            self._room.on("reconnecting", self._on_reconnecting)
+        self._room.on("reconnecting", self._on_reconnecting)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("participant_connected", self._on_joined)
         self._room.on("participant_active", self._on_active)
@@ -277,7 +276,7 @@ class RoomSession:
 
     def _on_reconnecting(self) -> None:
         self._tenure.is_reconnecting = True
-        if self._cut is None:
+        if self._settings.takeover and self._cut is None:
             loop = asyncio.get_running_loop()
             self._cut = loop.call_later(RECONNECTING_FOR, self._give_up)
 

@@ -237,3 +237,32 @@ async def test_an_answer_counts_as_told_where_its_asker_had_left(
     rest.set()
     async with asyncio.timeout(20):
         await told.wait()
+
+
+async def test_without_takeover_too_ends_wait_for_the_connection(
+    start_worker: StartWorker, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_answers, "SENT_FOR", 0.01)
+    told, noted = list[str](), asyncio.Event()
+    loop, note = asyncio.get_running_loop(), ToldAnswers.note
+
+    def keep(self: ToldAnswers, answer: MessageKey) -> None:
+        note(self, answer)
+        told.append(answer.id)
+        loop.call_soon_threadsafe(noted.set)
+
+    monkeypatch.setattr(ToldAnswers, "note", keep)
+    worker = await start_worker(TAKEOVER="no")
+    alice = await enter("alice", worker=worker)
+    (session,) = worker.host._sessions.values()  # pyright: ignore[reportPrivateUsage]
+
+    async def emit(what: rtc.room.EventTypes) -> None:
+        session._room.emit(what)  # pyright: ignore[reportPrivateUsage]
+
+    await asyncio.wrap_future(worker.host._run(emit("reconnecting")))  # pyright: ignore[reportPrivateUsage]
+    await alice.ask("one")
+    await alice.ask("two")
+    assert told == []
+    await asyncio.wrap_future(worker.host._run(emit("reconnected")))  # pyright: ignore[reportPrivateUsage]
+    async with asyncio.timeout(20):
+        await noted.wait()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Pool, event
 
-from agent.history import durable_history, group_commit
+from agent.history import durable_history, group_commit, told_answers
 from agent.history.backlog import MAX_WRITES, Backlog
 from agent.history.database import USE_TIMEOUT, Database, Result, Work
 from agent.history.database_url import DatabaseUrl
@@ -258,6 +258,37 @@ async def test_an_answer_is_not_stored_before_its_question(
     assert await kept.ids() == ["1", "SG_1"]
     # A worker that comes does not answer it again.
     assert await kept.history.unanswered("kitchen") == ()
+
+
+async def test_an_answer_told_during_an_outage_is_not_untold_after_it(kept: Kept) -> None:
+    kept.database.away = True
+    answer = await take_turn(kept.history, asked("1"))
+    kept.history.end_told(answer.key)
+    await kept.back()
+    # As a conversation asks that began without its past.
+    assert await kept.history.untold("kitchen") == ()
+
+
+async def test_that_an_answer_was_told_is_noted_behind_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told_answers, "PAUSE", 0.0)
+    database = CutDatabase(f"sqlite:///{tmp_path}/agent.db")
+    # It does not notice by itself that the database is back.
+    history = DurableHistory(SqlHistory(database), first_pause=3_600.0)
+    await history.migrate()
+    database.away = True
+    answer = await take_turn(history, asked("1"))
+    database.away = False
+    history.end_told(answer.key)
+    # Longer than a note takes that is written at once.
+    for _ in range(5):
+        await history.token_usage.forget("2000-01-01")
+    await history.aclose()
+    after = SqlHistory(Database(DatabaseUrl.parse(f"sqlite:///{tmp_path}/agent.db")))
+    assert [each.id for each in await everything(after)] == ["1", "SG_1"]
+    assert await after.untold("kitchen") == ()
+    await after.aclose()
 
 
 async def left_waiting(database: CutDatabase, turns: int) -> DurableHistory:

@@ -1,27 +1,40 @@
-"""RefusedEnds: answers whose end the store refuses. Their questions are answered once even so."""
+"""AnswerEnds: ends of answers that the store refuses, or whose sending it cannot note yet.
+
+Their questions are answered once even so.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.history.errors import RejectedError
 
 if TYPE_CHECKING:
     from agent.history.history import History
-    from agent.history.message import Message, MessageKey, Unanswered
+    from agent.history.message import Answered, Message, MessageKey, Unanswered
+
+MAX_TOLD: Final = 10_000
+"""Answers that are remembered as told, and notes that wait for the store."""
 
 
-class RefusedEnds:
+class AnswerEnds:
     """A question without the end of an answer is answered by each worker that comes to its room.
 
     Where the store refuses the end, one without any content takes its place. Where it refuses that
     one as well, the question is noted in the worker's own database, beside the begun tool calls.
+
+    That an answer was told is noted in the store once that has the answer, which may be long after
+    an outage has begun. Until then this process knows it.
     """
 
     def __init__(self, store: History) -> None:
         self._store = store
+        self._told: OrderedDict[MessageKey, None] = OrderedDict()
+        self._early: list[MessageKey] = []
+        """Those of them that the store may not have yet."""
 
     async def finish(self, answer: Message) -> None:
         """As `History.finish_answer`. Raises RejectedError also where something is kept instead."""
@@ -39,6 +52,27 @@ class RefusedEnds:
         """As `History.unanswered`, without the questions that were noted."""
         found = await self._store.unanswered(room)
         return tuple([each for each in found if not await self._is_noted(each.message)])
+
+    def told(self, answer: MessageKey, *, is_stored: bool) -> None:
+        """As `History.end_told`; `is_stored`: False where the answer itself may wait."""
+        self._told[answer] = None
+        if len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
+        if is_stored:
+            self._store.end_told(answer)
+        elif len(self._early) < MAX_TOLD:
+            self._early.append(answer)
+
+    def pass_on(self) -> None:
+        """Notes in the store what was told: it has the answers now."""
+        early, self._early = self._early, []
+        for answer in early:
+            self._store.end_told(answer)
+
+    async def untold(self, room: str) -> tuple[Answered, ...]:
+        """As `History.untold`, without what this process has told."""
+        found = await self._store.untold(room)
+        return tuple(each for each in found if each.answer.key not in self._told)
 
     async def _note(self, answer: Message) -> None:
         if answer.in_reply_to is not None:
