@@ -119,6 +119,9 @@ class GroupCommit:
             except UnavailableError as failure:
                 self._give_up(batch[index:], failure)
                 return
+            except asyncio.CancelledError:
+                self._give_up(batch[index:], UnavailableError("the history is closed"))
+                raise
             except HistoryError as failure:
                 outcome = failure
             except Exception as failure:

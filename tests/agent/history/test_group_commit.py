@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from agent.history import group_commit
 from agent.history.errors import RejectedError, UnavailableError
+from agent.history.group_commit import GroupCommit
 from agent.history.message import Added
 from agent.history.sql_history import SqlHistory
 from agent.testing.history_samples import answer_to, asked, ended, everything
@@ -116,6 +118,32 @@ async def test_the_end_does_not_wait_for_a_slow_database(
         later = asyncio.create_task(history.add_message(asked("2")))
         await history.aclose()
         outcomes = await asyncio.gather(call, later, return_exceptions=True)
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+
+
+async def test_the_end_leaves_no_write_of_a_refused_batch_without_an_outcome(
+    history: SqlHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "CLOSE_TIMEOUT", 0.05)
+    await history.finish_answer(ended(answer_to(asked("1"), "SG_same")))
+    alone, transact = asyncio.Event(), GroupCommit._transact  # pyright: ignore[reportPrivateUsage]
+
+    async def hang(commits: GroupCommit, batch: list[Any]) -> list[object]:
+        if len(batch) == 1:
+            alone.set()
+            await asyncio.Event().wait()
+        return await transact(commits, batch)
+
+    monkeypatch.setattr(GroupCommit, "_transact", hang)
+    calls = asyncio.gather(
+        history.finish_answer(ended(answer_to(asked("2"), "SG_same"))),
+        history.add_message(asked("3")),
+        return_exceptions=True,
+    )
+    async with asyncio.timeout(5):
+        await alone.wait()
+        await history.aclose()
+        outcomes = await calls
     assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
 
 
