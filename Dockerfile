@@ -1,7 +1,7 @@
 # The worker alone: no room server, no demo model, no development tools.
 #
 #   docker build -t livekit-room-agent .
-#   docker run --env-file .env --stop-timeout 1800 --read-only --tmpfs /tmp livekit-room-agent
+#   docker run --env-file .env --stop-timeout 1830 --read-only --tmpfs /tmp livekit-room-agent
 #
 # With `--build-arg VOICE=off` the image only writes: 75 MB less, and microphones are left alone.
 #
