@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
-from typing import Final
 
 from livekit.agents.utils import http_context
-
-_NAME: Final = "connections of plugins"
 
 
 class PluginHttp:
@@ -27,7 +24,7 @@ class PluginHttp:
             if self._own is None:
                 own = Context()
                 opening = self._stack.enter_async_context(http_context.open())
-                await asyncio.create_task(opening, context=own, name=_NAME)
+                await asyncio.create_task(opening, context=own, name="connections of plugins")
                 self._own = own
 
     def context(self) -> Context:
@@ -44,4 +41,6 @@ class PluginHttp:
 
     async def aclose(self) -> None:
         if self._own is not None:
-            await asyncio.create_task(self._stack.aclose(), context=self._own, name=_NAME)
+            await asyncio.create_task(
+                self._stack.aclose(), context=self._own, name="connections of plugins"
+            )
