@@ -72,8 +72,14 @@ async def speaking(start_worker: StartWorker, speech: SpeechServer) -> Worker:
 
 
 async def until_it_hears(person: Person) -> None:
-    """The session has its voice by then; the agent's track is there before."""
-    await person.until(lambda: "initializing" in person.states and person.state == "listening")
+    """The session has its voice by then: it has published its track, and has then begun to hear."""
+    await person.until(
+        lambda: (
+            person.agent is not None
+            and person.agent.track_publications
+            and person.state == "listening"
+        )
+    )
 
 
 async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
