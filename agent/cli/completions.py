@@ -52,7 +52,7 @@ class Completions:
         return self._people(rest)
 
     def _people(self, typed: str) -> Completion:
-        """The last word: whoever's name or identity begins so."""
+        """Completes the last word with the names and identities that begin with it."""
         found = _WORD.search(typed)
         word = "" if found is None else found.group()
         if not word:

@@ -167,7 +167,7 @@ class TypedLines:
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, changed)
 
     def _on_stopped(self) -> None:
-        """Ctrl-Z: whoever has the terminal then finds it as it was."""
+        """Handles Ctrl-Z: restores the terminal's mode for the shell."""
         if self._is_asking:
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
             _write("\n")

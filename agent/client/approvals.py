@@ -12,7 +12,7 @@ from livekit import rtc
 
 BACK_WITHIN: Final = 20.0
 """Seconds in which an agent that comes back asks again. Another worker's never asks about the same
-call: its model calls anew."""
+call: its model makes new calls."""
 
 MAX_KEPT: Final = 64
 """Decisions that are kept for when the agent asks again: the answer may not have reached it."""
@@ -165,7 +165,7 @@ class Approvals:
         )
         message = approval.sender_id, approval.message_id
         for former, each in list(self._questions.items()):
-            # The next agent answers the same message, and its model calls anew.
+            # The next agent answers the same message, and its model makes new calls.
             if each.absence is not None and each.message == message:
                 self._withdraw(former)
         deciding = asyncio.create_task(_decided(decide, approval), name="decide on a call")

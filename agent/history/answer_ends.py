@@ -64,7 +64,7 @@ class AnswerEnds:
             self._early.append(answer)
 
     def pass_on(self) -> None:
-        """Notes in the store what was told: it has the answers now."""
+        """Notes what was told, now that the store has the answers."""
         early, self._early = self._early, []
         for answer in early:
             self._store.end_told(answer)

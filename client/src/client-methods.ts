@@ -85,7 +85,7 @@ export class ClientMethods {
   }
 
   /** The agent has left, or the connection was lost, which looks the same. It asks again when it is back; who takes over from
-   * a worker that died does not, since the model calls anew. */
+   * a worker that died does not, since the model makes new calls. */
   agentLeft(): void {
     for (const question of this.#deciding.values()) {
       question.absence ??= setTimeout(() => this.#withdraw(question.approval), BACK_WITHIN);
@@ -109,7 +109,7 @@ export class ClientMethods {
       return known.decision;
     }
     for (const { approval: former, absence } of this.#deciding.values()) {
-      // The next agent answers the same message, and its model calls anew.
+      // The next agent answers the same message, and its model makes new calls.
       if (absence !== undefined && isOfSameMessage(former, approval)) this.#withdraw(former);
     }
     let reject: (error: AgentError) => void = () => undefined;

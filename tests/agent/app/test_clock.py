@@ -11,6 +11,7 @@ from agent import App
 from agent.chat.item_times import end_by_now
 from devserver.model import DemoModel, Reply
 from tests.agent.app.session_room import read_by
+from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 
 SET_BACK = 3_600.0
@@ -34,18 +35,25 @@ def test_items_of_the_future_keep_their_order_and_come_before_new_ones() -> None
     assert items[0].created_at == now - 10
 
 
-async def test_the_model_reads_messages_in_the_order_they_came(
-    start_worker: StartWorker, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice = await enter("alice", worker=await start_worker(app=App({"shop": Shop})))
+async def told_in_order(
+    client: ChatClient, model: DemoModel, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, object]]:
+    """What the model reads at the third question, where the clock is set back after the first."""
     model.script(Reply("First."))
-    await alice.ask("one")
+    await client.ask("one")
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() - SET_BACK)
     for number, answer in (("two", "Second."), ("three", "Third.")):
         model.script(Reply(answer))
-        await alice.ask(number)
-    assert read_by(model) == [
+        await client.ask(number)
+    return read_by(model)
+
+
+async def test_the_model_reads_messages_in_the_order_they_came(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await enter("alice", worker=await start_worker(app=App({"shop": Shop})))
+    assert await told_in_order(alice, model, monkeypatch) == [
         ("system", "You help."),
         ("user", "one"),
         ("assistant", "First."),

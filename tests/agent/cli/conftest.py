@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 
 from devserver.model import DemoModel
 from tests.agent.cli.command_line import CommandLine, RunningCommand
+from tests.agent.conftest import Worker
 from tests.room_server import RoomServerUnderTest
 
 
@@ -64,3 +65,17 @@ def bare(tmp_path: Path) -> CommandLine:
 def agent(tmp_path: Path, settings_of_worker: dict[str, str]) -> CommandLine:
     """Commands with the worker's settings; take `worker` as well for there to be one."""
     return CommandLine(tmp_path, **settings_of_worker)
+
+
+@pytest.fixture
+def command_line(
+    room_server: RoomServerUnderTest, tmp_path: Path
+) -> Callable[[Worker], CommandLine]:
+    """Makes the commands with the settings of a worker that a test starts in its own process."""
+    return lambda worker: CommandLine(
+        tmp_path,
+        LIVEKIT_URL=room_server.url,
+        LIVEKIT_API_KEY=room_server.api_key,
+        LIVEKIT_API_SECRET=room_server.api_secret,
+        AGENT_NAME=worker.name,
+    )

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.tool_calls.test_approval import Person
-from tests.room_server import RoomServerUnderTest
 from toolkit import role, tool
 
 
@@ -21,19 +17,6 @@ from toolkit import role, tool
 async def refund(euros: int) -> str:
     """Pay money back."""
     return f"paid {euros}"
-
-
-@pytest.fixture
-def command_line(
-    room_server: RoomServerUnderTest, tmp_path: Path
-) -> Callable[[Worker], CommandLine]:
-    return lambda worker: CommandLine(
-        tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        AGENT_NAME=worker.name,
-    )
 
 
 async def test_a_supervisor_approves_in_a_terminal(

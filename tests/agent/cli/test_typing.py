@@ -11,7 +11,6 @@ import signal
 import sys
 import termios
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,6 @@ from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
 from tests.agent.conftest import StartWorker, Worker
 from tests.conftest import Join
-from tests.room_server import RoomServerUnderTest
 from toolkit import ToolContext, tool
 
 
@@ -129,19 +127,6 @@ async def dig(context: ToolContext) -> str:
     context.progress(0.5, "half of it")
     await asyncio.Event().wait()
     return "dug"
-
-
-@pytest.fixture
-def command_line(
-    room_server: RoomServerUnderTest, tmp_path: Path
-) -> Callable[[Worker], CommandLine]:
-    return lambda worker: CommandLine(
-        tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        AGENT_NAME=worker.name,
-    )
 
 
 async def test_waiting_is_shown_with_what_is_done_meanwhile(

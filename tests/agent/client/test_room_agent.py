@@ -302,7 +302,7 @@ async def test_a_question_that_no_agent_asks_again_is_withdrawn(
         with pytest.raises(rtc.RpcError):
             await lost
         if comes:
-            # The next worker's answers the same message, and its model calls anew.
+            # The next worker answers the same message, and its model makes new calls.
             await asker.comes()
             decided = asyncio.create_task(asker.asks("c-2"))
             assert await waiting.asked.get() == "c-2"
