@@ -11,20 +11,23 @@ tests/devserver/test_aiortc_private.py checks the shapes it needs; aiortc's mino
 from __future__ import annotations
 
 import asyncio
+import functools
 import struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import pylibsrtp
 from aioice import ice
 from aioice.stun import TransactionError
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, rtcicetransport
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS
-from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtcdtlstransport import RtpRouter, State
 from aiortc.rtcrtpparameters import (
     RTCRtcpFeedback,
     RTCRtpCodecParameters,
     RTCRtpHeaderExtensionParameters,
 )
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
+from aiortc.rtp import RtpPacket, is_rtcp
 from aiortc.utils import random32
 
 from devserver.media.codecs import OPUS, RED
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
         RTCRtpReceiveParameters,
         RTCRtpSendParameters,
     )
-    from aiortc.rtp import AnyRtcpPacket, RtpPacket
+    from aiortc.rtp import AnyRtcpPacket
 
 __all__ = [
     "IceConnection",
@@ -90,6 +93,8 @@ browsers give them."""
 LOST_AFTER = 15.0
 """Seconds without a packet from a client after which it is lost, as in livekit-server
 (pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
+_COMPONENT = 1
+"""The only component of a connection whose RTCP shares the port of RTP, which all have."""
 CHECKED_EVERY = 3.0
 """Seconds between the checks whether a client is still there."""
 
@@ -102,6 +107,24 @@ class RtpSender(Protocol):
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None: ...
 
 
+class MediaReceiver(Protocol):
+    """Takes the RTP of a section."""
+
+    def take(self, packet: RtpPacket) -> None: ...
+
+
+class StunProtocol(ice.StunProtocol):
+    """A socket's protocol, which does not read all media as STUN first, to see that it is not."""
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        if data and isinstance(data, bytes) and data[0] >= _FIRST_OF_DTLS:
+            self.receiver.data_received(data, self.local_candidate.component)
+        else:
+            super().datagram_received(data, addr)
+
+
+_FIRST_OF_DTLS, _FIRST_OF_RTP, _LAST_OF_RTP = 20, 128, 191
+"""First bytes of a datagram: what is below is STUN (RFC 7983)."""
 _MAX_SSRCS = 4_096
 """SSRCs that one client may send, those of tracks that ended included."""
 DATAGRAMS_WAITING = 5_000
@@ -116,12 +139,25 @@ class IceConnection(ice.Connection):
     """
 
     _heard = 0.0
+    take_media: Callable[[bytes], bool] | None = None
+    """Takes a datagram of media; False for one that is to be read in turn."""
 
     def data_received(self, data: bytes, component: int) -> None:
         """Pass on what anybody sent to this port: unlike aioice not without a bound, and nothing
-        that is empty, which would end aiortc's DTLS."""
+        that is empty, which would end aiortc's DTLS.
+
+        Media does not wait in the queue for a task to read it: it is forwarded at once.
+        """
         self._hear()
-        if data and self._queue.qsize() < DATAGRAMS_WAITING:
+        if not data:
+            return
+        if (
+            self.take_media is not None
+            and _FIRST_OF_RTP <= data[0] <= _LAST_OF_RTP
+            and self.take_media(data)
+        ):
+            return
+        if self._queue.qsize() < DATAGRAMS_WAITING:
             super().data_received(data, component)
 
     def request_received(
@@ -222,6 +258,7 @@ def configure() -> None:
         if mime_type not in known_codecs:
             CODECS["video"].extend(_video_codec(payload_type, mime_type))
     setattr(rtcicetransport, "Connection", IceConnection)  # noqa: B010  what gatherers make
+    setattr(ice, "StunProtocol", StunProtocol)  # noqa: B010  what connections make
 
 
 def _audio_codecs(codecs: list[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
@@ -279,10 +316,33 @@ async def close(connection: RTCPeerConnection) -> None:
 
 
 def route_by_mid(transport: RTCDtlsTransport) -> None:
-    """Give ``transport`` a MidRouter and an ExtensionMap; call it before anything is received."""
+    """Give ``transport`` a MidRouter and an ExtensionMap; call it before anything is received.
+
+    From then on its RTP goes to the receivers' ``take`` within the callback of the socket.
+    """
     if not isinstance(transport._rtp_router, MidRouter):
         transport._rtp_router = MidRouter()
         transport._rtp_header_extensions_map = ExtensionMap()
+        connection = cast("IceConnection", transport.transport._connection)
+        connection.take_media = functools.partial(_take_media, transport)
+
+
+def _take_media(transport: RTCDtlsTransport, data: bytes) -> bool:
+    """Hand a packet of RTP to its receiver; False if it is RTCP, or came before its keys.
+
+    What does not decrypt, is malformed or belongs to nobody is dropped, as in aiortc.
+    """
+    if transport._state is not State.CONNECTED or is_rtcp(data):
+        return False
+    try:
+        plain = transport._rx_srtp.unprotect(data)
+        packet = RtpPacket.parse(plain, transport._rtp_header_extensions_map)
+    except (pylibsrtp.Error, ValueError):
+        return True
+    receiver = cast("MediaReceiver | None", transport._rtp_router.route_rtp(packet))
+    if receiver is not None:
+        receiver.take(packet)
+    return True
 
 
 def restart_ice(transport: RTCDtlsTransport, parameters: RTCIceParameters) -> None:
@@ -382,9 +442,12 @@ def unregister_sender(transport: RTCDtlsTransport, sender: RtpSender) -> None:
     transport._unregister_rtp_sender(sender)
 
 
-async def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
+def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
     """Send an RTP or RTCP packet; one that cannot be sent, or not any more, is dropped."""
-    try:
-        await transport._send_rtp(data)
-    except ConnectionError:
+    if transport._state is not State.CONNECTED:
         return
+    session = transport._tx_srtp
+    pair = transport.transport._connection._nominated.get(_COMPONENT)
+    if pair is not None:
+        data = session.protect_rtcp(data) if is_rtcp(data) else session.protect(data)
+        pair.protocol.transport.sendto(data, pair.remote_addr)

@@ -25,7 +25,7 @@ from devserver.media.layers import Layers
 from devserver.media.loss_score import StreamCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
@@ -64,7 +64,7 @@ class RtpReceiver:
         self._reporter: asyncio.Task[object] | None = None
         self.layers = Layers(())
         """The simulcast layers of the track."""
-        self.sink: Callable[[RtpPacket, RTCRtpCodecParameters, int], Awaitable[None]] | None = None
+        self.sink: Callable[[RtpPacket, RTCRtpCodecParameters, int], None] | None = None
         """The consumer of packets, with their codec and layer; retransmitted packets arrive as the
         originals."""
 
@@ -101,7 +101,7 @@ class RtpReceiver:
             sum(max(0, each.packets_lost) for each in streams),
         )
 
-    async def request_keyframe(self, layer: int) -> None:
+    def request_keyframe(self, layer: int) -> None:
         """Ask the publisher for a key frame of a layer, unless it was asked a moment ago."""
         now = time.monotonic()
         ssrc = self._media_ssrcs.get(layer)
@@ -110,7 +110,7 @@ class RtpReceiver:
             return
         self._keyframe_asked_at[layer] = now
         request = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._ssrc, media_ssrc=ssrc)
-        await aiortc_private.send_rtp(self._transport, bytes(request))
+        aiortc_private.send_rtp(self._transport, bytes(request))
 
     # --- called by aiortc's transport
 
@@ -124,6 +124,10 @@ class RtpReceiver:
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         del arrival_time_ms
+        self.take(packet)
+
+    def take(self, packet: RtpPacket) -> None:
+        """Forward a packet of the publisher."""
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
             return
@@ -149,9 +153,9 @@ class RtpReceiver:
         if self._transceiver.kind == "video":
             nacks = self._nacks.setdefault(packet.ssrc, aiortc_private.NackGenerator())
             if nacks.add(packet):
-                await self._ask_again(packet.ssrc, nacks)
+                self._ask_again(packet.ssrc, nacks)
         if self.sink is not None and packet.payload:
-            await self.sink(packet, codec, layer)
+            self.sink(packet, codec, layer)
 
     def _original(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int
@@ -168,10 +172,10 @@ class RtpReceiver:
             return None
         return unwrap_rtx(packet, payload_type=payload_type, ssrc=ssrc)
 
-    async def _ask_again(self, ssrc: int, nacks: aiortc_private.NackGenerator) -> None:
+    def _ask_again(self, ssrc: int, nacks: aiortc_private.NackGenerator) -> None:
         request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._ssrc, media_ssrc=ssrc)
         request.lost = sorted(nacks.missing)
-        await aiortc_private.send_rtp(self._transport, bytes(request))
+        aiortc_private.send_rtp(self._transport, bytes(request))
 
     async def _report(self) -> None:
         """Tell the publisher how its packets arrive: its rate control depends on it."""
@@ -186,7 +190,7 @@ class RtpReceiver:
                 packet = bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports))
                 if self._transceiver.kind == "video":
                     packet += self._permission()
-                await aiortc_private.send_rtp(self._transport, packet)
+                aiortc_private.send_rtp(self._transport, packet)
 
     def _permission(self) -> bytes:
         """Return the word that the publisher may send much: it begins with the smallest layer

@@ -152,7 +152,7 @@ class RtpSender:
         resumed = self._paused and not paused
         if resumed and self.track.kind == "video" and not self.track.layers.rids:
             self._awaits_keyframe = True
-            self._tasks.start(self.track.request_keyframe(), name="request for a key frame")
+            self.track.request_keyframe()
         self._paused = paused
         self._wanted_layer = layer
         if paused:
@@ -180,7 +180,7 @@ class RtpSender:
             rates.append(layers.rates.get(layer, smaller))
         return rates
 
-    async def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
+    def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         """Send a packet of the track to the subscriber."""
         if not self._ready:
             return
@@ -201,7 +201,7 @@ class RtpSender:
         if not payload:
             return
         if self._sound is None:
-            await self._forward_picture(packet, codec, layer, target, payload)
+            self._forward_picture(packet, codec, layer, target, payload)
             return
         data = self._sound.pack(
             packet,
@@ -210,9 +210,9 @@ class RtpSender:
             payload=payload,
         )
         self._note(packet.timestamp, codec, payload)
-        await aiortc_private.send_rtp(self._transport, data)
+        aiortc_private.send_rtp(self._transport, data)
 
-    async def _forward_picture(
+    def _forward_picture(
         self,
         packet: RtpPacket,
         codec: RTCRtpCodecParameters,
@@ -223,11 +223,11 @@ class RtpSender:
         mine = StreamPacket(packet.sequence_number - self._skipped, packet.timestamp, payload)
         descriptor = None
         if self.track.layers.rids:
-            taken = await self._take(mine, codec, layer)
+            taken = self._take(mine, codec, layer)
             if taken is None:
                 return
             mine = taken
-        elif await self._is_undecodable(payload, codec):
+        elif self._is_undecodable(payload, codec):
             self._skipped += 1
             return
         elif isinstance(packet.extensions, Extensions):
@@ -245,7 +245,7 @@ class RtpSender:
         extensions.dependency_descriptor = descriptor
         self._sent.add(forwarded)
         self._note(mine.timestamp, codec, payload)
-        await self._send(forwarded)
+        self._send(forwarded)
 
     def _note(self, timestamp: int, codec: RTCRtpCodecParameters, payload: bytes) -> None:
         """Note what the reports say of a packet that goes out."""
@@ -253,7 +253,7 @@ class RtpSender:
         self._packet_count += 1
         self._octet_count += len(payload)
 
-    async def _take(
+    def _take(
         self, packet: StreamPacket, codec: RTCRtpCodecParameters, layer: int
     ) -> StreamPacket | None:
         """Return what becomes of a packet of a simulcast layer; None if it is not for this one."""
@@ -261,7 +261,7 @@ class RtpSender:
         wanted = self.track.layers.best(min(self._wanted_layer, bound))
         taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
         if layer == wanted != self._switch.layer:
-            await self._request_keyframe(layer)
+            self._request_keyframe(layer)
         return taken
 
     async def _begin(self) -> None:
@@ -270,18 +270,18 @@ class RtpSender:
         if self._last is None and self._ready and not self._paused:
             layers = self.track.layers
             layer = layers.best(self._wanted_layer) if layers.rids else 0
-            await self.track.request_keyframe(layer)
+            self.track.request_keyframe(layer)
 
-    async def _request_keyframe(self, layer: int = 0) -> None:
+    def _request_keyframe(self, layer: int = 0) -> None:
         if time.monotonic() >= self._asks_from:
-            await self.track.request_keyframe(layer)
+            self.track.request_keyframe(layer)
 
-    async def _is_undecodable(self, payload: bytes, codec: RTCRtpCodecParameters) -> bool:
+    def _is_undecodable(self, payload: bytes, codec: RTCRtpCodecParameters) -> bool:
         """Whether this comes before the first key frame, or the first one after a pause."""
         if self._awaits_keyframe and begins_keyframe(payload, codec.mimeType):
             self._awaits_keyframe = False
         if self._awaits_keyframe:
-            await self._request_keyframe()
+            self._request_keyframe()
         return self._awaits_keyframe
 
     def score(self) -> float:
@@ -308,13 +308,13 @@ class RtpSender:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            await self._request_keyframe(self._switch.layer or 0)
+            self._request_keyframe(self._switch.layer or 0)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self._bandwidth.repeated(len(packet.lost))
             for sequence_number in packet.lost:
-                await self._send_again(sequence_number)
+                self._send_again(sequence_number)
         elif isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
@@ -333,11 +333,11 @@ class RtpSender:
         if self._ssrc in ssrcs:
             self._bandwidth.estimated(bits_per_second)
 
-    async def _send(self, packet: RtpPacket) -> None:
+    def _send(self, packet: RtpPacket) -> None:
         """Send a packet of a picture. Estimates leave sound out, which is not counted therefore."""
         data = packet.serialize(self._extensions)
         self._bandwidth.sent(len(data))
-        await aiortc_private.send_rtp(self._transport, data)
+        aiortc_private.send_rtp(self._transport, data)
 
     async def _send_blanks(self, blanks: BlankPackets) -> None:
         for _ in range(blank_packets.COUNT):
@@ -346,9 +346,9 @@ class RtpSender:
             if packet is None:
                 return
             packet.extensions.mid = self._transceiver.mid
-            await aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
+            aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
 
-    async def _send_again(self, sequence_number: int) -> None:
+    def _send_again(self, sequence_number: int) -> None:
         packet = self._sent.again(sequence_number & 0xFFFF)
         if packet is None:
             return
@@ -361,7 +361,7 @@ class RtpSender:
                 ssrc=self._retransmission_ssrc,
             )
             self._retransmission_sequence = (self._retransmission_sequence + 1) & 0xFFFF
-        await self._send(packet)
+        self._send(packet)
 
     async def _report(self, cname: str) -> None:
         """Tell the subscriber which time the timestamps are: it aligns sound and picture by it."""
@@ -383,4 +383,4 @@ class RtpSender:
                     octet_count=self._octet_count & 0xFFFFFFFF,
                 ),
             )
-            await aiortc_private.send_rtp(self._transport, bytes(report) + bytes(name))
+            aiortc_private.send_rtp(self._transport, bytes(report) + bytes(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from devserver.faults import Faults
     from devserver.media.rtp_receiver import RtpReceiver
+
+
+log = logging.getLogger("devserver.track")
 
 
 class TrackSubscriber(Protocol):
@@ -61,9 +65,7 @@ class PacketSink(Protocol):
         """The largest quality of a video that the subscriber wants; OFF if it wants nothing."""
         ...
 
-    async def forward(
-        self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int
-    ) -> None: ...
+    def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None: ...
 
 
 class PublishedTrack:
@@ -90,6 +92,7 @@ class PublishedTrack:
         self._level = AudioLevel()
         self._score = LossScore()
         self._unmuted_at = -math.inf
+        self._has_failed = False
 
     @property
     def sid(self) -> str:
@@ -182,12 +185,12 @@ class PublishedTrack:
         if self.kind == "video" and self.is_published:
             self._dynacast.watch([sender.watched for sender in self._senders])
 
-    async def request_keyframe(self, layer: int = 0) -> None:
+    def request_keyframe(self, layer: int = 0) -> None:
         """Ask the publisher for a key frame of a layer, if there can be one."""
         if self._receiver is not None and self.kind == "video":
-            await self._receiver.request_keyframe(layer)
+            self._receiver.request_keyframe(layer)
 
-    async def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
+    def _forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         if self.layers.rids:
             self.layers.note(layer, len(packet.payload))
         level = packet.extensions.audio_level
@@ -195,5 +198,11 @@ class PublishedTrack:
             self._level.observe(level[1], packet.timestamp, codec.clockRate)
         faults = self._faults
         for sender in tuple(self._senders):
-            if not faults.loses(faults.media_loss):
-                await sender.forward(packet, codec, layer)
+            if faults.loses(faults.media_loss):
+                continue
+            try:
+                sender.forward(packet, codec, layer)
+            except Exception:  # the other subscribers get theirs
+                if not self._has_failed:
+                    log.exception("track %s: packet not forwarded; going on", self.sid)
+                self._has_failed = True

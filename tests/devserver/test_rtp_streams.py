@@ -64,6 +64,15 @@ class Publisher:
         raise AssertionError((track_sid, subscriber))
 
 
+class Broken:
+    """A subscriber's half that fails at each packet."""
+
+    watched = models.VideoQuality.HIGH
+
+    def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
+        raise RuntimeError((packet.sequence_number, codec.mimeType, layer))
+
+
 def audio(mime_type: str) -> RTCRtpCodecParameters:
     return RTCRtpCodecParameters(mimeType=mime_type, clockRate=48_000, channels=2, payloadType=111)
 
@@ -76,10 +85,10 @@ class Wire:
         self.tasks = TaskSet()
         self.sent: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def send_rtp(self, transport: object, data: bytes) -> None:
+    def send_rtp(self, transport: object, data: bytes) -> None:
         del transport
         if not is_rtcp(data) or data[1] not in (RTCP_SR, RTCP_RR):  # those come by the clock
-            await self.sent.put(data)
+            self.sent.put_nowait(data)
 
     def section(self, codec: RTCRtpCodecParameters) -> RTCRtpTransceiver:
         transceiver = self.connection.addTransceiver(codec.mimeType.partition("/")[0])
@@ -143,7 +152,7 @@ def published(
     return track
 
 
-async def arrives(
+def arrives(
     receiver: RtpReceiver, payload: bytes, *, number: int = 1, ssrc: int = 1, marker: int = 0
 ) -> None:
     payload_type = next(iter(receiver._codecs))  # pyright: ignore[reportPrivateUsage]
@@ -154,22 +163,22 @@ async def arrives(
         ssrc=ssrc,
         payload=payload,
     )
-    await receiver._handle_rtp_packet(packet, 0)  # pyright: ignore[reportPrivateUsage]  aiortc's call
+    receiver.take(packet)
 
 
 class TestPauses:
     async def test_video_goes_on_with_a_key_frame_that_was_asked_for(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
-        await arrives(receiver, KEY, number=1)
+        arrives(receiver, KEY, number=1)
         assert (await wire.next_packet()).sequence_number == 1
         sender.adapt(paused=True, layer=HIGH)
-        await arrives(receiver, KEY, number=2)
+        arrives(receiver, KEY, number=2)
         sender.adapt(paused=False, layer=HIGH)
         assert is_rtcp(await wire.next())
-        await arrives(receiver, DELTA, number=3)
-        await arrives(receiver, KEY, number=4)
-        await arrives(receiver, DELTA, number=5)
+        arrives(receiver, DELTA, number=3)
+        arrives(receiver, KEY, number=4)
+        arrives(receiver, DELTA, number=5)
         packets = [await wire.next_packet() for _ in range(2)]
         assert [(each.sequence_number, each.payload) for each in packets] == [(2, KEY), (3, DELTA)]
         assert wire.sent.empty()
@@ -178,8 +187,8 @@ class TestPauses:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
         sender.adapt(paused=False, layer=0)
-        await arrives(receiver, KEY, number=1)
-        await arrives(receiver, DELTA, number=2)
+        arrives(receiver, KEY, number=1)
+        arrives(receiver, DELTA, number=2)
         packets = [await wire.next_packet() for _ in range(2)]
         assert [each.payload for each in packets] == [KEY, DELTA]
         assert wire.sent.empty()
@@ -189,20 +198,20 @@ class TestPauses:
     ) -> None:
         receiver = await wire.receiver(VP8)
         track = published(receiver, VP8)
-        await arrives(receiver, DELTA, number=1)
+        arrives(receiver, DELTA, number=1)
         begun = time.monotonic()
         await wire.sender(VP8, track)
-        await arrives(receiver, DELTA, number=2)
+        arrives(receiver, DELTA, number=2)
         assert is_rtcp(await wire.next())
         assert time.monotonic() - begun > 0.1
-        await arrives(receiver, KEY, number=3)
+        arrives(receiver, KEY, number=3)
         assert (await wire.next_packet()).payload == KEY
 
     async def test_who_left_asks_for_no_key_frame(self, wire: Wire) -> None:
         for ssrc, leaves in ((1, True), (2, False)):
             receiver = await wire.receiver(VP8)
             track = published(receiver, VP8)
-            await arrives(receiver, DELTA, ssrc=ssrc)
+            arrives(receiver, DELTA, ssrc=ssrc)
             sender = await wire.sender(VP8, track)
             if leaves:
                 sender.stop()
@@ -216,7 +225,7 @@ class TestRetransmissions:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
         for number in (1, 2):
-            await arrives(receiver, KEY, number=number)
+            arrives(receiver, KEY, number=number)
         request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=[1, 9] * 50)
         for lost in (request.lost, [2]):
             request.lost = lost
@@ -241,8 +250,8 @@ class TestTrailers:
         receiver = await wire.receiver(VP8)
         await wire.sender(VP8, published(receiver, VP8), trailers=knows)
         trailer = bytes([7, 6 ^ 0xFF]) + b"LKTS"
-        await arrives(receiver, KEY + trailer, number=1)  # no end of a frame
-        await arrives(receiver, DELTA + trailer, number=2, marker=1)
+        arrives(receiver, KEY + trailer, number=1)  # no end of a frame
+        arrives(receiver, DELTA + trailer, number=2, marker=1)
         sent = [(await wire.next_packet()).payload for _ in range(2)]
         assert sent == [KEY + trailer, DELTA + trailer if knows else DELTA]
 
@@ -263,7 +272,7 @@ class TestRedundancy:
     ) -> None:
         receiver = await wire.receiver(audio(sent))
         await wire.sender(audio(received), published(receiver, audio(sent)))
-        await arrives(receiver, payload if payload != b"sound" else b"\x6fsound")
+        arrives(receiver, payload if payload != b"sound" else b"\x6fsound")
         assert (await wire.next_packet()).payload == payload
 
 
@@ -274,7 +283,7 @@ class TestStreams:
             track = published(receiver, VP8)
             await wire.sender(VP8, track)
             for ssrc in range(40):
-                await arrives(receiver, KEY, ssrc=ssrc)
+                arrives(receiver, KEY, ssrc=ssrc)
             # A receiver report has no more room.
             assert receiver.counts() == StreamCounts(expected=31, lost=0)
             for _ in range(31):
@@ -282,6 +291,20 @@ class TestStreams:
             assert wire.sent.empty()
             track.detach()
             assert receiver.counts() == StreamCounts(0, 0)
+
+    async def test_a_subscriber_that_cannot_be_sent_to_holds_up_no_other(
+        self, wire: Wire, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        receiver = await wire.receiver(VP8)
+        track = published(receiver, VP8)
+        track.add_sender(Broken())
+        await wire.sender(VP8, track)
+        for number in range(1, 4):
+            arrives(receiver, KEY, number=number)
+            assert (await wire.next_packet()).sequence_number == number
+        assert [
+            record.message for record in caplog.records if record.name == "devserver.track"
+        ] == [f"track {track.sid}: packet not forwarded; going on"]
 
     async def test_a_section_without_a_track_receives_nothing(self, wire: Wire) -> None:
         transceiver = wire.section(VP8)
@@ -311,7 +334,7 @@ class TestBlanks:
         blanks = [await wire.next_packet() for _ in range(2)]
         assert [each.payload for each in blanks] == [payload, payload]
         assert (blanks[1].sequence_number - blanks[0].sequence_number) & 0xFFFF == 1
-        await arrives(receiver, KEY, number=7_000)
+        arrives(receiver, KEY, number=7_000)
         packet = await wire.next_packet()
         while packet.payload == payload:
             blanks.append(packet)
@@ -364,7 +387,7 @@ class TestEstimates:
         for codec in (audio(OPUS), VP8):
             receiver = await wire.receiver(codec)
             await wire.sender(codec, published(receiver, codec))
-            await arrives(receiver, KEY)
+            arrives(receiver, KEY)
             sizes.append(len(await wire.next()))
         assert counted == sizes[1:]
 
@@ -392,7 +415,7 @@ class TestScores:
         receiver = await wire.receiver(audio(OPUS))
         track = published(receiver, audio(OPUS))
         assert track.score() == BEST
-        await arrives(receiver, b"sound")
+        arrives(receiver, b"sound")
         now = 10.0
         assert track.score() == BEST
         track.mute(muted=True)
