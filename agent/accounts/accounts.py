@@ -18,6 +18,7 @@ from agent.config.webhook_settings import EventType
 from agent.history.accounts import OutgoingEvent, UsageCounts, UsageKey
 from agent.history.errors import HistoryError
 from agent.tasks import Tasks
+from agent.telemetry.metrics import WEBHOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -108,6 +109,7 @@ class Accounts:
             await asyncio.wait((self._writing,), timeout=CLOSE_TIMEOUT)
         await self._tasks.aclose()
         if self._usage or self._events:
+            WEBHOOKS.add("lost", by=len(self._events))
             logger.error(
                 "database unavailable at shutdown; usage of %d keys and %d events are lost",
                 len(self._usage),
@@ -116,6 +118,7 @@ class Accounts:
 
     def _lose_oldest(self) -> None:
         self._events.popleft()
+        WEBHOOKS.add("lost")
         if not self._is_losing:
             logger.error("database unavailable for too long; dropping the oldest events")
         self._is_losing = True

@@ -21,7 +21,7 @@ from agent.accounts.event import now
 from agent.accounts.signature import headers
 from agent.history.errors import HistoryError
 from agent.tasks import Tasks
-from agent.telemetry.metrics import WEBHOOKS
+from agent.telemetry.metrics import WEBHOOKS, WEBHOOKS_FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,6 +79,7 @@ class Webhooks:
         self._proxy_for = proxy_for
         self._first_pause = first_pause
         self._something = {url: asyncio.Event() for url in urls}
+        self._failing: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
         self._tasks = Tasks()
         self._trimmed_at = 0.0
@@ -119,6 +120,7 @@ class Webhooks:
             await self._wait(something, pause or LOOKING_EVERY, is_asleep=not pause)
             try:
                 delivered = await self._deliver_due(url, only_one=pause > 0)
+                self._note(url, works=delivered)
                 await self._trim()
             except HistoryError:
                 # The history says so in the log.
@@ -129,6 +131,10 @@ class Webhooks:
             if not pause:
                 logger.warning("webhook delivery failed, will retry; its events are kept")
             pause = min(max(self._first_pause, pause * 2), LONGEST_PAUSE)
+
+    def _note(self, url: str, *, works: bool) -> None:
+        (self._failing.discard if works else self._failing.add)(url)
+        WEBHOOKS_FAILING.set(len(self._failing))
 
     async def _wait(self, something: asyncio.Event, seconds: float, *, is_asleep: bool) -> None:
         if not is_asleep:

@@ -36,8 +36,6 @@ class MetricsPage:
         self._places = places
         self._processes = processes
         self.ended = ended or MetricTotals()
-        for reason in metrics.RESTART_REASONS:
-            self.ended.add_series(metrics.RESTARTS.name, [reason], [0])
         self._text = ""
         self._made_at = 0.0
 
@@ -46,7 +44,7 @@ class MetricsPage:
         self.ended.add(process.report.metrics, ended=True)
 
     def restart(self, reason: str) -> None:
-        """Counts a process that is replaced, for one of RESTART_REASONS."""
+        """Counts a process that is replaced, for one of the reasons of RESTARTS."""
         self.ended.add_series(metrics.RESTARTS.name, [reason], [1])
 
     def text(self) -> str:
@@ -58,6 +56,7 @@ class MetricsPage:
 
     def _made(self) -> str:
         totals = MetricTotals()
+        totals.add_known()
         totals.add_totals(self.ended)
         for process in self._processes():
             totals.add(process.report.metrics)

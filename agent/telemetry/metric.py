@@ -33,10 +33,13 @@ class Metric:
         width: numbers that one series takes in a store.
         most: series that it has at most, the one for all others not counted.
         joined: how the gauges of several processes become one.
+        known: the labels of series that are shown before they are first used, as 0: a function such
+            as `increase` does not see the first change of a series that begins with it.
     """
 
     kind: Kind
     joined: Literal["sum", "max"] = "sum"
+    known: tuple[tuple[str, ...], ...] = ()
 
     def __init__(
         self,
@@ -92,6 +95,22 @@ class Counter(Metric):
     """Total so far, since the process started."""
 
     kind = "counter"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: Sequence[str] = (),
+        *,
+        most: int = 50,
+        known: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            known: values of its only label. The one series of a counter without labels is known.
+        """
+        super().__init__(name, help_text, labels, most=most)
+        self.known = tuple((each,) for each in known) if labels else ((),)
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Counts something once, or `by` times."""
@@ -160,6 +179,7 @@ class Histogram(Metric):
         """
         super().__init__(name, help_text, labels, most=most, width=len(bounds) + 2)
         self.bounds = tuple(bounds)
+        self.known = () if labels else ((),)
 
     def observe(self, value: float, *labels: str) -> None:
         """Counts one value."""

@@ -39,6 +39,12 @@ class MetricTotals:
         for each in store.series():
             self.add_series(each.metric, each.labels, each.numbers, ended=ended)
 
+    def add_known(self) -> None:
+        """Adds 0 to each series that is known before it is first used."""
+        for name, metric in METRICS.items():
+            for labels in metric.known:
+                self.add_series(name, labels, [0.0] * metric.width)
+
     def add_totals(self, other: MetricTotals) -> None:
         """Adds what another has."""
         for (metric, labels), numbers in other._sums.items():

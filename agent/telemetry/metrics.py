@@ -21,7 +21,10 @@ ROOMS_MAX: Final = Gauge("rooms_max", "Rooms that can be held (AGENT_MAX_ROOMS)"
 CONNECTED: Final = Gauge("connected", "Processes that the LiveKit server has registered")
 DRAINING: Final = Gauge("draining", "Processes that take no more rooms and end")
 JOBS_REFUSED: Final = Counter(
-    "jobs_refused_total", "Jobs refused, by reason: full, joining, taken", ("reason",)
+    "jobs_refused_total",
+    "Jobs refused, by reason: full, joining, taken",
+    ("reason",),
+    known=("full", "joining", "taken"),
 )
 JOIN_SECONDS: Final = Histogram(
     "join_seconds", "Time from an accepted job to its joined room", bounds=_CALLS
@@ -31,6 +34,7 @@ TAKEOVERS: Final = Counter(
     "Rooms with people and no agent that were dispatched one, by what became of the former one: "
     "died, left, missing",
     ("reason",),
+    known=("died", "left", "missing"),
 )
 ROOMS_FAILED: Final = Counter("rooms_failed_total", "Stays that ended with an error")
 
@@ -48,7 +52,10 @@ LIMIT_REFUSALS: Final = Counter(
 )
 QUESTIONS: Final = Gauge("questions_waiting", "Questions that wait for their turn")
 ANSWERS: Final = Counter(
-    "answers_total", "Answers that ended, by finish reason", ("finish_reason",)
+    "answers_total",
+    "Answers that ended, by finish reason",
+    ("finish_reason",),
+    known=("stop", "error"),
 )
 FIRST_TOKEN: Final = Histogram(
     "first_token_seconds",
@@ -104,9 +111,15 @@ HISTORY_BACKLOG: Final = Gauge("history_backlog", "Writes that wait for the data
 HISTORY_LOST: Final = Counter("history_lost_total", "Writes that the database never took")
 DATABASE_FAILING: Final = Gauge("database_failing", "Processes that cannot use their database")
 
-FILES: Final = Counter("files_total", "Files, by direction: received, sent", ("direction",))
+_DIRECTIONS: Final = ("received", "sent")
+FILES: Final = Counter(
+    "files_total", "Files, by direction: received, sent", ("direction",), known=_DIRECTIONS
+)
 FILE_BYTES: Final = Counter(
-    "file_bytes_total", "Bytes of files, by direction: received, sent", ("direction",)
+    "file_bytes_total",
+    "Bytes of files, by direction: received, sent",
+    ("direction",),
+    known=_DIRECTIONS,
 )
 STORED_BYTES: Final = Gauge(
     "stored_bytes", "Bytes in ATTACHMENTS_DIR, of all processes together", joined="max"
@@ -124,6 +137,10 @@ WEBHOOKS: Final = Counter(
     "webhooks_total",
     "Attempts to deliver an event, by outcome: delivered, failed, refused; lost: given up",
     ("outcome",),
+    known=("delivered", "failed", "refused", "lost"),
+)
+WEBHOOKS_FAILING: Final = Gauge(
+    "webhooks_failing", "Receivers of webhooks that do not answer, or with an error", joined="max"
 )
 
 LOOP_LAG: Final = Histogram(
@@ -150,8 +167,8 @@ RESTARTS: Final = Counter(
     "restarts_total",
     "Worker processes that were replaced, by reason: exit, stuck, memory",
     ("reason",),
+    known=("exit", "stuck", "memory"),
 )
-RESTART_REASONS: Final = ("exit", "stuck", "memory")
 
 METRICS: Final[dict[str, Metric]] = {
     each.name: each for each in tuple(globals().values()) if isinstance(each, Metric)

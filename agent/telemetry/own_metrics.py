@@ -20,6 +20,5 @@ def own_metrics() -> str:
     totals.add_series(metrics.PROCESS_UP.name, [_PLACE], [1])
     totals.add_series(metrics.PROCESS_ROOMS.name, [_PLACE], [held])
     totals.add_series(metrics.PROCESS_MEMORY.name, [_PLACE], [psutil.Process().memory_info().rss])
-    for reason in metrics.RESTART_REASONS:
-        totals.add_series(metrics.RESTARTS.name, [reason], [0])
+    totals.add_known()
     return totals.text()

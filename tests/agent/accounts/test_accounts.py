@@ -15,6 +15,8 @@ from agent.config.webhook_settings import EVENT_TYPES, key_of
 from agent.history.accounts import OutgoingEvent, UsageCounts
 from agent.history.errors import UnavailableError
 from agent.history.history import History
+from agent.telemetry import metrics
+from agent.telemetry.metric_totals import MetricTotals
 from tests.agent.accounts.receiver import KEY, SECRET, Receiver
 
 
@@ -42,6 +44,14 @@ async def waiting(history: History, url: str) -> list[str]:
     far = now() + 10 * KEPT
     claimed = await history.accounts.claim_events(url, now=far, until=0, limit=1000)
     return [each.event.id for each in claimed]
+
+
+def failing() -> int:
+    """Receivers that fail, as the metrics have it."""
+    totals = MetricTotals()
+    totals.add(metrics.store())
+    name = metrics.WEBHOOKS_FAILING.name
+    return next(int(numbers[0]) for metric, _, numbers in totals.state() if metric == name)
 
 
 async def test_usage_adds_up_by_day_tenant_room_identity_and_model(history: History) -> None:
@@ -94,9 +104,11 @@ async def test_a_receiver_that_was_down_gets_everything(
     webhooks = deliverer(history, receiver.url)
     await receiver.until(attempts=4)
     assert receiver.attempts < 10
+    assert failing() == 1
     receiver.status = 200
     await receiver.until(events=50)
     await webhooks.aclose()
+    assert failing() == 0
     assert receiver.ids == [f"EV_{number}" for number in range(50)]
 
 

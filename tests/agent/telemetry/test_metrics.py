@@ -74,6 +74,27 @@ def test_another_process_reads_the_same_memory(store: MetricStore) -> None:
     ]
 
 
+def test_what_is_known_is_shown_before_it_is_counted() -> None:
+    """Else Prometheus' `increase` would not see the first of them."""
+    before, store = metrics.store(), MetricStore()
+    metrics.use(store)
+    metrics.ROOMS_FAILED.add()
+    metrics.use(before)
+    totals = MetricTotals()
+    totals.add_known()
+    totals.add(store)
+    found = samples(totals.text())
+    assert found["room_agent_rooms_failed_total[]"] == 1
+    assert found["room_agent_history_lost_total[]"] == 0
+    assert found["room_agent_jobs_refused_total[('reason', 'full')]"] == 0
+    assert found["room_agent_answers_total[('finish_reason', 'error')]"] == 0
+    assert found["room_agent_webhooks_total[('outcome', 'lost')]"] == 0
+    assert found["room_agent_restarts_total[('reason', 'stuck')]"] == 0
+    assert found["room_agent_join_seconds_bucket[('le', '+Inf')]"] == 0
+    # A gauge that nobody has set has no value: 0 bytes free would be an alert.
+    assert "room_agent_disk_free_bytes[]" not in found
+
+
 def test_processes_add_up_and_gauges_of_those_that_ended_do_not_count() -> None:
     first, second = MetricStore(), MetricStore()
     counter, gauge = metrics.MESSAGES, metrics.QUESTIONS
