@@ -60,6 +60,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="of soak (default 60) and scale (2)")
     parser.add_argument("--p99", type=float, default=500.0, help="ms that soak may have")
     parser.add_argument("--seed", type=int, default=1, help="of soak: what people do")
+    parser.add_argument(
+        "--prometheus", metavar="PROGRAM", help="of soak: has it watch the worker, and asks it"
+    )
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder")
     parser.add_argument(
         "--server",
@@ -96,9 +99,14 @@ async def main(args: argparse.Namespace) -> None:
                 _say("churn", await churn.churn(staged, args.rooms or 1_000), args.out)
         case "soak":
             async with _staged(soak.peer(), args.server) as staged:
-                result = await soak.soak(
-                    staged, (args.minutes or 60) * 60, args.rooms or 12, args.seed, args.p99
+                plan = soak.SoakPlan(
+                    seconds=(args.minutes or 60) * 60,
+                    people=args.rooms or 12,
+                    seed=args.seed,
+                    max_p99=args.p99,
+                    prometheus=args.prometheus,
                 )
+                result = await soak.soak(staged, plan)
             _say("soak", result, args.out)
             if result["problems"]:
                 raise BenchError("\n".join(result["problems"]))

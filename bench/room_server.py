@@ -110,7 +110,7 @@ async def _livekit_server(choice: str, logs: Path) -> AsyncGenerator[RoomServer]
             )
             reading = asyncio.create_task(program.keep_log(), name="log of the room server")
             stack.callback(reading.cancel)
-            if await _answers(f"http://{LOOPBACK}:{port}", program):
+            if await answers(f"http://{LOOPBACK}:{port}", program):
                 url = f"ws://{LOOPBACK}:{port}"
                 yield RoomServer("livekit-server", url, KEY, SECRET, program)
                 return
@@ -132,7 +132,7 @@ def _configuration(port: int) -> dict[str, Any]:
     }
 
 
-async def _answers(url: str, server: Program) -> bool:
+async def answers(url: str, server: Program) -> bool:
     """Whether a server that was started answers before it ends, or is given up."""
     give_up = time.perf_counter() + STARTING_TAKES
     async with aiohttp.ClientSession() as session:

@@ -10,6 +10,7 @@ import asyncio
 import random
 import statistics
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from bench.figures import percentile
 from bench.peers import agent
 from bench.plan import PACE, SHORT
 from bench.programs import BenchError
+from bench.prometheus import watching
 from bench.room_server import free_port
 from bench.stamps import Way
 
@@ -51,6 +53,8 @@ LEFT: Final = ("rooms", "questions_waiting", "history_backlog")
 """Gauges that are 0 when nobody is there."""
 LOST: Final = ("rooms_failed_total", "history_lost_total")
 """Counters that stay 0."""
+ASKED_FOR: Final = frozenset({"RoomAgentToolFails", "RoomAgentModelFails", "RoomAgentAnswersFail"})
+"""Alerts that what people do here may make fire."""
 WEIGHTS: Final = {
     "ask": 10,
     "long": 3,
@@ -61,6 +65,24 @@ WEIGHTS: Final = {
     "call": 3,
     "vanish": 1,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoakPlan:
+    """How long and how much.
+
+    Attributes:
+        people: at a time.
+        seed: of what they do.
+        max_p99: ms of overhead.
+        prometheus: a program that watches the worker meanwhile, or None.
+    """
+
+    seconds: float
+    people: int
+    seed: int
+    max_p99: float
+    prometheus: str | None = None
 
 
 @dataclass
@@ -85,20 +107,25 @@ def peer() -> Peer:
     return agent("agent", 2, AGENT_MAX_ROOMS="50", HTTP_PORT=str(free_port()))
 
 
-async def soak(
-    stage: Stage, seconds: float, people: int, seed: int, max_p99: float
-) -> dict[str, Any]:
-    """So many people at a time; returns the figures, with `problems`, empty where all holds."""
+async def soak(stage: Stage, plan: SoakPlan) -> dict[str, Any]:
+    """People who come and go; returns the figures, with `problems`, empty where all holds."""
     done = Soak()
     before = stage.worker.processes()
     begun = time.perf_counter()
-    watching = asyncio.create_task(_watch(stage, done, begun), name="memory of the worker")
-    try:
-        until = begun + seconds
-        choices = [random.Random(f"{seed} {number}") for number in range(people)]  # noqa: S311 - no secret
+    dashboard: dict[str, Any] | None = None
+    async with AsyncExitStack() as stack:
+        memory = asyncio.create_task(_watch(stage, done, begun), name="memory of the worker")
+        stack.callback(memory.cancel)
+        prometheus = None
+        if plan.prometheus is not None:
+            port = int(stage.peer.environ["HTTP_PORT"])
+            logs = stage.worker.log.parent
+            prometheus = await stack.enter_async_context(watching(plan.prometheus, port, logs))
+        until = begun + plan.seconds
+        choices = [random.Random(f"{plan.seed} {number}") for number in range(plan.people)]  # noqa: S311 - no secret
         await asyncio.gather(*(_stay(stage, done, choice, until) for choice in choices))
-    finally:
-        watching.cancel()
+        if prometheus is not None:
+            dashboard = await prometheus.look()
     gauges = await _emptied(stage)
     lost = len(before - stage.worker.processes())
     figures: dict[str, Any] = {
@@ -115,8 +142,9 @@ async def soak(
         "errors": done.errors,
         "logged": logged_errors(stage.worker.log.read_text(errors="replace")),
         "log": str(stage.worker.log),
+        "dashboard": dashboard,
     }
-    return {**figures, "problems": problems(figures, max_p99)}
+    return {**figures, "problems": problems(figures, plan.max_p99)}
 
 
 async def _stay(stage: Stage, done: Soak, choice: random.Random, until: float) -> None:
@@ -216,4 +244,7 @@ def problems(figures: dict[str, Any], max_p99: float) -> list[str]:
     if late - early > max(early * MAX_GROWTH, SLACK):
         found.append(f"memory grew from {early:.0f} to {late:.0f} MB")
     found += [f"{name} is {value:g}" for name, value in figures["left"].items() if value]
+    if (dashboard := figures["dashboard"]) is not None:
+        found += [f"the dashboard shows nothing for {each}" for each in dashboard["unanswered"]]
+        found += [f"{each} fired" for each in dashboard["fired"] if each not in ASKED_FOR]
     return found

@@ -18,11 +18,14 @@ FINE: dict[str, Any] = {
     "memoryEarly": 200.0,
     "memoryLate": 214.0,
     "left": {"rooms": 0.0, "rooms_failed_total": 0.0},
+    "dashboard": None,
 }
+WATCHED: dict[str, Any] = {"answered": 60, "unanswered": [], "fired": ["RoomAgentToolFails"]}
 
 
 def test_a_run_in_which_all_held_has_no_problem() -> None:
     assert problems(FINE, 100.0) == []
+    assert problems(FINE | {"dashboard": WATCHED}, 100.0) == []
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,8 @@ def test_a_run_in_which_all_held_has_no_problem() -> None:
         ({"overheadP99": None}, "nothing was answered"),
         ({"memoryLate": 221.0}, "memory grew from 200 to 221 MB"),
         ({"left": {"rooms": 1.0}}, "rooms is 1"),
+        ({"dashboard": WATCHED | {"unanswered": ["Rooms: x"]}}, "shows nothing for Rooms: x"),
+        ({"dashboard": WATCHED | {"fired": ["RoomAgentRoomsFail"]}}, "RoomAgentRoomsFail fired"),
     ],
     ids=str,
 )
