@@ -8,7 +8,8 @@
 # On `docker stop` the worker lets its rooms finish, for DRAIN_TIMEOUT seconds at most; give it a
 # stop timeout to match, or Docker kills it after 10 seconds.
 
-ARG PYTHON=3.11.14-slim-bookworm
+# By the digest of the index of all architectures; the tag before it is for people.
+ARG PYTHON=3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 ARG VOICE=auto
 
 FROM python:${PYTHON} AS build

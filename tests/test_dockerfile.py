@@ -40,9 +40,9 @@ def test_installs_in_one_stage_and_runs_in_another(stages: list[Stage], image: S
     assert [copy.options for copy in image.all("COPY")] == [(f"from={stages[0].name}",)]
 
 
-def test_bases_are_pinned_to_a_patch_version(stages: list[Stage]) -> None:
+def test_bases_are_pinned_by_digest(stages: list[Stage]) -> None:
     for stage in stages:
-        assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", stage.base)
+        assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", stage.base)
     assert len({stage.base for stage in stages}) == 1, "the environment is made for its Python"
 
 
