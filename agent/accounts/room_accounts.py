@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_ROOM: Final = "room"
+"""The thread in which people speak."""
+_OF_SPEECH: Final = frozenset({"heardMs", "spokenMs"})
 READING_TAKES: Final = 5.0
 """Seconds for the transcript of a conversation that ends; then it is reported without."""
 
@@ -67,6 +70,8 @@ class RoomAccounts:
         self._agent = agent
         self._tenant = tenant
         self._stays: dict[str, _Stay] = {}
+        self._speech: dict[tuple[str, str], UsageCounts] = {}
+        self._unclaimed: Counter[str] = Counter()
 
     def message(self, message: IncomingMessage) -> None:
         """Somebody wrote, or said something."""
@@ -84,6 +89,8 @@ class RoomAccounts:
 
     def answer(self, record: AnswerRecord) -> None:
         """An answer has ended."""
+        if record.thread == _ROOM:
+            self._claim_speech(record.asker)
         usage = record.usage
         counts = UsageCounts(
             1,
@@ -118,8 +125,33 @@ class RoomAccounts:
                 tools=list(record.tools),
                 firstTextSeconds=record.first_text,
                 seconds=record.seconds,
-                usage=_usage(record.model, counts),
+                usage={
+                    name: value
+                    for name, value in _usage(record.model, counts).items()
+                    if name not in _OF_SPEECH
+                },
             )
+
+    def heard(self, identity: str, model: str, seconds: float) -> None:
+        """Sound of somebody's microphone was recognised."""
+        self._count_speech(identity, model, UsageCounts(heard_ms=round(seconds * 1000)))
+
+    def spoken(self, model: str, seconds: float) -> None:
+        """Sound was made, for the asker of the next answer that ends."""
+        self._unclaimed[model] += round(seconds * 1000)
+
+    def _claim_speech(self, identity: str) -> None:
+        """Counts what was spoken since the last answer."""
+        unclaimed, self._unclaimed = self._unclaimed, Counter()
+        for model, spoken in unclaimed.items():
+            self._count_speech(identity, model, UsageCounts(spoken_ms=spoken))
+
+    def _count_speech(self, identity: str, model: str, counts: UsageCounts) -> None:
+        self._accounts.count(
+            tenant=self._tenant, room=self._room, identity=identity, model=model, counts=counts
+        )
+        key = identity, model
+        self._speech[key] = self._speech.get(key, UsageCounts()) + counts
 
     def tool(self, name: str, caller: str, code: str, seconds: float, *, by_model: bool) -> None:
         """A tool call has ended; `code`: `ok`, `cancelled`, or that of an error."""
@@ -150,6 +182,7 @@ class RoomAccounts:
 
     async def aclose(self) -> None:
         """All conversations have ended."""
+        self._claim_speech("")
         stays, self._stays = self._stays, {}
         for thread, stay in stays.items():
             if self._accounts.wants("conversation.ended"):
@@ -165,6 +198,7 @@ class RoomAccounts:
 
     async def _report(self, thread: str, stay: _Stay) -> None:
         transcript, summary = await self._past(thread, stay)
+        usage = [*stay.usage.items(), *(self._speech.items() if thread == _ROOM else ())]
         self._tell(
             "conversation.ended",
             thread,
@@ -175,7 +209,7 @@ class RoomAccounts:
             tools=dict(stay.tools),
             usage=[
                 {"identity": identity, **_usage(model, counts)}
-                for (identity, model), counts in stay.usage.items()
+                for (identity, model), counts in usage
             ],
             summary=summary,
             transcript=transcript,

@@ -16,7 +16,7 @@ class UsageKey:
     Attributes:
         day: `2026-01-31`, in UTC.
         tenant: the room's tenant from its metadata; may be empty.
-        identity: of the asker.
+        identity: of the asker, or the speaker.
         model: the service's name for it.
     """
 
@@ -29,7 +29,11 @@ class UsageKey:
 
 @dataclass(frozen=True, slots=True)
 class UsageCounts:
-    """Counts of usage; see agent.models.usage for the tokens."""
+    """Counts of usage; see agent.models.usage for the tokens.
+
+    Attributes:
+        heard_ms, spoken_ms: ms of sound that was recognised, and that was made.
+    """
 
     answers: int = 0
     requests: int = 0
@@ -38,6 +42,8 @@ class UsageCounts:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     tool_calls: int = 0
+    heard_ms: int = 0
+    spoken_ms: int = 0
 
     def __add__(self, other: UsageCounts) -> UsageCounts:
         return UsageCounts(
@@ -48,6 +54,8 @@ class UsageCounts:
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.tool_calls + other.tool_calls,
+            self.heard_ms + other.heard_ms,
+            self.spoken_ms + other.spoken_ms,
         )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -221,12 +221,15 @@ USAGE_COUNTS: Final = (
     "reasoning_tokens",
     "tool_calls",
 )
+USAGE_OF_SPEECH: Final = ("heard_ms", "spoken_ms")
+"""Also counts; workers of before revision 0013 do not give them."""
 
 usage_by_day: Final = Table(
     "usage_by_day",
     metadata,
     *(Column(name, ExactText, primary_key=True) for name in USAGE_KEY),
     *(Column(name, BigInteger, nullable=False) for name in USAGE_COUNTS),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in USAGE_OF_SPEECH),
 )
 
 outgoing_events: Final = Table(

@@ -11,7 +11,14 @@ from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select
 from agent.history.accounts import ClaimedEvent, OutgoingEvent, UsageCounts, UsageKey
 from agent.history.conversation_name import of_room_name, of_session, room_of
 from agent.history.exact_text import ExactText
-from agent.history.schema import USAGE_COUNTS, USAGE_KEY, outgoing_events, threads, usage_by_day
+from agent.history.schema import (
+    USAGE_COUNTS,
+    USAGE_KEY,
+    USAGE_OF_SPEECH,
+    outgoing_events,
+    threads,
+    usage_by_day,
+)
 from agent.history.sql_insert import insert_new, places, typed
 
 if TYPE_CHECKING:
@@ -22,9 +29,10 @@ if TYPE_CHECKING:
     from agent.history.database import Database
     from agent.history.group_commit import GroupCommit
 
-_USAGE: Final = (*USAGE_KEY, *USAGE_COUNTS)
+_COUNTS: Final = (*USAGE_COUNTS, *USAGE_OF_SPEECH)
+_USAGE: Final = (*USAGE_KEY, *_COUNTS)
 _ADDED: Final = ", ".join(
-    f"{name} = {usage_by_day.name}.{name} + excluded.{name}" for name in USAGE_COUNTS
+    f"{name} = {usage_by_day.name}.{name} + excluded.{name}" for name in _COUNTS
 )
 _ADD_USAGE: Final = typed(
     f"INSERT INTO {usage_by_day.name} ({', '.join(_USAGE)}) VALUES ({places(_USAGE)}) "  # noqa: S608 - names of ours

@@ -239,6 +239,8 @@ class RoomComponents:
                 router=self._router,
                 people=self.people,
                 pre_connect_audio=self.pre_connect_audio,
+                on_heard=self.accounts.heard,
+                on_spoken=self.accounts.spoken,
             ).open,
             set_voice=self.conversations.set_voice,
             set_deaf=self.presence.set_deaf,

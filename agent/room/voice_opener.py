@@ -25,6 +25,7 @@ class VoiceOpener:
 
     Attributes:
         load_speech: loads the speech models of the process, once.
+        on_heard, on_spoken: see SpeechUse.
     """
 
     room: rtc.Room
@@ -34,18 +35,26 @@ class VoiceOpener:
     router: MessageRouter
     people: People
     pre_connect_audio: PreConnectAudio
+    on_heard: Callable[[str, str, float], None]
+    on_spoken: Callable[[str, float], None]
 
     async def open(self, on_failure: Callable[[str], None]) -> Voice:
         """A voice that is not open; `on_failure` is called with its failures. Raises the errors of
         loading the models."""
         # Only here: a room without a microphone does without it.
         from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
+        from agent.voice.speech_use import SpeechUse  # noqa: PLC0415
         from agent.voice.spoken_responder import Manner  # noqa: PLC0415
 
         return RoomVoice(
             self.room,
             await self.load_speech(),
-            VoiceEvents(self.router.deliver_spoken, on_failure, self.people.known),
+            VoiceEvents(
+                self.router.deliver_spoken,
+                on_failure,
+                self.people.known,
+                SpeechUse(self.on_heard, self.on_spoken),
+            ),
             Manner(
                 self.profile.voice,
                 self.profile.language,

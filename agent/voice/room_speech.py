@@ -12,6 +12,7 @@ from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput, TTSNode
 
 from agent.models.speech import SpeechService
 from agent.voice.floor import Floor
+from agent.voice.speech_use import SpeechUse
 from agent.voice.spoken_text import SpokenText
 from agent.voice.synthesis import synthesized
 from agent.voice.tolerant_stt import TolerantSTT
@@ -20,7 +21,7 @@ from agent.voice.tolerant_stt import TolerantSTT
 class RoomSpeech:
     """See agent.chat.voice.SessionSpeech."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a session
         self,
         speech: SpeechService,
         floor: Floor,
@@ -30,11 +31,13 @@ class RoomSpeech:
         language: str | None,
         on_turn: Callable[[str], None],
         on_failure: Callable[[str], None],
+        use: SpeechUse,
     ) -> None:
         self._text = text
         self._on_failure = on_failure
+        self._use = use
         self.stt: stt.STT[Any] = TolerantSTT(
-            speech.open_stt(language), floor, lambda: on_failure("stt")
+            speech.open_stt(language), floor, lambda: on_failure("stt"), use.on_heard
         )
         self.tts: tts.TTS[Any] = speech.open_tts(voice, language)
         self.vad: vad.VAD = speech.open_vad()
@@ -53,7 +56,8 @@ class RoomSpeech:
     def speech_of(
         self, node: TTSNode, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncIterable[rtc.AudioFrame]:
-        return synthesized(node, text, model_settings, self._on_voice_failure)
+        frames = synthesized(node, text, model_settings, self._on_voice_failure)
+        return self._use.counting(self.tts.model, frames)
 
     def begin(self) -> None:
         self._text.begin()

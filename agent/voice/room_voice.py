@@ -24,6 +24,7 @@ from agent.voice.microphone import Microphone
 from agent.voice.microphones import Microphones
 from agent.voice.pre_connect_audio import PreConnectAudio
 from agent.voice.room_speech import RoomSpeech
+from agent.voice.speech_use import SpeechUse
 from agent.voice.spoken_responder import Manner, SpokenResponder
 from agent.voice.spoken_text import SpokenText
 from agent.wire import legacy_transcription
@@ -43,11 +44,13 @@ class VoiceEvents:
         on_message: somebody said something; it is delivered like a written message.
         on_failure: speech was not recognised (`stt`), or an answer not spoken (`tts`).
         sender: a participant by identity.
+        use: of the services.
     """
 
     on_message: Callable[[IncomingMessage], None]
     on_failure: Callable[[str], None]
     sender: Callable[[str], Sender]
+    use: SpeechUse
 
 
 class RoomVoice:
@@ -98,6 +101,7 @@ class RoomVoice:
             echo_is_known=goes_on,
             on_turn=self._on_turn,
             on_failure=self._events.on_failure,
+            use=self._events.use,
         )
         await responder.start()
         return responder
@@ -113,6 +117,7 @@ class RoomVoice:
             language=manner.language,
             on_turn=self._on_turn,
             on_failure=self._events.on_failure,
+            use=self._events.use,
         )
 
     def listen_to(self, identity: str | None) -> None:

@@ -30,7 +30,9 @@ class SpeakingAssistant(Agent):
         on_turn: Callable[[str], None],
         on_voice_failure: Callable[[], None],
         on_reasoning: Callable[[str], None],
+        counting: Callable[[AsyncIterable[rtc.AudioFrame]], AsyncIterable[rtc.AudioFrame]],
     ) -> None:
+        """`counting`: passes sound on; see SpeechUse."""
         super().__init__(
             instructions=assistant.instructions, llm=assistant.model.model, tools=[assistant.tools]
         )
@@ -39,6 +41,7 @@ class SpeakingAssistant(Agent):
         self._on_turn = on_turn
         self._on_voice_failure = on_voice_failure
         self._on_reasoning = on_reasoning
+        self._counting = counting
 
     async def on_user_turn_completed(
         self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
@@ -78,7 +81,8 @@ class SpeakingAssistant(Agent):
     ) -> AsyncIterable[rtc.AudioFrame]:
         """The framework's own node, whose failures cost nothing but the sound."""
         node = partial(Agent.default.tts_node, self)
-        async for frame in synthesized(node, text, model_settings, self._on_voice_failure):
+        sound = synthesized(node, text, model_settings, self._on_voice_failure)
+        async for frame in self._counting(sound):
             yield frame
 
     def _on_finish(self, reason: str) -> None:

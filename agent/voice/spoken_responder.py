@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from livekit.agents import AgentSession, APIConnectOptions, llm
@@ -17,6 +18,7 @@ from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
 from agent.voice.floor import Floor
 from agent.voice.speaking_assistant import SpeakingAssistant
+from agent.voice.speech_use import SpeechUse
 from agent.voice.spoken_text import SpokenText
 from agent.voice.tolerant_stt import TolerantSTT
 
@@ -65,6 +67,7 @@ class SpokenResponder:
         echo_is_known: bool,
         on_turn: Callable[[str], None],
         on_failure: Callable[[str], None],
+        use: SpeechUse,
     ) -> None:
         """`echo_is_known`: clients have heard the track before, and cancel its echo."""
         self._floor = floor
@@ -74,13 +77,17 @@ class SpokenResponder:
         self._answers = 0
         self._tts = speech.open_tts(manner.voice, manner.language, assistant.tts)
         self._stt = TolerantSTT(
-            speech.open_stt(manner.language, assistant.stt), floor, lambda: on_failure("stt")
+            speech.open_stt(manner.language, assistant.stt),
+            floor,
+            lambda: on_failure("stt"),
+            use.on_heard,
         )
         self._agent = SpeakingAssistant(
             assistant,
             on_turn=on_turn,
             on_voice_failure=self._on_voice_failure,
             on_reasoning=text.think,
+            counting=partial(use.counting, self._tts.model),
         )
         options: dict[str, Any] = {"aec_warmup_duration": None} if echo_is_known else {}
         self._session = AgentSession[None](

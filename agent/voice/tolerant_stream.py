@@ -51,11 +51,15 @@ class TolerantStream(stt.RecognizeStream):
         connect: Callable[[APIConnectOptions], stt.RecognizeStream],
         floor: Floor,
         on_failure: Callable[[], None],
+        on_heard: Callable[[float], None],
     ) -> None:
+        """`on_heard`: told the seconds of sound that the service was sent, now and then."""
         super().__init__(stt=owner, conn_options=ATTEMPTS)
         self._connect = connect
         self._floor = floor
         self._on_failure = on_failure
+        self._on_heard = on_heard
+        self._sent = 0.0
         self._is_waiting = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,7 +86,7 @@ class TolerantStream(stt.RecognizeStream):
         feeding: asyncio.Task[None] | None = None
         try:
             for frame in beginning:
-                stream.push_frame(frame)
+                self._push(stream, frame)
             feeding = asyncio.create_task(self._feed(stream), name="sound for recognition")
             async for event in stream:
                 self._note(event)
@@ -90,6 +94,7 @@ class TolerantStream(stt.RecognizeStream):
         finally:
             if feeding is not None:
                 await aio.gracefully_cancel(feeding)
+            self._tell_sent()
             await stream.aclose()
 
     async def _feed(self, stream: stt.RecognizeStream) -> None:
@@ -102,13 +107,22 @@ class TolerantStream(stt.RecognizeStream):
                 if data is None:
                     break
                 if isinstance(data, rtc.AudioFrame):
-                    stream.push_frame(data)
+                    self._push(stream, data)
                 else:
                     stream.flush()
         with suppress(RuntimeError):
             stream.end_input()
         await asyncio.sleep(END_TIMEOUT)
         await stream.aclose()
+
+    def _push(self, stream: stt.RecognizeStream, frame: rtc.AudioFrame) -> None:
+        stream.push_frame(frame)
+        self._sent += frame.duration
+
+    def _tell_sent(self) -> None:
+        seconds, self._sent = self._sent, 0.0
+        if seconds:
+            self._on_heard(seconds)
 
     async def _sound(self) -> Sequence[rtc.AudioFrame]:
         """The next frame, alone; empty: there will be none."""
@@ -148,6 +162,7 @@ class TolerantStream(stt.RecognizeStream):
             self._wait()
         elif event.type is stt.SpeechEventType.FINAL_TRANSCRIPT:
             self._wait()
+            self._tell_sent()
             self._understood(text)
 
     def _wait(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from livekit.agents import APIConnectOptions, APIError, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
+from livekit.agents.utils.audio import calculate_audio_duration
 
 from agent.models.wrapped_speech import WrappedSpeech
 from agent.voice.floor import QUIET, STREAM_QUIET, Floor
@@ -29,10 +30,18 @@ class TolerantSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
     is used by its streams.
     """
 
-    def __init__(self, wrapped: stt.STT[Any], floor: Floor, on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wrapped: stt.STT[Any],
+        floor: Floor,
+        on_failure: Callable[[], None],
+        on_heard: Callable[[str, str, float], None],
+    ) -> None:
+        """`on_heard`: see SpeechUse."""
         super().__init__(wrapped, capabilities=wrapped.capabilities)
         self._floor = floor
         self._on_failure = on_failure
+        self._on_heard = on_heard
         floor.quiet = STREAM_QUIET if wrapped.capabilities.streaming else QUIET
 
     async def _recognize_impl(
@@ -50,6 +59,7 @@ class TolerantSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
                     buffer, language=language, conn_options=ATTEMPTS
                 )
             text = event.alternatives[0].text if event.alternatives else ""
+            self._heard(calculate_audio_duration(buffer))
         except (APIError, TimeoutError) as error:
             logger.warning("speech recognition failed: %s", type(error).__name__)
             self._on_failure()
@@ -67,7 +77,11 @@ class TolerantSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
         def connect(attempts: APIConnectOptions) -> stt.RecognizeStream:
             return self._wrapped.stream(language=language, conn_options=attempts)
 
-        return TolerantStream(self, connect, self._floor, self._on_failure)
+        return TolerantStream(self, connect, self._floor, self._on_failure, self._heard)
+
+    def _heard(self, seconds: float) -> None:
+        speaker = self._floor.speaker
+        self._on_heard("" if speaker is None else speaker.identity, self.model, seconds)
 
     async def aclose(self) -> None:
         await self._wrapped.aclose()

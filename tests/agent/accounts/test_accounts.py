@@ -10,11 +10,14 @@ import pytest
 
 from agent.accounts.accounts import Accounts
 from agent.accounts.event import MAX_BODY_BYTES, body_of, now
+from agent.accounts.room_accounts import RoomAccounts
 from agent.accounts.webhooks import BATCH, KEPT, Webhooks
+from agent.chat.answer_record import AnswerRecord
 from agent.config.webhook_settings import EVENT_TYPES, key_of
 from agent.history.accounts import OutgoingEvent, UsageCounts
 from agent.history.errors import UnavailableError
 from agent.history.history import History
+from agent.models.usage import Usage
 from agent.telemetry import metrics
 from agent.telemetry.metric_totals import MetricTotals
 from tests.agent.accounts.receiver import KEY, SECRET, Receiver
@@ -26,6 +29,21 @@ def counts(tokens: int) -> UsageCounts:
 
 def direct(_: str) -> None:
     """No proxy."""
+
+
+def answer_to(identity: str, thread: str = "room") -> AnswerRecord:
+    return AnswerRecord(
+        thread=thread,
+        segment_id="SG_1",
+        message_id="m1",
+        asker=identity,
+        finish_reason="stop",
+        model="m",
+        first_text=0.1,
+        seconds=0.2,
+        tools=(),
+        usage=Usage(1, 5, 0, 5, 0),
+    )
 
 
 def deliverer(history: History, *urls: str) -> Webhooks:
@@ -75,6 +93,31 @@ async def test_usage_adds_up_by_day_tenant_room_identity_and_model(history: Hist
     )
     assert rest == found[1]
     assert await history.accounts.usage(since="2020-01-01", until="2020-12-31") == []
+
+
+async def test_speech_counts_for_who_speaks_and_for_who_asked(history: History) -> None:
+    accounts = Accounts(history.accounts)
+    room = RoomAccounts(accounts, history, "r", kept_as="r", agent="agent", tenant="acme")
+    room.heard("ada", "ears", 1.25)
+    room.heard("ada", "ears", 0.75)
+    room.spoken("mouth", 2.5)
+    room.answer(answer_to("ada", thread="private:bob"))
+    room.answer(answer_to("ada"))
+    room.spoken("mouth", 0.5)
+    await room.aclose()
+    await accounts.aclose()
+
+    found = await history.accounts.usage(since="2020-01-01", until="9999-12-31")
+
+    assert {
+        (key.tenant, key.identity, key.model, each.heard_ms, each.spoken_ms)
+        for key, each in found
+        if each.answers == 0
+    } == {
+        ("acme", "", "mouth", 0, 500),  # Nobody had asked.
+        ("acme", "ada", "ears", 2_000, 0),
+        ("acme", "ada", "mouth", 0, 2_500),
+    }
 
 
 async def test_a_receiver_gets_every_event_once_in_order(

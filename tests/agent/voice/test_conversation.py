@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from devserver.model import DemoModel, Reply
+from tests.agent.conftest import StartWorker
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.speech import RATE, nearest, resembles, say
 from tests.agent.voice.speech_server import SpeechServer
+from tests.agent.voice.speech_usage import length, speech_usage
 
 FINE = "The weather in Paris is beautiful today."
 STORY = (
@@ -21,10 +23,12 @@ STORY = (
 
 
 async def test_a_question_is_answered_aloud_and_in_writing(
-    meet: Meet, model: DemoModel, speech: SpeechServer
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:
     model.script(Reply(text=FINE), Reply(text="You are welcome."))
-    alice = await meet("alice", metadata='{"voice": "sage", "language": "en-GB"}')
+    worker = await start_worker(STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+    metadata = '{"voice": "sage", "language": "en-GB"}'
+    alice = await meet("alice", worker=worker, metadata=metadata)
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
     assert resembles(asked.text, "what is the weather in Paris")
@@ -52,6 +56,13 @@ async def test_a_question_is_answered_aloud_and_in_writing(
         (answer.attributes["lk.segment_id"], FINE),
     ]
     assert history[0]["senderId"] == "alice"
+    # What was recognised counts for the speaker, what was spoken for the asker.
+    used = await speech_usage(worker)
+    assert set(used) == {("alice", "gpt-4o-mini-transcribe"), ("alice", "gpt-4o-mini-tts")}
+    said = await length("what is the weather in Paris")
+    assert said <= used["alice", "gpt-4o-mini-transcribe"].heard_ms < said + 5_000
+    spoken = used["alice", "gpt-4o-mini-tts"].spoken_ms
+    assert spoken == pytest.approx(await length(FINE, "You are welcome."), abs=300)
 
 
 async def test_speech_interrupts_the_agent_and_only_the_heard_text_is_kept(

@@ -14,6 +14,7 @@ from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.conftest import Meet, Person
 from tests.agent.voice.speech import resembles
 from tests.agent.voice.speech_server import SpeechServer
+from tests.agent.voice.speech_usage import speech_usage
 from tests.agent.voice.test_conversation import FINE, STORY
 
 
@@ -86,7 +87,8 @@ async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
     meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:
     model.script(Reply(text=FINE), Reply("You are welcome."))
-    alice = await meet("alice", worker=await speaking(start_worker, speech))
+    worker = await speaking(start_worker, speech)
+    alice = await meet("alice", worker=worker)
     await alice.microphone.say("what is the weather in Paris")
     asked = await alice.heard()
     assert resembles(asked.text, "what is the weather in Paris")
@@ -105,6 +107,9 @@ async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
         (message, asked.text),
         (answer.attributes["lk.segment_id"], FINE),
     ]
+    used = await speech_usage(worker)
+    assert used["alice", "gpt-4o-mini-transcribe"].heard_ms > 500
+    assert used["alice", "gpt-4o-mini-tts"].spoken_ms > 500
 
 
 async def test_an_answer_with_nothing_to_say_aloud_is_silence(

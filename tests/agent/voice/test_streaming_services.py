@@ -17,6 +17,7 @@ from tests.agent.app.import_state import restored_imports
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.conftest import Meet
 from tests.agent.voice.speech import RATE, nearest, resembles, say
+from tests.agent.voice.speech_usage import speech_usage
 from tests.agent.voice.streaming_server import StreamingServer
 from tests.agent.voice.test_conversation import FINE, STORY
 
@@ -63,6 +64,10 @@ async def test_deepgram_hears_and_cartesia_speaks(
     assert services.keys == {"stt Token a key for ears", "tts a key for a mouth"}
     [listening] = services.listens
     assert (listening["language"], listening["model"]) == ("de", "nova-3")
+    used = await speech_usage(worker)
+    assert sum(each.heard_ms for each in used.values()) > 500
+    assert sum(each.spoken_ms for each in used.values()) > 500
+    assert ("alice", "nova-3") in used
 
 
 async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
