@@ -70,7 +70,7 @@ class RoomAccounts:
         self._agent = agent
         self._tenant = tenant
         self._stays: dict[str, _Stay] = {}
-        self._speech: dict[tuple[str, str], UsageCounts] = {}
+        self._besides: dict[tuple[str, str], UsageCounts] = {}
         self._unclaimed: Counter[str] = Counter()
 
     def message(self, message: IncomingMessage) -> None:
@@ -134,24 +134,31 @@ class RoomAccounts:
 
     def heard(self, identity: str, model: str, seconds: float) -> None:
         """Sound of somebody's microphone was recognised."""
-        self._count_speech(identity, model, UsageCounts(heard_ms=round(seconds * 1000)))
+        self._count(identity, model, UsageCounts(heard_ms=round(seconds * 1000)))
 
     def spoken(self, model: str, seconds: float) -> None:
         """Sound was made, for the asker of the next answer that ends."""
         self._unclaimed[model] += round(seconds * 1000)
 
+    def asked(self, identity: str, model: str, tokens_in: int, tokens_out: int) -> None:
+        """A model was asked beside the answers: for a summary, whose identity is empty, or for a
+        tool's caller."""
+        counts = UsageCounts(requests=1, input_tokens=tokens_in, output_tokens=tokens_out)
+        self._count(identity, model, counts)
+
     def _claim_speech(self, identity: str) -> None:
         """Counts what was spoken since the last answer."""
         unclaimed, self._unclaimed = self._unclaimed, Counter()
         for model, spoken in unclaimed.items():
-            self._count_speech(identity, model, UsageCounts(spoken_ms=spoken))
+            self._count(identity, model, UsageCounts(spoken_ms=spoken))
 
-    def _count_speech(self, identity: str, model: str, counts: UsageCounts) -> None:
+    def _count(self, identity: str, model: str, counts: UsageCounts) -> None:
+        """Counts what is used beside the answers."""
         self._accounts.count(
             tenant=self._tenant, room=self._room, identity=identity, model=model, counts=counts
         )
         key = identity, model
-        self._speech[key] = self._speech.get(key, UsageCounts()) + counts
+        self._besides[key] = self._besides.get(key, UsageCounts()) + counts
 
     def tool(self, name: str, caller: str, code: str, seconds: float, *, by_model: bool) -> None:
         """A tool call has ended; `code`: `ok`, `cancelled`, or that of an error."""
@@ -198,7 +205,7 @@ class RoomAccounts:
 
     async def _report(self, thread: str, stay: _Stay) -> None:
         transcript, summary = await self._past(thread, stay)
-        usage = [*stay.usage.items(), *(self._speech.items() if thread == _ROOM else ())]
+        usage = [*stay.usage.items(), *(self._besides.items() if thread == _ROOM else ())]
         self._tell(
             "conversation.ended",
             thread,

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 from livekit.agents import llm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    OnAsked = Callable[[str, int, int], None]
+    """Takes the model's name, and the tokens that it read and wrote for one request."""
 
 BYTES_PER_TOKEN: Final = 4
 """Of UTF-8, where the service does not say how many tokens there were."""

@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from livekit.agents import APIError, llm
 
 from agent.models.asked_llm import AskedLLM
 from agent.models.request_cost import BYTES_PER_TOKEN, RequestCost
-from agent.models.retrying_llm import OnCost
 from toolkit.errors import Unavailable
 from toolkit.questions import Sampled, Sampling
+
+if TYPE_CHECKING:
+    from agent.models.request_cost import OnAsked
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Sampler:
         self._open_llm = open_llm
         self._timeout = timeout
 
-    async def sample(self, sampling: Sampling, on_cost: OnCost) -> Sampled:
+    async def sample(self, sampling: Sampling, on_asked: OnAsked) -> Sampled:
         """The answer. Raises Unavailable: the model fails, takes too long, or says nothing."""
         context = llm.ChatContext.empty()
         if sampling.system_prompt:
@@ -46,12 +48,12 @@ class Sampler:
             context.add_message(role=role, content=text)
         try:
             async with asyncio.timeout(TIMEOUT):
-                return await self._ask(context, sampling.max_tokens, on_cost)
+                return await self._ask(context, sampling.max_tokens, on_asked)
         except (APIError, TimeoutError) as error:
             logger.warning("a tool's request to the model failed: %s", type(error).__name__)
             raise Unavailable("The model did not answer") from None
 
-    async def _ask(self, context: llm.ChatContext, max_tokens: int, on_cost: OnCost) -> Sampled:
+    async def _ask(self, context: llm.ChatContext, max_tokens: int, on_asked: OnAsked) -> Sampled:
         begun = False
         limit = min(max(max_tokens, 1) * BYTES_PER_TOKEN, MAX_BYTES)
         said = bytearray()
@@ -67,7 +69,7 @@ class Sampler:
                         break
         finally:
             if begun:  # Also where it has thought and not said anything.
-                on_cost(*cost.tokens())
+                on_asked(model.model, *cost.tokens())
             name = model.model
             await model.aclose()
         text = said[:limit].decode(errors="ignore").strip()

@@ -15,7 +15,6 @@ from agent.models.openai_client import MAX_CONNECTIONS
 from agent.models.ordered_llms import OrderedLLMs
 from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
-from agent.models.retrying_llm import OnCost
 from agent.models.sampler import Sampler
 from agent.models.service_health import ServiceHealth
 from agent.models.shared_llm import SharedLLM
@@ -25,6 +24,7 @@ from agent.models.timeouts import Timeouts
 if TYPE_CHECKING:
     from agent.app.app import App
     from agent.app.persona import Model, Models
+    from agent.models.request_cost import OnAsked
     from agent.models.speech import SpeechService
 
 
@@ -69,10 +69,10 @@ class ModelService:
         models = [self._open(room, each) for each in order]
         return models[0] if len(models) == 1 else OrderedLLMs(models)
 
-    def summariser(self, room: str, on_cost: OnCost) -> Summariser:
+    def summariser(self, room: str, on_asked: OnAsked) -> Summariser:
         """The summariser for the conversations of a room."""
         return Summariser(
-            partial(self.open_llm, room), timeout=self._settings.llm_timeout, on_cost=on_cost
+            partial(self.open_llm, room), timeout=self._settings.llm_timeout, on_asked=on_asked
         )
 
     def sampler(self, room: str) -> Sampler:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from livekit.agents import APIError, llm
 
 from agent.models.asked_llm import AskedLLM
 from agent.models.request_cost import RequestCost
-from agent.models.retrying_llm import OnCost
+
+if TYPE_CHECKING:
+    from agent.models.request_cost import OnAsked
 
 MAX_SUMMARY: Final = 4_000
 """Characters of a summary; longer text is cut off."""
@@ -41,15 +43,15 @@ class Summariser:
     Args:
         open_llm: makes an LLM, which is closed again.
         timeout: seconds of silence of the model.
-        on_cost: called with the cost of each request.
+        on_asked: called after each request.
     """
 
     def __init__(
-        self, open_llm: Callable[[], AskedLLM], *, timeout: float, on_cost: OnCost
+        self, open_llm: Callable[[], AskedLLM], *, timeout: float, on_asked: OnAsked
     ) -> None:
         self._open_llm = open_llm
         self._timeout = timeout
-        self._on_cost = on_cost
+        self._on_asked = on_asked
 
     async def summarise(self, former: str, record: str) -> str:
         """The summary of a former one, which may be empty, and of a record.
@@ -83,6 +85,6 @@ class Summariser:
                         break
         finally:
             if text:
-                self._on_cost(*cost.tokens())
+                self._on_asked(model.model, *cost.tokens())
             await model.aclose()
         return text.strip()[:MAX_SUMMARY]

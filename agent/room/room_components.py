@@ -154,7 +154,7 @@ class RoomComponents:
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self.people.is_known,
-            summaries=Summaries(history, models.summariser(assignment.room, self._limits.used), me),
+            summaries=Summaries(history, models.summariser(assignment.room, self._summarised), me),
             private_conversations=self._limits.private_conversations,
             tenure=tenure,
             on_stored=self.notices.stored,
@@ -220,6 +220,7 @@ class RoomComponents:
             settings=settings,
             made=history.made_calls,
             sampler=models.sampler(assignment.room),
+            on_asked=self.accounts.asked,
         )
         self.calls.calls.room = self._handle
         self.calls.calls.conversation = self.conversation
@@ -332,6 +333,11 @@ class RoomComponents:
             find_caller=lambda identity: self.calls.find_caller(identity),  # noqa: PLW0108 - made later
             may_clear=CLEARING[self._settings.whiteboard_clear],
         )
+
+    def _summarised(self, model: str, tokens_in: int, tokens_out: int) -> None:
+        """The model was asked for a summary, which nobody in particular pays for."""
+        self._limits.used(tokens_in, tokens_out)
+        self.accounts.asked("", model, tokens_in, tokens_out)
 
     def _on_message(self, message: IncomingMessage) -> None:
         self.events.heard(message)

@@ -35,6 +35,7 @@ class RoomCalls:
         files: sends what tools make.
         made: remembers the calls that must not be made twice.
         sampler: asks the model for tools.
+        on_asked: told of such a request: the caller's identity, the model, tokens in and out.
 
     Attributes:
         calls: the way to call a tool.
@@ -58,11 +59,13 @@ class RoomCalls:
         on_called: OnCalled,
         made: MadeCalls,
         sampler: Sampler,
+        on_asked: Callable[[str, str, int, int], None],
     ) -> None:
         self._toolbox = toolbox
         self._is_offered = is_offered
         self._limits = limits
         self._sampler = sampler
+        self._on_asked = on_asked
         self.callers = Callers(room, look_up)
         self.background = BackgroundCalls()
         self._client_methods = ClientMethods(
@@ -103,4 +106,9 @@ class RoomCalls:
         if refusal is not None:
             message = refusal.sentence.removesuffix(".")
             raise RateLimited(message, retry_after=refusal.retry_after)
-        return await self._sampler.sample(sampling, meter.used)
+
+        def asked(model: str, tokens_in: int, tokens_out: int) -> None:
+            meter.used(tokens_in, tokens_out)
+            self._on_asked(caller.identity, model, tokens_in, tokens_out)
+
+        return await self._sampler.sample(sampling, asked)

@@ -95,7 +95,7 @@ async def test_usage_adds_up_by_day_tenant_room_identity_and_model(history: Hist
     assert await history.accounts.usage(since="2020-01-01", until="2020-12-31") == []
 
 
-async def test_speech_counts_for_who_speaks_and_for_who_asked(history: History) -> None:
+async def test_speech_and_summaries_count_beside_the_answers(history: History) -> None:
     accounts = Accounts(history.accounts)
     room = RoomAccounts(accounts, history, "r", kept_as="r", agent="agent", tenant="acme")
     room.heard("ada", "ears", 1.25)
@@ -104,19 +104,21 @@ async def test_speech_counts_for_who_speaks_and_for_who_asked(history: History) 
     room.answer(answer_to("ada", thread="private:bob"))
     room.answer(answer_to("ada"))
     room.spoken("mouth", 0.5)
+    room.asked("", "m", 10, 2)
     await room.aclose()
     await accounts.aclose()
 
     found = await history.accounts.usage(since="2020-01-01", until="9999-12-31")
 
     assert {
-        (key.tenant, key.identity, key.model, each.heard_ms, each.spoken_ms)
+        (key.tenant, key.identity, key.model, each.heard_ms, each.spoken_ms, each.input_tokens)
         for key, each in found
         if each.answers == 0
     } == {
-        ("acme", "", "mouth", 0, 500),  # Nobody had asked.
-        ("acme", "ada", "ears", 2_000, 0),
-        ("acme", "ada", "mouth", 0, 2_500),
+        ("acme", "", "mouth", 0, 500, 0),  # Nobody had asked.
+        ("acme", "", "m", 0, 0, 10),
+        ("acme", "ada", "ears", 2_000, 0, 0),
+        ("acme", "ada", "mouth", 0, 2_500, 0),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
+from agent.history.open_history import open_history
 from devserver.model import DemoModel, Reply
 from devserver.model.wire import ChatRequest
 from tests.agent.chat.test_remembering import RECORD, asked
@@ -58,6 +59,14 @@ async def test_dropped_turns_are_summarised_and_restored(
 
     former = alice.agent_sid
     await first.server.aclose()
+    history = open_history(first.settings.database_url)
+    used = await history.accounts.usage(since="2020-01-01", until="9999-12-31")
+    await history.aclose()
+    # Summaries are nobody's in particular.
+    nobody, hers = (each for _, each in used)
+    assert (nobody.answers, hers.answers) == (0, 6)
+    assert nobody.requests == len(records(model))
+    assert nobody.input_tokens > 0
     other = await start_worker(DATABASE_URL=first.settings.database_url, MAX_CONTEXT_MESSAGES="8")
     await lk_api.agent_dispatch.create_dispatch(
         api.CreateAgentDispatchRequest(agent_name=other.name, room=room_name)

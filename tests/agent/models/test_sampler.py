@@ -39,18 +39,18 @@ class Thinking(DelegatingLLM):
 
 
 async def test_thoughts_without_words_cost_what_they_cost() -> None:
-    costs: list[tuple[int, int]] = []
+    costs: list[tuple[str, int, int]] = []
 
-    def on_cost(read: int, wrote: int) -> None:
-        costs.append((read, wrote))
+    def on_asked(model: str, read: int, wrote: int) -> None:
+        costs.append((model, read, wrote))
 
     with pytest.raises(Unavailable, match="The model said nothing"):
-        await Sampler(Thinking, timeout=5).sample(ASKED, on_cost)
-    assert costs == [(40, 900)]
+        await Sampler(Thinking, timeout=5).sample(ASKED, on_asked)
+    assert costs == [(Thinking().model, 40, 900)]
 
 
 async def test_a_failure_does_not_tell_what_the_service_quotes() -> None:
     error = APIStatusError("bad", status_code=400, body={"quoted": "the cat"})
     with pytest.raises(Unavailable, match="The model did not answer") as caught:
-        await Sampler(lambda: Thinking(error), timeout=5).sample(ASKED, lambda _, __: None)
+        await Sampler(lambda: Thinking(error), timeout=5).sample(ASKED, lambda _, __, ___: None)
     assert caught.value.__cause__ is None
