@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _ROOM: Final = "room"
 """The thread in which people speak."""
+MAX_SESSIONS: Final = 20
+"""Reports of sessions in the report of a conversation: the last ones."""
 _OF_SPEECH: Final = frozenset({"heardMs", "spokenMs"})
 READING_TAKES: Final = 5.0
 """Seconds for the transcript of a conversation that ends; then it is reported without."""
@@ -41,6 +43,13 @@ class _Stay:
     tools: Counter[str] = field(default_factory=Counter[str])
     usage: dict[tuple[str, str], UsageCounts] = field(
         default_factory=dict[tuple[str, str], UsageCounts]
+    )
+    feedback: dict[tuple[str, str], Feedback] = field(
+        default_factory=dict[tuple[str, str], "Feedback"]
+    )
+    """By message and identity."""
+    sessions: deque[dict[str, Any]] = field(
+        default_factory=lambda: deque[dict[str, Any]](maxlen=MAX_SESSIONS)
     )
 
 
@@ -177,6 +186,10 @@ class RoomAccounts:
 
     def feedback(self, message: MessageKey, feedback: Feedback) -> None:
         """Reports feedback on a message."""
+        if (stay := self._stays.get(message.thread.id)) is not None:
+            stay.feedback[message.id, feedback.identity] = feedback
+            while len(stay.feedback) > MAX_PAGE:
+                del stay.feedback[next(iter(stay.feedback))]
         if self._accounts.wants("feedback.given"):
             self._tell(
                 "feedback.given",
@@ -186,6 +199,17 @@ class RoomAccounts:
                 value=feedback.value,
                 comment=feedback.comment,
             )
+
+    def forget(self, identity: str | None) -> None:
+        """Somebody's opinions are not reported; None: nobody's."""
+        for stay in self._stays.values():
+            for key in [each for each in stay.feedback if identity in {None, each[1]}]:
+                del stay.feedback[key]
+
+    def session(self, thread: str, report: dict[str, Any]) -> None:
+        """A livekit Agent's session has ended."""
+        if (stay := self._stays.get(thread)) is not None:
+            stay.sessions.append(report)
 
     async def aclose(self) -> None:
         """All conversations have ended."""
@@ -205,6 +229,7 @@ class RoomAccounts:
 
     async def _report(self, thread: str, stay: _Stay) -> None:
         transcript, summary = await self._past(thread, stay)
+        reported = {each["id"] for each in transcript or ()}
         usage = [*stay.usage.items(), *(self._besides.items() if thread == _ROOM else ())]
         self._tell(
             "conversation.ended",
@@ -218,6 +243,17 @@ class RoomAccounts:
                 {"identity": identity, **_usage(model, counts)}
                 for (identity, model), counts in usage
             ],
+            feedback=[
+                {
+                    "messageId": message_id,
+                    "identity": each.identity,
+                    "value": each.value,
+                    "comment": each.comment,
+                }
+                for (message_id, _), each in stay.feedback.items()
+                if message_id in reported
+            ],
+            sessions=list(stay.sessions),
             summary=summary,
             transcript=transcript,
             transcriptIsWhole=transcript is not None and len(transcript) < MAX_PAGE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from livekit import rtc
 from livekit.agents.llm import CompletionUsage
@@ -57,6 +58,7 @@ class ConversationOpener:
         hooks: of the app around answers, if it has any.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
         on_answered: called with each answer that has ended.
+        on_session: called with the thread and the report of each session that has ended.
         usage: tokens that all conversations used.
         runs: answers that code of the worker waits for.
     """
@@ -82,6 +84,7 @@ class ConversationOpener:
     voice: VoiceSwitch
     on_lost: Callable[[], None]
     on_answered: Callable[[AnswerRecord], None]
+    on_session: Callable[[str, dict[str, Any]], None]
     usage: UsageCount = field(default_factory=UsageCount)
     runs: Runs = field(default_factory=Runs)
 
@@ -116,13 +119,14 @@ class ConversationOpener:
             tokens=tokens,
             answers=self.limits.answers,
             interrupt_on_message=settings.interrupt_on_message,
-            open_session=partial(self._open_session, persona, tools),
+            open_session=partial(self._open_session, store.thread.id, persona, tools),
             on_lost=self.on_lost,
             on_answered=partial(self._record, store.thread.id, persona, tally),
         )
 
     def _open_session(
         self,
+        thread: str,
         persona: ActivePersona,
         tools: ConversationTools,
         agent: str,
@@ -142,6 +146,7 @@ class ConversationOpener:
             reply=reply,
             tools=tools,
             on_unasked=on_unasked,
+            on_report=partial(self.on_session, thread),
         )
         return SessionResponder(agent, parts)
 

@@ -204,7 +204,7 @@ class RoomComponents:
             self.conversation,
             stores.eraser,
             self.notices,
-            live=(self.conversations, self.topics, self.states),
+            live=(self.conversations, self.topics, self.states, self.accounts),
         )
         self.calls = RoomCalls(
             self.room,
@@ -270,6 +270,7 @@ class RoomComponents:
             voice=self.voice,
             on_lost=close,
             on_answered=self.accounts.answer,
+            on_session=self.accounts.session,
         )
         control = RoomControl(
             self.conversation,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from agent.accounts.room_accounts import RoomAccounts
 from agent.chat.conversations import Conversations
 from agent.contract.answers import ErasedCounts
 from agent.data.room_topics import RoomTopics
@@ -37,12 +38,12 @@ class RoomErasure:
         eraser: Eraser,
         notices: Notices,
         *,
-        live: tuple[Conversations, RoomTopics, RoomStates],
+        live: tuple[Conversations, RoomTopics, RoomStates, RoomAccounts],
     ) -> None:
         self._room = room
         self._conversation = conversation
         self._eraser = eraser
-        self._conversations, self._topics, self._states = live
+        self._conversations, self._topics, self._states, self._accounts = live
         self._notices = notices
         self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
@@ -66,6 +67,7 @@ class RoomErasure:
     async def _erase(self, identity: str | None, scope: Scope) -> ErasedCounts:
         async with self._one_at_a_time:
             gone = await self._conversations.forget(identity)
+            self._accounts.forget(identity)
             await self._topics.erase(identity)
             for owner in {identity, *gone}:
                 await self._states.clear(owner)

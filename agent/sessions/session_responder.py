@@ -34,6 +34,7 @@ from agent.sessions.session_calls import SessionCalls
 from agent.sessions.session_context import SessionContext, given_form
 from agent.sessions.session_llm import SessionLLM
 from agent.sessions.session_memory import SessionMemory
+from agent.sessions.session_report import report_of
 from agent.sessions.session_response import SessionResponse
 from agent.sessions.session_text import SessionText
 from agent.sessions.session_voice import SessionVoice
@@ -61,6 +62,7 @@ class SessionParts:
         makers: of all agents of the app that are livekit Agents, by name.
         room: what the app's functions are given.
         on_unasked: told that the session has begun to say something that nobody asked for.
+        on_report: given the report of the session when it has ended; see session_report.
     """
 
     makers: dict[str, AgentMaker]
@@ -69,6 +71,7 @@ class SessionParts:
     reply: ReplySink
     tools: ConversationTools
     on_unasked: Callable[[], None]
+    on_report: Callable[[dict[str, Any]], None]
 
 
 class SessionResponder:
@@ -76,8 +79,9 @@ class SessionResponder:
 
     def __init__(self, name: str, parts: SessionParts) -> None:
         """`name`: of the agent of the app that begins."""
-        self._name = name
+        self._name = self._began_as = name
         self._parts = parts
+        self._began_at = 0.0
         self._text = SessionText(parts.reply, parts.on_unasked)
         self._llm = SessionLLM(parts.persona.assistant)
         self._context = SessionContext()
@@ -187,6 +191,7 @@ class SessionResponder:
                     await self._session.aclose()
             except TimeoutError:
                 logger.warning("session of the agent %s did not end in time, left", self._name)
+            self._parts.on_report(report_of(self._session, self._began_as, self._began_at))
         await self._voice.aclose()
         await self._tasks.aclose()
 
@@ -231,7 +236,7 @@ class SessionResponder:
         self._context.meet(agent)
         self._run = run = SessionRun(session)
         await session.start(agent, record=False, session_host=False)
-        self._session = session
+        self._session, self._began_at = session, time.time()
         return run
 
     def _begin(self, session: AgentSession[Any]) -> None:

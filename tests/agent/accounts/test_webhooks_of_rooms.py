@@ -11,9 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from livekit import api
 
+from agent import App
 from devserver.model import DemoModel, Reply, tool_call
 from examples.webhook_receiver.receiver import SEEN, TOKENS, make_app
 from tests.agent.accounts.receiver import SECRET, Receiver
+from tests.agent.app.session_room import Archive
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.conftest import Enter, StartWorker
 
@@ -71,7 +73,12 @@ async def test_a_backend_gets_the_events_of_a_room(
         ("user", "What time is it?"),
         ("assistant", answer.text),
     ]
-    assert report["usage"] == [{"identity": "alice", **finished["usage"]}]
+    spoken = {"heardMs": 0, "spokenMs": 0}
+    assert report["usage"] == [{"identity": "alice", **finished["usage"], **spoken}]
+    assert report["feedback"] == [
+        {"messageId": rated, "identity": "alice", "value": "up", "comment": "thanks"}
+    ]
+    assert report["sessions"] == []
 
     database = worker.settings.database_url
     await worker.server.aclose()
@@ -81,6 +88,42 @@ async def test_a_backend_gets_the_events_of_a_room(
     assert int(row["input_tokens"]) == finished["usage"]["inputTokens"]
     done = await bare.run("export", "conversation", "--room", room_name, DATABASE_URL=database)
     assert [json.loads(line)["role"] for line in done.stdout.splitlines()] == ["user", "assistant"]
+
+
+async def test_a_session_of_livekit_agents_is_in_the_report(
+    start_worker: StartWorker,
+    enter: Enter,
+    receiver: Receiver,
+    lk_api: api.LiveKitAPI,
+    room_name: str,
+) -> None:
+    worker = await start_worker(
+        app=App({"archive": Archive}),
+        WEBHOOK_URLS=receiver.url,
+        WEBHOOK_SECRET=SECRET,
+        WEBHOOK_EVENTS="conversation.ended",
+        LLM_MODEL="some-model",
+    )
+    alice = await enter("alice", worker=worker)
+    answer = await alice.ask("Hello?")
+    rating = {"messageId": answer.attributes["lk.segment_id"], "value": "down"}
+    await alice.call("sendFeedback", json.dumps(rating))
+    await alice.call("eraseData", json.dumps({"identity": "alice"}))
+    await alice.ask("Hello again?")
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
+    await receiver.until(events=1)
+
+    [ended] = receiver.events
+    [session] = ended["data"]["sessions"]
+    assert (session["agent_name"], session["user_turns"]) == ("archive", 1)
+    [usage] = session["usage"]
+    assert (usage["type"], usage["model"]) == ("llm_usage", "some-model")
+    assert usage["input_tokens"] > 0
+    assert session["duration_ms"] > 0
+    assert "Hello" not in json.dumps(session)
+    # What was erased is not reported.
+    assert ended["data"]["feedback"] == []
+    assert "Hello?" not in [each["text"] for each in ended["data"]["transcript"]]
 
 
 async def test_the_example_takes_them_once_each(
