@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ def test_compose_sets_settings_that_there_are() -> None:
     values = {**values, "LIVEKIT_API_SECRET": "s" * 32, "OPENAI_BASE_URL": "http://model/v1"}
     settings = Settings.from_environment(values)
     assert settings.missing() == []
-    assert settings.processes * settings.memory_limit < int(worker["mem_limit"].removesuffix("m"))
+    with_a_replacement = (settings.processes + 1) * settings.memory_limit
+    assert with_a_replacement <= int(worker["mem_limit"].removesuffix("m"))
 
 
 def test_compose_runs_the_worker_without_rights_and_lets_it_drain() -> None:
@@ -103,8 +106,10 @@ def test_the_unit_runs_the_worker_without_rights_and_lets_it_drain() -> None:
     # The supervisor alone gets SIGTERM, and the rest is killed in the end.
     assert values["KillMode"] == "mixed"
     assert (values["ProtectSystem"], values["NoNewPrivileges"]) == ("strict", "yes")
-    names = re.findall(r"([A-Z_]+)=", values["Environment"])
-    assert set(names) <= Settings.names()
+    environment = dict(each.split("=", 1) for each in values["Environment"].split())
+    assert set(environment) <= Settings.names()
+    processes, limit = int(environment["PROCESSES"]), int(environment["MEMORY_LIMIT"])
+    assert (processes + 1) * limit <= 1024 * int(values["MemoryMax"].removesuffix("G"))
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
@@ -124,6 +129,23 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 def test_helm_has_nothing_to_say() -> None:
     done = helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", ["none", "hpa"])
+def test_kubernetes_knows_the_manifests(kind: str, tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    program = shutil.which("kubernetes-validate", path=path)
+    if program is None:
+        pytest.skip("kubernetes-validate is not installed (pip), which has the schemas with it")
+    manifests = tmp_path / "manifests.yaml"
+    manifests.write_text(yaml.safe_dump_all(render("--set", f"autoscaling.kind={kind}")))
+    done = subprocess.run(  # noqa: S603 - a program of this machine
+        [program, "--strict", "-k", "1.31", str(manifests)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_chart_sets_settings_that_there_are() -> None:
