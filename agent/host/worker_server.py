@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import faulthandler
 import logging
+import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 ENDING: Final = 25.0
 """Seconds after the time for draining in which the process must have ended."""
+
+
+METRICS_LAST: Final = 0.25
+"""Seconds for which the text of the metrics is given again, however many ask for it."""
 
 
 class WorkerServer(SdkServer):
@@ -53,6 +58,7 @@ class WorkerServer(SdkServer):
         """
         self._heartbeats = heartbeats
         self._silence = silence
+        self._metrics, self._metrics_at = b"", 0.0
         super().__init__(**options)
 
     def add_pages(self, app: web.Application) -> None:
@@ -126,9 +132,10 @@ class WorkerServer(SdkServer):
         return _page(said, ok=not reasons)
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
-        self.sample()
-        text = own_metrics()
-        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+        if not self._metrics or time.monotonic() - self._metrics_at > METRICS_LAST:
+            self.sample()
+            self._metrics, self._metrics_at = own_metrics().encode(), time.monotonic()
+        return web.Response(body=self._metrics, headers={"Content-Type": CONTENT_TYPE})
 
     async def _show_rooms(self, request: web.Request) -> web.Response:
         """For this machine alone: names of rooms are nobody else's business."""

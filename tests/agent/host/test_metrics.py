@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from livekit import rtc
 
+from agent.telemetry.own_metrics import own_metrics
 from agent.tool_calls.method_list import ATTRIBUTE
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.conftest import Enter, StartWorker, Worker
@@ -111,6 +112,23 @@ async def test_failures_refusals_and_packets_of_the_apps_own_are_counted(
             "room_agent_packets_ignored_total[]": 2,
         },
     )
+
+
+async def test_a_storm_of_scrapes_makes_few_pages(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await start_worker()
+    made = 0
+
+    def page() -> str:
+        nonlocal made
+        made += 1
+        return own_metrics()
+
+    monkeypatch.setattr("agent.host.worker_server.own_metrics", page)
+    monkeypatch.setattr("agent.host.worker_server.METRICS_LAST", 3600.0)
+    await asyncio.gather(*(metrics(worker) for _ in range(50)))
+    assert made == 1
 
 
 async def test_a_client_names_no_series_with_its_methods(
