@@ -52,5 +52,5 @@ async def test_a_query_without_a_number_is_named_and_so_are_alerts() -> None:
         "Webhooks, by outcome",
         "Webhooks, by outcome",
     ]
-    assert seen["answered"] > 40
+    assert seen["answered"] >= 40
     assert seen["fired"] == ["RoomAgentGone"]

@@ -104,7 +104,7 @@ async def test_a_session_of_livekit_agents_is_in_the_report(
         WEBHOOK_EVENTS="conversation.ended",
         LLM_MODEL="some-model",
     )
-    alice = await enter("alice", worker=worker)
+    alice = await enter("alice", worker=worker, attributes={"role": "moderator"})
     answer = await alice.ask("Hello?")
     rating = {"messageId": answer.attributes["lk.segment_id"], "value": "down"}
     await alice.call("sendFeedback", json.dumps(rating))
