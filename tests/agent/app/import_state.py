@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Generator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.app import loading
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -19,9 +23,10 @@ def restored_imports(folder: Path) -> Generator[None]:
     try:
         yield
     finally:
+        # Not by Path: there are thousands of modules.
+        within = f"{folder}{os.sep}"
         for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and Path(file).is_relative_to(folder):
+            if (getattr(module, "__file__", None) or "").startswith(within):
                 del sys.modules[name]
         sys.path[:] = path
         loading.load_app.cache_clear()
