@@ -139,6 +139,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(INSTALL_SECONDS)
 def test_the_install_steps_give_a_worker_that_starts(stages: list[Stage], tmp_path: Path) -> None:
     """Runs the build stage's steps as they stand, but for fetching uv and compiling bytecode."""

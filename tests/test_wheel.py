@@ -120,6 +120,7 @@ async def started(script: Path, cwd: Path, environ: dict[str, str]) -> AsyncGene
         await process.wait()
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(3 * WITHIN)
 async def test_an_app_that_is_called_like_the_package(
     script: Path,

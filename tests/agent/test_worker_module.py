@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from livekit import api
 
 from devserver.model import DemoModel
@@ -83,6 +84,7 @@ async def test_a_wrong_setting_ends_it_with_status_2(tmp_path: Path) -> None:
     assert "AGENT_MAX_ROOMS: expected a whole number" in output.decode()
 
 
+@pytest.mark.lengthy
 async def test_a_missing_model_key_ends_it_with_status_2(tmp_path: Path) -> None:
     process = await start(tmp_path)
     output, _ = await process.communicate()

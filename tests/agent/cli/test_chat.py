@@ -41,6 +41,7 @@ async def test_piped_input_is_said(agent: CommandLine, model: DemoModel, room_na
     assert model.requests[-1].chat.user_text == "What time is it?"
 
 
+@pytest.mark.lengthy
 async def test_there_must_be_something_to_say(agent: CommandLine) -> None:
     finished = await agent.run("chat", stdin=" \n")
     assert (finished.status, finished.stdout) == (1, "")
@@ -57,6 +58,7 @@ async def test_a_room_that_the_agent_has_left(
         assert (finished.status, finished.stdout) == (0, f"{answer}\n")
 
 
+@pytest.mark.lengthy
 async def test_an_answer_that_failed(agent: CommandLine, model: DemoModel, room_name: str) -> None:
     model.when("Hello", Reply("first rest", fault=Fault.CUT, after=1))
     finished = await agent.run("chat", "Hello", "--room", room_name)
@@ -65,12 +67,14 @@ async def test_an_answer_that_failed(agent: CommandLine, model: DemoModel, room_
     assert "finish_reason error" in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_a_message_that_is_refused(agent: CommandLine, room_name: str) -> None:
     finished = await agent.run("chat", "--room", room_name, stdin="x" * 70_000)
     assert (finished.status, finished.stdout) == (1, "")
     assert "65536 bytes" in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_an_agent_that_leaves(
     agent: CommandLine, model: DemoModel, room_name: str, lk_api: api.LiveKitAPI
 ) -> None:
@@ -83,6 +87,7 @@ async def test_an_agent_that_leaves(
     assert "broke off" in chat.output or "left" in chat.output
 
 
+@pytest.mark.lengthy
 async def test_an_answer_that_does_not_come(
     agent: CommandLine, model: DemoModel, room_name: str
 ) -> None:
@@ -99,6 +104,7 @@ async def test_no_agent(agent: CommandLine, room_name: str) -> None:
     assert "no agent in the room after 0.5 s" in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_no_room_server(agent: CommandLine) -> None:
     finished = await agent.run("chat", "Hello", LIVEKIT_URL=f"ws://127.0.0.1:{unused_port()}")
     assert finished.status == 1
@@ -116,6 +122,7 @@ async def test_wrong_keys(agent: CommandLine, room_server: RoomServerUnderTest) 
     assert room_server.api_secret not in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_nothing_is_configured(bare: CommandLine) -> None:
     finished = await bare.run("chat", "Hello")
     assert finished.status == 2
@@ -323,6 +330,7 @@ async def test_piped_output_may_be_json(
     assert json.loads(finished.stdout.split("\n")[-2])["type"] == "error"
 
 
+@pytest.mark.lengthy
 async def test_one_is_the_same_person_each_time(
     agent: CommandLine, model: DemoModel, room_name: str
 ) -> None:
@@ -347,6 +355,7 @@ async def test_the_identity_for_the_agent(
     assert (wrong.status, wrong.stderr) == (2, "--attribute team: expected KEY=VALUE\n")
 
 
+@pytest.mark.lengthy
 async def test_a_misspelt_setting_is_named(agent: CommandLine, room_name: str) -> None:
     (agent.directory / ".env").write_text("AGENT_MAX_ROOM=3\n")
     finished = await agent.run("chat", "Hello", "--room", room_name)

@@ -70,6 +70,7 @@ async def test_a_talking_room_in_one_command(bare: CommandLine) -> None:
     assert (await bare.run("token", "--room", "r", "--identity", "i")).status == 2
 
 
+@pytest.mark.lengthy
 async def test_others_on_the_network_come_in_only_where_that_is_said(bare: CommandLine) -> None:
     async with dev(bare, "--host", "0.0.0.0", "--port", "0") as running:  # noqa: S104
         assert "WARNING" in running.output
@@ -91,6 +92,7 @@ async def test_a_host_for_a_server_that_is_not_started_here_is_refused(
     assert "LIVEKIT_URL names another" in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_configured_values_are_used(
     bare: CommandLine,
     settings_of_worker: dict[str, str],
@@ -110,7 +112,7 @@ async def test_configured_values_are_used(
         assert chat.stdout == "From the configured model\n"
 
 
-@pytest.mark.parametrize("key", ["", "sk-of-the-tests"])
+@pytest.mark.parametrize("key", [pytest.param("", marks=pytest.mark.lengthy), "sk-of-the-tests"])
 async def test_doctor_asks_the_model_of_the_running_dev(
     bare: CommandLine, model: DemoModel, key: str
 ) -> None:
@@ -153,6 +155,7 @@ async def test_nothing_is_left_behind_when_it_is_killed(bare: CommandLine) -> No
     assert processes_of(bare) == {}
 
 
+@pytest.mark.lengthy
 @on_linux
 async def test_a_worker_that_ends_by_itself(bare: CommandLine) -> None:
     async with dev(bare, "--port", "0") as running:

@@ -52,6 +52,7 @@ async def test_all_is_well(healthy: CommandLine, room_server: RoomServerUnderTes
     assert "sk-of-the-tests" not in text
 
 
+@pytest.mark.lengthy
 async def test_the_port_of_the_health_pages(healthy: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -64,6 +65,7 @@ async def test_the_port_of_the_health_pages(healthy: CommandLine) -> None:
     assert findings["health port"] == "ok", text
 
 
+@pytest.mark.lengthy
 async def test_a_required_service_that_does_not_answer(healthy: CommandLine) -> None:
     status, findings, text = await report(
         healthy, LIVEKIT_URL=nowhere("ws"), OPENAI_BASE_URL=nowhere("http")
@@ -96,6 +98,7 @@ async def test_wrong_keys(healthy: CommandLine) -> None:
     assert "wrong one" not in text
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("seconds", "where"), [(600, "behind"), (-600, "ahead of")])
 async def test_a_clock_that_differs_from_the_room_servers(
     healthy: CommandLine, seconds: int, where: str
@@ -127,6 +130,7 @@ def json_error(message: str, status: int) -> RawAnswer:
     return RawAnswer(body.encode(), status, "application/json")
 
 
+@pytest.mark.lengthy
 async def test_the_model_is_asked_for_a_word(healthy: CommandLine) -> None:
     async with RawModel() as model:
         word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url, LLM_MODEL="demo")
@@ -136,6 +140,7 @@ async def test_the_model_is_asked_for_a_word(healthy: CommandLine) -> None:
     assert model.requests[0].body["tools"]
 
 
+@pytest.mark.lengthy
 async def test_a_base_url_without_v1(healthy: CommandLine) -> None:
     async with RawModel() as model:
         whole = model.base_url
@@ -163,6 +168,7 @@ async def test_a_key_that_is_refused(healthy: CommandLine) -> None:
     assert "check OPENAI_API_KEY" in text
 
 
+@pytest.mark.lengthy
 async def test_the_query_of_a_base_url_is_kept_and_not_shown(healthy: CommandLine) -> None:
     async with RawModel(prefix="/openai/deployments/gpt") as model:
         url = f"{model.base_url}?api-version=2024-10-21"
@@ -177,6 +183,7 @@ async def test_the_query_of_a_base_url_is_kept_and_not_shown(healthy: CommandLin
     )
 
 
+@pytest.mark.lengthy
 async def test_refused_fields_are_named(healthy: CommandLine) -> None:
     async with RawModel(json_error("gemma:2b does not support tools", 400)) as model:
         word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url)
@@ -186,6 +193,7 @@ async def test_refused_fields_are_named(healthy: CommandLine) -> None:
     assert "the model will call no tools" in text
 
 
+@pytest.mark.lengthy
 async def test_a_page_in_place_of_a_model(healthy: CommandLine) -> None:
     async with RawModel(RawAnswer(b"<html></html>", kind="text/html")) as model:
         word, text = await model_line(healthy, OPENAI_BASE_URL=model.base_url, LLM_MODEL="demo")
@@ -208,6 +216,7 @@ async def test_nothing_is_configured(bare: CommandLine) -> None:
     assert "python -m agent dev" in text
 
 
+@pytest.mark.lengthy
 async def test_settings_that_are_wrong(healthy: CommandLine) -> None:
     status, findings, text = await report(healthy, LLM_TIMEOUT="never")
     assert (status, findings) == (1, {"settings": "failed"})

@@ -42,7 +42,9 @@ def asked(model: DemoModel) -> list[object]:
 WRONG_APP = "APP=my_app.py: my_app has no app; there is no App in it\n"
 
 
-@pytest.mark.parametrize("command", [("start",), ("dev", "--no-page")])
+@pytest.mark.parametrize(
+    "command", [("start",), pytest.param(("dev", "--no-page"), marks=pytest.mark.lengthy)]
+)
 async def test_a_wrong_app_is_one_sentence(agent: CommandLine, command: tuple[str, ...]) -> None:
     (agent.directory / "my_app.py").write_text("")
     finished = await agent.run(*command, "--app", "my_app.py", OPENAI_API_KEY="k")
@@ -60,7 +62,7 @@ async def test_settings_of_its_tools_are_checked_at_the_start(agent: CommandLine
     assert finished.stderr == "SHOP_PAGES: expected a whole number, got 'many'\n"
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.lengthy)])
 async def test_start_runs_it(
     agent: CommandLine, room_name: str, model: DemoModel, processes: str
 ) -> None:
@@ -81,6 +83,7 @@ async def test_start_runs_it(
         assert await running.stop(signal.SIGTERM) == 0
 
 
+@pytest.mark.lengthy
 async def test_doctor_names_its_agents(agent: CommandLine) -> None:
     write_app(agent)
     finished = await agent.run("doctor", APP="my_app:app")
@@ -139,6 +142,7 @@ app = App(history=FullStore)
 """
 
 
+@pytest.mark.lengthy
 async def test_a_store_that_cannot_be_made_is_one_sentence(agent: CommandLine) -> None:
     (agent.directory / "my_app.py").write_text(
         "from agent import App\napp = App(history=lambda: 1 / 0)\n"

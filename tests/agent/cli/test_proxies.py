@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 
+import pytest
+
 from devserver.model import DemoModel
 from tests.agent.cli.command_line import CommandLine
 from tests.forward_proxy import forward_proxy
@@ -41,6 +43,7 @@ async def test_all_connections_go_through_the_proxy(
     assert methods == {"GET", "POST", "CONNECT"}
 
 
+@pytest.mark.lengthy
 async def test_loopback_is_reached_directly(agent: CommandLine, room_name: str) -> None:
     agent.environ |= {
         "HTTP_PROXY": NOWHERE,
@@ -55,6 +58,7 @@ async def test_loopback_is_reached_directly(agent: CommandLine, room_name: str) 
         assert await started.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.lengthy
 async def test_excluded_hosts_are_reached_directly(agent: CommandLine) -> None:
     """`doctor` asks the room server and the model, both at an address that is not loopback."""
     agent.environ |= {

@@ -40,6 +40,7 @@ async def test_settings_of_a_file(agent: CommandLine) -> None:
     assert "LLM_TIMEOUT: expected" in finished.stderr
 
 
+@pytest.mark.lengthy
 async def test_a_file_in_another_encoding_is_refused(agent: CommandLine) -> None:
     (agent.directory / ".env").write_bytes("LLM_TIMEOUT=5\n".encode("utf-16"))
     for command in (
@@ -77,6 +78,7 @@ async def test_a_port_that_is_taken_is_a_failure(agent: CommandLine) -> None:
         assert f"HTTP_PORT={port}: the port is taken (" in finished.stderr
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(180)
 async def test_a_free_port_is_used_if_the_default_is_taken(agent: CommandLine) -> None:
     with socket.socket() as taken:
@@ -158,6 +160,7 @@ tools.TOOLS += (stand_still,)
 """
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(180)
 async def test_those_that_are_stuck_are_replaced(agent: CommandLine, room_name: str) -> None:
     """One whose rooms loop is in a call that does not return, and one that is stopped."""
@@ -197,6 +200,7 @@ tools.TOOLS += (stand_still,)
 """
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(180)
 async def test_a_single_process_reports_that_it_is_stuck_and_ends_on_request(
     agent: CommandLine, room_name: str
@@ -254,6 +258,7 @@ async def test_those_that_die_are_replaced(agent: CommandLine, room_name: str) -
     assert psutil.wait_procs(replacements, timeout=0)[1] == []
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(180)
 async def test_a_signal_has_all_processes_log_more_and_another_one_less(agent: CommandLine) -> None:
     async with agent.running("start", "--processes", "2") as started:

@@ -8,6 +8,8 @@ import aiohttp
 import jwt
 import pytest
 
+from agent.cli.command import CommandError
+from agent.cli.token_server import serve_tokens
 from tests.agent.cli.command_line import CommandLine
 
 SECRET = "a secret of thirty-two characters or more"  # noqa: S105 - signs nothing else
@@ -91,9 +93,16 @@ async def test_tokens_for_users(server: CommandLine) -> None:
 async def test_settings_that_would_let_in_too_many_are_refused(
     server: CommandLine, environ: dict[str, str], problem: str
 ) -> None:
-    finished = await server.run("tokens", **environ)
+    with pytest.raises(CommandError) as refused:
+        await serve_tokens(server.environ | environ)
+    assert refused.value.status == 2
+    assert problem in str(refused.value)
+
+
+async def test_a_refusal_is_printed(server: CommandLine) -> None:
+    finished = await server.run("tokens", ACCESS_ORIGINS="*")
     assert (finished.status, finished.stdout) == (2, "")
-    assert problem in finished.stderr
+    assert "ACCESS_ORIGINS" in finished.stderr
 
 
 async def test_a_server_is_needed(bare: CommandLine) -> None:

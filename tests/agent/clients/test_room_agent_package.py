@@ -42,12 +42,14 @@ async def test_the_unit_tests_pass() -> None:
     assert "failed" not in await run_npm("run", cwd=PACKAGE, executable=str(vitest))
 
 
+@pytest.mark.lengthy
 async def test_the_package_and_its_tests_are_typed() -> None:
     need_packages()
     compiler = PACKAGE / "node_modules" / ".bin" / "tsc"
     await run_npm("-p", "tsconfig.json", cwd=PACKAGE, executable=str(compiler))
 
 
+@pytest.mark.lengthy
 async def test_the_reference_has_all_public_names(tmp_path: Path) -> None:
     need_packages()
     typedoc = PACKAGE / "node_modules" / ".bin" / "typedoc"
@@ -83,6 +85,7 @@ async def project(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.lengthy
 async def test_it_works_in_an_empty_project(project: Path) -> None:
     installed = project / "node_modules" / "livekit-room-agent"
     assert {each.name for each in installed.iterdir()} == {"dist", "package.json"}

@@ -155,7 +155,7 @@ async def test_the_newest_files_fit_first(
         ("broken.pdf", lambda: b"%PDF-1.4\nthis is none"),
         ("bomb.pdf", lambda: pdf("", content=b" " * 600_000_000)),
         ("broken.png", lambda: picture(100, 100)[:60]),
-        ("bomb.png", lambda: picture(20_000, 10_000)),
+        pytest.param("bomb.png", lambda: picture(20_000, 10_000), marks=pytest.mark.lengthy),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -303,6 +303,9 @@ async def left_waiting(database: CutDatabase, turns: int) -> DurableHistory:
     return history
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.lengthy)], indirect=True
+)
 async def test_the_end_writes_ten_thousand_waiting_writes(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ print(json.dumps(loaded))
 @pytest.mark.parametrize(
     ("servers", "expected"),
     [
-        ("{}", []),
+        pytest.param("{}", [], marks=pytest.mark.lengthy),
         ('{"calc": {"command": "calc"}}', ["mcp", "jsonschema"]),
     ],
 )

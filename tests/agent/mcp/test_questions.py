@@ -85,23 +85,18 @@ async def test_the_caller_is_asked_and_nobody_else(
     assert not not_asked.questions
 
 
-@pytest.mark.parametrize(
-    ("answer", "result"),
-    [
+async def test_all_but_a_form_that_fits_is_no_answer(alice: ChatClient, model: DemoModel) -> None:
+    for answer, result in (
         ('{"action": "decline"}', "not booked: decline"),
         ('{"action": "cancel"}', "not booked: cancel"),
         ('{"action": "accept", "content": {"guests": 99}}', "no answer that can be read"),
         ('{"action": "accept"}', "no answer that can be read"),
         ("yes", "no answer that can be read"),
-    ],
-)
-async def test_all_but_a_form_that_fits_is_no_answer(
-    alice: ChatClient, model: DemoModel, answer: str, result: str
-) -> None:
-    Asked(alice, answer)
-    calls(model, "shop_book")
-    await alice.ask("Book a table")
-    assert result in told(model)
+    ):
+        Asked(alice, answer)
+        calls(model, "shop_book")
+        await alice.ask("Book a table")
+        assert result in told(model), answer
 
 
 async def test_an_app_that_cannot_be_asked_is_named(alice: ChatClient, model: DemoModel) -> None:

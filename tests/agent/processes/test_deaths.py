@@ -120,7 +120,7 @@ async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> lis
     ("on", "dies"),
     [
         ("sqlite", "process"),
-        ("sqlite", "supervisor"),
+        pytest.param("sqlite", "supervisor", marks=pytest.mark.lengthy),
         pytest.param("sqlite", "machine", marks=pytest.mark.lengthy),
         pytest.param("postgres", "process", marks=pytest.mark.lengthy),
         pytest.param("postgres", "supervisor", marks=pytest.mark.lengthy),

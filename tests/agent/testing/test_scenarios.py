@@ -150,6 +150,7 @@ def test_eval_runs_conversations_and_says_how_many_passed(tmp_path: Path) -> Non
     assert [each.attrib["message"] for each in suite.iter("failure")] == [problem]
 
 
+@pytest.mark.lengthy
 def test_two_conversations_of_one_name_are_refused(tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "same.yaml", tmp_path / "b" / "same.yaml"
     for path, text in ((first, GOOD), (second, GOOD)):
@@ -171,6 +172,7 @@ def test_a_wrong_setting_is_one_sentence_and_status_2(
     assert refused.stderr == "LLM_RETRIES: expected a whole number, got 'many'\n"
 
 
+@pytest.mark.lengthy
 def test_without_the_room_server_it_says_so(tmp_path: Path) -> None:
     good = tmp_path / "good.yaml"
     good.write_text(GOOD)
@@ -183,6 +185,7 @@ def test_without_the_room_server_it_says_so(tmp_path: Path) -> None:
     assert refused.stderr.startswith("agent.testing needs the embedded room server")
 
 
+@pytest.mark.lengthy
 def test_the_table_is_there_although_a_file_cannot_be_written(tmp_path: Path) -> None:
     good = tmp_path / "good.yaml"
     good.write_text(GOOD)
@@ -212,6 +215,7 @@ async def test_a_run_that_breaks_off_has_failed_and_the_others_go_on(
     assert second.problems == ()
 
 
+@pytest.mark.lengthy
 async def test_settings_come_from_dotenv_except_those_of_a_test(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("from agent import App\napp = App(instructions='Be.')\n")
     (tmp_path / "hello.yaml").write_text("turns: [{user: Hello}]")

@@ -88,6 +88,7 @@ async def test_a_spoken_answer_has_a_time_limit(
     assert (await alice.ask("hello")).text == "Hello."
 
 
+@pytest.mark.lengthy
 async def test_services_that_say_nothing_have_failed(
     meet: Meet,
     start_worker: StartWorker,

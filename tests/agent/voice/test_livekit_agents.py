@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
 
+import pytest
 from livekit import rtc
 from livekit.agents import Agent, ModelSettings, function_tool, llm, stt
 
@@ -125,6 +126,7 @@ async def test_an_answer_with_nothing_to_say_aloud_is_silence(
     assert alice.notices("voice.failed") == []
 
 
+@pytest.mark.lengthy
 async def test_without_synthesis_an_answer_is_whole_in_writing_and_the_next_one_is_spoken(
     meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:

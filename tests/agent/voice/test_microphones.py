@@ -26,6 +26,7 @@ from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest
 
 
+@pytest.mark.lengthy
 async def test_a_microphone_that_goes_in_mid_sentence_ends_the_turn(
     meet: Meet, model: DemoModel
 ) -> None:

@@ -70,6 +70,7 @@ async def test_deepgram_hears_and_cartesia_speaks(
     assert ("alice", "nova-3") in used
 
 
+@pytest.mark.lengthy
 async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     meet: Meet, model: DemoModel, worker: Worker
 ) -> None:
@@ -89,6 +90,7 @@ async def test_two_people_who_speak_at_once_are_heard_one_after_the_other(
     assert answer.text == "It is warm."
 
 
+@pytest.mark.lengthy
 async def test_speech_interrupts_the_agent(meet: Meet, model: DemoModel, worker: Worker) -> None:
     model.script(Reply(text=STORY), Reply(text=FINE))
     alice = await meet("alice", worker=worker)
@@ -102,14 +104,8 @@ async def test_speech_interrupts_the_agent(meet: Meet, model: DemoModel, worker:
     assert answer.finish_reason == "stop"
 
 
-@pytest.mark.parametrize(
-    "pause",
-    [
-        1,
-        # The floor is given anew after it.
-        4,
-    ],
-)
+# After 4 seconds the floor is given anew.
+@pytest.mark.parametrize("pause", [1, pytest.param(4, marks=pytest.mark.lengthy)])
 async def test_a_connection_that_breaks_costs_one_utterance(
     meet: Meet, model: DemoModel, services: StreamingServer, worker: Worker, pause: int
 ) -> None:
@@ -131,6 +127,7 @@ async def test_a_connection_that_breaks_costs_one_utterance(
     assert len(alice.notices("voice.failed")) == 1
 
 
+@pytest.mark.lengthy
 async def test_a_connection_without_sound_is_given_up(
     meet: Meet,
     model: DemoModel,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from livekit import rtc
 
 from agent.replies.reply_output import Ending
@@ -40,6 +41,7 @@ async def test_question_and_answer_are_segments_of_the_tracks_that_they_are_said
     assert said.track == answer.attributes["lk.transcribed_track_id"]
 
 
+@pytest.mark.lengthy
 async def test_of_an_interrupted_answer_it_is_what_was_said_aloud(
     meet: Meet, model: DemoModel
 ) -> None:
