@@ -13,8 +13,10 @@ ROOM_SERVER ?=
 # Set here, because some shells export HOST: only `make HOST=...` counts.
 HOST :=
 TESTS ?= tests
-# As many processes as cores, each with a room server of its own; one where they share a running one.
-JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,auto)
+# One process more than there are cores, as tests also wait; each has a room server of its own. One where
+# they share a running server.
+CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,$(shell expr $(CORES) + 1))
 # A file's tests stay together, and files run in the order of tests/conftest.py.
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web

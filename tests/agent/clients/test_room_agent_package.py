@@ -39,7 +39,9 @@ console.log(list.items[0]?.text);
 async def test_the_unit_tests_pass() -> None:
     need_packages()
     vitest = PACKAGE / "node_modules" / ".bin" / "vitest"
-    assert "failed" not in await run_npm("run", cwd=PACKAGE, executable=str(vitest))
+    assert "failed" not in await run_npm(
+        "run", "--testTimeout=20000", cwd=PACKAGE, executable=str(vitest)
+    )
 
 
 @pytest.mark.lengthy
