@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import uuid
 from pathlib import Path
 from typing import Protocol
 
+from livekit import rtc
+
+from tests.agent.chat_client import ChatClient
 from tests.postgres import PostgresServer
 
 
@@ -108,3 +112,12 @@ class FailoverPostgres:
 
     async def end(self) -> None:
         await asyncio.to_thread(self._standby.promote)
+
+
+async def until_the_database_is_back(client: ChatClient) -> None:
+    """Returns when the agent answers from its database again; only asking tells."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(rtc.RpcError):
+                await client.call("getHistory")
+                return

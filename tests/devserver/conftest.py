@@ -9,6 +9,7 @@ import pytest
 
 from tests.devserver.distribution import programs, wheel
 from tests.devserver.raw_worker import ConnectWorker, worker_connections
+from tests.devserver.rtp_wire import wire
 from tests.devserver.twirp_client import TwirpClient
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.room_server import RoomServerUnderTest
 
-__all__ = ("programs", "wheel")
+__all__ = ("programs", "wheel", "wire")
 
 
 @pytest.fixture

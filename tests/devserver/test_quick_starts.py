@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.clients.browser import CHROMIUM_ARGUMENTS, browser_on_path
+from tests.chromium import CHROMIUM_ARGUMENTS, browser_on_path
 from tests.devserver.distribution import WITHIN, installed, run, write_examples
 
 if TYPE_CHECKING:

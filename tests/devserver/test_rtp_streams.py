@@ -1,67 +1,43 @@
-"""What becomes of RTP packets between a publisher's section and a viewer's, without a network."""
+"""RTP packets between a publisher's section and a viewer's, without a network."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 from aiortc.rtcrtpparameters import (
     RTCRtpCodecParameters,
     RTCRtpReceiveParameters,
-    RTCRtpSendParameters,
 )
 from aiortc.rtp import (
-    RTCP_PSFB_APP,
-    RTCP_RR,
     RTCP_RTPFB_NACK,
-    RTCP_SR,
     RtcpPacket,
     RtcpPsfbPacket,
     RtcpRtpfbPacket,
     RtpPacket,
     is_rtcp,
-    pack_remb_fci,
 )
 from livekit.protocol import models, rtc
 
 from devserver.faults import Faults
 from devserver.media import aiortc_private
-from devserver.media import track as track_module
 from devserver.media.bandwidth import Bandwidth
-from devserver.media.blank_packets import BlankPackets
 from devserver.media.codecs import OPUS, RED
-from devserver.media.loss_score import BEST, StreamCounts
-from devserver.media.rtp_receiver import RtpReceiver
-from devserver.media.rtp_sender import RtpSender
+from devserver.media.loss_score import StreamCounts
 from devserver.media.section import Section
 from devserver.media.sent_packets import SentPackets
-from devserver.media.track import PublishedTrack, TrackSubscriber
-from devserver.tasks import TaskSet
-from tests.devserver.room_events import WITHIN
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from aiortc import RTCRtpTransceiver
-
-VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
-KEY, DELTA = bytes([0x10, 0, 7]), bytes([0x10, 1, 7])
-HIGH = int(models.HIGH)
-
-
-class Publisher:
-    """Somebody with a track, who is told nothing here but what is watched."""
-
-    sid = "PA_publisher"
-
-    def send(self, response: rtc.SignalResponse) -> None:
-        assert response.WhichOneof("message") == "subscribed_quality_update"
-
-    def allows(self, track_sid: str, subscriber: TrackSubscriber) -> bool:
-        raise AssertionError((track_sid, subscriber))
+from devserver.media.track import PublishedTrack
+from tests.devserver.rtp_wire import (
+    DELTA,
+    HIGH,
+    KEY,
+    VP8,
+    Publisher,
+    Wire,
+    arrives,
+    audio,
+    published,
+)
 
 
 class Broken:
@@ -71,99 +47,6 @@ class Broken:
 
     def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         raise RuntimeError((packet.sequence_number, codec.mimeType, layer))
-
-
-def audio(mime_type: str) -> RTCRtpCodecParameters:
-    return RTCRtpCodecParameters(mimeType=mime_type, clockRate=48_000, channels=2, payloadType=111)
-
-
-class Wire:
-    """Sections of a connection that is not there, and what they would send on it."""
-
-    def __init__(self) -> None:
-        self.connection = aiortc_private.new_peer_connection()
-        self.tasks = TaskSet()
-        self.sent: asyncio.Queue[bytes] = asyncio.Queue()
-
-    def send_rtp(self, transport: object, data: bytes) -> None:
-        del transport
-        if not is_rtcp(data) or data[1] not in (RTCP_SR, RTCP_RR):  # those come by the clock
-            self.sent.put_nowait(data)
-
-    def section(self, codec: RTCRtpCodecParameters) -> RTCRtpTransceiver:
-        transceiver = self.connection.addTransceiver(codec.mimeType.partition("/")[0])
-        aiortc_private.set_codecs(transceiver, [codec])
-        return transceiver
-
-    async def receiver(self, codec: RTCRtpCodecParameters) -> RtpReceiver:
-        receiver = RtpReceiver(self.section(codec), self.tasks)
-        await receiver.receive(RTCRtpReceiveParameters(codecs=[codec]))
-        return receiver
-
-    async def sender(
-        self,
-        codec: RTCRtpCodecParameters,
-        track: PublishedTrack,
-        *,
-        trailers: bool = True,
-        blanks: bool = False,
-    ) -> RtpSender:
-        section = self.section(codec)
-        sender = RtpSender(
-            section,
-            track,
-            self.tasks,
-            Bandwidth(),
-            trailers=trailers,
-            blanks=BlankPackets(section, track) if blanks else None,
-        )
-        await sender.send(RTCRtpSendParameters(codecs=[codec]))
-        track.add_sender(sender)
-        return sender
-
-    async def next(self) -> bytes:
-        async with asyncio.timeout(WITHIN):
-            return await self.sent.get()
-
-    async def next_packet(self) -> RtpPacket:
-        data = await self.next()
-        assert not is_rtcp(data)
-        return RtpPacket.parse(data)
-
-
-@pytest.fixture
-async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Wire]:
-    made = Wire()
-    monkeypatch.setattr(aiortc_private, "send_rtp", made.send_rtp)
-    yield made
-    await made.tasks.close()
-    await made.connection.close()
-
-
-def published(
-    receiver: RtpReceiver, codec: RTCRtpCodecParameters, rids: Sequence[str] = ()
-) -> PublishedTrack:
-    kind = models.AUDIO if codec.mimeType.startswith("audio") else models.VIDEO
-    request = rtc.AddTrackRequest(
-        cid="mine", type=kind, packet_trailer_features=[models.PacketTrailerFeature.PTF_FRAME_ID]
-    )
-    track = PublishedTrack(Publisher(), request, [codec.mimeType], Faults())
-    track.attach(receiver, "0", codec, rids)
-    return track
-
-
-def arrives(
-    receiver: RtpReceiver, payload: bytes, *, number: int = 1, ssrc: int = 1, marker: int = 0
-) -> None:
-    payload_type = next(iter(receiver._codecs))  # pyright: ignore[reportPrivateUsage]
-    packet = RtpPacket(
-        payload_type=payload_type or 0,
-        marker=marker,
-        sequence_number=number,
-        ssrc=ssrc,
-        payload=payload,
-    )
-    receiver.take(packet)
 
 
 class TestPauses:
@@ -341,87 +224,3 @@ class TestBlanks:
             packet = await wire.next_packet()
         assert packet.payload == KEY
         assert (packet.sequence_number - blanks[-1].sequence_number) & 0xFFFF == 1
-
-
-class TestEstimates:
-    async def test_what_a_viewer_says_of_its_connection_is_heeded(
-        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        told: list[int] = []
-
-        def note(self: Bandwidth, bits_per_second: int) -> None:
-            del self
-            told.append(bits_per_second)
-
-        monkeypatch.setattr(Bandwidth, "estimated", note)
-        receiver = await wire.receiver(VP8)
-        sender = await wire.sender(VP8, published(receiver, VP8))
-        own = sender._ssrc  # pyright: ignore[reportPrivateUsage]  which descriptions announce
-        estimates = (
-            pack_remb_fci(300_000, [own, own + 1]),
-            pack_remb_fci(400_000, [own - 1, own]),  # after that of its retransmissions
-            pack_remb_fci(500_000, [own + 1]),
-            pack_remb_fci(600_000, []),
-            b"REMB\xff\x00\x00\x01",  # without the streams that it counts
-            b"nonsense",
-        )
-        router = aiortc_private.MidRouter()
-        router.register_sender(sender, own)
-        for fci in estimates:
-            packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=own, fci=fci)
-            router.route_rtcp(packet)
-            await sender._handle_rtcp_packet(packet)  # pyright: ignore[reportPrivateUsage]
-        assert told == [300_000, 400_000]
-
-    async def test_sound_is_no_part_of_what_they_are_compared_with(
-        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        counted: list[int] = []
-
-        def note(self: Bandwidth, octets: int) -> None:
-            del self
-            counted.append(octets)
-
-        monkeypatch.setattr(Bandwidth, "sent", note)
-        sizes: list[int] = []
-        for codec in (audio(OPUS), VP8):
-            receiver = await wire.receiver(codec)
-            await wire.sender(codec, published(receiver, codec))
-            arrives(receiver, KEY)
-            sizes.append(len(await wire.next()))
-        assert counted == sizes[1:]
-
-    async def test_what_is_not_sent_takes_nothing(self, wire: Wire) -> None:
-        receiver = await wire.receiver(VP8)
-        track = published(receiver, VP8, ("q", "h", "f"))
-        sender = await wire.sender(VP8, track)
-        track.layers.rates = {0: 1.0, 2: 3.0}
-        assert sender.layer_rates == [1.0, 1.0, 3.0]
-        sender.adapt(paused=True, layer=HIGH)
-        assert sender.layer_rates == []
-        sender.adapt(paused=False, layer=1)
-        assert sender.layer_rates == [1.0, 1.0]
-        track.mute(muted=True)
-        assert sender.layer_rates == []
-
-
-class TestScores:
-    async def test_who_has_just_unmuted_is_not_called_poor(
-        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = 5.0
-        clock = SimpleNamespace(monotonic=lambda: now, time_ns=lambda: 0)
-        monkeypatch.setattr(track_module, "time", clock)
-        receiver = await wire.receiver(audio(OPUS))
-        track = published(receiver, audio(OPUS))
-        assert track.score() == BEST
-        arrives(receiver, b"sound")
-        now = 10.0
-        assert track.score() == BEST
-        track.mute(muted=True)
-        now = 14.0
-        track.mute(muted=False)
-        now = 15.0
-        assert track.score() == BEST
-        now = 20.0
-        assert track.score() < BEST

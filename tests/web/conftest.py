@@ -15,8 +15,8 @@ from playwright.async_api import Browser, async_playwright
 from agent.cli.page_build import PageBuild
 from agent.cli.page_server import PageServer, serving_page
 from agent.cli.target import Target
-from tests.agent.clients.browser import CHROMIUM_ARGUMENTS, browser_on_path
 from tests.agent.conftest import Enter, StartWorker, Worker, enter, model, start_worker
+from tests.chromium import CHROMIUM_ARGUMENTS, browser_on_path
 from tests.room_server import RoomServerUnderTest
 from tests.web.page_person import PagePerson
 

@@ -11,10 +11,10 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from devserver.model import DemoModel, Reply
-from tests.agent.clients.browser import CHROMIUM_ARGUMENTS, browser_on_path
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.speech import close, get_ready, missing, say
 from tests.agent.voice.speech_server import SpeechServer
+from tests.chromium import CHROMIUM_ARGUMENTS, browser_on_path
 from tests.web.page_person import WITHIN, PagePerson
 
 QUESTION = "what is the weather in Paris"

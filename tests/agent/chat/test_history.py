@@ -16,6 +16,7 @@ from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.replies.test_private import MARK, private_answer, told
 from tests.agent.test_worker_module import start, until_it_says
+from tests.devserver.dispatches import dispatch
 from tests.room_server import RoomServerUnderTest
 
 
@@ -25,20 +26,13 @@ def database_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/shared.db"
 
 
-async def send_for(worker_name: str, room: str, lk_api: api.LiveKitAPI) -> None:
-    """Brings another worker into a room."""
-    await lk_api.agent_dispatch.create_dispatch(
-        api.CreateAgentDispatchRequest(agent_name=worker_name, room=room)
-    )
-
-
 async def replace(
     worker: Worker, start_worker: StartWorker, room: str, lk_api: api.LiveKitAPI
 ) -> Worker:
     """Ends a worker, and brings another one on its database into the room."""
     await worker.server.aclose()
     other = await start_worker(DATABASE_URL=worker.settings.database_url)
-    await send_for(other.name, room, lk_api)
+    await dispatch(lk_api, room, other.name)
     return other
 
 
@@ -128,7 +122,7 @@ async def test_a_worker_that_was_killed_is_stood_in_for(
         await process.communicate()
     model.when("tell me a story", Reply(text="The whole story."))
     other = await start_worker(DATABASE_URL=database_url)
-    await send_for(other.name, room_name, lk_api)
+    await dispatch(lk_api, room_name, other.name)
 
     again = await alice.answer_to(story)
     assert again.text == "The whole story."

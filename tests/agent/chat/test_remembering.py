@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 
 import psycopg
 import pytest
-from livekit import api, rtc
+from livekit import api
 
 from devserver.model import DemoModel, Reply
-from tests.agent.chat.test_history import replace, send_for, until_stored
-from tests.agent.chat_client import WITHIN, ChatClient
+from tests.agent.chat.test_history import replace, until_stored
+from tests.agent.chat_client import WITHIN
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.outages import MissingSqlite
+from tests.agent.outages import MissingSqlite, until_the_database_is_back
 from tests.agent.replies.test_private import private_answer
+from tests.devserver.dispatches import dispatch
 from tests.postgres import PostgresServer
 
 RECORD = "The record:\n"
 """Stands before what a summary is asked of, and nowhere else."""
-
-
-async def until_the_database_is_back(client: ChatClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(rtc.RpcError):
-                await client.call("getHistory")
-                return
 
 
 def asked(model: DemoModel) -> list[str]:
@@ -47,7 +39,7 @@ async def test_a_reply_to_an_answer_of_an_earlier_stay_is_for_the_agent(
     former = alice.agent_sid
     await first.server.aclose()
     other = await start_worker(DATABASE_URL=first.settings.database_url, REPLY_POLICY="mention")
-    await send_for(other.name, room_name, lk_api)
+    await dispatch(lk_api, room_name, other.name)
     await alice.until_ready_again(former)
 
     not_for_it = await alice.say("you are right", in_reply_to=overheard)
@@ -135,7 +127,7 @@ async def test_a_conversation_gets_its_past_when_the_database_is_back(
     await first.server.aclose()
     await database.begin()
     other = await start_worker(DATABASE_URL=database.url)
-    await send_for(other.name, room_name, lk_api)
+    await dispatch(lk_api, room_name, other.name)
     await alice.until_ready_again(former)
     assert (await alice.ask("hello?")).finish_reason == "stop"
     assert asked(model) == ["hello?"]

@@ -14,6 +14,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 WITHIN = 40.0
 """Seconds that any command has, on a busy machine."""
 
+HANDED_OVER = "small supervisor took over"
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:

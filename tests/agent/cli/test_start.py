@@ -11,8 +11,7 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.agent.cli.command_line import CommandLine, RunningCommand
-from tests.agent.processes.conftest import HANDED_OVER
+from tests.agent.cli.command_line import HANDED_OVER, CommandLine, RunningCommand
 
 
 async def test_missing_values_are_named(bare: CommandLine) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.agent.clients.example_client import Console
+from tests.chromium import CHROMIUM_ARGUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -22,23 +22,6 @@ PACKAGES = HERE / "node_modules"
 LIVEKIT_CLIENT = "livekit-client"
 OLD_LIVEKIT_CLIENT = "livekit-client-2.15"
 """One of the versions that know signalling v0 only."""
-
-# Options that keep Chromium from making requests, and give it a fake microphone and camera.
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",  # containers give little of it
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-)
-
-
-def browser_on_path() -> str | None:
-    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class BrowserClient:

@@ -17,11 +17,11 @@ from tests.agent.clients.browser import (
     PACKAGES,
     BrowserClient,
     Chromium,
-    browser_on_path,
 )
 from tests.agent.clients.example_client import ExampleClient
 from tests.agent.clients.python_client import PythonClient
 from tests.agent.conftest import StartWorker, Worker
+from tests.chromium import browser_on_path
 from tests.room_server import Grant, RoomServerUnderTest
 
 

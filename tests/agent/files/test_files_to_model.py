@@ -16,10 +16,10 @@ from PIL import Image
 
 from devserver.model import DemoModel
 from devserver.model.record import RecordedRequest
-from tests.agent.chat.test_history import send_for
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.files.test_files_in import send
+from tests.devserver.dispatches import dispatch
 
 
 def pdf(*texts: str, content: bytes | None = None) -> bytes:
@@ -183,7 +183,7 @@ async def test_the_next_worker_gives_the_model_the_files_of_earlier_sessions(
     await first.server.aclose()
     await alice.until(lambda: alice.agent is None)
     second = await start_worker(DATABASE_URL=first.settings.database_url)
-    await send_for(second.name, room_name, lk_api)
+    await dispatch(lk_api, room_name, second.name)
     await alice.until_ready()
     await alice.ask("what was the word?")
     assert "the word is XYZZY" in given(model.requests[-1])

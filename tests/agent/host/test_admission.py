@@ -17,7 +17,8 @@ from agent.host.admission import FULL_LOAD
 from agent.host.room_entry import RoomEntry
 from agent.host.room_host import RoomHost
 from tests.agent.chat_client import ChatClient
-from tests.agent.conftest import Enter, StartWorker, Worker
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.rooms_held import rooms_held
 from tests.devserver.dispatches import dispatch, one_job
 from tests.room_server import RoomServerUnderTest
 
@@ -64,18 +65,6 @@ async def test_the_room_server_hears_at_once_when_places_run_out_and_when_one_is
             pass
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
         assert await told.get() == 0
-
-
-def rooms_held(worker: Worker) -> asyncio.Queue[int]:
-    """The number of rooms that a worker holds or joins, at each change."""
-    rooms: asyncio.Queue[int] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def changed(held: int) -> None:
-        loop.call_soon_threadsafe(rooms.put_nowait, held)
-
-    worker.host.admission.on_rooms_changed = changed
-    return rooms
 
 
 async def test_a_room_that_was_closed_meanwhile_is_left_at_once(

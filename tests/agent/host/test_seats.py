@@ -20,7 +20,7 @@ from agent.host.seats import Seats
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.host.test_admission import rooms_held
+from tests.agent.rooms_held import rooms_held
 from tests.devserver.dispatches import dispatch
 from tests.room_server import RoomServerUnderTest
 

@@ -21,7 +21,7 @@ from agent.room.room_session import RoomSession
 from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
-from tests.agent.host.test_admission import rooms_held
+from tests.agent.rooms_held import rooms_held
 from tests.devserver.dispatches import dispatch, one_job
 from tests.room_server import RoomServerUnderTest
 

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.cli.command_line import CommandLine, RunningCommand
+from tests.agent.cli.command_line import HANDED_OVER, CommandLine, RunningCommand
 
 Supervise = Callable[[str], AbstractAsyncContextManager[RunningCommand]]
 NEVER_REGISTERED = {"failing", "unregistered"}
-HANDED_OVER = "small supervisor took over"
 
 
 @pytest.fixture
 def supervised(tmp_path: Path) -> CommandLine:
-    """tests/processes/supervised.py, to be run with one of its kinds and ways."""
+    """tests/agent/processes/supervised.py, to be run with one of its kinds and ways."""
     return CommandLine(tmp_path, module="tests.agent.processes.supervised")
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.agent.cli.command_line import CommandLine
-from tests.agent.processes.conftest import HANDED_OVER
+from tests.agent.cli.command_line import HANDED_OVER, CommandLine
 from tests.agent.processes.test_supervisor import asked, pids
 
 

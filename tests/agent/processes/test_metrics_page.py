@@ -6,8 +6,8 @@ import os
 import re
 import signal
 
-from tests.agent.cli.command_line import CommandLine, RunningCommand
-from tests.agent.processes.conftest import HANDED_OVER, Supervise
+from tests.agent.cli.command_line import HANDED_OVER, CommandLine, RunningCommand
+from tests.agent.processes.conftest import Supervise
 from tests.agent.processes.test_supervisor import asked, pids
 
 

@@ -14,10 +14,11 @@ from livekit import api, rtc
 from agent.history.conversation_name import of_id, of_room_name, of_session, room_of
 from agent.room.room_assignment import RoomAssignment
 from devserver.model import DemoModel
-from tests.agent.chat.test_history import get_history, send_for
+from tests.agent.chat.test_history import get_history
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.conftest import Join
+from tests.devserver.dispatches import dispatch
 
 if TYPE_CHECKING:
     from livekit.agents import JobContext
@@ -168,7 +169,7 @@ async def test_an_agent_leaves_another_session_than_the_one_it_was_dispatched_to
 
     worker.host.admission.on_rooms_changed = count_rooms
     await join("alice")
-    await send_for(worker.name, room_name, lk_api)
+    await dispatch(lk_api, room_name, worker.name)
     async with asyncio.timeout(20):
         assert [await counts.get(), await counts.get()] == [1, 0]
     assert "room no longer exists, leaving" in caplog.text

@@ -12,8 +12,8 @@ from agent.history.open_history import open_history
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
-from tests.agent.host.test_admission import rooms_held
 from tests.agent.outages import MissingSqlite
+from tests.agent.rooms_held import rooms_held
 from tests.agent.talk import Talk
 from tests.agent.tool_calls.test_approval import Person, told
 from toolkit import tool

@@ -13,11 +13,12 @@ from livekit import api
 
 from devserver.model import DemoModel, Reply
 from tests.agent.clients import react_page
-from tests.agent.clients.browser import Chromium, browser_on_path
+from tests.agent.clients.browser import Chromium
 from tests.agent.clients.react_page import ReactPage
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.speech import say
 from tests.agent.voice.speech_server import SpeechServer
+from tests.chromium import browser_on_path
 from tests.room_server import RoomServerUnderTest
 
 QUESTION = "what is the weather in Paris"

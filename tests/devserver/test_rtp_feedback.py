@@ -1,0 +1,103 @@
+"""A viewer's feedback on RTP packets, and the scores of tracks, without a network."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RtcpPsfbPacket,
+    pack_remb_fci,
+)
+
+from devserver.media import aiortc_private
+from devserver.media import track as track_module
+from devserver.media.bandwidth import Bandwidth
+from devserver.media.codecs import OPUS
+from devserver.media.loss_score import BEST
+from tests.devserver.rtp_wire import HIGH, KEY, VP8, Wire, arrives, audio, published
+
+
+class TestEstimates:
+    async def test_what_a_viewer_says_of_its_connection_is_heeded(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[int] = []
+
+        def note(self: Bandwidth, bits_per_second: int) -> None:
+            del self
+            told.append(bits_per_second)
+
+        monkeypatch.setattr(Bandwidth, "estimated", note)
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        own = sender._ssrc  # pyright: ignore[reportPrivateUsage]  which descriptions announce
+        estimates = (
+            pack_remb_fci(300_000, [own, own + 1]),
+            pack_remb_fci(400_000, [own - 1, own]),  # after that of its retransmissions
+            pack_remb_fci(500_000, [own + 1]),
+            pack_remb_fci(600_000, []),
+            b"REMB\xff\x00\x00\x01",  # without the streams that it counts
+            b"nonsense",
+        )
+        router = aiortc_private.MidRouter()
+        router.register_sender(sender, own)
+        for fci in estimates:
+            packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=own, fci=fci)
+            router.route_rtcp(packet)
+            await sender._handle_rtcp_packet(packet)  # pyright: ignore[reportPrivateUsage]
+        assert told == [300_000, 400_000]
+
+    async def test_sound_is_no_part_of_what_they_are_compared_with(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counted: list[int] = []
+
+        def note(self: Bandwidth, octets: int) -> None:
+            del self
+            counted.append(octets)
+
+        monkeypatch.setattr(Bandwidth, "sent", note)
+        sizes: list[int] = []
+        for codec in (audio(OPUS), VP8):
+            receiver = await wire.receiver(codec)
+            await wire.sender(codec, published(receiver, codec))
+            arrives(receiver, KEY)
+            sizes.append(len(await wire.next()))
+        assert counted == sizes[1:]
+
+    async def test_what_is_not_sent_takes_nothing(self, wire: Wire) -> None:
+        receiver = await wire.receiver(VP8)
+        track = published(receiver, VP8, ("q", "h", "f"))
+        sender = await wire.sender(VP8, track)
+        track.layers.rates = {0: 1.0, 2: 3.0}
+        assert sender.layer_rates == [1.0, 1.0, 3.0]
+        sender.adapt(paused=True, layer=HIGH)
+        assert sender.layer_rates == []
+        sender.adapt(paused=False, layer=1)
+        assert sender.layer_rates == [1.0, 1.0]
+        track.mute(muted=True)
+        assert sender.layer_rates == []
+
+
+class TestScores:
+    async def test_who_has_just_unmuted_is_not_called_poor(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 5.0
+        clock = SimpleNamespace(monotonic=lambda: now, time_ns=lambda: 0)
+        monkeypatch.setattr(track_module, "time", clock)
+        receiver = await wire.receiver(audio(OPUS))
+        track = published(receiver, audio(OPUS))
+        assert track.score() == BEST
+        arrives(receiver, b"sound")
+        now = 10.0
+        assert track.score() == BEST
+        track.mute(muted=True)
+        now = 14.0
+        track.mute(muted=False)
+        now = 15.0
+        assert track.score() == BEST
+        now = 20.0
+        assert track.score() < BEST
