@@ -1,4 +1,4 @@
-"""Tasks: the background tasks of one owner, and no failure without a log line."""
+"""Tasks: the background tasks of one owner; every failure is logged."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Tasks:
     def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("the task %r failed and is not run again", task.get_name(), exc_info=error)
+            logger.error("the task %r failed and is not restarted", task.get_name(), exc_info=error)
 
 
 async def _keep(
@@ -104,7 +104,7 @@ async def _keep(
                 on_lost()
             return
         pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
-        logger.error("the task %r failed; it is restarted in %.1f s", name, pause, exc_info=failure)
+        logger.error("the task %r failed, restarting in %.1f s", name, pause, exc_info=failure)
         await asyncio.sleep(pause)
 
 
@@ -113,7 +113,7 @@ async def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> BaseException |
     try:
         await work()
     except Exception as error:
-        # The boundary around a task that is to live on: whatever it is, the owner logs it.
+        # The boundary around a task that must keep running: any exception is logged.
         return error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()

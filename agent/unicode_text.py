@@ -1,9 +1,10 @@
 """Text from outside, made safe to send, to store and to show beside somebody's name.
 
 JSON can carry half of a surrogate pair (`"\\ud83d"`), which no UTF-8 encoder takes. Such text fails
-long after it came in: when a packet is encoded, a row is written, or the model is called. So each
-entrance checks it once. Text from people is refused (`has_half_pair`); in text from programs
-(models, MCP servers, speech recognition, metadata) the half is replaced by U+FFFD, as browsers do.
+long after it was received: when a packet is encoded, a row is written, or the model is called. So
+it is checked once, where it is received. Text from people is refused (`has_half_pair`); in text
+from programs (models, MCP servers, speech recognition, metadata) the half is replaced by U+FFFD, as
+browsers do.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ DOTENV = Path(".env")
 def load_settings() -> Settings:
     """Settings from the environment and `.env`; a wrong one ends the process with status 2.
 
-    The server's address and keys may still be missing: LiveKit's tools can hand them over later.
+    The server's address and keys may still be missing: LiveKit's tools can pass them later.
     """
     try:
         return Settings.from_environment(os.environ, DOTENV)

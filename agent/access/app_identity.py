@@ -1,4 +1,4 @@
-"""AppIdentity: who asks, by a token of the app's own identity provider."""
+"""AppIdentity: identifies the caller by a token of the app's own identity provider."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_TOKEN: Final = 7000
 
 
 class NotIdentifiedError(Exception):
-    """Nobody that the provider vouches for; the message is for the caller."""
+    """The provider does not vouch for the caller; the message is for the caller."""
 
 
 class AppIdentity:
@@ -51,7 +51,7 @@ class AppIdentity:
         try:
             header: dict[str, Any] = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
-            raise NotIdentifiedError("the token is no signed JWT") from None
+            raise NotIdentifiedError("the token is not a signed JWT") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in self._algorithms:
             raise NotIdentifiedError("the token is signed by an algorithm that is not accepted")

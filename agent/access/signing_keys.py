@@ -15,7 +15,7 @@ import jwt
 logger = logging.getLogger(__name__)
 
 FRESH: Final = 600.0
-"""Seconds after which keys are fetched again: so long a withdrawn key may count."""
+"""Seconds after which keys are fetched again: a withdrawn key may be accepted for that long."""
 STALE: Final = 3600.0
 """Seconds that keys count where the provider cannot be reached."""
 BETWEEN_FETCHES: Final = 30.0
@@ -29,7 +29,7 @@ _FAMILIES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
 
 class KeysUnavailableError(Exception):
-    """The provider's keys cannot be had now."""
+    """The provider's keys are unavailable now."""
 
 
 class SigningKeys:
@@ -62,7 +62,7 @@ class SigningKeys:
         """The key that a token names, or the only one that fits where it names none.
 
         Raises:
-            KeysUnavailableError: there are no keys, or those there are are too old.
+            KeysUnavailableError: there are no keys, or they are too old.
         """
         if self._age() > FRESH or self._find(key_id, algorithm) is None:
             async with self._lock:
@@ -101,7 +101,7 @@ class SigningKeys:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             if not self._failing:
                 logger.warning(
-                    "the keys at ACCESS_JWKS_URL cannot be fetched (%s): trying again in %d s; "
+                    "fetching the keys at ACCESS_JWKS_URL failed (%s): retrying in %d s; "
                     "known keys count for %d minutes",
                     str(error) or type(error).__name__,
                     BETWEEN_FETCHES,
@@ -111,7 +111,7 @@ class SigningKeys:
             return
         self._fetched = self._now()
         if self._failing:
-            logger.warning("the keys at ACCESS_JWKS_URL are there again")
+            logger.warning("the keys at ACCESS_JWKS_URL are available again")
         self._failing = False
 
     async def _document(self) -> object:

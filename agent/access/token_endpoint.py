@@ -48,8 +48,9 @@ class RoomServer:
 
 
 class TokenEndpoint:
-    """Answers `POST /token`. Without an AppIdentity everybody gets what they ask for: then it must
-    listen on loopback, and it answers requests to loopback alone, and none that shows a proxy."""
+    """Answers `POST /token`. Without an AppIdentity everybody gets the token that they ask for. The
+    endpoint must then listen on loopback; it answers only requests to loopback, and none that came
+    through a proxy."""
 
     def __init__(
         self, settings: AccessSettings, server: RoomServer, identity: AppIdentity | None
@@ -80,7 +81,7 @@ class TokenEndpoint:
             if self._identity is None:
                 _check_local(request)
             if origin is not None and not self._is_allowed(origin):
-                raise web.HTTPForbidden(text="ACCESS_ORIGINS does not have this origin.\n")
+                raise web.HTTPForbidden(text="This origin is not in ACCESS_ORIGINS.\n")
             response = await handler(request)
         except web.HTTPException as error:
             self._add_headers(error, origin)
@@ -128,7 +129,8 @@ class TokenEndpoint:
             raise web.HTTPUnauthorized(text=f"{error}\n", headers=headers) from None
         except KeysUnavailableError:
             raise web.HTTPServiceUnavailable(
-                text="The identity provider's keys cannot be had.\n", headers={"Retry-After": "30"}
+                text="The identity provider's keys are unavailable.\n",
+                headers={"Retry-After": "30"},
             ) from None
         ttl = datetime.timedelta(seconds=self._settings.access_ttl)
         token = join_token(self._server.api_key, self._server.api_secret, joining, ttl)
@@ -152,7 +154,7 @@ class TokenEndpoint:
         return self._rules.joining(claims, await _read(request))
 
     def _take(self, identity: str) -> None:
-        """Counts a request; raises the answer to one too many."""
+        """Counts a request; raises an HTTP error if there are too many."""
         if self._rate is None or self._limiter.hit(self._rate, identity):
             return
         ends = self._limiter.get_window_stats(self._rate, identity).reset_time
@@ -168,7 +170,7 @@ async def _read(request: web.Request) -> TokenRequest:
         async with asyncio.timeout(BODY_TIMEOUT):
             body = await request.read()
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text="The body did not come.\n") from None
+        raise web.HTTPRequestTimeout(text="The request body did not arrive.\n") from None
     return TokenRequest.read(body)
 
 
@@ -176,11 +178,13 @@ def _check_local(request: web.BaseRequest) -> None:
     """Refuses what does not come from a program of this machine, as far as a request shows that."""
     if not _is_address(request.headers.get("Host", "")):
         # A name that leads here is another site's (DNS rebinding), or a public proxy's.
-        raise web.HTTPForbidden(text="Without an identity provider: for loopback alone.\n")
+        raise web.HTTPForbidden(
+            text="Without an identity provider, only this machine gets tokens.\n"
+        )
     # nginx names the address it passes to as Host, and speaks HTTP/1.0 by default.
     if request.version < HttpVersion11 or any(map(_is_of_proxy, request.headers)):
         raise web.HTTPForbidden(
-            text="Without an identity provider: not through a proxy. Set ACCESS_JWKS_URL, "
+            text="Without an identity provider, a proxy gets no tokens. Set ACCESS_JWKS_URL, "
             "ACCESS_ISSUER, ACCESS_AUDIENCE and ACCESS_ROOMS.\n"
         )
 

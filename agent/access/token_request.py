@@ -16,7 +16,7 @@ _Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128)]
 
 
 class TokenRequest(BaseModel):
-    """All fields are optional; null and an empty value are none."""
+    """All fields are optional; null and an empty value count as absent."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -49,4 +49,4 @@ class TokenRequest(BaseModel):
         try:
             return ParseDict(self.room_config or {}, api.RoomConfiguration())
         except ParseError:
-            raise ValueError("room_config: it is no RoomConfiguration") from None
+            raise ValueError("room_config: not a RoomConfiguration") from None

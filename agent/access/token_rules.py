@@ -22,7 +22,7 @@ class NotAllowedError(Exception):
 def of_anybody(
     asked: TokenRequest, agent_name: str, agent_identity: str, *, may_update: bool
 ) -> Joining:
-    """What a developer asks for, as asked; names are made up where there are none.
+    """Grants a developer's request as it is; generates names that are missing.
 
     Raises:
         ValueError: the request makes no sense.
@@ -45,10 +45,10 @@ def of_anybody(
 
 
 class ClaimRules:
-    """What the claims of somebody give them: identity, name, roles, rooms.
+    """Grants what the caller's claims say: identity, name, roles, rooms.
 
-    Only the room is for the client to choose, among its own. What else a request has must be what
-    the claims say: LiveKit's documentation asks for an error where a field is not configurable.
+    The client may choose only the room, among its own. Everything else in a request must match the
+    claims: LiveKit's documentation asks for an error where a field is not configurable.
     """
 
     def __init__(self, settings: AccessSettings, agent_name: str, agent_identity: str) -> None:
@@ -65,7 +65,7 @@ class ClaimRules:
         """Raises NotAllowedError where the claims have none."""
         identity = self._identity.text_for(claims)
         if not identity or len(identity) > 128:
-            raise NotAllowedError("your token has no claims that make an identity")
+            raise NotAllowedError("your token lacks the claims that make an identity")
         _check_identity(identity, self._agent_identity)
         return identity
 
@@ -74,7 +74,7 @@ class ClaimRules:
 
         Raises:
             ValueError: the request makes no sense.
-            NotAllowedError: it asks for what is not theirs.
+            NotAllowedError: the request asks for more than the caller may have.
         """
         identity = self.identity(claims)
         name = self._name.text_for(claims)
@@ -106,7 +106,7 @@ class ClaimRules:
                 raise ValueError("room_name: expected the name of a room")
             return own
         if not wanted.isprintable() or not any(each.matches(wanted) for each in filled):
-            raise NotAllowedError("room_name: this room is not yours to join")
+            raise NotAllowedError("room_name: you may not join this room")
         return wanted
 
     def _check_config(self, config: api.RoomConfiguration) -> None:
@@ -119,4 +119,4 @@ class ClaimRules:
 
 def _check_identity(identity: str, agent_identity: str) -> None:
     if identity == agent_identity:
-        raise NotAllowedError("participant_identity: it is the agent's")
+        raise NotAllowedError("participant_identity: reserved for the agent")

@@ -27,12 +27,12 @@ class Accounting:
         )
 
     def start(self) -> None:
-        """Begins to deliver stored events; to be called on the rooms' loop."""
+        """Begins to deliver stored events. Call it on the rooms' loop."""
         if self._webhooks is not None:
             self._webhooks.start()
 
     async def aclose(self) -> None:
-        """Stores what rooms have told; the next process delivers the rest."""
+        """Stores what rooms have reported; the next process delivers the rest."""
         await self.accounts.aclose()
         if self._webhooks is not None:
             await self._webhooks.aclose()

@@ -31,7 +31,8 @@ EVERY: Final = 5.0
 """Seconds for which usage is collected before it is written."""
 
 MAX_KEYS: Final = 10_000
-"""Of usage that waits for the database; beyond that, it is counted for no identity and room."""
+"""Usage rows that wait for the database; beyond that, usage is counted without identity and
+room."""
 
 MAX_EVENTS: Final = 10_000
 """Events that wait for the database; beyond that the oldest are lost."""
@@ -59,7 +60,7 @@ class Accounts:
         Args:
             urls: of the receivers; none: there are no events.
             types: of the events that they get.
-            on_stored: told whenever events were stored.
+            on_stored: called whenever events were stored.
         """
         self._store = store
         self._urls = tuple(urls)

@@ -83,7 +83,7 @@ class RoomAccounts:
         self._unclaimed: Counter[str] = Counter()
 
     def message(self, message: IncomingMessage) -> None:
-        """Somebody wrote, or said something."""
+        """Counts a message that somebody wrote or spoke."""
         thread = ThreadKey(self._room, message.sender.identity if message.private else None).id
         self._stay(thread).messages += 1
         if self._accounts.wants("message.received"):
@@ -284,7 +284,7 @@ class RoomAccounts:
 
 
 def _since(messages: tuple[Message, ...], count: int) -> list[dict[str, Any]]:
-    """The last so many messages of participants, and the answers among and after them."""
+    """The latest messages of participants, and the answers among and after them."""
     first = len(messages)
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].role == "user":

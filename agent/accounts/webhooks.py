@@ -36,7 +36,7 @@ LEASE: Final = 60_000
 BATCH: Final = 20
 DELIVERY_TAKES: Final = 15.0
 LOOKING_EVERY: Final = 15.0
-"""Seconds between two looks for events that other processes left."""
+"""Seconds between two checks for events that other processes left behind."""
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 300.0
@@ -95,7 +95,7 @@ class Webhooks:
             self._tasks.keep(lambda url=url: self._deliver_all(url), name=f"webhook {number}")
 
     def wake(self) -> None:
-        """There is something to deliver."""
+        """Wakes the delivery: there are new events."""
         for each in self._something.values():
             each.set()
 
@@ -114,7 +114,7 @@ class Webhooks:
             await self._session.close()
 
     async def _deliver_all(self, url: str) -> None:
-        """To one receiver, for as long as the process lives."""
+        """Delivers to one receiver for as long as the process lives."""
         something, pause = self._something[url], 0.0
         while not self._closing.is_set():
             await self._wait(something, pause or LOOKING_EVERY, is_asleep=not pause)
@@ -147,7 +147,7 @@ class Webhooks:
             something.clear()
 
     async def _deliver_due(self, url: str, *, only_one: bool) -> bool:
-        """All that is due; False as soon as the receiver fails."""
+        """Delivers all events that are due; returns False as soon as the receiver fails."""
         while not self._closing.is_set():
             moment = now()
             claimed = await self._store.claim_events(

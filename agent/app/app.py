@@ -180,8 +180,8 @@ def _agents(
     instructions: str | None,
     greeting: str | None,
 ) -> tuple[dict[str, Persona], dict[str, AgentMaker]]:
-    """The agents by name, and how those are made that are livekit Agents; as a Persona, such a one
-    has nothing but the app's model."""
+    """The agents by name, and how those are made that are livekit Agents; the Persona of a livekit
+    Agent has only the app's model."""
     if agents is None:
         return {ONLY: Persona(instructions or "", greeting=greeting)}, {}
     personas: dict[str, Persona] = {}
@@ -197,7 +197,7 @@ def _agents(
             makers[name] = AgentMaker(name, agent)
             personas[name] = Persona("")
     if not personas:
-        raise AppError("App: agents is empty, expected one agent at least")
+        raise AppError("App: agents is empty, expected at least one agent")
     return personas, makers
 
 
@@ -220,7 +220,7 @@ def _as_tool(tool: object) -> Tool:
 
         return as_tool(cast("AnyFunctionTool", tool))
     name = getattr(tool, "__name__", type(tool).__name__)
-    raise AppError(f"App: {name} is no tool: write @tool (toolkit) or @function_tool above it")
+    raise AppError(f"App: {name} is not a tool: write @tool (toolkit) or @function_tool above it")
 
 
 def _as_topics(topics: Iterable[object]) -> tuple[Any, ...]:
@@ -245,7 +245,7 @@ def _check_model(where: str, models: Models | None, named: Mapping[str, Any]) ->
         return
     order = in_order(models)
     if not order:
-        raise AppError(f"App: {where} is empty, expected one model at least")
+        raise AppError(f"App: {where} is empty, expected at least one model")
     module = sys.modules.get("livekit.agents")
     for each in order:
         if isinstance(each, str):

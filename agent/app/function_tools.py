@@ -45,7 +45,7 @@ def as_tool(function: AnyFunctionTool) -> Tool:
     """The tool that calls this function, under its own name.
 
     Raises:
-        AppError: it takes a RunContext, which there is in the session of a livekit Agent alone.
+        AppError: it takes a RunContext, which only the session of a livekit Agent has.
     """
     name, description, schema = _described(function)
     if _takes_run_context(function):

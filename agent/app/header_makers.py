@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from agent.app.app_error import AppError
 
 HeaderMaker: TypeAlias = Callable[..., Mapping[str, str] | Awaitable[Mapping[str, str]]]
-"""Headers for requests to a server. One with a parameter `caller` is called for each call of a
-tool, with who it is made for; None: for the list of tools."""
+"""Headers for requests to a server. One with a parameter `caller` is called for each tool call,
+with its Caller, or with None for the list of tools."""
 
 _CALLER: Final = "caller"
 

@@ -39,7 +39,7 @@ class HookError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The hooks of an app; None: there is none, and nothing is done for it."""
+    """The hooks of an app; None: no such hook."""
 
     before_answer: BeforeAnswer | None = None
     after_answer: AfterAnswer | None = None

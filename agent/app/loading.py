@@ -64,7 +64,7 @@ def _from_file(reference: str, path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"{path.stem}__app"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise AppError(f"APP={reference}: {path} is no Python file")
+        raise AppError(f"APP={reference}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

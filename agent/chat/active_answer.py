@@ -8,7 +8,8 @@ from collections.abc import Callable
 from agent.app.turn import Turn
 from agent.chat.question import Question
 from agent.chat.responder import Response
-from agent.history.message import Attachment, FinishReason
+from agent.contract.finish_reason import FinishReason
+from agent.history.message import Attachment
 
 
 class ActiveAnswer:

@@ -43,7 +43,7 @@ class ActivePersona:
             offers: whether an agent, by its name, has a tool, by its.
             open_model: makes a model of this conversation's own.
             shows_reasoning: people see what models think, unless an agent says otherwise.
-            in_sessions: names of those that are livekit Agents, which sessions speak for.
+            in_sessions: names of the livekit Agents, whose sessions answer for them.
         """
         self._personas = personas
         self._offers = offers
@@ -92,7 +92,7 @@ class ActivePersona:
         return (self._acts_as or self.name) if self.is_told else None
 
     def begin_turn(self) -> None:
-        """Undoes the changes of one turn; to be called once its tools are ready."""
+        """Undoes the changes of one turn. Call it once the turn's tools are ready."""
         if self._is_changed:
             self._take_on()
         if self.has_others:

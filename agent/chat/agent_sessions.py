@@ -18,7 +18,7 @@ from agent.tasks import to_the_end
 
 
 class LeadingResponder(Responder, Protocol):
-    """Leads a conversation for as long as its agent does, and those that it hands over to."""
+    """Runs a conversation for as long as its agent answers, or an agent that it hands over to."""
 
     @property
     def speaks(self) -> bool:
@@ -30,11 +30,12 @@ class LeadingResponder(Responder, Protocol):
         ...
 
     async def enter(self, items: Sequence[llm.ChatItem], *, greets: bool) -> None:
-        """Begins, unless it has; returns once its agent is at rest, or says something.
+        """Starts the session if it has not started; returns once its agent is idle, or says
+        something.
 
         Args:
-            items: what was said and done until now.
-            greets: what its agent says when it enters is said to people.
+            items: the conversation so far.
+            greets: people hear what the agent says when it enters.
         """
         ...
 
@@ -43,7 +44,7 @@ class LeadingResponder(Responder, Protocol):
         ...
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> Response:
-        """Begins with the rest of an answer that another agent has handed over."""
+        """Starts with the rest of an answer that another agent has handed over."""
         ...
 
     async def go_on(self) -> Response:
@@ -77,7 +78,7 @@ class AgentSessions:
         return current
 
     async def aclose(self) -> None:
-        """Ends the session, if there is one. To be called by the task that asked for it."""
+        """Ends the session, if there is one. Only the task that opened it may call this."""
         try:
             await self._end()
         finally:

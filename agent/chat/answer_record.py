@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from agent.history.message import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.models.usage import Usage
 from agent.telemetry import metrics
 from agent.telemetry.dev_log import ANSWERED

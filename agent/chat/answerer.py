@@ -1,4 +1,4 @@
-"""Answerer: gives a question its answer, stores it, and tells how it ended."""
+"""Answerer: answers a question, stores the answer, and reports how it ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from agent.chat.question_queue import QuestionQueue
 from agent.chat.responder import Responder
 from agent.chat.shown_in_answer import files_of, handoffs_of
 from agent.chat.turn_hooks import TurnHooks
-from agent.history.message import Attachment, FinishReason
+from agent.contract.finish_reason import FinishReason
+from agent.history.message import Attachment
 from agent.limits.room_limits import TokenMeter
 from agent.models.finish_reason import CONTENT_FILTER
 from agent.models.openai_errors import is_withheld
@@ -101,10 +102,10 @@ class Answerer:
             apologise(reply, error)
             reason = "error"
         except Exception:
-            # The boundary around one answer: its asker gets an error sentence, and the next message
+            # The boundary around one answer: its asker gets an error message, and the next message
             # is answered.
             logger.exception(
-                "answer failed; its asker gets an error sentence, other messages go on"
+                "answer failed; its asker gets an error message, other messages are unaffected"
             )
             apologise(reply, None)
             reason = "error"

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def give_up(reply: ReplyStream, timeout: float) -> None:
     """The answer took longer than so many seconds."""
     logger.warning(
-        "answer took longer than %g s; its asker gets an error sentence, the next message is "
+        "answer took longer than %g s; its asker gets an error message, the next message is "
         "answered",
         timeout,
     )
@@ -26,7 +26,7 @@ def give_up(reply: ReplyStream, timeout: float) -> None:
 
 
 def refuse(reply: ReplyStream, refusal: Refusal) -> None:
-    """There will be no answer, since a limit was reached after the message was accepted."""
+    """No answer is given, since a limit was reached after the message was accepted."""
     _append(reply, refusal.sentence)
 
 
@@ -34,7 +34,7 @@ def log_failure(error: BaseException | None, *, withheld: bool) -> None:
     """Logs that the model gave no answer, or none that is whole."""
     problem = "its content filter withheld the answer" if withheld else "it gave no answer"
     logger.warning(
-        "model service failed; the asker gets an error sentence: %s",
+        "model service failed; the asker gets an error message: %s",
         describe(error) if error is not None else problem,
         extra={"status": status_of(error)},
     )

@@ -19,8 +19,8 @@ CUT_TO = 0.75
 SUMMARISED_AT = 0.875
 FOR_RESULTS = 0.25
 FOR_NOTES = 0.5
-"""Shares of the limits. FOR_RESULTS is what tool results may have in an answer at the least, and
-FOR_NOTES what notes with results may have at the most, so that they outlast the next cut."""
+"""Shares of the limits. FOR_RESULTS is the least that tool results may take in an answer, and
+FOR_NOTES the most that notes with results may take, so that they survive the next cut."""
 
 UNASKED = ""
 """Stands for the sender in the keys of turns that nobody's message begins."""
@@ -83,7 +83,7 @@ class Context:
         return max(self._left, self._for_results) * BYTES_PER_TOKEN
 
     def summarising(self) -> None:
-        """A summary is being made of all turns there are."""
+        """Notes that a summary of all current turns is being made."""
         self._told = max(len(self._turns), 1)
 
     def summarise(self, summary: str) -> None:
@@ -92,7 +92,7 @@ class Context:
         self._summary_tokens = tokens_in(summary)
 
     def forget_summary(self) -> None:
-        """It may tell of something that is not there any more."""
+        """Drops the summary: it may mention something that was deleted."""
         self.summarise("")
         self._told = 0
 
@@ -173,8 +173,8 @@ class Context:
             self._cut()
 
     def leave_out(self, message: IncomingMessage) -> None:
-        """Drops a message that the model service does not take: with it, it would refuse all that
-        are asked later, too."""
+        """Drops a message that the model service refuses: it would refuse every later request that
+        contains it."""
         self._turns.drop(_key(message))
 
     def revise(self, message: IncomingMessage) -> None:
@@ -189,7 +189,7 @@ class Context:
         self._turns.drop(key)
 
     def remove_answer(self, key: Key) -> None:
-        """Drops what a message was answered."""
+        """Drops the answer to a message."""
         self.forget_summary()
         if key in self._turns:
             self._turns.put(key, self._turns[key][:1])
@@ -204,7 +204,7 @@ class Context:
         self.forget_summary()
 
     def clear(self) -> None:
-        """Drops everything."""
+        """Drops all turns."""
         self._turns = Turns()
         self._notes.clear()
         self.forget_summary()

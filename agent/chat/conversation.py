@@ -198,7 +198,7 @@ class Conversation:
         self._context.tell_result(told, result)
 
     def enter(self) -> None:
-        """Somebody is here whom its agent may greet, if it is a livekit Agent."""
+        """Notes that somebody is present whom its agent may greet, if it is a livekit Agent."""
         self._may_greet = True
         self._waiting.wake()
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 RECALL_TIMEOUT = 5.0
-"""Seconds after which a conversation begins without its past, for the moment."""
+"""Seconds to wait for the history; then a conversation starts without it, for the moment."""
 
 RECALL_PAUSE = 30.0
 """Seconds after which a slow store is asked again."""
@@ -62,8 +62,9 @@ class ConversationStore:
     ) -> None:
         """
         Args:
-            refuse: tells the sender of a message why it is not accepted.
-            on_stored: tells the sender who wants to know that it is stored, and at which position.
+            refuse: notifies the sender of a message why it is not accepted.
+            on_stored: notifies a sender who asked for it that the message is stored, and at which
+                position.
             tenure: whether the agent may answer here.
         """
         self._history = history
@@ -108,16 +109,16 @@ class ConversationStore:
         self._add(message, awaits_answer=False)
 
     def acknowledge(self, message: IncomingMessage) -> None:
-        """Tells the sender of a message that came again once it is stored; stores it if it is not,
-        as after an outage of the database."""
+        """Acknowledges a repeated message once it is stored; stores it if it is not yet stored, as
+        after an outage of the database."""
         try:
             self._add(message, awaits_answer=True)
         except Refusal as refusal:
             self._refuse(message, refusal)
 
     async def begin(self, question: Question) -> Question | None:
-        """The question, once it is stored and may be answered; None if that has been done, or is
-        for another worker to do.
+        """The question, once it is stored and may be answered; None if it has been answered, or
+        another worker is to answer it.
 
         Where another worker began to answer, the segment id is that of the answer it began.
         """
@@ -136,7 +137,7 @@ class ConversationStore:
         return replace(question, message=replace(question.message, position=added.position))
 
     def begun(self, question: Question) -> None:
-        """Begins to note under which id an answer goes out, once that may have been seen.
+        """Begins to store the id of an answer, once somebody may have seen it.
 
         Not earlier: the first text neither waits for it nor shares the processor with it, and a
         short answer has ended by then.
@@ -169,9 +170,9 @@ class ConversationStore:
             await asyncio.wait(self._writes)
 
     async def recall(self, max_items: int) -> Past | None:
-        """The last turns, of at most so many messages and answers, and the unanswered questions.
+        """The latest turns, up to a number of messages and answers, and the unanswered questions.
 
-        None if the store does not say now: `recallable` returns when to ask again.
+        None if the store is unavailable: `recallable` returns when to ask again.
         """
         try:
             async with asyncio.timeout(RECALL_TIMEOUT):
@@ -183,16 +184,16 @@ class ConversationStore:
                 untold = await self.answers.untold()
                 return Past(turns, is_whole, text, questions, agent, untold)
         except (UnavailableError, TimeoutError) as error:
-            _log(error, "a conversation goes on without its past for the moment")
+            _log(error, "history not loaded, will retry; the conversation continues without it")
             self._recall_pause = RECALL_PAUSE if isinstance(error, TimeoutError) else 0.0
             return None
         except Exception as error:
-            # The boundary of the history: the conversation begins without its past.
-            _log(error, "a conversation begins without its past")
+            # The boundary of the history: the conversation starts without it.
+            _log(error, "history not loaded; the conversation starts without it")
             return Past()
 
     async def recallable(self) -> None:
-        """Returns when it is worth while to ask for the past again."""
+        """Returns when it is worthwhile to ask for the history again."""
         await asyncio.sleep(self._recall_pause)
         await self._history.available()
 
@@ -201,9 +202,11 @@ class ConversationStore:
         try:
             summary = await self._summaries.up_to_date(self._thread)
         except (SummaryError, HistoryError) as error:
-            logger.warning("conversation not summarised, retried after the next answers: %s", error)
+            logger.warning(
+                "conversation not summarised, will retry after the next answers: %s", error
+            )
         except Exception:
-            # The boundary of something that the conversation can do without.
+            # The boundary around summaries: the conversation works without them.
             logger.exception("summarising a conversation failed unexpectedly")
         else:
             return None if summary is None else summary.text
@@ -312,8 +315,8 @@ class ConversationStore:
     async def _add_new(self, message: IncomingMessage, kept: Message) -> Added:
         """Stores a message; not new if it is a repetition, or another one has its id.
 
-        The sender of the latter gets a notice: it has no answer. A message that was edited since
-        looks the same as a repetition.
+        The sender of such a duplicate id gets a notice, since it gets no answer. A message that was
+        edited since looks the same as a repetition.
         """
         added = await _attempt(self._history.add_message(kept), Added(is_new=True))
         if not added.is_new:
@@ -368,6 +371,6 @@ async def _attempt(write: Awaitable[Result], otherwise: Result) -> Result:
 
 def _log(error: Exception, what: str) -> None:
     if isinstance(error, HistoryError | TimeoutError):
-        logger.warning("%s: %s", what, error or "it takes too long")
+        logger.warning("%s: %s", what, error or "timed out")
     else:
         logger.error("%s", what, exc_info=error)

@@ -41,10 +41,10 @@ class Conversations:
 
     Args:
         open_conversation: makes one that is not started, with its store.
-        refuse: tells the sender of a message why it is not accepted.
+        refuse: notifies the sender of a message why it is not accepted.
         summaries: of the room's threads; closed with the conversations.
-        on_stored: tells somebody of this identity that their message with this id is stored, and
-            at which position.
+        on_stored: notifies this identity that their message with this id is stored, and at which
+            position.
         is_present: whether somebody is in the room.
         private_conversations: counts those that are open.
         tenure: whether the agent may answer here.
@@ -116,7 +116,8 @@ class Conversations:
         self.resume_private()
 
     async def recalled(self) -> None:
-        """Returns when the room's own conversation has got its past, or goes on without it."""
+        """Returns when the room's own conversation has loaded its history, or continues without
+        it."""
         await self._of(None).recalled()
 
     def resume_private(self) -> None:

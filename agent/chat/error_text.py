@@ -12,7 +12,7 @@ _PROBLEM = "The model service has a problem. Please try again in a while."
 _BY_STATUS = {
     400: "The model service did not accept the request.",
     401: _CREDENTIALS,
-    402: "The model service wants to be paid before it answers again.",
+    402: "The model service requires payment before it answers again.",
     403: _CREDENTIALS,
     404: "The model that this agent is configured with was not found.",
     413: "The conversation is too long for the model service.",

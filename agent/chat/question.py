@@ -26,7 +26,8 @@ class Question:
         own_text: the text of an unasked answer; None: the model writes it, with the message as its
             instruction.
         parts: that an unasked answer shows besides its own.
-        begun: takes what the agent's session has begun to say by itself; None: it is no such thing.
+        begun: takes over an answer that the agent's session has begun by itself; None for other
+            questions.
     """
 
     message: IncomingMessage
@@ -75,7 +76,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The stored past of a conversation.
+    """The stored history of a conversation.
 
     Attributes:
         turns: the last turns, oldest first.

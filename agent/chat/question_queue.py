@@ -155,7 +155,7 @@ class QuestionQueue:
             self._pass_turn()
 
     def close(self) -> None:
-        """Nothing here will be answered."""
+        """Drops all questions: the conversation answers no more."""
         if self._pending:
             QUESTIONS.add(-self._pending.total())
             self._pending.clear()

@@ -1,7 +1,7 @@
 """Responder: makes the answers of a conversation, in writing or aloud.
 
-In writing it is a ToolLoop; agent.voice has the other one, an AgentSession that hears and speaks,
-and is imported where one is needed. Docs: docs/adr/0021-answers-in-writing.md.
+ToolLoop answers in writing. agent.voice has the spoken one, an AgentSession that hears and speaks;
+it is imported on demand. Docs: docs/adr/0021-answers-in-writing.md.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Responder(Protocol):
 
 
 class TextResponder:
-    """Answers in writing; has nothing of its own that would have to be closed."""
+    """Answers in writing; it owns nothing that has to be closed."""
 
     needs_replacement = False
 

@@ -1,4 +1,4 @@
-"""StoredAnswers: answers of one thread that are in the store, for those who lack their end."""
+"""StoredAnswers: finds the stored answers of one thread whose end somebody has not received."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from agent.replies.reply_output import Ending
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
-"""Seconds that the store has to say; without it nothing is sent again."""
+"""Timeout for the store, in seconds; nothing is sent again without it."""
 
 SENT_FOR = 1.0
 """Seconds for which the connection must have lasted after the end of an answer was sent. The SDK
-takes what is sent into a connection that the server has closed, until it hears of that."""
+accepts data for a connection that the server has closed until it notices that."""
 
 
 class StoredAnswers:
-    """Knows which answers went out to their end, and finds those that did not."""
+    """Tracks which answers were sent to their end, and finds those that were not."""
 
     def __init__(self, history: History, thread: ThreadKey, agent: str, tenure: Tenure) -> None:
         """
@@ -71,13 +71,13 @@ class StoredAnswers:
             self._history.end_told(MessageKey(self._thread, self._agent, segment_id))
 
     async def of(self, message: IncomingMessage) -> StoredAnswer | None:
-        """The answer to a message; None: it has none yet, or the store does not say."""
+        """The answer to a message; None: there is none yet, or the store is unavailable."""
         key = MessageKey(self._thread, *message.key)
         try:
             async with asyncio.timeout(TIMEOUT):
                 found = await self._history.answered(key)
         except (HistoryError, TimeoutError) as error:
-            logger.warning("stored answer not sent again: %s", error or "it takes too long")
+            logger.warning("stored answer not sent again: %s", error or "timed out")
             return None
         if found is None:
             return None

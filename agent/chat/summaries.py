@@ -15,7 +15,7 @@ from agent.models.summariser import Summariser, SummaryError
 from agent.telemetry import log_fields
 
 MAX_MESSAGES: Final = 1_000
-"""Messages that are read for a summary, the newest; older ones that none tells are left out."""
+"""Newest messages that are read for a summary; older ones that no summary covers are left out."""
 
 MAX_EXCERPT: Final = 2_000
 """Characters of one message that the model is given."""
@@ -75,7 +75,7 @@ class Summaries:
         raise SummaryError("the messages are being changed")
 
     def changed(self, thread: ThreadKey) -> None:
-        """Something in the thread is changed: a summary that is being made may tell of it.
+        """Discards a summary that is being made, since something in the thread changes.
 
         Call it before the store is changed, and again after that.
         """

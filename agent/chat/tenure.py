@@ -1,4 +1,4 @@
-"""Tenure: whether the agent still answers in its room, or that of another process does."""
+"""Tenure: whether this agent still answers in its room, or another process has taken over."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Tenure:
     ) -> None:
         """
         Args:
-            confirm: sets `is_over`, if it is time to ask; None: it never is.
-            note_last: tells other processes that the room wants nobody after this one.
+            confirm: updates `is_over`, if a check is due; None: it never changes.
+            note_last: stores that the room needs no agent after this one.
         """
         self._confirm = confirm
         self._note_last = note_last
@@ -31,7 +31,7 @@ class Tenure:
         self.is_reconnecting = False
 
     async def holds(self) -> bool:
-        """Whether the agent may go on: also when its process stood still for a while."""
+        """Whether the agent may continue, even if its process was suspended for a while."""
         if self._confirm is not None and not self.is_over:
             await self._confirm()
         return not self.is_over

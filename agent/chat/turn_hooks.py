@@ -72,7 +72,7 @@ class TurnHooks:
         return turn
 
     async def after(self, turn: Turn, ending: Ending, agent: str, segment_id: str) -> None:
-        """Tells the app of an answer that has ended; its exceptions are logged."""
+        """Calls the app's hook after an answer has ended; its exceptions are logged."""
         if self._hooks.after_answer is None:
             return
         answer = Answer(ending.kept, ending.finish_reason, agent, segment_id)

@@ -10,7 +10,7 @@ from agent.inbox.message import Key
 from agent.models.completion import REASONING
 
 BYTES_PER_TOKEN = 4
-"""Of UTF-8, about: rather too few for English, about right for scripts of other kinds."""
+"""UTF-8 bytes per token, estimated: too low for English, about right for other scripts."""
 
 TOKENS_PER_ITEM = 4
 

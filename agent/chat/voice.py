@@ -52,7 +52,7 @@ class SessionSpeech(Protocol):
         ...
 
     def catch_up(self) -> None:
-        """Shows all that was said until now, and the rest of the answer at once."""
+        """Shows everything that was said so far, and the rest of the answer at once."""
         ...
 
     async def aclose(self) -> None: ...
@@ -84,7 +84,7 @@ class Voice(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Ends it; its last responder has been closed."""
+        """Closes the voice; its last responder must be closed already."""
         ...
 
     async def open_responder(self, assistant: Assistant, text: ReplySink) -> Responder:

@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 USAGE: Final = "/approve [NUMBER] [no [REASON]]"
 
 MAX_KEPT: Final = 64
-"""Questions whose end is still to be told; an agent that dies does not tell it."""
+"""Questions whose end the agent still has to announce; an agent that dies announces nothing."""
 
 
 @dataclass(slots=True)
@@ -71,10 +71,10 @@ class ApprovalQuestions:
         return [each.number for each in self._questions.values() if each.waits]
 
     def answer(self, typed: str) -> None:
-        """Takes what stands behind `/approve`.
+        """Handles the arguments of `/approve`.
 
         Raises:
-            CommandError: it is for no question that waits, or could be for several.
+            CommandError: no waiting question is meant, or it could be one of several.
         """
         first, _, rest = typed.partition(" ")
         number = int(first) if _NUMBER.fullmatch(first) else None
@@ -95,7 +95,7 @@ class ApprovalQuestions:
         return waiting[number]
 
     def ended(self, notice: Mapping[str, Any]) -> None:
-        """Shows the end of a question that was shown, and what others decided otherwise."""
+        """Shows how a question ended that was shown, and who else decided it."""
         question = self._questions.pop(str(notice["callId"]), None)
         by, me = str(notice.get("by", "")), self._agent.room.local_participant.identity
         tool, outcome = printable(str(notice["tool"])), str(notice["outcome"])
@@ -103,7 +103,7 @@ class ApprovalQuestions:
             return
         number = "" if question is None else f"[{question.number}] "
         if outcome == "unanswered":
-            self._tell(f"{number}nobody has decided about {tool}")
+            self._tell(f"{number}nobody decided in time about {tool}")
         elif outcome == "cancelled":
             self._tell(f"{number}{tool} is no longer asked about")
         else:

@@ -44,5 +44,5 @@ async def _call(method: str, payload: str, room: str, identity: str, patience: f
             data = f"\n{error.data}" if error.data else ""
             raise CommandError(f"{error.code} {error.message}{data}") from error
         except TimeoutError:
-            raise CommandError(f"the answer was not whole after {patience:g} s") from None
+            raise CommandError(f"the answer was incomplete after {patience:g} s") from None
     show(answer)

@@ -43,7 +43,7 @@ def chat(  # noqa: PLR0913, PLR0917 - each is an option
     role: RoleOption = None,
     attribute: AttributeOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what comes as lines of JSON.")
+        bool, typer.Option("--json", help="Print everything that arrives as lines of JSON.")
     ] = False,
     patience: PatienceOption = 60.0,
 ) -> None:
@@ -97,8 +97,8 @@ async def _chat(
 
 
 async def _unless_there(person: "Person", room: str) -> "Person":
-    """The person, or somebody else where one of this identity is in the room already, as in another
-    terminal: the server would throw that one out."""
+    """The person, with another identity if theirs is in the room already, such as in another
+    terminal: the server would disconnect that one."""
     from livekit import api  # noqa: PLC0415 - as above
 
     from agent.cli.room_api import FAILURES, room_api  # noqa: PLC0415 - as above

@@ -42,10 +42,10 @@ WEATHER: Final = "getWeather"
 
 
 async def check_everything(environ: MutableMapping[str, str]) -> None:
-    """Prints a line for each thing that is looked at.
+    """Prints a line for each check.
 
     Raises:
-        CommandError: something without which the agent cannot work is not right.
+        CommandError: something that the agent cannot work without has failed.
     """
     try:
         settings = Settings.from_environment(environ, DOTENV)

@@ -20,13 +20,13 @@ TOLERATED: Final = 30.0
 """Seconds. From a minute on, servers refuse tokens that begin when they are made (`nbf`)."""
 
 ADVICE: Final = (
-    "set the clock, as by NTP: what others sign here or for here may be refused, and a "
+    "set the clock, for example by NTP: tokens from here or for here may be refused, and a "
     "worker whose clock is hours behind is refused itself"
 )
 
 
 async def check_clock(target: Target) -> Finding | None:
-    """What the server's `Date` header says; None if it answers without one, or not at all."""
+    """The time in the server's `Date` header; None if it answers without one, or not at all."""
     proxy = Proxies.of(os.environ).for_url(target.url)
     began = time.time()
     try:
@@ -40,7 +40,7 @@ async def check_clock(target: Target) -> Finding | None:
         return None
     ahead = (began + time.time()) / 2 - there
     if abs(ahead) <= TOLERATED:
-        return Finding("clock", ok=True, text="as the room server's")
+        return Finding("clock", ok=True, text="agrees with the room server's")
     where = "ahead of" if ahead > 0 else "behind"
     text = f"{abs(ahead):.0f} s {where} the room server's"
     return Finding("clock", ok=False, text=text, advice=ADVICE, needed=False)

@@ -25,7 +25,9 @@ IdentityOption: TypeAlias = Annotated[
 PatienceOption: TypeAlias = Annotated[
     float,
     typer.Option(
-        "--timeout", min=0.1, help="Seconds to wait for the agent, or a sign of its life."
+        "--timeout",
+        min=0.1,
+        help="Seconds to wait for the agent, or for a sign that it is working.",
     ),
 ]
 AppOption: TypeAlias = Annotated[
@@ -70,13 +72,13 @@ def run(command: Coroutine[object, object, None]) -> None:
 
 
 def complain(reason: str) -> None:
-    """Tells the terminal what went wrong, unless that is said; stdout is for results."""
+    """Prints the error to stderr, unless it was printed already; stdout is for results."""
     if reason:
         _write(sys.stderr, reason + "\n")
 
 
 def show(text: str, end: str = "\n") -> None:
-    """Writes what came from a room, at once."""
+    """Writes text from a room, and flushes it."""
     _write(sys.stdout, text + end)
 
 

@@ -37,11 +37,11 @@ HELP: Final = """\
 /private TEXT           ask so that nobody else gets the question or the answer
 /file PATH [TEXT]       send a file, with a question if there is one
 /stop                   stop the answer, as Ctrl-C does
-/retry                  have the last question answered again
+/retry                  ask the last question again
 /edit TEXT              give the last question another text
 /thread [room|private]  show a conversation, and go on in it
 /approve [N] [no [REASON]]
-                        let a tool run, or not; N where several ask
+                        approve a tool call, or refuse it; N if several wait
 /help, /quit
 Tab completes commands, methods, names and paths."""
 
@@ -285,7 +285,7 @@ class Conversation:
         for message in shown[-SHOWN_OF_HISTORY:]:
             name = display_name(message.sender_name) or author_label(message.sender_id)
             show(labelled("you" if message.sender_id == me else name, message.text))
-        show(f"What you say goes {'to the agent alone' if self._is_private else 'to the room'}.")
+        show(f"Your messages go {'to the agent alone' if self._is_private else 'to the room'}.")
 
     async def _help(self, _: str) -> None:
         show(HELP)

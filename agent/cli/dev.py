@@ -1,4 +1,4 @@
-"""`dev`: everything that a conversation takes, in one command."""
+"""`dev`: everything that a conversation needs, in one command."""
 
 import os
 from typing import Annotated

@@ -27,7 +27,7 @@ class DevPageOptions:
 
 @dataclass(frozen=True, slots=True)
 class DevPage:
-    """A page that is served at `url`, and may still be under way."""
+    """A page that is served at `url`, and may still be being built."""
 
     url: str
     build: PageBuild
@@ -37,7 +37,7 @@ class DevPage:
         """In a few words for the terminal."""
         if self.build.problem:
             return "it says what is missing"
-        return "" if self.build.files else "ready in a moment: it is being built"
+        return "" if self.build.files else "being built, ready in a moment"
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 READING_TAKES = 0.1
-"""Seconds; far more than that."""
+"""Seconds to wait for the lock; far more than a `read` takes."""
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
@@ -101,13 +101,13 @@ class DevRecordFile:
             self._file = None
 
     def write(self, record: DevRecord) -> None:
-        """Says where this process' `dev` runs."""
+        """Writes where the `dev` of this process runs."""
         if self._file is None:
             raise RuntimeError("the file is not taken")
         os.write(self._file, record.model_dump_json().encode())
 
     def _check_owner(self) -> None:
-        """The temporary directory is everybody's: somebody else may have made ours."""
+        """The temporary directory is shared: another user may have created ours."""
         status = self._path.parent.stat(follow_symlinks=False)
         if status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise CommandError(f"{self._path.parent} is open to other users: remove it")

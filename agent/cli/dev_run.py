@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from agent.config.settings import Settings
 
-RELOADED: Final = "The app has changed: its new version answers from now on."
+RELOADED: Final = "The app has changed: the new version answers from now on."
 
 DEMO_TOKEN_DELAY: Final = 0.02
 """Seconds between the demo model's tokens, so that you can watch an answer stream."""

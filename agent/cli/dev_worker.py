@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEAVE: Final = "leave"
-"""Told on the standard input: write which jobs there are; the process is ended after that."""
+"""A line of standard input: report the current jobs; the process is stopped after that."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker; arguments are the parent's process id, a file descriptor, a log level.
 
     When the room server has taken the worker on and what its rooms share is open, a line of JSON is
-    written to the descriptor: the files of the app. The standard input has a line LEAVE, or the
-    jobs to go on with; the jobs of a worker that is to leave are another line.
+    written to the descriptor: the files of the app. Standard input carries a line LEAVE, or the
+    jobs to take over. A worker that is to leave writes its jobs as another line.
     """
     parent, descriptor, log_level = int(arguments[0]), int(arguments[1]), arguments[2]
     end_with_parent(parent)
@@ -72,7 +72,7 @@ def app_files() -> list[str]:
 
 
 def _heed(descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
-    """Does what `dev` says, in a thread of its own, until the input ends."""
+    """Follows the commands of `dev`, in a thread of its own, until the input ends."""
     from agent.sdk.job_handover import go_on_with, running_jobs  # noqa: PLC0415 - as above
     from agent.worker import server  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""DevWorkers: the worker of `dev`, and the next one where the app has changed."""
+"""DevWorkers: runs the worker of `dev`, and replaces it when the app changes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class _Worker:
 class DevWorkers:
     """Runs one worker, and replaces it when files of its app change.
 
-    The next one has to be registered before the former one leaves: where an app cannot be loaded,
-    the former goes on. Rooms keep their agent: the next one joins those that the former was in.
+    The next worker has to be registered before the previous one leaves; if the app cannot be
+    loaded, the previous one keeps running. Rooms keep their agent: the next worker joins the rooms
+    of the previous one.
 
     Attributes:
         files: of the app.
@@ -73,7 +74,9 @@ class DevWorkers:
         try:
             successor = await self._started()
         except CommandError as error:
-            complain(str(error) or "the changed app cannot be loaded: the former one goes on")
+            complain(
+                str(error) or "the changed app cannot be loaded: the previous version keeps running"
+            )
             return False
         self._current = successor
         jobs = await _jobs_of(former)
@@ -125,7 +128,8 @@ class DevWorkers:
 
 
 async def _jobs_of(worker: _Worker) -> bytes | None:
-    """The jobs of a worker that is about to be ended, on one line; None if it does not say."""
+    """The jobs of a worker that is about to be stopped, on one line; None if it does not report
+    them."""
     if worker.process.stdin is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""`eval`: runs conversations with an app, and says how many went as they should."""
+"""`eval`: runs conversations with an app, and reports how many passed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ _NOT_PASSED_ON = (
     *("LIVEKIT_", "AGENT_NAME", "DATABASE_URL", "ATTACHMENTS_DIR", "HTTP_PORT"),
     *("REPLY_TOPICS", "WEBHOOK_"),
 )
-"""Variables of a worker that conversations of a test have their own of, or that would tell others
-of them."""
+"""Variables that conversations of a test override, or that would report them to others."""
 
 
 def evaluate(
     files: Annotated[list[Path], typer.Argument(help="YAML files, see docs/testing.md.")],
     app: AppOption = None,
-    times: Annotated[int, typer.Option("--times", "-n", min=1, help="Runs of each.")] = 1,
+    times: Annotated[
+        int, typer.Option("--times", "-n", min=1, help="How often each scenario runs.")
+    ] = 1,
     bound: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of runs that has to pass, of each file.")
+        float, typer.Option(min=0, max=1, help="Share of the runs in each file that must pass.")
     ] = 1.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Writes results there.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Writes results there, as JUnit XML.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write results to this file.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write results to this file as JUnit XML.")
+    ] = None,
 ) -> None:
     """Run conversations with an app; status 1 if fewer of them pass than --bound says."""
     # As `start` does: also the packages of the app find their keys.

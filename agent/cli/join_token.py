@@ -38,7 +38,7 @@ def token(
         typer.Option(parser=_duration, metavar="TIME", help="Lifetime: 90s, 30m, 6h, 7d."),
     ] = "6h",  # pyright: ignore[reportArgumentType] - typer parses defaults as well
     agent: Annotated[
-        bool, typer.Option(help="Dispatch the agent with it, where AGENT_NAME is set.")
+        bool, typer.Option(help="Dispatch the agent when the token is used, if AGENT_NAME is set.")
     ] = True,
 ) -> None:
     """Print a token to join a room with."""

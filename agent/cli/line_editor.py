@@ -20,12 +20,12 @@ ERASE_LINE: Final = "\r\x1b[K"
 _KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|[^\x00-\x1f\x7f]+|.", re.DOTALL)
 """A key, or text: pasted, it is taken as a whole."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")
-"""A sequence of a key's whose rest is still to come."""
+"""The incomplete escape sequence of a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What may stand in place of the end of what is typed.
+    """Candidates that may replace the end of the typed text.
 
     Attributes:
         length: characters before the cursor that a candidate replaces.
@@ -55,7 +55,7 @@ class LineEditor:
         self._back = 0
         """How many lines back in the history; 0: the one that is being typed."""
         self._typed = ""
-        """The one that is being typed, while a former one is shown."""
+        """The line being typed, while an earlier one is shown."""
         self._listed: Sequence[str] = ()
 
     def add(self, text: str) -> None:
@@ -93,12 +93,12 @@ class LineEditor:
         return line
 
     def candidates(self) -> Sequence[str]:
-        """What there is to choose from, once after Tab was pressed."""
+        """The candidates to choose from, once after Tab was pressed."""
         listed, self._listed = self._listed, ()
         return listed
 
     def shown(self, columns: int) -> str:
-        """What draws the line: as much of it as fits around the cursor."""
+        """The escape sequences that draw the line: as much of it as fits around the cursor."""
         width = max(columns - cell_len(self._prompt) - 1, 8)
         # No more characters than there are columns: a pasted line may be long.
         before, after = self._text[: self._at][-width:], self._text[self._at :][:width]

@@ -24,7 +24,7 @@ class MarkdownStream:
         self._waiting: Status | None = None
 
     def wait(self, what: str) -> None:
-        """Says what is waited for, until there is more; not where nobody would see it."""
+        """Shows what is being waited for, until more text comes; only in a terminal."""
         if not self._console.is_terminal:
             return
         text = Text(what, style="dim")
@@ -36,7 +36,7 @@ class MarkdownStream:
         self._waiting.start()
 
     def push(self, text: str) -> None:
-        """The next piece."""
+        """Adds a piece of the text."""
         self._stop_waiting()
         self._rest += text
         whole, self._rest = split_blocks(self._rest)
@@ -47,11 +47,11 @@ class MarkdownStream:
             self._show()
 
     def note(self, text: str) -> None:
-        """A line beside the answer."""
+        """Prints a line beside the answer."""
         self._console.print(Text(text, style="dim"))
 
     def finish(self) -> None:
-        """There is no more."""
+        """Ends the stream."""
         self._stop_waiting()
         self._show()
         if self._live is not None:

@@ -1,4 +1,4 @@
-"""A call of one of the agent's methods, wherever its answer comes."""
+"""Calls one of the agent's methods, whichever way its answer arrives."""
 
 from __future__ import annotations
 

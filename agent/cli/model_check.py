@@ -27,7 +27,7 @@ WHAT: Final = "model"
 UNAUTHORIZED: Final = (401, 403)
 NO_SUCH_PATH: Final = (404, 405)
 MAX_NAMES: Final = 5
-"""Models of the service that are named where it does not have the one that is set."""
+"""How many of the service's models are listed if it lacks the configured one."""
 
 
 async def check_model(
@@ -96,7 +96,7 @@ class _ModelCheck:
         text = f"{self._shown}: {self._name} answers"
         advice = ""
         if refused:
-            text += f"; the service refuses {', '.join(refused)}, the worker does without"
+            text += f"; the service refuses {', '.join(refused)}, the worker leaves it out"
         if "tools" in refused:
             advice = "the model will call no tools; see docs/models.md, or choose another model"
         return Finding(WHAT, ok=True, text=text, advice=advice)
@@ -126,7 +126,7 @@ class _ModelCheck:
                 return "check OPENAI_BASE_URL: …/openai/deployments/NAME?api-version=…"
             return "check OPENAI_BASE_URL: the path before /chat/completions, often /v1"
         if status == 429:
-            return "the service is over its limit, or wants to be paid"
+            return "the service is over its limit, or requires payment"
         return "try again later" if status >= 500 else "see docs/models.md"
 
     async def _look_around(self, client: OpenAIClient) -> str | None:

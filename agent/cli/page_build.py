@@ -25,10 +25,10 @@ CHECKOUT: Final = Path(__file__).resolve().parents[2]
 INSTALLING_TAKES: Final = 300.0
 BUILDING_TAKES: Final = 180.0
 WAITING_TAKES: Final = INSTALLING_TAKES + BUILDING_TAKES
-"""Seconds; the last is for another process that is building the same page."""
+"""Timeouts in seconds; the last one is for another process that is building the same page."""
 
 ASKING_AGAIN: Final = 0.2
-"""Seconds: nothing tells when another process has let go of a lock."""
+"""Seconds between attempts: nothing signals that another process has released a lock."""
 
 _NPM_CI: Final = (
     # Vite is there for development: with NODE_ENV=production npm would leave it out.
@@ -48,7 +48,7 @@ _SECRETS: Final = frozenset({"DATABASE_URL", "MCP_SERVERS", "WEBHOOK_URLS"})
 
 
 class PageBuildError(Exception):
-    """Why there is no page, and what to do about it."""
+    """There is no page; the text says why, and what to do about it."""
 
 
 class PageBuild:
@@ -57,12 +57,12 @@ class PageBuild:
     Attributes:
         files: where they are; None until they are there.
         progress: what is being done, in a sentence.
-        problem: why there will be none.
+        problem: why the build failed; None unless it did.
     """
 
     def __init__(self, environ: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
         self.files: Path | None = None
-        self.progress = "The page is being looked for."
+        self.progress = "Looking for the page."
         self.problem: str | None = None
         self._environ = {
             name: value
@@ -99,7 +99,7 @@ class PageBuild:
             if programs is None:
                 raise PageBuildError(f"it takes {NEEDED} with npm, on PATH or from `make setup`")
             if self._must_install():
-                self._tell(say, "its packages are being installed, once, for about a minute")
+                self._tell(say, "installing its packages, once, for about a minute")
                 npm_ci = (*programs.npm, *_NPM_CI)
                 failure = "npm cannot install its packages"
                 await self._do(npm_ci, programs.environ, INSTALLING_TAKES, failure)
@@ -141,7 +141,7 @@ class PageBuild:
             async with asyncio.timeout(takes):
                 output, _ = await process.communicate()
         except TimeoutError:
-            raise PageBuildError(f"{failure}: not done in {takes:.0f} s") from None
+            raise PageBuildError(f"{failure}: not finished in {takes:.0f} s") from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -153,7 +153,7 @@ class PageBuild:
 
     @contextlib.asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
-        """Holds what one process at a time may do in web/."""
+        """Holds the lock on web/: one process at a time builds there."""
         directory = self._web / "dist"
         directory.mkdir(exist_ok=True)
         file = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -187,7 +187,7 @@ class PageBuild:
         return hashlib.sha256((self._web / "package-lock.json").read_bytes()).hexdigest()
 
     def _digest(self) -> str:
-        """Of all that the page is made of: 16 hex digits."""
+        """A hash of all files that the page is built from: 16 hex digits."""
         digest = hashlib.sha256()
         for path in self._sources():
             digest.update(f"{path.relative_to(self._web.parent)}\0".encode())

@@ -78,10 +78,10 @@ class PageServer:
     ) -> web.StreamResponse:
         hosts = {f"{name}:{self._port}" for name in NAMES}
         if request.headers.get("Host") not in hosts:
-            raise web.HTTPForbidden(text="This page is for this machine alone.\n")
+            raise web.HTTPForbidden(text="This page is only for this machine.\n")
         origin = request.headers.get("Origin")
         if origin is not None and origin not in {f"http://{host}" for host in hosts}:
-            raise web.HTTPForbidden(text="This page answers its own address alone.\n")
+            raise web.HTTPForbidden(text="This page answers only at its own address.\n")
         return await handler(request)
 
     async def _token(self, request: web.Request) -> web.Response:
@@ -191,4 +191,4 @@ def _listening() -> socket.socket:
             return socket.create_server((LOOPBACK, port))
         except OSError as error:
             problem = error
-    raise CommandError(f"no port of {LOOPBACK} can be listened on: {problem}")
+    raise CommandError(f"no port of {LOOPBACK} is free to listen on: {problem}")

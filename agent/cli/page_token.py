@@ -40,7 +40,7 @@ def page_token(target: Target, query: Mapping[str, str]) -> dict[str, str]:
         problems = (f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
         raise ValueError("; ".join(problems)) from None
     if asked.identity == target.agent_identity:
-        raise ValueError("identity: it is the agent's")
+        raise ValueError("identity: reserved for the agent")
     joining = Joining(
         asked.room,
         asked.identity,

@@ -1,4 +1,4 @@
-"""What the agent's notices say of something that takes time, in a few words for a terminal."""
+"""Short progress texts for a terminal, from the agent's notices about something that takes time."""
 
 from __future__ import annotations
 

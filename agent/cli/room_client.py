@@ -62,7 +62,7 @@ async def joined(
     *,
     prepare: Callable[[rtc.Room], None] = lambda _: None,
 ) -> AsyncGenerator[RoomClient]:
-    """Joins a room, sees to it that an agent is in it, and waits until that is ready.
+    """Joins a room, makes sure that an agent is in it, and waits until the agent is ready.
 
     Args:
         prepare: called with the room before it is joined: the place for handlers.
@@ -94,7 +94,7 @@ async def joined(
 
 
 async def _check(service: api.LiveKitAPI, target: Target) -> None:
-    """Asks the server something first: its HTTP errors say more than a failed connection's."""
+    """Sends the server a request first: its HTTP errors say more than a failed connection does."""
     try:
         await service.room.list_rooms(api.ListRoomsRequest())
     except FAILURES as error:

@@ -117,7 +117,7 @@ async def _answering(url: str, program: str, process: Process) -> None:
                             return
                 except aiohttp.ClientConnectionError:
                     pass
-                # Nothing tells when another program listens: ask again.
+                # Nothing signals that another program listens: ask again.
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise CommandError(f"{program} does not answer at {url}") from None

@@ -1,4 +1,4 @@
-"""`schemas`: what goes over the wire, for programs that make clients of it."""
+"""`schemas`: the wire format, for programs that generate clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.cli.command import show
 
 def schemas(
     typescript: Annotated[
-        bool, typer.Option("--typescript", help="TypeScript declarations instead.")
+        bool, typer.Option("--typescript", help="Write TypeScript declarations instead.")
     ] = False,
 ) -> None:
     """Write the JSON schemas of parts, notices, packets and RPC methods to standard output."""

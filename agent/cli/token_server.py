@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
 
 STOPPING: Final = 10.0
-"""Seconds that requests under way have to end on SIGTERM."""
+"""Seconds that requests in progress have to finish after SIGTERM."""
 
 
 async def serve_tokens(environ: Mapping[str, str]) -> None:

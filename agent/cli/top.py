@@ -20,8 +20,8 @@ def top(
             show_default=False,
         ),
     ] = None,
-    every: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between updates.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Show the figures once, and end.")] = False,
 ) -> None:
     """Show processes and rooms of the worker on this machine, live."""
     from agent.cli.top_view import watch  # noqa: PLC0415 - see agent/cli/__init__.py

@@ -37,7 +37,7 @@ class TypedLines:
 
     def __init__(self, prompt: str, complete: Callable[[str], Completion]) -> None:
         self.lines: asyncio.Queue[str | None] = asyncio.Queue()
-        """What is typed; None at the end."""
+        """The typed text; None at the end."""
         self._editor = LineEditor(prompt, complete)
         is_dumb = os.environ.get("TERM", "") in {"dumb", "unknown"}
         self._is_simple = is_dumb or not sys.stdout.isatty()
@@ -104,7 +104,7 @@ class TypedLines:
 
     @contextlib.contextmanager
     def above(self) -> Generator[None]:
-        """What is shown in this block stands above the line that is being typed."""
+        """Output inside this block appears above the line that is being typed."""
         if not self._is_asking:
             yield
             return

@@ -1,4 +1,4 @@
-"""JSON schemas of what goes over the wire, out of the types and methods that send and read it."""
+"""JSON schemas of the wire format, generated from the types and methods that send and read it."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def methods() -> list[Tool]:
 def wire_schemas() -> dict[str, object]:
     """One JSON schema; its `$defs` have everything by name.
 
-    `methods` has the request and the answer of each RPC method of the agent's, `clientMethods`
-    those of methods that it calls at clients, `notices`, `packets` and `parts` what it sends,
-    `topics` the content of clients' packets by topic.
+    `methods` has the request and the answer of each RPC method of the agent, `clientMethods` those
+    of the methods that it calls on clients. `notices`, `packets` and `parts` have what the agent
+    sends, `topics` the content of clients' packets by topic.
     """
     named = _Definitions()
     own = {
@@ -117,7 +117,7 @@ def wire_schemas() -> dict[str, object]:
     }
     return {
         "$schema": DIALECT,
-        "title": "What goes over the wire between a livekit-room-agent and its clients",
+        "title": "The wire format between a livekit-room-agent and its clients",
         "parts": named.of(Part, "Part"),
         "partLines": named.of(PartLine, "PartLine"),
         "notices": named.of(Notice, "Notice"),

@@ -38,7 +38,7 @@ class Answer:
     """
 
     def __init__(self, question_id: str, *, silence: float) -> None:
-        """`silence`: seconds without a sign of life after which there is no answer."""
+        """`silence`: seconds without data after which the answer has failed."""
         self.question_id = question_id
         self.segment_id: str | None = None
         self.finish_reason: str | None = None
@@ -64,7 +64,7 @@ class Answer:
                 async with asyncio.timeout(self._silence):
                     await self._changed.wait()
             except TimeoutError:
-                what = "the answer stopped coming for" if self._has_begun else "no answer within"
+                what = "the answer stalled for" if self._has_begun else "no answer within"
                 raise NoAnswerError(504, f"{what} {self._silence:g} s") from None
         if self._error is not None:
             raise self._error
@@ -105,7 +105,7 @@ class Answer:
         self._changed.set()
 
     def say(self, text: str) -> None:
-        """More of the text."""
+        """Adds text."""
         self._has_begun = self._has_begun or bool(text)
         self._text += text
         self._changed.set()
@@ -125,17 +125,17 @@ class Answer:
         self._changed.set()
 
     def end(self, finish_reason: str) -> None:
-        """All of the text is there."""
+        """Notes that the text is complete."""
         self.finish_reason = finish_reason
         self._changed.set()
 
     def finish(self) -> None:
-        """The agent says that it has ended."""
+        """Handles the agent's notice that the answer has ended."""
         self._is_finished = True
         self._changed.set()
 
     def fail(self, error: NoAnswerError) -> None:
-        """There will be no more of it."""
+        """Ends the answer: no more of it will come."""
         if not self._is_over():
             self._error = error
         self._changed.set()

@@ -71,7 +71,7 @@ class AnswerReader:
             self._end(message, answer, str(delta.get("finishReason")))
 
     def open_parts(self, reader: rtc.TextStreamReader) -> Answer | None:
-        """Takes note of a stream of parts, in the order in which they are opened."""
+        """Registers a stream of parts, in the order in which they are opened."""
         attributes = reader.info.attributes or {}
         self._is_latest("parts", attributes.get("lk.segment_id", ""), reader)
         answer = self._answer_to(attributes)

@@ -26,7 +26,7 @@ _UNSAFE: Final = re.compile(r"[^\w.\- ()]")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """A file that has come whole, with the hash that the agent said it has."""
+    """A complete file whose hash matches the one that the agent sent."""
 
     file_id: str
     name: str
@@ -100,6 +100,6 @@ class FileReceiver:
 
 
 def safe_name(name: str) -> str:
-    """A name without directories and without what a shell or a terminal makes something of."""
+    """A name without directories and without characters that a shell or a terminal interprets."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return _UNSAFE.sub("_", last).strip(". ")[:128] or "file"

@@ -90,24 +90,24 @@ class MessageList:
         return message
 
     def remove(self, message: Message) -> None:
-        """It was deleted."""
+        """Removes a message that was deleted."""
         message.deleted = True
         self._messages.pop((message.thread, message.sender_id, message.id), None)
         self.changed(message)
 
     def remove_thread(self, thread: str) -> None:
-        """All of a thread was deleted."""
+        """Removes all messages of a thread that was deleted."""
         for message in [each for each in self._messages.values() if each.thread == thread]:
             self.remove(message)
 
     def remove_author(self, thread: str, identity: str) -> None:
-        """What somebody wrote in a thread was erased, with the answers to it."""
+        """Removes somebody's messages from a thread, with the answers to them: they were erased."""
         for message in [each for each in self._messages.values() if each.thread == thread]:
             if identity in {message.sender_id, message.in_reply_to_sender}:
                 self.remove(message)
 
     def apply(self, notice: Mapping[str, Any]) -> None:
-        """Does what a notice of the agent's says of messages; others change nothing."""
+        """Applies a notice about messages; other notices change nothing."""
         event, thread, author = (
             notice.get("event"),
             str(notice.get("thread")),
@@ -126,7 +126,7 @@ class MessageList:
             self.remove_author(thread, str(author))
 
     def changed(self, message: Message) -> None:
-        """Tells those who watch."""
+        """Notifies the watchers."""
         for watcher in tuple(self._watchers):
             watcher(message)
 

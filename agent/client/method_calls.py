@@ -20,9 +20,7 @@ PACKETS_TAKE: Final = 5.0
 
 
 class MethodCalls:
-    """Args:
-    agent: tells the agent's identity; raises AgentError if there is none.
-    """
+    """Args: agent: returns the agent's identity; raises AgentError if there is none."""
 
     def __init__(self, room: rtc.Room, agent: Callable[[], str]) -> None:
         self._room = room
@@ -68,5 +66,5 @@ class MethodCalls:
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
-            raise AgentError(504, "the packets of the answer did not come") from None
+            raise AgentError(504, "the packets of the answer did not arrive") from None
         return "".join(self._parts.pop(where["packet"]))

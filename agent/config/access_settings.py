@@ -1,4 +1,4 @@
-"""AccessSettings: whom `python -m agent tokens` gives a token, and for what."""
+"""AccessSettings: who gets a token from `python -m agent tokens`, and for which rooms."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _OF_IDENTITIES: Final = (
     "access_roles",
     "access_rooms",
 )
-"""Who sets one of them wants identities to be checked."""
+"""Settings that only make sense if identities are checked."""
 
 
 def is_loopback(host: str) -> bool:
@@ -166,7 +166,7 @@ class AccessSettings(BaseModel):
 
     @property
     def checks_identity(self) -> bool:
-        """Whether a setting is made that has a meaning for identities alone."""
+        """Whether a setting is made that only matters if identities are checked."""
         fields = AccessSettings.model_fields
         return any(getattr(self, name) != fields[name].default for name in _OF_IDENTITIES)
 

@@ -21,7 +21,7 @@ _ANY: Final = "\0"
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a template gives for somebody: one text, or all that begin and end in a way.
+    """The result of a template: one text, or all texts with a given beginning and end.
 
     Attributes:
         before: the whole text, or how it begins.
@@ -75,11 +75,11 @@ class ClaimTemplate:
 
     @property
     def sample(self) -> str:
-        """What it gives for values that are like nothing else."""
+        """The result for values that match no other template's."""
         return _GAP.sub(_ANY, self.text)
 
     def may_give(self, text: str) -> bool:
-        """Whether it gives a text, or all but gives it, to somebody with whatever claims."""
+        """Whether some claims could make it give this text, or nearly this text."""
         first, *rest = _GAP.split(self.text)
         if not rest or not text.startswith(first):
             return text == first

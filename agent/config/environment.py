@@ -10,8 +10,8 @@ from agent.config.settings import Settings
 
 
 def settle(environ: MutableMapping[str, str], dotenv: Path) -> None:
-    """Takes all that the `.env` file has into the environment, and leaves the file alone from then
-    on: processes that inherit the environment have these settings, whenever they start, and the
+    """Copies the whole `.env` file into the environment, and does not read the file again:
+    processes that inherit the environment have these settings, whenever they start, and the
     packages that an app uses find their keys."""
     environ.update(given({*Settings.names(), *names_in(environ, dotenv)}, environ, dotenv))
     environ[SETTLED] = "settled"

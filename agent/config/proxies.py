@@ -22,8 +22,8 @@ _SCHEME: Final = re.compile(r"\A[a-z]+://")
 _ADDRESSES: Final = re.compile(
     r"(\d{1,3}(?:\.\d{1,3}){0,2})\.?(?:\*\.?)*(?:/(?P<bits>\d+)|:(?P<port>\d+))?"
 )
-"""The beginning of an address, for all that begin so: `10.`, `10.*`, `192.168.*.*`, and as macOS
-writes it, `169.254/16`."""
+"""The beginning of an address, which matches all addresses that begin like it: `10.`, `10.*`,
+`192.168.*.*`, and as macOS writes it, `169.254/16`."""
 
 _SIMPLE: Final = "<local>"
 """Names without a dot, as Windows and Chromium call them."""
@@ -96,11 +96,11 @@ class Proxies:
                 raise SettingsError([problem])
 
     def settle(self, environ: MutableMapping[str, str], url: str) -> None:
-        """Makes LiveKit's native SDK connect to this URL as the rule says.
+        """Makes LiveKit's native SDK follow the proxy rule for this URL.
 
         The SDK reads HTTP_PROXY and HTTPS_PROXY itself, and knows no NO_PROXY (rust-sdks,
         livekit-net/src/native/proxy.rs). All other connections of the process are given their
-        proxies, so the variables can say what counts for the room server.
+        proxies, so the variables can be set to what the room server needs.
         """
         for name in _VARIABLES:
             environ.pop(name, None)
@@ -135,7 +135,7 @@ class _Excluded:
         if name == "*":
             return cls("", port=port)
         host = _in_ascii(name.removeprefix("*").lstrip(".").rstrip("."))
-        # An entry that means nothing excludes nothing, as in curl and Go.
+        # An invalid entry excludes nothing, as in curl and Go.
         return cls(host or "/", _networks(host), port)
 
     def matches(self, host: str, port: int | None) -> bool:
@@ -194,7 +194,7 @@ def _range(text: str) -> tuple[Network, ...]:
 
 
 def _in_ascii(host: str) -> str:
-    """A host as it is asked for: letters of other scripts in Punycode."""
+    """A host in the form in which it is looked up: other scripts in Punycode."""
     try:
         return host if host.isascii() else URL.build(scheme="http", host=host).raw_host or host
     except ValueError:
@@ -218,4 +218,4 @@ def _is_loopback(host: str) -> bool:
 
 
 DIRECT: Final = Proxies()
-"""No proxy for anything."""
+"""Every connection is direct."""

@@ -16,7 +16,7 @@ SETTLED: Final = "AGENT_SETTINGS"
 """Set in an environment that has all settings, so that no file is read."""
 
 _QUOTES: Final = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}
-"""Those that end a value, by those that begin it."""
+"""Closing quotes by their opening quotes."""
 
 SIMILARITY: Final = 0.88
 """Similarity to a setting's name (difflib's ratio) from which on a name counts as a typo."""

@@ -57,7 +57,7 @@ def _problem(detail: Any, names: Mapping[str, str]) -> str:  # noqa: ANN401 - py
 
 
 def _as_expectation(message: str) -> str:
-    """Pydantic's sentence about a wrong value, as what was expected instead."""
+    """Pydantic's sentence about a wrong value, turned into what was expected instead."""
     if "at least 1 item" in message:
         return "one or more names, separated by commas"
     message = re.sub(r", unable to .*", "", message)

@@ -54,19 +54,19 @@ class ThreadDeleted(TypedDict):
 
 @with_config(DESCRIBED)
 class Summary(TypedDict):
-    """What a thread was about."""
+    """The summary of a thread."""
 
     thread: str
     summary: str
     """Empty where nothing was said."""
     upTo: NotRequired[str]
-    """Id of the last message that it tells of."""
+    """Id of the last message that it covers."""
     upToSenderId: NotRequired[str]
 
 
 @with_config(DESCRIBED)
 class State(TypedDict):
-    """The document that a conversation shares, or what is at the pointer."""
+    """The document that a conversation shares, or the value at the pointer."""
 
     thread: str
     revision: int
@@ -82,10 +82,10 @@ class StateRevision(TypedDict):
 
 @with_config(DESCRIBED)
 class Listening(TypedDict):
-    """To whom the agent listens."""
+    """The participant to whom the agent listens."""
 
     listening: str | None
-    """null: whoever speaks."""
+    """null: anybody who speaks."""
 
 
 class ErasedCounts(TypedDict):
@@ -103,7 +103,7 @@ class ErasedCounts(TypedDict):
 
 
 class Said(TypedDict):
-    """What will be said, by its `lk.segment_id`."""
+    """The `lk.segment_id` of the text that the agent will say."""
 
     segmentId: str
 
@@ -168,7 +168,7 @@ class WhiteboardElement(TypedDict):
     timestamp: int
     """Milliseconds since 1970."""
     order: int
-    """Its place from below."""
+    """Its position in the stacking order, from the bottom."""
     points: NotRequired[list[tuple[float, float]]]
     """Of a stroke."""
     width: NotRequired[float]
@@ -180,7 +180,7 @@ class WhiteboardElement(TypedDict):
 
 @with_config(DESCRIBED)
 class WhiteboardOperation(TypedDict):
-    """What was done to a whiteboard, with the fields of the operation that `op` names."""
+    """An operation that was done on a whiteboard, with the fields of the kind that `op` names."""
 
     op: Literal["stroke", "note", "text", "move", "erase", "clear"]
     senderId: str
@@ -199,7 +199,7 @@ class WhiteboardOperation(TypedDict):
 
 @with_config(DESCRIBED)
 class WhiteboardPage(TypedDict):
-    """Elements from below, or, for a call with `since`, what was done since."""
+    """Elements from the bottom up, or, for a call with `since`, the operations since then."""
 
     sequence: int
     """Number of the last operation."""

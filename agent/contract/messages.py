@@ -7,9 +7,8 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from agent.contract.finish_reason import FinishReason
 from agent.contract.parts import DESCRIBED, Part
-
-FinishReason = Literal["stop", "length", "interrupted", "error", "cancelled"]
 
 
 @with_config(DESCRIBED)
@@ -31,9 +30,9 @@ class Reaction(TypedDict):
 
     emoji: str
     count: int
-    """How many have put it there."""
+    """How many participants have put it there."""
     identities: list[str]
-    """Who, as far as there is room."""
+    """Identities of those who put it there, as far as they fit."""
 
 
 @with_config(DESCRIBED)
@@ -51,7 +50,7 @@ class StoredMessage(TypedDict):
     timestamp: int
     """Milliseconds since 1970."""
     position: NotRequired[int]
-    """Where it stands in its thread."""
+    """Its position in its thread."""
     editedAt: NotRequired[int]
     """Milliseconds since 1970."""
     inReplyTo: NotRequired[str]
@@ -71,7 +70,7 @@ class StoredMessage(TypedDict):
     offset: NotRequired[int]
     """Where `text` begins in it."""
     nextOffset: NotRequired[int]
-    """Where it goes on."""
+    """Offset of the text that follows."""
 
 
 @with_config(DESCRIBED)

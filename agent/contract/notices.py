@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import Field, with_config
 from typing_extensions import TypeAliasType, TypedDict
 
-from agent.contract.messages import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.contract.parts import DESCRIBED
 
 ThreadId: TypeAlias = Annotated[str, Field(description="`room`, or `private:` and an identity")]
@@ -15,7 +15,7 @@ Position: TypeAlias = Annotated[int, Field(description="in the thread")]
 
 
 class NoticeBase(TypedDict):
-    """What all notices have."""
+    """The fields that all notices have."""
 
     id: str
     type: Literal["system"]
@@ -28,12 +28,12 @@ class NoticeBase(TypedDict):
 
 @with_config(DESCRIBED)
 class ErrorNotice(NoticeBase):
-    """Something was not accepted."""
+    """A message or packet was not accepted."""
 
     event: Literal["error"]
     code: int
     messageIds: NotRequired[list[str]]
-    """What was not accepted, where that is known."""
+    """The id of the message or packet that was not accepted, if known."""
     retryAfter: NotRequired[float]
     """Seconds, where waiting helps."""
 
@@ -80,7 +80,7 @@ class ThreadCleared(NoticeBase):
 
 
 class AuthorErased(NoticeBase):
-    """What a participant wrote is gone, with the answers to it."""
+    """All messages of a participant are gone, with the answers to them."""
 
     event: Literal["author.erased"]
     thread: ThreadId
@@ -94,7 +94,7 @@ class AnswerFinished(NoticeBase):
     event: Literal["answer.finished"]
     segmentId: str
     inReplyTo: NotRequired[str]
-    """Absent where nobody asked."""
+    """Absent if nobody asked."""
     inReplyToSenderId: NotRequired[str]
     position: NotRequired[Position]
     finishReason: FinishReason
@@ -127,7 +127,7 @@ class ReactionsChanged(NoticeBase):
 
 @with_config(DESCRIBED)
 class VoiceFailed(NoticeBase):
-    """The agent cannot hear, or not speak."""
+    """The agent cannot hear, or cannot speak."""
 
     event: Literal["voice.failed"]
     part: NotRequired[Literal["stt", "tts"]]
@@ -163,7 +163,7 @@ class ToolStarted(_CallNotice):
 
 @with_config(DESCRIBED)
 class ToolProgress(_CallNotice):
-    """What a call of a tool is doing, in `content`."""
+    """Progress of a tool call, in `content`."""
 
     event: Literal["tool.progress"]
     progress: NotRequired[float]
@@ -189,7 +189,7 @@ class ApprovalEnded(NoticeBase):
     tool: str
     outcome: Literal["approved", "refused", "unanswered", "cancelled"]
     by: NotRequired[str]
-    """Identity of whoever decided."""
+    """Identity of the participant who decided."""
 
 
 @with_config(DESCRIBED)
@@ -205,7 +205,7 @@ class ElicitationEnded(NoticeBase):
 
 @with_config(DESCRIBED)
 class FileProgress(NoticeBase):
-    """How much of a file has come."""
+    """How much of a file has arrived."""
 
     event: Literal["file.progress"]
     streamId: str
@@ -234,7 +234,7 @@ class FileReceived(NoticeBase):
 
 @with_config(DESCRIBED)
 class FileRefused(NoticeBase):
-    """A file is not taken, and why."""
+    """A file is refused; `text` says why."""
 
     event: Literal["file.refused"]
     streamId: str

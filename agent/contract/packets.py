@@ -7,12 +7,12 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from agent.contract.messages import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.contract.parts import DESCRIBED
 
 
 class QuestionFields(TypedDict, total=False):
-    """What an answer answers; none of these where nobody asked."""
+    """The question that an answer belongs to; absent if nobody asked."""
 
     inReplyTo: str
     inReplyToSenderId: str

@@ -1,4 +1,4 @@
-"""Part: what an answer shows beside its text, as it stands in streams and in the history."""
+"""Part: an element that an answer shows beside its text, as in streams and in the history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Truncated: TypeAlias = Annotated[
 
 @with_config(DESCRIBED)
 class ReasoningPart(TypedDict):
-    """What the model thinks."""
+    """The model's reasoning."""
 
     id: PartId
     type: Literal["reasoning"]
@@ -89,14 +89,14 @@ class DataPart(TypedDict):
     """The kind of data."""
     value: object
     schema: NotRequired[dict[str, object]]
-    """JSON schema of what actions bring."""
+    """JSON schema of the values that actions send."""
     at: NotRequired[At]
     truncated: NotRequired[Truncated]
 
 
 @with_config(DESCRIBED)
 class SuggestionPart(TypedDict):
-    """What the person might say next."""
+    """Suggestions for the person's next message."""
 
     id: PartId
     type: Literal["suggestion"]

@@ -43,8 +43,8 @@ class _Element:
 class Board:
     """Elements by id, in the order in which they were first drawn, and the newest operations.
 
-    Elements are kept as JSON: `{op, id, …, order, senderId, timestamp}`. That is what they are read
-    as, and takes a tenth of the memory of what it stands for.
+    Elements are kept as JSON: `{op, id, …, order, senderId, timestamp}`. That is the form in which
+    they are read, and takes a tenth of the memory of the objects.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Board:
         return (json.loads(each.json) for each in reversed(self._elements.values()))
 
     def do(self, operation: Operation, sender: str, timestamp: int) -> Logged | None:
-        """Does it; None if that changes nothing.
+        """Applies an operation; None if it changes nothing.
 
         Raises:
             Refusal: (404) there is no such element, (413) it is too large, or the board is full.
@@ -85,7 +85,7 @@ class Board:
         return self._note(operation, sender, timestamp)
 
     def page(self, after: int, max_bytes: int) -> tuple[list[str], int | None]:
-        """Elements from below as JSON, and the next value of `after`, if there are more."""
+        """Elements from the bottom up as JSON, and the next value of `after`, if there are more."""
         above = (each for each in self._elements.values() if each.order > after)
         page: list[_Element] = []
         for element in above:
@@ -96,7 +96,8 @@ class Board:
         return [each.json for each in page], None
 
     def since(self, sequence: int, max_bytes: int) -> tuple[list[str], int | None] | None:
-        """Operations after a number as JSON, and after which the next ones are, if there are any.
+        """Operations after a number as JSON, and the number after which the next page starts, if
+        there is one.
 
         None where the log does not go back that far.
         """
@@ -115,11 +116,11 @@ class Board:
         return [logged for logged in self._log if logged.sequence > sequence]
 
     def merge(self, kept: Board, base: int, own: Iterable[Logged]) -> list[Logged]:
-        """Becomes the board that another agent stored, with the operations here (`own`) after
+        """Adopts the board that another agent stored, with this agent's operations (`own`) after
         `base`.
 
-        Operations that the other agent has, too, are not done twice. The rest get new numbers,
-        above all that either board gave, so that no client takes one for another.
+        Operations that both have are applied once. The rest get new numbers, above all numbers of
+        either board, so that no client confuses two operations.
 
         Returns:
             The operations that are not kept yet.
@@ -167,7 +168,7 @@ class Board:
         return "\n".join(element.json for element in self._elements.values())
 
     def restore(self, sequence: int, snapshot: str, operations: Iterable[str]) -> None:
-        """Becomes the stored board: a snapshot, and the operations that came after it."""
+        """Loads the stored board: a snapshot, and the operations that came after it."""
         self.sequence = self._log_start = sequence
         # Not splitlines: JSON keeps other line breaks.
         for line in filter(None, snapshot.split("\n")):
@@ -189,7 +190,9 @@ class Board:
         size = self._characters + len(text) - (0 if former is None else len(former.json))
         if len(text.encode()) > MAX_ELEMENT_BYTES:
             most = f"{MAX_ELEMENT_BYTES} bytes"
-            raise Refusal(413, f"An element of the whiteboard may have {most}: make it several.")
+            raise Refusal(
+                413, f"An element of the whiteboard may have {most}: split it into several."
+            )
         if size > MAX_CHARACTERS or (former is None and len(self._elements) >= MAX_ELEMENTS):
             most = f"{MAX_ELEMENTS} elements and {MAX_CHARACTERS} characters of JSON"
             raise Refusal(413, f"The whiteboard is full: it may have {most}.")

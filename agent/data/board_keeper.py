@@ -72,8 +72,8 @@ class BoardKeeper:
             self._task = self._tasks.keep(self._write_all, name="whiteboard")
 
     async def rewrite(self) -> None:
-        """Writes the board as it is now in place of everything that is kept; returns when that is
-        done, or cannot be done now and is retried."""
+        """Replaces everything that is stored by the current board; returns when that is done, or
+        has failed and will be retried."""
         self._waiting.clear()
         self._snapshot_due = True
         if self._task is None or self._task.done():
@@ -97,7 +97,8 @@ class BoardKeeper:
             except HistoryError as error:
                 logger.warning("whiteboard not stored, will retry: %s", error)
             except Exception:
-                # The boundary of the store: whatever is wrong with it, the board goes on without.
+                # The boundary of the store: whatever fails in it, the board goes on without
+                # storage.
                 logger.exception("storing a whiteboard failed unexpectedly")
             self._snapshot_due = True
             if self._closing.is_set():

@@ -42,7 +42,7 @@ class Text(BaseModel):
 
 
 class Move(BaseModel):
-    """Puts an element elsewhere; of a stroke, its first point is what is put there."""
+    """Moves an element; a stroke is moved by its first point."""
 
     op: Literal["move"]
     id: ElementId
@@ -51,14 +51,14 @@ class Move(BaseModel):
 
 
 class Erase(BaseModel):
-    """Takes an element away; one that is not there is no error."""
+    """Removes an element; a missing one is no error."""
 
     op: Literal["erase"]
     id: ElementId
 
 
 class Clear(BaseModel):
-    """Takes everything away."""
+    """Removes all elements."""
 
     op: Literal["clear"]
 

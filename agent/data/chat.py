@@ -31,11 +31,11 @@ class ChatContent(BaseModel):
     """A message.
 
     Attributes:
-        id: the message's; for the packet's own, where both are there.
+        id: the message's id; it takes precedence over the packet's own.
         private: asks for an answer that only its sender gets.
         reply_to: id of the message that it answers.
         attachments: ids of the byte streams of its files.
-        ack: `stored`: its sender wants to know that it is stored.
+        ack: `stored`: its sender asks for a notice when it is stored.
         ignore_legacy: the packet is a copy of a text stream (livekit's useChat).
     """
 

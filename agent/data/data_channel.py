@@ -68,7 +68,7 @@ class DataChannel:
 
     @property
     def identity(self) -> str:
-        """The agent's own; to be asked for once connected."""
+        """The agent's own identity; available once connected."""
         return self._room.local_participant.identity
 
     def open(self) -> None:
@@ -86,7 +86,7 @@ class DataChannel:
         self._handlers.setdefault(type, []).append(handler)
 
     def off(self, type: str, handler: Handler | None = None) -> None:  # noqa: A002 - as in `on`
-        """Takes a handler away, or all of a type; one that was never added is no error."""
+        """Removes a handler, or all handlers of a type; one that was never added is no error."""
         handlers = self._handlers.get(type, [])
         remaining = [each for each in handlers if handler is not None and each != handler]
         if remaining:
@@ -114,7 +114,7 @@ class DataChannel:
         return str(message["id"])
 
     async def send_to(self, identities: Sequence[str], type: str, content: object) -> str:  # noqa: A002 - as in `on`
-        """Tells these participants alone; returns the packet's id.
+        """Sends to these participants only; returns the packet's id.
 
         Raises:
             PacketTooLargeError: over 15 KiB. A stream in its place would be sent to everybody:
@@ -143,7 +143,7 @@ class DataChannel:
             The JSON value that came back, or the text if it is no JSON.
 
         Raises:
-            rtc.RpcError: as the other side, or the SDK, says.
+            rtc.RpcError: the other side, or the SDK, reports an error.
         """
         answer = await self._room.local_participant.perform_rpc(
             destination_identity=identity,
@@ -194,7 +194,8 @@ class DataChannel:
             self._take(packet, self._people.known(packet.participant.identity))
             return
         if packet.kind == rtc.DataPacketKind.KIND_LOSSY:
-            # A newcomer's, who is announced soon. Each would cost a request to the server.
+            # It is a newcomer's, who is announced soon. A look-up for each would cost a request to
+            # the server.
             return
         known = frozenset(self._room.remote_participants)
         self._known = known if self._known is None else self._known & known
@@ -225,7 +226,7 @@ class DataChannel:
             self._notices.refuse(sender.identity, refusal)
         except UnknownTopic as unknown:
             PACKETS_IGNORED.add()
-            logger.debug("a packet on the app's own topic %.64r is ignored", unknown.name)
+            logger.debug("ignoring a packet on the app's own topic %.64r", unknown.name)
         else:
             for handler in tuple(self._handlers[packet.type]):
                 self.deliver(packet, handler)

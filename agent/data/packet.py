@@ -52,7 +52,7 @@ class Packet(Generic[Content]):
         content: a topic's model, or the JSON value as it came.
         fields: the content's fields together with those beside it, the content's first.
         body: all of its JSON, as it came.
-        timestamp: ms since 1970, of its sender's clock; of ours, if it says nothing sensible.
+        timestamp: ms since 1970, of its sender's clock; of our clock, if it has no sensible one.
     """
 
     type: str
@@ -71,7 +71,7 @@ def read_packet(
 
     Raises:
         Refusal: (400) it is about a known topic, and malformed.
-        UnknownTopic: it is about none of the `known` names, as far as is known.
+        UnknownTopic: it is about none of the `known` names, as far as can be seen.
     """
     if packet_topic and packet_topic not in known:
         raise UnknownTopic(packet_topic)

@@ -1,4 +1,4 @@
-"""Rate: so many a second, and so many at once."""
+"""Rate: a token bucket for each sender."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ class RateCounter:
         return wait
 
     def forget(self, sender: str) -> None:
-        """Call it when the sender has left."""
+        """Forgets a sender who has left."""
         self._left.pop(sender, None)

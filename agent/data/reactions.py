@@ -1,4 +1,4 @@
-"""reactions: an emoji on a message, kept in the history, told to the room and to the model."""
+"""reactions: an emoji on a message, stored in the history, sent to the room and to the model."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from toolkit.tool import Tool
 
 
 class RoomTopics:
-    """Opens each topic in the room and has the channel hand it its packets."""
+    """Opens each topic in the room and registers its handler with the channel."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ class SenderQueues:
     """One queue and one task for each sender for whom there is work, and none for the others."""
 
     def __init__(self, max_waiting: int) -> None:
-        """`max_waiting` pieces of one sender's."""
+        """`max_waiting`: pieces of work that one sender may have queued."""
         self._max_waiting = max_waiting
         self._waiting: dict[str, deque[tuple[Awaitable[object], Callable[[Exception], None]]]] = {}
         self._tasks = Tasks()

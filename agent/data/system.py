@@ -21,7 +21,7 @@ class SystemContent(BaseModel):
 
 
 class SystemHandler(TopicHandler[SystemContent]):
-    """Takes nothing: only the agent sends it."""
+    """Handles nothing: only the agent sends it."""
 
     def take(self, packet: Packet[SystemContent]) -> None:
         raise NotImplementedError

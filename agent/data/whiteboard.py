@@ -72,12 +72,13 @@ class WhiteboardHandler(TopicHandler[Operation]):
     def methods(self) -> Iterable[Tool]:
         @tool
         async def get_whiteboard(
-            after: Annotated[Sequence, Field(description="nextAfter of the page before")] = 0,
+            after: Annotated[Sequence, Field(description="nextAfter of the previous page")] = 0,
             since: Annotated[
                 Sequence | None, Field(description="sequence up to which the caller knows it")
             ] = None,
         ) -> Annotated[str, JsonText(WhiteboardPage)]:
-            """The whiteboard, page by page, from below; or what was done to it since."""
+            """The whiteboard, page by page, from the bottom up; or the operations since a
+            number."""
             self._is_used = True
             await self._loaded()
             if since is None:
@@ -161,7 +162,7 @@ class WhiteboardHandler(TopicHandler[Operation]):
         return draw_on_whiteboard
 
     async def _draw(self, operation: Operation) -> None:
-        """Does it, and has everybody's client do it."""
+        """Applies operations, and sends them to every client."""
         try:
             self._do(operation, self.room.channel.identity, int(time.time() * 1000))
         except Refusal as refusal:

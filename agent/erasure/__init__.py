@@ -1,1 +1,1 @@
-"""Data that goes for good: on request, and after the retention period."""
+"""Erasure of data for good: on request, and after the retention period."""

@@ -1,4 +1,4 @@
-"""Eraser: erases somebody's data wherever it is stored, and says how much it was."""
+"""Eraser: erases somebody's data wherever it is stored, and counts it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Eraser:
         return Receipt(erased, contents)
 
     async def _erase_drawings(self, subject: Subject, identity: str) -> int:
-        """Takes what a participant drew from whiteboards; returns from how many."""
+        """Removes a participant's drawings from whiteboards; returns how many boards changed."""
         # As it stands in the JSON of an element or an operation, so that most boards are not read.
         mark = json.dumps(identity, ensure_ascii=False)
         count = 0
@@ -107,7 +107,7 @@ class Eraser:
         return count
 
     async def _erase_drawing(self, name: str, identity: str, mark: str) -> bool | None:
-        """True: erased; False: something was drawn in between; None: there is nothing of theirs."""
+        """True: erased; False: the board changed in between; None: it has nothing of theirs."""
         kept = await self._history.boards.load(name)
         if mark not in kept.snapshot and not any(mark in each for each in kept.operations):
             return None

@@ -20,7 +20,7 @@ BATCH: Final = 500
 """Messages in a transaction."""
 
 PAUSE: Final = 0.05
-"""Seconds between two transactions, which rooms have to themselves."""
+"""Seconds between two transactions, left to the rooms."""
 
 
 class Retention:
@@ -36,7 +36,7 @@ class Retention:
         self._tasks = Tasks()
 
     def start(self) -> None:
-        """Starts; to be called once store and database are open. Nothing runs for 0 days."""
+        """Starts. Call it once store and database are open. With 0 days nothing runs."""
         if self._seconds:
             self._tasks.keep(self._run, name="retention")
 

@@ -23,23 +23,23 @@ class Arrival:
         self._attachment: Attachment | None = None
 
     def begin(self) -> None:
-        """Its stream has opened."""
+        """Notes that its stream has opened."""
         self._begun.set()
 
     def end(self, attachment: Attachment | None) -> None:
-        """It is stored, or (None) never will be."""
+        """Notes that it is stored, or (None) never will be."""
         if not self._ended.is_set():
             self._attachment = attachment
             self._ended.set()
 
     def claim(self) -> None:
-        """It belongs to a message."""
+        """Notes that it belongs to a message."""
         self._claimed.set()
 
     async def wait(self, patience: float) -> Attachment | None:
         """The file when it is stored; None if it is not, or does not begin in so many seconds.
 
-        Once it has begun, the bounds of the stream are those of the wait.
+        Once it has begun, the limits of the stream bound the wait.
         """
         try:
             async with asyncio.timeout(patience):
@@ -50,7 +50,7 @@ class Arrival:
         return self._attachment
 
     async def is_claimed(self, patience: float) -> bool:
-        """Whether a message has it, or does within so many seconds."""
+        """Whether a message has claimed it, or claims it within so many seconds."""
         if not patience:
             return self._claimed.is_set()
         try:
@@ -62,7 +62,7 @@ class Arrival:
 
 
 class Arrivals:
-    """The latest of each participant, by the ids of their streams."""
+    """The latest files of each participant, by the ids of their streams."""
 
     def __init__(self) -> None:
         self._people: OrderedDict[str, OrderedDict[str, Arrival]] = OrderedDict()

@@ -98,7 +98,7 @@ class FileDelivery:
             )
         key = _TO_ROOM if to is None else to
         if self._under_way[key] >= MAX_WAITING:
-            raise RateLimited(f"{MAX_WAITING} files are under way already", retry_after=5.0)
+            raise RateLimited(f"{MAX_WAITING} files are being sent already", retry_after=5.0)
         self._under_way[key] += 1
         task = asyncio.create_task(
             self._send(file, to, private=private, answers=answers), name="send a file"

@@ -54,7 +54,7 @@ _ENCODINGS: Final = (
 
 
 def main(arguments: list[str]) -> int:
-    """Does it; returns the exit status."""
+    """Runs the extraction; returns the exit status."""
     kind, bound = arguments[0], int(arguments[1])
     extract: Callable[[BinaryIO, int], bytes] = {
         "pdf": pdf_text,
@@ -113,13 +113,13 @@ def pdf_text(file: BinaryIO, max_characters: int) -> bytes:
 
 
 def small_image(file: BinaryIO, max_side: int) -> bytes:
-    """A picture as a JPEG that is not larger than it need be, without what else it carries."""
+    """A picture as a JPEG of bounded size, without metadata."""
     from PIL import Image, ImageOps  # noqa: PLC0415 - one process needs one of the libraries
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
     with Image.open(file, formats=_PICTURES) as image:
         image.draft("RGB", (max_side, max_side))
-        # Made small first: each step before that would copy all of its pixels.
+        # Shrunk first: each later step would copy all of its pixels otherwise.
         image.thumbnail((max_side, max_side))
         small = ImageOps.exif_transpose(image).convert("RGBA")
         white = Image.new("RGBA", small.size, "white")

@@ -59,8 +59,8 @@ class FileLimits:
         file_bytes: of one file.
         files: of one participant at once, and of one message.
         types: patterns of MIME types.
-        silence: seconds without a chunk after which a stream is given up, and those that a message
-            waits for a file of its own to begin.
+        silence: seconds without a chunk after which a stream is abandoned; a message waits as long
+            for its file to begin.
     """
 
     file_bytes: int
@@ -204,7 +204,7 @@ class FileInbox:
         except Refusal as refusal:
             told.refused(refusal)
         except StreamError as error:
-            # Its sender gave it up or is gone, or said another size than it had (livekit-ffi).
+            # Its sender abandoned it or has left, or declared a wrong size (livekit-ffi).
             logger.info("incoming file ended early and is refused: %s", error)
             told.refused(
                 Refusal(400, "The file arrived incomplete, or not with its declared size.")
@@ -313,7 +313,7 @@ class FileInbox:
     async def _accepted_type(self, head: bytes, name: str) -> str:
         mime_type = await self._files.types.detect(head, name)
         if not is_accepted(mime_type, self._limits.types):
-            raise Refusal(415, f"Files of type {mime_type} are not taken.")
+            raise Refusal(415, f"Files of type {mime_type} are not accepted.")
         return mime_type
 
     def _too_large(self) -> Refusal:

@@ -37,7 +37,7 @@ class FileNotices:
         self._tell("file.progress", "", name=self._name, received=received, size=size)
 
     def received(self, attachment: Attachment) -> None:
-        """It is stored."""
+        """Reports that it is stored."""
         self._tell(
             "file.received",
             "",
@@ -49,7 +49,7 @@ class FileNotices:
         )
 
     def refused(self, refusal: Refusal) -> None:
-        """It is not taken, and why."""
+        """Reports that it is refused, and why."""
         self._tell(
             "file.refused",
             refusal.sentence,

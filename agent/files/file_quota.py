@@ -65,7 +65,7 @@ class FileQuota:
         )
 
     async def open(self, identity: str, size: int | None) -> QuotaUse:
-        """Begins to count a file of so many bytes; None: not known yet.
+        """Begins to count a file of this size; None: not known yet.
 
         Raises:
             Refusal: (507) it does not fit.
@@ -85,7 +85,7 @@ class FileQuota:
         self._incoming[identity] += size
 
     def settle(self, identity: str, size: int, *, kept: bool) -> None:
-        """A file is stored, or given up."""
+        """Releases the share of a file that is stored, or abandoned."""
         self._incoming[identity] -= size
         if self._incoming[identity] <= 0:
             del self._incoming[identity]
@@ -140,6 +140,6 @@ class QuotaUse:
         self._kept = True
 
     def close(self) -> None:
-        """It is stored, or given up; to be called in any case."""
+        """Releases the share: the file is stored or abandoned. Call it in any case."""
         self._quota.settle(self._identity, self._size, kept=self._kept)
         self._size = 0

@@ -38,6 +38,6 @@ class Files:
         )
 
     async def aclose(self) -> None:
-        """Returns when nothing is written any more."""
+        """Closes; returns when the last write has finished."""
         self.types.close()
         await self.store.aclose()

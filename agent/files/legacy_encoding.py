@@ -1,9 +1,9 @@
-"""The encoding of text from before Unicode, told by the letters of the languages that use it.
+"""Detects encodings from before Unicode by the letters of the languages that use them.
 
 A statistical library needs more text than a table of prices has: charset-normalizer takes Polish
-for Spanish with odd signs, and Chinese for Korean. The letters that a language does not have,
-signs in the middle of words, and how usual each letter is tell more. It is asked where no language
-fits.
+for Spanish with odd signs, and Chinese for Korean. Letters that a language lacks, signs in the
+middle of words, and the frequency of each letter are better evidence. The library is only asked
+where no language fits.
 """
 
 # ruff: noqa: RUF001 - letters and signs of many scripts are meant
@@ -95,7 +95,7 @@ _RARE: Final = {
     "iso8859_5": 0.2,
     "mac_cyrillic": 0.2,
 }
-"""What encodings lose against those that more people have."""
+"""Penalties of encodings that fewer people use."""
 
 _COMMON: Final = {
     "Chinese": "的一是不了在人有我他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着"
@@ -114,7 +114,7 @@ _COMMON: Final = {
 """Usual characters of a language."""
 
 _LEAST: Final = 0.3
-"""The least score of an encoding that is believed."""
+"""The lowest score at which an encoding is accepted."""
 
 _SIGNS_ALONE: Final = 1.3
 _CAPITAL: Final = 0.6

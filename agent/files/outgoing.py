@@ -34,7 +34,7 @@ class Outgoing:
     temporary: IncomingFile | None = None
 
     async def discard(self) -> None:
-        """It is sent, or will not be."""
+        """Deletes the file if it is temporary: it is sent, or will not be."""
         if self.temporary is not None:
             await self.temporary.discard()
 

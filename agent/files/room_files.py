@@ -67,12 +67,12 @@ class RoomFiles:
         return self._send_file_tool(), self._export_transcript_tool()
 
     async def to_caller(self, identity: str, file: File) -> dict[str, object]:
-        """Sends a tool's file to who called it by RPC. Raises ToolError."""
+        """Sends a tool's file to its RPC caller. Raises ToolError."""
         made = await self._maker.make(file)
         return dict(await self._send(made, to=identity, private=not file.public))
 
     async def in_answer(self, turn: CallOrigin, file: File) -> dict[str, object]:
-        """Sends a tool's file as part of an answer: to those whom the answer goes to.
+        """Sends a tool's file as part of an answer, to everyone who gets the answer.
 
         Raises ToolError.
         """

@@ -1,4 +1,4 @@
-"""Names of files, made fit to be shown and to be saved under. No path is ever made of one."""
+"""File names that are safe to show and to save under. They are never used as a path."""
 
 from __future__ import annotations
 

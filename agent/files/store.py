@@ -29,12 +29,12 @@ BLOCK_BYTES: Final = 256 * 1024
 """Bytes that are collected before they are written."""
 
 MAX_WAITING_BYTES: Final = 32 * 2**20
-"""Of all files on their way in, not yet on disk. The SDK holds nothing back: a disk that is slower
-than the network would fill the memory."""
+"""Bytes of all incoming files that are not yet on disk. The SDK has no flow control: a disk that is
+slower than the network would fill the memory."""
 
 THREADS: Final = 4
 STALE_AFTER: Final = 3_600.0
-"""Seconds after which what another worker left half-written is removed."""
+"""Seconds after which another worker's half-written files are removed."""
 
 RETRY_AFTER: Final = 30.0
 
@@ -93,7 +93,7 @@ class FileStore:
 
     @property
     def bytes_used(self) -> int:
-        """In the directory, of all processes together, as far as this one has heard."""
+        """Bytes in the directory, of all processes together, as far as this one knows."""
         return self._used
 
     def path(self, sha256: str) -> Path:
@@ -131,7 +131,7 @@ class FileStore:
         return await self.run(read)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs what touches the disk in one of the store's threads."""
+        """Runs a function that accesses the disk in one of the store's threads."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def take(self, size: int) -> None:
@@ -143,11 +143,11 @@ class FileStore:
         self._waiting += size
 
     def written(self, size: int) -> None:
-        """They are on disk now, or given up."""
+        """Releases bytes that are on disk now, or abandoned."""
         self._waiting -= size
 
     def used(self, total: int | None) -> None:
-        """Takes over what SharedUsage returned; None: there is no room left."""
+        """Adopts the result of SharedUsage; None: there is no space left."""
         self._used = self.max_bytes if total is None else total
 
     async def release(self, size: int) -> None:
@@ -173,7 +173,7 @@ class FileStore:
         return self.usage.recount(self._count)
 
     def look_at_disk(self) -> None:
-        """Notes how much the disk can take; to be called in one of the store's threads."""
+        """Notes the free space on the disk. Call it in one of the store's threads."""
         disk = os.statvfs(self.directory)
         DISK_FREE.set(disk.f_bavail * disk.f_frsize)
 
@@ -183,7 +183,7 @@ class FileStore:
 
 
 class IncomingFile:
-    """A file on its way in: written and hashed beside what is still coming, block by block.
+    """An incoming file: written and hashed block by block while the rest arrives.
 
     Use `write` for each piece, then `keep`, and `discard` in any case.
     """
@@ -217,12 +217,12 @@ class IncomingFile:
             self._writing = asyncio.create_task(self._write_waiting(), name="write a file")
 
     async def drain(self) -> None:
-        """Returns when a block or less waits to be written: for what need not come faster."""
+        """Returns when at most one block waits to be written: flow control for local sources."""
         if self._writing is not None and self._waiting_bytes >= BLOCK_BYTES:
             await self._writing
 
     async def finish(self) -> str:
-        """Writes the rest, to `path`; returns the SHA-256 in hex. The file goes by `discard`.
+        """Writes the rest, to `path`; returns the SHA-256 in hex. `discard` deletes the file.
 
         Raises:
             Refusal: as `write` does.

@@ -1,4 +1,5 @@
-"""Text files in the encodings that offices have. Slow on hostile input: not for the rooms' loop."""
+"""Text files in the encodings that office programs use. Slow on hostile input: not for the rooms'
+loop."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def decoded(content: bytes) -> str:
-    """A text file's text, or its beginning's: what cannot be read in it shows as `�`."""
+    """The text of a file, or of its beginning; undecodable bytes become `�`."""
     encoding = encoding_of(content)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(content)
     return text.removeprefix("\ufeff")

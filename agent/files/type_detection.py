@@ -1,4 +1,4 @@
-"""TypeDetection: finds out what files are, off the rooms' loop and within a deadline."""
+"""TypeDetection: detects the types of files, off the rooms' loop and within a deadline."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class TypeDetection:
 
     A file whose type is not known within the deadline is `application/octet-stream`: its bytes are
     kept, nothing parses them, and `FILE_TYPES` decides whether such files are accepted. The thread
-    reads at most HEAD_BYTES, in linear time (tests/test_patterns.py); the thread and the deadline
-    protect the rooms from a mistake in that, or in a library.
+    reads at most HEAD_BYTES, in linear time (tests/patterns/test_patterns.py); the thread and the
+    deadline protect the rooms from a mistake in that, or in a library.
     """
 
     def __init__(self, deadline: float = DEADLINE) -> None:
@@ -43,5 +43,5 @@ class TypeDetection:
             return UNKNOWN
 
     def close(self) -> None:
-        """Gives up what still waits. Does not wait for the thread: it may be stuck."""
+        """Cancels waiting detections. Does not wait for the thread: it may be stuck."""
         self._thread.shutdown(wait=False, cancel_futures=True)

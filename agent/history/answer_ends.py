@@ -1,4 +1,4 @@
-"""AnswerEnds: ends of answers that the store refuses, or whose sending it cannot note yet.
+"""AnswerEnds: ends of answers that the store refuses, or whose delivery it cannot record yet.
 
 Their questions are answered once even so.
 """
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from agent.history.message import Answered, Message, MessageKey, Unanswered
 
 MAX_TOLD: Final = 10_000
-"""Answers that are remembered as told, and notes that wait for the store."""
+"""Answers that are remembered as delivered, and records that wait for the store."""
 
 
 class AnswerEnds:
     """A question without the end of an answer is answered by each worker that comes to its room.
 
-    Where the store refuses the end, one without any content takes its place. Where it refuses that
+    If the store refuses the end, one without content replaces it. Where it refuses that
     one as well, the question is noted in the worker's own database, beside the begun tool calls.
 
     That an answer was told is noted in the store once that has the answer, which may be long after
@@ -37,7 +37,7 @@ class AnswerEnds:
         """Those of them that the store may not have yet."""
 
     async def finish(self, answer: Message) -> None:
-        """As `History.finish_answer`. Raises RejectedError also where something is kept instead."""
+        """As `History.finish_answer`. Also raises RejectedError if a replacement was stored."""
         try:
             await self._store.finish_answer(answer)
         except RejectedError:

@@ -21,9 +21,9 @@ class Write:
 
     Attributes:
         turn: the participant's message.
-        opens: it is the message itself that is written.
+        opens: whether it writes the message itself.
         characters: how much text it holds.
-        run: does it.
+        run: executes it.
         presumed: the result for a caller who does not wait for it.
     """
 
@@ -35,7 +35,7 @@ class Write:
     outcome: asyncio.Future[Any] = field(repr=False)
 
     def settle(self, outcome: object) -> None:
-        """Tells the caller, if one still waits, what became of it."""
+        """Gives the caller the outcome, if one still waits."""
         if self.outcome.done():
             return
         if isinstance(outcome, Exception):
@@ -71,7 +71,7 @@ class Backlog:
         return any(write.opens for write in self._turns.get(turn, ()))
 
     def add(self, write: Write) -> int:
-        """Takes a write in; returns how many, perhaps this one, were given up for good."""
+        """Queues a write; returns how many writes, perhaps this one, were dropped."""
         if write.opens:
             self._given_up.pop(write.turn, None)
         elif write.turn in self._given_up:

@@ -9,12 +9,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredBoard:
-    """A whiteboard as it is kept; texts are the board's own, whatever they say.
+    """A stored whiteboard; its texts are opaque to the history.
 
     Attributes:
         sequence: number of the last operation that the snapshot has in it.
-        snapshot: what there was then.
-        operations: what came after it, in order.
+        snapshot: the elements at that time.
+        operations: the operations after it, in order.
     """
 
     sequence: int = 0

@@ -78,7 +78,7 @@ def _engine(url: DatabaseUrl) -> Engine:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "it takes too long"
+        return "timed out"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     original = error.orig if isinstance(error, DBAPIError) else None

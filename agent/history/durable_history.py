@@ -1,4 +1,4 @@
-"""DurableHistory: rooms go on while the database is unavailable."""
+"""DurableHistory: buffers writes while the database is unavailable, so that rooms continue."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PATIENCE: Final = 1.0
-"""Seconds that a message waits to be stored before it is answered all the same."""
+"""Seconds that a message waits to be stored before it is answered anyway."""
 
 BATCH: Final = 64
 """Writes that are handed to the store at a time."""
@@ -55,7 +55,7 @@ LONGEST_CLOSE: Final = 18.0
 
 
 class DurableHistory:
-    """A History (see there) around another one, for a database that may be away.
+    """A History (see there) around another one, for a database that may be unavailable.
 
     Turns (`add_message`, `begin_answer`, `finish_answer`) are always accepted. While the database
     is unavailable they are kept in memory and return the presumed result at once: the message is
@@ -280,7 +280,7 @@ class DurableHistory:
         *,
         presumed: Result,
     ) -> Result:
-        """Takes a write in and waits for it, but not for a database that is unavailable or slow."""
+        """Queues a write and waits for it, but not for a database that is unavailable or slow."""
         if self._closing.is_set():
             raise UnavailableError("The history is closed.")
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -290,7 +290,9 @@ class DurableHistory:
         if given_up:
             HISTORY_LOST.add(by=given_up)
             if not self.given_up:
-                logger.error("history away for too long; dropping the oldest buffered turns")
+                logger.error(
+                    "history database unavailable for too long; dropping the oldest buffered turns"
+                )
             self.given_up += given_up
         self._wake()
         if self._away:
@@ -319,7 +321,7 @@ class DurableHistory:
             self._wake()
 
     def _came_back(self) -> None:
-        """Nothing more is presumed; what still waits is written by the next batch."""
+        """Ends the presuming of results; the next batch writes the rest of the backlog."""
         self._away = False
         if self._backlog:
             self._caught_up.clear()
@@ -375,7 +377,8 @@ class DurableHistory:
         self._sort_out(writing, outcomes)
 
     def _sort_out(self, writing: list[Write], outcomes: list[object]) -> None:
-        """Tells the callers, and takes back what must be tried again; raises UnavailableError."""
+        """Gives callers their results, and requeues writes that must be retried; raises
+        UnavailableError."""
         failed: list[Write] = []
         unavailable: UnavailableError | None = None
         for write, outcome in zip(writing, outcomes, strict=True):

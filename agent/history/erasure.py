@@ -30,7 +30,7 @@ class Subject:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether all conversations are looked through."""
+        """Whether it covers all conversations."""
         return self.room is None and self.conversation is None
 
 
@@ -44,7 +44,7 @@ class Erased:
         summaries: summaries that may have mentioned erased data.
         files: files of messages; their content may belong to other messages, too.
         contents: SHA-256 hashes of their contents.
-        boards: whiteboards that are gone, or that something was taken from.
+        boards: whiteboards that were deleted or changed.
         states: shared states.
     """
 

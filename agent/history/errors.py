@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class HistoryError(Exception):
-    """Anything that the history cannot do; the text says what, for the log."""
+    """Base of all errors of the history; the text is for the log."""
 
 
 class UnavailableError(HistoryError):

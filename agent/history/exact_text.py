@@ -1,4 +1,4 @@
-"""Text that comes back from any database as it went in."""
+"""Text that every database returns exactly as it was stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes of many rooms that come at a time share a transaction."""
+"""GroupCommit: concurrent writes of many rooms share a transaction."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class _Write:
 
 
 class GroupCommit:
-    """Does writes in the order they come, one transaction at a time, as many in it as there are.
+    """Runs writes in the order they come, one transaction at a time, with all waiting writes in it.
 
     A transaction costs more than a write in it. A lone write has one to itself at once; what comes
     meanwhile shares the next one. On SQLite this also keeps the rooms of a process from competing
-    for the only lock there is.
+    for its only lock.
 
     Writes take effect in the order they come: where the database is unavailable for one, those that
     wait behind it fail as well.
@@ -62,8 +62,8 @@ class GroupCommit:
         """Does one write; returns its result once it is committed.
 
         A HistoryError that `work` raises is its outcome and undoes nothing; it must be raised
-        before anything is written. A caller that is cancelled before the transaction begins has
-        its write left out.
+        before anything is written. The write of a caller that is cancelled before the transaction
+        begins is skipped.
         """
         if len(self._waiting) >= MAX_WAITING:
             raise UnavailableError(f"{len(self._waiting)} writes wait for the database")

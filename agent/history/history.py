@@ -106,11 +106,11 @@ class History(Protocol):
         ...
 
     async def add_message(self, message: Message) -> Added:
-        """Stores what a participant wrote; to be called before it is answered. Or notes that the
-        agent begins to say something unasked: an answer without a question or a finish reason.
+        """Stores a participant's message, before it is answered; or the beginning of an unasked
+        answer, which has no question and no finish reason yet.
 
         The outcome is not new if there is, or once was, a message with its thread, sender and id:
-        then it has been dealt with, and nothing is changed.
+        then it has been handled already, and nothing is changed.
         """
         ...
 

@@ -47,13 +47,13 @@ class LeaseState(Enum):
     FREE = "free"
     """It was given back, for somebody else to take."""
     LEFT = "left"
-    """It was given back, or its process shows no life any more, and nobody is wanted there."""
+    """It was given back, or its process shows no life any more, and the room needs no agent."""
 
 
 class Leases(Protocol):
     """Any method may raise HistoryError: the database cannot be used now.
 
-    A lease has a key, and is that of an identity. Times are those of the database's clock, or on
+    A lease has a key and belongs to an identity. Times are those of the database's clock, or on
     SQLite that of the machine.
     """
 

@@ -11,7 +11,7 @@ class MadeCalls(Protocol):
     async def begin(self, key: str) -> bool:
         """Notes that a call begins; False if one with its key has begun before.
 
-        What the call is about is not kept, and the key is forgotten after 30 days.
+        Only the key is stored, for 30 days.
         """
         ...
 

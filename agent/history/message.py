@@ -1,4 +1,4 @@
-"""Messages and threads as the history hands them in and out: frozen, and checked when made.
+"""Messages and threads, as the history takes and returns them: frozen, and validated when made.
 
 Their representations leave out texts: they end up in logs.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
+from agent.contract.finish_reason import FinishReason
 from agent.history.errors import InvalidValueError, NotAllowedError
 from agent.unicode_text import is_well_formed
 
 Role = Literal["user", "assistant"]
 Scope = Literal["room", "private"]
-FinishReason = Literal["stop", "length", "interrupted", "cancelled", "error"]
 
 MAX_ID_LENGTH: Final = 256
 """Characters in an id, an identity or the name of a room."""

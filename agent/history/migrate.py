@@ -97,7 +97,7 @@ def _takes_this_version(connection: Connection) -> bool:
 
 
 def _run_alembic(connection: Connection) -> None:
-    # Here and not above: it takes longer to import than there is to do, as a rule.
+    # Imported here: importing it usually takes longer than the migration.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415

@@ -1,4 +1,5 @@
-"""The history of a DATABASE_URL. Cheap to import: SQLAlchemy comes with the first history."""
+"""Opens the history of a DATABASE_URL. Cheap to import: SQLAlchemy is imported with the first
+history."""
 
 from __future__ import annotations
 
@@ -21,12 +22,12 @@ def open_history(
 
     Args:
         store: an app's own, for messages.
-        log_content: whether what this store raises is logged whole, with what people write in it.
+        log_content: whether exceptions of this store are logged whole, including people's texts.
 
     Raises:
         InvalidValueError: the URL names no database that can be used.
     """
-    # Here and not above: for those who only want the types.
+    # Imported here: callers that only need the types do not pay for it.
     from agent.history.database import Database  # noqa: PLC0415
     from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
     from agent.history.sql_history import SqlHistory  # noqa: PLC0415

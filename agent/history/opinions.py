@@ -1,4 +1,4 @@
-"""What people may think of a message: the values of feedback and reactions."""
+"""Opinions of a message: the valid values of feedback and reactions."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class OwnChanges:
-    """Does what the methods of History say; the caller has checked who asks for it."""
+    """Implements the writes of History; the caller has checked permissions."""
 
     def __init__(self, turns: OwnTurns, summaries: OwnSummaries) -> None:
         self._turns = turns
@@ -48,7 +48,7 @@ class OwnChanges:
         return Added(is_new=True, position=message_position(number), is_stored=True)
 
     async def _complete(self, question: Message) -> int | None:
-        """Adds a question to a turn that has its answer alone: the store failed in between.
+        """Adds a question to a turn that only has its answer: the store failed in between.
 
         Returns the turn's number; None: it has its question.
         """

@@ -25,7 +25,7 @@ PAGE: Final = 500
 
 
 class OwnErasure:
-    """Does what `History.erase` and `History.expire` say."""
+    """Implements `History.erase` and `History.expire`."""
 
     def __init__(self, turns: OwnTurns, summaries: OwnSummaries, rest: History) -> None:
         self._turns = turns
@@ -44,7 +44,7 @@ class OwnErasure:
         return erased
 
     async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
-        """Of a store that removes nothing, nothing expires."""
+        """In a store that cannot remove turns, nothing expires."""
         erased = await self._rest.expire(before, batch=batch, pause=pause)
         if self._store is None:
             return erased

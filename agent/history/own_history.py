@@ -76,7 +76,7 @@ class OwnHistory:
         self.made_calls = rest.made_calls
 
     def __str__(self) -> str:
-        """Who keeps what, for the log."""
+        """Which data each store keeps, for the log."""
         lacks = [
             sentence
             for kind, sentence in (
@@ -106,7 +106,7 @@ class OwnHistory:
             async with asyncio.timeout(NOTES_TIMEOUT):
                 await self._notes.ended()
         except TimeoutError:
-            logger.warning("ends of answers not noted; they may be sent again")
+            logger.warning("ends of answers not stored; the answers may be sent again")
         await self._notes.aclose()
         if (closing := getattr(self.store, "aclose", None)) is not None:
             try:
@@ -263,7 +263,7 @@ class OwnHistory:
         try:
             await self._changes.end_told(answer)
         except HistoryError as error:
-            logger.debug("the end of an answer is not noted, it may be sent again: %s", error)
+            logger.debug("end of an answer not stored; the answer may be sent again: %s", error)
         finally:
             self._noting -= 1
 

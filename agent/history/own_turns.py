@@ -32,13 +32,13 @@ LOOKED_THROUGH: Final = 10_000
 """Turns of a thread that are looked through, the newest first."""
 
 EVERYTHING: Final = 2**62
-"""In place of it: all of them."""
+"""The value that means all turns."""
 
 
 class OwnTurns:
     """Args:
-        log_content: whether what the store raises is logged whole. Drivers quote in it what was
-            to be written; without it, type and place of the error are logged.
+        log_content: whether exceptions of the store are logged whole. Drivers quote the values to
+            be written in them; otherwise only type and place of the error are logged.
 
     Attributes:
         works: whether the store worked when it was last used.
@@ -62,7 +62,7 @@ class OwnTurns:
 
         Raises:
             RejectedError: the store raised it.
-            UnavailableError: it raised anything else, or takes too long.
+            UnavailableError: it raised anything else, or timed out.
         """
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
@@ -86,7 +86,7 @@ class OwnTurns:
         logger.error("%s: %s%s", what, type(error).__name__, code_place(error), exc_info=whole)
 
     def _cause(self, error: Exception) -> Exception | None:
-        """What may be seen of it in the log of whoever handles the error that it becomes."""
+        """The part of an exception that may be logged when its HistoryError is handled."""
         return error if self._log_content else None
 
     async def of_thread(
@@ -109,7 +109,7 @@ class OwnTurns:
         return sorted(found, key=lambda thread: thread.owner or "")
 
     async def having(self, message: MessageKey) -> StoredTurn:
-        """The turn that a message or an answer stands in, which was not deleted.
+        """The turn of a message or an answer that was not deleted.
 
         Raises:
             NotFoundError: there is none.
@@ -151,7 +151,7 @@ def as_read(turn: StoredTurn, message: Message) -> Message:
 
 
 def without_content(message: Message) -> Message:
-    """What is left of a deleted message."""
+    """The remains of a deleted message."""
     return replace(
         message,
         text="",

@@ -1,4 +1,4 @@
-"""Prepared: a statement that every turn needs, on the shortest way to the database."""
+"""Prepared: a statement that every turn needs, with the least overhead."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Prepared:
     """A statement that is always given values of the same names.
 
     On SQLite it is compiled once, and goes to the driver itself: SQLAlchemy takes several times as
-    long for a statement as SQLite does. Elsewhere that is nothing beside the way to the server.
+    long for a statement as SQLite does. On Postgres that is negligible beside the round trip.
     """
 
     def __init__(self, statement: TextClause | Update) -> None:

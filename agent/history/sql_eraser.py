@@ -21,7 +21,7 @@ BATCH: Final = 500
 
 
 class SqlEraser:
-    """Does what `History.erase` and `History.expire` say."""
+    """Implements `History.erase` and `History.expire`."""
 
     def __init__(self, database: Database, commits: GroupCommit) -> None:
         self._database = database

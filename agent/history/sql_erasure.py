@@ -140,8 +140,8 @@ def erase_opinions(connection: Connection, identity: str, names: Sequence[str] |
 
 
 def erase_token_usage(connection: Connection, subject: Subject) -> None:
-    """Erases what a participant used of tokens, or everybody in a room. A conversation by itself
-    has no counts: they are of rooms."""
+    """Erases the token counts of a participant, or of everybody in a room. A single conversation
+    has none: rooms are counted."""
     if subject.conversation is not None:
         return
     for table in (token_usage, usage_by_day):
@@ -203,7 +203,7 @@ def expire_messages(
     if connection.dialect.name == "postgresql" and not connection.scalar(
         select(func.pg_try_advisory_xact_lock(_RETENTION_LOCK))
     ):
-        return Erased(), None  # Another process is at it.
+        return Erased(), None  # Another process is erasing already.
     stored = func.coalesce(messages.c.stored_at, messages.c.timestamp)
     rows = connection.execute(
         select(messages.c.position, stored)

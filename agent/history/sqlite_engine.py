@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 THREADS: Final = 4
-"""Each has a connection: one for a process's writes, the others for concurrent reads."""
+"""Threads, each with a connection: one for the process's writes, the others for concurrent
+reads."""
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that SQLite waits for another process to finish its write."""
 
 STEPS: Final = 10_000
-"""Of SQLite's virtual machine, less than a millisecond's: so often it asks, in a long statement,
-whether anybody still waits."""
+"""Instructions of SQLite's virtual machine, less than a millisecond's, between two checks in a long
+statement whether the caller still waits."""
 
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds that closing waits for transactions that are under way."""
@@ -46,7 +47,7 @@ class SqliteEngine:
 
     def __init__(self, url: DatabaseUrl) -> None:
         if url.file is not None:
-            # Private messages are for nobody else on the machine.
+            # Nobody else on the machine may read private messages.
             url.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A database in memory is gone with its connection: it has one, and keeps it.
         threads = THREADS if url.file is not None else 1

@@ -10,7 +10,7 @@ from agent.history.message import ThreadKey
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """A conversation's document as it is kept.
+    """A conversation's stored document.
 
     Attributes:
         revision: how many changes it has had.
@@ -22,12 +22,13 @@ class StoredState:
 
 
 class States(Protocol):
-    """Keeps shared states. Any method may raise UnavailableError: there is no database now."""
+    """Keeps shared states. Any method may raise UnavailableError: the database cannot be used
+    now."""
 
     async def load(self, thread: ThreadKey) -> StoredState:
         """The stored state of a thread; an empty one if there is none."""
         ...
 
     async def save(self, thread: ThreadKey, state: StoredState) -> None:
-        """Keeps a state, unless a newer one is kept."""
+        """Stores a state, unless a newer one is stored."""
         ...

@@ -42,8 +42,8 @@ class TokenUsage(Protocol):
     async def add(self, day: str, used: Mapping[Account, TokenCount]) -> dict[Account, TokenCount]:
         """Adds used tokens; returns what these accounts have used on that day in all.
 
-        A repetition counts again: where the outcome of a write is unknown, rather too much is
-        counted than too little.
+        A repetition counts again: if the outcome of a write is unknown, counting too much is better
+        than too little.
         """
         ...
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAUSE: Final = 1.0
-"""Seconds for which notes are gathered. The answers of a busy second share a write."""
+"""Seconds for which records are collected. The answers of a busy second share a write."""
 
 MAX_WAITING: Final = 10_000
 """Records kept while the database is unavailable; beyond them, ends of answers are sent again."""
@@ -33,7 +33,7 @@ CLOSE_TIMEOUT: Final = 2.0
 
 
 class ToldAnswers:
-    """Takes notes at once and writes them within a second, or when the database is back."""
+    """Accepts records at once and writes them within a second, or when the database is back."""
 
     def __init__(self, commits: GroupCommit) -> None:
         self._commits = commits
@@ -42,7 +42,7 @@ class ToldAnswers:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, answer: MessageKey) -> None:
-        """Takes a note."""
+        """Accepts a record."""
         if len(self._waiting) < MAX_WAITING:
             self._waiting[answer] = None
         if self._task is None or self._task.done():
@@ -56,7 +56,7 @@ class ToldAnswers:
                 await self._write()
         except (HistoryError, TimeoutError) as error:
             reason = error or "the database does not answer"
-            logger.warning("ends of answers not noted; they may be sent again: %s", reason)
+            logger.warning("ends of answers not stored; the answers may be sent again: %s", reason)
 
     async def _write_soon(self) -> None:
         pause = PAUSE
@@ -66,7 +66,7 @@ class ToldAnswers:
                 await self._write()
             except HistoryError as error:
                 pause = min(pause * 2, LONGEST_PAUSE)
-                logger.debug("ends of answers not noted, will retry: %s", error)
+                logger.debug("ends of answers not stored, will retry: %s", error)
             else:
                 pause = PAUSE
 

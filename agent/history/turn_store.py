@@ -1,4 +1,4 @@
-"""TurnStore: what a store of an app's own has, so that the worker keeps its messages there."""
+"""TurnStore: the interface of an app's own store of messages."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ class TurnStore(Protocol):
     """Keeps turns. The worker calls it on the event loop of its rooms, from one task at a time for
     each thread; each call has 10 seconds.
 
-    RejectedError means that it will never take this turn, as it is too large or the like: the
-    write is given up, and others go on. Whatever else it raises means that it cannot be used now:
-    rooms go on, and the worker repeats what it had to write until it succeeds, or gives up the
-    oldest turns when there are too many. It may make `async def open()`, which is called before
-    anything else, and again after each failure, and `async def aclose()`.
+    RejectedError means that the store will never accept this turn, for example because it is too
+    large: the write is dropped, and others continue. Any other exception means that the store
+    cannot be used now: rooms continue, and the worker retries its writes until they succeed, or
+    drops the oldest turns when there are too many. The store may have `async def open()`, which is
+    called before anything else, and again after each failure, and `async def aclose()`.
     """
 
     async def add(self, turn: StoredTurn) -> int | None:
@@ -117,7 +117,7 @@ class KeepsSummaries(Protocol):
     """A store that also keeps one text for each thread: the summary of its older part."""
 
     async def save_summary(self, thread: ThreadKey, text: str | None) -> None:
-        """Keeps the text in place of the former one; None: forgets it."""
+        """Stores the text in place of the former one; None: deletes it."""
         ...
 
     async def load_summary(self, thread: ThreadKey) -> str | None:
@@ -130,7 +130,7 @@ class RemovesTurns(Protocol):
     """A store from which data can be erased for good, on request and after RETENTION_DAYS."""
 
     async def remove(self, keys: Sequence[MessageKey]) -> None:
-        """Forgets turns, as if they had never been; those that it does not have are ignored."""
+        """Deletes turns without a trace; those that it does not have are ignored."""
         ...
 
     async def conversations(self, after: str, limit: int) -> Sequence[str]:
@@ -140,7 +140,7 @@ class RemovesTurns(Protocol):
 
 @runtime_checkable
 class KnowsFiles(Protocol):
-    """A store that can say which files its turns have."""
+    """A store that can look up which files its turns have."""
 
     async def attached(self, hashes: Sequence[str]) -> set[str]:
         """Those of the hashes (at most 500) that are among the `contents` of some turn."""

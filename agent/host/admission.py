@@ -10,16 +10,16 @@ from agent.telemetry.metrics import ROOMS, ROOMS_MAX
 
 FULL_LOAD: Final = 1.0
 LOAD_BELOW_FULL: Final = 0.65
-"""Highest load that is reported while there is room: the server sends no jobs above 0.7."""
+"""Highest load that is reported while there are free places: the server sends no jobs above 0.7."""
 
 
 class Admission:
     """Counts the jobs of rooms held plus those of rooms being joined; for any thread.
 
-    Never the load of the machine, by which a busy minute would have the server give dispatches up
-    for good. A room that closes while it is being joined gives its place back at once, though the
-    native library goes on joining it for up to 16 s; of such rooms there may be as many as there
-    are places. Docs: docs/adr/0029-a-place-is-given-back-at-once.md.
+    The load of the machine never counts: after a busy minute, the server would have abandoned
+    dispatches for good. A room that closes while it is being joined frees its place at once, though
+    the native library keeps joining it for up to 16 s. There may be as many such rooms as there are
+    places. Docs: docs/adr/0029-a-place-is-given-back-at-once.md.
     """
 
     def __init__(self, places: int) -> None:

@@ -4,7 +4,7 @@ Two jobs for one room, taken by two processes at the same moment, both find the 
 agent. Each claims the room first, and the second one is refused. Docs:
 docs/adr/0031-the-living-agent-stays.md.
 
-Processes also see by them which of the others live. Docs: docs/adr/0056-takeover.md.
+Claims also show processes which of the others live. Docs: docs/adr/0056-takeover.md.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 _PLACES: Final = 2**62
-"""Bytes of the file that can be locked; it is empty all the same."""
+"""Number of bytes of the file that can be locked; the file stays empty."""
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-"""The machine's boot id, until its next start (Linux)."""
+"""The machine's boot id, which changes with each start (Linux)."""
 
 _SET: Final = getattr(fcntl, "F_OFD_SETLK", None)
 _GET: Final = getattr(fcntl, "F_OFD_GETLK", None)
@@ -55,7 +55,7 @@ class Claims:
         self._is_usable = _SET is not None
 
     def take(self, name: str) -> bool:
-        """Claims something; False if another process has it."""
+        """Claims a name; False if another process has it."""
         return self._lock(fcntl.F_WRLCK, name)
 
     def release(self, name: str) -> None:
@@ -76,7 +76,7 @@ class Claims:
         return _FLOCK.unpack(found)[0] != fcntl.F_UNLCK
 
     def place(self) -> str:
-        """A name of where these claims are seen: the file of this machine. Empty: nowhere."""
+        """Identifies who can see these claims: the file on this machine. Empty: nobody."""
         if not self._is_usable or _GET is None:
             return ""
         try:
@@ -105,7 +105,10 @@ class Claims:
 
     def _give_up(self, error: OSError) -> None:
         self._is_usable = False
-        logger.warning("rooms cannot be claimed among processes: %s", error.strerror)
+        logger.warning(
+            "claiming a room failed, processes of this machine may join it twice: %s",
+            error.strerror,
+        )
 
     def _opened(self) -> int:
         if self._descriptor is None:

@@ -1,8 +1,9 @@
-"""Says in the log where the rooms' loop stood when something blocked it: then every room stood.
+"""Logs where the rooms' loop was blocked, which stops every room.
 
-livekit-agents watches the loop of each job; rooms do not live there (docs/adr/
-0002-one-loop-for-all-rooms.md). Its monitor looks at a loop five times as often as a block is long
-that it reports, from the loop and from a thread, which had been a third of what silent rooms took.
+livekit-agents watches the loop of each job; rooms do not live there
+(docs/adr/0002-one-loop-for-all-rooms.md). Its monitor checks a loop five times within the shortest
+block that it reports, from the loop and from a thread; that was a third of the CPU time of silent
+rooms.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ REPORTED_BLOCK: Final = 0.25
 """Seconds, unless that says otherwise."""
 
 SHORTEST_BLOCK: Final = 0.02
-"""Seconds; looking more often than that would be what keeps a loop busy."""
+"""The shortest block that can be reported, in seconds: checks for shorter ones would keep the loop
+busy themselves."""
 
 LOOKS: Final = 2
 """Checks of a loop within the shortest block that is reported. A block is reported for
@@ -34,9 +36,9 @@ certain when it has taken one look longer, and not before that time."""
 
 
 def thresholds() -> LoopMonitorThresholds | None:
-    """From when on a block is reported, by the environment; None: never.
+    """The shortest block that is reported, from the environment; None: none is.
 
-    To be asked before jobs are kept from being watched: that is done by the same variable.
+    Call it before the watching of jobs is turned off, which uses the same variable.
     """
     asked = LoopMonitorThresholds.from_env()
     if asked is None:

@@ -16,7 +16,7 @@ class LastSeen(IntEnum):
 
     @classmethod
     def of(cls, *, works: bool | None) -> Self:
-        """As it was seen; None: it was not."""
+        """The state for an observed outcome; None: there was none."""
         if works is None:
             return cls(cls.UNKNOWN)
         return cls(cls.WORKING) if works else cls(cls.FAILING)
@@ -51,7 +51,7 @@ class Readiness:
     model: LastSeen = LastSeen.UNKNOWN
 
     def reasons(self) -> list[str]:
-        """Why the process is not ready, in words; empty: it is.
+        """The reasons why the process is not ready, for people; empty: it is ready.
 
         The model counts only when it failed: nobody asks it before the first message.
         """

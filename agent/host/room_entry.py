@@ -36,8 +36,8 @@ ASKING: Final = 2.0
 
 
 class RoomEntry:
-    """Asks three who may know of another agent in a room: the processes of this machine, the
-    server, and the database. With TAKEOVER, it also looks for rooms that have nobody.
+    """Asks three sources about another agent in a room: the processes of this machine, the server,
+    and the database. With TAKEOVER, it also looks for rooms without an agent.
 
     `claim`, `is_free` and `release` are for the main loop, the rest for the rooms' loop.
     """
@@ -54,7 +54,8 @@ class RoomEntry:
         """
         Args:
             run: runs something on the rooms' loop.
-            free: says how many rooms the process can take; 0: it is not registered, or ends.
+            free: returns how many rooms the process can take; 0: it is not registered, or is
+                ending.
         """
         self._run = run
         identity = settings.agent_identity
@@ -83,7 +84,7 @@ class RoomEntry:
         return self._claims.take(sid)
 
     def release(self, sid: str) -> None:
-        """Gives the claim of a room back that was joined, or will not be. For any thread."""
+        """Releases the claim of a room that was joined, or will not be. For any thread."""
         self._claims.release(sid)
 
     async def is_free(self, job: str, room: Room) -> bool:
@@ -122,30 +123,31 @@ class RoomEntry:
         return tenure
 
     async def is_dismissed(self, job: Job, age: float) -> bool:
-        """Whether nobody is wanted in the room of a job that the server ended: its dispatch was
+        """Whether the room of a job that the server ended needs no agent any more: its dispatch was
         deleted, and no other one waits for an agent. `age`: seconds since the job began."""
         return self._takeover is not None and await self._takeover.is_dismissed(job, age)
 
     async def leave(self, job: str, *, left: bool = False) -> None:
-        """Gives a room back, for another process; `left`: nobody is wanted there. Safe to
+        """Releases a room for another process; `left`: it needs no agent any more. Safe to
         repeat."""
         self._asked.discard(job)
         if self._leases is not None:
             await self._leases.give_back(job, left=left)
 
     async def rooms_left(self) -> None:
-        """To be called when all rooms were left."""
+        """Stops, once all rooms were left."""
         if self._leases is not None and self._takeover is not None:
             await self._takeover.aclose()
             await self._leases.aclose()
 
     async def aclose(self) -> None:
-        """On the main loop, at last."""
+        """The last step, on the main loop."""
         await self._seats.aclose()
         self._claims.close()
 
     async def _ask(self, work: Coroutine[Any, Any, bool]) -> bool:
-        """An answer of the rooms' loop; True if it has none in time: it would not join either."""
+        """The result of a coroutine on the rooms' loop; True if it takes too long: that loop would
+        not join a room either."""
         asked = asyncio.wrap_future(self._run(work))
         done, _ = await asyncio.wait((asked,), timeout=ASKING)
         return asked.result() if done else True

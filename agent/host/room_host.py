@@ -109,7 +109,7 @@ class RoomHost:
 
     def agent_server(self) -> HostedServer:
         """The AgentServer that takes jobs for this host."""
-        # The framework would load its speech models into the process: 244 MB for nobody.
+        # The framework would load its speech models into the process: 244 MB that nobody uses.
         os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
         # It would watch the loop of each job, where nothing happens, by 100 wake-ups a second.
         os.environ.setdefault(loop_watch.LOOP_BLOCK, "0")
@@ -175,7 +175,7 @@ class RoomHost:
     def _worker_proxy(self) -> dict[str, str | None]:
         """The worker's own connection: livekit-agents reads HTTPS_PROXY alone (worker.py)."""
         url = self._settings.livekit_url
-        # Without one LiveKit's tools hand it over later, and the framework decides.
+        # LiveKit's own tools pass the agent's name later, and the framework decides.
         return {} if url is None else {"http_proxy": self._proxies.for_url(url)}
 
     def open(self) -> None:
@@ -189,7 +189,7 @@ class RoomHost:
         self._run(self._opened())
 
     async def on_request(self, request: JobRequest) -> None:
-        """Accepts a job if the host has a place for it and its room has no living agent."""
+        """Accepts a job if the host has a free place and the room has no living agent."""
         room = request.room
         if self.admission.is_joining(room.sid):
             JOBS_REFUSED.add("joining")
@@ -246,7 +246,7 @@ class RoomHost:
         stay.add_done_callback(ended)
 
     async def until_open(self) -> None:
-        """Returns when what all rooms share is open, or takes too long."""
+        """Returns when the shared services are open, or take too long."""
         await asyncio.wrap_future(self._run(self._opened()))
 
     def overviews(self) -> list[RoomOverview]:
@@ -327,7 +327,7 @@ class RoomHost:
                 asyncio.get_running_loop().run_in_executor(None, gc.collect)
 
     async def _opened(self) -> None:
-        """Returns when what all rooms share is open, or takes too long."""
+        """Returns when the shared services are open, or take too long."""
         if self._opening is None:
             self._opening = self._tasks.start(self._open_shared(), name="open what rooms share")
         await asyncio.wait((self._opening,), timeout=PATIENCE)

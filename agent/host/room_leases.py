@@ -1,4 +1,4 @@
-"""RoomLeases: this process's leases on its rooms, and what tells the others that it lives.
+"""RoomLeases: this process's leases on its rooms, and its heartbeat in the database.
 
 Docs: docs/adr/0056-takeover.md.
 """
@@ -37,17 +37,18 @@ TAKES: Final = 0.3
 """Seconds that a job waits for its lease, and between two attempts."""
 
 CONFIRMS: Final = 1.0
-"""Seconds that what begins or stores an answer waits to hear whether the process has its rooms."""
+"""Seconds that the start or the storing of an answer waits for the check whether the process still
+has its rooms."""
 
 ATTEMPTS: Final = 3
-"""To take a lease that another process is about to give back."""
+"""Attempts to take a lease that another process is about to release."""
 
 GIVEN_UP_AFTER: Final = 2
-"""Beats that fail in a row, after which the database counts as away: nobody waits for it."""
+"""Failed beats in a row after which the database counts as unavailable: nobody waits for it."""
 
 _OWED: Final = 1_000
 _PAID: Final = 50
-"""Leases that are kept to be given back later, and those that a beat gives back."""
+"""Leases that are remembered for a later release, and those that one beat releases."""
 
 _PRUNE_EVERY: Final = 3_600.0
 _KEPT_DAYS: Final = 30.0
@@ -78,15 +79,15 @@ class RoomLeases:
         self._tenures: dict[str, tuple[Tenure, Callable[[], None]]] = {}
         """By job."""
         self._unconfirmed: dict[str, float | None] = {}
-        """Sids that were taken while the database was away; since when it refuses them, if it
-        does."""
+        """Sids that were taken while the database was unavailable; since when it refuses them, if
+        it does."""
         self._owed: dict[str, bool] = {}
-        """Sids that could not be given back; whether nobody is wanted there."""
+        """Sids that could not be released; whether the room needs no agent."""
         self._last: set[str] = set()
-        """Sids of rooms that want nobody after this process's stay."""
+        """Sids of rooms that need no agent after this process's stay."""
         self._valid_until = float("-inf")
         self._failures = 0
-        """Beats that failed in a row."""
+        """Failed beats in a row."""
         self._asking: asyncio.Task[bool] | None = None
         self._lock = asyncio.Lock()
         self._pruned_at = float("-inf")
@@ -94,22 +95,22 @@ class RoomLeases:
 
     @cached_property
     def id(self) -> str:
-        """The process's; not made before it is used, since workers are forked from one that has
-        imported them."""
+        """The id of the process. Created on first use, since workers are forked from a process that
+        has imported this."""
         return uuid.uuid4().hex
 
     def start(self) -> None:
-        """Begins to beat."""
+        """Starts the heartbeat."""
         self._tasks.keep(self._beat_always, name="leases")
 
     async def aclose(self) -> None:
-        """Stops to beat; the rooms have been left."""
+        """Stops the heartbeat; the rooms have been left."""
         await self._tasks.aclose()
         try:
             async with asyncio.timeout(LASTS):
                 await self.store.bury([self.id])
         except (HistoryError, TimeoutError) as error:
-            logger.info("end of the worker process not noted: %s", error or "it takes too long")
+            logger.info("end of the worker process not stored: %s", error or "timed out")
         self.claims.close()
 
     async def take(self, job: str, sid: str, *, by_force: bool = False) -> bool:
@@ -140,7 +141,7 @@ class RoomLeases:
         return tenure
 
     async def give_back(self, job: str, *, left: bool) -> None:
-        """Gives the lease of a job back; `left`: nobody is wanted in its room any more."""
+        """Releases the lease of a job; `left`: its room needs no agent any more."""
         sid = self._jobs.pop(job, None)
         self._tenures.pop(job, None)
         if sid is None or sid in self._jobs.values():
@@ -153,15 +154,15 @@ class RoomLeases:
         except HistoryError as error:
             # It does not expire while the process lives.
             self._owe(sid, left=left)
-            logger.info("lease on a room not given back, tried again: %s", error)
+            logger.info("lease on a room not released, will retry: %s", error)
         self._keep_if_taken_again(sid)
 
     async def want(self, sid: str) -> None:
-        """Notes that an agent was asked for, where nobody was wanted before."""
+        """Stores that a room needs an agent again."""
         try:
             await self.store.want(self.identity, sid)
         except HistoryError as error:
-            logger.info("that a room wants an agent again is not noted: %s", error)
+            logger.info("request for a new agent in a room not stored: %s", error)
 
     async def states(self, sids: Iterable[str]) -> Mapping[str, LeaseState] | None:
         """The state of the rooms' leases; None: the database does not answer."""
@@ -175,7 +176,8 @@ class RoomLeases:
         return sid in self._jobs.values() or self.claims.is_taken(_room(sid))
 
     async def beat(self) -> bool:
-        """Shows that the process lives, and learns which rooms it has lost; whether that worked.
+        """Extends the process's life in the database, and learns which rooms it has lost; whether
+        that worked.
 
         One beat at a time.
         """
@@ -197,7 +199,7 @@ class RoomLeases:
                     # Before the first one, the database may be waiting for its tables; the history
                     # says where it is away.
                     level = logging.WARNING if self._valid_until > 0 else logging.INFO
-                    logger.log(level, "leases on rooms not renewed, rooms go on: %s", error)
+                    logger.log(level, "leases on rooms not renewed; rooms continue: %s", error)
                 self._failures += 1
                 return False
             self._failures = 0
@@ -211,8 +213,8 @@ class RoomLeases:
             await asyncio.sleep(EVERY)
 
     async def _confirm(self) -> None:
-        """Asks the database where this process stood still for so long that others may have taken
-        its rooms over. All who ask at a time wait for the same answer, and not for long."""
+        """Asks the database if this process was suspended for so long that others may have taken
+        its rooms over. Concurrent callers wait for the same answer, and not for long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONFIRMS):
                 while time.monotonic() >= self._valid_until and self._failures < GIVEN_UP_AFTER:
@@ -233,9 +235,9 @@ class RoomLeases:
             return True
 
     async def _retake(self) -> None:
-        """Takes what was taken without the database, now that it is there.
+        """Stores the leases that were taken without the database, now that it is back.
 
-        A process that has a room may have died meanwhile: it has it until its lease has expired.
+        A process that died meanwhile keeps its lease until that expires.
         """
         for sid, since in tuple(self._unconfirmed.items()):
             if await self.store.take(self.identity, sid, self.id):
@@ -249,8 +251,8 @@ class RoomLeases:
                 self._end(sid)
 
     async def _give_back_later(self, job: str) -> None:
-        """Notes that nobody is wanted in a job's room once this process is out of it, however that
-        happens. Waits for the database, and not for long: each beat notes it again."""
+        """Stores that a job's room needs no agent once this process has left it, for whatever
+        reason. Waits for the database only briefly: each beat stores it again."""
         sid = self._jobs.get(job)
         if sid is not None:
             self._last.add(sid)
@@ -268,7 +270,7 @@ class RoomLeases:
         self._owed[sid] = left
 
     async def _pay(self) -> None:
-        """Gives back what could not be given back before, some of it at a time."""
+        """Releases leases that could not be released before, some at a time."""
         for sid, left in tuple(self._owed.items())[:_PAID]:
             if sid in self._owed:
                 await self.store.give_back(self.identity, sid, self.id, left=left)
@@ -300,9 +302,10 @@ class RoomLeases:
                 on_lost()
 
     async def _bury(self, neighbours: Iterable[str], place: str) -> None:
-        """Notes the ends of processes on this machine, which the others would see only later."""
+        """Stores which processes of this machine have ended; other machines would only notice
+        later."""
         dead = [each for each in neighbours if not self.claims.is_taken(_mark(each))]
-        # Where claims cannot be seen any more, all that live look dead.
+        # If claims can no longer be read, every living process looks dead.
         if dead and self.claims.place() == place:
             logger.warning("%d worker processes of this machine have ended", len(dead))
             await self.store.bury(dead)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def take_samples(
     readiness: Readiness, history: DurableHistory, files: FileStore, limits: Counters
 ) -> None:
-    """Sets the gauges that nobody sets elsewhere. For any thread."""
+    """Sets the gauges that are not set elsewhere. For any thread."""
     metrics.CONNECTED.set(readiness.connected)
     metrics.DRAINING.set(readiness.draining)
     metrics.DATABASE_FAILING.set(readiness.database is LastSeen.FAILING)

@@ -1,7 +1,7 @@
 """Seats: the agent's identity in a room, which one participant can have at a time.
 
-A participant that joins with an identity that is taken throws the other one out. A second dispatch
-into a room would so end the answers of the living agent there. Docs:
+A participant that joins with an identity that is taken throws the other one out. So a second
+dispatch into a room would end the answers of the living agent there. Docs:
 docs/adr/0031-the-living-agent-stays.md.
 """
 
@@ -24,13 +24,13 @@ from agent.wire.server_errors import UNAVAILABLE
 logger = logging.getLogger(__name__)
 
 DECIDED_WITHIN: Final = 2.6
-"""Seconds from a job request to its answer. livekit-server gives a job up after 3 s, the default
+"""Seconds from a job request to its answer. livekit-server abandons a job after 3 s, the default
 timeout of psrpc (LaunchJob, pkg/agent/client.go), and spends 0.2 s of them selecting a server
 (DefaultAffinityShortCircuit)."""
 
 REMOVAL: Final = 0.3
 """Seconds of DECIDED_WITHIN reserved for removing a dead agent. The call to the agent gets the
-rest: livekit-server gives a call up after 2 s if the participant does not acknowledge it. The
+rest: livekit-server abandons a call after 2 s if the participant does not acknowledge it. The
 native SDK acknowledges by itself, also where Python is busy."""
 
 PAUSE: Final = 0.5
@@ -80,12 +80,12 @@ class Seats:
             sign = await self._probe(room, due - REMOVAL)
             if sign is Sign.UNKNOWN:
                 return True
-            # It answered a moment ago, or has joined since: so little time says nothing.
+            # It answered a moment ago, or has joined since: this little time proves nothing.
             if sign is Sign.LATE and not pause:
                 break
             if sign in {Sign.SILENT, Sign.LATE}:
                 if await self._occupant(room, due) not in {occupant, None}:
-                    # Another job has had that one removed, and its agent joins or has joined.
+                    # Another job removed that agent, and its own joins or has joined.
                     break
                 logger.warning("removing a dead agent from the room", extra={"room": room})
                 if on_dead is not None:
@@ -108,7 +108,7 @@ class Seats:
 
     async def _occupant(self, room: str, due: float) -> str | None:
         """The sid of the agent that has the identity in the room; "": there is none; None: the
-        server does not say."""
+        server gives no answer."""
         try:
             async with asyncio.timeout_at(due):
                 found = await self._service.get_participant(self._who(room))

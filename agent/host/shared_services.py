@@ -38,7 +38,8 @@ logger = logging.getLogger(__name__)
 
 
 class SharedServices:
-    """Opens the stores, the model service, the tools and the MCP servers, and makes rooms of them.
+    """Opens the stores, the model service, the tools and the MCP servers, and makes rooms that use
+    them.
 
     Everything but the constructor runs on the loop of the rooms.
 
@@ -98,8 +99,8 @@ class SharedServices:
         return LastSeen.of(works=None if self._models is None else self._models.health.works)
 
     async def open(self, patience: float) -> None:
-        """Opens them all; waits so many seconds for the MCP servers. A store that cannot be opened
-        is logged, and rooms do without."""
+        """Opens them all; waits at most `patience` seconds for the MCP servers. If a store cannot
+        be opened, that is logged, and rooms continue without it."""
         await self.run_hook("on_start")
         if self._mcp is not None:
             self._mcp.start()

@@ -1,8 +1,8 @@
-"""Takeover: rooms with people and no living agent get one.
+"""Takeover: dispatches an agent to rooms with people and no living agent.
 
-livekit-server gives a job to a worker once. A room whose worker has died, and one for which every
-worker was full or none was there, waits for another dispatch: this makes it. One process of all
-looks at a time. Docs: docs/adr/0056-takeover.md.
+livekit-server gives a job to a worker once. A room whose worker has died, or that found every
+worker full or none at all, needs another dispatch, which is made here. One process of all looks for
+such rooms at a time. Docs: docs/adr/0056-takeover.md.
 """
 
 from __future__ import annotations
@@ -40,47 +40,47 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 EVERY: Final = 2.0
-"""Seconds between two looks at the rooms of the server."""
+"""Seconds between two looks at the server's rooms."""
 
 ARRIVING: Final = 4.0
-"""Seconds that a room without a lease is left alone: its first job may be under way."""
+"""Seconds that a room without a lease is left alone: its first job may be starting."""
 
 AT_A_TIME: Final = 10
-"""Rooms that are looked at closely in a round: each costs a few requests."""
+"""Rooms that are checked in a round: each costs a few requests."""
 
 FOREIGN: Final = 2
-"""Those of them, at most, on which nobody has had a lease: other agents may be at work there."""
+"""At most this many of them never had a lease: other agents may be at work there."""
 
 PAUSES: Final = (3.0, 3.0, 5.0, 5.0, 10.0, 20.0, 40.0, 60.0)
-"""Seconds before another agent is sent for: a worker that stands still may have got the job."""
+"""Seconds before the next dispatch: a worker that is suspended may have got the job."""
 
 OTHERS: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
-"""Seconds before a room is looked at again whose agent answers without a lease."""
+"""Seconds before the next check of a room whose agent answers without a lease."""
 
 NOT_OURS: Final = (*OTHERS, 120.0, 300.0, 600.0)
-"""Seconds before a room is looked at again that has no dispatch of ours."""
+"""Seconds before the next check of a room that has no dispatch of ours."""
 
 LISTS: Final = 3.0
 """Seconds that the list of the server's rooms may take at first. The next one gets twice as long
 after one that took too long, up to the limit of the server's API."""
 
 STORES: Final = 1.0
-"""Seconds that a look waits for the database; then it counts as away."""
+"""Seconds that a look waits for the database; then it counts as unavailable."""
 
 VACATES: Final = 0.3
 """Seconds that the removal of a dead agent waits for the database."""
 
 ASKING: Final = 2.0
-"""Seconds that a job which was ended waits for the reason."""
+"""Seconds to find out why a job was ended."""
 
 UNDECIDED: Final = 10.0
-"""Seconds after which a dispatch without a job will not have one: it was refused, or found no
-worker. livekit-server gives it up within 3 s (LaunchJob, pkg/agent/client.go)."""
+"""Seconds after which a dispatch without a job will not get one: it was refused, or found no
+worker. livekit-server abandons it within 3 s (LaunchJob, pkg/agent/client.go)."""
 
 _NAME: Final = "lk.agent_name"
-"""Attribute in which livekit-server tells a worker's dispatch name (pkg/agent/worker.go)."""
+"""Attribute in which livekit-server has a worker's dispatch name (pkg/agent/worker.go)."""
 _ON_BEHALF: Final = "lk.publish_on_behalf"
-"""Attribute of an agent that is only the face of another one."""
+"""Attribute of an agent that only represents another one."""
 _PEOPLE: Final = (
     ParticipantInfo.Kind.STANDARD,
     ParticipantInfo.Kind.SIP,
@@ -94,9 +94,9 @@ class _Watch:
     """A room without a lease. Times are of the monotonic clock.
 
     Attributes:
-        due: when it is looked at closely.
-        looks: so often it was, in a row.
-        looked: when it was last.
+        due: when the next check is due.
+        looks: number of checks in a row.
+        looked: when the last check was.
     """
 
     due: float
@@ -123,7 +123,7 @@ class Takeover:
     ) -> None:
         """
         Args:
-            may_look: whether the process is registered, and goes on.
+            may_look: whether the process is registered, and not ending.
         """
         self._leases = leases
         self._agent_name = agent_name
@@ -197,12 +197,13 @@ class Takeover:
         except UNAVAILABLE as error:
             if not self._failed:
                 logger.warning(
-                    "rooms without an agent cannot be looked for: %s", type(error).__name__
+                    "looking for rooms without an agent failed, will retry: %s",
+                    type(error).__name__,
                 )
             self._failed = True
         except Exception:
-            # The boundary around one look: the next one comes as soon as after any other.
-            logger.exception("looking for rooms without an agent failed, it is tried again")
+            # The boundary around one look: the next one comes at the usual time.
+            logger.exception("looking for rooms without an agent failed unexpectedly, will retry")
         else:
             self._failed = False
 
@@ -225,7 +226,7 @@ class Takeover:
             try:
                 await leases.store.give_back(leases.identity, self._post, leases.id, left=False)
             except HistoryError as error:
-                logger.info("the post is not given back, tried again: %s", error)
+                logger.info("lease of the lookout not released, will retry: %s", error)
             else:
                 self._has_post = False
         leases.claims.release(self._post)
@@ -259,7 +260,7 @@ class Takeover:
         return await self._stored(self._leases.states(sids), otherwise=None)
 
     async def _stored(self, work: Awaitable[Result], otherwise: Result) -> Result:
-        """What the database has; `otherwise` where it does not answer in time."""
+        """The result of a database query; `otherwise` if it does not answer in time."""
         try:
             async with asyncio.timeout(STORES):
                 return await work
@@ -272,8 +273,8 @@ class Takeover:
         states: Mapping[str, LeaseState] | None,
         now: float,
     ) -> list[str]:
-        """The rooms without a living agent that it is time to look at: first those that had one,
-        and the longest due first."""
+        """The rooms without a living agent that are due for a check: those that had one first, then
+        by how long they are due."""
         for sid in self._watched.keys() - rooms.keys():
             del self._watched[sid]
         known: list[tuple[float, str]] = []
@@ -297,7 +298,7 @@ class Takeover:
         return [sid for _, sid in (*sorted(known), *sorted(foreign)[:few])]
 
     def _forget(self, sid: str, now: float) -> None:
-        """An agent that comes and fails at once is not sent for in a hurry again."""
+        """An agent that joins and fails at once is not dispatched again in a hurry."""
         watch = self._watched.get(sid)
         if watch is not None and now - watch.looked > PAUSES[-1]:
             del self._watched[sid]
@@ -326,7 +327,7 @@ class Takeover:
             if not await self._is_still_alone(room, server):
                 return
             logger.warning(
-                "room has people and no agent, sending for one", extra={"room": room.name}
+                "room has people and no agent, dispatching one", extra={"room": room.name}
             )
             await server.agent_dispatch.create_dispatch(
                 agent_dispatch.CreateAgentDispatchRequest(
@@ -341,14 +342,14 @@ class Takeover:
         except (*UNAVAILABLE, HistoryError) as error:
             watch.later(PAUSES, time.monotonic())
             logger.warning(
-                "room without an agent not looked after: %s",
+                "no agent dispatched to a room without one: %s",
                 type(error).__name__,
                 extra={"room": room.name},
             )
         except Exception:
-            # The boundary around one room: the others are looked after.
+            # The boundary around one room: the others are still checked.
             watch.later(PAUSES, time.monotonic())
-            logger.exception("room without an agent not looked after", extra={"room": room.name})
+            logger.exception("no agent dispatched to a room without one", extra={"room": room.name})
 
     async def _is_still_alone(self, room: Room, server: api.LiveKitAPI) -> bool:
         """Whether a room is still there and nobody has taken it, or was sent away, since the list
@@ -360,7 +361,7 @@ class Takeover:
         return any(each.sid == room.sid for each in found.rooms)
 
     async def _vacate(self, sid: str) -> None:
-        """Frees the lease of a dead agent; without the database it is removed all the same."""
+        """Frees the lease of a dead agent; it is removed even without the database."""
         with contextlib.suppress(HistoryError, TimeoutError):
             async with asyncio.timeout(VACATES):
                 await self._leases.store.vacate(self._leases.identity, sid)

@@ -21,7 +21,7 @@ def mcp_servers(
     """The MCP servers of the settings, if there are any.
 
     Raises:
-        AppError: the app makes headers for a server that is none, or has no URL.
+        AppError: the app makes headers for an unknown server, or for one without a URL.
     """
     for name in app.mcp_headers:
         if not isinstance(settings.mcp_servers.get(name), HttpServer):

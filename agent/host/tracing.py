@@ -120,7 +120,7 @@ class Tracer:
         return {"trace_id": f"{found.trace_id:032x}", "span_id": f"{found.span_id:016x}"}
 
     def flush(self) -> None:
-        """Exports what waits; blocks for a while."""
+        """Exports waiting spans; blocks for a while."""
         self._provider.force_flush(FLUSHING_TAKES)
 
     def close(self) -> None:
@@ -155,7 +155,8 @@ def _named(attributes: Mapping[str, Value | None]) -> dict[str, Value]:
 
 
 def _watched(exporter: SpanExporter) -> SpanExporter:
-    """Says once, and then now and again, that spans cannot be exported; exporters do each time."""
+    """Logs that spans cannot be exported once, and then now and again; exporters would log it each
+    time."""
     from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415 - as above
 
     export = exporter.export

@@ -1,4 +1,4 @@
-"""WorkerServer: an AgentServer whose health page tells the truth and whose drain ends."""
+"""WorkerServer: an AgentServer with a health page for all loops and a deadline for draining."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ class ArrivalOrder:
     """Queues of messages that are being read, one for each sender.
 
     Streams are read side by side, and the SDK reports the content of a later one before that of an
-    earlier one now and then. A message that has come whole waits for its forerunners, but only so
-    long: one that never ends holds up its own sender's others by no more than that.
+    earlier one now and then. A complete message waits for those before it, but only for a bounded
+    time, which limits how long an unfinished one delays its sender's others.
     """
 
     def __init__(self, patience: float) -> None:
@@ -42,7 +42,7 @@ class ArrivalOrder:
         return turn
 
     async def forerunners(self, sender: str, turn: ArrivalSlot) -> None:
-        """Returns when the messages before this one are done, or patience is."""
+        """Returns when the messages before this one are done, or the time is up."""
         turns = self._turns[sender]
         before = turns[: turns.index(turn)]
         try:

@@ -42,8 +42,8 @@ GIVEN_UP = ("stream closed abnormally", "Disconnected while receiving")
 refusal to (livekit rust-sdks, livekit-data-stream/src/utils.rs; rtc SDK, data_stream.py)."""
 
 Complete = Callable[[IncomingMessage, Sequence[str]], Awaitable[IncomingMessage]]
-"""Finds out what else belongs to a message: whether it replies to the agent, and its files, by the
-ids of their streams, when they are there. May raise Refusal."""
+"""Completes a message: whether it replies to the agent, and its files, by the ids of their streams,
+once they have arrived. May raise Refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class InboxLimits:
 class Inbox:
     """Reads text streams on the chat topics, and takes chat packets, from everybody but agents.
 
-    Malformed, too large or too many messages are refused: its sender gets a notice, nobody else
-    notices. Every message is delivered once, in however many forms it came (useChat sends a
-    stream and a packet); a message is identified by its sender and its id.
+    Messages that are malformed, too large or too many are refused: only their sender gets a notice.
+    Every message is delivered once, in however many forms it came (useChat sends a stream and a
+    packet); a message is identified by its sender and its id.
     """
 
     def __init__(  # noqa: PLR0913 - where messages come from, and where they go
@@ -117,7 +117,7 @@ class Inbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def take(self, message: IncomingMessage, attached_streams: Sequence[str] = ()) -> None:
-        """Takes a message that came whole, in a packet, with its files. Raises Refusal."""
+        """Takes a message that arrived in one packet, with its files. Raises Refusal."""
         sender = message.sender.identity
         if attached_streams or message.reply_to or self._order.waiting(sender):
             self._start(sender, lambda turn: self._take_in_turn(message, attached_streams, turn))
@@ -134,7 +134,7 @@ class Inbox:
     def _start(
         self, identity: str, work: Callable[[ArrivalSlot], Coroutine[Any, Any, None]]
     ) -> None:
-        """Runs what takes a while for one message, so many of one sender at a time."""
+        """Runs slow work for one message, with a limit on those of one sender."""
         if self._order.waiting(identity) >= self._limits.open_messages:
             raise Refusal(429, "Too many messages at once.", retry_after=1.0)
         turn = self._order.enter(identity)
@@ -223,15 +223,15 @@ class Inbox:
             raise Refusal(400, "The message is not valid UTF-8.") from None
 
     async def _accept_completed(self, message: IncomingMessage, stream_ids: Sequence[str]) -> None:
-        """Accepts a message when all that belongs to it is there; raises Refusal."""
+        """Accepts a message once its files are there; raises Refusal."""
         if not message.sender.is_agent:
             self._accept(await self._complete(message, stream_ids))
 
     def _accept(self, message: IncomingMessage) -> None:
         """Delivers a message that has not been seen before; raises Refusal.
 
-        A repetition is what came again with its text: the copy of another form, or a client's
-        second attempt. Another text under an id that was used is none, and would be lost.
+        A repetition is a message that came again with the same text: the copy of another form, or a
+        client's second attempt. Another text under a used id is no repetition, and would be lost.
         """
         if message.sender.is_agent:
             return

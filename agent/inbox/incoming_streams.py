@@ -83,7 +83,7 @@ class IncomingStream(Generic[Piece_co, Info_co]):
         return self
 
     async def __anext__(self) -> Piece_co:
-        """Raises ContestedError, or StreamError: the sender, or the room, broke it off."""
+        """Raises ContestedError; or StreamError: the sender or the room broke it off."""
         try:
             piece = await anext(self._reader)
         except StopAsyncIteration:
@@ -98,11 +98,11 @@ class IncomingStream(Generic[Piece_co, Info_co]):
         return piece
 
     async def content(self, silence: float) -> bytes:
-        """All that its sender sent, without what others did.
+        """Everything that its sender sent, without the packets of others.
 
         Raises:
             TimeoutError: nothing came for `silence` seconds.
-            StreamError: it is not whole.
+            StreamError: it is incomplete.
             NotKeptError: it was too long to keep.
         """
         while not self._record.has_ended:
@@ -148,7 +148,7 @@ ByteHandler: TypeAlias = Callable[[ByteStream, str], None]
 
 
 class RoomStreams:
-    """Hands streams to the handlers of their topics, and hears who sent each packet.
+    """Passes streams to the handlers of their topics, and learns who sent each packet.
 
     Packets from anybody but the header's sender are dropped. Their sender gets one refusal for each
     stream; so does a participant who opens a stream under an id that another has open.
@@ -288,7 +288,7 @@ class RoomStreams:
     def _unheard(
         self, info: rtc.TextStreamInfo | rtc.ByteStreamInfo, identity: str
     ) -> StreamRecord | None:
-        """A stream whose header came before the room could hear packets."""
+        """A stream whose header came before the room received packets."""
         if info.stream_id in self._open:
             return None
         record = StreamRecord(
@@ -305,7 +305,7 @@ class RoomStreams:
         return record
 
     def _begin(self, record: StreamRecord) -> bool:
-        """Whether there is room for it among those of its owner."""
+        """Whether its owner may have another one open."""
         records = self._of.setdefault(record.owner, [])
         if len(records) >= MAX_OPEN:
             oldest = next((each for each in records if not each.is_read), None)

@@ -138,7 +138,7 @@ def _may_end(text: str, end: int) -> bool:
 
 
 def _is_one_word(edge: str, beside: str) -> bool:
-    """Whether what stands beside the edge of a name belongs to the same word."""
+    """Whether the character beside the edge of a name belongs to the same word."""
     if not _is_of_words(beside) or unicodedata.category(edge) == "So":
         return False
     scripts = {_script(edge), _script(beside)}

@@ -40,7 +40,7 @@ class Form(Enum):
     SPEECH = "speech"
     """Said into a microphone."""
     OWN = "own"
-    """Nobody sent it: the agent says something that nobody asked for."""
+    """Nobody sent it: the agent says something unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class IncomingMessage:
         position: given by the history when it is stored; None: not known, see
             agent.history.position.
         generation: how often another answer was asked for.
-        wants_ack: its sender wants to know that it is stored, and its answer again if it is sent
-            again.
+        wants_ack: its sender asks for a notice when it is stored, and for its answer again if it is
+            sent again.
     """
 
     id: str

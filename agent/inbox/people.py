@@ -84,7 +84,7 @@ class People:
         return await asyncio.shield(lookup)
 
     async def announced(self, identity: str) -> bool:
-        """Returns when the room knows a participant (True), or would have to know them."""
+        """Returns when the room knows a participant (True), or should know them by now."""
         if self.is_known(identity):
             return True
         announced = asyncio.Event()

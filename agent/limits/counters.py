@@ -26,7 +26,7 @@ class Reading:
     """One number at the time of reading.
 
     Attributes:
-        name: `used` and `refused` only grow; `open` is what there is at once.
+        name: `used` and `refused` only grow; `open` counts what is open at the moment.
         kind: what is counted.
         scope: whose limit refused it; None for `used` and `open`, which are of the process.
     """

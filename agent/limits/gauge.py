@@ -12,7 +12,7 @@ RETRY_AFTER: Final = 5.0
 
 
 class Level:
-    """A number that goes up and down, of one room or one tenant.
+    """A count that goes up and down, of one room or one tenant.
 
     Args:
         limit: 0: none.
@@ -43,19 +43,19 @@ class Gauge:
         self._counters = counters
 
     def check(self) -> None:
-        """Raises Refusal (429) where there may not be another one."""
+        """Raises Refusal (429) if there may not be another one."""
         for level in self._levels:
             if level.is_full:
                 self._counters.refused[self._kind, level.scope] += 1
                 raise Refusal(429, self._sentence, retry_after=RETRY_AFTER)
 
     def enter(self) -> None:
-        """There is another one."""
+        """Counts one more."""
         self._counters.used[self._kind] += 1
         for level in self._levels:
             level.count += 1
 
     def leave(self) -> None:
-        """There is one less."""
+        """Counts one less."""
         for level in self._levels:
             level.count -= 1

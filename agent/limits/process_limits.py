@@ -30,7 +30,7 @@ class ProcessLimits:
         self.counters = Counters()
         self._rates = Rates(_rates(settings), self.counters)
         self._budgets = TokenBudgets(_tokens(settings), usage, self.counters)
-        # Nothing is ever refused by these: they are for reading.
+        # These never refuse anything: they are for reading.
         self._answers = Level(0, "tenant")
         self._private = Level(0, "tenant")
         self._tenants: WeakValueDictionary[tuple[Kind, str], Level] = WeakValueDictionary()

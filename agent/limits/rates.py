@@ -48,10 +48,10 @@ class Rates:
         return (kind, scope) in self._items
 
     def take(self, kind: Kind, scope: Scope, who: str, amount: int = 1) -> None:
-        """Counts a use of it.
+        """Counts a use of the limit.
 
         Args:
-            who: no two participants, rooms or tenants have the same.
+            who: unique among participants, rooms and tenants.
 
         Raises:
             Refusal: (429) the limit is reached; `retry_after` is the end of the window.

@@ -35,7 +35,7 @@ class RoomLimits:
         self._rates = rates
         self._budgets = budgets
         self._counters = counters
-        # Of no two participants in no two rooms is this the same.
+        # Unique for each participant in each room.
         self._prefix = f"{len(room)} {room} "
         self.answers = answers
         self.private_conversations = private_conversations
@@ -70,7 +70,7 @@ class RoomLimits:
         self._budgets.check(accounts_of(self._tenant, self._room, identity))
 
     def used(self, tokens_in: int, tokens_out: int) -> None:
-        """Counts tokens that were used for nobody in particular, as by a summary."""
+        """Counts tokens that belong to no participant, such as those of a summary."""
         self.token_meter().used(tokens_in, tokens_out)
 
     def token_meter(self) -> TokenMeter:
@@ -87,7 +87,7 @@ class RoomLimits:
 
 
 class TokenMeter:
-    """Counts the tokens of one conversation, for whom it answers at the moment.
+    """Counts the tokens of one conversation for the participant whom it is answering.
 
     Attributes:
         payer: the identity of that participant; empty: nobody, as for a summary.
@@ -100,7 +100,7 @@ class TokenMeter:
         self.payer = ""
 
     async def begin(self, payer: str) -> Refusal | None:
-        """An answer is about to begin; returns why it cannot, if the tokens of today are used up
+        """Checks whether an answer may begin; returns why not, if today's tokens are used up
         (429)."""
         self.payer = payer
         accounts = accounts_of(self._tenant, self._room, payer)
@@ -112,6 +112,6 @@ class TokenMeter:
         return None
 
     def used(self, tokens_in: int, tokens_out: int) -> None:
-        """The model read and wrote so many tokens for one request."""
+        """Counts the tokens that the model read and wrote for one request."""
         accounts = accounts_of(self._tenant, self._room, self.payer)
         self._budgets.add(accounts, TokenCount(tokens_in, tokens_out))

@@ -22,10 +22,10 @@ SAVED_AFTER: Final = 1.0
 
 RETRIED_AFTER: Final = 30.0
 FRESH_FOR: Final = 30.0
-"""Seconds after which another process may have used so much that the database is asked again."""
+"""Seconds after which the database is asked again what other processes have used."""
 
 PATIENCE: Final = 1.0
-"""Seconds that an answer waits for the counts of its accounts, before it begins all the same."""
+"""Seconds that an answer waits for the counts of its accounts before it begins anyway."""
 
 MAX_ACCOUNTS: Final = 50_000
 KEPT_DAYS: Final = 35

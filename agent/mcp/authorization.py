@@ -1,4 +1,4 @@
-"""ServerHeaders: the headers of requests to a server that change: tokens, and who calls."""
+"""ServerHeaders: the variable headers of requests to a server: tokens, and the caller."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EARLY: Final = 30.0
 """Seconds before its end after which a token is not used any more."""
 
 UNKNOWN_LIFE: Final = 300.0
-"""Seconds that a token is used for whose end is not said."""
+"""Lifetime of a token whose expiry is not given, in seconds."""
 
 LONGEST_LIFE: Final = 366 * 86_400.0
-"""Seconds; also numbers that no clock takes."""
+"""Longest lifetime of a token, in seconds; bounds absurd values."""
 
 FUNCTION_TIMEOUT: Final = 10.0
-"""Seconds that the app's function has."""
+"""Timeout of the app's function, in seconds."""
 
 TOKEN_TIMEOUT: Final = 10.0
 """Seconds without a byte of the token endpoint's answer."""
@@ -126,7 +126,8 @@ class ServerHeaders:
             is_call: it is for a call by this caller, and not for the list of tools.
 
         Raises:
-            NotAllowed: a header needs something of the caller's that the server does not vouch for.
+            NotAllowed: a header needs an attribute of the caller that the server does not vouch
+                for.
         """
         own = self._filled(caller) if is_call else dict[str, str]()
         return _Auth(self._token, own, lambda: self._made(caller))
@@ -137,9 +138,9 @@ class ServerHeaders:
             claims = {**(caller.attributes if caller.vouched else {}), "identity": caller.identity}
         headers = {name: template.text_for(claims) for name, template in self._templates.items()}
         if not all(headers.values()):
-            raise NotAllowed("This caller's token lacks what the MCP server has to be told of them")
+            raise NotAllowed("This caller's token lacks attributes that the MCP server needs")
         if not all(value.isascii() for value in headers.values()):
-            raise NotAllowed("The MCP server can be told of this caller in ASCII alone")
+            raise NotAllowed("The MCP server accepts this caller's attributes only in ASCII")
         return headers
 
     async def _made(self, caller: Caller | None) -> Headers:

@@ -33,7 +33,8 @@ CONNECT_TIMEOUT = 30.0
 """Seconds until a server has answered for the first time; a program may have to be fetched."""
 
 SESSION_MARGIN = 5.0
-"""Seconds by which a session waits longer than a tool or connecting may take: these say it best."""
+"""Seconds by which a session's timeout exceeds those of a tool and of connecting, whose errors say
+more."""
 
 CHECK_INTERVAL = 15.0
 CHECK_TIMEOUT = 5.0
@@ -113,7 +114,7 @@ class McpConnection:
         await self._tried.wait()
 
     async def aclose(self) -> None:
-        """Ends the connection, and the program if it is one."""
+        """Closes the connection, and the program if it is one."""
         await self._tasks.aclose()
 
     async def _keep_connected(self) -> None:
@@ -225,7 +226,7 @@ class McpConnection:
         try:
             return await lone_call(own, name, arguments, self._tasks)
         except MCPError:
-            # What servers say of it has the same words, or none.
+            # Servers describe it in the same words, or not at all.
             if questions.refusal is not None:
                 raise questions.refusal from None
             raise
@@ -239,9 +240,9 @@ class McpConnection:
     async def _request(self, request: Coroutine[Any, Any, T]) -> T:
         """Waits for an answer; a cancellation takes effect at once.
 
-        mcp tells the server of a request that is given up, and takes up to 5 s for that if the
-        server does not read (_ABANDON_WRITE_TIMEOUT in mcp/shared/jsonrpc_dispatcher.py). It does
-        so in a task of its own here, and `_end` waits for it.
+        mcp notifies the server of a cancelled request, which takes up to 5 s if the server does not
+        read (_ABANDON_WRITE_TIMEOUT in mcp/shared/jsonrpc_dispatcher.py). It does so in a task of
+        its own here, and `_end` waits for it.
         """
         task = asyncio.create_task(request, name=f"request to MCP server {self.name}")
         self._requests.add(task)

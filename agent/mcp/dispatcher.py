@@ -19,7 +19,7 @@ _EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 class RawResults(JSONRPCDispatcher):
-    """mcp's dispatcher, which hides from mcp's models what servers say of and in their tools.
+    """mcp's dispatcher, which keeps tools and their results away from mcp's models.
 
     The models refuse a whole list for one tool, and a whole result for one part that they do not
     know. `ServerTools` and `text_of` judge each piece by itself instead.

@@ -13,7 +13,9 @@ from agent.unicode_text import well_formed_json
 
 Item = SessionMessage | Exception
 
-_UNREADABLE: Final = ErrorData(code=INVALID_REQUEST, message="the answer is no JSON-RPC response")
+_UNREADABLE: Final = ErrorData(
+    code=INVALID_REQUEST, message="the answer is not a JSON-RPC response"
+)
 
 
 class MendedMessages:

@@ -1,4 +1,4 @@
-"""lone_call: a call in a session of its own, which its caller's questions and headers belong to."""
+"""lone_call: a call in a session of its own, so that questions and headers belong to its caller."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CLOSE_TIMEOUT = 10.0
 async def lone_call(
     session: McpSession, name: str, arguments: dict[str, object], tasks: Tasks
 ) -> Mapping[str, object]:
-    """Opens the session, makes the call, and has the session closed in the background.
+    """Opens the session, makes the call, and closes the session in the background.
 
-    Cancelling it ends all of that. Raises what the transport or the server fails with.
+    Cancelling it ends all of that. Raises the errors of the transport or the server.
 
     Args:
         tasks: owner of the background.
@@ -50,7 +50,7 @@ async def _talk(
         answer.cancel()
         raise
     except Exception as error:
-        # The boundary to another program: whatever the transport raises is for who calls.
+        # The boundary to another program: the caller gets whatever the transport raises.
         if not answer.done():
             answer.set_exception(error)
     else:

@@ -20,7 +20,7 @@ def text_of(result: Mapping[str, object], tool: str) -> str:
 
     Raises:
         ToolError: the server says that the call failed; with the server's words.
-        TooLarge: there is too much of it.
+        TooLarge: the result is too long.
     """
     parts = [_part(part) for part in _content(result)]
     if not any(parts):
@@ -30,7 +30,7 @@ def text_of(result: Mapping[str, object], tool: str) -> str:
                 for name in (
                     "structuredContent",
                     "toolResult",
-                )  # The second in the first MCP drafts.
+                )  # The second key is that of the first MCP drafts.
                 if result.get(name) is not None
             ][:1]
             or parts

@@ -1,4 +1,4 @@
-"""ServerQuestions: what a server asks while one of its tools runs, handed to that call."""
+"""ServerQuestions: passes a server's questions to the tool call during which it asks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_MESSAGES = 100
 
 
 class ServerQuestions:
-    """The callbacks of a session that makes one call: so it is known whom they are for.
+    """The callbacks of a session that makes one call, so that every question belongs to that call.
 
     Args:
         server: the server's name, for people.
         context: of the call.
-        elicits, samples: what the server may ask.
+        elicits, samples: which questions the server may ask.
 
     Attributes:
         refusal: why the last question had no answer, if it had none.
@@ -35,7 +35,7 @@ class ServerQuestions:
         self._samples = samples
 
     def callbacks(self) -> dict[str, Any]:
-        """Those that mcp's ClientSession gets; it tells the server that it has them."""
+        """The callbacks for mcp's ClientSession, which announces them to the server."""
         given: dict[str, Callable[..., Awaitable[object]]] = {}
         if self._elicits:
             given["elicitation_callback"] = self._elicit

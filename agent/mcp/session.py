@@ -26,7 +26,7 @@ class McpSession:
         streams: the streams from and to the server; opened and closed by one task, as anyio asks.
         patience: seconds that a request may take; None: whoever waits for it ends it.
         on_tools: called when the server says that its tools have changed.
-        questions: mcp's callbacks for what the server asks, by their names.
+        questions: mcp's callbacks for the server's questions, by their names.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class McpSession:
         return _raw(await self._client.result().call_tool(name, arguments))
 
     async def aclose(self) -> None:
-        """Ends the session, and the program if it is one; raises what either fails with."""
+        """Closes the session, and the program if it is one; raises the errors of either."""
         self._closing.set()
         if self._task is None:
             return

@@ -1,4 +1,4 @@
-"""Adaptations: a request without what a service does not take."""
+"""Adaptations: a request without the parts that a service refuses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Message = dict[str, Any]
 
 
 def adapt(body: dict[str, object], part: str) -> None:
-    """Changes a request as agent.models.refused_field has found that it has to be."""
+    """Changes a request as agent.models.refused_field has found necessary."""
     if (adaptation := _ADAPTATIONS.get(part)) is not None:
         adaptation(body)
     else:
@@ -97,8 +97,8 @@ def _without_system(body: dict[str, object]) -> None:
 
 
 def _with_roles_in_turn(body: dict[str, object]) -> None:
-    """Makes one of messages of one role in a row: a question whose answer failed is followed by
-    another question, and many templates insist that roles alternate."""
+    """Merges consecutive messages of one role: a question whose answer failed is followed by
+    another question, and many templates require alternating roles."""
     merged: list[Message] = []
     for message in _messages(body):
         last = merged[-1] if merged else None

@@ -10,7 +10,7 @@ from livekit.agents import llm
 
 
 class AskedLLM(llm.LLM[Any]):
-    """An LLM that gives a step of an answer without the tasks and the records of `chat`.
+    """An LLM that streams a step of an answer without the tasks and the records of `chat`.
 
     Each conversation has its own: an AgentSession listens to the errors of its LLM.
     """

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from agent.app.speech import SpeechToText, TextToSpeech
 
 MAX_TOOL_STEPS = 4
-"""Steps of one answer in which tools may be called; the next one has to do without. As many as an
-AgentSession has by default."""
+"""Steps of one answer in which tools may be called; the next one gets no tools. The same number as
+an AgentSession's default."""
 
 
 class StepModel(Protocol):
@@ -35,7 +35,7 @@ class StepModel(Protocol):
         on_finish: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """A step as it comes; raises what `AskedLLM.ask` does."""
+        """Streams a step; raises as `AskedLLM.ask` does."""
         ...
 
 
@@ -43,7 +43,7 @@ class StepModel(Protocol):
 class Assistant:
     """Makes the answers of a conversation, in writing (ToolLoop) or aloud.
 
-    It changes between two steps of an answer where the conversation is handed to another agent.
+    It changes between two steps of an answer if the conversation is handed to another agent.
 
     Attributes:
         instructions: the model's role and task.

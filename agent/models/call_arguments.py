@@ -1,4 +1,5 @@
-"""The arguments of a tool call, as text that nobody repairs into what the model did not mean."""
+"""The arguments of a tool call, as text that is never repaired into something else than the model
+meant."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import json
 def kept_from_repair(text: str) -> str:
     """The text of a call's arguments, as a JSON string if it must not be repaired.
 
-    livekit-agents repairs what is no JSON. Slips of writing, such as quotes of another kind, leave
+    livekit-agents repairs invalid JSON. Slips of writing, such as quotes of another kind, leave
     no doubt about what is meant. The end of arguments that were cut off does (`{"amount": 1` may
     have been 100), and so do several objects, of which the last one would count. A JSON string is
     no object, so the model gets an error.

@@ -20,7 +20,7 @@ Services that reason between calls need it in the next request (agent.models.con
 class CompletionReader:
     """Reads one answer: its text, its tool calls, and separately the model's reasoning.
 
-    Calls are given at the end, once all of their pieces are there, and the usage after them.
+    Calls are yielded at the end, once all of their pieces are there, and the usage after them.
 
     Args:
         opens_thinking, on_reasoning: see VisibleText.
@@ -43,7 +43,7 @@ class CompletionReader:
         self._taken_ids = taken_ids
         self._reasoning_field = ""
         self._length = 0
-        """Characters of text that have come."""
+        """Characters of text so far."""
         self._id = ""
         self._usage: llm.CompletionUsage | None = None
         """The latest; some services send a running one with each event."""

@@ -12,7 +12,7 @@ from agent.models.asked_llm import AskedLLM
 
 
 class DelegatingLLM(AskedLLM):
-    """Leaves `chat`, which only livekit-agents' own code calls, to the LLM that it stands for."""
+    """Delegates `chat`, which only livekit-agents' own code calls, to the wrapped LLM."""
 
     @abstractmethod
     def _delegate(self) -> llm.LLM[Any]:

@@ -10,13 +10,13 @@ from typing import Final
 from agent.models.adaptations import adapt
 
 REMEMBERED_SECONDS: Final = 3600.0
-"""Seconds that a refusal of a service is remembered. It may be mended, or a gateway may
-have asked another service for once."""
+"""Seconds that a refusal of a service is remembered. The service may be fixed, or a gateway may
+have used another service once."""
 
 MAX_DIALECTS: Final = 64
 
 _TRUSTED_ANSWERS: Final = 3
-"""Answers without reasoning after which a model is no longer expected to begin with it."""
+"""Answers without reasoning after which a model is no longer expected to start with reasoning."""
 
 _OPENS_THINKING: Final = re.compile(
     r"deepseek-r1|\bqwq\b|[-_]thinking\b|minimax-m2|nemotron.{0,40}nano", re.IGNORECASE
@@ -39,11 +39,11 @@ class Dialect:
         return self._trust > 0
 
     def note_lone_end(self) -> None:
-        """An answer had the end tag of such reasoning."""
+        """Learns that an answer had the end tag of such reasoning."""
         self._trust = _TRUSTED_ANSWERS
 
     def note_no_end(self) -> None:
-        """An answer was held back for it, and had none."""
+        """Learns that an answer was held back for such a tag, and had none."""
         self._trust = max(self._trust - 1, 0)
 
     @property
@@ -53,7 +53,7 @@ class Dialect:
         return [part for part, until in self._refused.items() if until > now]
 
     def refuse(self, parts: Sequence[str]) -> None:
-        """From now on, requests are made without these."""
+        """Leaves these out of all further requests."""
         until = self._clock() + REMEMBERED_SECONDS
         self._refused |= dict.fromkeys(parts, until)
 

@@ -12,7 +12,7 @@ class EventTooLargeError(Exception):
 
 
 class ErrorData(bytes):
-    """The data of an event that the service calls an error: `event: error`, or a field `error`."""
+    """The data of an event that is marked as an error: `event: error`, or a field `error`."""
 
 
 class EventStreamDecoder:
@@ -42,7 +42,7 @@ class EventStreamDecoder:
         self._is_bare = False
         """Whether the event is JSON outside of any field."""
         self._start: bytes | None = b""
-        """The first bytes, until they are seen to be no byte order mark; None: they have been."""
+        """The first bytes, until they are known not to be a byte order mark; None: known."""
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Decode the next bytes of the stream.

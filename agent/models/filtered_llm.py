@@ -1,4 +1,4 @@
-"""FilteredLLM: a model whose text passes through a filter of the app's before anybody has it."""
+"""FilteredLLM: a model whose text passes through the app's filter before anybody gets it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FilteredLLM:
             finally:
                 if isinstance(pieces, AsyncGenerator):
                     await pieces.aclose()
-            # A filter may stop early: the rest of the text is its own business, calls are not.
+            # A filter may stop early and drop the rest of the text, but not the calls.
             async for _ in step.texts(answer):
                 pass
             for chunk in step.others:

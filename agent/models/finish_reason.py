@@ -52,7 +52,7 @@ _FAILED: Final = re.compile(r"error|fail|cancel|abort|time_?out|malformed|rate_l
 _CUT: Final = re.compile(r"length|max_|limit|truncat")
 # In this order: `error_toxic` is Cohere's.
 _BY_PART: Final = ((_FILTERED, CONTENT_FILTER), (_FAILED, ERROR), (_CUT, LENGTH))
-"""What the parts of a word that is not known mean."""
+"""The meaning of parts of an unknown word."""
 
 _NONE: Final = frozenset({"null", "none"})
 """DashScope's own API has `null` as text in each event before the last."""

@@ -78,7 +78,7 @@ class ChatLLM(AskedLLM):
         options: dict[str, object],
         slot: OpenSlot = nullcontext,
     ) -> None:
-        """`slot` opens what each request has to hold while it is under way."""
+        """`slot` opens a context that each request holds while it runs."""
         super().__init__()
         self._slot = slot
         self._client = client
@@ -109,7 +109,7 @@ class ChatLLM(AskedLLM):
         on_reasoning: Callable[[str], None] | None = None,
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """An answer of the model, as it comes; without the tasks and the records of `chat`.
+        """Streams an answer of the model, without the tasks and the records of `chat`.
 
         Args:
             silence: seconds without data from the service, if shorter than the client's limit.
@@ -120,7 +120,7 @@ class ChatLLM(AskedLLM):
             options: fields of the request besides those that the LLM has.
 
         Raises:
-            APIError: the service fails; not `retryable` once there was something of an answer.
+            APIError: the service fails; not `retryable` once part of an answer has arrived.
         """
         body = self.request(context, tools, **options)
         dialect = self._client.dialect(self._model)

@@ -36,7 +36,7 @@ def chunks_of(event: bytes) -> Iterator[Chunk]:
     """Returns the chunks of an event: one, none, or several.
 
     Raises:
-        ValueError: it is nothing that a completion could have in it.
+        ValueError: the event cannot belong to a completion.
     """
     if event.startswith(b"{"):
         try:
@@ -94,7 +94,7 @@ def loose_chunk(fields: Mapping[str, Any]) -> Chunk:
 
 
 def error_of(event: bytes) -> object:
-    """The error that an event is, which the service calls one."""
+    """The error in an event that is marked as one."""
     try:
         value = _parsed(event.decode(errors="replace"))
     except ValueError:

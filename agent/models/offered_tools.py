@@ -21,7 +21,7 @@ CallTool = Callable[[Tool, Mapping[str, object]], Awaitable[str]]
 
 
 class OfferedTools(llm.Toolset):
-    """A toolset whose tools may be others with each answer.
+    """A toolset whose tools may differ with each answer.
 
     The model never learns anything that a tool may tell nobody: see toolkit.errors.
     """
@@ -46,7 +46,7 @@ class OfferedTools(llm.Toolset):
         return self._made.keys()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
-        """Calls a tool that is offered; raises llm.ToolError with a text for the model."""
+        """Calls an offered tool; raises llm.ToolError with a text for the model."""
         offered = ", ".join(self._made) or "none"
         if self._call is None:
             raise llm.ToolError(f"There is no tool {name}. The tools are: {offered}")

@@ -41,7 +41,7 @@ class OpenAIClient:
 
     Opens its pool with the first request, on the loop that runs then; end it with `close()`. If a
     request has a timeout of its own, the shorter one counts. Nothing is retried here:
-    agent.models.assistant does that.
+    agent.models.retrying_llm does that.
 
     Raises ValueError for a base URL that is not http(s) or that has credentials in it.
     """
@@ -190,7 +190,7 @@ class OpenAIClient:
         return response
 
     async def _error_body(self, response: aiohttp.ClientResponse, timeouts: Timeouts) -> bytes:
-        """At most 64 kB of a server's error response, or as much as arrived."""
+        """Up to 64 kB of a server's error response."""
         body = bytearray()
         try:
             async with asyncio.timeout(timeouts.silence):

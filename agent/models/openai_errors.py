@@ -1,6 +1,6 @@
 """Failures of a request as livekit-agents' exceptions, with the service's own text.
 
-That is kept short and without the conversation, since it ends up in logs.
+The text is short and does not quote the conversation, since it ends up in logs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FILTER_WORDS = re.compile(
 
 
 class BrokenAnswerError(Exception):
-    """An answer broke off, or was no answer: why an APIConnectionError was raised.
+    """An answer broke off, or was malformed: the cause of an APIConnectionError.
 
     Attributes:
         report: the service's text, if there was one.
@@ -55,11 +55,11 @@ class EndedEarlyError(BrokenAnswerError):
 
 
 class RefusedRequestError(Exception):
-    """The service answered with another status than 200: why an APIStatusError was raised.
+    """The service answered with a status other than 200: the cause of an APIStatusError.
 
     Attributes:
-        report: what it said.
-        retry_after: seconds that it wants to be left alone, if it says so.
+        report: the service's text.
+        retry_after: seconds from its `Retry-After`, if it sent one.
     """
 
     def __init__(self, report: ErrorReport, retry_after: float | None) -> None:
@@ -100,7 +100,7 @@ def stream_error(error: object, words: ServiceWords | None = None) -> APIConnect
 def broken_answer(
     reason: str | BrokenAnswerError, cause: BaseException | None = None
 ) -> APIConnectionError:
-    """The exception for an answer that broke off or is none, to be raised later.
+    """The exception for an answer that broke off or is malformed, to be raised later.
 
     Its cause names the reason: livekit-agents tells it where the error is logged.
     """
@@ -118,7 +118,7 @@ def report_of(error: BaseException | None) -> ErrorReport:
 
 
 def retry_after_of(error: BaseException) -> float | None:
-    """Seconds that the service wants to be left alone, if it says so."""
+    """Seconds from the service's `Retry-After`, if it sent one."""
     cause = error.__cause__
     return cause.retry_after if isinstance(cause, RefusedRequestError) else None
 

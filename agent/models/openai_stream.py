@@ -39,7 +39,7 @@ class CompletionStream:
     Leaving the block closes the connection unless the body has been read to its end. Raises
     APITimeoutError for silence, APIConnectionError for a stream that breaks off (a body cut short,
     or one without `[DONE]` and finish reason), is malformed, or reports an error in any form. It
-    gives the chunks that came before a failure first.
+    yields the chunks that came before a failure first.
 
     Once the model has given its finish reason the answer is complete: later errors of the stream
     are only logged.
@@ -62,7 +62,7 @@ class CompletionStream:
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + timeouts.total
         self._asked_at: float | None = None
-        """Since when something is waited for (`loop.time()`, s)."""
+        """When the current wait began (`loop.time()`, s)."""
         self._watch: asyncio.TimerHandle | None = None
         self._decoder = EventStreamDecoder()
         self._ready: deque[Chunk] = deque()
@@ -146,7 +146,7 @@ class CompletionStream:
                 return
 
     def _decode_other(self, event: bytes) -> bool:
-        """Takes an event that is not a plain chunk; whether others may follow it."""
+        """Handles an event that is not a plain chunk; returns whether others may follow it."""
         if isinstance(event, ErrorData):
             self._fail_as_told(error_of(event))
         elif event.strip(b' \t\r\n"').startswith(b"[DONE]"):
@@ -157,7 +157,7 @@ class CompletionStream:
         return self._failure is None and not self._ended
 
     def _break_off(self, failure: APIError) -> None:
-        """The connection gives nothing more; what came of a finished answer is all of it."""
+        """Handles the end of the connection; a finished answer is complete."""
         ready = self._ready.copy()
         self.close()
         self._ready = ready
@@ -217,7 +217,8 @@ class CompletionStream:
             self._failure = failure
 
     async def _release(self) -> None:
-        """Read what little follows `[DONE]`, since only a body read whole frees its connection."""
+        """Read the little that follows `[DONE]`, since only a body read to its end frees the
+        connection."""
         content = self._response.content
         with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
             async with asyncio.timeout(_LINGER_SECONDS):

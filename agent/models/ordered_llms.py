@@ -1,4 +1,5 @@
-"""OrderedLLMs: several models in order, the next one where one fails before it says anything."""
+"""OrderedLLMs: several models in order; the next one is asked if one fails before its first
+token."""
 
 from __future__ import annotations
 
@@ -16,14 +17,14 @@ from agent.models.openai_errors import describe
 logger = logging.getLogger(__name__)
 
 FIRST_TOKEN: Final = 10.0
-"""Seconds of silence before the first token after which the next model is asked: a service that is
-connected and says nothing has failed as one that is not reached."""
+"""Seconds of silence before the first token after which the next model is asked: a silent
+connection is a failure like an unreachable service."""
 
 
 class OrderedLLMs(DelegatingLLM):
-    """Asks the first of several models, and the next one where it fails before its first token.
+    """Asks the first of several models, and the next one if it fails before its first token.
 
-    The last one is waited for as a single model is. Each answer begins with the first again: a
+    The last one gets the timeouts of a single model. Each answer begins with the first again: a
     model that is back is used at once.
     """
 

@@ -16,7 +16,7 @@ class PluginHttp:
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._own: Context | None = None
-        """It has nothing but the session."""
+        """A context that has nothing but the session."""
 
     async def open(self) -> None:
         """Opens it, unless it is open."""
@@ -30,7 +30,7 @@ class PluginHttp:
     def context(self) -> Context:
         """A copy of the caller's context in which plugins find the session, once it is open.
 
-        All else stays the caller's: what they log has their room's fields and belongs to their
+        The rest of the context stays the caller's, so that log lines keep the room's fields and the
         span.
         """
         assert self._own is not None  # noqa: S101 - see above

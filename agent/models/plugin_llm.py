@@ -17,11 +17,11 @@ _CHAT_ARGUMENTS: Final = ("tool_choice", "parallel_tool_calls")
 class PluginLLM(DelegatingLLM):
     """Asks an LLM that the conversations of a process share, which it does not close.
 
-    Its retries are the caller's, and so is its patience: many plugins wait for a minute and more
-    for the first byte of a service that is connected and silent.
+    The caller does the retries and sets the timeout: many plugins wait for a minute and more for
+    the first byte of a silent service.
 
     Args:
-        shared: gives the LLM; raises APIError where the app's function does not make one.
+        shared: returns the LLM; raises APIError if the app's function does not make one.
         silence: seconds without a chunk after which the service has failed.
     """
 

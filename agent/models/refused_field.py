@@ -20,7 +20,7 @@ FIELDS: Final = (
     "service_tier",
     "max_completion_tokens",
 )
-"""Fields of a request that an answer can do without; one that is named is the one that is meant."""
+"""Optional fields of a request; a field that the error names is the refused one."""
 
 TOOLS: Final = "tools"
 PICTURES: Final = "image_url"
@@ -62,7 +62,7 @@ _NO_TOOLS: Final = re.compile(
 _ONE_TOOL: Final = re.compile(
     r"schema|tool_call_id|role 'tool'|tool_calls\b.*\bmust be|\btools?[.\[]\d", re.IGNORECASE
 )
-"""A tool or a message is wrong, and not that there are tools."""
+"""The error is about one tool or message, not about tools as such."""
 
 _NO_PICTURES: Final = re.compile(
     rf"{_NO}.{{0,60}}\b(?:images?|image_url|vision|multimodal)\b"
@@ -108,7 +108,7 @@ def refused_part(status: int, report: ErrorReport, body: Mapping[str, object]) -
         return _thoughts(named, body)
     part = _field(report, named, body) or _other_part(report, body)
     if part is None and _has_roles_in_a_row(body):
-        # Templates word this in many ways, some not at all: to ask once more does no harm.
+        # Templates word this in many ways, some not at all; one more request does no harm.
         said = _ALTERNATE.search(report.message)
         part = ROLES_IN_A_ROW if said or status in _INVALID else None
     return part
@@ -147,7 +147,7 @@ def _is_about_system(report: ErrorReport, body: Mapping[str, object]) -> bool:
     if "system" not in roles:
         return False
     said = " ".join((*report.fields, report.message))
-    # Templates without a role `system` count it as one that does not alternate.
+    # Templates without a role `system` report it as roles that do not alternate.
     is_in_turn = not _has_roles_in_a_row(body)
     return bool(_NO_ROLE.search(said) or (is_in_turn and _ALTERNATE.search(report.message)))
 

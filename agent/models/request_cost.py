@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     """Takes the model's name, and the tokens that it read and wrote for one request."""
 
 BYTES_PER_TOKEN: Final = 4
-"""Of UTF-8, where the service does not say how many tokens there were."""
+"""UTF-8 bytes per token, if the service does not report tokens."""
 
 
 class RequestCost:
-    """Takes the service's counts, or an estimate if there are none: a service that reports
-    nothing, an answer that broke off or was given up."""
+    """Takes the service's counts, or an estimate if there are none: a service that reports nothing,
+    an answer that broke off or was cancelled."""
 
     def __init__(self, context: llm.ChatContext) -> None:
         self._context = context
@@ -26,7 +26,7 @@ class RequestCost:
         self._written = 0
 
     def add(self, chunk: llm.ChatChunk) -> None:
-        """A piece of the answer."""
+        """Counts a piece of the answer."""
         delta = chunk.delta
         if delta is not None and delta.content:
             self._written += _bytes(delta.content)
@@ -57,5 +57,5 @@ def _texts(items: Sequence[llm.ChatItem]) -> list[str]:
 
 
 def _bytes(text: str) -> int:
-    """Of UTF-8."""
+    """The length in UTF-8 bytes."""
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from the answer on, 0 for a time that has passed; None if it is not said."""
+    """Seconds from the response on, 0 for a time that has passed; None if there is no such
+    header."""
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     said = headers.get("retry-after")
@@ -22,7 +23,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     moment = _moment(said)
     if moment is None:
         return None
-    # By the service's own clock, if it tells the time: this machine's may differ.
+    # By the service's own clock, if it sends a `Date`: this machine's may differ.
     now = _moment(headers.get("date")) or datetime.now(UTC)
     return max((moment - now).total_seconds(), 0.0)
 

@@ -1,4 +1,4 @@
-"""RetryingLLM: a model that is asked again where it fails before it has said anything."""
+"""RetryingLLM: retries a model that fails before its first token."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ RETRY_DELAY = 0.5
 """Seconds between two attempts at a step that has not produced any text yet."""
 
 MAX_RETRY_AFTER = 15.0
-"""Seconds that a service may ask to be left alone (`Retry-After`) before it is asked again. A
-service that asks for more is not: people would rather get an error than wait."""
+"""Longest `Retry-After` of a service, in seconds, that is waited for. If a service asks for more,
+there is no retry: people would rather get an error than wait."""
 
 
 class RetryingLLM:
     """Requests one step of an answer, with the contents of files, a bounded number of times.
 
-    A model that was silent for its whole timeout is not asked again: nobody waits it out twice.
+    A model that was silent for its whole timeout is not retried: nobody should wait twice for it.
 
     Args:
         on_usage: called with the tokens of each step, where the service counts them.
@@ -76,7 +76,7 @@ class RetryingLLM:
         tools: Sequence[llm.Tool],
         **options: Any,  # noqa: ANN401 - whatever the API has
     ) -> AsyncGenerator[llm.ChatChunk]:
-        """A step as it comes. Takes and raises what `AskedLLM.ask` does."""
+        """Streams a step. Arguments and errors are those of `AskedLLM.ask`."""
         context = await self._show_files(context)
         for attempt in range(self._retries + 1):
             begun = False
@@ -109,7 +109,7 @@ class RetryingLLM:
 
 
 def _delay(error: APIError) -> float | None:
-    """Seconds until the next attempt; None if the service is not to be asked again so soon."""
+    """Seconds until the next attempt; None if there is no retry."""
     asked = retry_after_of(error)
     if asked is None:
         return RETRY_DELAY

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 65_536
-"""Of an answer; a longer one is cut."""
+"""Characters of an answer; a longer one is cut."""
 
 TIMEOUT: Final = 60.0
 """Seconds that an answer may take."""
 
 
 class Sampler:
-    """Asks the app's model, without tools and without what was said in the room.
+    """Asks the app's model, without tools and without the room's conversation.
 
     Args:
         open_llm: makes an LLM, which is closed again.

@@ -82,7 +82,7 @@ class ModelService:
     async def load_speech(self) -> SpeechService:
         """Speech recognition and synthesis; loaded when a room first needs it."""
         if self._speech is None:
-            # Only here: a worker whose rooms have no microphones does without it.
+            # Imported here: a worker whose rooms have no microphones does not need it.
             from agent.models.speech import SpeechService  # noqa: PLC0415
 
             self._speech = SpeechService(self._settings, self._proxies, self._app)
@@ -98,7 +98,7 @@ class ModelService:
         await self._client.close()
 
     def _resolved(self, chosen: Models) -> list[Model]:
-        """The models in their order, those of profiles in the place of their names."""
+        """The models in order, with names of profiles replaced by the profiles' models."""
         order: list[Model] = []
         for each in in_order(chosen):
             profile = self._app.models.get(each) if isinstance(each, str) else None

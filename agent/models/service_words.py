@@ -15,7 +15,7 @@ _MAX_CONTENT: Final = 2**20
 
 
 class ServiceWords:
-    """Takes out what a service quotes of one request, and its key.
+    """Removes quotations of one request, and its key, from a service's text.
 
     Args:
         body: the request.

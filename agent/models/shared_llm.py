@@ -34,7 +34,7 @@ class SharedLLM:
         self._http = PluginHttp()
 
     async def chat(self, **arguments: Any) -> llm.LLMStream:  # noqa: ANN401 - those of LLM.chat
-        """Asks it; raises what `made` does."""
+        """Asks it; raises as `made` does."""
         model = await self.made()
         await self._http.open()
         return self._http.context().run(lambda: model.chat(**arguments))

@@ -52,7 +52,7 @@ class SpeechService:
     def __init__(
         self, settings: Settings, proxies: Proxies = DIRECT, app: App | None = None
     ) -> None:
-        """`app`: whose STT and TTS take the place of the configured services."""
+        """`app`: its STT and TTS replace the configured services."""
         self._settings = settings
         self._stt, self._tts = (None, None) if app is None else (app.stt, app.tts)
         self._has_own = app is not None and app.has_speech
@@ -122,7 +122,7 @@ class SpeechService:
             client=self._tts_client,
             model=self._settings.tts_model,
             voice=voice or self._settings.tts_voice,
-            # Neither encoded there nor decoded here: the first sound comes earliest.
+            # Uncompressed, with nothing to encode or decode: the first sound comes earliest.
             response_format="pcm",
         )
 
@@ -174,7 +174,7 @@ class SpeechService:
             model, is_own = self._http.context().run(lambda: make_speech(given, kind, **values))
         except Exception:
             # The boundary around the app's own function.
-            logger.exception("the app's %s could not be made; rooms do without it", kind)
+            logger.exception("the app's %s could not be made; rooms continue without it", kind)
             return None
         if not is_own:
             self._lent[id(model)] = model

@@ -54,7 +54,7 @@ class Summariser:
         self._on_asked = on_asked
 
     async def summarise(self, former: str, record: str) -> str:
-        """The summary of a former one, which may be empty, and of a record.
+        """Summarises an earlier summary, which may be empty, together with a record.
 
         Raises:
             SummaryError: the model fails, takes too long, or says nothing.

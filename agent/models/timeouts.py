@@ -14,7 +14,7 @@ class Timeouts:
     silence: float = 30.0
     """Between two pieces of the stream; comment lines count as a sign of life."""
     total: float = 600.0
-    """The whole request, however lively."""
+    """The whole request, even if data keeps coming."""
 
     def __post_init__(self) -> None:
         if min(self.connect, self.first_byte, self.silence, self.total) <= 0:

@@ -21,10 +21,10 @@ class Text(Protocol):
     """Takes the model's text."""
 
     def push(self, text: str) -> None:
-        """The next piece; never waits."""
+        """Adds a piece of text; never waits."""
 
     def flush(self) -> None:
-        """A step has no more text."""
+        """Notes that a step has no more text."""
 
 
 class ToolLoop:
@@ -51,7 +51,7 @@ class ToolLoop:
         self._on_reasoning = on_reasoning
 
     async def run(self, items: Iterable[llm.ChatItem]) -> None:
-        """Answers the last one of these items of a conversation.
+        """Answers the last of these items of a conversation.
 
         Cancel it to stop the answer; calls in progress are cancelled, too.
 
@@ -66,7 +66,9 @@ class ToolLoop:
             instructions = llm.ChatMessage(role="system", content=[assistant.instructions])
             calls = await self._ask(llm.ChatContext([instructions, *before, *self.said]), options)
             if calls and options:
-                logger.warning("model called tools although told not to; the calls are ignored")
+                logger.warning(
+                    "model called tools although tool_choice forbids it; ignoring the calls"
+                )
             if not calls or options:
                 return
             await self._call_all(calls)

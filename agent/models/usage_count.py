@@ -9,7 +9,8 @@ class UsageCount:
     """Sums the token counts of requests to the model service.
 
     Attributes:
-        input_tokens, cached_tokens, output_tokens: of all requests; the second are among the first.
+        input_tokens, cached_tokens, output_tokens: of all requests; cached tokens are part of the
+            input tokens.
     """
 
     def __init__(self) -> None:
@@ -18,7 +19,7 @@ class UsageCount:
         self.output_tokens = 0
 
     def add(self, usage: llm.CompletionUsage) -> None:
-        """One request."""
+        """Counts one request."""
         self.input_tokens += usage.prompt_tokens
         self.cached_tokens += usage.prompt_cached_tokens
         self.output_tokens += usage.completion_tokens

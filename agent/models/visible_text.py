@@ -73,7 +73,7 @@ class VisibleText:
         self._half = ""
         """The first half of a surrogate pair."""
         self._last = ""
-        """The last character that was given, "" as long as there was nothing but blanks."""
+        """The last character that was yielded, "" while there were only blanks."""
         self._has_reasoned = False
 
     @property
@@ -104,7 +104,7 @@ class VisibleText:
         """Text that was held back and is for readers.
 
         Args:
-            complete: the model said all that it wanted to.
+            complete: whether the model has finished its answer.
         """
         if self._half:
             self._tail += "\ufffd"

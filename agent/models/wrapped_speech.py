@@ -10,7 +10,8 @@ Speech = TypeVar("Speech", stt.STT[Any], tts.TTS[Any])
 
 
 class WrappedSpeech(Generic[Speech]):
-    """To inherit from before the framework's class; metrics and traces name the wrapped one."""
+    """Inherit from it before the framework's class; metrics and traces then name the wrapped
+    one."""
 
     def __init__(self, wrapped: Speech, **options: Any) -> None:  # noqa: ANN401 - the framework's
         super().__init__(**options)

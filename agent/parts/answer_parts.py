@@ -18,7 +18,7 @@ from toolkit.parts import Data, Part, ShownPart
 logger = logging.getLogger(__name__)
 
 OpenStream = Callable[[Collection[str]], PartStream]
-"""Opens a way out to these identities alone; to nobody in particular: to all who see the answer."""
+"""Opens an output to these identities only; to everybody who sees the answer if none are given."""
 
 IN_PROGRESS: Final = ("running", "waiting")
 """States of a tool call that has not ended."""
@@ -43,8 +43,8 @@ class AnswerParts:
         """
         Args:
             offset: how much text the answer has now, in UTF-16 code units.
-            on_actionable: told the id of each part that takes actions, and of one that does not
-                any more (None).
+            on_actionable: called with the id of each part that takes actions, and with None for one
+                that no longer does.
         """
         self._limits = limits
         self._offset = offset
@@ -65,7 +65,7 @@ class AnswerParts:
         self._is_scheduled = False
 
     def show(self, part: ShownPart) -> None:
-        """Takes a part, in any thread; of one that changes meanwhile, the last state."""
+        """Takes a part, in any thread; if it changes meanwhile, its last state counts."""
         with self._lock:
             if part.id not in self._arriving and len(self._arriving) >= max(self._limits.count, 1):
                 return self._refuse()
@@ -78,7 +78,7 @@ class AnswerParts:
         try:
             self._loop.call_soon_threadsafe(self._take)
         except RuntimeError:
-            # The loop has ended, and the room with it: a thread that was given up goes on.
+            # The loop and the room have ended; an abandoned thread is still running.
             return None
 
     def add(self, part: Part) -> str:
@@ -130,7 +130,7 @@ class AnswerParts:
             stream.append(self._thinking, text)
 
     def thought(self) -> None:
-        """The model does something else: later reasoning is another part."""
+        """Ends the current reasoning: later reasoning is another part."""
         self._thinking = ""
 
     def end(self) -> str | None:
@@ -151,7 +151,7 @@ class AnswerParts:
         """Ends the streams; returns when everything is out, or could not be.
 
         Args:
-            even_empty: clients are to learn that there are no parts: they may show former ones.
+            even_empty: also tell clients that there are no parts, since they may show former ones.
         """
         self._ending = attributes
         if even_empty and self._limits.count and self._stream is None:
@@ -184,7 +184,7 @@ class AnswerParts:
             copy.cancel()
 
     def begin_again(self) -> None:
-        """Sends them from the first one, to those who see the answer: they have new clients."""
+        """Sends all parts again to those who see the answer: their clients are new."""
         if self._stream is not None:
             self._stream.cancel()
             self._stream = self._open_stream(())
@@ -192,7 +192,7 @@ class AnswerParts:
                 self._stream.put(part)
 
     def forget_listener(self, identity: str) -> None:
-        """Gives up the copies that only somebody who has left was to read."""
+        """Cancels copies that were only for somebody who has left."""
         for copy in list(self._copies):
             copy.listeners.discard(identity)
             if not copy.listeners:

@@ -40,22 +40,22 @@ class CallPart:
             self._part["arguments"] = dict(arguments)
 
     def running(self) -> None:
-        """It is at work."""
+        """Shows that the call is running."""
         self._put(self._in_state("running"))
 
     def waiting(self) -> None:
-        """Somebody is asked whether it may run."""
+        """Shows that the call waits for approval."""
         self._put(self._in_state("waiting"))
 
     def done(self, result: str) -> None:
-        """It has ended; `result` is what an RPC caller would get."""
+        """Shows that the call has ended; `result` is what an RPC caller would get."""
         part = self._in_state("done")
         if self._shows_result:
             part["result"] = result
         self._put(part)
 
     def failed(self, error: ToolError | None = None) -> None:
-        """It has failed, or was given up."""
+        """Shows that the call has failed, or was cancelled."""
         part = self._in_state("failed")
         if error is not None:
             part["code"] = error.code

@@ -9,7 +9,7 @@ from agent.parts.answer_parts import AnswerParts
 
 
 def show_handoff(parts: AnswerParts, former: str, agent: str) -> None:
-    """Shows that another agent goes on, by their names in the app; nothing if it is the same."""
+    """Shows that another agent continues, by their names in the app; nothing if it is the same."""
     if former != agent:
         part_id = f"handoff-{secrets.token_hex(4)}"
         part: HandoffPart = {"id": part_id, "type": "handoff", "from": former, "to": agent}

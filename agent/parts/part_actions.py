@@ -15,7 +15,7 @@ from toolkit.parts import MAX_ID, MAX_NAME, Data, OnAction, PartAction
 from toolkit.tool import Tool, tool
 
 MAX_PARTS: Final = 1_000
-"""Parts of one room that take actions; beyond that the oldest take none any more."""
+"""Parts of one room that take actions; beyond that the oldest no longer do."""
 
 ACTION_TIMEOUT: Final = 10.0
 
@@ -28,13 +28,13 @@ class _Actionable:
 
 
 class PartActions:
-    """Keeps, for the stay in one room, which parts take actions, and hands the actions on."""
+    """Tracks which parts of one room take actions, during the stay, and passes the actions on."""
 
     def __init__(self) -> None:
         self._parts: OrderedDict[tuple[str, str], _Actionable] = OrderedDict()
 
     def note(self, answer: str, owner: str | None, part: str, data: Data | None) -> None:
-        """Takes note of a part, or of one that takes no actions any more (None).
+        """Registers a part, or removes one that no longer takes actions (None).
 
         Args:
             answer: segment id of its answer.
@@ -48,12 +48,12 @@ class PartActions:
             self._parts.popitem(last=False)
 
     def forget(self, answer: str) -> None:
-        """The answer is given again, or deleted: its parts are gone."""
+        """Removes the parts of an answer that is given again, or deleted."""
         for key in [key for key in self._parts if key[0] == answer]:
             del self._parts[key]
 
     def forget_all(self, owner: str | None) -> None:
-        """A thread was deleted, the room's (None) or somebody's private one."""
+        """Removes the parts of a deleted thread: the room's (None) or somebody's private one."""
         for key in [key for key, part in self._parts.items() if part.owner == owner]:
             del self._parts[key]
 
@@ -95,7 +95,7 @@ def _check(schema: Mapping[str, object] | None, payload: Mapping[str, object]) -
     """Raises InvalidArguments unless a payload fits a part's schema."""
     if schema is None:
         return
-    # Only where a schema is used: it takes 4 MB.
+    # Imported on demand: it takes 4 MB.
     from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
 
     SchemaParameters.of(cast("Mapping[str, Any]", schema)).validate(payload)

@@ -1,4 +1,4 @@
-"""PartStream: the parts of one answer on their way to the room, or to some participants alone."""
+"""PartStream: sends the parts of one answer to the room, or to some participants only."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ out."""
 WRITE_TIMEOUT: Final = 10.0
 
 BYTES_AS_THEY_CHANGE: Final = 4_194_304
-"""Of one stream. A part that changes without end is sent once more at the end, and not in
-between."""
+"""Bytes of one stream. Beyond that, a part that keeps changing is sent once more at the end, and
+not in between."""
 
 
 class PartStream:
@@ -59,7 +59,7 @@ class PartStream:
         self._wake()
 
     def append(self, part_id: str, text: str) -> None:
-        """Takes more of the text of a part that was put before."""
+        """Appends text to a part that was put before."""
         waiting = self._waiting.setdefault(part_id, {"id": part_id, "append": ""})
         waiting["append" if "append" in waiting else "text"] += text
         self._wake()
@@ -71,7 +71,7 @@ class PartStream:
         return self._wake()
 
     def cancel(self) -> None:
-        """Gives up at once."""
+        """Abandons the stream at once."""
         if self._task is not None:
             self._task.cancel()
 

@@ -69,7 +69,7 @@ def bound(command: Sequence[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Becomes the program that `arguments` name after the parent's process id."""
+    """Executes the program that `arguments` name after the parent's process id."""
     end_with_parent(int(arguments[0]))
     os.execvp(arguments[1], arguments[1:])  # noqa: S606 - no shell is wanted
 

@@ -1,4 +1,4 @@
-"""Packages that livekit-agents imports and a worker that only writes never uses.
+"""Packages that livekit-agents imports, but that a worker without voice never uses.
 
 An import binds only their names; they run on first access. The standard library's
 LazyLoader does not help: it runs a package as soon as one of its submodules is imported.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PACKAGES: Final = (
-    # Names of things in their modules: 370 modules for requests that nobody makes.
+    # Names of types in their modules: 370 modules for requests that nobody makes.
     "openai.types",
     "openai.types.responses",
     # FFmpeg, for sound that comes encoded.
@@ -26,7 +26,7 @@ PACKAGES: Final = (
     # The same storages and strategies once more, for asyncio.
     "limits.aio",
 )
-"""Those whose own import does nothing that others rely on."""
+"""Packages whose import has no side effects that others rely on."""
 
 
 def install() -> None:
@@ -51,8 +51,8 @@ class DeferredPackage(ModuleType):
 
 
 def _run(package: DeferredPackage) -> None:
-    """Once; another thread that needs it as well waits, and what it imports finds it unfinished, as
-    any that is being imported."""
+    """Runs the package once. Other threads that need it wait, and modules that it imports see it
+    unfinished, as in any circular import."""
     with _lock:
         spec = package.__spec__
         if spec is None or spec.loader is None or spec.name in _under_way:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Worker(TypedDict):
-    """A process that runs, and its place.
+    """A running process, and its slot.
 
     Attributes:
         report: the descriptor.
@@ -46,7 +46,7 @@ class _Worker(TypedDict):
 
 
 class _State(TypedDict):
-    """The state that a supervisor needs to go on; None: a place without a process."""
+    """The state that a supervisor needs to continue; None: a slot without a process."""
 
     log_level: str
     command: list[str]
@@ -118,7 +118,7 @@ def _place(worker: _Worker | None) -> WorkerSlot:
 
 
 def main(arguments: list[str]) -> int:
-    """Goes on where a supervisor has handed over; returns the exit status."""
+    """Takes over from a supervisor; returns the exit status."""
     with open(int(arguments[0]), "rb") as file:
         state: _State = json.load(file)
     json_log.set_up(state["log_level"])

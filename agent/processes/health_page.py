@@ -1,4 +1,4 @@
-"""HealthPage: whether all worker processes work, over HTTP."""
+"""HealthPage: reports over HTTP whether all worker processes work."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class HealthPage:
     """Answers for all worker processes on the paths that a worker's own page has
     (agent/host/worker_server.py).
 
-    - `/` is 200 while every place has a process that is registered and responds, else 503.
+    - `/` is 200 while every slot has a process that is registered and responds, else 503.
     - `/healthz` is 503 while a process is stuck. One that has ended is none of these: it is
       replaced.
     - `/readyz` is 200 while at least one process can take a room.
     - `/metrics` has the metrics of all processes, for Prometheus.
     - `/worker` has counts of rooms and the memory of each process.
 
-    Wait for it like for a socket; `answer` then answers one request, without a thread. It does
-    without `http.server`, which needs as much memory as the rest of a supervisor.
+    Wait for it like for a socket; `answer` then answers one request, without a thread. It does not
+    use `http.server`, which needs as much memory as the rest of a supervisor.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class HealthPage:
 
     def answer(self) -> None:
         """Answers one request that has arrived."""
-        # A client that is gone or too slow does not concern the workers.
+        # A client that has left, or is too slow, does not affect the workers.
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
             with connection:

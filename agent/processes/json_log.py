@@ -1,6 +1,6 @@
 """The log of a supervisor: records as livekit-agents' production log writes them.
 
-That of the workers is livekit/agents/cli/log.py, which loads all of livekit-agents.
+The workers use livekit/agents/cli/log.py, which loads all of livekit-agents.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.processes.worker_slot import WorkerSlot
 
 LASTS: Final = 1.0
-"""Seconds for which a text is given again, so that many who ask cost no more than one."""
+"""Seconds for which a text is cached, so that many scrapers cost no more than one."""
 
 
 class MetricsPage:
@@ -24,7 +24,7 @@ class MetricsPage:
     Args:
         places: of the worker processes.
         processes: all that run, those that drain included.
-        ended: what processes that have ended had counted, from a supervisor before.
+        ended: counts of ended processes, from a previous supervisor.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class MetricsPage:
         self._made_at = 0.0
 
     def end(self, process: WorkerProcess) -> None:
-        """Keeps what a process has counted; to be called before its report is closed."""
+        """Keeps the counts of a process. Call it before its report is closed."""
         self.ended.add(process.report.metrics, ended=True)
 
     def restart(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Ends a process with the one that started it."""
+"""Ends a process together with the one that started it."""
 
 from __future__ import annotations
 

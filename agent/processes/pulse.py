@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from agent.processes.report import Loop, Report
 
 LATE: Final = 3.0
-"""Seconds between two looks above which the supervisor itself did not run. Then nothing is held
-against the worker: the machine, the container or both processes stood still."""
+"""Seconds between two checks above which the supervisor itself did not run. Then the silence is not
+the worker's fault: the machine, the container or both processes were suspended."""
 
 PATIENCE: Final[dict[Loop, int]] = {"main": 3, "rooms": 1}
 """The number of heartbeat timeouts that each loop is allowed. The main loop imports the models for
@@ -21,8 +21,7 @@ speech with the first microphone, for seconds, while the rooms go on."""
 class Pulse:
     """Watches the beats of one worker process.
 
-    It compares counters and not clocks, so a worker is silent only for the time in which its
-    supervisor looked in vain.
+    It compares counters and not clocks, so silence only counts while the supervisor is checking.
     """
 
     def __init__(self, report: Report) -> None:
@@ -34,7 +33,7 @@ class Pulse:
         """Whether its main loop has run."""
 
     def look(self, now: float) -> None:
-        """Notes which loops have beaten since the last look."""
+        """Records which loops have beaten since the last check."""
         unseen = 0.0 if self._looked is None else now - self._looked
         self._looked = now
         for loop in LOOPS:
@@ -46,7 +45,7 @@ class Pulse:
         self.has_begun = self.has_begun or self._counts["main"] > 0
 
     def silence(self, loop: Loop) -> float:
-        """Seconds for which a loop that should beat has not, up to the last look."""
+        """Seconds of silence of a loop that should beat, up to the last check."""
         if self._looked is None or not self._counts[loop]:
             return 0.0
         return max(0.0, self._looked - self._seen[loop])

@@ -27,14 +27,14 @@ SHARED: Final = (
 
 def load() -> None:
     """Imports what a worker needs."""
-    # Imported modules stay: looking for garbage among them takes a fifth of the time.
+    # Imported modules stay: collecting garbage among them takes a fifth of the time.
     gc.disable()
     deferred_packages.install()
     for module in SHARED:
         importlib.import_module(module)
     gc.enable()
     gc.collect()
-    # All objects stay: the collector would only touch, and so copy, the shared pages.
+    # All objects stay: the collector would only write to the shared pages, and so copy them.
     gc.freeze()
 
 

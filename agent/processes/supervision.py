@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FORKS: Final = sys.platform == "linux"
-"""Whether a process that has loaded everything can be forked: elsewhere, system libraries do not
-bear it."""
+"""Whether a process that has loaded everything can be forked: on other systems, system libraries
+break."""
 
 
 def supervise(settings: Settings, processes: int, listener: socket.socket) -> int:
@@ -33,10 +33,10 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
 
     The listener is the socket of the health page.
     """
-    # The health page of each worker is for nobody but this machine; the supervisor's is public.
+    # The health page of each worker is only for this machine; the supervisor's is public.
     os.environ["HTTP_HOST"] = "127.0.0.1"
     os.environ["HTTP_PORT"] = "0"
-    # Threads of libraries would not be there in a fork.
+    # A fork would not have the threads of libraries.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     level = settings.log_level
     command = new_worker.command(level)

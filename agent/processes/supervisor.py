@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from agent.processes.worker_slot import WorkerSlot
 
 ATTEMPTS: Final = 10
-"""Processes that may end in a row without having lasted; then the supervisor gives up."""
+"""Short-lived processes in a row after which the supervisor gives up."""
 
 _MAX_SIGNALS: Final = 64
 """Signals that are read at a time."""
 
 _WATCHING: Final = 0.1
-"""Seconds between two looks at whether all processes are registered, until they are."""
+"""Seconds between two checks whether all processes are registered, until they are."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Patience:
         first_pause: before a process is started again; doubles with each that did not last.
         longest_pause: at most.
         lasting: after which a process counts as one that works, and may be replaced.
-        memory_every: between two looks at the memory of the processes.
+        memory_every: between two checks of the processes' memory.
         registering: that a successor has to register; it is killed if it needs longer.
         starting: that a process has until its main loop runs; it is killed if it needs longer.
         ending: that a process has to end after the time for draining; then it is killed.
@@ -59,7 +59,7 @@ class Patience:
     ending: float = 25.0
 
     def pause(self, failures: int) -> float:
-        """Before a process is started, after so many that did not last."""
+        """The pause before a process is started, after this many that did not last."""
         return min(self.longest_pause, self.first_pause * 2 ** (failures - 1))
 
 
@@ -74,14 +74,14 @@ class Supervisor:
     workers are forked from it.
 
     Attributes:
-        places: where processes should be running, and those that do already.
+        places: the slots of the processes, with those that run already.
         run_worker: what each process that is started runs.
         memory_limit: bytes; None for no limit.
         drain_timeout: seconds that the workers give their rooms.
         heartbeat_timeout: seconds; 0: a silent process is not killed.
         listener: the socket of the health page; closed in the end.
         patience: its timeouts.
-        counted: what processes that have ended had counted.
+        counted: counts of processes that have ended.
         hand_over: called once with this supervisor, when all processes are registered for the
             first time; if it returns, this supervisor goes on.
     """
@@ -101,7 +101,7 @@ class Supervisor:
     _ending: bool = field(init=False, default=False)
     _status: int = field(init=False, default=0)
     _own: tuple[int, ...] = field(init=False, default=())
-    """Descriptors that are no worker's business."""
+    """Descriptors that workers must not inherit."""
 
     def __post_init__(self) -> None:
         self._metrics = MetricsPage(self.places, self._processes, self.counted)
@@ -158,7 +158,7 @@ class Supervisor:
     def _hand_over(self, woken: socket.socket) -> None:
         if self.hand_over is None or not all(place.settled for place in self.places):
             return
-        # A signal that comes from now on waits for the supervisor that goes on.
+        # A signal that arrives from now on waits for the supervisor that takes over.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             if not self._draining and not select.select([woken], [], [], 0)[0]:
@@ -192,7 +192,7 @@ class Supervisor:
         return time.monotonic() + self.drain_timeout + self.patience.ending
 
     def _kill_stuck(self) -> None:
-        """Kills each process that has not shown a heartbeat in time."""
+        """Kills each process without a heartbeat in time."""
         now = time.monotonic()
         for process in self._processes():
             process.look(now, reported_silence(self.heartbeat_timeout))

@@ -91,22 +91,23 @@ class WorkerProcess:
 
     @property
     def ended_as_told(self) -> bool:
-        """Whether it has ended well after `end`, which may have come before it could listen."""
+        """Whether it ended successfully after `end`, which may have come before it handled
+        signals."""
         return self.exit_status in {0, -signal.SIGTERM}
 
     @property
     def seconds(self) -> float:
-        """Since it was started."""
+        """Seconds since it was started."""
         return time.monotonic() - self.started
 
     @property
     def registered(self) -> bool:
-        """Whether the room server has taken the worker on."""
+        """Whether the room server has registered the worker."""
         return self.report.registered
 
     @property
     def rooms(self) -> int:
-        """Held, or being joined."""
+        """Rooms that are held, or being joined."""
         return self.report.rooms
 
     def memory(self) -> int:
@@ -118,7 +119,7 @@ class WorkerProcess:
         return getattr(used, "pss", used.uss)
 
     def look(self, now: float, silence: float) -> None:
-        """Looks for its heartbeats, and logs it when they stop for so many seconds."""
+        """Checks its heartbeats, and logs when they stop for so many seconds."""
         self.pulse.look(now)
         silent = self.pulse.described(silence)
         if silent and not self._is_silent:
@@ -135,16 +136,16 @@ class WorkerProcess:
         self._signal(signal.SIGTERM)
 
     def change_log_level(self) -> None:
-        """Makes it log more, or as much as before."""
+        """Raises its log level, or restores it."""
         self._signal(log_level.CHANGE)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills it at once."""
         self.killed = True
         self._signal(signal.SIGKILL)
 
     def kill_stuck(self) -> None:
-        """Ends it at once, after it has written where its threads stand, if it still can."""
+        """Kills it, after it has written the stacks of its threads, if it still can."""
         self._signal(TRACEBACKS)
         time.sleep(WRITING_TRACEBACKS)
         self.kill()

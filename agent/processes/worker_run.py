@@ -33,12 +33,12 @@ def run_worker(
     Args:
         log_level: least severe level that is logged.
         dev: ends without waiting for rooms to be left, and logs for people.
-        on_registered: called whenever the room server has taken the worker on.
+        on_registered: called whenever the room server has registered the worker.
 
     Returns:
-        Whether it ran until it was asked to end; False if it could not go on.
+        Whether it ran until it was asked to end; False if it failed.
     """
-    # A native abort takes the process with it: the log then says at least where each thread was.
+    # A native abort ends the process: the log then at least shows where each thread was.
     faulthandler.enable()
     change_on_signal()
     # Written in C, also while a call blocks the interpreter.

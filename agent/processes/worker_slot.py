@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PlaceReport(TypedDict):
-    """The entry of a place on the health page's `/worker`; `port` is the process's, on loopback."""
+    """The entry of a slot on the health page's `/worker`; `port` is the process's, on loopback."""
 
     pid: int | None
     registered: bool
@@ -23,7 +23,7 @@ class PlaceReport(TypedDict):
 
 
 class PlaceReadiness(ReadinessReport):
-    """The entry of a place on the health page's `/readyz`; it is ready if it has no reasons."""
+    """The entry of a slot on the health page's `/readyz`; it is ready if it has no reasons."""
 
     pid: int | None
     reasons: list[str]
@@ -69,7 +69,7 @@ class WorkerSlot:
         """Whether its process can take a room; one that was silent for so many seconds cannot."""
         process = self.process
         if process is None:
-            reasons = ["it has ended, and is started again"]
+            reasons = ["it has ended and is being restarted"]
             return PlaceReadiness(pid=None, reasons=reasons, **Readiness().report())
         readiness = process.report.readiness
         stuck = process.pulse.described(silence)

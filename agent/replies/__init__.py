@@ -1,1 +1,1 @@
-"""Outgoing answers: one over every output, in public or in private, and its replays."""
+"""Outgoing answers: each over all its outputs, in public or in private, and its replays."""

@@ -49,7 +49,7 @@ class LateJoiners:
         self._tasks = Tasks()
 
     def watch(self, reply: ReplyStream) -> None:
-        """Takes note of an answer, from its opening on."""
+        """Registers an answer when it is opened."""
         self._forget()
         self._answers.append(_Answer(reply))
 

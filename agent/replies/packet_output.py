@@ -16,10 +16,10 @@ class PacketOutput(ReplyOutput):
     `{id, type: "chat", senderId, senderName, content, text, timestamp, inReplyTo, position,
     finishReason}`,
     in parts of at most 14,000 bytes; several parts share an id and say `part` and `parts`, from 1.
-    To a question that had its text as `message`, the answer has it there, too. One to a question
-    `{topic, payload}` has these two besides; `payload` is text where the question's was.
-    On `lk-chat-topic` the form is `{id, timestamp, message, ignoreLegacy: true}`, which clients
-    that read streams ignore.
+    To a question that had its text as `message`, the answer has it there, too. An answer to a
+    question `{topic, payload}` has these two as well; `payload` is text if the question's was. On
+    `lk-chat-topic` the form is `{id, timestamp, message, ignoreLegacy: true}`, which clients that
+    read streams ignore.
     """
 
     def __init__(self, room: rtc.Room, message: IncomingMessage, segment_id: str) -> None:
@@ -29,10 +29,10 @@ class PacketOutput(ReplyOutput):
         self._segment_id = segment_id
 
     async def write(self, text: str) -> None:
-        """Nothing: packets carry the whole answer, at its end."""
+        """Does nothing: packets carry the whole answer, at its end."""
 
     async def close(self, ending: Ending) -> None:
-        # The text stands under two names in a packet, or three: a part has its share of it.
+        # A packet has the text under two names, or three, which limits the text of a part.
         copies = 2 if self._message.form is Form.PACKET else 3
         parts = split_text(ending.kept, (MAX_PACKET_BYTES - ENVELOPE_BYTES) // copies)
         for number, part in enumerate(parts, start=1):

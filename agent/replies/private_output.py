@@ -28,7 +28,7 @@ from agent.wire.envelope import ENVELOPE_BYTES, MAX_PACKET_BYTES, split_text
 from agent.wire.publish import publish
 
 MAX_INLINE_BYTES = 10_000
-"""Of text in a header. 14,000 bytes with few attributes were measured to fit."""
+"""Bytes of text in a header. 14,000 bytes with few attributes were measured to fit."""
 
 SNAPSHOT_WINDOW = 0.2
 """Seconds between two snapshots: each repeats the text so far."""
@@ -64,7 +64,7 @@ class PrivatePacketOutput(ReplyOutput):
         await self._send(delta)
 
     def _delta(self, text: str) -> AnswerDelta:
-        """The next piece."""
+        """Adds a piece of text."""
         delta: AnswerDelta = {
             "type": "delta",
             "id": self._segment_id,

@@ -1,4 +1,4 @@
-"""An answer to the room once more, for those who joined in the middle of it."""
+"""Replay: sends an answer to the room once more, to those who joined in the middle of it."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Replay:
             output.push(text)
 
     def end(self, ending: Ending) -> asyncio.Future[list[BaseException | None]]:
-        """Returns when all of it is sent, or given up."""
+        """Returns when all of it is sent, or abandoned."""
         return asyncio.gather(
             *(output.end(ending) for output in self._outputs), return_exceptions=True
         )
 
     def cancel(self) -> None:
-        """Gives up, nobody being there to read it."""
+        """Abandons the replay: nobody is there to read it."""
         for output in self._outputs:
             output.cancel()

@@ -1,4 +1,4 @@
-"""ReplyOutput: one way out of an answer while it is made.
+"""ReplyOutput: one output of an answer while it is generated.
 
 Each output writes at its own pace. Text that arrives during a write is sent as one chunk with the
 next: a lone token goes out at once, a burst of hundreds in a handful of writes.
@@ -17,7 +17,7 @@ from typing import ClassVar
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError, PublishTranscriptionError
 
-from agent.history.message import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.replies.write_batcher import WriteBatcher
 
 logger = logging.getLogger(__name__)
@@ -49,17 +49,17 @@ class Ending:
 
     @property
     def kept(self) -> str:
-        """The text that counts as said."""
+        """The text that counts as the answer."""
         return self.text if self.heard is None else self.heard
 
 
 class ReplyOutput(ABC):
-    """One way out of an answer. `push` never waits; one task of its own does the writing."""
+    """One output of an answer. `push` never waits; a task of its own does the writing."""
 
     window: float = 0.0
-    """Seconds to let text gather between two writes."""
+    """Seconds between two writes in which text is collected."""
     is_quick: ClassVar[bool] = False
-    """Whether `write_at_once` may be called, unless text is to gather."""
+    """Whether `write_at_once` may be called, unless text is being collected."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -68,18 +68,17 @@ class ReplyOutput(ABC):
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
         self.begun = asyncio.Event()
-        """Set when the first piece is on its way, or never will be."""
+        """Set when the first piece has been sent, or never will be."""
         self.on_first_written: Callable[[], None] | None = None
-        """Called once, when the first piece is on its way."""
+        """Called once, when the first piece has been sent."""
         self.after: ReplyOutput | None = None
-        """Another way out, whose first piece goes first."""
+        """Another output, whose first piece goes first."""
         self._task: asyncio.Task[None] | None = None
         self._is_idle = False
-        """Whether the task has written all that there was, and waits for more, which may go out at
-        once."""
+        """Whether the task has written everything and waits for more, which may be sent at once."""
         self._batcher = WriteBatcher.of_loop()
         self.failed = False
-        """Whether something of it could not be sent."""
+        """Whether part of the answer could not be sent."""
 
     def push(self, text: str) -> None:
         """Takes the next piece of the answer."""
@@ -94,15 +93,15 @@ class ReplyOutput(ABC):
         if not self._waiting:
             return  # The task has been quicker.
         if self._is_idle and not self._changed.is_set():
-            # Most often so: a model's token is on its way before the next one comes.
-            with contextlib.suppress(AssertionError):  # the task gets it as well
+            # The usual case: a model's token is sent before the next one comes.
+            with contextlib.suppress(AssertionError):  # the task sees it as well
                 if self.write_at_once("".join(self._waiting)):
                     self._waiting.clear()
                     return
         self._wake()
 
     def open(self) -> None:
-        """Does what can be done before there is text."""
+        """Prepares the output before there is text."""
         self._wake()
 
     def end(self, ending: Ending) -> asyncio.Task[None]:
@@ -112,19 +111,19 @@ class ReplyOutput(ABC):
         return self._wake()
 
     def cancel(self) -> None:
-        """Gives up at once, for when room no longer exists, leaving."""
+        """Abandons the output at once, for when the room no longer exists."""
         self._is_idle = False
         if self._task is not None:
             self._task.cancel()
 
     async def prepare(self) -> None:  # noqa: B027 - most outputs have nothing to do
-        """Begins what can be done before there is text: nothing, unless an output knows better."""
+        """Begins to prepare the output before there is text; by default does nothing."""
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
         """Returns when the former chunk has been sent; what comes until then goes with the next."""
 
     def write_at_once(self, _text: str) -> bool:
-        """Begins to send one chunk, if the former one has been sent: whether it did.
+        """Begins to send one chunk if the previous one has been sent; returns whether it did.
 
         Raises:
             AssertionError: it cannot be sent.
@@ -137,7 +136,7 @@ class ReplyOutput(ABC):
 
     @abstractmethod
     async def close(self, ending: Ending) -> None:
-        """Sends the end; unwritten text has been pushed all the same."""
+        """Sends the end; all text has been pushed by then, even if not written."""
 
     def _wake(self) -> asyncio.Task[None]:
         self._changed.set()

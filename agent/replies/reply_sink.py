@@ -29,12 +29,12 @@ class ReplySink:
         return self._think if self.shows_reasoning else None
 
     def open(self) -> None:
-        """The model is being asked."""
+        """Notes that the model is being asked."""
         if self.reply is not None:
             self.reply.open()
 
     def push(self, text: str) -> None:
-        """Takes the next piece of text; never waits."""
+        """Adds a piece of text; never waits."""
         if self.reply is None:
             return
         if self._step_ended and text:
@@ -53,7 +53,7 @@ class ReplySink:
             self.reply.parts.think(text)
 
     def flush(self) -> None:
-        """A step has no more text."""
+        """Notes that a step has no more text."""
         self._step_ended = True
         self._thought()
 
@@ -63,10 +63,10 @@ class ReplySink:
         self._is_thinking = False
 
     def begin(self, reply: ReplyStream) -> None:
-        """Text from now on belongs to this answer."""
+        """Assigns further text to this answer."""
         self.reply = reply
         self._step_ended = False
 
     def end(self) -> None:
-        """Nothing is being answered; text that still arrives is dropped."""
+        """Ends the assignment: text that still arrives is dropped."""
         self.reply = None

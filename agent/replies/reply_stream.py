@@ -1,4 +1,4 @@
-"""One answer on its way out, over every output that it goes to."""
+"""ReplyStream: sends one answer over all its outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from livekit import rtc
 
-from agent.history.message import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.inbox.message import Form, IncomingMessage
 from agent.parts.answer_parts import AnswerParts
 from agent.parts.part_stream import PartStream
@@ -86,7 +86,7 @@ class ReplyStream:
     ) -> None:
         """
         Args:
-            make_parts: makes what takes the answer's parts, once there are any.
+            make_parts: makes the AnswerParts, once there are parts.
             is_renewed: whether something may have gone out under the segment id before.
             track_sid: the track on which the answer is spoken besides, if it is.
             agent: name of the agent of the app that answers, if there are several.
@@ -132,7 +132,7 @@ class ReplyStream:
         return self._parts
 
     def open_parts(self, listeners: Collection[str]) -> PartStream:
-        """A stream of parts to these identities; to nobody in particular: to all who see it."""
+        """A stream of parts to these identities, or to all who see the answer if none are given."""
         to = sorted(listeners) or ([self.asker] if self.private else [])
         return PartStream(self._room, self.segment_id, self._attributes_of_parts, to)
 
@@ -147,12 +147,12 @@ class ReplyStream:
 
     @property
     def first_text_after(self) -> float | None:
-        """Seconds from its making to its first text; None: there is none yet."""
+        """Seconds from its creation to its first text; None: there is none yet."""
         return None if self._first_text_at is None else self._first_text_at - self.opened_at
 
     @property
     def seconds(self) -> float:
-        """From its making until now."""
+        """Seconds from its creation until now."""
         return asyncio.get_running_loop().time() - self.opened_at
 
     @property
@@ -160,10 +160,10 @@ class ReplyStream:
         return self._size >= MAX_REPLY_BYTES
 
     def open(self) -> None:
-        """Opens the streams to the room while the model is at work.
+        """Opens the streams to the room while the model is working.
 
-        It takes a journey into the native library and back, which the first text then does
-        without; and clients learn at once that their question is being answered.
+        That takes a round trip into the native library, which the first text then saves; and
+        clients learn at once that their question is being answered.
         """
         if self.private or self.began_at is not None or self._ending is not None:
             return
@@ -172,7 +172,7 @@ class ReplyStream:
             output.open()
 
     def push(self, text: str) -> None:
-        """Takes the next piece of text."""
+        """Adds a piece of text."""
         if not text or self.full:
             return
         if first := not self.started:
@@ -193,7 +193,7 @@ class ReplyStream:
             self.on_first_text()
 
     async def begun(self) -> None:
-        """Returns when the first text of an answer that is whole is on its way, if there is any, or
+        """Returns when the first text of a complete answer has been sent, if there is any, or
         cannot be. The beginning of the answer is no longer reported: it is stored as a whole."""
         self.on_first_sent = None
         if self.started:
@@ -246,7 +246,7 @@ class ReplyStream:
         return not any(output.failed for output in own)
 
     async def give_again(self, ending: Ending) -> None:
-        """Sends an answer that ended before once more, to the one who asked alone."""
+        """Sends an answer that has ended once more, only to its asker."""
         if self.private:
             self.push(ending.text)
             await self.finish(ending)
@@ -297,7 +297,8 @@ class ReplyStream:
             self._parts.begin_again()
 
     def is_addressed_to_others(self, identity: str) -> bool:
-        """Whether the streams to the room go to some who were there, and not to this one."""
+        """Whether the streams to the room are addressed to participants who were there, and not to
+        this one."""
         return any(
             isinstance(output, RenewedOutput)
             and output.addressed
@@ -306,7 +307,7 @@ class ReplyStream:
         )
 
     def forget_listener(self, identity: str) -> None:
-        """Gives up the copies that only somebody who has left was to read."""
+        """Cancels copies that were only for somebody who has left."""
         for copy in list(self._copies):
             copy.listeners.discard(identity)
             if not copy.listeners:
@@ -373,7 +374,7 @@ class ReplyStream:
         return outputs
 
     def _open_output(self, topic: str, *, window: float) -> ReplyOutput:
-        """The answer's way to the room on one topic."""
+        """The answer's output to the room on one topic."""
         if self._is_renewed:
             addresses = functools.partial(self._stream_ids.of_renewed, self.segment_id, topic)
             return RenewedOutput(self._room, topic, self._attributes, addresses, window=window)

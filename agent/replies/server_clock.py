@@ -1,4 +1,4 @@
-"""The room server's clock, estimated from here."""
+"""ServerClock: estimates the room server's clock."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from livekit import rtc
 class ServerClock:
     """Turns moments of this process (`loop.time()`, s) into the server's time (s since 1970).
 
-    The server says when the agent joined. That was at some moment of connecting, so each moment has
-    an earliest and a latest time. Neither clock needs to be right. If the server does not say when,
-    earliest and latest are as far apart as they can be.
+    The server reports when the agent joined. That was some moment during connecting, so each moment
+    has an earliest and a latest time. Neither clock needs to be right. If the server does not say
+    when, earliest and latest are as far apart as they can be.
     """
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class ServerClock:
         self._joined = joined_at(agent)
 
     def earliest(self, moment: float) -> float:
-        """The server's time was at least this."""
+        """The earliest server time of a moment."""
         return -inf if self._joined is None else self._joined + moment - self._connected
 
     def latest(self, moment: float) -> float:
-        """The server's time was at most this."""
+        """The latest server time of a moment."""
         return inf if self._joined is None else self._joined + moment - self._connecting
 
 

@@ -49,7 +49,7 @@ MAX_REMEMBERED: Final = 256
 
 
 class StreamIds:
-    """Chooses the ids of the streams in which an answer is sent or given again.
+    """Chooses the ids of the streams in which an answer is sent or repeated.
 
     Participants who joined in the middle of an answer have a copy with stream ids of its own: the
     answer's ids are in use at others, and the SDK sends the chunks of a copy to everybody. A

@@ -15,8 +15,8 @@ from agent.wire.attributes import TRANSCRIPTION_FINAL
 class TopicOutput(ReplyOutput):
     """A text stream on one topic, opened with the first text unless it was before.
 
-    With listeners, its header goes to them alone. The content goes to everybody all the same
-    (livekit-rtc), and clients drop what belongs to a stream whose header they have not seen.
+    With listeners, its header goes to them alone. The content still goes to everybody
+    (livekit-rtc), and clients drop chunks of a stream whose header they have not seen.
 
     Header attributes: `in_reply_to`, `position`, `scope`, `lk.segment_id`,
     `lk.transcription_final=false`; trailer: `lk.transcription_final=true`, `finish_reason`,

@@ -12,7 +12,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 TOGETHER_FROM: Final = 4
-"""Answers being written on a loop from which on their pieces are sent together."""
+"""Number of answers being written on a loop from which their pieces are sent together."""
 EVERY: Final = 0.01
 """Seconds between two batches."""
 
@@ -44,7 +44,7 @@ class WriteBatcher:
         self._answers.discard(answer)
 
     def add(self, write: Write) -> None:
-        """Sends a piece: now, or once with the next batch."""
+        """Sends a piece: now, or with the next batch."""
         if len(self._answers) < TOGETHER_FROM:
             write()
             return

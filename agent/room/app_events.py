@@ -1,4 +1,4 @@
-"""AppEvents: tells the app what happens in a room, and has its agent greet."""
+"""AppEvents: reports a room's events to the app, and starts the agent's greeting."""
 
 from __future__ import annotations
 
@@ -95,4 +95,4 @@ class AppEvents:
         try:
             await self._hooks.run(name, *arguments)
         except HookError:
-            return  # It is in the log; the room goes on.
+            return  # It is logged already; the room continues.

@@ -133,7 +133,7 @@ class ConversationOpener:
         reply: ReplySink,
         on_unasked: Callable[[], None],
     ) -> LeadingResponder:
-        # Only here: other agents do without it.
+        # Imported here: other agents do not need it.
         from agent.sessions.session_responder import (  # noqa: PLC0415
             SessionParts,
             SessionResponder,

@@ -1,4 +1,4 @@
-"""MessageRouter: the way of a message from the inbox into its conversation."""
+"""MessageRouter: passes messages from the inbox to their conversation."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class MessageRouter:
             self._on_message(message)
 
     def repeat(self, message: IncomingMessage) -> None:
-        """Tells the sender of a message that came again what became of it."""
+        """Acknowledges a repeated message to its sender."""
         self._conversations.of(message).repeated.ask(message)
 
     def deliver_spoken(self, message: IncomingMessage) -> None:
-        """The same for speech; its speaker gets a notice if it is refused."""
+        """Delivers a spoken message; its speaker gets a notice if it is refused."""
         try:
             self.deliver(message)
         except Refusal as refusal:

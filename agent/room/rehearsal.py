@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 async def rehearse(toolbox: Toolbox, history: History, conversation: str, agent: str) -> None:
     """Builds the descriptions of the tools, and compiles the history's statements."""
-    # Pydantic completes the class with its first use.
+    # Pydantic completes the class on first use.
     llm.ChatMessage(role="user", content=[""])
     for tool in toolbox:
         tool.json_schema()

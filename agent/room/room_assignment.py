@@ -17,15 +17,16 @@ from agent.sdk.job_token import join_token
 logger = logging.getLogger(__name__)
 
 STREAM_MARGIN: Final = 65_536
-"""Bytes by which a stream may be over its bound before the SDK ends it: ours says why first."""
+"""Bytes by which a stream may exceed its bound before the SDK ends it: our refusal, with its
+reason, comes first."""
 
 SID_TAKES: Final = 5.0
-"""Seconds after which a room that has not said its id is taken for the right one."""
+"""Seconds after which a room that has not reported its id is taken for the right one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomAssignment:
-    """The room to join, and how: what a job says.
+    """The room to join, and how, from a job.
 
     Attributes:
         sid: the room's id, which another room of its name does not have; empty: any will do.
@@ -80,7 +81,7 @@ class RoomAssignment:
         return True
 
     def room_options(self, settings: Settings) -> rtc.RoomOptions:
-        """To join without media, and with a bound for streams that people send.
+        """The options to join without media, and with a bound for streams that people send.
 
         The SDK unpacks compressed streams: a small one may be a large file.
         """

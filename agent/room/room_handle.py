@@ -1,4 +1,4 @@
-"""RoomHandle: the room as hooks and tools of the app have it (toolkit.room.Room)."""
+"""RoomHandle: the room for hooks and tools of the app; implements toolkit.room.Room."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_TEXT_BYTES: Final = 65_536
 
 
 class RoomHandle:
-    """See toolkit.room.Room, which says what its methods do."""
+    """Implements toolkit.room.Room, which documents the methods."""
 
     def __init__(self, room: rtc.Room, name: str, me: Sender, conversations: Conversations) -> None:
         self.name = name

@@ -33,10 +33,10 @@ class RoomProfile(BaseModel):
         language: language to answer in, as a name or a BCP 47 tag.
         voice: voice to speak with.
         tools: wire names of the tools that the room has; None means all.
-        tenant: for whom the room is, with whose other rooms it shares limits. Only dispatch
-            metadata says so: a room's own may come from people.
-        conversation: the app's id of the conversation that the room belongs to. Dispatch metadata
-            alone may name it: people in the room can read it.
+        tenant: the customer of the room; rooms of one tenant share limits. Only dispatch metadata
+            may set it: a room's own metadata may come from people.
+        conversation: the app's id of the conversation that the room belongs to. Only dispatch
+            metadata may set it: people in the room can read the conversation.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -53,7 +53,8 @@ class RoomProfile(BaseModel):
 
     @classmethod
     def from_metadata(cls, *sources: tuple[str, str]) -> RoomProfile:
-        """Reads metadata, the weightiest last; sources are pairs of a name for the log and text.
+        """Reads metadata, the one with the highest priority last; sources are pairs of a name for
+        the log and text.
 
         Metadata that is not a JSON object is the app's own business. Unknown keys and bad values
         are named in the log and ignored.
@@ -73,7 +74,7 @@ class RoomProfile(BaseModel):
         return app.default
 
     def persona(self, name: str, app: App, settings: Settings) -> Persona:
-        """An agent as it is in this room: what metadata says is said to the first one."""
+        """An agent as it is in this room: metadata applies to the first one."""
         persona = app.personas[name]
         if not persona.instructions:
             persona = replace(persona, instructions=settings.agent_instructions)

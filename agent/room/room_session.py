@@ -42,7 +42,7 @@ comes at once is answered as fast as any other."""
 
 RECONNECTING_FOR: Final = 15.0
 """Seconds without a connection after which the agent leaves, so that another one comes. The server
-has given it up by then, or does so soon."""
+has dropped it by then, or does so soon."""
 
 REASON_TAKES: Final = 1.0
 """Seconds from the end of a job to the message that says why, which comes another way."""
@@ -132,7 +132,7 @@ class RoomSession:
         logger.info("joined the room", extra={"room": self._assignment.room})
         try:
             if self._ended.is_set():
-                return  # Called off while it was joining.
+                return  # Cancelled while it was joining.
             by_session = is_session(self._components.conversation)
             if await self._assignment.is_lost(self._room, by_session):
                 return
@@ -186,8 +186,8 @@ class RoomSession:
         await self._tenure.be_last()
 
     async def told_why(self) -> None:
-        """Returns when the server has said why the agent is not in the room any more, or does not
-        say so in time."""
+        """Returns when the server has reported why the agent is no longer in the room, or the time
+        is up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REASON_TAKES):
                 await self._disconnected.wait()

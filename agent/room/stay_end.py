@@ -1,4 +1,4 @@
-"""StayEnd: the agent leaves a room for good, after what waits is answered."""
+"""StayEnd: makes the agent leave a room for good, after it has answered the waiting questions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from agent.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 LOOKS_EVERY: Final = 0.2
-"""Seconds between two looks at what waits; the answer to the call that ends the stay leaves before
-the first one."""
+"""Seconds between two checks for waiting questions; the answer to the call that ends the stay is
+sent before the first one."""
 
 LOOKS: Final = 150
-"""After so many the agent leaves, whatever waits: 30 seconds."""
+"""Checks after which the agent leaves in any case: 30 seconds."""
 
 
 class StayEnd:
@@ -24,8 +24,8 @@ class StayEnd:
 
     Args:
         waiting: how many questions have no complete answer.
-        dismiss: notes that no other agent takes the place, however the stay ends, also by the death
-            of the process.
+        dismiss: stores that no other agent takes over, however the stay ends, even by the death of
+            the process.
         close: ends the stay.
     """
 
@@ -42,18 +42,18 @@ class StayEnd:
         self._noting: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
+        """Makes the agent leave soon; returns once that is stored. Safe to repeat."""
         if self._noting is None:
             self._noting = self._tasks.start(self._dismiss(), name="note the end of the stay")
             self._tasks.start(self._end(self._noting), name="end the stay")
         await asyncio.wait((self._noting,))
 
     async def aclose(self) -> None:
-        """The stay has ended."""
+        """Cancels the check: the stay has ended."""
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:
-        logger.info("the backend ends the session; leaving once what waits is answered")
+        logger.info("backend ended the session; leaving after the waiting questions are answered")
         await asyncio.wait((noting,))
         for _ in range(LOOKS):
             await asyncio.sleep(LOOKS_EVERY)

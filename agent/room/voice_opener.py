@@ -41,7 +41,7 @@ class VoiceOpener:
     async def open(self, on_failure: Callable[[str], None]) -> Voice:
         """A voice that is not open; `on_failure` is called with its failures. Raises the errors of
         loading the models."""
-        # Only here: a room without a microphone does without it.
+        # Imported here: a room without a microphone does not need it.
         from agent.voice.room_voice import RoomVoice, VoiceEvents  # noqa: PLC0415
         from agent.voice.speech_use import SpeechUse  # noqa: PLC0415
         from agent.voice.spoken_responder import Manner  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""AnswerDelivery: brings what a method answers to its caller."""
+"""AnswerDelivery: delivers the answer of a method to its caller."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from agent.wire.publish import publish
 from toolkit.errors import InvalidArguments, TooLarge
 
 PACKET_RESPONSE_BYTES = 15_360
-"""Of UTF-8 in the response to a call that came in a packet (rust-sdks, livekit/src/room/rpc/mod.rs,
-MAX_V1_PAYLOAD_BYTES)."""
+"""Bytes of UTF-8 in the response to a call that came in a packet (rust-sdks,
+livekit/src/room/rpc/mod.rs, MAX_V1_PAYLOAD_BYTES)."""
 
 INLINE_BYTES = 14_000
-"""Of UTF-8 in a response that is to travel inside the addressed header of its stream. The SDK puts
+"""Bytes of UTF-8 in a response that fits inside the addressed header of its stream. The SDK puts
 up to 15,000 bytes of a header there, attributes included (livekit-data-stream,
 STREAM_CHUNK_SIZE_BYTES)."""
 
 MAX_ANSWER_BYTES = 1_048_576
 
 SENDING_TAKES = 0.5
-"""Seconds before the end of a call by which a confidential answer leaves in packets, however little
-the agent knows of its caller by then."""
+"""Seconds before the end of a call at which a confidential answer is sent in packets, even if the
+caller's client is still unknown."""
 
 ANSWER_TOPIC = "rpc"
 
@@ -73,14 +73,15 @@ class AnswerDelivery:
         """Returns the RPC response: the answer, or the id of the packets that brought it.
 
         Raises:
-            ToolError: the answer is too long for its caller, or cannot come as they want it.
+            ToolError: the answer is too long for its caller, or cannot be sent in the form that
+                they asked for.
         """
         size = len(answer.text.encode())
         if size > MAX_ANSWER_BYTES:
             raise TooLarge(f"The answer is longer than {MAX_ANSWER_BYTES} bytes")
         if call.answer_in == "packets":
             if call.is_server_api:
-                raise InvalidArguments("The server API gets answers in the response alone")
+                raise InvalidArguments("The server API gets answers only in the response")
             return await self._send(call, answer.text)
         if size > PACKET_RESPONSE_BYTES and await self._protocol(call) == 0:
             if self._policy == "private" and not call.is_server_api:
@@ -95,7 +96,7 @@ class AnswerDelivery:
         return answer.text
 
     async def _protocol(self, call: RpcCall) -> int | None:
-        """The caller's `client_protocol`; None if the server does not tell it."""
+        """The caller's `client_protocol`; None if the server has not reported it."""
         return 0 if call.is_server_api else await self._protocols.of(call.identity)
 
     async def _response_is_private(self, call: RpcCall, size: int) -> bool:

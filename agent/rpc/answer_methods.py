@@ -21,7 +21,7 @@ def answer_methods(control: RoomControl) -> tuple[Tool, ...]:
         try:
             return [choose("stopResponse", under_way, caller).question]
         except ToolError:
-            # Perhaps it has ended; the store knows. Not first: stopping works without it.
+            # It may have ended; the store knows. Not asked first: stopping works without it.
             await control.find("stopResponse", message_id, caller)
             return []
 

@@ -1,4 +1,4 @@
-"""Backend: tells the app's backend from everybody else in a room."""
+"""Backend: recognises the app's backend among the callers in a room."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Backend:
     That a call came by RoomService.PerformRpc is no proof. livekit-server makes it in the name of a
     new UUID, which is the call's id as well (pkg/rtc/participant.go, PerformRpc). Into all other
     calls it puts their sender's own identity (handleReceivedDataMessage). But a participant with a
-    UUID as identity, who chooses it as the id of a call too, looks the same to an agent that has
-    not been told of them yet, or that they have left.
+    UUID as identity, who also uses it as the id of a call, looks the same to an agent that does not
+    know yet that they have joined, or left.
 
     Args:
         room: the room's name.

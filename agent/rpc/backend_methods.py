@@ -1,4 +1,4 @@
-"""say, ask, handoff, setInstructions and endSession: what a backend has the agent do."""
+"""say, ask, handoff, setInstructions and endSession: RPC methods for backends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from toolkit.room import Room
 from toolkit.tool import Tool, tool
 
 REMEMBERED: Final = 256
-"""Idempotency keys that are known of one room."""
+"""Idempotency keys that are remembered for one room."""
 
 MAX_INSTRUCTIONS: Final = 65_536
 
@@ -59,12 +59,13 @@ def backend_methods(
     """The methods for one room.
 
     Args:
-        end: has the agent leave once what waits is answered; returns once that is noted.
+        end: makes the agent leave after it has answered the waiting questions; returns once that is
+            stored.
     """
     said: OrderedDict[str, str] = OrderedDict()
 
     def once(key: str | None, speak: Callable[[], str]) -> Said:
-        """livekit-server makes slow calls again by itself."""
+        """livekit-server repeats slow calls by itself."""
         if key is None:
             return {"segmentId": speak()}
         if key not in said:
@@ -82,7 +83,7 @@ def backend_methods(
         idempotency_key: IdempotencyKey = None,
         token: BackendToken = None,
     ) -> Said:
-        """Have the agent say this text unasked. For backends."""
+        """Make the agent say this text unasked. For backends."""
         backend.check(context.caller, token)
         return once(idempotency_key, lambda: room.say(text, to=to, private=private))
 
@@ -95,7 +96,7 @@ def backend_methods(
         idempotency_key: IdempotencyKey = None,
         token: BackendToken = None,
     ) -> Said:
-        """Have the model say something unasked, by an instruction. For backends."""
+        """Make the model say something unasked, by an instruction. For backends."""
         backend.check(context.caller, token)
         return once(idempotency_key, lambda: room.ask(instruction, to=to, private=private))
 
@@ -134,7 +135,8 @@ def backend_methods(
 
     @tool
     async def end_session(context: ToolContext, token: BackendToken = None) -> Nothing:
-        """Have the agent leave the room for good, once it has answered what waits. For backends."""
+        """Make the agent leave the room for good, after it has answered the waiting questions. For
+        backends."""
         backend.check(context.caller, token)
         await end()
         return {}

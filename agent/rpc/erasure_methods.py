@@ -37,7 +37,9 @@ def erase_data_tool(erase: Erase, is_backend: Callable[[str], bool]) -> Tool:
         identity: Annotated[
             str | None,
             Field(
-                description="whose data; null: everybody's", min_length=1, max_length=MAX_ID_LENGTH
+                description="identity whose data is erased; null: everybody's",
+                min_length=1,
+                max_length=MAX_ID_LENGTH,
             ),
         ],
         scope: Annotated[

@@ -37,9 +37,9 @@ def get_message_tool(room: str, find: FindMessages) -> Tool:
         message_id: MessageId,
         thread: ThreadId = "room",
         sender_id: SenderId = None,
-        offset: Annotated[int, Field(description="nextOffset of the part before", ge=0)] = 0,
+        offset: Annotated[int, Field(description="nextOffset of the previous part", ge=0)] = 0,
         from_part: Annotated[
-            int | None, Field(description="parts alone, from this one on", ge=0)
+            int | None, Field(description="only the parts, from this one on", ge=0)
         ] = None,
     ) -> StoredMessage | PartsPage:
         """One message of the history; of a long one a part, from an offset on. Or its parts."""

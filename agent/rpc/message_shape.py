@@ -15,14 +15,15 @@ from agent.rpc.answer_delivery import INLINE_BYTES
 from agent.wire.envelope import encode, split_text
 
 PAGE_BYTES = INLINE_BYTES - 256
-"""Of JSON in the messages of a page; the rest is for what the page has around them. Every
-client can read such a page in a response, and most get a private one there, too."""
+"""Bytes of JSON in the messages of a page, which leaves room for the rest of the page. Every client
+can read such a page in a response, and most get even a private one there."""
 
 PARTS_BYTES = 6_000
-"""Of JSON in the parts of a message beside its text; getMessage has longer ones by themselves."""
+"""Bytes of JSON in the parts of a message beside its text; getMessage returns longer ones
+separately."""
 
 REACTION_BYTES = 2_000
-"""Of identities in the reactions to one message."""
+"""Bytes of identities in the reactions to one message."""
 
 
 def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> StoredMessage:
@@ -59,7 +60,7 @@ def as_shape(message: Message, *, parts_bytes: int | None = PARTS_BYTES) -> Stor
 
 def parts_from(message: Message, first: int) -> PartsPage:
     """The parts of a message, from one on (counted from 0), as many as fit into a page, but one at
-    least. `nextPart` is where they go on; without it, this is the end.
+    least. `nextPart` is the first one of the next page; without it, this is the last page.
 
     Raises:
         ValueError: there is no such part.
@@ -93,7 +94,7 @@ def attachment_shape(attachment: Attachment) -> AttachmentShape:
 
 
 def _reactions(message: Message) -> list[Reaction]:
-    """Each with its count, and as many identities as there is room for."""
+    """Each reaction with its count, and as many identities as fit."""
     left = REACTION_BYTES
     shapes: list[Reaction] = []
     for reaction in message.reactions:

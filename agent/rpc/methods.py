@@ -1,4 +1,4 @@
-"""RpcMethods: tools as RPC methods of the agent, those of the model and the room's own."""
+"""RpcMethods: the agent's RPC methods: the model's tools, and the room's own methods."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ CANCELLED = "cancelled"
 """Outcomes of calls besides the codes of errors."""
 
 MARGIN = 0.5
-"""Seconds before the caller gives up by which a tool is stopped, so that the caller learns why."""
+"""Seconds before the caller's timeout at which a tool is stopped, so that the caller learns why."""
 
 
 class RpcMethods:
-    """The RPC door to the tools: invocation, limits, `Tool.call`, answer or RpcError.
+    """RPC access to the tools: invocation, limits, `Tool.call`, answer or RpcError.
 
     Text that a tool returns goes back bare, anything else as JSON. Errors are those of
     `toolkit.errors` by their codes, with their details as JSON in the error's data; the cause of
@@ -93,7 +93,7 @@ class RpcMethods:
         self._unwatch = self._toolbox.watch(changed)
 
     def close(self) -> None:
-        """No methods come or go any longer."""
+        """Stops following changes of the tools."""
         if self._unwatch is not None:
             self._unwatch()
 

@@ -55,7 +55,7 @@ CLEARING: Final[Mapping[WhiteboardClear, Permission]] = {
 
 
 class Whose(IntEnum):
-    """The columns of MESSAGES: whose a message is, seen from a caller."""
+    """The columns of MESSAGES: who owns a message, seen from a caller."""
 
     OWN_MESSAGE = 0
     ANSWER_TO_OWN = 1
@@ -108,10 +108,10 @@ def choose(method: str, candidates: Iterable[Named], caller: Caller) -> Named:
 
 
 def check_listening(caller: Caller, listening: str | None, wanted: str | None) -> None:
-    """Raises NotAllowed unless somebody may have the agent listen to whom they want.
+    """Raises NotAllowed unless somebody may choose the participant to whom the agent listens.
 
-    People may have it listen to themselves, and give that up. Everything else would make the agent
-    deaf to others, or take its ear from somebody: that is for moderators.
+    People may make it listen to themselves, and end that. Everything else would make the agent
+    ignore others, or stop listening to somebody: only moderators may do that.
 
     Args:
         listening: the one person that it listens to now; None: anybody who speaks.

@@ -95,7 +95,7 @@ class RoomControl:
             return await self.conversations.change(thread.owner, work)
 
     def tell(self, event: str, what: MessageKey | ThreadKey, **fields: str | float | None) -> None:
-        """Tells those who see a message, or a thread, what became of it."""
+        """Notifies those who see a message, or a thread, of a change."""
         message_id: str | None = None
         if isinstance(what, MessageKey):
             message_id = what.id
@@ -106,7 +106,8 @@ class RoomControl:
         )
 
     async def show_edited(self, message: IncomingMessage) -> None:
-        """Shows a message's new text where components show the stream in which the message came."""
+        """Sends a message's new text to components that show the stream in which the message
+        came."""
         if self.edited_questions is None or message.form is not Form.STREAM:
             return
         await self.edited_questions.show(

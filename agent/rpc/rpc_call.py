@@ -22,7 +22,7 @@ class RpcCall:
     """One call of a method.
 
     Attributes:
-        identity: the caller's, in the room server's words.
+        identity: the caller's, as the room server reports it.
         method: the called method.
         is_server_api: RoomService.PerformRpc made the call, so nobody of this identity is in the
             room. livekit-server sends such a call with one random UUID as its request id and as its
@@ -30,7 +30,7 @@ class RpcCall:
             not their identity: one who makes both equal gains nothing, because the flag takes
             rights away and grants none.
         deadline: when the caller has to be answered, by `loop.time()`.
-        answer_in: where they want the answer.
+        answer_in: the form in which they want the answer.
     """
 
     identity: str

@@ -34,7 +34,7 @@ def set_listening_tool(
             Field(description="identity of the participant to listen to; null: everybody"),
         ],
     ) -> Listening:
-        """Listen to one person only, until they leave, or again to whoever speaks."""
+        """Listen to one person only, until they leave, or again to anybody who speaks."""
         if identity is not None and not is_present(identity):
             raise NotFound("There is nobody of that identity")
         check_listening(caller_of(context), listening(), identity)

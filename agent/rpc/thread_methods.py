@@ -12,7 +12,8 @@ from toolkit.errors import Unavailable
 from toolkit.tool import Tool, tool
 
 SUMMARY_TIMEOUT = 60.0
-"""Seconds that the model may take; where a caller does not wait so long, the next one has it."""
+"""Seconds that the model may take; if a caller does not wait that long, the next one gets the
+summary."""
 
 
 def thread_methods(control: RoomControl) -> tuple[Tool, ...]:

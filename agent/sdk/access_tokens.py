@@ -22,14 +22,15 @@ _to_jwt = api.AccessToken.to_jwt
 
 
 def signed(token: api.AccessToken) -> str:
-    """The JWT of a token, good from now on by any clock. Raises ValueError as `to_jwt` does."""
+    """The JWT of a token that is valid now by any clock. Raises ValueError as `to_jwt` does."""
     claims = jwt.decode(_to_jwt(token), options={"verify_signature": False})
     claims["nbf"] = _BEGINS
     return jwt.encode(claims, token.api_secret, algorithm="HS256")
 
 
 def install() -> None:
-    """Has the SDK sign its own tokens so: those of the worker's connection and of API requests."""
+    """Makes the SDK sign its own tokens this way: those of the worker's connection and of API
+    requests."""
     if PROCESS.applies(
         "tokens",
         fits=mentions(api.AccessToken.__init__, "api_secret"),

@@ -70,8 +70,8 @@ class SdkServer(AgentServer):
     def load_changed(self) -> None:
         """Reports the load to the room server; for any thread, from `worker_started` on.
 
-        AgentServer does so every 2.5 seconds. For so long, the room server would have nobody for
-        the jobs that come when a place in a full worker has become free, and gives such jobs up.
+        AgentServer does so every 2.5 seconds. Until then, the room server would find no worker for
+        a job after a place in a full worker has become free, and would abandon the job.
         """
         if not PROCESS.found(
             "reports of a worker's load",
@@ -91,7 +91,7 @@ class SdkServer(AgentServer):
         super().__setattr__(name, value)
 
     async def _run_ws(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        """AgentServer's, for one connection: from its registration until it is lost."""
+        """AgentServer's task for one connection: from its registration until it is lost."""
         self._is_connected = True
         try:
             await super()._run_ws(ws)

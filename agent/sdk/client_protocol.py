@@ -1,7 +1,7 @@
-"""The `client_protocol` of a participant, which the SDK has and does not show.
+"""The `client_protocol` of a participant, which the SDK has but does not expose.
 
-livekit-agents reads it at the same place (voice/room_io/_output.py). tests/agent/sdk/
-test_client_protocol.py holds the SDK to it.
+livekit-agents reads it at the same place (voice/room_io/_output.py).
+tests/agent/sdk/test_client_protocol.py checks that.
 """
 
 from __future__ import annotations

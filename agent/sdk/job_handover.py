@@ -1,8 +1,8 @@
 """Hands jobs from one worker process to the next, when `dev` reloads an app.
 
-AgentServer has that for its own reloading (`_reload_jobs`, livekit/agents/worker.py): it joins the
+AgentServer does that for its own reloading (`_reload_jobs`, livekit/agents/worker.py): it joins the
 room of a job again, with the job's own token, signed again. All code that relies on it is here;
-tests/agent/sdk/test_job_handover.py holds it to this.
+tests/agent/sdk/test_job_handover.py checks it.
 """
 
 from __future__ import annotations

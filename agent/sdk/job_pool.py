@@ -1,20 +1,20 @@
-"""JobPool: a job that was accepted gets the place where it runs, also when several come at once.
+"""JobPool: every accepted job gets an executor, even if several jobs come at once.
 
-Of jobs that come at the same moment, livekit-agents 1.8 now and then gives one up ("all in-flight
-spawns failed to initialize", while none had failed): another one takes the place that was made for
-it, and its three attempts follow each other within a few milliseconds
+If jobs come at the same moment, livekit-agents 1.8 sometimes drops one ("all in-flight
+spawns failed to initialize", while none had failed): another job takes the executor that was
+started for it, and its three attempts follow each other within a few milliseconds
 (livekit/agents/ipc/proc_pool.py, `_acquire_proc`). The room server has assigned the job by then and
 gives it to nobody else: its room would stay without an agent.
 
-A pool that is closed while a place is being made waits for the end of that place for ever
-(`_main_task` cancels what makes it).
+A pool that is closed while an executor is starting waits for it for ever (`_main_task` cancels the
+task that starts it).
 
-It also asks ten times a second whether there is a place for the next job, and each job's thread
-every 2.5 seconds whether it still answers: with the thread that measured the load, a third of what
-silent rooms took. JobPool looks when a place was taken or has gone. Threads of jobs only wait
-(docs/adr/0002-one-loop-for-all-rooms.md), so there is nothing to learn from them.
+It also checks ten times a second whether there is an executor for the next job, and pings each
+job's thread every 2.5 seconds: together with the thread that measured the load, a third of the CPU
+time of silent rooms. JobPool checks when an executor was taken or has ended. Threads of jobs only
+wait (docs/adr/0002-one-loop-for-all-rooms.md), so there is no need to check them.
 
-All code that relies on that module is here; tests/agent/sdk/test_job_pool.py holds it to this.
+All code that relies on that module is here; tests/agent/sdk/test_job_pool.py checks it.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ PAUSES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Seconds between attempts; ended jobs no longer count after the first of them."""
 
 LOOKS_AFTER: Final = 0.1
-"""Seconds after a place was taken, in which its job has the processor for itself."""
+"""Seconds after an executor was taken during which its job has the processor to itself."""
 
 LOOKS_AT_LEAST: Final = 5.0
-"""Seconds between two looks at the places, whatever happens."""
+"""Longest time between two checks of the executors, in seconds."""
 
 PINGS: Final = 60.0
-"""Seconds between two questions to a job's thread."""
+"""Seconds between two pings of a job's thread."""
 
 _ProcPool = proc_pool.ProcPool
 
 
 class JobPool(_ProcPool):
-    """A ProcPool that tries again, lies still while nothing happens, and always ends."""
+    """A ProcPool that retries, is idle while nothing happens, and always ends."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - ProcPool's own
         super().__init__(**options)
@@ -76,7 +76,7 @@ class JobPool(_ProcPool):
 
     @utils.log_exceptions(logger=logger)
     async def _main_task(self) -> None:
-        """Keeps as many places ready as are wanted. To be cancelled, and then ends all of them."""
+        """Keeps the wanted number of executors ready. When cancelled, it ends all of them."""
         try:
             while True:
                 ready = self._warmed_proc_queue.qsize() + len(self._spawn_tasks)
@@ -94,8 +94,8 @@ class JobPool(_ProcPool):
                         await self._changed.wait()
                 await asyncio.sleep(LOOKS_AFTER)
         finally:
-            # Not cancelled, as ProcPool does: the end of a thread that has not begun is waited for
-            # in vain. How long one takes to begin has a bound.
+            # Not cancelled, unlike in ProcPool: waiting for the end of a thread that has not begun
+            # would never return. The start of a thread has a bound.
             await asyncio.gather(*self._spawn_tasks, return_exceptions=True)
             await asyncio.gather(*(place.aclose() for place in self._executors))
             await asyncio.gather(*self._close_tasks)

@@ -2,7 +2,7 @@
 
 livekit-agents 1.8 shows only the claims of a job's token, which it does not verify
 (livekit/agents/job.py, `token_claims`). The token itself is in the private `_info`;
-tests/agent/sdk/test_job_token.py holds it to this.
+tests/agent/sdk/test_job_token.py checks it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def join_token(job: JobContext) -> str:
 
     Only claims that are signed with this worker's key are signed again, and only for the job's
     room: otherwise anybody who can pose as the server could get any token from the worker. A token
-    that does not verify is returned as it is, for the room server to judge.
+        that does not verify is returned unchanged; the room server decides.
 
     AgentServer.run puts the keys into the environment, where TokenVerifier and AccessToken look.
     """
@@ -33,7 +33,7 @@ def join_token(job: JobContext) -> str:
 
 
 def renewed(given: str, room: str) -> str:
-    """Returns the token signed again if it is ours and for this room, and as it is otherwise."""
+    """Returns the token signed again if it is ours and for this room, else unchanged."""
     try:
         claims = api.TokenVerifier().verify(given)
     except jwt.InvalidTokenError as error:

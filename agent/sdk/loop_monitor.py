@@ -5,7 +5,7 @@ On a loaded machine, or while another thread keeps the interpreter, an idle loop
 as late (livekit/agents/telemetry/loop_monitor.py, `_build_report`). No code is at fault then.
 
 All that relies on private parts of that module is here.
-tests/agent/sdk/test_loop_monitor.py holds it to this.
+tests/agent/sdk/test_loop_monitor.py checks it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ stack shows any code."""
 class LoopMonitor(EventLoopMonitor):
     """Reports a block only if code of the loop ran, or waited, during it.
 
-    Other blocks count as the machine's: they are in the metrics, but not in the log.
+    Other blocks are attributed to the machine: they are in the metrics, but not in the log.
     """
 
     def _build_report(
@@ -64,5 +64,5 @@ def monitor_class() -> type[EventLoopMonitor]:
 
 
 def _shows_code(sample: _StackSample) -> bool:
-    """Whether the loop was anywhere else than waiting for something to do."""
+    """Whether the loop was doing anything but waiting for work."""
     return bool(sample.frames) and sample.frames[-1].filename != selectors.__file__

@@ -4,8 +4,8 @@ Each has an id chosen by the worker (`request_async_id`), so that its completion
 between the request and its response. If events are routed (native_events.py), the router delivers
 completions; otherwise a filter does.
 
-All code that relies on the SDK's private parts for this is here. tests/agent/sdk/
-test_native_events.py holds the SDK to them.
+All code that relies on the SDK's private parts for this is here.
+tests/agent/sdk/test_native_events.py checks them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Call:
         return end
 
     def settle(self, end: Any) -> None:  # noqa: ANN401 - as above
-        """Notes how it ended. Called by the native library's threads."""
+        """Records the completion. Called by the native library's threads."""
         self._end = end
         if self._waiter is not None:
             try:
@@ -112,7 +112,7 @@ class Calls:
             raise
 
     def settle(self, event: FfiEvent, kind: str | None) -> bool:
-        """Whether it was the end of one of them."""
+        """Whether the event was the completion of one of them."""
         if kind not in self.ENDS:
             return False
         end = getattr(event, kind)
@@ -123,7 +123,7 @@ class Calls:
         return True
 
     def _listen(self, queue: FfiQueue[FfiEvent]) -> None:
-        """Hears of the ends where events are not routed: as a filter that lets nothing pass."""
+        """Receives completions if events are not routed: as a filter that lets nothing pass."""
 
         def hear(event: FfiEvent) -> bool:
             self.settle(event, event.WhichOneof("message"))
@@ -135,7 +135,7 @@ class Calls:
 
 
 CALLS: Final = Calls()
-"""Of this process."""
+"""The calls of this process."""
 
 
 def begin(request: FfiRequest, call: Call) -> None:

@@ -1,14 +1,14 @@
-"""EventRouter: the native SDK's events, each given to those it is for.
+"""EventRouter: delivers each event of the native SDK only to those it is for.
 
-The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process to everybody who
-waits for one: to each room and each call under way, waking each of them by a write to its loop's
-pipe. That is for a process with one room; with N busy ones the cost of each grows with N. Here an
-event wakes the loop once for all that came meanwhile, a room gets its own events only, and calls
-under way get no events of rooms and streams. The completion of a call that was begun here wakes
-only the task that waits for it.
+The SDK (livekit/rtc/_ffi_client.py, FfiQueue) offers every event of the process to every waiter: to
+each room and each call in progress, waking each of them by a write to its loop's pipe. That suits a
+process with one room; with N busy rooms the cost of each grows with N. Here an event wakes the loop
+once for all that came meanwhile, a room gets its own events only, and calls under way get no events
+of rooms and streams. The completion of a call that was begun here wakes only the task that waits
+for it.
 
-All code that relies on the SDK's private parts for this is in this file. tests/agent/
-test_native_events.py holds the SDK to it; where the SDK is another one, it is left as it is.
+All code that relies on the SDK's private parts for this is in this file.
+tests/agent/sdk/test_native_events.py checks them; an SDK with other parts is left as it is.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ FOR_ROOMS: Final = PASSED_ON_BY_ROOMS | frozenset(
 STREAM_PACKETS: Final = frozenset(
     {"stream_header_received", "stream_chunk_received", "stream_trailer_received"}
 )
-"""Kinds of rooms' events that the SDK ignores: it has others for streams. They alone say who sent a
-packet of a stream, so a claimed room may hear them."""
+"""Kinds of rooms' events that the SDK ignores: it has others for streams. Only they say who sent a
+packet of a stream, so a claimed room may receive them."""
 
 KEPT_THREADS: Final = 16
-"""Native threads at most that keep their Python half: those that tell of events are few, and stay
-for as long as the process; should they not, what is kept of one that has ended is 16 kB."""
+"""Native threads, at most, that keep their Python state. The threads that report events are few,
+and live as long as the process; if one ends nevertheless, 16 kB of it are leaked."""
 
 
 class EventRouter:
@@ -79,13 +79,13 @@ class EventRouter:
     """
 
     settles_calls: Final = True
-    """Calls need not listen for their ends."""
+    """Calls need not subscribe to their completions."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._loops: dict[asyncio.AbstractEventLoop, _Subscriptions] = {}
         self._threads: set[int] = set()
-        """Native threads that keep their Python half."""
+        """Native threads that keep their Python state."""
 
     def put(self, item: FfiEvent) -> None:
         """Called by the native library's threads."""
@@ -103,9 +103,8 @@ class EventRouter:
         """Keeps this thread's Python state until the process ends.
 
         The interpreter makes it again for each event, with 16 kB that the system maps, clears and
-        takes back, for which it interrupts the other processors. A thread that has asked for it
-        once more than it gives it back keeps it (docs.python.org/3/c-api/init.html,
-        PyGILState_Ensure).
+        takes back, for which it interrupts the other processors. A thread that acquires it once
+        more than it releases it keeps it (docs.python.org/3/c-api/init.html, PyGILState_Ensure).
         """
         if len(self._threads) < KEPT_THREADS:
             self._threads.add(thread)
@@ -133,7 +132,7 @@ class EventRouter:
         loop: asyncio.AbstractEventLoop,
         filter_fn: Filter | None,
     ) -> None:
-        """Goes on with a queue that somebody has already."""
+        """Keeps a queue that somebody has already."""
         with self._lock:
             subscriptions = self._loops.get(loop) or _Subscriptions(loop)
             subscriptions.add(queue, filter_fn)
@@ -142,7 +141,7 @@ class EventRouter:
 
     def claim(self, room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
         """Gives a connected room its own events only, until it disconnects. Call it on the room's
-        loop; `hear_packet` is called there with each packet of a stream."""
+        loop; `hear_packet` is called there for each packet of a stream."""
         queue: Queue[FfiEvent] = room._ffi_queue  # pyright: ignore[reportPrivateUsage]
         handle = room._ffi_handle  # pyright: ignore[reportPrivateUsage]
         participant = room.local_participant._ffi_handle  # pyright: ignore[reportPrivateUsage]
@@ -212,11 +211,11 @@ class _Subscriptions:
         try:
             self.loop.call_soon_threadsafe(self._deliver_all)
         except RuntimeError:
-            # The loop was closed by somebody who still waits on it: nobody can hear of this.
+            # The loop was closed by somebody who still waits on it: nobody can be notified.
             self._events.clear()
 
     def _deliver_all(self) -> None:
-        # First, so that what comes from now on wakes the loop again.
+        # First, so that events from now on wake the loop again.
         self._woken = False
         for _ in range(len(self._events)):
             self._deliver(self._events.popleft())
@@ -306,7 +305,7 @@ def claim(room: rtc.Room, hear_packet: HearPacket | None = None) -> None:
 
 
 def _hear_packets(queue: FfiQueue[FfiEvent], room: rtc.Room, hear_packet: HearPacket) -> None:
-    """Hears the packets of streams where events are not routed, as a filter that passes nothing."""
+    """Receives the packets of streams if events are not routed, as a filter that passes nothing."""
     loop = asyncio.get_running_loop()
     handle: int = room._ffi_handle.handle  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
 

@@ -2,12 +2,12 @@
 
 The SDK makes its native half pass on every record down to TRACE (livekit/rtc/_ffi_client.py,
 `livekit_ffi_initialize` with `capture_logs`), and drops nearly all of them in Python: about 5,000
-while a room is joined, and some with every packet. Here the native half keeps them. It writes those
-that count to standard error by itself, as `RUST_LOG` says (Rust's env_logger; livekit-ffi,
-server/logger.rs).
+while a room is joined, and some with every packet. Here the native half keeps them. It writes the
+important ones to standard error by itself, as `RUST_LOG` configures (Rust's env_logger;
+livekit-ffi, server/logger.rs).
 
-All code that relies on the SDK's private parts for this is in this file; tests/agent/
-test_native_log.py holds the SDK to it.
+All code that relies on the SDK's private parts for this is in this file;
+tests/agent/sdk/test_native_log.py checks them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livekit.rtc import _ffi_client
 from agent.sdk.patches import PROCESS, mentions
 
 DEBUG: Final = "LIVEKIT_RTC_DEBUG"
-"""The SDK's own setting: with it, all is as the SDK has it."""
+"""The SDK's own setting, under which the log is left as it is in the SDK."""
 
 LEVELS: Final = ",".join(
     (
@@ -36,7 +36,7 @@ its data channels are closed, and there is nothing to negotiate or to signal."""
 
 
 def keep_native() -> None:
-    """Keeps the records in the native library; call it before anything of the library is used."""
+    """Keeps the records in the native library; call it before the library is used."""
     if os.environ.get(DEBUG, "").strip().lower() in {"1", "true"}:
         return
     if not PROCESS.applies(

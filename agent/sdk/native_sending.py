@@ -4,7 +4,7 @@ The SDK's way (livekit/rtc/data_stream.py, participant.py) subscribes to all com
 these, and wakes the loop for each completion, even if nobody waits for it.
 
 All code that relies on the SDK's private parts for this is here and in native_calls.py.
-tests/agent/sdk/test_native_sending.py holds the SDK to it.
+tests/agent/sdk/test_native_sending.py checks them.
 """
 
 from __future__ import annotations
@@ -125,13 +125,13 @@ class _Opening(Call):
             self.abandon()
 
     def abandon(self) -> None:
-        """Nobody will close it."""
+        """Abandons the stream: nobody will close it."""
         self._is_abandoned = True
         if self._handles:
             FfiHandle(self._handles.pop()).dispose()
 
     def give_up_handle(self) -> None:
-        """It is closed: the native library takes its half back."""
+        """Notes that it is closed: the native library frees its half."""
         self._handles.clear()
 
 
@@ -145,7 +145,7 @@ def begin_text(
     to: Sequence[str],
 ) -> Call:
     """Sends a whole text as one stream, whose header goes to these identities, or to everybody if
-    there are none. The returned awaitable completes when the text is on its way, or raises
+    there are none. The returned awaitable completes when the text has been sent, or raises
     StreamError.
 
     If all of them can read it there, a short text is inside the header (agent/wire/

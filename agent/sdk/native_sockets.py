@@ -6,7 +6,7 @@ waits for the acknowledgement, which a server without a response delays by 40 ms
 docs/adr/0025-signal-connections-send-at-once.md.
 
 The SDK has no option for this, nor does it say which socket is a connection's. So all TCP sockets
-of the process get the option; those of asyncio have it anyhow.
+of the process get the option; those of asyncio have it anyway.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def send_at_once() -> None:
     set_option = ctypes.CDLL(None).setsockopt
     yes = ctypes.c_int(1)
     for file in files:
-        # By its number alone, without owning it. A file that is no TCP socket refuses the option.
+        # Only by its number, without owning it. A file that is not a TCP socket refuses the option.
         set_option(
             file, socket.IPPROTO_TCP, socket.TCP_NODELAY, ctypes.byref(yes), ctypes.sizeof(yes)
         )

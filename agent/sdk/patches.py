@@ -59,7 +59,7 @@ class Patches:
 
 
 PROCESS: Final = Patches()
-"""Of this process, as the SDKs' state is."""
+"""The patches of this process, since the SDKs' state is per process."""
 
 
 def has_fields(message: Message, *names: str) -> bool:

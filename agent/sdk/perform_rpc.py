@@ -1,6 +1,6 @@
 """RoomService.PerformRpc, for which livekit-api 1.2 has no method yet.
 
-Held by tests/agent/host/test_seats.py, which probes a living agent by it.
+Checked by tests/agent/host/test_seats.py, which probes a living agent with it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Running(Sending):
 def _done(task: asyncio.Task[Any]) -> None:
     _under_way.discard(task)
     if not task.cancelled():
-        task.exception()  # The caller may have no need to know.
+        task.exception()  # The caller may not be interested.
 
 
 class PublicText:

@@ -1,9 +1,8 @@
-"""SessionRun: all that an AgentSession says and does about one thing, and when it has come to rest.
+"""SessionRun: follows everything that an AgentSession does for one input, until it is idle.
 
 `AgentSession.run` has that (voice/run_result.py): it follows the speeches, the hand-overs and the
-inner tasks that one input leads to, and knows which of them wait for the next input. It takes text
-alone, though, and says it at once. A session's speech can only be chosen when it is made, and it
-keeps all its events for a report that is never made here.
+inner tasks that one input leads to, and knows which of them wait for the next input. But it only
+takes text, and a session's events are all kept for a report that is never made here.
 
 All code that relies on these parts is here; tests/agent/sdk/test_session_run.py holds
 livekit-agents to them.
@@ -32,9 +31,9 @@ MAX_EVENTS: Final = 256
 
 
 class SessionRun:
-    """Follows a session from now on, until the next run begins.
+    """Follows a session until the next run begins.
 
-    What it says, and what its agents begin meanwhile, belongs to this run.
+    Everything that it says, and that its agents begin meanwhile, belongs to this run.
     """
 
     def __init__(self, session: AgentSession[Any]) -> None:
@@ -51,7 +50,7 @@ class SessionRun:
         return self._run.done()
 
     async def over(self) -> None:
-        """Returns when everything that it led to has ended, or waits for the next input."""
+        """Returns when everything that the input led to has ended, or waits for the next input."""
         await _done(self._run)
         while (entering := await self._resumed()) is not None:
             self._began_with = self._session._activity  # pyright: ignore[reportPrivateUsage]
@@ -80,8 +79,7 @@ class SessionRun:
 
 def _follow(session: AgentSession[Any]) -> RunResult[Any]:
     run: RunResult[Any] = RunResult(output_type=None)
-    # Its error is that of a speech, which is asked for it, or of an inner task, which its agent has
-    # dealt with.
+    # Its error is reported by its speech, or was handled by the agent of an inner task.
     run._done_fut.add_done_callback(_look_at_error)  # pyright: ignore[reportPrivateUsage]
     session._global_run_state = run  # pyright: ignore[reportPrivateUsage]
     return run

@@ -1,9 +1,9 @@
 """SpeechSwitch: an AgentSession that hears and speaks while its room has a voice, and only then.
 
 A session gets its STT, TTS and VAD when it is made, which may be before anybody has a microphone,
-and begins to recognise at once: many services are connected to, and paid, whether or not anybody
-speaks. `Agent.update_options` changes those of a running agent (voice/agent.py); the session's own,
-which the next agents take, have no setter.
+and starts recognition at once: many services then have a connection, which costs money even if
+nobody speaks. `Agent.update_options` changes those of a running agent (voice/agent.py); the
+session's own, which the next agents take, have no setter.
 
 All code that relies on that is here; tests/agent/sdk/test_session_speech.py holds livekit-agents to
 it.
@@ -48,14 +48,14 @@ class SpeechSwitch:
         self._of_agents: weakref.WeakKeyDictionary[Agent, dict[str, Any]] = (
             weakref.WeakKeyDictionary()
         )
-        # It would answer what is not stored yet.
+        # It would answer a message that is not stored yet.
         session.options.preemptive_generation["enabled"] = False
         if session._interruption_detection is NOT_GIVEN:  # pyright: ignore[reportPrivateUsage]
             session._interruption_detection = "vad"  # pyright: ignore[reportPrivateUsage]
         self._set(self._session, dict.fromkeys(_KINDS))
 
     def meet(self, agent: Agent) -> None:
-        """To be called with each agent before it enters."""
+        """Call it with each agent before it enters."""
         if agent not in self._of_agents:
             self._of_agents[agent] = {kind: getattr(agent, f"_{kind}") for kind in _KINDS}
         if not self._is_on:

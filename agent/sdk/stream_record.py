@@ -20,7 +20,7 @@ RAW_DEFLATE: Final = -15
 
 
 class NotKeptError(Exception):
-    """Others wrote into a stream, and it is too long to be put together without them."""
+    """Others wrote into a stream that is too long to be reassembled without their packets."""
 
 
 class StreamRecord:
@@ -48,9 +48,9 @@ class StreamRecord:
         self.stream_id = stream_id
         self.owner = owner
         self.is_read = False
-        """Whether it was handed to who handles its topic."""
+        """Whether it was passed to its topic's handler."""
         self.is_handled = True
-        """Whether anybody handles its topic."""
+        """Whether its topic has a handler."""
         self.is_generated = False
         """Whether an agent sent it in the owner's name."""
         self.is_unsized = False
@@ -83,7 +83,7 @@ class StreamRecord:
         self._notify()
 
     def is_first_from(self, identity: str) -> bool:
-        """Whether this is asked for the first time of somebody who is not the owner."""
+        """Whether this is the first call for this identity, which is not the owner."""
         is_first = identity not in self._strangers
         self._strangers.add(identity)
         return is_first
@@ -115,7 +115,7 @@ class StreamRecord:
         """Returns everything that the owner sent, once the stream has ended.
 
         Raises:
-            StreamError: it is not whole, or its sender gave it up.
+            StreamError: it is incomplete, or its sender aborted it.
             NotKeptError: it was too long to keep.
         """
         if self._reason:

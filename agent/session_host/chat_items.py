@@ -23,7 +23,7 @@ Item = pb.ChatContext.ChatItem
 
 
 def encoded(items: Sequence[llm.ChatItem]) -> list[Item]:
-    """As many of the newest as fit, oldest first."""
+    """As many of the newest items as fit, oldest first."""
     found: list[Item] = []
     left = MAX_BYTES
     for each in reversed(items):

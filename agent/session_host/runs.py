@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agent.history.message import FinishReason
+from agent.contract.finish_reason import FinishReason
 from agent.inbox.message import Key
 from agent.replies.reply_stream import ReplyStream
 
@@ -22,7 +22,7 @@ class Answered:
 
 
 class Runs:
-    """Tells who asked when an answer has ended; everybody else's answers pass by."""
+    """Completes the waiting questions when their answers have ended; ignores other answers."""
 
     def __init__(self) -> None:
         self._expected: dict[Key, asyncio.Future[Answered]] = {}
@@ -38,7 +38,7 @@ class Runs:
             del self._expected[question]
 
     def watch(self, question: Key, reply: ReplyStream) -> None:
-        """Takes note of an answer, from its opening on."""
+        """Registers an answer when it is opened."""
         future = self._expected.get(question)
         if future is not None:
             reply.on_end = lambda ending: _settle(

@@ -28,7 +28,7 @@ from toolkit.caller import Caller
 from toolkit.toolbox import Toolbox
 
 RUN_TIMEOUT: Final = 600.0
-"""Seconds that the answer to `run_input` is waited for, with the time until its turn."""
+"""Seconds to wait for the answer to `run_input`, including the time in the queue."""
 
 UNKNOWN: Final = "400: This request is not known."
 NO_UPDATE: Final = "501: update_io is not supported: use setListening and the setting VOICE."
@@ -63,7 +63,7 @@ class SessionAnswers:
     created_at: float = field(default_factory=time.time)
 
     async def answer(self, request: pb.SessionRequest, caller: Caller) -> pb.SessionResponse:
-        """The response to one request, also where it is an error."""
+        """The response to one request, which may be an error."""
         response = pb.SessionResponse(request_id=request.request_id)
         match request.WhichOneof("request"):
             case "ping":
@@ -89,7 +89,7 @@ class SessionAnswers:
             case "run_input":
                 await self._run(request.run_input.text, caller, response)
             case "finalize_simulation":
-                # The verdict of an agent that has none of its own, as in livekit-agents.
+                # The default verdict, as in livekit-agents.
                 response.finalize_simulation.SetInParent()
             case "update_io":
                 response.error = NO_UPDATE
@@ -158,7 +158,7 @@ class SessionAnswers:
         response.run_input.items.extend(encoded([*said, answer]))
 
     def _counted(self) -> pb.AgentSessionUsage:
-        """Nothing before the model service has counted anything."""
+        """Empty before the model service has counted anything."""
         usage = self.usage
         if not usage.input_tokens and not usage.output_tokens:
             return pb.AgentSessionUsage()

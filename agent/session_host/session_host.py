@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 TOPIC: Final = "lk.agent.session"
 MAX_REQUESTS: Final = 8
-"""Of one participant that are being answered at a time."""
+"""Requests of one participant that are being answered at a time."""
 
 REQUEST_BYTES: Final = 1_024
 """Bytes of a request, besides a message in it."""
@@ -49,14 +49,14 @@ Answer = Callable[[pb.SessionRequest, Caller], Awaitable[pb.SessionResponse]]
 
 
 class SessionHost:
-    """Reads the requests of one room, and answers each to who sent it, and nobody else.
+    """Reads the requests of one room, and answers each only to its sender.
 
     Participants without the role `moderator` in their token are refused at once, in the answer.
 
     Args:
-        find: who somebody is, by the server's word.
-        settings: whether anybody may ask, and the limits of messages: a request may be as long
-            as one, and as slow.
+        find: looks up a participant, as the server reports them.
+        settings: whether moderators may ask, and the limits of messages, which also apply to
+            requests.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class SessionHost:
         self._tasks = Tasks()
 
     def open(self) -> None:
-        """Listens; to be called before connecting, since streams that nobody handles are lost."""
+        """Registers the handler. Call it before connecting, since streams without one are lost."""
         self._streams.on_bytes(TOPIC, self._on_stream, max_kept=self._max_bytes)
 
     async def aclose(self) -> None:

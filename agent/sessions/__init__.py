@@ -1,1 +1,1 @@
-"""Conversations that a livekit Agent leads: an AgentSession each. Imported where there is one."""
+"""Conversations that a livekit Agent leads: an AgentSession each. Imported on demand."""

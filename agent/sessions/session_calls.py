@@ -1,4 +1,4 @@
-"""SessionCalls: tells people of the calls of an Agent's own tools, as of those of all others."""
+"""SessionCalls: reports the calls of an Agent's own tools to people, like those of other tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.tool_calls.noted_call import NotedCall
 
 
 class SessionCalls:
-    """Follows the calls of `@function_tool`s. The worker's own tools tell of themselves."""
+    """Follows the calls of `@function_tool`s. The worker's own tools report theirs themselves."""
 
     def __init__(self, tools: ConversationTools) -> None:
         self._tools = tools

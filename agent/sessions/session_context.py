@@ -23,15 +23,15 @@ class SessionContext:
         self._agents: weakref.WeakSet[Agent] = weakref.WeakSet()
 
     def meet(self, agent: Agent) -> None:
-        """An agent that answers from now on."""
+        """Adds an agent that answers from now on."""
         self._agents.add(agent)
 
     def know(self, items: Iterable[llm.ChatItem]) -> None:
-        """The session has these already."""
+        """Notes that the session has these items already."""
         self._known.update((item.id, _content(item)) for item in items)
 
     async def forget(self, ids: Collection[str], history: llm.ChatContext) -> None:
-        """Takes items out of all agents' contexts, and out of the session's history."""
+        """Removes items from all agents' contexts, and from the session's history."""
         history.items[:] = [item for item in history.items if item.id not in ids]
         for agent in list(self._agents):
             kept = [item for item in agent.chat_ctx.items if item.id not in ids]
@@ -41,8 +41,8 @@ class SessionContext:
     async def bring(
         self, agent: Agent, items: Sequence[llm.ChatItem], history: llm.ChatContext
     ) -> None:
-        """Brings the conversation, as it is now, to the agent that answers; what is gone from it is
-        gone from all of them, and from the session's history."""
+        """Updates the context of the answering agent to the current conversation; removed items are
+        removed from all agents, and from the session's history."""
         if gone := self._known.keys() - {item.id for item in items}:
             await self.forget(gone, history)
             for each in gone:
@@ -66,7 +66,7 @@ class SessionContext:
 
 
 async def _replace(agent: Agent, items: list[llm.ChatItem]) -> None:
-    # Calls of tools that the agent has no more are what was done, all the same.
+    # Calls of tools that the agent no longer has were still made.
     await agent.update_chat_ctx(llm.ChatContext(items), exclude_invalid_function_calls=False)
 
 
@@ -75,14 +75,15 @@ def _content(item: llm.ChatItem) -> object:
 
 
 def given_form(item: llm.ChatItem) -> llm.ChatItem:
-    """A message as the session's agents get it: nothing that is the conversation's own."""
+    """A message as the session's agents get it, without the conversation's own data."""
     if not isinstance(item, llm.ChatMessage) or not item.extra:
         return item
     return item.model_copy(update={"extra": without_message(item.extra)})
 
 
 def _merged(own: Sequence[llm.ChatItem], given: Sequence[llm.ChatItem]) -> list[llm.ChatItem]:
-    """The given items in their order; what the agent has besides stays behind what it followed."""
+    """The given items in their order; the agent's other items stay behind those that they
+    followed."""
     order = {item.id for item in given}
     first: list[llm.ChatItem] = []
     behind: dict[str, list[llm.ChatItem]] = {}

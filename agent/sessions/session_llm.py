@@ -16,7 +16,7 @@ class SessionLLM(llm.LLM[Any]):
     """Asks the model of an Assistant: with its retries, the files of the conversation, its limits
     and its counts of tokens, as for every other answer.
 
-    `finish_reason` is the model's own for what it was asked last, once that has ended.
+    `finish_reason` is the model's own for its last request, once that has ended.
     """
 
     def __init__(self, assistant: Assistant) -> None:
@@ -46,7 +46,7 @@ class SessionLLM(llm.LLM[Any]):
         options = {name: value for name, value in given.items() if tools and is_given(value)}
         if is_given(extra_kwargs):
             options |= extra_kwargs
-        # The retries are the model's own, and each request has its own time there.
+        # The model does its own retries, and has a timeout for each request.
         once = APIConnectOptions(max_retry=0, timeout=conn_options.timeout)
         return _Step(self, self._assistant, options, chat_ctx=chat_ctx, tools=tools, once=once)
 

@@ -19,7 +19,7 @@ class SessionMemory:
         self._known: set[str] = set()
 
     def know(self, items: Iterable[llm.ChatItem]) -> None:
-        """The conversation has these."""
+        """Notes that the conversation has these items."""
         self._known.update(item.id for item in items)
 
     def new_in(self, history: llm.ChatContext) -> list[llm.ChatItem]:
@@ -37,6 +37,7 @@ class SessionMemory:
         return new
 
     def keep(self, history: llm.ChatContext) -> None:
-        """The conversation has all of this; a call that still runs is new once it has ended."""
+        """Notes that the conversation has everything so far; a running call is new once it has
+        ended."""
         del history.items[:-MAX_ITEMS]
         self._known = {item.id for item in history.items}

@@ -45,13 +45,13 @@ from toolkit.room import Room
 logger = logging.getLogger(__name__)
 
 ENTER_TIMEOUT: Final = 10.0
-"""Seconds that messages wait for what an agent says when it enters."""
+"""Seconds that messages wait for an agent's speech on entering."""
 
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a session has to end; its `on_exit` is part of that."""
 
 NEVER: Final = 2**31
-"""Failed answers after which a session gives up (its own default is three)."""
+"""Failed answers after which a session closes (its own default is three)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +140,12 @@ class SessionResponder:
             await self._context.forget(said, self._session.history)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Hears and speaks from now on, or no longer does."""
+        """Turns hearing and speaking on or off."""
         await self._voice.set(voice)
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
-        """Goes on with an answer that another agent of the app began, in a conversation of these
-        items, and has handed over. Raises what the app's function raises."""
+        """Continues an answer that another agent of the app began, in a conversation of these
+        items, and has handed over. Raises the exceptions of the app's function."""
         self._text.open()
         run = await self._open(items)
         return self._response(self._answer_at_least(run))
@@ -170,7 +170,7 @@ class SessionResponder:
         return self._response(self._speak(text))
 
     async def go_on(self) -> SessionResponse:
-        """Takes what it has begun to say by itself."""
+        """Takes over the answer that it has begun by itself."""
         session = self._running()
         self._voice.begin()
         self._text.open()
@@ -196,7 +196,7 @@ class SessionResponder:
         await self._tasks.aclose()
 
     def _running(self) -> AgentSession[Any]:
-        """The session; raises what kept it from beginning."""
+        """The session; raises the error that kept it from starting."""
         if self._failure is not None:
             raise self._failure
         assert self._session is not None  # noqa: S101 - it has entered
@@ -270,11 +270,11 @@ class SessionResponder:
             forget_events(self._session)
 
     async def _take_turn(self, message: llm.ChatMessage) -> None:
-        """Answers a message, as a session answers what was said to it."""
+        """Answers a message, as a session answers its input."""
         async with self._until_begun() as session:
             agent = session.current_agent
             context = agent.chat_ctx.copy()
-            # Only now: the session puts items in order of their making, instructions as well.
+            # Only now: the session sorts items, instructions too, by their time of creation.
             message.created_at = time.time()
             try:
                 # The agent's own: see `SessionVoice.meet`.
@@ -285,7 +285,7 @@ class SessionResponder:
             session.generate_reply(user_input=message, chat_ctx=context, input_modality="text")
 
     async def _follow(self, instruction: str) -> None:
-        """Says something by an instruction that is kept nowhere."""
+        """Says something by an instruction that is not stored."""
         async with self._until_begun() as session:
             session.generate_reply(instructions=instruction)
 
@@ -304,7 +304,7 @@ class SessionResponder:
 
     @asynccontextmanager
     async def _until_begun(self) -> AsyncGenerator[AgentSession[Any]]:
-        """Around what begins a run, which otherwise has nothing to wait for yet; ends with it."""
+        """Wraps the start of a run, which otherwise has nothing to wait for yet."""
         run = self._run
         assert run is not None  # noqa: S101 - see `_begin`
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()

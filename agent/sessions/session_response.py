@@ -17,7 +17,7 @@ class OnEnd(Protocol):
 
 
 class SessionResponse:
-    """All that a session says and does until it waits for the next message; see
+    """Everything that a session says and does until it waits for the next message; see
     agent.chat.responder.Response."""
 
     def __init__(
@@ -33,12 +33,12 @@ class SessionResponse:
     ) -> None:
         """
         Args:
-            work: ends when the session is at rest.
-            speeches: those of this answer, in order; there may be more with time.
-            said: what is new in the session.
-            finish_reason: the model's own for what it was asked last.
-            heard: how much has been spoken.
-            on_end: called once it has ended, however it did.
+            work: ends when the session is idle.
+            speeches: those of this answer, in order; more may follow.
+            said: new items of the session.
+            finish_reason: the model's own for its last request.
+            heard: the text spoken so far.
+            on_end: called once it has ended, for whatever reason.
         """
         self._session = session
         self._work = work
@@ -65,12 +65,12 @@ class SessionResponse:
 
     @property
     def interrupted(self) -> bool:
-        """Somebody has stopped it, or has spoken while it was spoken."""
+        """Whether somebody has stopped it, or interrupted its speech."""
         return self._stopped is not None or bool(self._speeches and self._speeches[-1].interrupted)
 
     @property
     def may_be_silent(self) -> bool:
-        """Agents may answer nothing: by StopResponse, or a tool that has nothing to tell."""
+        """Agents may answer nothing: by StopResponse, or by a tool without a result."""
         return True
 
     def interrupt(self, *, force: bool) -> bool:
@@ -105,6 +105,6 @@ class SessionResponse:
         return self._work.exception() or self._error()
 
     def _error(self) -> BaseException | None:
-        """Of the last speech: what an agent has said after one that failed makes good for it."""
+        """The error of the last speech: a later successful speech makes up for a failed one."""
         ended = [speech for speech in self._speeches if speech.done()]
         return ended[-1].exception() if ended else None

@@ -11,7 +11,7 @@ from agent.replies.reply_sink import ReplySink
 
 
 class SessionText(TextOutput):
-    """Hands text to the answer in progress. Text that belongs to none waits for one.
+    """Passes text to the answer in progress. Text that belongs to none waits for one.
 
     Args:
         on_unasked: called when text waits.
@@ -25,20 +25,20 @@ class SessionText(TextOutput):
         self._waits = 0
         self._drops = False
         self.spoken: TextOutput | None = None
-        """Takes the text while it is spoken, and hands it to the answer."""
+        """Takes the text while it is spoken, and passes it to the answer."""
         self.unasked = asyncio.Event()
         """Set while text waits."""
 
     def open(self) -> None:
-        """Text belongs to the answer in progress from now on."""
+        """Assigns further text to the answer in progress."""
         self._opened.set()
 
     def close(self) -> None:
-        """The answer has ended."""
+        """Ends the assignment: the answer has ended."""
         self._opened.clear()
 
     def drop(self, *, drops: bool) -> None:
-        """Drops what is said from now on, or no longer does."""
+        """Drops text from now on, or stops dropping it."""
         self._drops = drops
 
     async def capture_text(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""SessionVoice: has a session hear and speak while its conversation has a voice."""
+"""SessionVoice: lets a session hear and speak while its conversation has a voice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SessionVoice:
         self._switch: SpeechSwitch | None = None
 
     def lead(self, session: AgentSession[Any], agent: Agent) -> None:
-        """A session begins, with this agent; it hears and speaks if there is a voice."""
+        """Starts with a session and its first agent; it hears and speaks if there is a voice."""
         self._session = session
         self._switch = SpeechSwitch(session)
         self.meet(agent)
@@ -49,7 +49,7 @@ class SessionVoice:
         self._turn_on()
 
     async def aclose(self) -> None:
-        """Gives the voice back; the session has ended, or has been told."""
+        """Releases the voice; the session has ended, or no longer uses it."""
         speech, self._speech = self._speech, None
         self._text.spoken = None
         if speech is not None:
@@ -65,8 +65,8 @@ class SessionVoice:
         self._session.output.audio = speech.audio
 
     def meet(self, agent: Agent) -> None:
-        """To be called with each agent before it enters. What is said to it is delivered as a
-        message, in place of being answered at once; what it says may fail to be spoken."""
+        """Call it with each agent before it enters. Speech to the agent is delivered as a message
+        instead of being answered at once; speaking its answers may fail."""
         if self._switch is not None:
             self._switch.meet(agent)
 
@@ -96,7 +96,7 @@ class SessionVoice:
             self._speech.catch_up()
 
     def heard(self, speeches: Sequence[SpeechHandle]) -> str | None:
-        """How much of an answer has been said; None: it is in writing."""
+        """The text of an answer spoken so far; None: it is in writing."""
         if self._speech is None:
             return None
         items = (item for speech in speeches for item in speech.chat_items)

@@ -11,7 +11,7 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 class PointerError(ValueError):
-    """The pointer is none, or points to nothing; the message says which."""
+    """The pointer is invalid, or points to nothing; the message says which."""
 
 
 def parse(pointer: str) -> list[str]:
@@ -45,7 +45,7 @@ def index_in(array: Sequence[object], token: str, *, inserting: bool = False) ->
     """The place in an array that a token names; `-` is the one behind the last.
 
     Args:
-        inserting: the place behind the last will do.
+        inserting: the place behind the last is allowed.
 
     Raises:
         PointerError: there is no such place.

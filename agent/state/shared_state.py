@@ -27,7 +27,7 @@ CLOSE_TIMEOUT: Final = 3.0
 RETRY_AFTER: Final = 5.0
 
 OnChange = Callable[[int, Sequence[object]], None]
-"""Told the new revision, and the patch that made it."""
+"""Called with the new revision, and the patch that made it."""
 
 
 class SharedState:
@@ -81,7 +81,7 @@ class SharedState:
         """Applies a patch (RFC 6902); returns the new revision.
 
         Args:
-            expected: the revision that the patch was made for; None: whichever there is.
+            expected: the revision that the patch was made for; None: any.
 
         Raises:
             InvalidArguments: an operation is malformed, or points to nothing.
@@ -146,7 +146,7 @@ class SharedState:
             except HistoryError as error:
                 logger.warning("shared state not stored, will retry: %s", error)
             except Exception:
-                # The boundary of the store: whatever is wrong with it, the room goes on without.
+                # The boundary of the store: whatever fails in it, the room goes on without storage.
                 logger.exception("storing a shared state failed unexpectedly")
             else:
                 self._stored = state.revision

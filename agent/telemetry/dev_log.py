@@ -50,7 +50,7 @@ def wants_colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 class DevFormatter(logging.Formatter):
-    """`12:03:11  demo  what happened`; levels only where something is wrong."""
+    """`12:03:11  demo  message`; levels only for warnings and errors."""
 
     def __init__(self, *, colours: bool) -> None:
         super().__init__(datefmt="%H:%M:%S")

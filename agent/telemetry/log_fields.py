@@ -22,13 +22,13 @@ trace_ids: Callable[[], Mapping[str, str]] | None = None
 
 
 def bind(**fields: str) -> None:
-    """Adds these fields to the records of this context, and of tasks started in it."""
+    """Adds these fields to the records of this context, and of tasks that are started in it."""
     _fields.set({**_fields.get(), **fields})
 
 
 @contextlib.contextmanager
 def bound(**fields: str) -> Generator[None]:
-    """The same for a while."""
+    """The same within a `with` block."""
     token = _fields.set({**_fields.get(), **fields})
     try:
         yield
@@ -37,7 +37,7 @@ def bound(**fields: str) -> Generator[None]:
 
 
 def separate_context(**fields: str) -> Context:
-    """A context that has nothing but the fields of this one, and more."""
+    """A new context with only the fields of this one, and the given ones."""
     context = Context()
     context.run(_fields.set, {**_fields.get(), **fields})
     return context
@@ -49,7 +49,7 @@ def current() -> Mapping[str, str]:
 
 
 class _AddFields(logging.Filter):
-    """On handlers and not on loggers, whose filters do not see the records of child loggers. A
+    """A filter for handlers, since filters of loggers do not see the records of child loggers. A
     record's existing fields stay."""
 
     def filter(self, record: logging.LogRecord) -> bool:

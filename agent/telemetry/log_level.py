@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 
 def ignore_changes() -> None:
-    """Until a process can change its level: without it, the signal would end the process."""
+    """Ignored until the process can change its level: otherwise the signal would end the
+    process."""
     signal.signal(CHANGE, signal.SIG_IGN)
 
 

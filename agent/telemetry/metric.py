@@ -22,7 +22,7 @@ PREFIX: Final = "room_agent_"
 
 
 _OWN: Final = MetricStore()
-"""Of this process alone: where metrics are counted before `use`."""
+"""The store of this process alone, in which metrics are counted before `use`."""
 
 
 class Metric:
@@ -113,7 +113,7 @@ class Counter(Metric):
         self.known = tuple((each,) for each in known) if labels else ((),)
 
     def add(self, *labels: str, by: float = 1.0) -> None:
-        """Counts something once, or `by` times."""
+        """Adds 1, or `by`."""
         slot = self._slots.get(labels)
         if slot is None and (slot := self._slot(labels)) is None:
             return
@@ -152,7 +152,7 @@ class Gauge(Metric):
         self._numbers[slot] = value
 
     def add(self, by: float, *labels: str) -> None:
-        """Changes it by so much."""
+        """Changes it by this amount."""
         slot = self._slots.get(labels)
         if slot is None and (slot := self._slot(labels)) is None:
             return

@@ -1,8 +1,8 @@
 """MetricStore: the numbers of one process's metrics, in memory that its supervisor can read.
 
-A worker adds to a double in shared memory, and does nothing more for its readers: no file, no lock,
-no thread, no message. Its supervisor can read the numbers of a worker that is stuck, or has just
-died. Docs: docs/adr/0052-metrics-in-shared-memory.md.
+A worker adds to a double in shared memory, and needs no file, lock, thread or message for its
+readers. Its supervisor can read the numbers of a worker that is stuck, or has just died. Docs:
+docs/adr/0052-metrics-in-shared-memory.md.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class MetricStore:
     def __init__(self, memory: memoryview | None = None) -> None:
         """
         Args:
-            memory: SIZE bytes, zero where nothing was written; None: of this process alone.
+            memory: SIZE bytes, zero where nothing was written; None: memory of this process alone.
         """
         memory = memoryview(bytearray(SIZE)) if memory is None else memory
         self._used = memory[:_HEADER].cast("q")

@@ -21,7 +21,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _Key = tuple[str, tuple[str, ...]]
 
 State = tuple[str, "Sequence[str]", "Sequence[float]"]
-"""Of one series: its metric, its labels, its numbers."""
+"""One series: its metric, its labels, its numbers."""
 
 
 class MetricTotals:
@@ -46,7 +46,7 @@ class MetricTotals:
                 self.add_series(name, labels, [0.0] * metric.width)
 
     def add_totals(self, other: MetricTotals) -> None:
-        """Adds what another has."""
+        """Adds the totals of another one."""
         for (metric, labels), numbers in other._sums.items():
             self.add_series(metric, labels, numbers)
 
@@ -87,7 +87,7 @@ class MetricTotals:
         return totals
 
     def text(self) -> str:
-        """All of it, sorted by metric and labels."""
+        """The text format, sorted by metric and labels."""
         by_metric: dict[str, list[_Key]] = {}
         for key in sorted(self._sums):
             by_metric.setdefault(key[0], []).append(key)

@@ -19,7 +19,7 @@ _ANSWERS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 1
 ROOMS: Final = Gauge("rooms", "Rooms, by state: held, joining", ("state",))
 ROOMS_MAX: Final = Gauge("rooms_max", "Rooms that can be held (AGENT_MAX_ROOMS)")
 CONNECTED: Final = Gauge("connected", "Processes that the LiveKit server has registered")
-DRAINING: Final = Gauge("draining", "Processes that take no more rooms and end")
+DRAINING: Final = Gauge("draining", "Draining processes: they take no more rooms and end")
 JOBS_REFUSED: Final = Counter(
     "jobs_refused_total",
     "Jobs refused, by reason: full, joining, taken",
@@ -31,7 +31,7 @@ JOIN_SECONDS: Final = Histogram(
 )
 TAKEOVERS: Final = Counter(
     "takeovers_total",
-    "Rooms with people and no agent that were dispatched one, by what became of the former one: "
+    "Agents dispatched to rooms with people and no agent, by how the previous one went: "
     "died, left, missing",
     ("reason",),
     known=("died", "left", "missing"),
@@ -152,7 +152,7 @@ LOOP_LAG: Final = Histogram(
 )
 
 PROCESS_UP: Final = Gauge(
-    "process_up", "Whether a worker process runs, by its place", ("process",), most=256
+    "process_up", "Whether a worker process runs, by its number", ("process",), most=256
 )
 PROCESS_MEMORY: Final = Gauge(
     "process_memory_bytes",
@@ -178,7 +178,7 @@ METRICS: Final[dict[str, Metric]] = {
 OF_SUPERVISORS: Final = frozenset(
     each.name for each in (PROCESS_UP, PROCESS_MEMORY, PROCESS_ROOMS, RESTARTS)
 )
-"""Those that a supervisor counts, or the page of a worker without one."""
+"""The metrics that a supervisor counts, or the page of a worker without one."""
 
 
 def use(store: MetricStore) -> None:

@@ -27,7 +27,7 @@ class Span(Protocol):
         ...
 
     def end(self) -> None:
-        """Ends it; to be called once for one that `begin` gave."""
+        """Ends it. Call it once for a span from `begin`."""
         ...
 
 
@@ -35,11 +35,11 @@ class Tracing(Protocol):
     """Opens spans."""
 
     def span(self, name: str, **attributes: Value | None) -> AbstractContextManager[Span]:
-        """One that is current, so that others opened meanwhile are part of it."""
+        """A span that is current, so that spans opened meanwhile are its children."""
         ...
 
     def begin(self, name: str, **attributes: Value | None) -> Span:
-        """One that is not, for a generator, whose context is its reader's."""
+        """A span that is not current, for a generator, whose context is its reader's."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""AppTest: an app at work in a test's process."""
+"""AppTest: runs an app in a test's process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AppTest:
             assert (await alice.ask("Hi")).text == "Hello."
 
     Attributes:
-        model: the demo model, which says what `model.script(Reply(…))` has it say, in turn.
+        model: the demo model, which answers with the replies of `model.script(Reply(…))`, in turn.
     """
 
     model: DemoModel
@@ -63,7 +63,7 @@ class AppTest:
         self._host: RoomHost | None = None
 
     async def __aenter__(self) -> Self:
-        # Not before: the wheel does without it.
+        # Imported here: the wheel does not have it.
         try:
             from devserver import RoomServer  # noqa: PLC0415
             from devserver.model import DemoModel  # noqa: PLC0415
@@ -112,7 +112,7 @@ class AppTest:
         room: str = "test",
         attributes: Mapping[str, str] | None = None,
     ) -> Person:
-        """Joins a room as somebody; returns when the agent is there and ready.
+        """Joins a room as somebody; returns when the agent is ready.
 
         Args:
             attributes: that the server vouches for, such as `{"role": "clerk"}`.

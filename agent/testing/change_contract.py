@@ -298,6 +298,6 @@ class ChangeContract:
 
 
 def needs(history: History, kind: type) -> None:
-    """Skips a test of what a store need not have, where it does not have it."""
+    """Skips a test of an optional part of a store that lacks it."""
     if isinstance(history, OwnHistory) and not isinstance(history.store, kind):
         pytest.skip(f"not every store {kind.__name__}")

@@ -1,4 +1,4 @@
-"""Evaluation: scenarios, run so many times, and what came of it."""
+"""Evaluation: runs scenarios repeatedly, and collects the results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 USER = "user"
 OF_MODEL = frozenset({"OPENAI_BASE_URL", "OPENAI_API_KEY", "LLM_MODEL"})
-"""The settings that choose the model, where no scenario scripts it."""
+"""The settings that choose the model, unless a scenario scripts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Run:
     """One conversation.
 
     Attributes:
-        problems: what was wrong, in order; none: it passed.
+        problems: the failed expectations, in order; empty: it passed.
         seconds: of each answer.
         tokens_in, tokens_out: of all requests to the model, as its service counts them; without
             those of simulated users and judges.
-        judgments: what the judges say.
-        conversation: who said what: `user` or `assistant`.
+        judgments: the verdicts of the judges.
+        conversation: pairs of `user` or `assistant`, and the text.
     """
 
     scenario: str
@@ -114,7 +114,7 @@ def summarise(runs: Sequence[Run]) -> list[Summary]:
 
 
 def as_json(runs: Sequence[Run]) -> str:
-    """Summaries and runs, for other programs."""
+    """Summaries and runs as JSON, for other programs."""
     summaries = [{**asdict(each), "rate": each.rate} for each in summarise(runs)]
     found: dict[str, Any] = {"scenarios": summaries, "runs": [asdict(run) for run in runs]}
     return json.dumps(found, indent=2)
@@ -178,8 +178,8 @@ class _Talk:
     """A conversation of a user with the app.
 
     Attributes:
-        problems: what is wrong with it.
-        said: messages, and what became of them.
+        problems: the failed expectations.
+        said: messages, and their outcomes.
     """
 
     scenario: Scenario
@@ -204,7 +204,7 @@ class _Talk:
             self.problems += self.scenario.user.expect.problems(whole)
 
     async def judge(self, evaluator: Evaluator, instructions: str) -> None:
-        """Has the judges judge it."""
+        """Runs the judges on the conversation."""
         items: list[llm.ChatItem] = [llm.AgentConfigUpdate(instructions=instructions)]
         for message, answer in self.said:
             items += [llm.ChatMessage(role="user", content=[message]), *answer.items]
@@ -239,14 +239,14 @@ class _Talk:
 
 
 def _instructions(app: App, scenario: Scenario) -> str:
-    """Those of the agent that begins, for judges to go by; livekit Agents have theirs elsewhere."""
+    """The instructions of the first agent, for the judges; livekit Agents have theirs elsewhere."""
     name = scenario.metadata.get("agent")
     persona = app.personas.get(name if isinstance(name, str) else app.default)
     return "" if persona is None else persona.instructions
 
 
 def _replies(steps: Sequence[ModelStep]) -> list[Reply]:
-    # With AppTest, which says so where it is missing.
+    # Imported with AppTest, which reports it if it is missing.
     from devserver.model import Reply, tool_call  # noqa: PLC0415 - see above
 
     return [

@@ -49,7 +49,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What a judge says; `verdict` is `pass`, `fail`, `maybe`, or `error` where it says nothing."""
+    """A judge's verdict: `pass`, `fail`, `maybe`, or `error` if it gave none."""
 
     judge: str
     verdict: str
@@ -103,7 +103,7 @@ class Evaluator:
     async def next_message(
         self, user: SimulatedUser, said: Sequence[tuple[str, str]]
     ) -> str | Ended:
-        """What the user writes next, or that they end it.
+        """The user's next message, or the end of the conversation.
 
         Args:
             said: messages of the user and their answers.
@@ -139,7 +139,7 @@ class Evaluator:
     async def judge(
         self, criteria: Sequence[Criterion], conversation: Sequence[llm.ChatItem]
     ) -> list[Judgment]:
-        """What each judge says of a conversation."""
+        """The judgment of each judge on a conversation."""
         context = llm.ChatContext(list(conversation))
         return list(await asyncio.gather(*(self._judge(each, context) for each in criteria)))
 
@@ -184,7 +184,7 @@ class Evaluator:
 def _arguments(
     tool: llm.FunctionTool[..., Any], call: llm.FunctionToolCall, *names: str
 ) -> list[object]:
-    """Arguments of a call; raises APIError if they are others."""
+    """The arguments of a call; raises APIError if they do not fit."""
     try:
         args, kwargs = llm.utils.prepare_function_arguments(fnc=tool, json_arguments=call.arguments)
     except (TypeError, ValueError) as error:

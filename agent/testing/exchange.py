@@ -1,4 +1,4 @@
-"""Exchange: what became of one message, for a test to look at."""
+"""Exchange: the outcome of one message, for assertions in tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Call:
 
     Attributes:
         arguments: none, where the model wrote no JSON object.
-        result: what the model got; None: the call has not ended.
+        result: the text that the model got; None: the call has not ended.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Exchange:
 
     Attributes:
         finish_reason: as on the wire.
-        parts: what was shown beside the text, in order (docs/wire-contract.md, Parts).
-        items: what the model said and did, as livekit-agents has it.
+        parts: the parts shown beside the text, in order (docs/wire-contract.md, Parts).
+        items: the model's messages and calls, as livekit-agents' items.
         seconds: from the question to the end of the answer.
     """
 
@@ -84,7 +84,7 @@ class Exchange:
                 calls.append(FunctionCallOutputEvent(item=item))
             elif isinstance(item, llm.ChatMessage):
                 event = ChatMessageEvent(item=item)
-                # What was said before a call stays before it.
+                # Text before a call stays before it.
                 (said if calls else calls).append(event)
         handoffs = [
             AgentHandoffEvent(

@@ -1,4 +1,5 @@
-"""HistoryContract: the tests that every history passes, also over a store of an app's own."""
+"""HistoryContract: the tests that every history must pass, including one over an app's own
+store."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ class HistoryContract(TurnContract, ChangeContract):
             def new_store(self, tmp_path):
                 return lambda: MyStore(tmp_path / "turns")
 
-    Each test has a store that was empty. Tests of what a store need not have are skipped.
+    Each test has a store that was empty. Tests of optional parts that a store lacks are skipped.
     """
 
     pytestmark = pytest.mark.asyncio
 
     @pytest.fixture
     def new_store(self) -> Callable[[], TurnStore]:
-        """Opens another store on the same data, as another worker does."""
+        """Opens another store on the same data, like another worker."""
         raise NotImplementedError
 
     @pytest_asyncio.fixture

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from agent.history.message import Attachment, FinishReason, Message, ThreadKey
+from agent.contract.finish_reason import FinishReason
+from agent.history.message import Attachment, Message, ThreadKey
 
 if TYPE_CHECKING:
     from agent.history.history import History

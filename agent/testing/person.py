@@ -16,15 +16,15 @@ from agent.client.message_list import ROOM, Message
 from agent.testing.exchange import Exchange
 
 WITHIN: Final = 20.0
-"""Seconds in which what a test waits for has to come."""
+"""Timeout of everything that a test waits for, in seconds."""
 
 SaidAbout = Callable[[str, str, str | None], Sequence[llm.ChatItem]]
-"""What the model said and did about a message: by its sender, its id, and the owner of its thread
-(None: the room's)."""
+"""Looks up the model's messages and calls for a message, by its sender, its id, and the owner of
+its thread (None: the room's)."""
 
 
 class Person:
-    """Writes to the agent and looks at what comes back.
+    """Writes to the agent and reads its answers.
 
     Attributes:
         room: the connection.

@@ -48,8 +48,8 @@ class Expected(_Strict):
     Attributes:
         says, says_not: words of the text, in whatever case.
         calls: tool calls among those that were made, in this order; [] is none at all.
-        handoff: name of the agent that was handed to.
-        finish: the finish reason; None: whichever.
+        handoff: name of the agent that takes over.
+        finish: the finish reason; None: any.
         within: seconds from the question to the end of the answer.
     """
 
@@ -119,7 +119,7 @@ Judge = Literal[
     "coherence",
     "conciseness",
 ]
-"""Those of livekit-agents (livekit.agents.evals)."""
+"""The judges of livekit-agents (livekit.agents.evals)."""
 
 
 class SimulatedUser(_Strict):
@@ -127,10 +127,10 @@ class SimulatedUser(_Strict):
 
     Attributes:
         who: the person.
-        goal: what they want.
+        goal: their goal.
         opening: their first message; the model's own unless given.
         private: all their messages are.
-        max_turns: messages within which they have to have what they want.
+        max_turns: messages within which they have to reach their goal.
         expect: of the whole conversation, as of one answer.
     """
 
@@ -167,7 +167,7 @@ class Scenario(_Strict):
         name: of the file unless given.
         metadata: of the dispatch.
         attributes: of the user, as vouched for by the server.
-        model: what the demo model does, in turn; None: the configured model answers.
+        model: the steps of the demo model, in turn; None: the configured model answers.
         turns: the messages of a scripted user.
         user: a user whom a model plays, in place of turns.
         judges: of the whole conversation; each has to say that it passes.
@@ -200,9 +200,9 @@ class Scenario(_Strict):
         except OSError as error:
             raise ScenarioError(f"{path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ScenarioError(f"{path}: it is no UTF-8 text") from error
+            raise ScenarioError(f"{path}: it is not UTF-8 text") from error
         except yaml.YAMLError as error:
-            raise ScenarioError(f"{path}: it is no YAML: {error}".replace("\n", " ")) from error
+            raise ScenarioError(f"{path}: it is not YAML: {error}".replace("\n", " ")) from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))

@@ -89,7 +89,7 @@ class TurnContract:
     async def test_a_question_has_one_answer_however_often_it_ends(self, history: History) -> None:
         question = asked("1")
         await history.add_message(question)
-        # Not begun: the beginning may have been lost with a database that was away.
+        # Not begun: the beginning may have been lost in an outage of the database.
         await history.finish_answer(ended(answer_to(question, "SG_1"), "one"))
         await history.finish_answer(ended(answer_to(question, "SG_2"), "two", "length"))
         kept = await everything(history)

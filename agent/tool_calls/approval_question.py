@@ -29,7 +29,7 @@ MAX_PEOPLE: Final = 16
 whose app cannot ask take none between two attempts."""
 
 ABSENT_FOR: Final = 20.0
-"""Seconds that the only person who may approve has to come back."""
+"""Seconds in which the only person who may approve has to come back."""
 
 ON_THE_WAY: Final = 2.0
 """Seconds that an answer may take to arrive, after the time to give it."""
@@ -62,10 +62,10 @@ class Verdict:
     """The end of a question.
 
     Attributes:
-        outcome: `cancelled`: the call was given up.
+        outcome: `cancelled`: the call was cancelled.
         reason: for the model, if the call is not approved.
-        by: identity of who decided; empty: nobody did.
-        content: what they filled in, where the question was more than whether.
+        by: identity of the participant who decided; empty: nobody did.
+        content: the fields that they filled in, if the question had any.
     """
 
     outcome: Literal["approved", "refused", "unanswered", "cancelled"]
@@ -85,17 +85,17 @@ def read_approval(text: str) -> Verdict:
 class ApprovalQuestion:
     """One question to everybody who may answer it, also to those who come while it is open.
 
-    Who comes back is asked again, under another session. The first yes or no counts. A client that
-    cannot ask, fails, or says what cannot be read abstains; where nobody else may answer, that is
-    a no.
+    A participant who comes back is asked again, in another session. The first yes or no counts. A
+    client that cannot ask, fails, or sends an unreadable answer abstains; if nobody else may
+    answer, that is a no.
 
     Args:
-        may_answer: whether somebody may; asked again when their answer is there.
+        may_answer: whether somebody may answer; checked again when their answer arrives.
         sole: nobody but this participant may; None: whoever `may_answer` allows.
         payload: the question, given the seconds that are left.
         private: only clients that can be asked so that nobody else reads it are asked.
-        seconds: until when there has to be an answer.
-        method: of the clients.
+        seconds: the time limit for an answer.
+        method: the RPC method of the clients.
         read: the verdict that an answer stands for; raises ValueError.
 
     Attributes:
@@ -130,10 +130,10 @@ class ApprovalQuestion:
         self._deadline = loop.time() + seconds
         self._verdict: asyncio.Future[Verdict] = loop.create_future()
         self._asking: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        """The session that is asked, by identity; who has abstained stays, with a task that has
+        """The sessions that are asked, by identity; those who abstained stay, with a task that has
         ended."""
         self._without_place: set[asyncio.Task[None] | None] = set()
-        """Tasks that wait to ask an app again which could not ask."""
+        """Tasks that wait before they ask an app again that could not ask."""
         self._tasks = Tasks()
         self._limit = asyncio.timeout(None)
         self._absent_since: float | None = None
@@ -159,7 +159,7 @@ class ApprovalQuestion:
             await self._tasks.aclose()
 
     def _look(self, *_: object) -> None:
-        """Asks whoever is there and is not asked yet; gives up who has gone."""
+        """Asks everybody present who is not asked yet; stops asking those who have left."""
         if not self._is_open or self._limit.expired():
             return
         present = self._room.remote_participants
@@ -189,7 +189,7 @@ class ApprovalQuestion:
         return sum(not task.done() and task not in self._without_place for task in tasks)
 
     def _until(self) -> float:
-        """When nobody is waited for any longer, as things stand."""
+        """The time after which nobody is waited for, as things stand."""
         until = self._deadline + (ON_THE_WAY if self._running else 0)
         if self._sole is None or self._sole in self._room.remote_participants:
             self._absent_since = None

@@ -1,4 +1,4 @@
-"""Approvals: participants are asked whether a tool may run, and what a tool wants to know."""
+"""Approvals: asks participants whether a tool may run, and asks them a tool's own questions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_WAITING: Final = 32
 
 
 class Asker(Protocol):
-    """Whom a call is made for, and in which message: a CallOrigin, or a RpcAsker."""
+    """For whom a call is made, and for which message: a CallOrigin, or a RpcAsker."""
 
     @property
     def caller(self) -> Caller: ...
@@ -53,7 +53,7 @@ class RpcAsker:
 
 
 class Approvals:
-    """Asks by RPC, and takes everything but a plain yes for a no.
+    """Asks by RPC; everything but a plain yes counts as a no.
 
     Args:
         timeout: seconds that there are to decide.
@@ -69,8 +69,8 @@ class Approvals:
     async def ask(
         self, turn: Asker, call_id: str, tool: Tool, arguments: Mapping[str, object]
     ) -> None:
-        """Returns if the one whom the model answers agrees to the call, or one of the tool's
-        approvers, if it has some.
+        """Returns if the participant whom the model answers, or one of the tool's approvers if it
+        has some, agrees to the call.
 
         Raises:
             NotAllowed: they do not, or cannot be asked; the message says which, for the model.
@@ -83,7 +83,7 @@ class Approvals:
         if len(payload(self._timeout).encode()) > MAX_REQUEST_BYTES:
             raise TooLarge(f"The arguments of {tool.name} are too long to be shown for approval")
         if tool.approvers is None and identity == self._room.local_participant.identity:
-            raise _refused(tool, "nobody asked for it who could be asked")
+            raise _refused(tool, "no participant made the call, so there is nobody to ask")
         question = ApprovalQuestion(
             self._room,
             self._rpc,
@@ -106,7 +106,7 @@ class Approvals:
     async def elicit(
         self, asker: Asker, call_id: str, number: int, tool: Tool, asked: Elicitation
     ) -> Elicited:
-        """Asks the one whom a call is made for a question of its tool's.
+        """Asks the participant for whom a call is made a question of its tool.
 
         Args:
             number: of the question, in its call.
@@ -120,7 +120,7 @@ class Approvals:
         identity = asker.caller.identity
         self._check_waiting(identity)
         if identity == self._room.local_participant.identity:
-            raise Unavailable("Nobody has answered the question: nobody is there who could")
+            raise Unavailable("Nobody has answered the question: nobody in the room could")
         question_id = f"{call_id}.{number}"
         payload = _question(asker, call_id, question_id, tool, asked)
         if len(payload(self._timeout).encode()) > MAX_REQUEST_BYTES:

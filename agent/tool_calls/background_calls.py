@@ -19,8 +19,8 @@ from toolkit.tool import CONFIRM_DUPLICATE, Tool, tool
 logger = logging.getLogger(__name__)
 
 MAX_CALLS: Final = 8
-"""Calls that go on in the background of one room. For another one the model waits, as for every
-call."""
+"""Calls that go on in the background of one room. Beyond that, the model waits for a call as
+usual."""
 
 MAX_PARTS: Final = 32
 """Parts that one call shows with its result."""
@@ -48,9 +48,9 @@ class Report(Protocol):
     """Makes the model report the result of a call. Raises ToolError.
 
     Args:
-        told: what the model reads, now and later, before the result.
-        result: cut where the conversation has no room for it.
-        instruction: what it reads now.
+        told: the text before the result, which the model reads now and later.
+        result: shortened if the conversation has no room for it.
+        instruction: text that it only reads now.
     """
 
     def __call__(
@@ -69,7 +69,7 @@ class BackgroundCall:
 
     Attributes:
         arguments: without the confirmation that it is meant as a second one.
-        is_confirmed: it came with that.
+        is_confirmed: it came with the confirmation.
         call_id: as notices have it.
         started: the text for the model, once the call goes on in the background.
         shown: the parts that it shows after that.
@@ -105,7 +105,7 @@ class BackgroundCall:
 
     @property
     def duplicate_key(self) -> tuple[str, str, str]:
-        """Calls with the same one are duplicates of each other, as the tool has it."""
+        """Calls with the same key are duplicates of each other, by the tool's setting."""
         counted = self.tool.duplicate_scope == "name_and_args"
         arguments = json.dumps(self.arguments, sort_keys=True, default=str) if counted else ""
         return self.origin.thread, self.tool.name, arguments
@@ -126,7 +126,7 @@ class BackgroundCall:
             self._loop.call_soon_threadsafe(self._detach, text)
 
     def show(self, part: ShownPart) -> None:
-        """Keeps a part until the result is told. Thread-safe."""
+        """Keeps a part until the result is reported. Thread-safe."""
         if len(self.shown) < MAX_PARTS:
             self.shown.append(part)
 
@@ -166,7 +166,7 @@ class BackgroundCalls:
         return True
 
     async def guard(self, call: BackgroundCall) -> str | None:
-        """What the model is told in place of a call that would be a duplicate; None: it may run.
+        """The text for the model in place of a call that would be a duplicate; None: it may run.
 
         Raises:
             Conflict: it would replace a call that cannot be cancelled.
@@ -186,16 +186,17 @@ class BackgroundCalls:
         return None
 
     def follow(self, call: BackgroundCall) -> None:
-        """Has the result of a detached call told once it is there."""
+        """Reports the result of a detached call once it has ended."""
         assert call.task is not None  # noqa: S101 - it runs
         call.task.add_done_callback(lambda task: self._ended(call, task))
 
     def forget(self, call: BackgroundCall) -> None:
-        """A call has ended, or was given up."""
+        """Handles the end of a call, or its cancellation."""
         self._running.discard(call)
 
     def tools(self, origin: CallOrigin) -> list[Tool]:
-        """What the model has while calls run that it may cancel for whom it answers."""
+        """The model's tools to list and cancel running calls, while there are calls that the
+        participant may cancel."""
 
         def cancellable() -> list[BackgroundCall]:
             return [
@@ -210,7 +211,8 @@ class BackgroundCalls:
         return _task_tools(cancellable) if cancellable() else []
 
     async def aclose(self) -> None:
-        """Cancels the calls that run; nobody is told. No other one goes on in the background."""
+        """Cancels the running calls without reporting them. No further call goes on in the
+        background."""
         self._is_closed = True
         self.report = None
         await _cancel(self._running)
@@ -251,7 +253,7 @@ class BackgroundCalls:
         try:
             self.report(call.origin, told, result, instruction, call.shown)
         except ToolError as refused:
-            logger.warning("result of %s is not told: %s", call.tool.name, refused)
+            logger.warning("result of %s not announced: %s", call.tool.name, refused)
 
 
 def _task_tools(cancellable: Callable[[], list[BackgroundCall]]) -> list[Tool]:

@@ -61,7 +61,8 @@ class CallNotices:
             self._tell("tool.started", "")
 
     def report(self, progress: Progress) -> None:
-        """Takes the latest progress, in any thread; what comes between two packets is left out."""
+        """Takes the latest progress, in any thread; intermediate progress between two packets is
+        dropped."""
         self._latest = progress
         if self._scheduled:
             return
@@ -69,11 +70,12 @@ class CallNotices:
         try:
             self._loop.call_soon_threadsafe(self._send)
         except RuntimeError:
-            # The loop has ended, and the room with it: a thread that was given up goes on.
+            # The loop and the room have ended; an abandoned thread is still running.
             return
 
     def finish(self, outcome: str, error: ToolError | None = None) -> None:
-        """Sends the notice of the end if there was one of the beginning: ok, error or cancelled."""
+        """Sends the notice of the end (ok, error or cancelled), if there was one of the
+        beginning."""
         self._over = True
         if self._pause is not None:
             self._pause.cancel()

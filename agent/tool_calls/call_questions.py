@@ -1,4 +1,4 @@
-"""CallQuestions: what one call of a tool asks its caller and the model."""
+"""CallQuestions: the questions of one tool call to its caller and to the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_QUESTIONS: Final = 8
 
 MAX_NAME: Final = 64
 SUFFIX: Final = "_sampling"
-"""What the tool is called that people are asked about, by the name of the one that asks."""
+"""The name of the tool that people see in the question, by the name of the one that asks."""
 
 AskModel = Callable[[Sampling, Caller], Awaitable[Sampled]]
 """Asks the room's model for somebody; raises ToolError."""
@@ -26,7 +26,7 @@ class CallQuestions:
     """Asks for one call; each question of it has a number.
 
     Args:
-        asker: for whom, and for which message, the call is made.
+        asker: the participant and the message for which the call is made.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Callers: for whom tools run, as the room server knows them."""
+"""Callers: looks up for whom tools run, as the room server reports them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LookUp = Callable[[str], Awaitable[ParticipantInfo]]
 
 
 class Callers:
-    """Finds out who calls, also those whom the server has not announced to the agent yet."""
+    """Looks up callers, including those whom the server has not announced to the agent yet."""
 
     def __init__(self, room: rtc.Room, look_up: LookUp) -> None:
         self._room = room
         self._look_up = look_up
 
     async def find(self, identity: str, name: str = "") -> Caller:
-        """The caller with this identity; the name is that of one who cannot be found."""
+        """The caller with this identity; `name` is used if they cannot be found."""
         if identity == self._room.local_participant.identity:
             # The agent says something unasked: nobody's roles are used.
             return Caller(identity, display_name(name))

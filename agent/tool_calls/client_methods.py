@@ -77,7 +77,7 @@ class ClientMethods:
         self._notices.refuse(identity, Refusal(400, f"{ATTRIBUTE}: {reason}."))
 
     def _tool(self, method: Method, identity: str) -> Tool | None:
-        # Here, since most rooms need no JSON schemas: 4 MB.
+        # Imported here, since most rooms need no JSON schemas: 4 MB.
         from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
 
         try:

@@ -15,7 +15,7 @@ MAX_REQUEST_BYTES = 12_000
 """Bytes of a payload that fit into the addressed header of a request."""
 
 ROUND_TRIP = 7.0
-"""Seconds of a call's time that the SDKs keep for the way (livekit rtc SDK, rpc.py)."""
+"""Seconds of a call's timeout that the SDKs reserve for the network (livekit rtc SDK, rpc.py)."""
 
 STREAMED_PROTOCOL = 1
 """client_protocol of clients to which a request travels in chunks that all can read."""
@@ -57,7 +57,7 @@ class ClientRpc:
         self._announced = announced
 
     async def is_private(self, identity: str) -> bool:
-        """Whether a request of so many bytes at most to somebody reaches nobody else.
+        """Whether a request of this size to somebody reaches nobody else.
 
         To protocol 0 it goes in an addressed packet, from 2 on inside an addressed header; in
         between in chunks that the server sends to everybody. Unknown counts as no.
@@ -66,7 +66,7 @@ class ClientRpc:
         return protocol is not None and protocol != STREAMED_PROTOCOL
 
     async def call(self, identity: str, method: str, payload: str, *, seconds: float) -> str:
-        """Calls a method. Cancelling it leaves nothing behind but a call nobody waits for.
+        """Calls a method. Cancelling it leaves only a call behind that nobody waits for.
 
         Args:
             seconds: how long the client has for its answer.

@@ -21,7 +21,7 @@ from toolkit.toolbox import Toolbox
 
 
 class ConversationTools:
-    """Offers the model those of the room's tools that whom it answers may use, and theirs.
+    """Offers the model the room's tools that the participant may use, and the participant's own.
 
     Changes take effect with the next turn.
     """
@@ -57,7 +57,7 @@ class ConversationTools:
         return bool(self._under_way)
 
     def cancel(self) -> None:
-        """Gives up the calls that are under way: the session would wait for them."""
+        """Cancels the calls in progress: the session would wait for them."""
         for call in self._under_way:
             if call.task is not None and not call.is_detached:
                 call.task.cancel()
@@ -69,11 +69,11 @@ class ConversationTools:
         result_bytes: int,
         on_call: Callable[[], None],
     ) -> Caller:
-        """Gets the tools ready for the answer to a message; returns for whom they run.
+        """Prepares the tools for the answer to a message; returns the caller for whom they run.
 
         Args:
             result_bytes: bound of the results of all calls of this answer together.
-            on_call: told whenever the model calls a tool.
+            on_call: called whenever the model calls a tool.
         """
         caller = await self._callers.find(turn.identity, turn.name)
         origin = self._origin = turn.by(caller)
@@ -143,7 +143,7 @@ class ConversationTools:
         return self._calls.note(name, arguments, self._origin)
 
     def offer(self, chosen: Callable[[str], bool]) -> None:
-        """Offers of the turn's tools those whose names are chosen, and all of the client's."""
+        """Limits the turn's tools to the chosen names, and all of the client's."""
         if self._call is not None:
             allowed = (tool for tool in self._allowed if chosen(tool.name))
             self.offered.offer([*allowed, *self._theirs], self._call)

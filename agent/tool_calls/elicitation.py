@@ -1,4 +1,4 @@
-"""What a client is asked in an elicitation, and its answer."""
+"""The payload of an elicitation, and a client's answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHOD: Final = "elicit"
 Outcome: TypeAlias = Literal["accept", "decline", "cancel", "unanswered", "cancelled"]
 
 MAX_ANSWER_BYTES: Final = 14_000
-"""Of the fields that somebody filled in."""
+"""Bytes of the fields that somebody filled in."""
 
 MAX_MESSAGE: Final = 4_000
 """Characters of a question."""
@@ -64,7 +64,7 @@ def reader(elicitation: Elicitation) -> Callable[[str], Verdict]:
 
 
 def elicited(verdict: Verdict) -> Elicited:
-    """What somebody did with a question, in MCP's terms.
+    """A participant's reaction to a question, in MCP's terms.
 
     Raises:
         Unavailable: nobody has answered; the message says why.
@@ -84,8 +84,8 @@ def outcome(verdict: Verdict) -> Outcome:
 
 
 def _is_plain(url: str) -> bool:
-    """Whether somebody who is shown it sees where it leads: nothing stands before the host, and
-    nothing is left out or turned round."""
+    """Whether a URL shows plainly where it leads: nothing stands before the host, and no character
+    is invisible or changes the direction."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -97,7 +97,7 @@ def _is_plain(url: str) -> bool:
 def _checker(schema: Mapping[str, object] | None) -> Callable[[Mapping[str, object]], object]:
     if schema is None:
         return _has_nothing
-    # Here, since most rooms need no JSON schemas: 4 MB.
+    # Imported here, since most rooms need no JSON schemas: 4 MB.
     from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
 
     try:

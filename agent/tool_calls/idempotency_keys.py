@@ -15,8 +15,9 @@ class IdempotencyKeys:
 
     A key follows from the conversation, the message, the tool, its arguments, and how many equal
     calls came before. So a worker that answers a message which another one left unanswered gives
-    the same call the same key. An answer that somebody asks for again has other keys: of its
-    message, the number of the answer is stored. One that nobody asked for has its segment id.
+    the same call the same key. An answer that is requested again has other keys, made with the
+    number of the answer, which is stored with the message. The keys of an unasked answer are made
+    with its segment id.
 
     Args:
         conversation: its name in the history.

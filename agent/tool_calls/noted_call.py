@@ -14,7 +14,7 @@ from toolkit.errors import OperationFailed
 Outcome = Literal["done", "error", "cancelled"]
 
 _FAILED: Final = OperationFailed()
-"""Why a call failed is between its agent and the model."""
+"""The reason for a failed call goes only to its agent and the model."""
 
 
 class NotedCall:
@@ -36,7 +36,7 @@ class NotedCall:
         part.running()
 
     def end(self, outcome: Outcome) -> None:
-        """It has ended so."""
+        """Reports the end."""
         code = {"done": "ok", "error": str(_FAILED.code), "cancelled": "cancelled"}[outcome]
         seconds = time.monotonic() - self._began
         TOOL_SECONDS.observe(seconds, self._name, "model", code)

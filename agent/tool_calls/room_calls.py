@@ -1,4 +1,4 @@
-"""RoomCalls: all that has to do with the tool calls of one room."""
+"""RoomCalls: the parts of one room that tool calls need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from toolkit.toolbox import Toolbox
 
 
 class RoomCalls:
-    """Puts together what calls of the room's tools need.
+    """Builds the parts that calls of the room's tools need.
 
     Args:
         look_up: asks the server for a participant.
@@ -39,7 +39,7 @@ class RoomCalls:
 
     Attributes:
         calls: the way to call a tool.
-        callers: finds out who somebody is.
+        callers: looks up participants.
         background: the model's calls that go on after its answers.
     """
 

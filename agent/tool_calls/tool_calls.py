@@ -54,7 +54,7 @@ class OnCalled(Protocol):
 
 
 class FileSender(Protocol):
-    """Sends what tools make; its methods raise ToolError."""
+    """Sends the files that tools make; its methods raise ToolError."""
 
     async def to_caller(self, identity: str, file: File) -> dict[str, object]: ...
 
@@ -97,7 +97,7 @@ class ToolCalls:
     async def by_rpc(
         self, tool: Tool, arguments: Mapping[str, object], identity: str, *, in_room: bool
     ) -> RpcAnswer:
-        """Calls a tool for a participant who calls it. Raises ToolError.
+        """Calls a tool for its RPC caller. Raises ToolError.
 
         The call is their consent. They alone get notices of its progress, if it reports any.
 
@@ -124,10 +124,10 @@ class ToolCalls:
         return RpcAnswer(text, tool.confidential or confidential.is_set())
 
     async def by_model(self, call: BackgroundCall, idempotency_key: str) -> str:
-        """Calls a tool for the one whom the model answers. Raises ToolError.
+        """Calls a tool of the model for the participant whom it answers. Raises ToolError.
 
-        The room gets notices, or in a private conversation its owner; they are asked to agree where
-        that is needed, or the tool's approvers are.
+        The room gets notices, or in a private conversation its owner. If approval is needed, that
+        participant or the tool's approvers are asked.
         """
         tool, arguments, turn = call.tool, call.arguments, call.origin
         try:
@@ -190,7 +190,7 @@ class ToolCalls:
         try:
             is_new = await self._made.begin(key)
         except HistoryError as error:
-            raise Unavailable("It cannot be noted that the call is made, so it is not") from error
+            raise Unavailable("The call cannot be recorded, so it is not made") from error
         if not is_new:
             raise Conflict(_BEGUN)
 
@@ -199,12 +199,12 @@ class ToolCalls:
         try:
             was_begun = await self._made.was_begun(key)
         except HistoryError as error:
-            raise Unavailable("It cannot be known whether the call was made") from error
+            raise Unavailable("Whether the call was made is unknown") from error
         if was_begun:
             raise Conflict(_BEGUN)
 
     def note(self, name: str, arguments: Mapping[str, object], turn: CallOrigin) -> NotedCall:
-        """Tells of a call of the model's that its agent makes itself."""
+        """Reports a call of the model that its agent makes itself."""
         caller = turn.caller.identity
         to = caller if turn.private else None
         notices = CallNotices(self._notices, name, to=to, answers=turn)
@@ -276,6 +276,6 @@ class ToolCalls:
 async def _consented(caller: Caller, tool: Tool, _: Mapping[str, object]) -> None:
     """Participants who call a tool themselves have agreed to it, if they may."""
     if tool.four_eyes:
-        raise NotAllowed(f"Whoever calls {tool.name} may not approve it")
+        raise NotAllowed(f"The caller of {tool.name} may not approve the same call")
     if not tool.may_approve(caller):
-        raise NotAllowed(f"Only who may approve {tool.name} may call it")
+        raise NotAllowed(f"Only those who may approve {tool.name} may call it")

@@ -1,4 +1,4 @@
-"""Floor: of all microphones, the one that is listened to."""
+"""Floor: decides which microphone is listened to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TURN_PATIENCE = 10.0
 """Seconds that recognised speech may take to become a turn."""
 STARVED_AFTER = 4 * FRAME_SECONDS
 MAX_QUEUED_FRAMES = 2_000
-"""Frames (a minute) that the session has not taken yet: it takes none while it is renewed."""
+"""Frames (a minute) that wait for the session: it reads none while it is renewed."""
 
 _SILENCE = rtc.AudioFrame(bytes(2 * int(RATE * FRAME_SECONDS)), RATE, 1, int(RATE * FRAME_SECONDS))
 
@@ -51,7 +51,7 @@ class Floor(AudioInput):
         self._free = asyncio.Event()
         self._free.set()
         self.given = 0
-        """How often somebody got the floor."""
+        """The number of times that somebody got the floor."""
         self.quiet = QUIET
         """Seconds of silence after which the floor is free, if nothing was understood."""
 
@@ -62,7 +62,7 @@ class Floor(AudioInput):
 
     @property
     def speaking(self) -> bool:
-        """Whether the one who has the floor is speaking."""
+        """Whether the participant who has the floor is speaking."""
         return self._holder is not None and self._holder.speaking
 
     @property
@@ -78,19 +78,19 @@ class Floor(AudioInput):
         return await self._frames.get()
 
     def add(self, microphone: Microphone) -> None:
-        """A microphone that can be listened to, also again after it was gone."""
+        """Adds a microphone, possibly one that was removed before."""
         microphone.gone = False
         self._microphones[microphone.track_sid] = microphone
 
     def remove(self, microphone: Microphone) -> None:
-        """A microphone that is gone; speech so far is still heard."""
+        """Removes a microphone; its speech so far is still heard."""
         microphone.gone = True
         microphone.fall_silent()
         if microphone.waiting_since is None:
             self._microphones.pop(microphone.track_sid, None)
 
     def listen_to(self, identity: str | None) -> None:
-        """Listens to one person only, whatever others say; None: to anybody who speaks."""
+        """Listens to one person only; None: to anybody who speaks."""
         self._only = identity
         for microphone in self._microphones.values():
             if not self._may_speak(microphone):
@@ -98,7 +98,7 @@ class Floor(AudioInput):
         self._decide()
 
     def take(self, microphone: Microphone, frame: rtc.AudioFrame) -> None:
-        """The next frame of a microphone."""
+        """Adds a frame of a microphone."""
         microphone.hear(frame)
         if microphone is self._holder and self._may_speak(microphone):
             self._push(frame)
@@ -109,11 +109,11 @@ class Floor(AudioInput):
         self._decide()
 
     def recognizing(self) -> None:
-        """An utterance is being recognised."""
+        """Notes that an utterance is being recognised."""
         self._recognizing += 1
 
     def recognized(self, text: str) -> None:
-        """It was, or could not be, or there was nothing to understand."""
+        """Notes that recognition has ended: with text, without any, or with a failure."""
         self._recognizing -= 1
         if text:
             self._understood_at = time.monotonic()
@@ -126,7 +126,7 @@ class Floor(AudioInput):
         self._decide()
 
     def close(self) -> None:
-        """No more audio."""
+        """Ends the input: no more audio."""
         self._release()
         self._microphones.clear()
         self._free.set()
@@ -187,12 +187,12 @@ class Floor(AudioInput):
         self._timer = loop.call_later(STARVED_AFTER, self._pad, loop.time() + STARVED_AFTER)
 
     def _pad(self, due: float = math.inf) -> None:
-        """Nothing came from the one who has the floor: that is silence."""
+        """Nothing came from the microphone that has the floor: that counts as silence."""
         if self._holder is None:
             return
         loop = asyncio.get_running_loop()
         if loop.time() > due + FRAME_SECONDS:
-            # The loop was late: what came meanwhile is still on its way through it.
+            # The loop was late: audio that came meanwhile is still queued in it.
             self._timer = loop.call_later(STARVED_AFTER, self._pad)
             return
         self._holder.fall_silent()

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 RATE = 24_000
 QUEUE_MS = 200
-"""Audio that is handed over ahead of time: a busy event loop may be late by as much."""
+"""Audio that is queued ahead of playback: a busy event loop may be late by that much."""
 PIECE_SAMPLES = RATE // 20
 HEARD_WITHIN = 2.0
 """Seconds that the first words wait for somebody to subscribe to the track."""
@@ -53,7 +53,7 @@ class Loudspeaker:
         return _Playout(self._source, self._audible)
 
     async def aclose(self) -> None:
-        """Takes the track back."""
+        """Unpublishes the track."""
         await self._tasks.aclose()
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
@@ -103,13 +103,13 @@ class _Playout(AudioOutput):
             await self._source.capture_frame(piece)
 
     def flush(self) -> None:
-        """The segment is complete; it ends when it has been played."""
+        """Completes the segment; it ends when it has been played."""
         super().flush()
         if self._is_open and self._ending is None:
             self._ending = self._tasks.start(self._play_out(), name="play out")
 
     def clear_buffer(self) -> None:
-        """Falls silent at once."""
+        """Stops playback at once."""
         if self._is_open:
             self._end(max(self._pushed - self._source.queued_duration, 0.0), interrupted=True)
             self._source.clear_queue()

@@ -17,12 +17,12 @@ FRAME_SECONDS = FRAME_MS / 1000
 SPEECH_PROBABILITY = 0.5
 SILENCE_PROBABILITY = 0.35
 SPEECH_FRAMES = 3
-"""Frames of speech after which somebody speaks: shorter sounds are none."""
+"""Frames of speech after which somebody counts as speaking: shorter sounds do not."""
 SILENCE_FRAMES = 13
 """Frames of silence (0.4 s) after which they have stopped."""
 
 LEAD_FRAMES = 20
-"""Frames from before somebody is found to speak that belong to it."""
+"""Frames from before the detected start of speech that belong to it."""
 MAX_WAITING_FRAMES = 938
 """Length of the recording of a person who speaks while another has the floor: the last 30 s."""
 
@@ -64,7 +64,7 @@ class Microphone:
                 self.fall_silent()
 
     def fall_silent(self) -> None:
-        """Its owner does not speak, or cannot be heard."""
+        """Notes that its owner does not speak, or cannot be heard."""
         if self.speaking:
             self.speaking = False
             self.quiet_since = time.monotonic()

@@ -1,4 +1,4 @@
-"""MicrophoneReader: hands what comes from one microphone to the floor."""
+"""MicrophoneReader: passes the frames of one microphone to the floor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_A_TIME = 25
 a tenth of a millisecond."""
 
 Recorded = Callable[[], Awaitable[Sequence[rtc.AudioFrame]]]
-"""Gives the frames from before a track was subscribed to."""
+"""Returns the frames from before a track was subscribed to."""
 
 
 class MicrophoneReader:
@@ -70,7 +70,7 @@ class MicrophoneReader:
                 await stream.aclose()
 
     async def _hear(self, recorded: Recorded) -> None:
-        """Speech during that time waits in the stream."""
+        """Live speech waits in the stream meanwhile."""
         try:
             frames = await recorded()
             self._overlap = Overlap(frames)

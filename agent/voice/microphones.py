@@ -1,4 +1,5 @@
-"""Microphones: subscribes to those of the people in the room, and hands their sound on."""
+"""Microphones: subscribes to the microphones of the people in the room, and passes their sound
+on."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ SUBSCRIBED_WITHIN = 3.0
 """Seconds that `subscribed` waits at the longest: a track may never come."""
 
 ON_ITS_WAY = 0.5
-"""Seconds that sound may arrive after the news that its track is muted."""
+"""Seconds that sound may still arrive after its track was reported as muted."""
 
 
 def is_microphone(
@@ -48,7 +49,7 @@ class Microphones:
         self._is_open = False
 
     def open(self) -> None:
-        """Subscribes to the microphones that there are, and to those that come."""
+        """Subscribes to all microphones, present and future."""
         self._is_open = True
         self._room.on("track_published", self._on_published)
         self._room.on("track_subscribed", self._on_subscribed)
@@ -59,14 +60,14 @@ class Microphones:
         self._subscribe()
 
     def _subscribe(self) -> None:
-        """Asks for the microphones that there are; again after a reconnection, since the SDK drops
-        what is asked for meanwhile (livekit 1.1.21)."""
+        """Subscribes to the present microphones; again after a reconnection, since the SDK drops
+        requests made meanwhile (livekit 1.1.21)."""
         for participant in self._room.remote_participants.values():
             for publication in participant.track_publications.values():
                 self._on_published(publication, participant)
 
     async def subscribed(self) -> None:
-        """Returns when the agent hears the microphones that there are, or would have to."""
+        """Returns when the agent hears the present microphones, or should by now."""
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN):
                 while self._awaited():

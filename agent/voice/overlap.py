@@ -1,4 +1,4 @@
-"""Overlap: what a track repeats of the client's recording of earlier speech.
+"""Overlap: removes audio from a track that the client's recording of earlier speech already has.
 
 A client records until it learns that the track is subscribed to, and what the agent hears of the
 track is older by then: by one to three seconds where everything runs on one busy machine. The end
@@ -27,8 +27,7 @@ COMPARED_FRAMES: Final = 10
 """Frames (0.3 s) of sound of the track that are looked for in the recording."""
 
 SHORTEST: Final = 0.1
-"""Seconds of them that the recording has at least. Less is no word, and a voice's tone resembles
-itself."""
+"""Shortest match in seconds. Less is not a word, and a voice resembles itself."""
 
 RESEMBLANCE: Final = 0.8
 """Correlation of one sound in two encodings: 0.85 and more; of two in one voice: at most 0.78."""
@@ -40,7 +39,7 @@ Samples = npt.NDArray[np.float64]
 
 
 class Overlap:
-    """Leaves out of a track what its recording has as well."""
+    """Drops the frames of a track that its recording already has."""
 
     def __init__(self, recorded: Sequence[rtc.AudioFrame]) -> None:
         self._recorded = _samples(recorded[-int(LONGEST / FRAME_SECONDS) :])
@@ -96,7 +95,7 @@ def _likeness(recorded: Samples, sound: Samples) -> Samples:
 
 
 def _energies(samples: Samples) -> Samples:
-    """Of the first n samples, for each n from 0 on."""
+    """Sums of the first n samples, for each n from 0 on."""
     return np.concatenate([[0.0], np.cumsum(samples**2)])
 
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 TOPIC: Final = "lk.agent.pre-connect-audio-buffer"
 MAX_BYTES: Final = 4 * 2**20
-"""Of one recording: 20 s of uncompressed stereo at 48 kHz."""
+"""Bytes of one recording: 20 s of uncompressed stereo at 48 kHz."""
 
 MAX_OF_ONE: Final = 2
 """Recordings of one participant that are being received, or wait for their tracks."""
@@ -81,7 +81,7 @@ class PreConnectAudio:
         self._tasks = Tasks()
 
     def open(self) -> None:
-        """Listens; to be called before connecting, since streams that nobody handles are lost."""
+        """Registers the handler. Call it before connecting, since streams without one are lost."""
         self._streams.on_bytes(TOPIC, self._on_stream, max_kept=MAX_BYTES)
 
     async def aclose(self) -> None:
@@ -164,7 +164,7 @@ class PreConnectAudio:
 
 
 class _Arrival:
-    """A recording on its way."""
+    """A recording that is being received."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -187,7 +187,7 @@ async def _content(stream: ByteStream) -> bytes:
 def _number(attributes: Mapping[str, str], name: str, bounds: range) -> int:
     """An attribute that is a whole number within bounds. Raises Refusal."""
     text = attributes.get(name, "")
-    # Not `isdigit` alone: int() takes digits of all scripts, and refuses superscripts.
+    # `isdigit` is not enough: int() accepts digits of all scripts, and refuses superscripts.
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if value not in bounds:
         raise Refusal(400, f"The recording needs {name} from {bounds[0]} to {bounds[-1]}.")

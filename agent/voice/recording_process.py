@@ -22,7 +22,7 @@ SAMPLE_BYTES = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Does it; returns the exit status."""
+    """Decodes the recording; returns the exit status."""
     container_format, seconds = arguments[0], int(arguments[1])
     confine()
     left = seconds * RATE * SAMPLE_BYTES

@@ -17,9 +17,9 @@ from agent.voice.pre_connect_audio import Recording
 logger = logging.getLogger(__name__)
 
 MAX_SECONDS: Final = 30
-"""Of sound in a recording: of PCM the last ones, of a file the first. Most clients stop after 10;
-Flutter's, which sends PCM, goes on until the agent is there, or its app's timeout has passed: 20 s
-in its documentation (client-sdk-flutter, lib/src/preconnect/)."""
+"""Seconds of sound in a recording: the last ones of PCM, the first ones of a file. Most clients
+stop after 10; Flutter's, which sends PCM, goes on until the agent is there, or its app's timeout
+has passed: 20 s in its documentation (client-sdk-flutter, lib/src/preconnect/)."""
 
 DECODED_WITHIN: Final = 5.0
 AT_ONCE: Final = asyncio.Semaphore(2)

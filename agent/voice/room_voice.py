@@ -41,7 +41,7 @@ class VoiceEvents:
     """The callbacks of a voice.
 
     Attributes:
-        on_message: somebody said something; it is delivered like a written message.
+        on_message: called with each spoken message, which is delivered like a written one.
         on_failure: speech was not recognised (`stt`), or an answer not spoken (`tts`).
         sender: a participant by identity.
         use: of the services.
@@ -129,14 +129,14 @@ class RoomVoice:
         await self._floor.until_free()
 
     async def aclose(self) -> None:
-        """Stops listening and takes the track back; its last responder has been closed."""
+        """Stops listening and unpublishes the track; its last responder must be closed already."""
         await self._microphones.aclose()
         self._floor.close()
         await self._transcripts.aclose()
         await self._loudspeaker.aclose()
 
     def _on_turn(self, text: str) -> None:
-        """A turn has ended. Its speaker is the one who has the floor."""
+        """Handles the end of a turn. Its speaker is the participant who has the floor."""
         microphone = self._floor.speaker
         self._floor.turn_over()
         if microphone is None or not text.strip():

@@ -56,14 +56,14 @@ class SpeakingAssistant(Agent):
         tools: list[llm.Tool],
         model_settings: ModelSettings,
     ) -> AsyncIterable[llm.ChatChunk]:
-        """Asks the model itself: the session's own retries would wait out a silent model several
-        times over, and its node has three tasks read each answer, for metrics and traces."""
+        """Asks the model directly: the session's own retries would wait for a silent model several
+        times over, and its node reads each answer in three tasks, for metrics and traces."""
         choice = model_settings.tool_choice
         options = {"tool_choice": choice} if tools and utils.is_given(choice) else {}
         self.finish_reason = None
         assistant = self._assistant
         if assistant.in_session:
-            return  # A tool has handed over, and the other agent goes on.
+            return  # A tool has handed over, and the other agent continues.
         # The turn may have instructions of its own, and a tool may have handed over meanwhile.
         update_instructions(
             chat_ctx, instructions=assistant.instructions, add_if_missing=bool(chat_ctx.items)

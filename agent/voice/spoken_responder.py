@@ -23,11 +23,11 @@ from agent.voice.spoken_text import SpokenText
 from agent.voice.tolerant_stt import TolerantSTT
 
 RENEW_AFTER = 200
-"""Answers after which the conversation goes on with a fresh session: a session keeps every event
+"""Answers after which the conversation continues with a fresh session: a session keeps every event
 and every item of its history for good."""
 
 NEVER = 2**31
-"""Failed answers after which the session gives up (its own default is three)."""
+"""Failed answers after which the session closes (its own default is three)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class SpokenResponder:
 
     @property
     def needs_replacement(self) -> bool:
-        """Not while somebody is listened to, whom a fresh session would cut off."""
+        """Not while somebody is being listened to: a fresh session would cut them off."""
         kept = len(self._session.history.items)
         return not self._floor.taken and (self._answers >= RENEW_AFTER or kept > self._max_items)
 
@@ -126,7 +126,7 @@ class SpokenResponder:
         self._text.begin()
         end_by_now((*before.items, *self._session.history.items))
         await self._agent.update_chat_ctx(before)
-        # Only now: the session puts items in order of their making, instructions as well.
+        # Only now: the session sorts items, instructions too, by their time of creation.
         message.created_at = time.time()
         handle = self._session.generate_reply(user_input=message, input_modality="text")
         known = {message.id, *(item.id for item in before.items)}

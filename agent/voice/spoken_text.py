@@ -44,7 +44,7 @@ class SpokenText(TextOutput):
         self._shown = 0
 
     def catch_up(self) -> None:
-        """Shows all that was said until now, and the rest of the answer at once."""
+        """Shows everything that was said so far, and the rest of the answer at once."""
         if self._follows:
             self._follows = False
             self._reply.push(self._said[self._shown :])

@@ -1,4 +1,4 @@
-"""What an agent says aloud: a failure of it costs the sound, and nothing of the answer."""
+"""Speech synthesis whose failures lose the sound, but nothing of the answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def synthesized(
 ) -> AsyncGenerator[rtc.AudioFrame]:
     """The frames that an agent's `tts_node` makes of a text, up to where it fails.
 
-    An error here would have the session stop the model in mid-sentence, and forget the answer.
+    An error here would make the session stop the model in mid-sentence, and forget the answer.
     """
     try:
         frames = node(aloud(text), model_settings)

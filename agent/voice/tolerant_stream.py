@@ -1,4 +1,4 @@
-"""TolerantStream: recognition by a stream, whose failures cost one utterance."""
+"""TolerantStream: streaming recognition whose failures lose only one utterance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS: Final = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
 
 IDLE: Final = 60.0
-"""Seconds without sound after which the connection is given up: many services count its time."""
+"""Seconds without sound after which the connection is closed: many services charge for its time."""
 
 END_TIMEOUT: Final = 5.0
 """Seconds for the last words of a stream."""
@@ -39,7 +39,7 @@ _INTERIM: Final = frozenset(
 
 
 class TolerantStream(stt.RecognizeStream):
-    """Connects with the first sound, and after a failure with the next utterance.
+    """Connects with the first sound, and reconnects with the next utterance after a failure.
 
     A session ends its recognition for good where a stream fails. The floor learns that words are
     being recognised: until they are final, it is not free.
@@ -125,7 +125,7 @@ class TolerantStream(stt.RecognizeStream):
             self._on_heard(seconds)
 
     async def _sound(self) -> Sequence[rtc.AudioFrame]:
-        """The next frame, alone; empty: there will be none."""
+        """The next frame, in a list; empty: there will be none."""
         while (data := await self._next()) is not None:
             if isinstance(data, rtc.AudioFrame):
                 return (data,)
@@ -166,7 +166,7 @@ class TolerantStream(stt.RecognizeStream):
             self._understood(text)
 
     def _wait(self) -> None:
-        """Words are on their way."""
+        """Notes that words are being recognised."""
         if not self._is_waiting:
             self._is_waiting = True
             self._floor.recognizing()
@@ -175,7 +175,7 @@ class TolerantStream(stt.RecognizeStream):
         self._timer = asyncio.get_running_loop().call_later(WORD_TIMEOUT, self._understood, "")
 
     def _understood(self, text: str) -> None:
-        """Words are final, or will not be."""
+        """Notes that words are final, or never will be."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""An STT whose failures cost one utterance, not the conversation."""
+"""An STT whose failures lose only one utterance, not the conversation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 30.0
 
 
 class TolerantSTT(WrappedSpeech[stt.STT[Any]], stt.STT[Any]):
-    """Recognises with another STT, and takes a failure for an utterance without words.
+    """Recognises with another STT; a failure counts as an utterance without words.
 
     A session ends its recognition for good at an error that is not caught here. The floor learns
     that an utterance is being recognised: until that is done, it is not free. An STT that streams

@@ -1,4 +1,4 @@
-"""VoiceSwitch: when a room hears and speaks, and when it does not."""
+"""VoiceSwitch: turns a room's voice on and off."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class VoiceSwitch:
         return self._voice is not None and self._voice.is_listening
 
     def start(self) -> None:
-        """Looks for microphones from now on; to be called once connected."""
+        """Starts to look for microphones. Call it once connected."""
         if self.is_off:
             return
         self._room.on("track_published", self._on_change)
@@ -118,15 +118,15 @@ class VoiceSwitch:
                     self._set_deaf(self._has_microphone())
                     self._voice = await self._opened()
                 elif not self._is_wanted() and self._voice is not None:
-                    # A person who left in mid-sentence has been heard all the same.
+                    # A person who left in mid-sentence has still been heard.
                     await self._voice.until_free()
                     if await self._is_over():
                         await self._set_voice(None)
                         await self._voice.aclose()
                         self._voice = None
             except Exception:
-                # The boundary around one room's voice: the room goes on in writing, and the next
-                # microphone tries again.
+                # The boundary around one room's voice: the room continues in writing, and the next
+                # microphone triggers another attempt.
                 logger.exception("voice failed; the room continues in writing")
                 self._notices.tell(None, VOICE_FAILED, _NOT_STARTED)
             finally:
@@ -145,7 +145,8 @@ class VoiceSwitch:
         self._changed.clear()
 
     async def _is_over(self) -> bool:
-        """Whether nobody comes back with a microphone soon, as people do who reconnect."""
+        """Waits whether somebody comes back with a microphone, such as after a reconnection; True
+        if nobody does."""
         try:
             async with asyncio.timeout(COMES_BACK_WITHIN):
                 while not self._is_wanted():

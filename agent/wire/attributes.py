@@ -12,7 +12,7 @@ SCOPE: Final = "scope"
 """`private` or `room`: who a message and its answer are for."""
 
 ACK: Final = "ack"
-"""`stored`: the sender of a message wants to know that it is stored."""
+"""`stored`: the sender of a message asks for a notice when it is stored."""
 
 STORED: Final = "stored"
 PRIVATE: Final = "private"
@@ -43,8 +43,8 @@ def agent_attribute(agent: str | None) -> dict[str, str]:
 
 
 def question_attributes(question: tuple[str, str] | None) -> dict[str, str]:
-    """The attributes that name what an answer answers, by its sender and id; none of one that
-    nobody asked for."""
+    """The attributes that name an answer's question, by its sender and id; none for an unasked
+    answer."""
     if question is None:
         return {}
     sender, message_id = question

@@ -60,8 +60,8 @@ class ClientProtocols:
         """Whether the SDK will put a short text for this participant into the stream's header,
         which is addressed.
 
-        It must know them, and they must have a protocol that reads it there. Otherwise the text
-        goes to everybody in chunks.
+        The SDK must know them, and their client must have a protocol that reads the text there.
+        Otherwise the text goes to everybody in chunks.
         """
         if identity not in self._room.remote_participants:
             return False
@@ -76,7 +76,7 @@ class ClientProtocols:
                 for info in await self._list_all():
                     self._remember(info)
             except UNAVAILABLE as error:
-                logger.info("some clients' protocols are not known: %s", type(error).__name__)
+                logger.info("protocols of some clients unknown: %s", type(error).__name__)
         return {
             each.identity
             for each in participants

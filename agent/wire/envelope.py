@@ -11,7 +11,7 @@ MAX_PACKET_BYTES = 14_000
 """Kept below the 15 KiB that a reliable packet may have, with room for its addressing."""
 
 ENVELOPE_BYTES = 1_500
-"""Set aside in a packet for everything but the text: ids, names, hash."""
+"""Reserved in a packet for everything but the text: ids, names, hash."""
 
 
 def envelope(

@@ -27,7 +27,7 @@ _ON_BEHALF: Final = "lk.publish_on_behalf"
 
 
 def is_needed(room: rtc.Room) -> bool:
-    """Whether anybody in the room may read them: people, by the rule of livekit-agents. A packet
+    """Whether anybody in the room may read them: only people, by livekit-agents' rule. A packet
     goes to everybody."""
     me = room.local_participant.identity
     return any(

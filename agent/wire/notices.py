@@ -28,7 +28,7 @@ MAX_TEXT_BYTES = 4_000
 SEND_TIMEOUT = 10.0
 FLUSH_TIMEOUT = 3.0
 PAUSE = 0.5
-"""Seconds between two packets that tell somebody the same error."""
+"""Seconds between two packets with the same error for the same participant."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Notices:
         self._is_started = False
         self._tasks = Tasks()
         self._last: Sending | None = None
-        """The sending of the last one, which nobody waits for before there is another."""
+        """The send of the latest notice; it is awaited before the next one."""
 
     def start(self) -> None:
         """Begins to send; call it once connected. Earlier notices go out then."""
@@ -83,7 +83,7 @@ class Notices:
         self.tell(identity, "error", refusal.sentence, message_id=message_id, **fields)
 
     def stored(self, identity: str, message_id: str, position: int | None) -> None:
-        """Tells a sender that their message is in the database."""
+        """Notifies a sender that their message is in the database."""
         self.tell(identity, "message.stored", "", message_id=message_id, position=position)
 
     def tell(
@@ -113,8 +113,8 @@ class Notices:
         self._something.set()
 
     def _drop_one(self) -> None:
-        """Drops the oldest notice of the participant who has most waiting, so that a flood for one
-        costs the others nothing."""
+        """Drops the oldest notice of the participant with the most waiting notices, so that a flood
+        for one does not affect the others."""
         if not self._is_dropping:
             logger.warning("too many notices queued, dropping some")
         self._is_dropping = True
@@ -122,7 +122,7 @@ class Notices:
         del self._waiting[next(k for k, each in self._waiting.items() if each.identity == most)]
 
     async def flush(self) -> None:
-        """Returns when everything that waits now is sent, or could not be in time."""
+        """Returns when all notices queued so far are sent, or the time is up."""
         if not self._is_started:
             return
         self._idle.clear()
@@ -135,7 +135,7 @@ class Notices:
             logger.warning("notices not sent before the room closed")
 
     async def aclose(self) -> None:
-        """Stops sending; what still waits is dropped, its readers being gone."""
+        """Stops sending; waiting notices are dropped, since their readers have left."""
         await self._tasks.aclose()
 
     async def _send_all(self) -> None:
@@ -164,7 +164,7 @@ class Notices:
                 await self._something.wait()
 
     def _note(self, notice: _Notice, now: float) -> None:
-        """Makes the same error wait for a while."""
+        """Delays further notices of the same error."""
         if notice.event == "error":
             self._told[notice.about] = now
             self._told.move_to_end(notice.about)
@@ -175,7 +175,7 @@ class Notices:
         try:
             await self._send(notice)
         except Exception as error:
-            # The boundary around one notice: whatever is wrong with it, the next one is sent.
+            # The boundary around one notice: whatever fails, the next one is sent.
             logger.error("notice %r not sent: %s", notice.event, type(error).__name__)
 
     async def _send(self, notice: _Notice) -> None:
@@ -213,7 +213,7 @@ class Notices:
         )
 
     async def _last_sent(self) -> None:
-        """Returns when the last one is on its way, or could not be sent."""
+        """Returns when the last one has been sent, or could not be."""
         last, self._last = self._last, None
         if last is None or last.succeeded:
             return

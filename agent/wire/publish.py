@@ -1,4 +1,4 @@
-"""The one way out for the agent's data packets."""
+"""Sends the agent's data packets: the only place that does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def begin_publish(
     reliable: bool = True,
 ) -> Sending | None:
     """Sends JSON as a data packet to these identities, or to everybody (None); the returned
-    awaitable completes when it is on its way. To nobody, nothing is sent.
+    awaitable completes when it has been sent. With an empty list nothing is sent.
 
     Raises:
         PacketTooLargeError: nothing is sent.
@@ -59,7 +59,7 @@ async def publish(
     to: Sequence[str] | None = None,
     reliable: bool = True,
 ) -> None:
-    """The same; returns when it is on its way.
+    """The same; returns when it has been sent.
 
     Raises:
         PacketTooLargeError: nothing is sent.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to its sender, not a failure of ours
-    """Something that is not accepted, with a sentence for the one who sent it.
+    """Something was not accepted; has a sentence for its sender.
 
     Attributes:
         code: the error, with the meaning that the code has in an RPC error
             (400 malformed, 413 too large, 429 too many).
         retry_after: seconds after which to try again, if that helps.
-        message_id: the sender's id of the refused message, if only its reader knows it.
+        message_id: the sender's id of the refused message, if only the code that read it knows it.
     """
 
     def __init__(

@@ -212,7 +212,7 @@ export class RoomAgent {
     await this.#packets.send({ x, y, ...(label === undefined ? {} : { label }) }, { topic: 'cursor', reliable: false });
   }
 
-  /** Lets the agent listen to one person alone, or to whoever speaks (null). */
+  /** Makes the agent listen to one person only, or to anybody who speaks (null). */
   async listenTo(identity: string | null): Promise<void> {
     await this.#calls.own('setListening', { identity });
   }

@@ -58,7 +58,7 @@ def fast_mouth(voice: str, speed: float) -> Any:  # noqa: ANN401 - it is never c
 
 
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
-    "no agents": (lambda: App({}), "App: agents is empty, expected one agent at least"),
+    "no agents": (lambda: App({}), "App: agents is empty, expected at least one agent"),
     "an STT": (
         lambda: App(stt=cast("Any", 3)),
         "App: stt is a int, expected STT of livekit-agents, or a function that makes one",
@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no tool": (
         lambda: App(tools=[cast("Any", look_up)]),
-        "App: look_up is no tool: write @tool (toolkit) or @function_tool above it",
+        "App: look_up is not a tool: write @tool (toolkit) or @function_tool above it",
     ),
     "two tools": (
         lambda: App(
@@ -125,7 +125,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: App(models={"fast": "slow", "slow": "gpt"}),
         "App: models['fast'] names 'slow', expected a model and no other profile",
     ),
-    "no models": (lambda: App(llm=[]), "App: llm is empty, expected one model at least"),
+    "no models": (lambda: App(llm=[]), "App: llm is empty, expected at least one model"),
     "timeout": (
         lambda: App(hook_timeout=0),
         "App: hook_timeout is 0, expected more than 0",

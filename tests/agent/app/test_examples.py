@@ -67,7 +67,7 @@ async def test_approval_by_supervisor() -> None:
             answer = await ada.ask(f"Please pay order {number} back")
             assert told in str(answer.calls[-1].result)
         assert [each.sender_id for each in asked] == ["ada", "ada"]
-        with pytest.raises(AgentError, match="Only who may approve refundOrder may call it"):
+        with pytest.raises(AgentError, match="Only those who may approve refundOrder may call it"):
             await ada.agent.call("refundOrder", {"number": "18", "reason": "It is torn."})
 
 

@@ -85,6 +85,6 @@ async def test_a_question_that_nobody_answers_is_over(
         model.script(Reply(tool_calls=[tool_call("refund", '{"euros": 5}')]), Reply("Nobody."))
         await alice.say("I want my money back")
         await terminal.shows("wants to run for alice: /approve 1, or")
-        await terminal.shows("[1] nobody has decided about refund")
+        await terminal.shows("[1] nobody decided in time about refund")
         terminal.type("/approve 1\n")
         await terminal.shows("nothing waits for approval")

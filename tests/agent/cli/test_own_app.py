@@ -109,12 +109,12 @@ async def test_dev_goes_on_with_what_has_changed(
 
         path.write_text("app = = 1")
         await running.says("invalid syntax")
-        await running.says("the former one goes on")
+        await running.says("the previous version keeps running")
         assert (await client.call("findOrder", '{"number": "1"}')) == "order 1 found"
 
         former = client.agent_sid
         write_app(agent, found="found anew")
-        await running.says("its new version answers from now on")
+        await running.says("the new version answers from now on")
         await client.until_ready_again(former)
         assert (await client.call("findOrder", '{"number": "1"}')) == "order 1 found anew"
         model.script(Reply("Second"))

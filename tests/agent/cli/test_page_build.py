@@ -65,7 +65,7 @@ async def test_it_is_built_once_until_something_changes(checkout: Path) -> None:
     said: list[str] = []
     await page(checkout).run(said.append)
     assert [each.split(": ")[1][:15] for each in said] == [
-        "its packages ar",
+        "installing its ",
         "it is being bui",
         "built",
     ]

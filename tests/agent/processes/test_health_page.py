@@ -145,7 +145,7 @@ def test_a_process_that_ended_leaves_the_worker_alive_but_not_ready(
     assert shown(page, "/healthz") == (200, {"status": "alive", "reasons": []})
     status, readiness = shown(page, "/readyz")
     assert status == 503
-    assert readiness["reasons"] == ["a process: it has ended, and is started again"]
+    assert readiness["reasons"] == ["a process: it has ended and is being restarted"]
 
 
 def test_a_process_whose_loop_is_silent_is_neither_alive_nor_ready(

@@ -111,7 +111,7 @@ async def test_errors_say_what_is_wrong(
     assert "RpcError 413" in await backend.fails("fill", size=LONGEST + 1)
     assert "RpcError 400" in await backend.fails("fill", size="much")
     refused = await backend.fails("ping", answerIn="packets")
-    assert "RpcError 400: The server API gets answers in the response alone" in refused
+    assert "RpcError 400: The server API gets answers only in the response" in refused
     assert (await backend.perform("noSuchMethod")).error[:2] == (400, "invalid_argument")
 
 

@@ -97,7 +97,7 @@ def test_an_answer_that_fits_has_no_problems() -> None:
     [
         ("turns: []", "turns of a scripted user, or a user whom a model plays"),
         ("turns: [{user: Hi, expects: {}}]", "turns.0.expects: Extra inputs are not permitted"),
-        ("turns: [", "it is no YAML"),
+        ("turns: [", "it is not YAML"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, problem: str) -> None:
@@ -112,7 +112,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, problem: str) -
 def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ScenarioError, match="it is no UTF-8 text"):
+    with pytest.raises(ScenarioError, match="it is not UTF-8 text"):
         Scenario.read(path)
 
 

@@ -234,7 +234,9 @@ async def test_an_answer_for_another_call_changes_nothing(
 
 async def test_by_rpc_only_an_approver_may_call(alice: ChatClient, enter: Enter) -> None:
     sam = await enter("sam", attributes=SUPERVISOR)
-    with pytest.raises(rtc.RpcError, match="Only who may approve refund may call it") as refused:
+    with pytest.raises(
+        rtc.RpcError, match="Only those who may approve refund may call it"
+    ) as refused:
         await alice.call("refund", '{"euros": 5}')
     assert refused.value.code == 403
     assert await sam.call("refund", '{"euros": 5}') == "paid 5"

@@ -68,7 +68,9 @@ async def test_by_rpc_nobody_may_call_it(sam: ChatClient) -> None:
 
 
 async def test_by_rpc_no_other_tool_may_call_it(sam: ChatClient) -> None:
-    with pytest.raises(rtc.RpcError, match="Whoever calls refund may not approve it") as caught:
+    with pytest.raises(
+        rtc.RpcError, match="The caller of refund may not approve the same call"
+    ) as caught:
         await sam.call("payBack")
     assert caught.value.code == 403
 
