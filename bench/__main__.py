@@ -55,10 +55,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--peers", help="of " + ", ".join(PEERS))
     parser.add_argument("--quick", action="store_true", help="once, with few rooms")
-    parser.add_argument("--rounds", type=int, help="of all peers in turns (default 3)")
+    parser.add_argument("--rounds", type=int, help="times that all peers take turns (default 3)")
     parser.add_argument("--rooms", type=int, help="of growth, churn, native, soak and scale")
     parser.add_argument("--minutes", type=float, help="of soak (default 60) and scale (2)")
-    parser.add_argument("--p99", type=float, default=500.0, help="ms that soak may have")
+    parser.add_argument("--p99", type=float, default=500.0, help="limit of soak in ms")
     parser.add_argument("--seed", type=int, default=1, help="of soak: what people do")
     parser.add_argument(
         "--prometheus", metavar="PROGRAM", help="of soak: has it watch the worker, and asks it"

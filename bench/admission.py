@@ -17,7 +17,7 @@ CAPACITY = 10
 PEER = agent("agent", 2, AGENT_MAX_ROOMS=str(CAPACITY))
 TIMES = 3
 WITHIN = 10.0
-"""Seconds after which a room counts as one without an agent."""
+"""Seconds after which a room counts as having no agent."""
 TOKENS = 60
 TOO_FAST = 0.002
 """Seconds between tokens: 500 a second in each room, more than the machine carries."""
@@ -39,7 +39,7 @@ async def admission(stage: Stage) -> dict[str, Any]:
 
 
 async def _answers(stage: Stage, rooms: list[str], delay: float) -> dict[str, Any]:
-    """An answer in each room at once. Every token arrives: `ask` sees to that."""
+    """An answer in each room at once. `ask` checks that every token arrives."""
     tokens = int(TOKENS * PACE / delay)
     answers = await asyncio.gather(*(stage.clients.ask(room, tokens, delay) for room in rooms))
     lags = [lag for answer in answers for lag in answer.lags]

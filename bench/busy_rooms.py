@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def measure(trial: Trial, plan: Plan) -> None:
-    """Answers at the pace of a model, and as fast as they can be."""
+    """Answers at the pace of a model, and as fast as possible."""
     before = trial.cpu()
     answers = await _answers(trial, (plan.tokens, PACE), plan.answers, spread=plan.tokens * PACE)
     used = trial.cpu() - before
@@ -37,7 +37,8 @@ async def measure(trial: Trial, plan: Plan) -> None:
 async def _answers(
     trial: Trial, question: tuple[int, float], count: int, *, spread: float = 0.0
 ) -> list[Answer]:
-    """So many of each room, one after the other; the rooms begin evenly spread over some seconds.
+    """Asks in each room, one question after the other; the rooms start evenly spread over some
+    seconds.
 
     A room whose answer breaks off is not asked again: its agent is gone.
     """

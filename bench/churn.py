@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 PEER = agent("agent", 2)
 AT_ONCE = 10
 HASTY = 3
-"""One of so many leaves while the agent is still connecting."""
+"""One in this many leaves while the agent is still connecting."""
 HASTE = 0.03
-"""Seconds for which it waits."""
+"""Seconds for which it stays."""
 
 
 async def churn(stage: Stage, rooms: int) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Person:
         await self.leave()
 
     async def send_file(self, size: int) -> None:
-        """Returns when the agent has it."""
+        """Returns when the agent has the file."""
         content = os.urandom(size // 2).hex().encode()
         writer = await self._room.local_participant.stream_bytes("notes.txt", topic="files")
         await writer.write(content)
@@ -117,7 +117,7 @@ class Person:
         )
 
     async def _say(self, text: str) -> int:
-        """Returns the time at which it did."""
+        """Returns the time at which that happened."""
         asked = stamps.now()
         await self._room.local_participant.send_text(text, topic="lk.chat")
         return asked
@@ -134,7 +134,8 @@ class Person:
         return durations
 
     async def read_from(self, other: Person, url: str, tokens: tuple[str, str]) -> None:
-        """Joins a room without an agent, where the other one joins, too, and writes a token."""
+        """Joins a room without an agent, in which the other client joins, too, and writes a
+        token."""
         await self._room.connect(url, tokens[0])
         await other._room.connect(url, tokens[1])
         written = stamps.now()
@@ -169,7 +170,7 @@ class Person:
 
 
 async def _read(reader: rtc.TextStreamReader, asked: int) -> Answer:
-    """Reads an answer; what an agent says about one that broke off is no part of it."""
+    """Reads an answer, without the sentence that an agent adds to one that broke off."""
     answer, rest = Answer(), ""
     async for chunk in reader:
         came = stamps.now()
@@ -232,7 +233,7 @@ class People:
                 return await _act(self._people[room], command)
 
     async def _rehearse(self, url: str, tokens: tuple[str, str]) -> None:
-        """Do everything once before it is measured: the first time of anything takes longer."""
+        """Do everything once before it is measured: the first time takes longer."""
         reader, writer = Person(self._topic), Person(self._topic)
         try:
             await reader.read_from(writer, url, tokens)

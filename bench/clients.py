@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.room_server import RoomServer
 
 PROCESSES: Final = 4
-"""A client must not be what is measured: the SDK's cost grows with the rooms of a process."""
+"""The clients must not become the bottleneck: the SDK's cost grows with the rooms of a process."""
 AGENT_WITHIN: Final = 60.0
 
 
@@ -45,7 +45,7 @@ class ClientProcess:
         return await self._calls[number]
 
     async def listen(self) -> None:
-        """Takes the results of calls in, until the process ends."""
+        """Receives the results of calls until the process ends."""
         try:
             while True:
                 said = json.loads(await self._program.line(bool, within=3600))
@@ -106,7 +106,7 @@ class Clients:
         await self._rooms.pop(room).call("leave", room)
 
     async def leave_if_there(self, room: str) -> None:
-        """Leaves a room, unless that was done."""
+        """Leaves a room, unless already left."""
         if room in self._rooms:
             await self.leave(room)
 

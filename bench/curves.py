@@ -78,7 +78,7 @@ async def over_messages(stage: Stage, counts: Sequence[int] = MESSAGES) -> list[
 
 
 async def _idle(stage: Stage) -> float:
-    """ms of processor time in a second in which nobody says anything."""
+    """ms of processor time per second while nobody says anything."""
     used = stage.worker.cpu()
     await asyncio.sleep(IDLE)
     return (stage.worker.cpu() - used) / IDLE * 1000

@@ -45,7 +45,7 @@ class Row:
     Attributes:
         against: the peers whose best figure counts; nobody if the limit is a figure by itself.
         limit: times theirs; the figure itself if there are none; None where nothing is asked.
-        more_is_better: the worker must reach at least, not at most, the limit.
+        more_is_better: the limit is a minimum, not a maximum.
     """
 
     key: Key
@@ -65,7 +65,7 @@ class Row:
         return max(theirs) if self.more_is_better else min(theirs)
 
     def bound(self, figures: Figures) -> float | None:
-        """The limit as a figure; None if nothing is asked or there is nothing to go by."""
+        """The limit as a figure; None if there is no limit, or nothing to compare with."""
         if self.limit is None or not self.against:
             return self.limit
         reference = self.reference(figures)
@@ -84,7 +84,7 @@ class Row:
         return statistics.median(known) if known else None
 
     def holds(self, rounds: Sequence[Figures], name: str) -> bool | None:
-        """Whether a peer reaches it; None where nothing is asked, or there is nothing to go by."""
+        """Whether a peer meets it; None if there is no limit, or nothing to compare with."""
         reached = (
             self.median_ratio(rounds, name)
             if self.against

@@ -1,4 +1,4 @@
-"""The model of the benchmark: OpenAI-compatible, and says what it is asked to, stamped.
+"""The model of the benchmark: OpenAI-compatible; it answers with the requested text, stamped.
 
 `python -m bench.model` prints its address and serves until its standard input ends.
 """
@@ -70,7 +70,7 @@ async def chat_completions(http: web.Request) -> web.StreamResponse:
 
 
 def _has_failed(failed: dict[str, None], text: str) -> bool:
-    """Whether a question has failed before; it is one of those from now on."""
+    """Whether a question has failed before; from now on it has."""
     if text in failed:
         return True
     failed[text] = None

@@ -1,6 +1,6 @@
-"""Measures the memory that the SDK's native library keeps of rooms that have been left.
+"""Measures the memory that the SDK's native library keeps after rooms have been left.
 
-Nobody but the SDK is at work here: for each way to stay, a process joins and leaves.
+Only the SDK runs here: for each kind of stay, a process joins and leaves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 10
 SETTLED: Final = 1.5
-"""Seconds in which what a room negotiates with the server, for methods and tracks, is done."""
+"""Seconds in which a room's negotiation with the server, for methods and tracks, finishes."""
 GIVEN_UP: Final = 12.0
 """Seconds after which nothing of a room waits for the server's answer any more: 10, in the SDK."""
 

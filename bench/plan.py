@@ -23,8 +23,8 @@ class Plan:
         long: tokens of a long answer.
         long_repeats: of these.
         pings: RPC calls.
-        joined_in_turns: rooms that each peer has when it has its turn with many; what it takes to
-            join one is measured in these.
+        joined_in_turns: rooms of each peer when its turn with many rooms comes; the time to join is
+            measured in these.
         rooms: at once.
         answers: in each of them, with `tokens` each, at 20 a second.
         burst: tokens in each of them at once, without delay.

@@ -1,4 +1,4 @@
-"""Program: a process that the benchmark runs, with what it says, needs and leaves behind."""
+"""Program: a process of the benchmark, with its output, its resources and its log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SETTLING_TAKES: Final = 10.0
 
 
 class BenchError(Exception):
-    """Something did not happen that had to; the message says what, and where its log is."""
+    """Something that had to happen did not; the message says what, and where the log is."""
 
 
 class Program:
@@ -65,7 +65,7 @@ class Program:
 
     @property
     def log(self) -> Path:
-        """Where it is kept."""
+        """The path of its log."""
         return self._log
 
     @property
@@ -110,7 +110,7 @@ class Program:
             log.write(line)
 
     async def end(self) -> None:
-        """Ends it as SIGTERM does, and then all that is left of it."""
+        """Ends it by SIGTERM, and then kills everything that is left of it."""
         others: list[psutil.Process] = []
         if self._process.returncode is None:
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended in this moment

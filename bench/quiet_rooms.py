@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from bench.trial import Trial
 
 AFTERWARDS: Final = 0.02
-"""Seconds after an answer in which its worker does what is left to do; its CPU counts."""
+"""Seconds after an answer in which its worker finishes its work; its CPU time counts."""
 PAUSE: Final = 0.03
-"""Seconds besides before the next peer is asked, which would share the processor with it."""
+"""Additional seconds before the next peer is asked, which would share the processor with it."""
 PINGS_A_TURN: Final = 10
 
 

@@ -78,7 +78,7 @@ def write(run: Run, subject: str, path: Path) -> None:
 
 
 def held(rounds: Sequence[Figures], subject: str) -> str:
-    """In how many rounds each row that fails holds all the same."""
+    """In how many rounds each failed row still holds."""
     lines: list[str] = []
     for row in failing(rounds, subject):
         times = sum(bool(row.holds([figures], subject)) for figures in rounds)

@@ -60,7 +60,7 @@ class RoomServer:
             await service.room.delete_room(api.DeleteRoomRequest(room=room))
 
     def token(self, identity: str, room: str, agent_name: str = "") -> str:
-        """To join a room, which has that agent dispatched when it begins."""
+        """A token to join a room, which dispatches that agent when the room begins."""
         token = api.AccessToken(self.api_key, self.api_secret).with_identity(identity)
         token = token.with_grants(
             api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
@@ -141,7 +141,7 @@ async def answers(url: str, server: Program) -> bool:
                 async with session.get(url) as response:
                     if response.status == 200:
                         return True
-            # Nothing tells when another program listens: ask again.
+            # Nothing signals that another program listens: ask again.
             await asyncio.sleep(0.05)
     return False
 

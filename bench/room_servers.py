@@ -50,7 +50,7 @@ class Pair:
     caller: rtc.Room
     callee: rtc.Room
     chunks: asyncio.Queue[float] = field(default_factory=asyncio.Queue)
-    """When each chunk that the callee reads came."""
+    """The time at which the callee read each chunk."""
 
     async def call(self) -> float:
         """The milliseconds of one RPC."""
@@ -209,7 +209,7 @@ async def _play(source: rtc.AudioSource) -> None:
 
 
 async def joins(server: RoomServer, count: int) -> str:
-    """What so many joins leave in the server's process."""
+    """The memory and descriptors that joins leave behind in the server's process."""
     program = server.program
     assert program is not None
 
@@ -262,7 +262,7 @@ async def main() -> None:
 
 
 async def compare(subjects: list[Subject]) -> None:
-    """Print what both servers do, measured in turns."""
+    """Print the figures of both servers, measured in turns."""
     for turn in range(TURNS + 1):
         for subject in subjects:
             calls = [await subject.pair.call() for _ in range(CALLS_A_TURN)]

@@ -30,7 +30,7 @@ OF_WORKERS: Final = (
     Key.ROOM_MEMORY,
     Key.HELD_MEMORY,
 )
-"""Measures that a peer without a worker does not have: it is given the rooms that it joins."""
+"""Measures that a peer without a worker does not have: its rooms are assigned directly."""
 PAUSE: Final = 0.1
 """Seconds before the next peer joins a room, which would share the processor with this one."""
 
@@ -40,7 +40,7 @@ class Run:
     """The results of a run.
 
     Attributes:
-        server: what the room server was.
+        server: the room server's name and version.
         rounds: the figures of each round, by peer.
     """
 
@@ -53,7 +53,7 @@ class Run:
 
 
 async def run(peers: Sequence[Peer], plan: Plan, server: str) -> Run:
-    """Measures all peers, in turns, so that what disturbs the machine disturbs all of them.
+    """Measures all peers, in turns, so that disturbances of the machine affect all of them.
 
     Raises:
         BenchError: something did not start, or gave no answer.

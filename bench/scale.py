@@ -30,7 +30,7 @@ READING: Final = (10.0, 35.0)
 
 
 async def scale(stage: Stage, rooms: int, seconds: float) -> dict[str, Any]:
-    """What so many rooms cost and how they are answered; ms, MB, and cores."""
+    """The cost and the latencies of many rooms; ms, MB, and cores."""
     empty = stage.worker.memory()
     names = [stage.new_room() for _ in range(rooms)]
     waiting = iter(names)
@@ -94,7 +94,7 @@ async def _talk(
 
 
 async def _cores(stage: Stage, doing: Awaitable[object]) -> float:
-    """The worker's cores that are busy on the average, while something is done."""
+    """The worker's average number of busy cores, while something is done."""
     used, begun = stage.worker.cpu(), time.perf_counter()
     await doing
     return (stage.worker.cpu() - used) / (time.perf_counter() - begun)

@@ -1,4 +1,5 @@
-"""People who come, ask, call, send files and go, as long as wanted, with faults among them.
+"""People who join, ask, call, send files and leave, for as long as wanted, some of them with
+faults.
 
 What must hold: every answer is whole, no call fails that should not, the worker logs no error and
 loses no process, its memory is flat, and at the end nothing is left of the rooms.
@@ -32,23 +33,23 @@ if TYPE_CHECKING:
     from bench.stage import Stage
 
 EVERY: Final = 5.0
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of the memory."""
 HASTY: Final = 0.1
 """The share of people who leave before their agent has come."""
 HASTE: Final = 0.03
 CLOSED: Final = 0.5
 """The share of rooms that are closed at once; the server keeps the others for 20 s."""
 ACTS: Final = (2, 8)
-"""How much somebody does in a room."""
+"""Number of actions of a person in a room."""
 THINKING: Final = (0.2, 1.5)
-"""Seconds between two of these."""
+"""Seconds between two actions."""
 FILE: Final = (1_000, 300_000)
 EMPTY_WITHIN: Final = 90.0
 """Seconds in which the last rooms are closed."""
 MAX_GROWTH: Final = 0.10
-"""Of memory, from the second quarter of the time to the last one."""
+"""Largest growth of memory, from the second quarter of the time to the last one."""
 SLACK: Final = 15.0
-"""MB that it may grow by in any case: the allocators' play."""
+"""MB that it may grow by in any case: the allocators' tolerance."""
 LEFT: Final = ("rooms", "questions_waiting", "history_backlog")
 """Gauges that are 0 when nobody is there."""
 LOST: Final = ("rooms_failed_total", "history_lost_total")
@@ -87,7 +88,7 @@ class SoakPlan:
 
 @dataclass
 class Soak:
-    """What has happened so far.
+    """The results so far.
 
     Attributes:
         overheads: ms, of answers by no fault and no tool.
@@ -200,8 +201,8 @@ async def _watch(stage: Stage, done: Soak, begun: float) -> None:
 
 
 async def _emptied(stage: Stage) -> dict[str, float]:
-    """What is left in the worker when its rooms have gone, and what it has lost on the way; as
-    soon as nothing is left, or after a limit."""
+    """The worker's leftovers after its rooms have gone, and its losses; read as soon as nothing is
+    left, or after a limit."""
     url = f"http://127.0.0.1:{stage.peer.environ['HTTP_PORT']}/metrics"
     give_up = time.perf_counter() + EMPTY_WITHIN
     async with aiohttp.ClientSession() as http:
@@ -212,7 +213,7 @@ async def _emptied(stage: Stage) -> dict[str, float]:
             left |= {name: found.get(f"room_agent_{name}", 0.0) for name in LOST}
             if not any(left[name] for name in LEFT) or time.perf_counter() > give_up:
                 return left
-            # Nothing tells when the last room is empty: look again.
+            # Nothing signals that the last room is empty: look again.
             await asyncio.sleep(1.0)
 
 
@@ -224,14 +225,14 @@ def quarter(memory: Sequence[tuple[float, float]], number: int) -> float:
 
 
 def logged_errors(log: str) -> list[str]:
-    """The first lines of a worker's log that tell of an error, but the one that people ask for."""
+    """The first error lines of a worker's log, without the error that people trigger on purpose."""
     signs = ('"level": "ERROR"', '"level": "CRITICAL"', "Traceback", "panicked")
     lines = [line for line in log.splitlines() if any(sign in line for sign in signs)]
     return [line[:300] for line in lines if "riskyOperation failed" not in line][:20]
 
 
 def problems(figures: dict[str, Any], max_p99: float) -> list[str]:
-    """A sentence for each thing that does not hold; `max_p99` in ms."""
+    """A sentence for each failed condition; `max_p99` in ms."""
     found = [f"an error: {each}" for each in figures["errors"]]
     found += [f"the worker logged: {each}" for each in figures["logged"]]
     if figures["processesLost"]:

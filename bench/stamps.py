@@ -1,4 +1,4 @@
-"""Questions that say what to answer, and tokens that say when they were made.
+"""Questions that specify their answer, and tokens that carry the time at which they were made.
 
 Clocks are the machine's monotonic one, which all its processes share, in microseconds. An answer of
 three tokens reads `4100/4200 4300 4400 `: the model was asked at 4100, and its tokens left at 4200,
@@ -28,8 +28,8 @@ class Way(StrEnum):
 
 
 def question(tokens: int, delay: float, way: Way = Way.PLAIN) -> str:
-    """Return a message that an agent answers with so many tokens, `delay` seconds apart. No two
-    are the same that come by another way than the plain one."""
+    """Return a message that an agent answers with so many tokens, `delay` seconds apart. Messages
+    for another way than the plain one are all different."""
     plain = f"Please say {tokens} tokens, {delay:g} s apart"
     return f"{plain}, by way of {way} {now()}" if way else plain
 

@@ -64,11 +64,11 @@ class Trial:
 
 
 def turns(trials: Sequence[Trial], times: int) -> Iterator[tuple[int, Trial]]:
-    """The number of the turn, and whose it is.
+    """The number of the turn, and the peer whose turn it is.
 
-    Another one is first in each, and each comes after each other one equally often: what a peer
-    leaves behind in the processor, and still does after its answer, is the next one's burden.
-    These are E. J. Williams' designs, Latin squares that are balanced for what comes before.
+    Another one is first in each, and each comes after each other one equally often: a peer's traces
+    in the processor, and its work after an answer, slow down the next one. These are E. J.
+    Williams' designs, Latin squares that are balanced for what comes before.
     """
     count = len(trials)
     zigzag = [n // 2 if n % 2 == 0 else count - 1 - n // 2 for n in range(count)]

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEVELOPMENT_KEY = "devkey"
-DEVELOPMENT_SECRET = "secret" * 6  # known to everyone: who wants another one says so
+DEVELOPMENT_SECRET = "secret" * 6  # known to everyone; an option sets another one
 DEFAULT_PORT = 7880
-NO_COMMAND = 127  # what a shell says of a command that it does not find
+NO_COMMAND = 127  # the shell's status for a command that it does not find
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,7 +58,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="URL",
-        help="tell this URL of every event; may be given several times",
+        help="post every event to this URL; may be given several times",
     )
     parser.add_argument(
         "--timing",
@@ -76,7 +76,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
-        help="end when the standard input is closed, as by the end of who started the server",
+        help="end when the standard input is closed, for example because the program that started "
+        "the server ended",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     parser.add_argument(

@@ -21,9 +21,9 @@ _ALGORITHMS = ["HS256"]
 _REFRESHED_TTL = datetime.timedelta(minutes=10)
 
 PERMISSION_DENIED = "permissions denied"
-"""Text of a refusal for want of a grant (pkg/service/auth.go, ErrPermissionDenied)."""
+"""Text of a refusal because a grant is missing (pkg/service/auth.go, ErrPermissionDenied)."""
 NO_ROOM_PERMISSION = "no permissions to access the room"
-"""The same for want of any room grants (pkg/rtc/errors.go, ErrPermissionDenied)."""
+"""The same if all room grants are missing (pkg/rtc/errors.go, ErrPermissionDenied)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ class Authenticator:
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         """The aiohttp middleware that checks a request's token before any handler sees it.
 
-        As in livekit-server a request without a token passes, with no grants: what it asks for
-        decides. A bad token is refused whatever the path.
+        As in livekit-server a request without a token passes, with no grants: its handler decides.
+        A bad token is refused whatever the path.
         """
 
         @web.middleware

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ENDING_WITHIN = 10.0
-"""Seconds that a command has to end once it was asked to."""
+"""Seconds that a command has to end after SIGTERM."""
 
 
 async def run(

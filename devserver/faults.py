@@ -1,4 +1,4 @@
-"""Faults on demand, such as a real server or the network before it shows them."""
+"""Faults on demand, like those of a real server or of the network before it."""
 
 import random
 from dataclasses import dataclass
@@ -21,5 +21,5 @@ class Faults:
     """Share of RTP packets that are not forwarded, 0 to 1."""
 
     def loses(self, share: float) -> bool:
-        """Throw the dice for one packet."""
+        """Decide at random for one packet."""
         return share > 0 and random.random() < share  # noqa: S311  a dice, no secret

@@ -30,7 +30,7 @@ class HalfOpenConnections:
         self._watch: asyncio.Task[None] | None = None
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """None: it watches those of the others."""
+        """Has no routes: it watches the connections of the others."""
         return ()
 
     def start(self, server: web.Server, tasks: TaskSet) -> None:

@@ -1,4 +1,4 @@
-"""The bounds within which the server serves: what exceeds one is refused."""
+"""The server's bounds: requests that exceed one are refused."""
 
 from dataclasses import dataclass
 

@@ -14,8 +14,8 @@ It needs pytest-asyncio, in either of its modes; without that there is no fixtur
 `livekit_server_timing` is `livekit`, so that a test which passes here passes on livekit-server, or
 `instant`.
 
-Every run of pytest loads this where it is installed, so the server itself is loaded with its
-first test.
+Every run of pytest loads this plugin where it is installed, so the server itself is only imported
+with its first test.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TIMING = "livekit_server_timing"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that says how late the server is."""
+    """Add the option for the server's timing."""
     parser.addini(_TIMING, "timing of livekit_server: livekit or instant", default="livekit")
 
 

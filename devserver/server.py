@@ -46,7 +46,8 @@ _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names what i
 """The local address of a server that is bound to all addresses."""
 
 VERSION = "1.13.5"
-"""The version of livekit-server whose behaviour this server has, and which it tells clients."""
+"""The version of livekit-server whose behaviour this server has, and which it reports to
+clients."""
 
 
 class RoomServer:
@@ -101,7 +102,7 @@ class RoomServer:
         self.tasks: Final = TaskSet()
         """The server's background tasks: cancelled when it stops."""
         self.restarts = 0
-        """How often it was restarted."""
+        """Number of restarts."""
         self._test_api = test_api
         self._register = RoomRegister(
             RoomContext(
@@ -124,7 +125,7 @@ class RoomServer:
         self._own_listeners: list[RoomListener] = []
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Lock()
-        """Held by who stops the server, and by a restart until it serves again."""
+        """Held while the server stops, and by a restart until it serves again."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -199,7 +200,7 @@ class RoomServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Send everyone away, close every connection and end every task.
+        """Disconnect everyone, close every connection and end every task.
 
         A restart that is under way ends first.
         """
@@ -243,7 +244,7 @@ class RoomServer:
         return self._register.get_or_create(request)
 
     def delete_room(self, name: str) -> bool:
-        """Send everyone in the room away and end it; False if there is no such room."""
+        """Disconnect everyone in the room and end it; False if there is no such room."""
         return self._register.delete(name)
 
 

@@ -28,7 +28,7 @@ class Service(Protocol):
         ...
 
     async def close(self) -> None:
-        """Ends what it began: called once, when the server stops, before the rooms are closed."""
+        """Stops its work: called once, when the server stops, before the rooms are closed."""
         ...
 
 

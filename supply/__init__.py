@@ -1,1 +1,1 @@
-"""What the worker is made of, for `make audit`: advisories, licences, an SBOM."""
+"""The worker's supply chain, for `make audit`: advisories, licences, an SBOM."""

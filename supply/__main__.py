@@ -1,4 +1,4 @@
-"""`make audit`: licences, an SBOM, and advisories; exit status 1 with what was found.
+"""`make audit`: licences, an SBOM, and advisories; exit status 1 if there are findings.
 
 Status 3: licences and SBOM are fine, and no advisory database could be asked.
 """
@@ -79,7 +79,7 @@ def main() -> int:
     given.sbom.write_text(text + "\n")
     print(f"SBOM: {given.sbom}, CycloneDX {VERSION}, {len(packages)} components")
 
-    # Development has all that the worker has, and uv.
+    # The development environment has all packages of the worker, and uv.
     locks = [ROOT / f"requirements-{each}.lock" for each in ("dev", "audit")]
     try:
         found = advisories(given.tools / "pip-audit", locks)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 DATABASES: Final = ("pypi", "osv")
-"""In this order: the first that knows every package is believed."""
+"""In this order: the first that knows every package counts."""
 TIMEOUT: Final = 300.0
 
 
 class NoDatabaseError(Exception):
-    """No advisory database answered: nothing is known, which is not that there is nothing."""
+    """No advisory database answered: that says nothing about vulnerabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Advisory:
 
 
 def advisories(pip_audit: Path, locks: Sequence[Path]) -> list[Advisory]:
-    """The vulnerabilities of what these locks name.
+    """The vulnerabilities of the packages in these locks.
 
     Raises:
         NoDatabaseError: no database could be asked about all of it.

@@ -1,4 +1,4 @@
-"""Licences: what installed packages say of theirs, and which are accepted."""
+"""Licences: those that installed packages declare, and those that are accepted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ACCEPTED: Final = frozenset(
     {
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0"),
         *("MIT-CMU", "PSF-2.0", "Unlicense", "Zlib"),
-        # Of the whole package, used as it is: nothing of ours becomes theirs.
+        # Of the whole package, used unchanged: our code does not become subject to it.
         *("LGPL-3.0-only", "MPL-2.0"),
     }
 )
@@ -19,7 +19,7 @@ ACCEPTED: Final = frozenset(
 LOOKED_AT: Final = {
     "livekit-local-inference": "Apache-2.0 AND LicenseRef-LiveKit-Model",
 }
-"""Packages whose metadata says too little, or more than one thing; somebody read their licences."""
+"""Packages whose metadata is incomplete or contradictory; somebody has read their licences."""
 
 READ: Final = {
     "LicenseRef-LiveKit-Model": "the turn detector's weights, for use with LiveKit Agents alone",
@@ -57,7 +57,7 @@ def _first(package: Distribution, field: str) -> str:
 
 
 def is_accepted(expression: str) -> bool:
-    """Whether one may use what is licensed so: of `OR` one is enough, of `AND` all are needed."""
+    """Whether an expression is accepted: one part of `OR` is enough, `AND` needs all."""
     if not expression:
         return False
     parts = _OPERATORS.split(expression.replace("(", " ").replace(")", " ").strip())

@@ -67,7 +67,7 @@ def _component(name: str, package: Distribution) -> dict[str, Any]:
 
 
 def _needed(package: Distribution, packages: Mapping[str, Distribution]) -> Sequence[str]:
-    """What it needs without extras, as far as it is installed."""
+    """Its dependencies without extras, as far as they are installed."""
     needed: set[str] = set()
     for text in package.requires or ():
         requirement = Requirement(text)

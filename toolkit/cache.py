@@ -1,4 +1,4 @@
-"""Results that are worth keeping for a while."""
+"""Cache: keeps results for a limited time."""
 
 import asyncio
 import time
@@ -17,8 +17,8 @@ class Cache(Generic[V]):
     """Keeps up to `size` values for `ttl` seconds; the value unused for longest leaves first.
 
     Look-ups of one key at the same time share one fetch. A fetch belongs to the cache and not to
-    the first caller: it goes on when that caller gives up, so it must bound its own time. Failures
-    reach all waiting callers, and are not cached.
+    the first caller: it continues if that caller is cancelled, so it needs a timeout of its own.
+    Failures reach all waiting callers, and are not cached.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class Cache(Generic[V]):
         return len(self._kept)
 
     async def get(self, key: "Hashable", fetch: "Callable[[], Coroutine[object, object, V]]") -> V:
-        """The cached value of `key`, or the result of `fetch`; raises what `fetch` raises.
+        """The cached value of `key`, or the result of `fetch`, whose exceptions it raises.
 
         Raises:
-            Unavailable: as many fetches as the cache has places are under way, or it is closing.
+            Unavailable: too many fetches are in progress, or the cache is closing.
         """
         kept = self._kept.get(key)
         if kept is not None and self._clock() < kept[0]:
@@ -45,7 +45,7 @@ class Cache(Generic[V]):
             return kept[1]
         task = self._fetching.get(key) or self._start(key, fetch)
         try:
-            # Shielded: one caller giving up must not take the answer from the others.
+            # Shielded: the cancellation of one caller must not affect the others.
             return await asyncio.shield(task)
         except asyncio.CancelledError as error:
             caller = asyncio.current_task()
@@ -54,7 +54,7 @@ class Cache(Generic[V]):
             raise
 
     async def aclose(self) -> None:
-        """Ends the fetches under way and forgets everything."""
+        """Cancels the fetches in progress and empties the cache."""
         tasks = list(self._fetching.values())
         for task in tasks:
             task.cancel()
@@ -73,7 +73,7 @@ class Cache(Generic[V]):
 
     def _finish(self, key: "Hashable", task: asyncio.Task[V]) -> None:
         del self._fetching[key]
-        # Asking for the exception marks it as seen, should every caller have given up.
+        # Reading the exception marks it as retrieved, in case every caller was cancelled.
         if task.cancelled() or task.exception() is not None:
             return
         self._kept[key] = (self._clock() + self._ttl, task.result())

@@ -1,4 +1,4 @@
-"""CallTime: the seconds of a call of a tool, without those in which a person is asked."""
+"""CallTime: the time of a tool call, not counting the time in which a person is asked."""
 
 import asyncio
 from collections.abc import Generator
@@ -11,7 +11,7 @@ class CallTime:
     """A timeout that stands still while somebody is asked. For one task, on one event loop.
 
     Raises:
-        TimeoutError: on leaving it, when the time was over.
+        TimeoutError: on leaving it, when the time is up.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -23,7 +23,7 @@ class CallTime:
 
     @property
     def expired(self) -> bool:
-        """Whether the call was ended since its time was over."""
+        """Whether the call was cancelled because its time was up."""
         return self._timeout.expired()
 
     async def __aenter__(self) -> Self:
@@ -43,7 +43,7 @@ class CallTime:
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Stops the time meanwhile; several may at once."""
+        """Stops the time within a `with` block; several may overlap."""
         now = asyncio.get_running_loop().time
         when = self._timeout.when() if self._runs else None
         if self._pauses == 0 and when is not None and not self.expired:

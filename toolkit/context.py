@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 MAX_PROGRESS_TEXT = 200
-"""Characters of a progress report that go out."""
+"""Characters of a progress report that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-"""Tells those who may know of it. Never waits, never fails; may be called in any thread."""
+"""Reports progress to those who may see it. Never waits, never fails; may be called in any
+thread."""
 
 
 class ToolDescription(Protocol):
@@ -109,7 +110,7 @@ Approve = Callable[[ToolDescription, Mapping[str, object]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Handed to every parameter annotated `ToolContext`; it is no part of the tool's schema.
+    """Passed to every parameter annotated `ToolContext`; it is not part of the tool's schema.
 
     Attributes:
         toolbox: the tools beside this one, and their caches.
@@ -134,7 +135,7 @@ class ToolContext:
             `Handoff` is applied automatically.
         on_part: adds a part to the answer; None: the call belongs to no answer.
         state: the JSON document of the conversation that the call belongs to.
-        on_background: lets the model go on, with a text; None: nobody waits who could.
+        on_background: lets the model continue, with a text; None: no model waits for the call.
         on_elicit: asks the caller a question; None: there is nobody to ask.
         on_sample: asks the model, if the caller agrees; None: not possible here.
         time: the time that the call may take, while it runs.
@@ -182,15 +183,15 @@ class ToolContext:
         return shown.id
 
     def with_approval(self, approve: Approve) -> "ToolContext":
-        """The same with somebody to ask: for tests of tools that need approval."""
+        """A copy with somebody to ask: for tests of tools that need approval."""
         return replace(self, approve=approve)
 
     def with_files(self, send_file: SendFile) -> "ToolContext":
-        """The same with somebody who gets files: for tests of tools that make some."""
+        """A copy with a receiver of files: for tests of tools that make files."""
         return replace(self, send_file=send_file)
 
     def with_answers(self, on_elicit: Elicit) -> "ToolContext":
-        """The same with somebody who answers questions: for tests of tools that ask some."""
+        """A copy with somebody who answers questions: for tests of tools that ask questions."""
         return replace(self, on_elicit=on_elicit)
 
     async def elicit(
@@ -199,8 +200,8 @@ class ToolContext:
         """Asks the caller a question, and waits for the answer; the tool's time stands still.
 
         Their app shows a form by `schema`, a JSON schema of an object, or offers to open the page
-        at `url`. Without either it is a question for yes or no. An answer with other fields than
-        the schema's is none.
+        at `url`. Without either it is a question for yes or no. An answer that does not fit the
+        schema is ignored.
 
         Raises:
             Unavailable: they cannot be asked; the message says why.
@@ -235,8 +236,8 @@ class ToolContext:
         """Keeps the answer to this call from everybody but its caller, as
         `@tool(confidential=True)` does for all calls.
 
-        It is about answers to RPC callers: what a model calls for stands in its conversation. May
-        be called in any thread.
+        It only affects answers to RPC callers: the results of a model's calls are part of its
+        conversation. May be called in any thread.
         """
         if self.on_confidential is not None:
             self.on_confidential()
@@ -244,12 +245,13 @@ class ToolContext:
     def background(self, text: str = "") -> None:
         """Lets the model answer at once, while this call goes on.
 
-        The model is told that the call has started. When it returns, or fails, the model tells the
-        result in an answer that nobody asked for; parts are shown with that, and files go to the
+        The model learns that the call has started. When the call returns, or fails, the model
+        reports the result in an unasked answer; parts are shown with that, and files go to the
         caller. The call may take as long as the tool's `timeout`, and ends when the agent leaves.
 
         Cheap, never waits and never fails. Thread-safe. It does nothing for a call by RPC, whose
-        caller waits for the result, nor where too many calls of the room go on already.
+        caller waits for the result, nor if too many calls of the room run in the background
+        already.
 
         Args:
             text: a few words for the model, such as how long it takes; at most 200 characters.

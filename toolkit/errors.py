@@ -4,7 +4,7 @@ A `ToolError` is written for its reader: its message and its details may be show
 to the caller. The cause of an error (`raise ... from error`) is for the log alone.
 """
 
-# ruff: noqa: N818 - named by what happened, as the reader of a `raise` or an `except` wants it.
+# ruff: noqa: N818 - named after the event, which reads best in `raise` and `except`.
 
 from collections.abc import Mapping
 from typing import ClassVar, Self

@@ -24,5 +24,5 @@ class File:
 
 
 SendFile = Callable[[File], Awaitable[dict[str, object]]]
-"""Sends a file to the caller; returns `{"fileId", "name", "mimeType", "size", "sha256"}` as soon
-as it is on its way. Raises ToolError."""
+"""Sends a file to the caller; returns `{"fileId", "name", "mimeType", "size", "sha256"}` as soon as
+sending has begun. Raises ToolError."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """Hands the conversation to another agent, which goes on with the answer in progress.
+    """Hands the conversation to another agent, which continues the answer in progress.
 
     Attributes:
         agent: its name in the app.
-        message: one sentence for that agent: what this is about.
+        message: one sentence for that agent: the subject of the conversation.
     """
 
     agent: str

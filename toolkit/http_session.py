@@ -32,7 +32,7 @@ def _send_through(proxy: URL, request: aiohttp.ClientRequest) -> None:
         credentials = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
         headers["Proxy-Authorization"] = credentials
     if request.is_ssl():
-        # For the proxy alone, which opens a tunnel.
+        # Only for the proxy, which opens a tunnel.
         request.update_proxy(proxy.with_user(None), None, headers)
     else:
         request.update_proxy(proxy.with_user(None), None, None)

@@ -1,4 +1,4 @@
-"""LinearPattern: a pattern of somebody else's, matched in time that grows with the text alone."""
+"""LinearPattern: somebody else's pattern, matched in time that is linear in the text."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ShownPart:
-    """A part as it goes out.
+    """A part as it is sent.
 
     Attributes:
         id: of the part.
@@ -212,7 +212,7 @@ def _as_json(what: str, value: object) -> object:
 
 
 def _checked_schema(schema: Mapping[str, object]) -> object:
-    # Only where a schema is used: it takes 4 MB.
+    # Imported on demand: it takes 4 MB.
     from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
 
     try:

@@ -22,7 +22,7 @@ class Elicitation:
 
 @dataclass(frozen=True, slots=True)
 class Elicited:
-    """What a person did with a question.
+    """A person's response to a question.
 
     Attributes:
         action: `accept`; `decline`: they said no; `cancel`: they said neither.
@@ -35,13 +35,13 @@ class Elicited:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Something that the model is asked outside of the conversation.
+    """A question to the model outside of the conversation.
 
     Attributes:
-        messages: who says what, `user` or `assistant`.
+        messages: pairs of a role, `user` or `assistant`, and a text.
         system_prompt: instructions; may be empty.
         max_tokens: of the answer, roughly.
-        asker: who asks the model, for the person who has to agree.
+        asker: the name of the one who asks, shown to the person who has to agree.
     """
 
     messages: tuple[tuple[Literal["user", "assistant"], str], ...]
@@ -55,7 +55,7 @@ class Sampled:
     """The model's answer.
 
     Attributes:
-        is_cut: it was longer.
+        is_cut: whether it was shortened.
     """
 
     text: str

@@ -1,4 +1,5 @@
-"""JSON schemas of older drafts, and with common slips, in the form that model services read."""
+"""Translates JSON schemas of older drafts, and with common mistakes, into the form that model
+services read."""
 
 from collections.abc import Mapping
 from typing import Final, cast

@@ -1,7 +1,7 @@
 """The validator of JSON schemas that come with tools; patterns in them take linear time.
 
-jsonschema matches patterns with Python's `re`, which a pattern can keep busy for hours with a short
-text: an MCP server or a client could so stop every room of the process.
+jsonschema matches patterns with Python's `re`, which some patterns keep busy for hours with a short
+text: an MCP server or a client could stop every room of the process that way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Validator(Protocol):
 
 def validator_of(schema: Mapping[str, object]) -> Validator:
     """A validator for a schema that `check_schema` accepts and `without_foreign_patterns` made."""
-    # A registry of its own: what a schema refers to elsewhere is never fetched.
+    # A registry of its own: references to other documents are never fetched.
     registry: Registry[Schema] = Registry()
     return cast("Validator", _LINEAR(schema, registry=registry))
 

@@ -25,7 +25,7 @@ class ToolSettings:
         self._groups = {type(group): group for group in groups}
 
     def __getitem__(self, kind: type[Group]) -> Group:
-        """The settings of this class; raises LookupError where nobody asked for them."""
+        """The settings of this class; raises LookupError if they were not requested."""
         try:
             return cast("Group", self._groups[kind])
         except KeyError:

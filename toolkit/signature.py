@@ -37,7 +37,7 @@ def signature_of(function: Function) -> Signature:
 
     A room's own tools are functions made again for each room, of one definition: a model takes
     milliseconds and tens of kilobytes, so they share one. Annotations must be equal for that:
-    names, or text (`from __future__ import annotations`). A Field made again is another one.
+    names, or text (`from __future__ import annotations`). A new Field counts as different.
 
     Raises:
         TypeError: a parameter cannot be described.

@@ -74,7 +74,7 @@ class Tool:
         settings: the class of its settings, if it has any.
         show: the details of the model's calls that readers of an answer see.
         retry: whether a call that was begun before, for the same message, is made again.
-        on_duplicate: what becomes of a call of the model's while another one runs in the same
+            on_duplicate: how a call of the model is handled while another one runs in the same
             conversation.
         duplicate_scope: whether calls with other arguments count as others.
         cancellable: the model may cancel a call that goes on in the background.
@@ -112,7 +112,7 @@ class Tool:
         return self._permits(self.allow, caller)
 
     def may_approve(self, caller: Caller | None) -> bool:
-        """Whether somebody may approve calls of it; a call of their own by RPC is approved so."""
+        """Whether somebody may approve calls of it; their own RPC calls need no other approval."""
         return self._permits(self.approvers, caller)
 
     def parse_payload(self, payload: str) -> Mapping[str, object]:
@@ -142,7 +142,8 @@ class Tool:
         raise InvalidArguments("The payload must be a JSON object")
 
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
-        """The one way in: permission, arguments, approval, a free slot, the function; wire text.
+        """Calls the tool: permission, arguments, approval, a free slot, the function; returns wire
+        text.
 
         Text is returned as it is, anything else as compact JSON; a File is sent to the caller, and
         the text describes it. Parts in a Result are shown, and so is a part by itself, with its
@@ -160,8 +161,8 @@ class Tool:
                 logger.warning("%s failed: %s: %r", self.name, error, error.__cause__)
             raise
         except Exception as error:
-            # The boundary between tools and those who call them: whatever happens inside one
-            # ends here, in the log.
+            # The boundary between tools and their callers: any exception of a tool ends here, in
+            # the log.
             logger.exception("%s failed", self.name)
             raise OperationFailed from error
 
@@ -281,9 +282,9 @@ def tool(  # noqa: PLR0913 - all options of a tool
         text_argument: the parameter that a payload of bare text stands for.
         needs_approval: ask the person whom the model answers before it runs.
         approvers: ask these participants instead, such as `role("supervisor")`; the first to decide
-            counts. Implies `needs_approval`. By RPC, they alone may call it.
-        four_eyes: whoever it is called for may not approve the call, whatever their role. By RPC,
-            nobody may call it.
+            counts. Implies `needs_approval`. By RPC, only they may call it.
+        four_eyes: the participant for whom it is called may not approve the call, whatever their
+            role. By RPC, nobody may call it.
         allow: who may call it; see toolkit.permission.
         max_calls: how many calls run at a time; others wait, within bounds.
         rpc: whether clients may call it by RPC; False: the model alone has it.
@@ -292,15 +293,15 @@ def tool(  # noqa: PLR0913 - all options of a tool
         model: whether the model may call it; False: it is for callers only.
         settings: the class of its settings, which it reads as `context.settings[...]`. The worker
             reads it from the environment, and checks it at the start: see toolkit.settings.
-        show: what is shown of the model's calls to everybody who sees the answer: the `name`, the
+        show: the part of the model's calls that everybody sees who sees the answer: the `name`, the
             `arguments` as well, or `all`: the result, too.
         retry: `safe`: a call of the model's may be repeated when its message is answered again,
             such as after a crash. `never`: the model learns that the call was begun, and that its
             outcome is unknown. Default: `never` if approval is needed, else `safe`.
         on_duplicate: what happens when the model calls it while a call of it runs in the same
             conversation, as in livekit-agents: `allow` both; `reject` the second one; `replace` the
-            first one, which has to be cancellable; `confirm`: the model has to say that it means
-            it.
+            first one, which has to be cancellable; `confirm`: the model has to confirm the second
+            one.
         duplicate_scope: `name_and_args`: only a call with the same arguments is a duplicate.
         cancellable: the model may cancel its calls while they go on in the background; see
             `ToolContext.background`.

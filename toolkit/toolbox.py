@@ -129,7 +129,7 @@ class Toolbox:
         return cast("Cache[V]", cache)
 
     def slots(self, name: str, limit: int) -> CallSlots:
-        """The places for calls of a tool, for all who share this toolbox's caches."""
+        """The call slots of a tool, shared by all who share this toolbox's caches."""
         slots = self._shared.slots.get(name)
         if slots is None:
             slots = self._shared.slots[name] = CallSlots(name, limit)
@@ -147,7 +147,7 @@ class Toolbox:
             try:
                 changed()
             except Exception:
-                # The boundary around one room: the others are to know, too.
+                # The boundary around one room: the others must be notified, too.
                 logger.exception("updating the tools of a room failed")
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""riskyOperation: something that can go wrong, for trying out how a client takes it."""
+"""riskyOperation: an operation that can fail, to try out how a client handles errors."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The least AgentSession worker, as LiveKit's documentation has it, for text alone.
+"""The smallest AgentSession worker, from LiveKit's documentation, for text only.
 
 https://docs.livekit.io/agents/build/text/. Only its admission is not: that looks at the machine's
 load, and would refuse rooms in the middle of a measurement.

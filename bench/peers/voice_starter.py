@@ -1,4 +1,4 @@
-"""A plain livekit-agents voice agent, as one starts with; see bench/voice_latency.py."""
+"""A plain livekit-agents voice agent, the usual starting point; see bench/voice_latency.py."""
 
 import os
 
@@ -22,7 +22,7 @@ async def entrypoint(job: JobContext) -> None:
         llm=openai.LLM(base_url=os.environ["OPENAI_BASE_URL"], api_key="none"),
         stt=openai.STT(detect_language=True, base_url=speech, api_key="none"),
         tts=openai.TTS(response_format="pcm", base_url=speech, api_key="none"),
-        # Local ones: the defaults would ask LiveKit's cloud. All else is as it comes.
+        # Local models: the defaults would use LiveKit's cloud. The rest is the default.
         turn_handling=TurnHandlingOptions(
             turn_detection=inference.TurnDetector(version="v1-mini"), interruption={"mode": "vad"}
         ),

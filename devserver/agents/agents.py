@@ -34,7 +34,7 @@ TARGET_LOAD = 0.699999988079071
 """A job is dropped unless a worker reports less (`agents.target_load` of livekit-server: 0.7, as
 the 32 bits that a load has on the wire)."""
 ANSWER_WITHIN_SECONDS = 3.0
-"""So long a job looks for its worker, refusals included; then it is dropped."""
+"""Seconds for which a job looks for a worker, refusals included; then it is dropped."""
 REGISTER_WITHIN_SECONDS = 10.0
 CLOSE_WITHIN_SECONDS = 1.0
 SIMULATED_JOBS = 100
@@ -53,7 +53,7 @@ class AgentWorkers:
         self._workers: list[Worker] = []
         self._connections: set[WorkerConnection] = set()
         self._unregistered: dict[WorkerConnection, None] = {}
-        """Those that have not said yet which agent they run, in the order of their arrival."""
+        """Connections that have not registered yet, in the order of their arrival."""
         self._tasks = TaskSet()
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -79,8 +79,8 @@ class AgentWorkers:
     async def assign(self, job: agent.Job) -> agent.JobState:
         """Finds a worker for a job, and returns the job's state. Raises NoWorkerError.
 
-        A worker that rejects the job, or dies before it answers, is not asked again; one that says
-        nothing holds the job until the time is over.
+        A worker that rejects the job, or dies before it answers, is not asked again; a silent one
+        holds the job until the time is up.
         """
         key = WorkerKey(job.agent_name, job.namespace, job.type, job.deployment)
         workers = [worker for worker in self._workers if worker.key == key]
@@ -149,7 +149,7 @@ class AgentWorkers:
         return websocket
 
     def _make_room(self) -> bool:
-        """Whether one more may connect; the oldest one that has said nothing gives its place."""
+        """Whether one more may connect; the oldest unregistered connection makes room for it."""
         if len(self._connections) < self._context.limits.workers:
             return True
         silent = next(iter(self._unregistered), None)

@@ -65,7 +65,7 @@ class _RoomJobs:
 
 
 class Dispatcher(RoomListener):
-    """Sends for agents, for every room of a server."""
+    """Dispatches agents, for every room of a server."""
 
     def __init__(self, register: RoomRegister, workers: AgentWorkers) -> None:
         self._workers = workers
@@ -76,7 +76,7 @@ class Dispatcher(RoomListener):
         register.listeners.append(self)
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """It answers nothing; AgentDispatchService does."""
+        """It has no routes; AgentDispatchService has them."""
         return ()
 
     async def close(self) -> None:
@@ -86,7 +86,7 @@ class Dispatcher(RoomListener):
     # --- dispatches
 
     def create(self, room: Room, dispatch: agent_dispatch.AgentDispatch) -> None:
-        """Adds a dispatch to a room, with an id and a fresh state, and sends for its agents."""
+        """Adds a dispatch to a room, with an id and a fresh state, and requests its agents."""
         dispatch.id = sid.new_sid(_DISPATCH)
         dispatch.room = room.name
         dispatch.state.CopyFrom(agent_dispatch.AgentDispatchState(created_at=time.time_ns()))
@@ -98,7 +98,7 @@ class Dispatcher(RoomListener):
             self._send_for(room, dispatch, agent.JT_PARTICIPANT, participant)
 
     def delete(self, room: Room, dispatch_id: str) -> agent_dispatch.AgentDispatch | None:
-        """Takes a dispatch away and ends its jobs; None if the room has no such dispatch."""
+        """Removes a dispatch and ends its jobs; None if the room has no such dispatch."""
         dispatch = room.dispatches.pop(dispatch_id, None)
         if dispatch is not None:
             self._tasks.start(self._end(room, dispatch), name=f"end dispatch {dispatch_id}")
@@ -108,7 +108,7 @@ class Dispatcher(RoomListener):
 
     def room_started(self, room: Room) -> None:
         self._jobs[room.info.sid] = _RoomJobs()
-        # Without any, as before agents had names: workers that registered without a name.
+        # Without any dispatch: workers that registered without a name, as before agents had names.
         for wanted in room.agents or (agent_dispatch.RoomAgentDispatch(),):
             if error := deployment_error(wanted.deployment):
                 log.warning("room %s: agent not dispatched: %s", room.name, error)

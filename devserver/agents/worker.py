@@ -88,8 +88,8 @@ class Worker:
     async def assign(self, offered: agent.Job) -> agent.JobState:
         """Offers a job and, if the worker takes it, assigns it.
 
-        Returns the job's state: JS_RUNNING, or JS_SUCCESS if the worker said that nobody has to do
-        it. Raises WorkerUnavailableError if it does not take it.
+        Returns the job's state: JS_RUNNING, or JS_SUCCESS if the worker reported that there is
+        nothing to do. Raises WorkerUnavailableError if it does not take the job.
         """
         job = agent.Job()
         job.CopyFrom(offered)
@@ -132,7 +132,7 @@ class Worker:
         return job_id in self._running
 
     def simulated_job(self, request: agent.SimulateJobRequest) -> agent.Job:
-        """The job that the worker asks to be offered, for trying itself out."""
+        """The simulated job that the worker requests, to try itself out."""
         of_participant = request.HasField("participant")
         return agent.Job(
             id=new_job_id(),
@@ -164,7 +164,7 @@ class Worker:
                 raise WorkerProtocolError(f"unexpected message: {kind}")
 
     def close(self) -> None:
-        """Notes that the connection is gone: who waits for an answer gets none."""
+        """Notes that the connection is lost: whatever waits for an answer gets none."""
         self._closed = True
         for future in self._offered.values():
             if not future.done():

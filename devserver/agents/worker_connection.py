@@ -22,11 +22,11 @@ WRITE_WITHIN_SECONDS = 5.0
 
 
 class WorkerProtocolError(Exception):
-    """A worker sent a message that it must not: its connection ends."""
+    """A worker sent a forbidden message: its connection ends."""
 
 
 class WorkerUnavailableError(Exception):
-    """A worker does not take a job, or is gone: another one may."""
+    """A worker does not take a job, or has left: another one may."""
 
 
 class WorkerConnection:
@@ -38,7 +38,7 @@ class WorkerConnection:
 
     async def receive(self) -> agent.WorkerMessage | None:
         """The next message; None when the worker is gone. Raises WorkerProtocolError."""
-        await asyncio.sleep(0)  # others have their turn between two messages that wait
+        await asyncio.sleep(0)  # others get their turn between two waiting messages
         frame = await self._websocket.receive()
         try:
             if frame.type is WSMsgType.BINARY:

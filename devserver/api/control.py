@@ -1,8 +1,8 @@
-"""`/test/…`: what a test in Python does with the server itself, over HTTP for any language.
+"""`/test/…`: the server's test API in Python, over HTTP for any language.
 
-It is off unless it is asked for. A caller proves by a token with the grant `roomCreate` that it has
-the API secret: every web page may send requests to this machine. That keeps pages out only where
-the secret is one's own, as the default one is known to everybody. docs/devserver.md has the table.
+It is off by default. A caller proves by a token with the grant `roomCreate` that it has the API
+secret, since every web page may send requests to this machine. That only keeps pages out if the
+secret is private: the default one is known to everybody. docs/devserver.md has the table.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _FAULTS: Final = {
     "dataLoss": ("data_loss", 1.0),
     "mediaLoss": ("media_loss", 1.0),
 }
-"""The attribute of `Faults` for each field, and the largest value."""
+"""The attribute of `Faults` and the largest value, by field."""
 _FILTERS = ("room", "sender", "receiver", "kind", "topic", "reliable")
 
 
 class Restartable(Protocol):
-    """The server, as far as it can be restarted."""
+    """The server, with the methods of a restart."""
 
     restarts: int
 

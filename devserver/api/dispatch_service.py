@@ -45,7 +45,7 @@ class AgentDispatchService:
     def create_dispatch(
         self, token: VerifiedToken, request: agent_dispatch.CreateAgentDispatchRequest
     ) -> agent_dispatch.AgentDispatch:
-        """Sends for an agent; a room that does not exist begins to."""
+        """Dispatches an agent; creates the room if it does not exist."""
         require(token.can_administer(request.room))
         limits = self._register.context.limits
         if error := deployment_error(request.deployment):
@@ -83,7 +83,7 @@ class AgentDispatchService:
     def delete_dispatch(
         self, token: VerifiedToken, request: agent_dispatch.DeleteAgentDispatchRequest
     ) -> agent_dispatch.AgentDispatch:
-        """Takes a dispatch away; its agents are sent off in the background."""
+        """Removes a dispatch; its agents are removed in the background."""
         room = self._room(token, request.room)
         dispatch = self._dispatcher.delete(room, request.dispatch_id)
         if dispatch is None:

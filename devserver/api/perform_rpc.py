@@ -1,8 +1,8 @@
 """perform_rpc: RoomService.PerformRpc, with the repetitions of livekit-server.
 
-livekit-server asks the node that has the participant, and asks again when that takes too long
+livekit-server asks the participant's node, and retries when that takes too long
 (protocol, rpc/typed_api.go, DefaultPSRPCConfig; psrpc, pkg/middleware/retry.go). Each time, the
-participant gets another call; the former one goes on, and nobody waits for it.
+participant gets another call; the previous one continues, but nobody waits for it.
 """
 
 from __future__ import annotations

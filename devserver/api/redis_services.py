@@ -1,4 +1,4 @@
-"""Egress, Ingress and SIP, which need Redis: what livekit-server answers where there is none.
+"""Egress, Ingress and SIP, which need Redis: livekit-server's answers without one.
 
 Checks, their order and their texts are those of livekit-server (pkg/service/egress.go, ingress.go
 and sip.go).
@@ -138,7 +138,7 @@ def _refuse(
 
 
 def _panic(token: VerifiedToken, request: Message) -> NoReturn:
-    """Answer as livekit-server's handler does when it stumbles over the store that is not there."""
+    """Answer like livekit-server's handler, which panics because there is no store."""
     del request
     require(_may_administer_ingress(token))
     raise TwirpError("internal", "Internal service panic")

@@ -1,4 +1,4 @@
-"""livekit.RoomService: what a backend does with rooms and participants.
+"""livekit.RoomService: a backend's methods for rooms and participants.
 
 Checks, their order and their texts are those of livekit-server (pkg/service/roomservice.go,
 roommanager.go and errors.go).

@@ -52,7 +52,7 @@ class TwirpError(Exception):
         text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
         return web.Response(
             status=_STATUS[self.code],
-            body=text.encode(errors="replace"),  # a header may hold what is no UTF-8
+            body=text.encode(errors="replace"),  # a header may hold invalid UTF-8
             content_type="application/json",
         )
 
@@ -72,7 +72,7 @@ Request = TypeVar("Request", bound=Message)
 
 @dataclass(frozen=True)
 class Method(Generic[Request]):
-    """One method: its request's type, and who answers it for the holder of a token."""
+    """One method: its request's type, and its handler for the holder of a token."""
 
     request: type[Request]
     answer: Callable[[VerifiedToken, Request], Message | Awaitable[Message]]
@@ -152,7 +152,7 @@ def _from_json(body: bytes, kind: type[Request]) -> Request:
         parsed = json.loads(body)
         if isinstance(parsed, dict):
             if b"\\u" in body:
-                # Half of a surrogate pair in a name has protobuf raise SystemError.
+                # Half of a surrogate pair in a name makes protobuf raise SystemError.
                 json.dumps(parsed, ensure_ascii=False).encode()
             return json_format.ParseDict(parsed, kind(), ignore_unknown_fields=True)  # pyright: ignore[reportUnknownArgumentType]  # checked field by field
     except (ValueError, json_format.ParseError, RecursionError):

@@ -70,11 +70,11 @@ class Webhooks(RoomListener):
         register.listeners.append(self)
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """It answers nothing."""
+        """It has no routes."""
         return ()
 
     async def close(self) -> None:
-        """Ends deliveries in progress; what waits is not sent."""
+        """Ends deliveries in progress; waiting events are not sent."""
         self._closed = True
         await self._tasks.close()
         if self._session is not None:
@@ -156,7 +156,7 @@ class Webhooks(RoomListener):
         log.warning("gave up webhook %s to %s", event.event, url)
 
     async def _accepted(self, url: str, body: bytes, headers: dict[str, str]) -> bool:
-        """Whether the receiver has it; a refusal that another try cannot change counts as such."""
+        """Whether the delivery is done: the receiver has the event, or refused it for good."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_SECONDS)

@@ -1,4 +1,4 @@
-"""The data channels of one participant, with bounds on what waits for it."""
+"""The data channels of one participant, with bounded queues."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class DataChannels:
         channel.on("message", receive)
 
     def send_on(self, channel: RTCDataChannel) -> None:
-        """Send on ``channel`` what its label is for, once it is open."""
+        """Use ``channel``, once it is open, for the data that its label names."""
         if channel.label not in _ALL_LABELS:
             return
         if channel.readyState == "open":
@@ -102,7 +102,7 @@ class DataChannels:
             self._write(frame, DATA_TRACK_LABEL)
 
     def close(self) -> None:
-        """Forget what waits."""
+        """Drop all waiting data."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -131,8 +131,8 @@ class DataChannels:
             return False
         try:
             channel.send(data)
-        except ValueError:  # larger than the client takes
-            log.warning("dropped a data packet of %d bytes: the client takes less", len(data))
+        except ValueError:  # larger than the client accepts
+            log.warning("dropped a data packet of %d bytes: the client accepts less", len(data))
             return False
         return True
 

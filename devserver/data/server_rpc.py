@@ -1,7 +1,7 @@
 """ServerRpc: RPC calls that the server itself makes to one participant, for RoomService.PerformRpc.
 
-Packets, waits and errors are those of livekit-server (pkg/rtc/participant.go, PerformRpc; protocol,
-utils/data_channel_rpc.go).
+Packets, timeouts and errors are those of livekit-server (pkg/rtc/participant.go, PerformRpc;
+protocol, utils/data_channel_rpc.go).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Callee(Protocol):
 
 
 class ServerRpc:
-    """The calls to one participant that are under way."""
+    """The calls to one participant that are in progress."""
 
     def __init__(self, participant: Callee) -> None:
         self._participant = participant

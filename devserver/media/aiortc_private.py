@@ -140,13 +140,13 @@ class IceConnection(ice.Connection):
 
     _heard = 0.0
     take_media: Callable[[bytes], bool] | None = None
-    """Takes a datagram of media; False for one that is to be read in turn."""
+    """Takes a datagram of media; returns False to queue it for the reading task."""
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Pass on what anybody sent to this port: unlike aioice not without a bound, and nothing
-        that is empty, which would end aiortc's DTLS.
+        """Pass on datagrams to this port: unlike in aioice, their number is bounded, and empty
+        ones, which would end aiortc's DTLS, are dropped.
 
-        Media does not wait in the queue for a task to read it: it is forwarded at once.
+        Media is forwarded at once: it does not wait in the queue for a task to read it.
         """
         self._hear()
         if not data:
@@ -197,7 +197,7 @@ class MidRouter(RtpRouter):
     """Routes RTP of an unknown SSRC by its MID extension, as RFC 9143 (9.2) has it.
 
     aiortc's own router goes by payload type, which fails when a client that did not announce its
-    SSRCs, as Chrome does not for simulcast, sends on two sections. What the MID told is kept as
+    SSRCs, as Chrome does not for simulcast, sends on two sections. The mapping by MID is kept as
     long as a section has its track: libwebrtc names it only until the first report has come back.
     """
 
@@ -232,7 +232,7 @@ class MidRouter(RtpRouter):
         return super().route_rtp(packet)
 
     def route_rtcp(self, packet: AnyRtcpPacket) -> set[RtpReceiver | AiortcSender]:
-        """Return those to whom ``packet`` goes: nobody, if it is malformed."""
+        """Return the receivers of ``packet``: none, if it is malformed."""
         try:
             return super().route_rtcp(packet)
         except struct.error:  # of an estimate that names more streams than it has room for
@@ -408,7 +408,7 @@ def replace_media(
     receive: Callable[[RTCRtpReceiveParameters], Awaitable[None]],
     send: Callable[[RTCRtpSendParameters], Awaitable[None]],
 ) -> None:
-    """Have ``receive`` and ``send`` called where aiortc would start to decode and to encode.
+    """Call ``receive`` and ``send`` where aiortc would start to decode and to encode.
 
     Both are called whenever a negotiation is done and the transport is connected: ``receive`` if
     the client sends in this section, ``send`` if it receives.
@@ -420,30 +420,30 @@ def replace_media(
 def register_receiver(
     transport: RTCDtlsTransport, receiver: RtpReceiver, parameters: RTCRtpReceiveParameters
 ) -> None:
-    """Have ``receiver`` get the packets of a section."""
+    """Route the packets of a section to ``receiver``."""
     transport._register_rtp_receiver(receiver, parameters)
 
 
 def unregister_receiver(transport: RTCDtlsTransport, receiver: RtpReceiver) -> None:
-    """Have ``receiver`` get no more packets."""
+    """Stop routing packets to ``receiver``."""
     transport._unregister_rtp_receiver(receiver)
 
 
 def register_sender(
     transport: RTCDtlsTransport, sender: RtpSender, parameters: RTCRtpSendParameters
 ) -> None:
-    """Have ``sender`` get the feedback to a section."""
+    """Route the feedback to a section to ``sender``."""
     transport._unregister_rtp_sender(sender)
     transport._register_rtp_sender(sender, parameters)
 
 
 def unregister_sender(transport: RTCDtlsTransport, sender: RtpSender) -> None:
-    """Have ``sender`` get no more feedback."""
+    """Stop routing feedback to ``sender``."""
     transport._unregister_rtp_sender(sender)
 
 
 def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
-    """Send an RTP or RTCP packet; one that cannot be sent, or not any more, is dropped."""
+    """Send an RTP or RTCP packet; it is dropped unless the connection is open."""
     if transport._state is not State.CONNECTED:
         return
     session = transport._tx_srtp

@@ -1,4 +1,4 @@
-"""What one client's connection carries: smaller simulcast layers where it is too slow."""
+"""Bandwidth: sends smaller simulcast layers to a client whose connection is too slow."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Bandwidth:
     """Chooses layers by the client's own estimates of what reaches it (REMB), and by its losses.
 
     A receiver of libwebrtc estimates up to 1.5 times of what it gets, so that only an estimate
-    below what is sent says something. It does not fall where a short queue loses packets, so that
-    the packets count that the client wants again. If either says for two seconds on end that too
-    much is sent, smaller layers go out, of the largest streams first, until they fit. The smallest
-    layer always goes out, as from livekit-server without ``allow_pause``. A larger layer is tried
-    again after 5 seconds, and after twice as long each time that the trial fails, up to a minute.
+    below what is sent says something. It does not fall if a short queue loses packets, so
+    retransmission requests count as well. If either shows for two seconds on end that too much is
+    sent, smaller layers are sent, of the largest streams first, until they fit. The smallest layer
+    always goes out, as from livekit-server without ``allow_pause``. A larger layer is tried again
+    after 5 seconds, and after twice as long each time that the trial fails, up to a minute.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """``now`` is a clock, in seconds."""
         self.capacity: int | None = None
-        """Bits a second that the client wants to be taken for what its connection bears."""
+        """The bandwidth that the client asks the server to assume, in bits a second."""
         self._now = now
         self._streams: list[LayeredStream] = []
         self._since = now()
@@ -59,17 +59,17 @@ class Bandwidth:
         self._streams.append(stream)
 
     def remove(self, stream: LayeredStream) -> None:
-        """Choose the layers of ``stream`` no more."""
+        """Stop choosing the layers of ``stream``."""
         if stream in self._streams:
             self._streams.remove(stream)
 
     def sent(self, octets: int) -> None:
-        """Note that a packet of a picture goes out; estimates of libwebrtc leave sound out."""
+        """Count an outgoing packet of video; libwebrtc's estimates do not include sound."""
         self._sent += octets
         self._packets += 1
 
     def repeated(self, packets: int) -> None:
-        """Note that the client asks for so many packets again."""
+        """Count packets that the client requests again."""
         self._repeated += packets
 
     def estimated(self, bits_per_second: int) -> None:

@@ -22,7 +22,7 @@ _PADDING = 20
 
 
 class BlankPackets:
-    """What a muted track sends at first (pkg/sfu/downtrack.go, sendPaddingOnMute).
+    """The first packets of a muted track (pkg/sfu/downtrack.go, sendPaddingOnMute).
 
     pion, and so the SDK for Go, has no other sign of a track.
     """

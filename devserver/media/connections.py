@@ -54,7 +54,7 @@ class Connections:
         )
 
     def start(self) -> None:
-        """Begin to negotiate, where that is the server's part."""
+        """Begin to negotiate, if that is up to the server."""
         if self._subscriber is not None and self.subscriber_primary:
             self._subscriber.open_data_channels(self.data)
 
@@ -119,7 +119,7 @@ class Connections:
         self._sending.downstream.apply_settings()
 
     def simulate_capacity(self, bits_per_second: int) -> None:
-        """Take the client's connection for one that bears so much; 0 ends that."""
+        """Assume this bandwidth of the client's connection; 0 ends that."""
         self._sending.bandwidth.capacity = bits_per_second if bits_per_second > 0 else None
 
     def resume(self) -> None:

@@ -1,4 +1,5 @@
-"""Which layers of a video track somebody watches: its publisher may stop sending the others."""
+"""Dynacast: tells a publisher which layers of its video somebody watches, so that it may stop
+sending the others."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ _QUALITIES = (models.LOW, models.MEDIUM, models.HIGH)
 class Dynacast:
     """Tells the publisher the largest quality that somebody watches.
 
-    As in livekit-server (pkg/rtc/dynacast, and config.go, DynacastPauseDelay): more is told at
-    once, less after 5 seconds. Before anybody subscribed nothing is told for 10 seconds, and then
-    that nobody watches. A muted track's publisher is told when it unmutes.
+    As in livekit-server (pkg/rtc/dynacast, and config.go, DynacastPauseDelay): an increase is sent
+    at once, a decrease after 5 seconds. Before anybody has subscribed nothing is sent for 10
+    seconds, and then that nobody watches. The publisher of a muted track gets it when it unmutes.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Dynacast:
         self._tell_after(self._first_after)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Stop sending updates."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -59,7 +60,7 @@ class Dynacast:
             self._tell_after(self._less_after)
 
     def unmuted(self) -> None:
-        """Tell it again: while the track was muted nothing was told."""
+        """Send the quality again: nothing was sent while the track was muted."""
         if self._told is not None:
             self._tell()
 

@@ -1,4 +1,4 @@
-"""How good a connection is, by the packets that one stream loses on it."""
+"""The quality of a connection, by the packets that one stream loses on it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LossScore:
         at: float,
         unmuted_at: float = -math.inf,
     ) -> float:
-        """Score what was sent and lost since the last call, and return the score.
+        """Score the packets sent and lost since the last call, and return the score.
 
         ``at`` is now, in seconds, and ``unmuted_at`` when the stream was last unmuted. The score
         stays before the first packet, and where most of the time since the last call was muted.
@@ -62,7 +62,7 @@ class LossScore:
         elif not counts.expected or mostly_muted:
             return self.score
         elif expected <= 0:
-            self.score = _POOR  # nothing came, though something should have
+            self.score = _POOR  # nothing arrived, though something should have
         else:
             now = max(0.0, BEST - 100.0 * lost / expected * _weight(mime_type))
             factor = _FALL if now < self.score else _RISE
@@ -71,7 +71,7 @@ class LossScore:
 
 
 def quality(score: float) -> models.ConnectionQuality:
-    """Return the quality that a score stands for."""
+    """Return the quality for a score."""
     if score > _GOOD:
         return models.ConnectionQuality.EXCELLENT
     if score > _POOR:
@@ -80,7 +80,7 @@ def quality(score: float) -> models.ConnectionQuality:
 
 
 def opinion(score: float) -> float:
-    """Return the mean opinion score, from 1 to 4.5, that a score stands for."""
+    """Return the mean opinion score, from 1 to 4.5, for a score."""
     if score >= BEST:
         return 4.5
     return 1.0 + 0.035 * score + 0.000007 * score * (score - 60.0) * (100.0 - score)

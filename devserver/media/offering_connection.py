@@ -56,7 +56,7 @@ class OfferingConnection(PeerConnection):
 
     @property
     def _may_offer(self) -> bool:
-        """Whether an offer finds the transport at rest.
+        """Whether the transport is ready for an offer.
 
         aiortc starts neither the transport nor a section of it if a second description comes while
         the first one is still connecting.

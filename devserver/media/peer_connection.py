@@ -1,4 +1,4 @@
-"""A peer connection of a participant: what both directions of negotiation have in common."""
+"""A peer connection of a participant: the common part of both directions of negotiation."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ UNUSABLE = (
     OperationError,
     RuntimeError,  # a StopIteration within a coroutine
 )
-"""aiortc's exceptions for a session description that it cannot apply: its parser raises whatever a
-malformed one makes it stumble over."""
+"""aiortc's exceptions for a session description that it cannot apply: its parser has no exception
+of its own for malformed ones."""
 
 
 class PeerConnection:
@@ -56,7 +56,7 @@ class PeerConnection:
         """Held while a session description is applied."""
         self.sections: list[Section] = []
         self.bandwidth = Bandwidth()
-        """What the client's end of the connection bears."""
+        """The bandwidth of the client's end of the connection."""
         self.downstream = Downstream(owner, self.sections)
         self.closed = False
         self._primary = primary

@@ -178,7 +178,7 @@ class RtpReceiver:
         aiortc_private.send_rtp(self._transport, bytes(request))
 
     async def _report(self) -> None:
-        """Tell the publisher how its packets arrive: its rate control depends on it."""
+        """Report to the publisher how its packets arrive: its rate control depends on that."""
         while True:
             await asyncio.sleep(_REPORT_INTERVAL_SECONDS)
             reports = [
@@ -193,8 +193,8 @@ class RtpReceiver:
                 aiortc_private.send_rtp(self._transport, packet)
 
     def _permission(self) -> bytes:
-        """Return the word that the publisher may send much: it begins with the smallest layer
-        otherwise, and takes half a minute to send the largest one."""
+        """Return the packet that allows the publisher a high bitrate: otherwise it begins with the
+        smallest layer, and takes half a minute to send the largest one."""
         ssrcs = list(self._media_ssrcs.values())
         fci = pack_remb_fci(_BITRATE, ssrcs)
         return bytes(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._ssrc, media_ssrc=0, fci=fci))

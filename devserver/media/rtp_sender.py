@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 _REPORT_INTERVAL_SECONDS = 1.0
 _SDES_CNAME = 1
 _FIRST_KEYFRAME_AFTER_SECONDS = 0.2
-"""livekit-server asks for the first key frame so long after it began to send (pkg/sfu/downtrack.go,
-keyFrameRequester). Until then SDKs have told their apps of the track."""
+"""Seconds after the start of sending when livekit-server requests the first key frame
+(pkg/sfu/downtrack.go, keyFrameRequester). Until then SDKs have told their apps of the track."""
 
 
 class _Target(NamedTuple):
@@ -256,7 +256,7 @@ class RtpSender:
     def _take(
         self, packet: StreamPacket, codec: RTCRtpCodecParameters, layer: int
     ) -> StreamPacket | None:
-        """Return what becomes of a packet of a simulcast layer; None if it is not for this one."""
+        """Return a packet of a simulcast layer as it is forwarded; None if it is not."""
         bound = self._wanted_layer if self.largest_layer is None else self.largest_layer
         wanted = self.track.layers.best(min(self._wanted_layer, bound))
         taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
@@ -323,8 +323,8 @@ class RtpSender:
     def _note_estimate(self, data: bytes) -> None:
         """Note an estimate (REMB) of what the connection bears.
 
-        Each stream that it names is told; Bandwidth takes one a second. Which of them comes first
-        says nothing: libwebrtc names retransmissions' streams as well, in the order of numbers.
+        It arrives at each stream that it names; Bandwidth uses one a second. Their order means
+        nothing: libwebrtc names retransmissions' streams as well, in the order of numbers.
         """
         try:
             bits_per_second, ssrcs = unpack_remb_fci(data)
@@ -364,7 +364,8 @@ class RtpSender:
         self._send(packet)
 
     async def _report(self, cname: str) -> None:
-        """Tell the subscriber which time the timestamps are: it aligns sound and picture by it."""
+        """Tell the subscriber which wall-clock time the timestamps mean: it aligns sound and video
+        by that."""
         name = RtcpSdesPacket(
             chunks=[RtcpSourceInfo(ssrc=self._ssrc, items=[(_SDES_CNAME, cname.encode())])]
         )

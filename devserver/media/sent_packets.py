@@ -1,4 +1,4 @@
-"""The packets that went out lately: a client asks again for those that got lost."""
+"""The packets sent lately: a client requests lost ones again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SentPackets:
             self._repeated.pop(oldest, None)
 
     def again(self, sequence_number: int) -> RtpPacket | None:
-        """Return the packet of this number to be sent again; None if that is not to be."""
+        """Return the packet of this number for a retransmission; None if there is to be none."""
         packet = self._packets.get(sequence_number)
         if packet is None or self._repeated[sequence_number] >= _TIMES:
             return None

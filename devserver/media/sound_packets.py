@@ -18,7 +18,7 @@ _PLAIN, _EXTENDED = 0x80, 0x90
 
 
 class SoundPackets:
-    """Packs what ``RtpPacket.serialize`` packs, but the extensions only once for each level.
+    """Packs the same bytes as ``RtpPacket.serialize``, but the extensions only once for each level.
 
     Sound is most of what a server of conversations forwards: 50 packets a second to each listener.
     """

@@ -181,7 +181,7 @@ class PublishedTrack:
             self.watch()
 
     def watch(self) -> None:
-        """Note that what the subscribers want has changed."""
+        """Note that the subscribers want another quality."""
         if self.kind == "video" and self.is_published:
             self._dynacast.watch([sender.watched for sender in self._senders])
 

@@ -18,7 +18,7 @@ Outcome: TypeAlias = Literal["open", "finished", "failed", "disconnected"]
 
 @dataclass(slots=True, eq=False)
 class RecordedRequest:
-    """One request for a completion, and how it went so far."""
+    """One request for a completion, and its progress."""
 
     number: int
     """Counts from 1, over the life of the model."""

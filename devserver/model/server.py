@@ -70,7 +70,7 @@ class DemoModel:
         return self._script.pending
 
     def script(self, *replies: Scripted) -> None:
-        """Answer the next requests with these, one each, in this order; then freely again."""
+        """Answer the next requests with these, one each, in this order; then unscripted again."""
         self._script.add(*replies)
 
     def when(self, substring: str, reply: Scripted) -> None:
@@ -138,7 +138,7 @@ class DemoModel:
         with self._recorded(http, raw, chat) as record:
             try:
                 return await self._reply(http, record)
-            except ConnectionResetError:  # the client left while something was written to it
+            except ConnectionResetError:  # the client left during a write
                 return web.Response()
 
     @contextlib.contextmanager

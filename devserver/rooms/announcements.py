@@ -23,7 +23,7 @@ class _Update:
 
 
 class Announcements:
-    """Tells everybody in a room how a participant is now.
+    """Sends everybody in a room the current info of a participant.
 
     A participant that has published nothing is announced in rounds, ``interval`` seconds apart, and
     only as it is then; one that publishes is announced at once, and so is a change of its metadata
@@ -62,7 +62,7 @@ class Announcements:
         self._waiting.clear()
 
     def _due(self, update: _Update, *, at_once: bool) -> list[_Update]:
-        """Return what to send now, which is nothing if ``update`` waits for the next round."""
+        """Return the updates to send now: none if ``update`` waits for the next round."""
         former = self._waiting.pop(update.info.identity, None)
         due: list[_Update] = []
         if former is not None and former.info.sid != update.info.sid:

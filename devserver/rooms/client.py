@@ -33,7 +33,7 @@ class Client:
 
     @property
     def configuration(self) -> models.ClientConfiguration | None:
-        """What the client must not use; None for most clients."""
+        """The features that the client must not use; None for most clients."""
         return codec_rules.client_configuration(self._info)
 
     @property
@@ -93,14 +93,14 @@ class Client:
     def leave(
         self, reason: models.DisconnectReason, action: rtc.LeaveRequest.Action
     ) -> rtc.LeaveRequest:
-        """Return the request to leave; old clients know no action but whether to come back."""
+        """Return the request to leave; old clients only understand whether to come back."""
         if self._info.protocol > 12:
             return rtc.LeaveRequest(reason=reason, action=action)
         return rtc.LeaveRequest(reason=reason, can_reconnect=action == rtc.LeaveRequest.RECONNECT)
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """Return the numbers of a version; one that cannot be read is older than any."""
+    """Return the numbers of a version; an unreadable one counts as older than any."""
     release = text.partition("-")[0].split(".")
     if not all(part.isdecimal() and len(part) < _DIGITS for part in release):
         return ()

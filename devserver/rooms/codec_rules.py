@@ -20,7 +20,8 @@ _FIREFOX = ("firefox", "firefox mobile")
 
 
 def client_configuration(client: models.ClientInfo) -> models.ClientConfiguration | None:
-    """Return what the client must not use (pkg/clientconfiguration/conf.go); None for most."""
+    """Return the features that the client must not use (pkg/clientconfiguration/conf.go); None for
+    most."""
     browser, system = client.browser.lower(), client.os.lower()
     if client.device_model.lower() == "xiaomi 2201117ti" and system == "android":
         return _disabled(publish=(_H264,))

@@ -17,7 +17,7 @@ class CountUpdates:
 
     Counts become visible at once if they have not for ``interval`` seconds, else in the next round;
     rounds are ``interval`` seconds apart (protocol, utils/protoproxy.go). An interval of 0 makes
-    each change visible at once. ``refresh`` says whether anything has changed.
+    each change visible at once. ``refresh`` returns whether anything has changed.
     """
 
     def __init__(self, interval: float, refresh: Callable[[], bool]) -> None:

@@ -100,7 +100,7 @@ class DataTracks:
     # --- publishing
 
     def publish(self, request: rtc.PublishDataTrackRequest) -> None:
-        """Begin a track, or say why not."""
+        """Begin a track, or send a refusal."""
         refusal = self._refusal(request)
         if refusal is not None:
             reason, message = refusal
@@ -120,7 +120,7 @@ class DataTracks:
             others.offer(track)
 
     def unpublish(self, request: rtc.UnpublishDataTrackRequest) -> None:
-        """End a track, or say that there is none."""
+        """End a track, or report that there is none."""
         track = self._published.get(request.pub_handle)
         if track is None:
             self._respond(
@@ -178,14 +178,15 @@ class DataTracks:
             self.reconcile()
 
     def subscribe_to_existing(self) -> None:
-        """Subscribe to all tracks that are there, if the client wants them."""
+        """Subscribe to all present tracks, if the client wants them."""
         if self._auto_subscribe:
             for others in self._owner.others_data_tracks():
                 self._wanted.update({track.sid: track for track in others})
             self.reconcile()
 
     def reconcile(self) -> None:
-        """Begin and end subscriptions as wishes and permissions have it, and tell the client."""
+        """Begin and end subscriptions according to wishes and permissions, and notify the
+        client."""
         changed = False
         for track in self._wanted.values():
             allowed = self._may_receive(track)

@@ -33,7 +33,7 @@ class Forwarder:
         self._nonces: dict[bytes, None] = {}
 
     def receive(self, sender: Participant, data: bytes, kind: models.DataPacket.Kind) -> None:
-        """Forward data that ``sender`` sent on a data channel. Drop data that it may not send."""
+        """Forward data that ``sender`` sent on a data channel; drop data that it may not send."""
         if not sender.permission.can_publish_data:
             return
         try:

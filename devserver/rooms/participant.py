@@ -54,7 +54,7 @@ class Participant:
         self.info = participant_info(token, join, self.client)
         """The public info; it is broadcast without a copy, so copy it before you keep it."""
         self.was_active = False
-        """Whether its media connection has ever been up."""
+        """Whether its media connection was ever up."""
         self.publications = Publications(self)
         """The tracks it announced; those that are negotiated are in ``info.tracks``."""
         self.subscriptions = Subscriptions(self)
@@ -73,7 +73,7 @@ class Participant:
         self.server_rpc = ServerRpc(self)
         """Calls that the server's API makes to it."""
         self.last_sequence = 0
-        """Number of the last reliable packet that it sent."""
+        """Sequence number of the last reliable packet that it sent."""
         self._leave_timer: asyncio.TimerHandle | None = None
 
     # --- who it is
@@ -318,8 +318,8 @@ class Participant:
     def disconnected(self) -> None:
         """Note that the media connection is lost: the client is gone.
 
-        One that leaves closes it at the same time as it says so on the signal connection, where its
-        word may arrive later: that is waited for.
+        A client that leaves closes it and sends a leave request on the signal connection, which may
+        arrive later: that is waited for.
         """
         if self.closed or self._leave_timer is not None:
             return
@@ -331,11 +331,12 @@ class Participant:
         """Let the client join again: its connections are in a state that it cannot leave."""
         if self.closed:
             return
-        log.warning("%s is sent to join again: %s", self.identity, reason)
+        log.warning("%s has to join again: %s", self.identity, reason)
         self.remove(models.DisconnectReason.STATE_MISMATCH, action=rtc.LeaveRequest.RECONNECT)
 
     def signal_closed(self) -> None:
-        """Note that the signal connection is gone: one that never had media leaves with it."""
+        """Note that the signal connection is lost: a participant that never had media leaves with
+        it."""
         if not self.was_active and not self.closed:
             self._close(models.DisconnectReason.SIGNAL_CLOSE)
 

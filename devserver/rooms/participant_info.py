@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LimitExceededError(ValueError):
-    """A name, metadata or attributes are larger than the server takes."""
+    """A name, metadata or attributes are larger than the server accepts."""
 
 
 def participant_info(

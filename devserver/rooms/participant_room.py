@@ -36,7 +36,7 @@ class ParticipantRoom(Protocol[ParticipantT]):
         ...
 
     def release(self, participant: ParticipantT) -> None:
-        """Let ``participant`` go and tell the others."""
+        """Remove ``participant`` and notify the others."""
         ...
 
     def track_published(self, publisher: ParticipantT, track: PublishedTrack) -> None:

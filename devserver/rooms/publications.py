@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Publisher(TrackPublisher, Protocol):
-    """The participant that the tracks belong to, which spreads the word about them."""
+    """The participant that the tracks belong to, which announces their changes."""
 
     @property
     def context(self) -> RoomContext: ...

@@ -1,4 +1,4 @@
-"""How good everyone's connection is: told in rounds, to those who hear or see each other."""
+"""Quality of everyone's connection: sent in rounds, to those who hear or see each other."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _INTERVAL_SECONDS = 5.0
 
 
 class QualityUpdates:
-    """Tells changes of quality (livekit-server: pkg/rtc/room.go, connectionQualityWorker).
+    """Sends changes of quality (livekit-server: pkg/rtc/room.go, connectionQualityWorker).
 
-    There is a round after somebody came, and then one after the other while somebody publishes.
+    There is a round after somebody joined, and further ones while somebody publishes.
     """
 
     def __init__(self, participants: Callable[[], Iterable[Participant]]) -> None:
@@ -29,19 +29,20 @@ class QualityUpdates:
         self._round: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Have a round soon."""
+        """Start a round soon."""
         if self._round is None:
             loop = asyncio.get_running_loop()
             self._round = loop.call_later(_INTERVAL_SECONDS, self._tell_changes)
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Stop sending updates."""
         if self._round is not None:
             self._round.cancel()
             self._round = None
 
     def tell_about(self, publisher_sid: str, receiver: Participant) -> None:
-        """Tell ``receiver``, who begins to hear or see it, how good a publisher's connection is."""
+        """Send ``receiver``, who begins to hear or see a publisher, the quality of the publisher's
+        connection."""
         info = self._told.get(publisher_sid)
         if info is not None:
             _send(receiver, [info])

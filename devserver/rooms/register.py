@@ -43,7 +43,7 @@ class RoomRegister:
         return room, True
 
     def delete(self, name: str) -> bool:
-        """Send everyone in the room away and end it; False if there is no such room."""
+        """Disconnect everyone in the room and end it; False if there is no such room."""
         room = self.rooms.get(name)
         if room is None:
             return False

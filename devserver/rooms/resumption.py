@@ -1,4 +1,5 @@
-"""Resumption: a participant goes on with a new signal connection, its media connection being up."""
+"""Resumption: a participant continues with a new signal connection while its media connection is
+up."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Room:
         self._events.participant_joined(self, participant)
 
     def release(self, participant: Participant) -> None:
-        """Let ``participant`` go and tell the others."""
+        """Remove ``participant`` and notify the others."""
         if self.participants.get(participant.identity) is not participant:
             return
         del self.participants[participant.identity]
@@ -167,7 +167,7 @@ class Room:
             receiver.send(update)
 
     def send_data(self, packet: models.DataPacket, kind: models.DataPacket.Kind) -> None:
-        """Send ``packet`` in nobody's name to its destinations, or to everyone."""
+        """Send ``packet`` without a sender to its destinations, or to everyone."""
         self._forwarder.send(packet, kind, None)
 
     def receive_data(self, sender: Participant, data: bytes, kind: models.DataPacket.Kind) -> None:
@@ -180,7 +180,7 @@ class Room:
         self,
         reason: models.DisconnectReason = models.DisconnectReason.ROOM_CLOSED,
     ) -> None:
-        """Send everyone away and end the room. ``RoomServer.delete_room`` does it by name."""
+        """Disconnect everyone and end the room. ``RoomServer.delete_room`` does it by name."""
         if self.closed:
             return
         self.closed = True
@@ -194,7 +194,7 @@ class Room:
         self._events.room_finished(self)
 
     def abandon(self) -> None:
-        """End the room as a server that crashes does: every connection breaks, no word is said."""
+        """End the room like a server that crashes: every connection breaks without a message."""
         for participant in list(self.participants.values()):
             participant.cut()
         self.close(models.DisconnectReason.SERVER_SHUTDOWN)
@@ -219,7 +219,7 @@ class Room:
         return changed
 
     def _membership_changed(self, participant: Participant) -> None:
-        """Keep the room's counts, and its end when nobody but agents is left."""
+        """Update the room's counts, and schedule its end when only agents are left."""
         if participant.permission.recorder:
             self._count_updates.now()
         else:

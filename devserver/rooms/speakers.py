@@ -1,4 +1,4 @@
-"""Who speaks in a room: told to those who hear it."""
+"""Active speakers of a room: sent to those who hear them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STEPS = 8
 
 
 class Speakers:
-    """Tells changes of the speakers (livekit-server: pkg/rtc/room.go, audioUpdateWorker).
+    """Sends changes of the speakers (livekit-server: pkg/rtc/room.go, audioUpdateWorker).
 
     It runs while somebody publishes sound.
     """
@@ -27,7 +27,7 @@ class Speakers:
     def __init__(self, participants: Callable[[], Iterable[Participant]]) -> None:
         self._participants = participants
         self._active: dict[str, models.SpeakerInfo] = {}
-        """By the participant's sid: the speakers, as they were told last."""
+        """By the participant's sid: the speakers, as they were sent last."""
         self._round: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -37,13 +37,13 @@ class Speakers:
             self._round = loop.call_later(INTERVAL_SECONDS, self._tell_changes)
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Stop sending updates."""
         if self._round is not None:
             self._round.cancel()
             self._round = None
 
     def tell_about(self, speaker_sid: str, listener: Participant) -> None:
-        """Tell ``listener``, who begins to hear it, if the speaker is active."""
+        """Notify ``listener``, who begins to hear a speaker, if the speaker is active."""
         active = self._active.get(speaker_sid)
         if active is not None:
             _send(listener, [active])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def handle(participant: Participant, request: rtc.SignalRequest) -> None:
-    """Do what ``request`` asks for."""
+    """Handle ``request``."""
     if request.HasField("publish_data_track_request"):
         participant.data_tracks.publish(request.publish_data_track_request)
     elif request.HasField("unpublish_data_track_request"):

@@ -43,7 +43,7 @@ class Join:
         return Client(self.request.client_info)
 
     def exceeds(self, limits: Limits) -> bool:
-        """Whether metadata or attributes are larger than the server takes."""
+        """Whether metadata or attributes are larger than the server accepts."""
         attributes = self.request.participant_attributes
         size = sum(len(k.encode()) + len(v.encode()) for k, v in attributes.items())
         metadata_size = len(self.request.metadata.encode())
@@ -58,11 +58,11 @@ class Join:
 
 
 def read_join(request: web.Request, limits: Limits, *, needs_request: bool, strict: bool) -> Join:
-    """Return what ``request`` asks for.
+    """Return the join request in ``request``.
 
-    Signalling v1 needs a JoinRequest in it. Without one, the query parameters of signalling v0 say
-    the same, and the client has two peer connections. Only with ``strict`` does it matter whether
-    their attributes can be read.
+    Signalling v1 needs a JoinRequest in it. Without one, the query parameters of signalling v0 have
+    the same fields, and the client has two peer connections. Only with ``strict`` does it matter
+    whether their attributes can be read.
 
     Raises HTTPException with livekit-server's status and text (pkg/service/rtcservice.go,
     validateInternal; pkg/service/utils.go, ValidateConnectRequest).

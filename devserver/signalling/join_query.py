@@ -46,7 +46,7 @@ class AttributesError(ValueError):
 
 
 def join_request(query: Mapping[str, str], *, strict: bool) -> rtc.JoinRequest:
-    """Return what ``query`` asks for (pkg/service/rtcservice.go, validateInternal).
+    """Return the join request in ``query`` (pkg/service/rtcservice.go, validateInternal).
 
     Raises AttributesError if the attributes cannot be read; unless ``strict``, it ignores them.
     """
@@ -70,7 +70,7 @@ def join_request(query: Mapping[str, str], *, strict: bool) -> rtc.JoinRequest:
 
 
 def _client_info(query: Mapping[str, str]) -> models.ClientInfo:
-    """Return who the client says it is (pkg/service/utils.go, ParseClientInfo)."""
+    """Return the client's description of itself (pkg/service/utils.go, ParseClientInfo)."""
     info = models.ClientInfo(
         sdk=_SDKS.get(query.get("sdk", ""), models.ClientInfo.UNKNOWN),
         protocol=_number(query.get("protocol", "")),

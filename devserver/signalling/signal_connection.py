@@ -69,7 +69,7 @@ class SignalConnection:
         await asyncio.wait([self._writer])
 
     def cut(self) -> None:
-        """Break the connection as a network that fails does: no close frame, nothing flushed."""
+        """Break the connection like a failing network: no close frame, nothing flushed."""
         self._closing = True
         self._writer.cancel()
         if self._transport is not None:

@@ -27,7 +27,7 @@ _LEAVE_REASONS = (
 
 
 async def handle(participant: Participant, request: rtc.SignalRequest) -> None:
-    """Do what ``request`` asks for; one of a kind that the server does not have is ignored."""
+    """Handle ``request``; one of an unknown kind is ignored."""
     match request.WhichOneof("message"):
         case "offer" | "answer" | "trickle":
             await _negotiate(participant, request)
@@ -71,7 +71,7 @@ async def _negotiate(participant: Participant, request: rtc.SignalRequest) -> No
 
 
 async def offer(participant: Participant, description: rtc.SessionDescription) -> None:
-    """Answer an offer; what is no session description at all is ignored, as by livekit-server."""
+    """Answer an offer; anything but a session description is ignored, as by livekit-server."""
     if not description.sdp.startswith("v="):
         log.warning("%s offered no session description", participant.identity)
         return

@@ -132,7 +132,7 @@ class Signalling:
             participant.signal_closed()
 
     def _admit(self, signal: SignalConnection, room: Room, join: Join) -> Participant:
-        """Admit the client; end a former session of its identity.
+        """Admit the client; end an earlier session of its identity.
 
         This is one step of the event loop, so that the client misses no update after its
         JoinResponse.
@@ -176,10 +176,10 @@ class Signalling:
 async def _read(
     websocket: web.WebSocketResponse, signal: SignalConnection, participant: Participant
 ) -> None:
-    """Handle the client's requests until it leaves; what cannot be parsed ends the connection.
+    """Handle the client's requests until it leaves; an unparsable one ends the connection.
 
-    Requests that have arrived already are read without a pause. After some of them it is
-    everybody else's turn.
+    Requests that have arrived already are read without a pause. After some of them the others get
+    their turn.
     """
     number = 0
     async for message in websocket:
@@ -206,7 +206,7 @@ async def _read(
 
 
 def _to_resume(room: Room, join: Join) -> Participant | None:
-    """Return the session that the client may go on with, if its media connection is up."""
+    """Return the session that the client may resume, if its media connection is up."""
     participant = room.participants.get(join.token.identity)
     if participant is None or join.request.participant_sid not in ("", participant.sid):
         return None

@@ -44,8 +44,8 @@ _PROTOCOL = 17
 class Whip:
     """Answers ``/whip/v1`` as livekit-server does (pkg/service/whipservice.go).
 
-    A session ends with its media connection, or by DELETE. Not there are ICE restarts, and the
-    header with which a client subscribes to tracks.
+    A session ends with its media connection, or by DELETE. ICE restarts, and the header with which
+    a client subscribes to tracks, are not supported.
     """
 
     def __init__(self, register: RoomRegister) -> None:

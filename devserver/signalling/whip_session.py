@@ -31,10 +31,10 @@ class FragmentError(ValueError):
 
 
 class WhipSession:
-    """Takes what the participant is sent: there is nobody to read anything but the answer."""
+    """Receives the participant's signal messages: nobody reads anything but the answer."""
 
     participant: Participant
-    """Whose session it is."""
+    """The participant of the session."""
 
     def __init__(self, forget: Callable[[WhipSession], None]) -> None:
         """``forget`` is called when it is over."""
@@ -59,13 +59,13 @@ class WhipSession:
             self.answer = response.answer.sdp
 
     def close(self) -> None:
-        """Forget it: its participant has left."""
+        """Ends the session: its participant has left."""
         if self._timer is not None:
             self._timer.cancel()
         self._forget(self)
 
     def cut(self) -> None:
-        """Forget it: its participant has a signal connection now."""
+        """Ends the session: its participant has a signal connection now."""
         self.close()
 
     def candidates(self, fragment: str) -> list[str]:

@@ -25,7 +25,7 @@ MAX_BODY = 64 * 1024
 """Bytes of an answer that are read; real ones have less than 2 kB."""
 
 DEFAULT_RETRY_AFTER = 60.0
-"""Seconds to wait after a 429 that does not say; Open-Meteo's shortest limit is by the minute."""
+"""Seconds to wait after a 429 without Retry-After; Open-Meteo's shortest limit is per minute."""
 
 MAX_RETRY_AFTER = 24 * 3600.0
 
@@ -34,7 +34,7 @@ FORECAST_TTL = 600.0
 CACHE_SIZE = 1000
 
 MAX_MATCHES = 30
-"""Places of one name, such as Springfield, among which the one in a region is looked for."""
+"""Places of one name, such as Springfield, that are searched for the one in a region."""
 
 _CURRENT = (
     "temperature_2m,apparent_temperature,relative_humidity_2m,weather_code,"
