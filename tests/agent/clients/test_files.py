@@ -16,7 +16,7 @@ DOCUMENT = "files.md"
 
 async def test_a_file_is_received(open_client: OpenClient, example: Example) -> None:
     client = await open_client("ana")
-    await client.run(example("What the sender gets"))
+    await client.run(example("Notices to the sender"))
     await client.connect()
     await client.run(example("Sending a file"))
     said = await client.console.says("meeting.csv")
@@ -27,7 +27,7 @@ async def test_a_message_has_its_file(
     open_client: OpenClient, example: Example, model: DemoModel
 ) -> None:
     client = await open_client("ana")
-    await client.run(example("What the sender gets"))
+    await client.run(example("Notices to the sender"))
     await client.connect()
     await client.run(example("With a message"))
     await client.console.says("note.txt")
@@ -40,7 +40,7 @@ async def test_a_message_has_its_file(
 
 async def test_a_transcript_comes_as_a_stream(open_client: OpenClient, example: Example) -> None:
     client = await open_client("ana")
-    await client.run(example("What the agent sends"))
+    await client.run(example("Files from the agent"))
     await client.connect()
     await client.run(example("sendFile and exportTranscript"))
     await client.console.says("sent transcript.html")

@@ -28,7 +28,7 @@ async def test_a_microphone_is_published_and_answers_are_read(
     worker = await start_worker(VOICE="off")
     client = await open_client("ana", worker=worker)
     await client.connect()
-    await client.run(example("What clients do"))
+    await client.run(example("Clients"))
     bob = await enter("bob", worker=worker)
     ana = bob.room.remote_participants["ana"]
     sources = [publication.source for publication in ana.track_publications.values()]

@@ -28,7 +28,7 @@ async def test_the_state_of_the_agent_is_published(
     # Each state lasts: a short one would not be published.
     model.script(Reply(tokens=["It is ", "noon."], first_token_delay=1.0, after=1, pause=told))
     client = await open_client("ana")
-    await client.run(example("Who the agent is"))
+    await client.run(example("Finding the agent"))
     await client.connect()
     await client.run(example("Text streams"))
     await client.console.says("thinking")
@@ -222,7 +222,7 @@ async def test_a_backend_has_the_agent_say_something(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ana = await enter("ana", worker=await start_worker())
-    backend = example("What a backend has the agent do").replace("demo", room_name)
+    backend = example("Backend methods").replace("demo", room_name)
     if language == "js":
         values = (room_server.http_url, room_server.api_key, room_server.api_secret)
         names = f"const [host, apiKey, apiSecret] = {json.dumps(values)};"
