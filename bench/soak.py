@@ -1,7 +1,7 @@
 """People who join, ask, call, send files and leave, for as long as wanted, some of them with
 faults.
 
-What must hold: every answer is whole, no call fails that should not, the worker logs no error and
+Conditions: every answer is whole, no call fails that should not, the worker logs no error and
 loses no process, its memory is flat, and at the end nothing is left of the rooms.
 """
 

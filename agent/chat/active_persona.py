@@ -125,7 +125,7 @@ class ActivePersona:
         if made is not None:
             persona = self._personas[name]()
             self._made[name] = persona, made[1]
-            # What a hook changed is for one turn, and then undone.
+            # Changes by a hook last for one turn.
             if name == self.name and not self._is_changed:
                 self.assistant.instructions = instructions_of(persona)
 

@@ -141,7 +141,7 @@ class LineEditor:
         self._at = at
 
     def _left(self) -> int:
-        """Where the character before the cursor begins, whose accents are characters, too."""
+        """The start of the character before the cursor, which may have combining accents."""
         at = max(self._at - 1, 0)
         while at and not cell_len(self._text[at]):
             at -= 1

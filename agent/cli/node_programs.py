@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NEEDED: Final = "Node 20.19, or 22.12 or newer,"
-"""What building the page needs, in words for people."""
+"""The requirements for building the page, for people."""
 
 TELLING_TAKES: Final = 10.0
 """Seconds that Node has to say its version."""

@@ -24,7 +24,7 @@ READ_BYTES: Final = 4_096
 
 _LOCAL_FLAGS: Final = 3
 _CONTROL_CHARACTERS: Final = 6
-"""Where they stand among the attributes of a terminal (termios.tcgetattr)."""
+"""Their indices in the attributes of a terminal (termios.tcgetattr)."""
 
 
 class TypedLines:

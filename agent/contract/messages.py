@@ -68,7 +68,7 @@ class StoredMessage(TypedDict):
     textLength: NotRequired[int]
     """Bytes of UTF-8 of the whole text."""
     offset: NotRequired[int]
-    """Where `text` begins in it."""
+    """Offset of `text` in the whole text."""
     nextOffset: NotRequired[int]
     """Offset of the text that follows."""
 

@@ -23,18 +23,18 @@ MAX_TOLD: Final = 10_000
 class AnswerEnds:
     """A question without the end of an answer is answered by each worker that comes to its room.
 
-    If the store refuses the end, one without content replaces it. Where it refuses that
-    one as well, the question is noted in the worker's own database, beside the begun tool calls.
+    If the store refuses the end, one without content replaces it. If it refuses that one as well,
+    the question is recorded in the worker's own database, beside the begun tool calls.
 
-    That an answer was told is noted in the store once that has the answer, which may be long after
-    an outage has begun. Until then this process knows it.
+    The delivery of an answer is recorded in the store once that has the answer, which may be long
+    after the start of an outage. Until then this process remembers it.
     """
 
     def __init__(self, store: History) -> None:
         self._store = store
         self._told: OrderedDict[MessageKey, None] = OrderedDict()
         self._early: list[MessageKey] = []
-        """Those of them that the store may not have yet."""
+        """The delivered answers that the store may not have yet."""
 
     async def finish(self, answer: Message) -> None:
         """As `History.finish_answer`. Also raises RejectedError if a replacement was stored."""
@@ -64,13 +64,13 @@ class AnswerEnds:
             self._early.append(answer)
 
     def pass_on(self) -> None:
-        """Notes what was told, now that the store has the answers."""
+        """Records the delivered answers, now that the store has them."""
         early, self._early = self._early, []
         for answer in early:
             self._store.end_told(answer)
 
     async def untold(self, room: str) -> tuple[Answered, ...]:
-        """As `History.untold`, without what this process has told."""
+        """As `History.untold`, without the answers that this process has delivered."""
         found = await self._store.untold(room)
         return tuple(each for each in found if each.answer.key not in self._told)
 

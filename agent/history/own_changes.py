@@ -191,7 +191,7 @@ class OwnChanges:
 
 
 def _erase(turn: StoredTurn, only: str | None = None) -> StoredTurn:
-    """A turn without what a deleted message, or all of it, said."""
+    """A turn without the text of a deleted message, or of all its messages."""
     gone = {each.id for each in turn.messages if only is None or each.id == only}
     question, answer = turn.question, turn.answer
     return replace(

@@ -260,8 +260,8 @@ class RoomHost:
         await asyncio.gather(*(asyncio.shield(stay) for stay in stays))
 
     def said_about(self, room: str, message: Key, owner: str | None) -> Sequence[llm.ChatItem]:
-        """What the model said and did about a message, in the room's conversation or that of an
-        owner, as far as it is known. Thread-safe once the answer has ended."""
+        """The model's messages and calls for a message, in the room's conversation or an owner's,
+        as far as they are known. Thread-safe once the answer has ended."""
         sessions = (each for each in list(self._sessions.values()) if each.name == room)
         return next((each.said_about(message, owner) for each in sessions), ())
 

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 
 
 class Backend:
-    """Whoever holds an access token that administers the room, or whose own token has the role
-    `backend`.
+    """Recognises callers with an access token that administers the room, or with the role `backend`
+    in their own token.
 
     That a call came by RoomService.PerformRpc is no proof. livekit-server makes it in the name of a
     new UUID, which is the call's id as well (pkg/rtc/participant.go, PerformRpc). Into all other

@@ -1,8 +1,8 @@
 """Tokens that the room server takes also from a machine whose clock is ahead of its own.
 
-`AccessToken.to_jwt` (livekit/api/access_token.py) has each token begin when it is made (`nbf`), and
-a server refuses one that begins more than a minute in its future: livekit-server by the leeway of
-go-jose's `Claims.Validate`. These begin in 1970, and end at their `exp`. The claim stays, since
+`AccessToken.to_jwt` (livekit/api/access_token.py) makes each token begin when it is made (`nbf`),
+and a server refuses one that begins more than a minute in its future: livekit-server by the leeway
+of go-jose's `Claims.Validate`. These begin in 1970, and end at their `exp`. The claim stays, since
 client-sdk-swift cannot read a token without it (Sources/LiveKit/Token/JWT.swift), and it is not 0:
 livekit-client 2.15 takes that for none, and such a token for valid for ever
 (src/room/token-source/utils.ts).

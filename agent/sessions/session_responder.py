@@ -323,7 +323,7 @@ class SessionResponder:
             self._meet(self._session.current_agent)
 
     def _meet(self, agent: Agent) -> None:
-        """Another agent answers from now on. One that has a task to do answers for its own."""
+        """Another agent answers from now on. An agent in a task answers for its own."""
         self._context.meet(agent)
         self._voice.meet(agent)
         if isinstance(agent, AgentTask):

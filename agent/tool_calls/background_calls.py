@@ -73,7 +73,7 @@ class BackgroundCall:
         call_id: as notices have it.
         started: the text for the model, once the call goes on in the background.
         shown: the parts that it shows after that.
-        on_detached: called then, with what the model is told.
+        on_detached: called then, with the text for the model.
     """
 
     def __init__(

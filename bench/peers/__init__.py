@@ -62,7 +62,7 @@ OPENRTC: Final = Peer("openrtc", (sys.executable, "-m", "bench.peers.openrtc", "
 AGENTS_JS: Final = Peer(
     "agents-js", (shutil.which("node") or "node", str(_HERE / "agents_js" / "worker.mjs"), "start")
 )
-"""Where `npm ci` has installed what its package.json names."""
+"""The folder with the packages that `npm ci` has installed."""
 AGENT: Final = agent("agent", _cores())
 
 PEERS: Final[dict[str, Peer]] = {

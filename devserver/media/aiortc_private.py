@@ -246,7 +246,7 @@ def configure() -> None:
     """Adapt aiortc's module-wide settings; further calls change nothing.
 
     Chrome refuses its own simulcast offer unless the RID extensions were accepted on the bundle's
-    earlier video sections. What offers state comes from here; answers go by ``set_codecs``.
+    earlier video sections. Offers take their codecs from here; answers from ``set_codecs``.
     """
     known = {extension.uri for extension in HEADER_EXTENSIONS["video"]}
     for number, uri in _VIDEO_EXTENSIONS:

@@ -1,4 +1,4 @@
-"""A backend that has the agent of a room say something, by LiveKit's server API.
+"""A backend that makes the agent of a room say something, by LiveKit's server API.
 
 python examples/backend_says_hello/backend_says_hello.py demo "Your order has left." ana
 """

@@ -25,7 +25,7 @@ async def make_report(context: ToolContext, department: str) -> Result:
         context.progress((number - 1) / len(quarters), f"Quarter {number} of {len(quarters)}")
         await asyncio.sleep(SECONDS_A_QUARTER)
         rows.append({"quarter": number, "sold": sold})
-    # What is shown comes with the answer that tells the result.
+    # Shown parts come with the answer that reports the result.
     return Result({"department": department, "sold": sum(quarters)}, Data("chart", rows))
 
 

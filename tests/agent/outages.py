@@ -101,7 +101,7 @@ class FailoverPostgres:
         """Both are running."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         primary.create_database(name)
-        # What is committed is on both.
+        # Commits are on both.
         primary.configure("synchronous_standby_names", "*")
         self.url = f"postgresql://postgres@{primary.address},{standby.address}/{name}"
         self._primary = primary

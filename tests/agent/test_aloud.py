@@ -20,7 +20,7 @@ async def spoken(*pieces: str) -> str:
 @pytest.mark.parametrize(
     "text", ["…", "...", "", "   ", "?!", "\u2014", "\U0001f44d", "\n\n* * *\n"]
 )
-async def test_of_a_text_without_words_nothing_is_left(text: str) -> None:
+async def test_nothing_is_left_of_a_text_without_words(text: str) -> None:
     assert await spoken(text) == await spoken(*text) == ""
 
 

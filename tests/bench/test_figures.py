@@ -66,7 +66,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert row.ratio(medians(rounds), "agent") == 0.26
 
 
-def test_rounds_are_told_by_their_median_of_what_was_measured() -> None:
+def test_rounds_are_reported_by_the_median_of_their_samples() -> None:
     rounds: list[Figures] = [
         {"agent": {Key.SHORT: 1.0}},
         {"agent": {Key.SHORT: 9.0, Key.START: 2.0}},

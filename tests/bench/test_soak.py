@@ -1,4 +1,4 @@
-"""What a soak complains of, and how the model of the benchmark comes to its answers."""
+"""The problems that a soak reports, and the answers of the benchmark's model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_run_in_which_all_held_has_no_problem() -> None:
     ],
     ids=str,
 )
-def test_what_does_not_hold_is_said(change: dict[str, Any], problem: str) -> None:
+def test_failed_conditions_are_reported(change: dict[str, Any], problem: str) -> None:
     (said,) = problems(FINE | change, 100.0)
     assert problem in said
 

@@ -16,7 +16,7 @@ UV = str(Path(sys.executable).parent / "uv")
 README = (PROJECT / "README.md").read_text()
 NOT_CACHED = "not found in the cache"
 NO_INDEX = ("Failed to fetch", NOT_CACHED)
-"""What uv says where it reaches no index, or may ask none."""
+"""uv's messages when it cannot reach an index, or may not."""
 WITHIN = 240
 """Seconds for one command, which may install packages or compile."""
 

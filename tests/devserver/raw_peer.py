@@ -1,4 +1,4 @@
-"""A client that shows what it is told, and whose data channels carry any bytes."""
+"""A client that exposes its signal messages, and whose data channels carry any bytes."""
 
 from __future__ import annotations
 

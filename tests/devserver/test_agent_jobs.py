@@ -224,7 +224,7 @@ class TestEnd:
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
         assert await registered.terminated_job() == job.id
 
-    async def test_of_two_agents_of_one_identity_one_job_is_terminated(
+    async def test_one_job_of_two_agents_with_one_identity_is_terminated(
         self,
         worker: ConnectWorker,
         lk_api: api.LiveKitAPI,

@@ -261,7 +261,7 @@ class TestRouter:
         receiver = self.router.route_rtp(packet)
         return next((mid for mid, each in self.sections.items() if each is receiver), None)
 
-    def test_what_the_mid_told_outlasts_another_negotiation(self) -> None:
+    def test_a_mid_mapping_outlasts_another_negotiation(self) -> None:
         assert self.route(5) is None
         assert [self.route(5, "0"), self.route(6, "1")] == ["0", "1"]
         for mid in self.sections:

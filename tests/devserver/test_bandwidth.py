@@ -117,7 +117,7 @@ class TestTrials:
         connection.passes(10)
         assert connection.largest == [None]
 
-    def test_what_is_not_sent_is_not_tried(self) -> None:
+    def test_a_layer_that_is_not_sent_is_not_tried(self) -> None:
         paused, sent = Stream([]), Stream()
         connection = Connection(paused, sent, bears=300_000)
         paused.largest_layer = 0

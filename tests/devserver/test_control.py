@@ -234,7 +234,7 @@ ENTRANCES = [
 
 
 @pytest.mark.parametrize(("method", "path"), ENTRANCES)
-async def test_only_who_has_the_secret_may(call: Caller, method: str, path: str) -> None:
+async def test_only_holders_of_the_secret_may(call: Caller, method: str, path: str) -> None:
     for bearer in (
         "",
         signed(call.server, api.VideoGrants(room_list=True)),

@@ -34,7 +34,8 @@ def enabled(response: rtc.SignalResponse) -> list[int]:
 
 
 async def learns(publisher: RawPeer, *qualities: int) -> None:
-    """Returns once the publisher is told that these qualities are watched, and no others."""
+    """Returns once the publisher has been notified that these qualities are watched, and no
+    others."""
     async with asyncio.timeout(WITHIN):
         while enabled(await publisher.signal.next("subscribed_quality_update")) != list(qualities):
             pass
@@ -74,7 +75,7 @@ class TestUpdates:
         async with asyncio.timeout(WITHIN):
             return enabled(await told.get())
 
-    async def test_more_is_told_at_once_and_less_later(
+    async def test_an_increase_is_sent_at_once_and_a_decrease_later(
         self, told: asyncio.Queue[rtc.SignalResponse], info: models.TrackInfo
     ) -> None:
         dynacast = Dynacast(info, told.put_nowait, less_after=0.1)
@@ -89,7 +90,7 @@ class TestUpdates:
         dynacast.watch([OFF, MEDIUM])
         assert enabled(told.get_nowait()) == [LOW, MEDIUM]
 
-    async def test_that_nobody_came_is_told_after_a_while(
+    async def test_the_lack_of_viewers_is_sent_after_a_while(
         self, told: asyncio.Queue[rtc.SignalResponse], info: models.TrackInfo
     ) -> None:
         dynacast = Dynacast(info, told.put_nowait, first_after=0.1)
@@ -97,7 +98,7 @@ class TestUpdates:
         assert told.empty()
         assert await self.next(told) == []
 
-    async def test_a_muted_track_s_publisher_is_told_when_it_unmutes(
+    async def test_the_publisher_of_a_muted_track_is_notified_when_it_unmutes(
         self, told: asyncio.Queue[rtc.SignalResponse], info: models.TrackInfo
     ) -> None:
         dynacast = Dynacast(info, told.put_nowait)

@@ -24,7 +24,7 @@ def negotiated(numbers: dict[str, int]) -> ExtensionMap:
 @pytest.mark.parametrize(
     ("number", "mid"), [(256, "0"), (-1, "0"), (0, "0"), (3, "m" * 256), (3, "ü" * 128), (3, "")]
 )
-def test_what_a_packet_has_no_room_for_is_left_out(number: int, mid: str) -> None:
+def test_extensions_that_do_not_fit_into_a_packet_are_left_out(number: int, mid: str) -> None:
     assert negotiated({MID: number}).set(Extensions(mid=mid)) == (0, b"")
 
 

@@ -83,10 +83,12 @@ class TestChoice:
             (rtc.UpdateTrackSettings(width=9000, height=9000), 2),
         ],
     )
-    def test_what_a_viewer_wants(self, settings: rtc.UpdateTrackSettings, layer: int) -> None:
+    def test_the_layer_fits_the_viewers_settings(
+        self, settings: rtc.UpdateTrackSettings, layer: int
+    ) -> None:
         assert wanted_layer(settings, VIDEO) == layer
 
-    def test_what_comes_is_sent(self) -> None:
+    def test_an_available_layer_is_sent(self) -> None:
         layers = Layers(["f", "q", "h"])
         assert layers.rids == ["q", "h", "f"]
         assert layers.best(2) == 2

@@ -31,7 +31,7 @@ def test_a_stream_has_to_be_unmuted_for_half_of_the_time(unmuted_at: float, told
     assert scored(score, 250, 20.0, unmuted_at=unmuted_at) == DRY
 
 
-def test_what_is_lost_in_a_short_time_is_not_scored_later() -> None:
+def test_losses_of_a_short_interval_are_not_scored_later() -> None:
     score = LossScore()
     assert scored(score, 250, 5.0) == BEST
     half = StreamCounts(500, 250)

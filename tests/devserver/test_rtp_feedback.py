@@ -20,7 +20,7 @@ from tests.devserver.rtp_wire import HIGH, KEY, VP8, Wire, arrives, audio, publi
 
 
 class TestEstimates:
-    async def test_what_a_viewer_says_of_its_connection_is_heeded(
+    async def test_a_viewers_bandwidth_estimates_are_used(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told: list[int] = []
@@ -49,7 +49,7 @@ class TestEstimates:
             await sender._handle_rtcp_packet(packet)  # pyright: ignore[reportPrivateUsage]
         assert told == [300_000, 400_000]
 
-    async def test_sound_is_no_part_of_what_they_are_compared_with(
+    async def test_sound_is_not_counted_for_the_estimates(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         counted: list[int] = []
@@ -67,7 +67,7 @@ class TestEstimates:
             sizes.append(len(await wire.next()))
         assert counted == sizes[1:]
 
-    async def test_what_is_not_sent_takes_nothing(self, wire: Wire) -> None:
+    async def test_an_unsent_track_uses_no_bandwidth(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)
         track = published(receiver, VP8, ("q", "h", "f"))
         sender = await wire.sender(VP8, track)
@@ -82,7 +82,7 @@ class TestEstimates:
 
 
 class TestScores:
-    async def test_who_has_just_unmuted_is_not_called_poor(
+    async def test_a_track_that_was_just_unmuted_is_not_rated_poor(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 5.0

@@ -90,7 +90,7 @@ class TestPauses:
         arrives(receiver, KEY, number=3)
         assert (await wire.next_packet()).payload == KEY
 
-    async def test_who_left_asks_for_no_key_frame(self, wire: Wire) -> None:
+    async def test_a_viewer_who_left_requests_no_key_frame(self, wire: Wire) -> None:
         for ssrc, leaves in ((1, True), (2, False)):
             receiver = await wire.receiver(VP8)
             track = published(receiver, VP8)
@@ -127,7 +127,7 @@ class TestRetransmissions:
 
 class TestTrailers:
     @pytest.mark.parametrize("knows", [True, False])
-    async def test_who_does_not_know_them_gets_frames_without(
+    async def test_clients_without_trailers_get_frames_without_them(
         self, wire: Wire, *, knows: bool
     ) -> None:
         receiver = await wire.receiver(VP8)

@@ -224,7 +224,7 @@ class TestRequests:
         response = (await signal.next("request_response")).request_response
         assert (response.request_id, response.reason, response.message) == (5, reason, message)
 
-    async def test_name_metadata_and_attributes_are_told_one_after_the_other(
+    async def test_name_metadata_and_attributes_are_sent_one_after_the_other(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("someone", room_name, can_update_own_metadata=True)
@@ -289,7 +289,7 @@ class TestEnds:
         assert gone.identity == "leaves"
         assert gone.disconnect_reason == client.DisconnectReason.CLIENT_INITIATED
 
-    async def test_the_same_identity_again_sends_the_former_away(self, join: Join) -> None:
+    async def test_a_second_session_of_an_identity_disconnects_the_first(self, join: Join) -> None:
         former, witness = await join("someone"), await join("witness")
         own = RoomEvents(former, "disconnected")
         seen = RoomEvents(witness, "participant_connected", "participant_disconnected")

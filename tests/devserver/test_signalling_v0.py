@@ -83,7 +83,7 @@ class TestJoin:
         assert dict(info.attributes) == {"mood": "good"}
 
     @pytest.mark.parametrize("number", ["x", "", "9" * 5000, "-1", "\u0663"])
-    async def test_a_protocol_that_is_no_number_is_none(
+    async def test_a_protocol_that_is_not_a_number_is_unknown(
         self, room_server: RoomServerUnderTest, room_name: str, number: str
     ) -> None:
         token = room_server.token("someone", room_name)

@@ -1,4 +1,4 @@
-"""Who speaks, and how good connections are, as clients are told."""
+"""Updates to clients about speakers and the quality of connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def identities(event: tuple[list[rtc.Participant], ...]) -> list[str]:
     return [participant.identity for participant in event[0]]
 
 
-async def test_who_speaks_is_told_to_everyone_who_hears_it(join: Join) -> None:
+async def test_active_speakers_are_sent_to_everyone_who_hears_them(join: Join) -> None:
     speaker, listener = await join("speaker"), await join("listener")
     rooms = [RoomEvents(room, SPEAKERS, "track_subscribed") for room in (speaker, listener)]
     async with tone(speaker, 450):
@@ -34,7 +34,7 @@ async def test_who_speaks_is_told_to_everyone_who_hears_it(join: Join) -> None:
         await events.next(SPEAKERS, lambda event: identities(event) == [])
 
 
-async def test_who_does_not_hear_a_speaker_is_told_nothing_of_it(join: Join) -> None:
+async def test_a_participant_who_does_not_hear_a_speaker_gets_no_update(join: Join) -> None:
     speaker, deaf = await join("speaker"), await join("deaf", can_subscribe=False)
     heard, unheard = RoomEvents(speaker, SPEAKERS), RoomEvents(deaf, SPEAKERS, "data_received")
     async with tone(speaker, 450):
@@ -55,7 +55,7 @@ async def test_good_connections_are_called_excellent(join: Join) -> None:
             told.add(participant.identity)
 
 
-async def test_who_loses_much_has_a_poor_connection(
+async def test_heavy_packet_loss_is_a_poor_connection(
     join: Join, room_server: RoomServerUnderTest
 ) -> None:
     if room_server.embedded is None:

@@ -94,7 +94,7 @@ async def fleet(
         "DRAIN_TIMEOUT": "1",
         "HEARTBEAT_TIMEOUT": "3",
         "LLM_TIMEOUT": "3",
-        # A server that crashed makes the room anew.
+        # A server that crashed creates the room again.
         "CONVERSATIONS": "room-name",
         "AGENT_NAME": f"for {room_name}",
         **({} if clock is None else clock.environ),

@@ -24,7 +24,7 @@ AGAIN: Final = 5.0
 
 @dataclass
 class Figures:
-    """What became of the questions of one fault."""
+    """The outcomes of the questions during one fault."""
 
     asked: int = 0
     once: int = 0

@@ -65,7 +65,7 @@ class Mood:
 
 @dataclass
 class Scene:
-    """What a fault can strike."""
+    """The targets of faults."""
 
     supervisors: tuple[Supervisor, Supervisor]
     model: DemoModel
@@ -170,7 +170,7 @@ async def signalling_cut(scene: Scene) -> None:
 
 
 async def signalling_stalled(scene: Scene) -> None:
-    """What workers and room server tell each other does not arrive for longer than either waits."""
+    """Signalling between workers and room server stalls for longer than either waits."""
     await scene.when(scene.any(_second_began))
     scene.relay.stall()
     await asyncio.sleep(20)
@@ -284,7 +284,7 @@ async def test_each_question_is_answered_once(
         await asyncio.gather(*(talk.client.room.disconnect() for talk in talks))
     sys.stdout.write(f"{TABLE if fault == next(iter(FAULTS)) else ''}{figures.row(fault)}\n")
     assert figures.asked == len(talks) * QUESTIONS
-    # A worker that is told to end tells of the answers that it ends, and one whose model is silent.
+    # A worker that is asked to end reports the answers that it ends, and one whose model is silent.
     assert figures.failed == 0 or fault in {"SIGTERM", "model silent"}
     assert figures.once + figures.failed == figures.asked
 

@@ -1,4 +1,4 @@
-"""What pip-audit says, and what it cannot say: silence of a database is not health."""
+"""The findings of pip-audit: the silence of a database is not a clean result."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_other_database_is_asked_where_the_first_knows_too_little(pip_audit:
 
 
 @pytest.mark.parametrize("pypi", [None, [], [SKIPPED], [CLEAN, SKIPPED]], ids=str)
-def test_no_database_is_said_and_no_good_news(
+def test_a_missing_database_is_reported_without_a_clean_result(
     pip_audit: Fake, pypi: list[dict[str, Any]] | None
 ) -> None:
     with pytest.raises(NoDatabaseError) as raised:
@@ -74,7 +74,7 @@ def test_no_database_is_said_and_no_good_news(
     assert "osv: cannot connect" in str(raised.value)
 
 
-def test_the_bill_names_packages_licences_and_what_needs_what() -> None:
+def test_the_sbom_names_packages_licences_and_dependencies() -> None:
     packages = {name: distribution(name) for name in ("aiohttp", "yarl", "idna")}
     made = bill("worker", "1.0", packages)
     purls = {each["name"]: each["purl"] for each in made["components"]}

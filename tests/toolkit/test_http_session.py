@@ -45,7 +45,7 @@ async def test_each_request_takes_the_proxy_of_its_url(app: web.Application) -> 
     assert proxy.authorized == [aiohttp.encode_basic_auth("me", "pa55")]
 
 
-async def test_a_tunnel_is_authorized_and_its_far_end_is_not_told() -> None:
+async def test_a_tunnel_is_authorized_and_credentials_do_not_reach_its_far_end() -> None:
     async with forward_proxy() as proxy:
         url = proxy.url.replace("//", "//me:pa55@")
         async with open_session(lambda _: url) as session:

@@ -70,7 +70,7 @@ async def worker(start_worker: StartWorker) -> Worker:
 
 @pytest.fixture
 def room_url(room_server: RoomServerUnderTest) -> str:
-    """Where the page finds the room server."""
+    """The room server for the page."""
     return room_server.url
 
 

@@ -48,7 +48,7 @@ async def test_editing_asks_again_and_deleting_is_for_everybody(
     for person in (alice, bob):
         await expect(person.message("Two o'clock.")).to_have_count(0, timeout=WITHIN * 1000)
         assert await person.texts() == ["And in Paris?"]
-    # What others wrote, and what they were answered, is theirs.
+    # Other people's messages, and the answers to them, are theirs.
     await expect(bob.button("Edit message")).to_have_count(0)
     await expect(bob.button("Answer again")).to_have_count(0)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.web.page_person import PagePerson
 
 # React tells this hook of each commit, in production as well. A row was rendered if its element was
-# made anew: what React left alone has the very same properties.
+# created again: a row that React skipped has the very same properties.
 _COUNT_ROWS = """
 window.rows = new Map();
 const visit = (fiber) => {

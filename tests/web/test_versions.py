@@ -1,4 +1,4 @@
-"""What was there before an edit, at the page."""
+"""Earlier versions of an edited message, on the page."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ async def test_known_keys_count_for_a_while_where_the_provider_is_down(
     ],
     ids=["empty", "html", "list", "number", "none", "huge"],
 )
-async def test_what_is_no_jwks_is_no_key(
+async def test_a_malformed_jwks_has_no_keys(
     keys: SigningKeys, provider: IdentityProvider, body: bytes
 ) -> None:
     provider.answer = web.Response(body=body)

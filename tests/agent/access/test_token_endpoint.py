@@ -1,4 +1,4 @@
-"""Who gets a token for what; the form is LiveKit's standard one."""
+"""Tokens, their grants, and refusals; the form is LiveKit's standard one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN_GRANTS = {
     "canSubscribe": True,
     "canPublishData": True,
 }
-"""The least that somebody in a room needs."""
+"""The minimum of grants for somebody in a room."""
 
 
 async def ask(client: Client, token: str = "", status: int = 201, **body: object) -> Any:  # noqa: ANN401 - claims, or the text of an error
@@ -112,7 +112,7 @@ async def test_without_a_room_the_first_of_their_own_is_given(
     ],
     ids=str,
 )
-async def test_what_is_not_for_the_client_to_choose_is_refused(
+async def test_fields_that_clients_may_not_choose_are_refused(
     open_endpoint: Open, provider: IdentityProvider, asked: dict[str, object]
 ) -> None:
     client = await open_endpoint(agent_name="helper")
@@ -121,7 +121,7 @@ async def test_what_is_not_for_the_client_to_choose_is_refused(
     assert next(iter(asked)) in text
 
 
-async def test_asking_for_what_one_is_anyway_is_fine(
+async def test_a_request_may_repeat_ones_own_claims(
     open_endpoint: Open, provider: IdentityProvider
 ) -> None:
     client = await open_endpoint(agent_name="helper")
@@ -161,7 +161,7 @@ def of_a_stranger(provider: IdentityProvider) -> str:
 
 
 def with_its_own_key(provider: IdentityProvider) -> str:
-    """A key in the token's header is the token's word."""
+    """A key in the token's header proves nothing."""
     stranger = IdentityProvider()
     (public,) = stranger.jwks()["keys"]
     headers = {"kid": "first", "jwk": public, "jku": "http://127.0.0.1:1/keys"}
@@ -225,7 +225,7 @@ async def test_an_identity_that_is_none_or_the_agents_is_refused(
     await ask(client, provider.token(id=sub), 403)
 
 
-async def test_keys_that_cannot_be_had_are_no_access(
+async def test_unavailable_keys_give_no_access(
     open_endpoint: Open, provider: IdentityProvider
 ) -> None:
     provider.answer = web.Response(status=500)

@@ -1,4 +1,4 @@
-"""Receiver: a backend with a webhook, which verifies what it gets."""
+"""Receiver: a backend with a webhook, which verifies the deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""For tests of an app's agents: a plain one, what the model was asked, and what people got."""
+"""Helpers for tests of an app's agents: a plain agent, the model's requests, and the received
+answers."""
 
 from __future__ import annotations
 

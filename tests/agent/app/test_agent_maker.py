@@ -1,4 +1,4 @@
-"""What an app's function for an agent returns."""
+"""Agents and sessions that an app's function returns."""
 
 from __future__ import annotations
 

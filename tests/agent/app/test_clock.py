@@ -38,7 +38,7 @@ def test_items_of_the_future_keep_their_order_and_come_before_new_ones() -> None
 async def told_in_order(
     client: ChatClient, model: DemoModel, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[str, object]]:
-    """What the model reads at the third question, where the clock is set back after the first."""
+    """The model's messages at the third question, with the clock set back after the first."""
     model.script(Reply("First."))
     await client.ask("one")
     clock = time.time

@@ -123,7 +123,7 @@ async def redact(turn: Turn, text: AsyncIterable[str]) -> AsyncIterator[str]:
     yield held.replace("1234", "####")
 
 
-async def test_on_text_changes_what_everybody_has(
+async def test_on_text_changes_the_text_for_everybody(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     model.script(Reply(tokens=["The code is 12", "34, keep it."]), Reply("Well"))

@@ -1,4 +1,4 @@
-"""An app is found by its reference, or it is said in one sentence why not."""
+"""An app is found by its reference, or one sentence says why not."""
 
 from __future__ import annotations
 

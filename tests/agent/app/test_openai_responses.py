@@ -57,7 +57,7 @@ class Responses:
         return response
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        """What the service answers to the latest request."""
+        """The service's response to the latest request."""
         number = len(self.requests)
         response: dict[str, Any] = {
             "id": f"resp_{number}",

@@ -20,7 +20,7 @@ def test_these_and_no_others() -> None:
         assert getattr(agent, name).__name__ == name
 
 
-def test_another_name_is_none() -> None:
+def test_other_names_are_not_public() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Session'"):
         _ = agent.Session  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 

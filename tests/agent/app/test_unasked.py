@@ -120,7 +120,7 @@ async def test_a_tool_has_the_model_say_something(
     assert [each["content"] for each in messages[1:]] == ["Do not forget: noon!", "When?"]
 
 
-async def test_what_is_said_to_one_person_in_the_room_is_read_by_all(
+async def test_text_addressed_to_one_person_in_the_room_is_read_by_all(
     start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     @tool

@@ -1,4 +1,4 @@
-"""A worker knows former stays: replies, ids, and a past that comes later."""
+"""A worker knows earlier stays: replies, ids, and a history that is restored later."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_an_agent_is_ready_though_the_database_does_not_answer(
 
 
 @pytest.mark.timeout(120)  # The longer it is away, the longer it may take to be noticed.
-async def test_a_conversation_gets_its_past_when_the_database_is_back(
+async def test_a_conversation_restores_its_history_when_the_database_is_back(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,

@@ -1,4 +1,4 @@
-"""stopResponse: an answer ends with what has been said, in the room and in private."""
+"""stopResponse: an answer ends with its text so far, in the room and in private."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """What a history is told; it has one answer, of which it does not know that it was told."""
+    """The deliveries that a history records; it has one answer that is not recorded as
+    delivered."""
 
     def __init__(self) -> None:
         self.told: list[str] = []

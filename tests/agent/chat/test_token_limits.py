@@ -97,7 +97,7 @@ def test_a_context_is_cut_when_notes_come_in() -> None:
     assert any(text.startswith("[A call has ended:\né") for text in told)
 
 
-def test_what_notes_take_is_left_for_no_results() -> None:
+def test_notes_leave_less_room_for_results() -> None:
     context = Context(ContextLimits(items=100, tokens=4_000))
     assert context.result_bytes == 4 * 4_000
     context.tell_result("A call has ended:", "é" * LONG)

@@ -82,7 +82,7 @@ async def test_an_answered_message_that_is_sent_again_brings_its_answer(
     assert len(model.requests) == 2
 
 
-async def test_while_the_database_is_away_nobody_is_told_that_a_message_is_stored(
+async def test_no_message_stored_is_sent_while_the_database_is_unavailable(
     start_worker: StartWorker, enter: Enter, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -216,7 +216,7 @@ async def test_an_answer_is_sent_again_if_the_agent_was_removed_in_the_same_mome
     assert len(talk.endings(question)) == 2
 
 
-async def test_an_answer_counts_as_told_where_its_asker_had_left(
+async def test_an_answer_counts_as_delivered_if_its_asker_had_left(
     start_worker: StartWorker, enter: Enter, model: DemoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = asyncio.Event()

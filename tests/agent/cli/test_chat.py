@@ -34,7 +34,7 @@ async def test_answer_is_printed_as_it_comes(
     assert chat.output == "grüß dich 👋\n"
 
 
-async def test_piped_input_is_said(agent: CommandLine, model: DemoModel, room_name: str) -> None:
+async def test_piped_input_is_sent(agent: CommandLine, model: DemoModel, room_name: str) -> None:
     finished = await agent.run("chat", "--room", room_name, stdin="What time is it?\n")
     assert (finished.status, finished.stderr) == (0, "")
     assert "I called getCurrentTime" in finished.stdout

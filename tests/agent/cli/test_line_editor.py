@@ -87,7 +87,7 @@ def test_tab_completes_as_far_as_it_is_certain_and_then_lists(editor: LineEditor
     assert editor.take() == "/x"
 
 
-def test_of_a_long_line_what_is_around_the_cursor_is_shown(editor: LineEditor) -> None:
+def test_the_part_of_a_long_line_around_the_cursor_is_shown(editor: LineEditor) -> None:
     editor.add("".join(chr(ord("a") + number) for number in range(26)))
     assert editor.shown(13) == "\r\x1b[K> qrstuvwxyz"
     editor.feed("\x1b[D")
@@ -105,12 +105,12 @@ def test_a_long_line_that_is_pasted_is_shown_at_once(editor: LineEditor) -> None
     assert editor.take() == "語" * 100_000
 
 
-def test_what_was_typed_meanwhile_controls_no_terminal(editor: LineEditor) -> None:
+def test_text_typed_meanwhile_cannot_control_the_terminal(editor: LineEditor) -> None:
     editor.add("a\x1b[31m\tb")
     assert editor.take() == "a[31m b"
 
 
-def test_what_is_shown_has_all_spaces_and_joiners_and_controls_no_terminal() -> None:
+def test_shown_text_keeps_spaces_and_joiners_and_cannot_control_the_terminal() -> None:
     shown = "10\u202f000\xa0€\u3000क्\u200cष\n\t👩\u200d🚀"
     assert printable(shown) == shown
     assert printable("a\x1b[31m\x9b2J\x7f\rb\u202ec\u2029") == "a[31m2Jbc"

@@ -99,7 +99,7 @@ async def test_a_build_is_kept_for_a_day_after_its_last_use(checkout: Path) -> N
     assert builds["second"].exists()
 
 
-async def test_what_installing_left_out_is_installed(checkout: Path) -> None:
+async def test_missing_packages_are_installed(checkout: Path) -> None:
     await built(checkout)
     (checkout / "web" / "node_modules" / "vite" / "bin" / "vite.js").unlink()
     (checkout / "web" / "src" / "main.tsx").write_text("second")

@@ -57,7 +57,7 @@ async def test_it_says_where_no_worker_is(bare: CommandLine) -> None:
     assert f"no worker answers at http://127.0.0.1:{port}" in done.stderr
 
 
-def test_rates_are_what_counters_grew_by_in_a_second() -> None:
+def test_rates_are_the_growth_of_counters_per_second() -> None:
     before = Look(10.0, metrics=sums('room_agent_messages_total{form="stream"} 3\n'))
     text = 'room_agent_messages_total{form="stream"} 10\nroom_agent_messages_total{form="file"} 3\n'
     assert "messages/s 5.0" in shown(Look(12.0, metrics=sums(text)), before)

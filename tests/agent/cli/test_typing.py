@@ -62,7 +62,7 @@ async def test_tab_completes_commands_methods_people_and_paths(
 
 
 @pytest.mark.usefixtures("worker")
-async def test_what_is_typed_during_an_answer_is_there_at_the_prompt(
+async def test_text_typed_during_an_answer_appears_at_the_prompt(
     agent: CommandLine, model: DemoModel, room_name: str
 ) -> None:
     pause = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What the Python client has of messages, where the agent is somebody who does as it does."""
+"""The Python client's messages, with a participant who plays the agent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_parts_are_those_of_the_newest_stream_and_of_no_former_answer(join
     await ana.aclose()
 
 
-async def test_what_an_erased_participant_wrote_is_gone_with_the_answers(join: Join) -> None:
+async def test_messages_of_an_erased_participant_are_removed_with_their_answers(join: Join) -> None:
     ana = RoomAgent(await join("ana"), identity="asker")
     asker = Asker(join, ana)
     await asker.comes()

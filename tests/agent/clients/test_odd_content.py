@@ -1,4 +1,4 @@
-"""What livekit-client sends oddly is answered or refused, never met with silence."""
+"""Odd content from livekit-client is answered or refused, never silently ignored."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_the_last_claim_may_have_what_separates_the_others() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ana", "a\nb", "x" * 129, None, 1.5, {"a": 1}, [["a"]]])
-def test_what_is_no_short_line_of_text_is_left_out(value: object) -> None:
+def test_claims_that_are_not_short_lines_of_text_are_left_out(value: object) -> None:
     assert texts("{sub}", {"sub": value}) == []
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire in a room, held to the types that are exported."""
+"""Messages in a real room are checked against the exported types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools import TOOLS
 
 SCHEMAS: dict[str, Any] = wire_schemas()
 RARE = {"voice.failed", "file.progress"}
-"""What takes a voice, or a file that takes seconds, as one may on a busy machine."""
+"""Types that take a voice, or a file that takes seconds, which a busy machine may not produce."""
 
 
 def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
@@ -44,7 +44,7 @@ def check(schema: dict[str, Any], value: object) -> None:
 async def look_up(context: ToolContext, order: str) -> Result:
     """Look up an order."""
     context.progress(0.5, "looking")
-    await asyncio.sleep(0)  # Progress is told in the loop's next turn.
+    await asyncio.sleep(0)  # Progress is reported in the loop's next turn.
     context.show(Source("Orders", "https://example.com", quote="A1"))
     schema = {"type": "object", "properties": {"seats": {"type": "integer"}}}
     return Result(order, Data("card", {"order": order}, schema=schema), Suggestion("Thanks"))

@@ -126,7 +126,7 @@ async def test_a_model_that_cannot_see_is_given_no_pictures(
     assert "photo.png (image/png" in given(model.requests[-1])
 
 
-async def test_of_other_types_the_model_has_name_type_and_size(
+async def test_files_of_other_types_are_described_by_name_type_and_size(
     enter: Enter, model: DemoModel
 ) -> None:
     alice = await enter("alice")

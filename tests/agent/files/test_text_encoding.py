@@ -1,4 +1,4 @@
-"""Text files without a mark: their encoding is told by the letters of the languages."""
+"""Text files without a mark: their encoding is detected by the letters of the languages."""
 
 # ruff: noqa: RUF001 - letters of many scripts are meant
 from __future__ import annotations
@@ -105,5 +105,5 @@ def test_a_character_that_is_cut_off_is_left_out() -> None:
     "content",
     [b"\x00\x01\x00\x02", bytes(range(256)), b"PK\x03\x04\x00\x00\x08", b"\x00" * 64],
 )
-def test_bytes_that_are_no_text_are_none(content: bytes) -> None:
+def test_bytes_that_are_not_text_have_no_encoding(content: bytes) -> None:
     assert not looks_like_text(content)

@@ -68,5 +68,5 @@ def test_a_long_beginning_is_read_in_one_pass(repeated: str, end: str) -> None:
         ("{ x", "text/plain"),
     ],
 )
-def test_markup_is_told_by_how_it_begins(text: str, expected: str) -> None:
+def test_markup_is_recognised_by_its_beginning(text: str, expected: str) -> None:
     assert content_type(text.encode(), "note.txt") == expected

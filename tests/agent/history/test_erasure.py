@@ -57,7 +57,7 @@ async def everything(database_url: str) -> str:
     return "\n".join(rows)
 
 
-async def test_of_a_participant_nothing_is_left(history: History, database_url: str) -> None:
+async def test_nothing_of_a_participant_is_left(history: History, database_url: str) -> None:
     await fill(history)
     erased = await history.erase(Subject("ann"))
     assert erased == Erased(
@@ -79,7 +79,7 @@ async def test_of_a_participant_nothing_is_left(history: History, database_url: 
     assert await history.erase(Subject("ann")) == Erased()
 
 
-async def test_of_a_room_all_sessions_go_and_those_of_other_rooms_stay(
+async def test_all_sessions_of_a_room_are_erased_and_other_rooms_stay(
     history: History, database_url: str
 ) -> None:
     names = [of_session("kitchen", "RM_1"), of_session("kitchen", "RM_2"), "kitchen"]
@@ -153,7 +153,7 @@ async def test_a_sender_s_clock_does_not_decide_what_is_old(history: History) ->
     assert len((await history.page(ROOM, asker="ann")).messages) == 2
 
 
-async def test_of_an_older_version_s_rows_the_sender_s_clock_counts(
+async def test_rows_of_an_older_version_go_by_the_senders_clock(
     history: History, database_url: str
 ) -> None:
     await take_turn(history, replace(asked("m1"), timestamp=1_000))

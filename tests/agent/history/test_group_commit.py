@@ -56,7 +56,7 @@ async def test_a_refused_write_fails_alone(history: SqlHistory) -> None:
     assert [m.id for m in await everything(history)] == ["SG_same", "1", "2"]
 
 
-async def test_what_waits_behind_a_failure_fails_as_well(
+async def test_writes_behind_a_failed_write_fail_as_well(
     history: SqlHistory, database: CutDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "MAX_BATCH", 1)

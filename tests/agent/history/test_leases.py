@@ -96,7 +96,7 @@ async def test_a_lease_is_given_back_by_its_holder_alone(history: History) -> No
     await leases.take(ME, ROOM, "b")
     await leases.give_back(ME, ROOM, "b", left=True)
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.LEFT}
-    # Who is asked for there is wanted again, and so is whoever is sent there.
+    # A request for an agent makes the room need one again, and so does a dispatch.
     await leases.want(ME, ROOM)
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
     await leases.take(ME, ROOM, "b")
@@ -118,7 +118,7 @@ async def test_a_process_that_was_removed_as_dead_cannot_say_that_nobody_is_want
     assert await leases.states(ME, [ROOM]) == {ROOM: LeaseState.FREE}
 
 
-async def test_who_is_about_to_leave_for_good_may_die_before_that(history: History) -> None:
+async def test_a_worker_may_die_before_it_leaves_for_good(history: History) -> None:
     leases = history.leases
     await leases.beat(holder("a"), LIVING)
     await leases.take(ME, ROOM, "a")
@@ -169,7 +169,7 @@ async def test_neighbours_see_each_other_die(history: History) -> None:
     assert (await leases.beat(holder("c", place="here"), LIVING)).neighbours == ()
 
 
-async def test_what_the_living_of_a_scope_can_take_is_counted(history: History) -> None:
+async def test_free_places_of_living_workers_in_a_scope_are_counted(history: History) -> None:
     leases = history.leases
     assert await leases.free("all") == 0
     await leases.beat(holder("a", free=3), LIVING)

@@ -260,7 +260,9 @@ async def test_an_answer_is_not_stored_before_its_question(
     assert await kept.history.unanswered("kitchen") == ()
 
 
-async def test_an_answer_told_during_an_outage_is_not_untold_after_it(kept: Kept) -> None:
+async def test_an_answer_delivered_during_an_outage_counts_as_delivered_after_it(
+    kept: Kept,
+) -> None:
     kept.database.away = True
     answer = await take_turn(kept.history, asked("1"))
     kept.history.end_told(answer.key)
@@ -269,7 +271,7 @@ async def test_an_answer_told_during_an_outage_is_not_untold_after_it(kept: Kept
     assert await kept.history.untold("kitchen") == ()
 
 
-async def test_that_an_answer_was_told_is_noted_behind_the_answer(
+async def test_delivery_is_recorded_behind_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(told_answers, "PAUSE", 0.0)

@@ -25,7 +25,7 @@ from tests.agent.history.stores import FullStore, LeastStore
 
 
 class FailingStore(LeastStore):
-    """Fails, or hangs, as long as it is told to.
+    """Fails, or hangs, as long as the test wants it to.
 
     Attributes:
         loses_question: the next `add` of a message fails.
@@ -79,7 +79,7 @@ async def opened(store: TurnStore, url: str = "sqlite://") -> DurableHistory:
     return history
 
 
-async def test_it_says_who_keeps_what() -> None:
+async def test_it_reports_which_store_keeps_which_data() -> None:
     least, full = open_history("sqlite://", LeastStore()), open_history("sqlite://", FullStore())
     assert str(full) == "messages in FullStore, the rest in sqlite:///:memory:"
     assert str(least) == (
@@ -208,7 +208,7 @@ async def test_a_question_of_which_every_end_is_refused_is_not_answered_again(
 
 
 @pytest.mark.parametrize("log_content", [False, True])
-async def test_what_a_driver_quotes_is_logged_only_where_content_is(
+async def test_driver_quotations_are_logged_only_with_log_content(
     caplog: pytest.LogCaptureFixture, *, log_content: bool
 ) -> None:
     store = FailingStore()

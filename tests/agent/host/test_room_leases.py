@@ -1,4 +1,4 @@
-"""What becomes of a process's leases on its rooms while the database is away, and after that."""
+"""A process's leases on its rooms during an outage of the database, and after it."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class Blind(Claims):
         return super().is_taken(name)
 
 
-async def test_who_cannot_see_its_neighbours_any_more_buries_none(
+async def test_a_process_that_cannot_see_its_neighbours_declares_none_dead(
     store: Store, tmp_path: Path
 ) -> None:
     file = tmp_path / "claims"

@@ -109,10 +109,10 @@ async def test_a_dead_agent_is_replaced(
         await alice.room.disconnect()
 
 
-async def test_who_has_joined_in_place_of_a_dead_agent_stays(
+async def test_an_agent_that_has_replaced_a_dead_one_stays(
     lk_api: api.LiveKitAPI, room_server: RoomServerUnderTest, room_name: str, tmp_path: Path
 ) -> None:
-    """Another job has the dead one removed while this one waits for its answer. Its agent may be
+    """Another job removes the dead one while this one waits for its answer. Its agent may be
     slow to answer, as one that joins is."""
     who = api.RoomParticipantIdentity(room=room_name, identity=AGENT)
     token = room_server.access_token(AGENT, room_name).with_kind("agent").to_jwt()

@@ -76,7 +76,7 @@ async def come(
 
 
 async def lease_state(worker: Worker, client: ChatClient) -> LeaseState:
-    """What the database says of the client's room."""
+    """The state of the client's room in the database."""
     history, sid = open_history(worker.settings.database_url), await client.room.sid
     states = await history.leases.states(AGENT, [sid])
     await history.aclose()
@@ -310,7 +310,7 @@ async def test_a_worker_that_ends_gives_its_rooms_to_another(
     assert second.host.overviews()
 
 
-async def test_who_has_lost_a_room_leaves_and_keeps_nothing_that_is_unfinished(
+async def test_a_worker_that_lost_its_room_leaves_and_stores_nothing_unfinished(
     enter: Enter, start_worker: StartWorker, model: DemoModel
 ) -> None:
     worker = await start_worker()
@@ -331,7 +331,7 @@ async def test_who_has_lost_a_room_leaves_and_keeps_nothing_that_is_unfinished(
     assert alice.finished(asked) == []
 
 
-async def test_who_gives_its_connection_up_leaves_the_answer_to_the_next(
+async def test_a_worker_that_gives_up_its_connection_leaves_the_answer_to_the_next(
     enter: Enter, start_worker: StartWorker, model: DemoModel
 ) -> None:
     worker = await start_worker(TAKEOVER="no")

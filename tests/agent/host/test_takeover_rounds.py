@@ -150,7 +150,7 @@ async def test_a_silent_database_does_not_hold_up_a_look(
         (LeaseState.EXPIRED, "RM_anew", False),
     ],
 )
-async def test_what_changed_during_a_look_is_seen_before_an_agent_is_sent_for(
+async def test_changes_during_a_check_are_seen_before_an_agent_is_dispatched(
     *,
     takeover: Takeover,
     state: LeaseState,

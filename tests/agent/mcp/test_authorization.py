@@ -145,7 +145,9 @@ async def test_the_apps_function_makes_headers_for_each_request_and_each_caller(
     ],
     ids=["nobody", "no attribute", "not vouched for", "a line break", "no ASCII"],
 )
-def test_a_call_without_what_the_server_has_to_be_told_is_refused(caller: Caller | None) -> None:
+def test_a_call_without_an_attribute_that_the_server_needs_is_refused(
+    caller: Caller | None,
+) -> None:
     headers = ServerHeaders(server(participantHeaders={"X-Tenant": "{tenant}"}))
     with pytest.raises(NotAllowed):
         headers.of(caller, is_call=True)

@@ -99,7 +99,7 @@ async def test_a_tool_is_named_once_while_it_stays_as_it_is(
     assert caplog.text.count("tool bad skipped") == 1
 
 
-async def test_of_two_tools_with_one_name_the_first_is_used(
+async def test_the_first_of_two_tools_with_one_name_is_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     tools = [listed("a.b", {"type": "object"}), listed("a_b", {"type": "object"})]

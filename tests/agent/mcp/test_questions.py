@@ -1,4 +1,4 @@
-"""What MCP servers ask while a tool runs: the caller's client, and the model."""
+"""Questions of MCP servers while a tool runs: to the caller's client, and to the model."""
 
 from __future__ import annotations
 

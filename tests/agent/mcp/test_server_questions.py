@@ -22,7 +22,7 @@ PAGE = types.ElicitRequestURLParams(
 
 
 async def answered(params: object, *answers: Elicited | None) -> tuple[list[Any], ServerQuestions]:
-    """What a server gets that asks once for each answer; None: nobody answers."""
+    """The answers that a server gets if it asks once for each; None: nobody answers."""
     left = list(answers)
 
     async def answer(_: Elicitation) -> Elicited:

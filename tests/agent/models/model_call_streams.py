@@ -331,7 +331,7 @@ TOOL_CALLS = [
             f"doubtful arguments: {given}",
             call(given, "look", index=0, id="1") + CALLED + DONE,
             finish="tool_calls",
-            # A string is no object: no tool runs with it, and the model is told.
+            # A string is no object: no tool runs with it, and the model gets an error.
             calls=(("look", given),),
         )
         for given in (

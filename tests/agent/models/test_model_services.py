@@ -120,7 +120,7 @@ async def test_each_call_runs_with_its_own_arguments(
     assert results == [f"{city} is fine" for city in cities]
 
 
-async def test_ids_that_come_again_are_told_apart(
+async def test_repeated_ids_are_distinguished(
     enter: Enter, service: RawModel, worker: Worker
 ) -> None:
     alice = await enter("alice", worker=worker)

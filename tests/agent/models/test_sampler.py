@@ -1,4 +1,4 @@
-"""What a tool asks the model: its cost, and what is told of its failures."""
+"""A tool's questions to the model: their cost, and the reports of failures."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ async def test_after_so_many_steps_it_has_to_do_without_tools(
     assert len([item for item in items if item.type == "function_call"]) == MAX_TOOL_STEPS
 
 
-async def test_of_a_step_that_breaks_off_the_text_is_kept_and_nothing_is_called(
+async def test_a_step_that_breaks_off_keeps_its_text_and_calls_nothing(
     model: DemoModel, client: OpenAIClient, tools: Toolbox
 ) -> None:
     model.script(
@@ -157,7 +157,7 @@ async def test_of_a_step_that_breaks_off_the_text_is_kept_and_nothing_is_called(
     assert loop.finish_reason is None
 
 
-async def test_of_calls_that_are_given_up_those_that_were_done_are_kept(
+async def test_finished_calls_of_a_cancelled_answer_are_kept(
     model: DemoModel, client: OpenAIClient
 ) -> None:
     hangs = asyncio.Event()

@@ -28,7 +28,7 @@ class Supervisor:
         self._reading = asyncio.create_task(self._read_all())
 
     async def says(self, pattern: str, times: int = 1) -> list[str]:
-        """What the pattern's group is each time that it has written this so often."""
+        """The values of the pattern's group, once the output has matched this often."""
         async with asyncio.timeout(WITHIN):
             while len(found := re.findall(pattern, self.running.output)) < times:
                 self._read.clear()
@@ -39,7 +39,7 @@ class Supervisor:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        # For who reads of a failure.
+        # For the report of a failed test.
         sys.stdout.write(self.running.output)
 
     async def _read_all(self) -> None:

@@ -96,7 +96,7 @@ async def agent_of(lk_api: api.LiveKitAPI, room: str) -> str:
 
 
 async def noted_as_left(fleet: Fleet, sid: str) -> None:
-    """Returns when the database has it that nobody is wanted in a room; only asking tells."""
+    """Returns when the database has stored that a room needs no agent; only asking tells."""
     database = Database(DatabaseUrl.parse(fleet.environ["DATABASE_URL"]))
     noted = select(leases.c.key).where(leases.c.key == sid, leases.c.is_left)
     async with asyncio.timeout(WITHIN):
@@ -127,7 +127,7 @@ async def answers_stored(fleet: Fleet, client: ChatClient, question: str) -> lis
         ("postgres", "machine"),
     ],
 )
-async def test_what_was_unanswered_when_a_worker_was_killed_is_answered_once(
+async def test_questions_of_a_killed_worker_are_answered_once(
     *,
     dies: str,
     fleet: Fleet,
@@ -211,7 +211,7 @@ async def test_a_worker_that_stood_still_and_lost_its_room_leaves_without_an_ans
         try:
             await ready_again(alice, former)
             assert (await alice.answer_to(asked)).text == "the answer"
-            # What it was waiting for is there when it wakes up.
+            # Its data has arrived by the time it wakes up.
             goes_on.set()
         finally:
             os.kill(pid, signal.SIGCONT)

@@ -43,7 +43,7 @@ def test_livekit_agents_asks_them_for_nothing() -> None:
     assert states == ["DeferredPackage"] * len(PACKAGES)
 
 
-def test_they_are_what_they_would_have_been() -> None:
+def test_deferred_packages_equal_imported_ones() -> None:
     """A deferred package has all its names once one of them is used."""
     imports = (
         "import openai, av, av.container, limits.aio",

@@ -39,7 +39,7 @@ def named(client: ChatClient, topic: str, **expected: object) -> set[tuple[Any, 
     }
 
 
-async def test_of_two_people_with_one_message_id_each_finds_their_own_answer(
+async def test_two_people_with_one_message_id_each_find_their_own_answer(
     enter: Enter, start_worker: StartWorker, model: DemoModel
 ) -> None:
     model.script(

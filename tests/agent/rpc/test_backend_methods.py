@@ -1,4 +1,4 @@
-"""What a backend has the agent do, and that nobody else has it do that."""
+"""The methods for backends, and that nobody else may call them."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ async def test_nobody_else_is_one(
     assert not unasked(alice)
 
 
-async def test_a_participant_who_looks_like_the_servers_api_is_none(
+async def test_a_participant_who_looks_like_the_servers_api_is_no_backend(
     start_worker: StartWorker, enter: Enter, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
     """A call in the form of the server's API, by somebody whom the agent does not know."""

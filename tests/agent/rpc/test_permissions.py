@@ -105,7 +105,7 @@ def test_nobody_sees_what_is_private_to_others() -> None:
             check_thread("deleteThread", private, caller)
 
 
-def test_of_several_messages_with_an_id_ones_own_newest_is_meant() -> None:
+def test_an_id_of_several_messages_means_the_callers_newest() -> None:
     private = question("alice", thread=ThreadKey("kitchen", "alice"))
     candidates = [question("bob"), question("alice"), private, question("carol")]
     assert choose("editMessage", candidates, ALICE) == private

@@ -115,7 +115,7 @@ async def test_with_listeners_only_they_hear_it(
 
 
 @pytest.mark.usefixtures("events")
-async def test_of_an_addressed_text_nobody_else_gets_a_packet(
+async def test_nobody_else_gets_a_packet_of_an_addressed_text(
     join: Join, heard: asyncio.Queue[rtc.TextStreamReader]
 ) -> None:
     room = await join("ana")

@@ -90,7 +90,7 @@ async def test_a_running_session_gets_them_and_loses_them_again() -> None:
     await session.aclose()
 
 
-async def test_what_a_session_and_its_agents_have_is_withheld_and_theirs() -> None:
+async def test_models_of_a_session_and_its_agents_are_withheld_and_given_back() -> None:
     own_stt, own_tts = DeafSTT(), MuteTTS()
     vad = inference.VAD(model="silero")
     session = AgentSession[None](stt=own_stt, vad=vad, turn_handling={"turn_detection": "vad"})

@@ -115,7 +115,7 @@ def test_a_patch_that_cannot_be_applied_changes_nothing(operation: object) -> No
     ("document", "value"),
     [("bar", "baz"), (10, "10"), (1, True), (0, False), ([1], [1, 2]), ({"a": 1}, {"b": 1})],
 )
-def test_a_test_that_fails_is_told_from_other_errors(document: object, value: object) -> None:
+def test_a_failed_test_operation_has_an_error_of_its_own(document: object, value: object) -> None:
     with pytest.raises(TestFailedError):
         patched({"foo": document}, op("test", "/foo", value=value))
 

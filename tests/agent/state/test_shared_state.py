@@ -117,7 +117,7 @@ async def test_a_client_changes_it_where_that_is_allowed(worker: Worker, enter: 
     ("writers", "allowed"),
     [("nobody", ()), ("moderators", ("mod",)), ("everyone", ("mod", "bob"))],
 )
-async def test_who_may_change_it(
+async def test_state_writers_may_change_it(
     start_worker: StartWorker, enter: Enter, writers: str, allowed: tuple[str, ...]
 ) -> None:
     worker = await start_worker(STATE_WRITERS=writers)

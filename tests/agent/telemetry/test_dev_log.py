@@ -52,7 +52,7 @@ def test_an_answer_that_failed_says_so() -> None:
     assert line(ANSWERED, fields=fields) == "answered ada  no text · 2.00 s · error"
 
 
-def test_levels_are_told_where_something_is_wrong() -> None:
+def test_levels_are_shown_for_warnings_and_errors() -> None:
     assert line("joined the room", fields={"room": "demo"}) == "demo  joined the room"
     assert line("it broke", logging.ERROR) == "ERROR     it broke"
     assert "\033[31mERROR" in line("it broke", logging.ERROR, colours=True)

@@ -80,7 +80,7 @@ async def test_handoffs_parts_and_roles_are_seen() -> None:
         assert call.name == "refund"
 
 
-async def test_what_fails_is_an_exchange_too() -> None:
+async def test_a_failed_answer_is_an_exchange_too() -> None:
     async with AppTest(App(instructions="Be."), LLM_RETRIES="0") as test:
         alice = await test.enter("alice")
         test.model.script(Reply(status=500))

@@ -80,7 +80,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_with_an_answer_is_one_sentence(name: str) -> None:
+def test_a_fault_of_an_answer_is_one_sentence(name: str) -> None:
     expected, answer, problem = WRONG[name]
     assert list(expected.problems(answer)) == [problem]
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["{number: 1", "[1]", '"x"'])
-def test_arguments_that_are_no_object_are_none(arguments: str) -> None:
+def test_arguments_that_are_not_an_object_count_as_missing(arguments: str) -> None:
     assert exchange("Yes.", ("find", arguments)).calls[0].arguments == {}
 
 

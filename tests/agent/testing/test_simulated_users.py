@@ -61,7 +61,7 @@ async def run(tmp_path: Path, text: str, evaluator: DemoModel, **environ: str) -
     return found
 
 
-async def test_a_user_who_gets_what_they_want(tmp_path: Path, evaluator: DemoModel) -> None:
+async def test_a_user_who_reaches_their_goal(tmp_path: Path, evaluator: DemoModel) -> None:
     evaluator.script(Reply("is it paid?"), Reply("18"), ends(reached=True))
     found = await run(tmp_path, MODEL + USER, evaluator)
     assert found.problems == ()
@@ -74,7 +74,7 @@ async def test_a_user_who_gets_what_they_want(tmp_path: Path, evaluator: DemoMod
     first, _, last = (request.body["messages"] for request in evaluator.requests)
     assert "A hurried customer." in str(first)
     assert "invoice 18 is paid" in str(first)
-    # What the assistant said is the user's to answer.
+    # The simulated user answers the assistant's messages.
     roles = [each["role"] for each in cast("list[dict[str, str]]", last)]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
     (told,) = json.loads(as_json([found]))["runs"]
@@ -99,7 +99,7 @@ async def test_a_user_who_does_not(
     assert [each for each in found.problems if problem in each]
 
 
-async def test_what_is_expected_is_of_the_whole_conversation(
+async def test_expectations_are_for_the_whole_conversation(
     tmp_path: Path, evaluator: DemoModel
 ) -> None:
     evaluator.script(Reply("Hi"), ends(reached=True))

@@ -91,7 +91,7 @@ def read(model: DemoModel) -> list[str]:
 
 
 async def begun(alice: ChatClient, model: DemoModel) -> str:
-    """Has the model begin a report, and answer; returns the id of the call."""
+    """Makes the model begin a report, and answer; returns the id of the call."""
     model.script(call(), Reply("It is under way."))
     answer = await alice.ask("A report, please")
     assert answer.text == "It is under way."

@@ -93,7 +93,7 @@ async def test_a_supervisor_approves_and_nobody_else_is_asked(
     assert (ended["outcome"], ended["by"]) == ("approved", "sam")
 
 
-async def test_the_first_of_two_decides_and_the_other_one_is_told(
+async def test_the_first_of_two_decides_and_the_other_one_is_notified(
     alice: ChatClient, enter: Enter, model: DemoModel
 ) -> None:
     sam, tom = await enter("sam", attributes=SUPERVISOR), await enter("tom", attributes=SUPERVISOR)
@@ -146,7 +146,7 @@ async def test_nobody_is_there_who_may_approve(
     assert told(model) == f"{NOT_APPROVED}nobody who may approve it decided within 0.5 s"
 
 
-async def test_who_comes_later_is_asked_and_who_comes_back_is_asked_again(
+async def test_approvers_who_join_later_or_come_back_are_asked(
     alice: ChatClient, enter: Enter, model: DemoModel
 ) -> None:
     refund_and_then(model)
@@ -293,7 +293,7 @@ async def test_so_many_people_are_asked_at_a_time(
         task.cancel()
 
 
-async def test_who_cannot_be_asked_takes_no_place_of_others(
+async def test_an_approver_who_cannot_be_asked_takes_no_slot_of_others(
     alice: ChatClient, model: DemoModel, monkeypatch: pytest.MonkeyPatch, enter: Enter
 ) -> None:
     monkeypatch.setattr(approval_question, "MAX_PEOPLE", 1)
@@ -338,7 +338,7 @@ async def test_the_asker_who_comes_back_is_asked_again(
 
 
 @pytest.mark.parametrize("retry", ["never", "safe"])
-async def test_what_waits_when_a_worker_is_lost_is_asked_for_again(
+async def test_a_waiting_call_of_a_lost_worker_is_asked_about_again(
     *, retry: Retry, start_worker: StartWorker, enter: Enter, model: DemoModel
 ) -> None:
     made: list[int] = []

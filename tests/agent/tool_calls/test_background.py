@@ -91,7 +91,7 @@ async def test_a_livekit_agent_tells_the_result(
     assert any("17 of sales" in each for each in read(model))
 
 
-async def test_a_failure_is_told(
+async def test_a_failure_is_reported(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
     alice = await enter("alice", worker=await start(start_worker, report.tool()))

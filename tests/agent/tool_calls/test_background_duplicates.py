@@ -74,7 +74,7 @@ async def test_a_duplicate_replaces_the_former_call(
     assert said.text == "Costs are 17."
 
 
-async def test_of_duplicates_that_replace_a_call_at_a_time_one_runs(
+async def test_only_one_of_concurrent_replacing_duplicates_runs(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
     made = report.tool(on_duplicate="replace", cancellable=True)
@@ -114,7 +114,7 @@ async def test_a_call_is_not_replaced_for_who_may_not_use_its_tool(
     assert (report.begun, report.cancelled) == (["sales"], [])
 
 
-async def test_what_cannot_be_cancelled_is_not_replaced(
+async def test_a_call_that_cannot_be_cancelled_is_not_replaced(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
     alice = await enter(

@@ -248,7 +248,7 @@ async def test_arguments_of_a_private_conversation_reach_nobody_else(
         ({"parameters": []}, "0.parameters"),
     ],
 )
-def test_methods_that_are_none(method: dict[str, object], what: str) -> None:
+def test_malformed_methods_are_refused(method: dict[str, object], what: str) -> None:
     with pytest.raises(MethodListError, match=what):
         parse(json.dumps([GET_LOCATION | method]))
 

@@ -1,4 +1,4 @@
-"""What people are asked by tools, before it goes out."""
+"""Questions of tools to people, before they are sent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_plain_page_is_shown() -> None:
         assert reader(Elicitation("Sign in", url=url))('{"action": "accept"}').outcome == "approved"
 
 
-async def test_sampling_is_never_called_what_the_tool_is() -> None:
+async def test_sampling_never_has_the_name_of_the_tool() -> None:
     @tool
     async def translate() -> str:
         """Translate."""

@@ -113,7 +113,7 @@ async def lose_the_room(worker: Worker, client: ChatClient) -> None:
     await history.aclose()
 
 
-async def test_what_cannot_be_noted_is_not_done(
+async def test_a_call_that_cannot_be_recorded_is_not_made(
     start_worker: StartWorker, enter: Enter, model: DemoModel, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -135,7 +135,7 @@ async def test_what_cannot_be_noted_is_not_done(
     await database.end()
 
 
-def test_what_needs_approval_is_not_done_twice() -> None:
+def test_a_call_that_needs_approval_is_not_made_twice() -> None:
     def order_tea() -> str:
         """Orders tea."""
         return "ordered"

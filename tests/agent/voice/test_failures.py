@@ -16,7 +16,7 @@ from tests.room_server import RoomServerUnderTest, embedded_room_server
 SUNNY = "The weather in Paris is sunny today. Tomorrow there will be a thunderstorm."
 
 
-async def test_without_recognition_the_room_is_told_and_the_next_turn_tries_again(
+async def test_without_recognition_the_room_is_notified_and_the_next_turn_tries_again(
     meet: Meet, model: DemoModel, speech: SpeechServer
 ) -> None:
     model.script(Reply(text="Hello."))

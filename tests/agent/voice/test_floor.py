@@ -28,7 +28,7 @@ async def test_no_silence_is_put_into_speech_where_the_loop_is_late() -> None:
     floor.add(alice)
     floor.take(alice, SOUND)
     time.sleep(2 * STARVED_AFTER)  # noqa: ASYNC251 - the loop stands still
-    # What came meanwhile needs some turns of the loop.
+    # Frames that came meanwhile need some turns of the loop.
     for _ in range(3):
         await asyncio.sleep(0)
     floor.take(alice, SOUND)

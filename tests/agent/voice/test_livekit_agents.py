@@ -164,7 +164,7 @@ async def test_a_session_goes_on_as_a_microphone_comes_and_goes(
     assert speech.spoken == [FINE]
 
 
-async def test_who_speaks_interrupts_it_and_only_what_was_heard_is_kept(
+async def test_speech_interrupts_it_and_only_the_heard_text_is_kept(
     meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
 ) -> None:
     model.script(Reply(text=STORY), Reply(text=FINE))

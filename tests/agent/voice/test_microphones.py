@@ -184,7 +184,7 @@ class _Ear(Floor):
 
 
 def _lost(_publication: rtc.RemoteTrackPublication, _subscribed: bool) -> None:
-    """What the SDK does with it while it reconnects."""
+    """The SDK's behaviour while it reconnects."""
 
 
 async def test_a_microphone_is_asked_for_again_after_a_reconnection(

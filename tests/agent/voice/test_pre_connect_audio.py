@@ -108,7 +108,7 @@ async def test_earlier_speech_is_heard_before_live_speech(
     assert resembles((await alice.heard(1)).text, "the weather in London")
 
 
-async def test_what_is_in_the_recording_and_in_the_track_is_heard_once(
+async def test_sound_in_both_recording_and_track_is_heard_once(
     meet: Meet, model: DemoModel, speech: SpeechServer
 ) -> None:
     model.when("", Reply(text="It is warm."))
@@ -217,9 +217,7 @@ async def left_out(recorded: list[rtc.AudioFrame], live: list[rtc.AudioFrame]) -
 @pytest.mark.parametrize(
     ("end", "both"), [(1.4, 0.2), (1.4, 0.3), (1.7, 0.5), (1.7, 1.4), (2.4, 1.5), (3.0, 2.0)]
 )
-async def test_what_two_encodings_have_in_common_is_left_out_to_a_frame(
-    end: float, both: float
-) -> None:
+async def test_the_overlap_of_two_encodings_is_removed_to_a_frame(end: float, both: float) -> None:
     """`end`: of the recording, in seconds; `both`: how many of them the track repeats."""
     said = np.concatenate([await say(QUESTION, 48_000), np.zeros(2 * 48_000, np.int16)])
     recorded = await frames(said[: int(end * 48_000)], "webm")

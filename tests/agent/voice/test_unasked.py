@@ -1,4 +1,4 @@
-"""What the agent says unasked is said aloud where there is a voice."""
+"""Unasked answers are spoken if there is a voice."""
 
 from __future__ import annotations
 
