@@ -10,14 +10,12 @@ tests/devserver/test_aiortc_private.py checks the shapes it needs; aiortc's mino
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import struct
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pylibsrtp
 from aioice import ice
-from aioice.stun import TransactionError
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, rtcicetransport
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter, State
@@ -30,6 +28,7 @@ from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
 from aiortc.rtp import RtpPacket, is_rtcp
 from aiortc.utils import random32
 
+from devserver.media.aioice_private import IceConnection, StunProtocol
 from devserver.media.codecs import OPUS, RED
 from devserver.media.header_extensions import (
     DEPENDENCY_DESCRIPTOR,
@@ -41,7 +40,6 @@ from devserver.media.header_extensions import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from aioice import stun
     from aiortc import RTCRtpTransceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver
     from aiortc.rtcdtlstransport import RtpSender as AiortcSender
@@ -53,7 +51,6 @@ if TYPE_CHECKING:
     from aiortc.rtp import AnyRtcpPacket
 
 __all__ = [
-    "IceConnection",
     "MidRouter",
     "NackGenerator",
     "RtpSender",
@@ -90,13 +87,10 @@ numbers after them are those of their retransmissions."""
 _OPUS, _RED = 111, 63
 """The payload types of Opus and of Opus with redundancy, whose blocks name the former: those that
 browsers give them."""
-LOST_AFTER = 15.0
-"""Seconds without a packet from a client after which it is lost, as in livekit-server
-(pkg/rtc/transport.go, iceFailedTimeoutTotal)."""
+_MAX_SSRCS = 4_096
+"""SSRCs that one client may send, those of tracks that ended included."""
 _COMPONENT = 1
 """The only component of a connection whose RTCP shares the port of RTP, which all have."""
-CHECKED_EVERY = 3.0
-"""Seconds between the checks whether a client is still there."""
 
 
 class RtpSender(Protocol):
@@ -111,86 +105,6 @@ class MediaReceiver(Protocol):
     """Takes the RTP of a section."""
 
     def take(self, packet: RtpPacket) -> None: ...
-
-
-class StunProtocol(ice.StunProtocol):
-    """A socket's protocol, which does not read all media as STUN first, to see that it is not."""
-
-    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        if data and isinstance(data, bytes) and data[0] >= _FIRST_OF_DTLS:
-            self.receiver.data_received(data, self.local_candidate.component)
-        else:
-            super().datagram_received(data, addr)
-
-
-_FIRST_OF_DTLS, _FIRST_OF_RTP, _LAST_OF_RTP = 20, 128, 191
-"""First bytes of a datagram: what is below is STUN (RFC 7983)."""
-_MAX_SSRCS = 4_096
-"""SSRCs that one client may send, those of tracks that ended included."""
-DATAGRAMS_WAITING = 5_000
-"""Datagrams that wait to be read, on one connection; later ones are lost, as in a full socket."""
-
-
-class IceConnection(ice.Connection):
-    """Takes a client for lost when nothing at all has come from it, as livekit-server's ICE does.
-
-    aioice counts the checks that were not answered within half a second, which is no sign of
-    anything where the machine has much else to do: clients were lost in the middle of sending.
-    """
-
-    _heard = 0.0
-    take_media: Callable[[bytes], bool] | None = None
-    """Takes a datagram of media; returns False to queue it for the reading task."""
-
-    def data_received(self, data: bytes, component: int) -> None:
-        """Pass on datagrams to this port: unlike in aioice, their number is bounded, and empty
-        ones, which would end aiortc's DTLS, are dropped.
-
-        Media is forwarded at once: it does not wait in the queue for a task to read it.
-        """
-        self._hear()
-        if not data:
-            return
-        if (
-            self.take_media is not None
-            and _FIRST_OF_RTP <= data[0] <= _LAST_OF_RTP
-            and self.take_media(data)
-        ):
-            return
-        if self._queue.qsize() < DATAGRAMS_WAITING:
-            super().data_received(data, component)
-
-    def request_received(
-        self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol
-    ) -> None:
-        self._hear()
-        super().request_received(message, addr, protocol)
-
-    async def query_consent(self) -> None:
-        self._hear()
-        while True:
-            await asyncio.sleep(CHECKED_EVERY)
-            for pair in self._nominated.values():
-                await self._check(pair)
-            # Judged once there was time to answer, and to read what had arrived.
-            if asyncio.get_running_loop().time() - self._heard > LOST_AFTER:
-                self._query_consent_task = None
-                await self.close()
-                return
-
-    async def _check(self, pair: ice.CandidatePair) -> None:
-        request = self.build_request(pair, nominate=False)
-        key = (self.remote_password or "").encode()
-        try:
-            await pair.protocol.request(
-                request, pair.remote_addr, integrity_key=key, retransmissions=0
-            )
-        except TransactionError:
-            return
-        self._hear()
-
-    def _hear(self) -> None:
-        self._heard = asyncio.get_running_loop().time()
 
 
 class MidRouter(RtpRouter):

@@ -61,7 +61,7 @@ class Section:
         return self._sender.track if self._sender else None
 
     def score(self) -> float | None:
-        """Score how what is sent here has arrived since the last call; None if nothing is sent."""
+        """Score the delivery of this section's media since the last call; None if it sends none."""
         return self._sender.score() if self._sender else None
 
     def adapt(self, *, paused: bool, layer: int) -> None:

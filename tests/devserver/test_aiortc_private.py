@@ -1,4 +1,4 @@
-"""aiortc has the private parts that devserver.media.aiortc_private needs, and they work."""
+"""aiortc and aioice have the private parts that the room server needs, and they work."""
 
 # pyright: reportPrivateUsage=false
 # The private parts that are used are looked at.
@@ -17,7 +17,7 @@ from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
-from devserver.media import aiortc_private
+from devserver.media import aioice_private, aiortc_private
 from devserver.media.rtp_receiver import RtpReceiver
 from devserver.tasks import TaskSet
 from tests.devserver.room_events import WITHIN
@@ -100,7 +100,7 @@ def test_configuring_twice_is_configuring_once() -> None:
     assert sorted(set(mime_types)) == [f"video/{name}" for name in names]
     numbers = [codec.payloadType for codec in CODECS["video"]]
     assert len(numbers) == len(set(numbers))
-    assert aiortc_private.LOST_AFTER == 15
+    assert aioice_private.LOST_AFTER == 15
 
 
 class MuteConnection(ice.Connection):
@@ -127,9 +127,9 @@ class MuteConnection(ice.Connection):
 async def connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[tuple[ice.Connection, MuteConnection]]:
-    monkeypatch.setattr(aiortc_private, "CHECKED_EVERY", 0.05)
-    monkeypatch.setattr(aiortc_private, "LOST_AFTER", 0.8)
-    server = aiortc_private.IceConnection(ice_controlling=False)
+    monkeypatch.setattr(aioice_private, "CHECKED_EVERY", 0.05)
+    monkeypatch.setattr(aioice_private, "LOST_AFTER", 0.8)
+    server = aioice_private.IceConnection(ice_controlling=False)
     client = MuteConnection()
     for one, other in ((server, client), (client, server)):
         await one.gather_candidates()
@@ -146,7 +146,7 @@ async def test_peer_connections_have_our_ice(sections: Sections) -> None:
     transceivers = await sections.connect()
     transport = aiortc_private.transport_of(transceivers[0])
     connection = transport.transport._connection  # pyright: ignore[reportPrivateUsage]  the subject
-    assert isinstance(connection, aiortc_private.IceConnection)
+    assert isinstance(connection, aioice_private.IceConnection)
 
 
 async def test_a_client_that_says_nothing_is_lost(
@@ -176,8 +176,8 @@ async def test_our_halves_are_called_in_place_of_decoder_and_encoder(sections: S
     assert transport is aiortc_private.transport_of(transceivers[1])
     assert transport.state == "connected"
     connection = transport.transport._connection
-    assert isinstance(connection, aiortc_private.IceConnection)
-    assert all(isinstance(each, aiortc_private.StunProtocol) for each in connection._protocols)
+    assert isinstance(connection, aioice_private.IceConnection)
+    assert all(isinstance(each, aioice_private.StunProtocol) for each in connection._protocols)
     for _, _, parameters in calls:
         assert parameters.codecs  # pyright: ignore[reportAttributeAccessIssue]  of either kind
 
