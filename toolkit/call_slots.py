@@ -13,7 +13,7 @@ RETRY_AFTER = 1.0
 
 
 class CallSlots:
-    """A limited number of calls run; a limited number wait, first come, first served."""
+    """So many calls run; so many more wait, first come, first served."""
 
     def __init__(self, name: str, slots: int) -> None:
         self._name = name
@@ -22,7 +22,7 @@ class CallSlots:
 
     @asynccontextmanager
     async def hold(self, patience: float) -> AsyncGenerator[None]:
-        """Holds a slot; waits for it at most `timeout` seconds. Raises RateLimited."""
+        """Holds a slot; waits for it so many seconds at most. Raises RateLimited."""
         if self._waiting >= MAX_WAITING:
             raise self._busy()
         self._waiting += 1

@@ -43,7 +43,7 @@ class CallTime:
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Stops the time within a `with` block; several may overlap."""
+        """Stops the time meanwhile; several may at once."""
         now = asyncio.get_running_loop().time
         when = self._timeout.when() if self._runs else None
         if self._pauses == 0 and when is not None and not self.expired:

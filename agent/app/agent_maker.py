@@ -41,8 +41,8 @@ class AgentMaker:
         """A new agent without a session, and its session if the app made one.
 
         Raises:
-            AppError: the app's function returned something else, or an agent that it has returned
-                before, which remembers another conversation, or one with a realtime model.
+            AppError: the app's function returned something else, or what it has returned before,
+                with what was said to it in another conversation, or it has a realtime model.
         """
         # An app that gives one has imported it.
         from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above

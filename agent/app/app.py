@@ -180,8 +180,8 @@ def _agents(
     instructions: str | None,
     greeting: str | None,
 ) -> tuple[dict[str, Persona], dict[str, AgentMaker]]:
-    """The agents by name, and how those are made that are livekit Agents; the Persona of a livekit
-    Agent has only the app's model."""
+    """The agents by name, and how those are made that are livekit Agents; as a Persona, such a one
+    has nothing but the app's model."""
     if agents is None:
         return {ONLY: Persona(instructions or "", greeting=greeting)}, {}
     personas: dict[str, Persona] = {}

@@ -41,7 +41,7 @@ HELP: Final = """\
 /edit TEXT              give the last question another text
 /thread [room|private]  show a conversation, and go on in it
 /approve [N] [no [REASON]]
-                        approve a tool call, or refuse it; N if several wait
+                        let a tool run, or not; N where several ask
 /help, /quit
 Tab completes commands, methods, names and paths."""
 
@@ -95,7 +95,7 @@ class Conversation:
                 await self._take(line.strip())
                 if not self._agent.room.isconnected():
                     raise CommandError("the connection to the room is lost")
-            await reading  # Raises what the input has ended with.
+            await reading  # Raises the error that has ended the input.
             show("")
         finally:
             loop.remove_signal_handler(signal.SIGINT)

@@ -135,7 +135,7 @@ async def _model(settings: Settings) -> AsyncGenerator[str]:
 async def _workers(
     settings: Settings, environ: Mapping[str, str], server: RunningServer, model_url: str
 ) -> AsyncGenerator[DevWorkers]:
-    """The worker, once the room server has taken it on."""
+    """The worker, once it is registered with the room server."""
     ours = {
         "LIVEKIT_URL": server.url,
         "LIVEKIT_API_KEY": server.api_key,
@@ -236,8 +236,8 @@ def _warn_of_network(console: Console, server: RunningServer) -> None:
     where = server.network_url or "no network: other machines cannot reach it"
     console.print(f"  network      {where}")
     console.print(
-        "  WARNING      Every machine on this network can reach the room server: whoever has the "
-        "API secret, or a token made with it, comes in. Signalling is not encrypted.",
+        "  WARNING      Every machine on this network can reach the room server: anybody with the "
+        "API secret, or a token made with it, can join. Signalling is not encrypted.",
         style="bold yellow",
     )
 

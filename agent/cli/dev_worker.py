@@ -24,9 +24,10 @@ LEAVE: Final = "leave"
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker; arguments are the parent's process id, a file descriptor, a log level.
 
-    When the room server has taken the worker on and what its rooms share is open, a line of JSON is
-    written to the descriptor: the files of the app. Standard input carries a line LEAVE, or the
-    jobs to take over. A worker that is to leave writes its jobs as another line.
+    When the worker is registered with the room server and the resources that its rooms share are
+    open, it writes a line of JSON to the descriptor: the files of the app. Standard input carries
+    a line LEAVE, or the jobs to take over. A worker that is to leave writes its jobs as another
+    line.
     """
     parent, descriptor, log_level = int(arguments[0]), int(arguments[1]), arguments[2]
     end_with_parent(parent)

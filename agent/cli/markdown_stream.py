@@ -47,7 +47,7 @@ class MarkdownStream:
             self._show()
 
     def note(self, text: str) -> None:
-        """Prints a line beside the answer."""
+        """A line beside the answer."""
         self._console.print(Text(text, style="dim"))
 
     def finish(self) -> None:
@@ -77,7 +77,7 @@ class MarkdownStream:
         self._live.update(Markdown(self._rest), refresh=True)
 
     def _close(self) -> None:
-        """Takes away what was drawn of the block that is whole now."""
+        """Removes the partial drawing of the block that is complete now."""
         if self._live is not None:
             self._live.transient = True
             self._live.stop()

@@ -88,7 +88,7 @@ class PageBuild:
     async def _built(self, say: Callable[[str], None]) -> Path:
         place = self._web / "dist" / self._digest()
         if place.is_dir():
-            # Read-only, it is served all the same.
+            # A read-only directory is served too.
             with contextlib.suppress(OSError):
                 os.utime(place)
             return place

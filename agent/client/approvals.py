@@ -75,7 +75,7 @@ class Approvals:
 
     Args:
         is_agent: whether a participant is the agent; nobody else may ask.
-        decide: the current function that decides; None: others decide.
+        decide: the function that decides now; None: it is for others to decide.
         on_withdrawn: called with the ids of calls and the tools of questions that are over without
             the agent saying so.
     """
@@ -103,14 +103,14 @@ class Approvals:
             self._room.local_participant.register_rpc_method("approveTool", self._approve)
 
     def ended(self, call_id: str) -> None:
-        """Ends a question: somebody has decided, or time has run out."""
+        """Somebody has decided, or nobody has in time: the question is over."""
         question = self._questions.pop(call_id, None)
         if question is not None:
             question.asked_again()
             question.deciding.cancel()
 
     def all_ended(self) -> None:
-        """Ends all questions: the room is left for good."""
+        """The room is left for good."""
         for call_id in list(self._questions):
             self.ended(call_id)
 
@@ -175,8 +175,8 @@ class Approvals:
         return question
 
     def _keep(self, call_id: str, question: _Question) -> None:
-        """Keeps the latest decisions, but not the lack of one: the agent gets a later decision if
-        it still waits."""
+        """Keeps the last decisions, and forgets that there was none: the agent is told, if it still
+        waits."""
         task = question.deciding
         has_decided = not task.cancelled() and task.exception() is None
         if not has_decided and self._questions.get(call_id) is question:

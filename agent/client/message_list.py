@@ -107,7 +107,7 @@ class MessageList:
                 self.remove(message)
 
     def apply(self, notice: Mapping[str, Any]) -> None:
-        """Applies a notice about messages; other notices change nothing."""
+        """Does what a notice of the agent's says of messages; others change nothing."""
         event, thread, author = (
             notice.get("event"),
             str(notice.get("thread")),

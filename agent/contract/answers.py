@@ -160,7 +160,7 @@ class Elicitation(TypedDict):
 
 @with_config(DESCRIBED)
 class WhiteboardElement(TypedDict):
-    """A stroke, a note or a text; `op` tells which."""
+    """A stroke, a note or a text; `op` says which."""
 
     op: Literal["stroke", "note", "text"]
     id: str

@@ -67,4 +67,4 @@ AnyOperation = Annotated[Stroke | Text | Move | Erase | Clear, Field(discriminat
 
 
 class Operation(RootModel[AnyOperation]):
-    """An operation; `op` tells which."""
+    """An operation; `op` says which."""

@@ -51,7 +51,7 @@ class SenderQueues:
             try:
                 await work
             except Exception as error:
-                # The boundary around one piece: the sender's next ones are done all the same.
+                # The boundary around one piece: the sender's next ones are still done.
                 failed(error)
         del self._waiting[sender]
 

@@ -290,9 +290,7 @@ class DurableHistory:
         if given_up:
             HISTORY_LOST.add(by=given_up)
             if not self.given_up:
-                logger.error(
-                    "history database unavailable for too long; dropping the oldest buffered turns"
-                )
+                logger.error("history unavailable too long; dropping the oldest buffered turns")
             self.given_up += given_up
         self._wake()
         if self._away:
@@ -377,15 +375,14 @@ class DurableHistory:
         self._sort_out(writing, outcomes)
 
     def _sort_out(self, writing: list[Write], outcomes: list[object]) -> None:
-        """Gives callers their results, and requeues writes that must be retried; raises
-        UnavailableError."""
+        """Settles writes and requeues those to be retried; raises UnavailableError."""
         failed: list[Write] = []
         unavailable: UnavailableError | None = None
         for write, outcome in zip(writing, outcomes, strict=True):
             if isinstance(outcome, UnavailableError):
                 unavailable = outcome
                 failed.append(write)
-                # It may be in the database all the same, and be taken for a repetition later.
+                # It may be in the database nevertheless; the retry is then taken for a repetition.
                 write.settle(write.presumed)
                 continue
             if isinstance(outcome, Exception) and write.outcome.done():

@@ -203,7 +203,7 @@ def expire_messages(
     if connection.dialect.name == "postgresql" and not connection.scalar(
         select(func.pg_try_advisory_xact_lock(_RETENTION_LOCK))
     ):
-        return Erased(), None  # Another process is erasing already.
+        return Erased(), None  # Another process is at it.
     stored = func.coalesce(messages.c.stored_at, messages.c.timestamp)
     rows = connection.execute(
         select(messages.c.position, stored)

@@ -135,7 +135,7 @@ class RoomEntry:
             await self._leases.give_back(job, left=left)
 
     async def rooms_left(self) -> None:
-        """Stops, once all rooms were left."""
+        """To be called when all rooms were left."""
         if self._leases is not None and self._takeover is not None:
             await self._takeover.aclose()
             await self._leases.aclose()

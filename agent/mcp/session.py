@@ -24,7 +24,7 @@ class McpSession:
 
     Args:
         streams: the streams from and to the server; opened and closed by one task, as anyio asks.
-        patience: seconds that a request may take; None: whoever waits for it ends it.
+        patience: seconds that a request may take; None: the caller cancels it.
         on_tools: called when the server says that its tools have changed.
         questions: mcp's callbacks for the server's questions, by their names.
     """

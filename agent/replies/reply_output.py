@@ -120,7 +120,7 @@ class ReplyOutput(ABC):
         """Begins to prepare the output before there is text; by default does nothing."""
 
     async def ready(self) -> None:  # noqa: B027 - most have sent a chunk when `write` returns
-        """Returns when the former chunk has been sent; what comes until then goes with the next."""
+        """Returns when the last chunk has been sent; text arriving until then joins the next."""
 
     def write_at_once(self, _text: str) -> bool:
         """Begins to send one chunk if the previous one has been sent; returns whether it did.

@@ -42,7 +42,7 @@ class StayEnd:
         self._noting: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Makes the agent leave soon; returns once that is stored. Safe to repeat."""
+        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
         if self._noting is None:
             self._noting = self._tasks.start(self._dismiss(), name="note the end of the stay")
             self._tasks.start(self._end(self._noting), name="end the stay")
@@ -53,7 +53,7 @@ class StayEnd:
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:
-        logger.info("backend ended the session; leaving after the waiting questions are answered")
+        logger.info("the backend ends the session; leaving once what waits is answered")
         await asyncio.wait((noting,))
         for _ in range(LOOKS):
             await asyncio.sleep(LOOKS_EVERY)

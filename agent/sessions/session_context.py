@@ -41,8 +41,8 @@ class SessionContext:
     async def bring(
         self, agent: Agent, items: Sequence[llm.ChatItem], history: llm.ChatContext
     ) -> None:
-        """Updates the context of the answering agent to the current conversation; removed items are
-        removed from all agents, and from the session's history."""
+        """Brings the conversation, as it is now, to the agent that answers; what is gone from it is
+        gone from all of them, and from the session's history."""
         if gone := self._known.keys() - {item.id for item in items}:
             await self.forget(gone, history)
             for each in gone:

@@ -140,7 +140,7 @@ class SessionResponder:
             await self._context.forget(said, self._session.history)
 
     async def set_voice(self, voice: Voice | None) -> None:
-        """Turns hearing and speaking on or off."""
+        """Hears and speaks from now on, or no longer does."""
         await self._voice.set(voice)
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
@@ -196,7 +196,7 @@ class SessionResponder:
         await self._tasks.aclose()
 
     def _running(self) -> AgentSession[Any]:
-        """The session; raises the error that kept it from starting."""
+        """The session; raises what kept it from beginning."""
         if self._failure is not None:
             raise self._failure
         assert self._session is not None  # noqa: S101 - it has entered
@@ -270,11 +270,11 @@ class SessionResponder:
             forget_events(self._session)
 
     async def _take_turn(self, message: llm.ChatMessage) -> None:
-        """Answers a message, as a session answers its input."""
+        """Answers a message, as a session answers what was said to it."""
         async with self._until_begun() as session:
             agent = session.current_agent
             context = agent.chat_ctx.copy()
-            # Only now: the session sorts items, instructions too, by their time of creation.
+            # Only now: the session puts items in order of their making, instructions as well.
             message.created_at = time.time()
             try:
                 # The agent's own: see `SessionVoice.meet`.
@@ -323,7 +323,7 @@ class SessionResponder:
             self._meet(self._session.current_agent)
 
     def _meet(self, agent: Agent) -> None:
-        """Another agent answers from now on. An agent in a task answers for its own."""
+        """Another agent answers from now on. One that has a task to do answers for its own."""
         self._context.meet(agent)
         self._voice.meet(agent)
         if isinstance(agent, AgentTask):

@@ -33,12 +33,12 @@ class SessionResponse:
     ) -> None:
         """
         Args:
-            work: ends when the session is idle.
-            speeches: those of this answer, in order; more may follow.
-            said: new items of the session.
-            finish_reason: the model's own for its last request.
-            heard: the text spoken so far.
-            on_end: called once it has ended, for whatever reason.
+            work: ends when the session is at rest.
+            speeches: those of this answer, in order; there may be more with time.
+            said: what is new in the session.
+            finish_reason: the model's own for what it was asked last.
+            heard: how much has been spoken.
+            on_end: called once it has ended, however it did.
         """
         self._session = session
         self._work = work

@@ -85,13 +85,13 @@ def read_approval(text: str) -> Verdict:
 class ApprovalQuestion:
     """One question to everybody who may answer it, also to those who come while it is open.
 
-    A participant who comes back is asked again, in another session. The first yes or no counts. A
+    A participant who reconnects in another session is asked again. The first yes or no counts. A
     client that cannot ask, fails, or sends an unreadable answer abstains; if nobody else may
     answer, that is a no.
 
     Args:
         may_answer: whether somebody may answer; checked again when their answer arrives.
-        sole: nobody but this participant may; None: whoever `may_answer` allows.
+        sole: only this participant may answer; None: those whom `may_answer` allows.
         payload: the question, given the seconds that are left.
         private: only clients that can be asked so that nobody else reads it are asked.
         seconds: the time limit for an answer.

@@ -48,9 +48,9 @@ class Report(Protocol):
     """Makes the model report the result of a call. Raises ToolError.
 
     Args:
-        told: the text before the result, which the model reads now and later.
-        result: shortened if the conversation has no room for it.
-        instruction: text that it only reads now.
+        told: what the model reads, now and later, before the result.
+        result: cut where the conversation has no room for it.
+        instruction: what it reads now.
     """
 
     def __call__(
@@ -69,7 +69,7 @@ class BackgroundCall:
 
     Attributes:
         arguments: without the confirmation that it is meant as a second one.
-        is_confirmed: it came with the confirmation.
+        is_confirmed: it came with that.
         call_id: as notices have it.
         started: the text for the model, once the call goes on in the background.
         shown: the parts that it shows after that.
@@ -211,8 +211,7 @@ class BackgroundCalls:
         return _task_tools(cancellable) if cancellable() else []
 
     async def aclose(self) -> None:
-        """Cancels the running calls without reporting them. No further call goes on in the
-        background."""
+        """Cancels the calls that run; nobody is told. No other one goes on in the background."""
         self._is_closed = True
         self.report = None
         await _cancel(self._running)
@@ -253,7 +252,7 @@ class BackgroundCalls:
         try:
             self.report(call.origin, told, result, instruction, call.shown)
         except ToolError as refused:
-            logger.warning("result of %s not announced: %s", call.tool.name, refused)
+            logger.warning("result of %s is not told: %s", call.tool.name, refused)
 
 
 def _task_tools(cancellable: Callable[[], list[BackgroundCall]]) -> list[Tool]:

@@ -136,7 +136,7 @@ class RoomVoice:
         await self._loudspeaker.aclose()
 
     def _on_turn(self, text: str) -> None:
-        """Handles the end of a turn. Its speaker is the participant who has the floor."""
+        """A turn has ended. Its speaker is the one who has the floor."""
         microphone = self._floor.speaker
         self._floor.turn_over()
         if microphone is None or not text.strip():

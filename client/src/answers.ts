@@ -169,7 +169,7 @@ export class Answers {
     }
   }
 
-  /** Whoever waits for the answer gets all of its parts. */
+  /** Every caller that waits for the answer gets all of its parts. */
   async #partsEnd(segment: string): Promise<void> {
     const stream = this.#partStreams.get(segment);
     if (!stream) return;

@@ -45,7 +45,7 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.answer.catch(() => undefined); // Whoever iterates hears of it there.
+    this.answer.catch(() => undefined); // The iterator raises it.
     this.#unsubscribe = list.subscribe(() => this.#look());
     this.#timer = setTimeout(() => this.fail(new AgentError(504, 'There is no answer.')), timeout);
   }

@@ -861,7 +861,7 @@ export interface StoredMessage {
   readonly truncated?: boolean;
   /** Bytes of UTF-8 of the whole text. */
   readonly textLength?: number;
-  /** Where `text` begins in it. */
+  /** Offset of `text` in the whole text. */
   readonly offset?: number;
   /** Offset of the text that follows. */
   readonly nextOffset?: number;
@@ -1062,10 +1062,10 @@ export interface VoiceFailed {
   readonly part?: 'stt' | 'tts';
 }
 
-/** An operation; `op` tells which. */
+/** An operation; `op` says which. */
 export type WhiteboardContent = Stroke | Text | Move | Erase | Clear;
 
-/** A stroke, a note or a text; `op` tells which. */
+/** A stroke, a note or a text; `op` says which. */
 export interface WhiteboardElement {
   readonly op: 'stroke' | 'note' | 'text';
   readonly id: string;

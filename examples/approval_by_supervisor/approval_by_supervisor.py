@@ -1,4 +1,4 @@
-"""Refunds that a supervisor approves, whoever asks for them.
+"""Refunds that a supervisor approves, no matter who asks for them.
 
 python -m agent dev --app examples/approval_by_supervisor/approval_by_supervisor.py
 """

@@ -22,7 +22,7 @@ from aiohttp import web
 log = logging.getLogger("receiver")
 
 TOLERANCE = 300
-"""Seconds that a delivery may be old: whoever has recorded one cannot repeat it later."""
+"""Maximum age of a delivery in seconds: a recorded one cannot be replayed later."""
 
 SEEN = web.AppKey("seen", set[str])
 """Ids of events that were dealt with; a real backend keeps them in its database."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import uuid
 from pathlib import Path
 from typing import Protocol
 
-from livekit import rtc
-
-from tests.agent.chat_client import ChatClient
 from tests.postgres import PostgresServer
 
 
@@ -101,7 +97,7 @@ class FailoverPostgres:
         """Both are running."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         primary.create_database(name)
-        # Commits are on both.
+        # What is committed is on both.
         primary.configure("synchronous_standby_names", "*")
         self.url = f"postgresql://postgres@{primary.address},{standby.address}/{name}"
         self._primary = primary
@@ -112,12 +108,3 @@ class FailoverPostgres:
 
     async def end(self) -> None:
         await asyncio.to_thread(self._standby.promote)
-
-
-async def until_the_database_is_back(client: ChatClient) -> None:
-    """Returns when the agent answers from its database again; only asking tells."""
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(rtc.RpcError):
-                await client.call("getHistory")
-                return

@@ -13,7 +13,8 @@ from devserver.model import DemoModel, Reply
 from tests.agent.chat.test_history import replace, until_stored
 from tests.agent.chat_client import WITHIN
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.outages import MissingSqlite, until_the_database_is_back
+from tests.agent.database_return import until_the_database_is_back
+from tests.agent.outages import MissingSqlite
 from tests.agent.replies.test_private import private_answer
 from tests.devserver.dispatches import dispatch
 from tests.postgres import PostgresServer

@@ -245,7 +245,7 @@ async def test_a_decision_is_kept_until_the_question_is_over(join: Join) -> None
 
 
 class Waiting:
-    """Approvals that are being decided, by call: each waits until the test lets it decide."""
+    """Approvals that are being decided, by call: each waits until it is told to."""
 
     def __init__(self, ana: RoomAgent) -> None:
         self.notices: asyncio.Queue[tuple[object, object]] = asyncio.Queue()

@@ -33,7 +33,7 @@ class Rooms(RoomService):
     """The rooms of a server, as its API lists them.
 
     Attributes:
-        answer: gives the rooms, whoever asks.
+        answer: gives the rooms, for any asker.
     """
 
     def __init__(self, answer: Callable[[], Awaitable[list[Room]]]) -> None:

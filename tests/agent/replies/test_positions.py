@@ -13,7 +13,8 @@ from livekit import rtc
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat_client import REPLY_TOPICS, WITHIN, ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
-from tests.agent.outages import MissingSqlite, until_the_database_is_back
+from tests.agent.database_return import until_the_database_is_back
+from tests.agent.outages import MissingSqlite
 from tests.agent.talk import Scope, Talk
 from tests.postgres import PostgresServer
 
