@@ -49,7 +49,7 @@ class StayEnd:
         await asyncio.wait((self._noting,))
 
     async def aclose(self) -> None:
-        """Cancels the check: the stay has ended."""
+        """The stay has ended."""
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:

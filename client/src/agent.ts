@@ -1,4 +1,4 @@
-/** RoomAgent: the agent of a room, as an app uses it. */
+/** RoomAgent: an app's interface to the agent of a room. */
 
 import { Answers } from './answers.js';
 import type {
@@ -34,15 +34,15 @@ const READY_TIMEOUT = 30_000;
 const ATTEMPTS = 5;
 
 /**
- * The agent in a room. Make it before connecting: what comes before there are handlers is lost.
+ * The agent in a room. Create it before connecting: messages that arrive before its handlers exist are lost.
  *
- * `messages` is the room's thread as one truth: history, what streams now, edits, answers given again.
+ * `messages` is the complete thread of the room: history, streaming answers, edits, repeated answers.
  */
 export class RoomAgent {
   readonly identity: string;
   readonly messages: MessageList;
   readonly whiteboard: Whiteboard;
-  /** The document that the room shares; `load` it to begin with. */
+  /** The document that the room shares; call its `load` first. */
   readonly shared: SharedState;
   readonly #room: RoomLike;
   readonly #packets: Packets;
@@ -84,7 +84,7 @@ export class RoomAgent {
     this.#look();
   }
 
-  /** One's own private thread with the agent. The room has to be connected. */
+  /** The user's private thread with the agent. The room must be connected. */
   get privateMessages(): MessageList {
     return this.#threads.own;
   }
@@ -93,7 +93,7 @@ export class RoomAgent {
     return Boolean(this.#participant?.attributes['agent.ready']);
   }
 
-  /** Names of the RPC methods that the agent has in this room. */
+  /** Names of the agent's RPC methods in this room. */
   get methods(): readonly string[] {
     return this.#participant?.attributes['agent.ready']?.split(',') ?? [];
   }
@@ -102,18 +102,18 @@ export class RoomAgent {
     return (this.#participant?.attributes['lk.agent.state'] as AgentState | undefined) ?? 'away';
   }
 
-  /** Who answers in the room, where the app has several agents. */
+  /** The agent that answers in the room, if the app has several. */
   get activeAgent(): { readonly name: string; readonly displayName: string } | undefined {
     const active = this.#participant?.attributes['agent.active'];
     return active === undefined ? undefined : (parseObject(active) as { name: string; displayName: string });
   }
 
-  /** Hears of an event; returns what ends that. */
+  /** Adds a listener for an event; returns a function that removes it. */
   on<Name extends keyof RoomAgentEvents>(name: Name, listener: (event: RoomAgentEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
-  /** Resolves when the agent can be written to and called. Throws AgentError (504). */
+  /** Resolves when the agent accepts messages and calls. Throws AgentError (504). */
   async ready(timeout = READY_TIMEOUT): Promise<void> {
     if (this.isReady) return;
     await new Promise<void>((resolve, reject) => {
@@ -129,23 +129,23 @@ export class RoomAgent {
     });
   }
 
-  /** Asks, and gives the answer piece by piece. Sent again under its id where it may not have arrived. */
+  /** Asks, and gives the answer piece by piece. A question that may not have arrived is sent again under its id. */
   ask(text: string, options: AskOptions = {}): Asking {
     return this.#questions.ask(text, options.private ? this.privateMessages : this.messages, options);
   }
 
-  /** Stops one's answer in progress, or that to one message; returns the ids of the messages. */
+  /** Stops the user's answers in progress, or the answer to one message; returns the ids of the messages. */
   async stop(messageId?: string): Promise<readonly string[]> {
     return (await this.#calls.own('stopResponse', messageId === undefined ? {} : { messageId })).stopped;
   }
 
-  /** Has a message answered again; the new answer takes the former one's place in `messages`. */
+  /** Asks the agent to answer a message again; the new answer replaces the former one in `messages`. */
   async regenerate(messageId: string): Promise<Asking> {
     const request = (): Promise<unknown> => this.#calls.own('regenerate', { messageId });
     return this.#questions.again(messageId, this.#listWith(messageId), request);
   }
 
-  /** Gives one's message another text, and has it answered again. */
+  /** Changes the text of the user's message; the agent answers it again. */
   async edit(messageId: string, text: string): Promise<Asking> {
     const request = (): Promise<unknown> => this.#calls.own('editMessage', { messageId, text });
     return this.#questions.again(messageId, this.#listWith(messageId), request);
@@ -159,7 +159,7 @@ export class RoomAgent {
     await this.#calls.own('sendFeedback', { messageId, value, ...(comment === undefined ? {} : { comment }) });
   }
 
-  /** Puts an emoji on a message, or takes it back. */
+  /** Adds an emoji to a message, or removes it. */
   async react(messageId: string, emoji: string, { remove = false } = {}): Promise<void> {
     const senderId = this.#listWith(messageId).get(messageId)?.senderId;
     const payload = { emoji, targetMessageId: messageId, targetSenderId: senderId, remove };
@@ -178,22 +178,22 @@ export class RoomAgent {
     return (await this.#calls.own('getSummary', { thread }, { timeout: 60_000 })).summary;
   }
 
-  /** Reads older messages into `messages`, or into `privateMessages`; returns whether there are more. */
+  /** Loads older messages into `messages` or `privateMessages`; returns whether there are more. */
   async loadOlder({ private: isPrivate = false, limit = 50 } = {}): Promise<boolean> {
     return this.#threads.history(isPrivate ? this.privateMessages : this.messages).loadOlder(limit);
   }
 
-  /** The tools that one may call, with the JSON schemas of their arguments. */
+  /** The tools that the user may call, with the JSON schemas of their arguments. */
   async tools(): Promise<readonly ToolDescription[]> {
     return (await this.#calls.own('describeTools', {})).tools;
   }
 
-  /** Calls a tool or another method; JSON answers come parsed, others as text. Throws AgentError. */
+  /** Calls a tool or another method; returns parsed JSON, or text if the response is not JSON. Throws AgentError. */
   async call<Answer = unknown>(method: string, payload: unknown = {}, options?: CallOptions): Promise<Answer> {
     return (await this.#calls.value(method, payload, options)) as Answer;
   }
 
-  /** Does something with a data part of an answer: presses its button, sends its form. */
+  /** Performs an action of an answer's data part: presses a button, sends a form. */
   async act<Answer = unknown>(message: string, part: string, action: string, payload?: object): Promise<Answer> {
     return this.call<Answer>('partAction', { message, part, action, ...(payload ? { payload } : {}) });
   }
@@ -203,7 +203,7 @@ export class RoomAgent {
     return this.#files.send(file, options);
   }
 
-  /** Has the agent send a file again; it comes as `file` event. */
+  /** Asks the agent to send a file again; it arrives as a `file` event. */
   async requestFile(fileId: string): Promise<void> {
     await this.#calls.own('sendFile', { fileId });
   }
@@ -212,7 +212,7 @@ export class RoomAgent {
     await this.#packets.send({ x, y, ...(label === undefined ? {} : { label }) }, { topic: 'cursor', reliable: false });
   }
 
-  /** Makes the agent listen to one person only, or to anybody who speaks (null). */
+  /** Makes the agent listen to one participant only, or to anybody who speaks (null). */
   async listenTo(identity: string | null): Promise<void> {
     await this.#calls.own('setListening', { identity });
   }
@@ -228,13 +228,13 @@ export class RoomAgent {
     return this.#clientMethods.onElicitation(answer);
   }
 
-  /** Offers the model methods of this client, beside those that it offers already, and withdraws others by their names.
-   * The token has to allow changing one's own attributes. */
+  /** Offers methods of this client to the model, in addition to those on offer, and withdraws others by name.
+   * The token must allow the client to change its own attributes. */
   async offer(offers: Readonly<Record<string, Offer>>, { withdraw = [] }: { withdraw?: Iterable<string> } = {}): Promise<void> {
     await this.#clientMethods.offer(offers, withdraw);
   }
 
-  /** Stops listening; questions under way fail. The room stays connected. */
+  /** Removes all handlers; open questions fail. The room stays connected. */
   close(): void {
     this.#packets.close();
     this.#isClosed = true;
@@ -288,7 +288,7 @@ export class RoomAgent {
     this.#off.push(() => this.#room.unregisterTextStreamHandler(topic));
   }
 
-  /** A person's message, as it comes, or its new text (the agent sends that in its author's name, to oneself as well). */
+  /** Takes a participant's message, or its new text (which the agent sends in the author's name, to the author too). */
   async #readMessage(reader: TextReader, identity: string): Promise<void> {
     let text = '';
     for await (const chunk of reader) text += chunk;
@@ -296,7 +296,7 @@ export class RoomAgent {
     const id = (info as { id?: string; streamId?: string }).id ?? (info as { streamId?: string }).streamId ?? newId();
     const { attributes = {}, timestamp } = info;
     const isPrivate = attributes['scope'] === 'private';
-    // What others write to the agent alone is none of this list.
+    // Private messages of others do not belong in this list.
     if (identity === this.identity || (isPrivate && identity !== me(this.#room).identity)) return;
     const { position, in_reply_to: inReplyTo } = attributes;
     const list = isPrivate ? this.privateMessages : this.messages;
@@ -334,7 +334,7 @@ export class RoomAgent {
     }
   }
 
-  /** Looks whether the agent has become ready, or says something else now. */
+  /** Checks whether the agent has become ready or its attributes have changed. */
   #look(): void {
     const methods = this.#participant?.attributes['agent.ready'] ?? '';
     this.#events.emit('state', this.state);
@@ -354,11 +354,11 @@ export class RoomAgent {
     this.#events.emit('state', 'away');
   }
 
-  /** After joining, a reconnection, or another agent's arrival: what the history has, and what it has not. */
+  /** After joining, a reconnection or the arrival of another agent: reads the history, and repeats questions it lacks. */
   async #catchUp(): Promise<void> {
     if (!this.isReady || this.#isClosed) return;
     if (this.shared.revision >= 0) this.#run(this.shared.load());
-    await this.#threads.loadNewest().catch(() => undefined); // The history may be away; live messages come all the same.
+    await this.#threads.loadNewest().catch(() => undefined); // The history may be unavailable; live messages still arrive.
     this.#questions.sendAgain(this.#threads.used);
   }
 
@@ -389,7 +389,7 @@ export class RoomAgent {
     return this.#threads.used.find((list) => list.get(messageId)) ?? this.messages;
   }
 
-  /** Has a failure told: of something that nobody waits for. */
+  /** Reports the failure of work that nobody awaits. */
   #run(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-/** Answers of the agent as they come in: streams to the room, packets of private ones, and their parts. */
+/** The agent's answers as they arrive: streams to the room, packets of private answers, and parts. */
 
 import type { FinishReason, MessageChange, MessageList } from './messages.js';
 import { NO_PARTS, PartList } from './parts.js';
@@ -8,26 +8,26 @@ import type { AnswerDelta } from './wire.js';
 export interface AnswerLists {
   /** The room's thread. */
   readonly room: MessageList;
-  /** One's own private thread. */
+  /** The user's private thread. */
   readonly own: MessageList;
 }
 
 interface Open {
-  /** Streams of the segment that are being read; the longest text is shown. */
+  /** Streams of the segment in progress; the longest text is shown. */
   count: number;
   text: string;
 }
 
-/** A stream of parts that is being read. */
+/** A stream of parts in progress. */
 interface PartReading {
   readonly ended: Promise<void>;
   readonly end: () => void;
 }
 
-/** Milliseconds: the last parts leave after the end of the text. */
+/** Milliseconds to wait for the last parts, which are sent after the end of the text. */
 const PARTS_WITHIN = 2_000;
 
-/** Reads a broken answer again, from the history. */
+/** Reads a broken answer from the history. */
 export type Recover = (list: MessageList, segmentId: string) => void;
 
 export class Answers {
@@ -39,7 +39,7 @@ export class Answers {
   #packets = new Map<string, { next: number; text: string }>();
   #partStreams = new Map<string, PartReading>();
 
-  /** `name` is the agent's display name, as far as it is known by now. */
+  /** `name`: the agent's display name, if known. */
   constructor(agent: string, name: () => string, lists: AnswerLists, recover: Recover) {
     this.#agent = agent;
     this.#name = name;
@@ -51,7 +51,7 @@ export class Answers {
   async read(reader: TextReader): Promise<void> {
     const { attributes = {}, timestamp } = reader.info;
     const segment = attributes['lk.segment_id'];
-    // Snapshots of private answers: the packets have the same text, and come to everybody's SDK.
+    // A snapshot of a private answer: packets carry the same text, and every SDK delivers those.
     if (segment === undefined || attributes['scope'] !== 'room') {
       for await (const _ of reader);
       return;
@@ -71,14 +71,14 @@ export class Answers {
         list.put({ ...begun, text });
       }
     } catch {
-      // It broke off: what follows finds no end.
+      // It broke off: the checks below find no end.
     }
     open.count -= 1;
     if (open.count === 0) this.#open.delete(segment);
     await this.#end(list, segment, text, reader.info, open.count === 0);
   }
 
-  /** Reads the parts of an answer to their end. */
+  /** Reads a stream of an answer's parts to its end. */
   async readParts(reader: TextReader): Promise<void> {
     const { attributes = {} } = reader.info;
     const segment = attributes['lk.segment_id'];
@@ -101,18 +101,18 @@ export class Answers {
       for await (const chunk of reader) if (parts.take(chunk)) show();
       isWhole = true;
     } catch {
-      // It broke off; the history has them with the answer.
+      // It broke off; the history has the parts with the answer.
     }
     stream.end();
     if (this.#partStreams.get(segment) !== stream) return;
     this.#partStreams.delete(segment);
     list.partsEnd(segment, this.#agent);
-    // Of a private answer, they may be all that has come.
+    // A private answer may have parts only.
     const answer = list.get(segment, this.#agent);
     if (!isWhole && answer?.state === 'streaming' && !answer.text && !this.#open.has(segment)) this.#breakOff(list, segment);
   }
 
-  /** Takes a packet of a private answer. */
+  /** Handles a packet of a private answer. */
   take(packet: Record<string, unknown>): void {
     if (packet['type'] !== 'delta') return;
     const delta = packet as unknown as AnswerDelta;
@@ -136,7 +136,7 @@ export class Answers {
     }
   }
 
-  /** The agent is gone, or the connection was: what is open will find no end. */
+  /** Breaks off open answers: the agent has left, or the connection was lost. */
   breakOff(): void {
     for (const id of this.#packets.keys()) this.#breakOff(this.#lists.own, id);
     this.#packets.clear();
@@ -211,7 +211,7 @@ export class Answers {
     };
   }
 
-  /** What an answer begins with: its own parts may be there already, a former one's do not count. */
+  /** The initial parts of an answer: its own may have arrived already, a former answer's are dropped. */
   #withoutFormerParts(segment: string): { parts?: typeof NO_PARTS } {
     return this.#partStreams.has(segment) ? {} : { parts: NO_PARTS };
   }

@@ -1,4 +1,4 @@
-/** What an app gives a RoomAgent, and what it gets. */
+/** The types of RoomAgent's options, arguments and events. */
 
 import type { Cursor } from './board.js';
 import type { AgentError } from './errors.js';
@@ -8,24 +8,24 @@ import type { CallDescription, Elicitation as Answered, ElicitationDescription, 
 export type AgentState = 'initializing' | 'listening' | 'thinking' | 'speaking' | 'away';
 
 export interface RoomAgentOptions {
-  /** Identity of the agent (AGENT_IDENTITY); `agent` unless given. */
+  /** Identity of the agent (AGENT_IDENTITY); `agent` by default. */
   identity?: string;
-  /** First of REPLY_TOPICS; `llm-response` unless given. */
+  /** First of REPLY_TOPICS; `llm-response` by default. */
   replyTopic?: string;
-  /** Topic on which other people's messages are read; `null` where something else in the app reads it, as
-   * the hooks of components-react do. They come from the history then, with the agent's next answer. */
+  /** Topic of other participants' messages; `null` if other code of the app reads it, such as the hooks of
+   * components-react. Those messages then come from the history, with the agent's next answer. */
   chatTopic?: string | null;
 }
 
 export interface AskOptions {
-  /** For the agent alone, and its answer for the asker alone. */
+  /** Only the agent gets the message, and only the asker its answer. */
   private?: boolean;
   attachments?: readonly FileToSend[];
-  /** From 0 to 1, of each attachment: how much the SDK has taken. */
+  /** Called with the fraction of each attachment that the SDK has accepted, from 0 to 1. */
   onProgress?: (attachment: number, fraction: number) => void;
-  /** Id of an answer that this replies to. */
+  /** Id of the answer that this message replies to. */
   replyTo?: string;
-  /** Milliseconds until there has to be a whole answer; 330,000 unless given. */
+  /** Milliseconds until the answer must be complete; 330,000 by default. */
   timeout?: number;
 }
 
@@ -40,17 +40,16 @@ export interface ToolCall {
   readonly code?: number;
 }
 
-/** A call that the agent asks about; `timeout` are the seconds that there are to answer. `senderId` is empty where a worker
- * of a former version asks. */
+/** A call that needs approval; `timeout`: seconds to answer. `senderId` is empty if a worker of an earlier version asks. */
 export type Approval = CallDescription;
 
-/** The end of a question whether a tool may run, for whoever was asked and for whom the call is. `cancelled`, too, where the
- * agent has left and has not asked again within 20 s, or another one asks about the same message. */
+/** The end of a request for approval, for those who were asked and the participant whom the call is for. It is `cancelled`,
+ * too, if the agent has left and has not asked again within 20 s, or another agent asks about the same message. */
 export interface ApprovalEnd {
   readonly callId: string;
   readonly tool: string;
   readonly outcome: 'approved' | 'refused' | 'unanswered' | 'cancelled';
-  /** Identity of who decided. */
+  /** Identity of the participant who decided. */
   readonly by?: string;
   readonly text: string;
 }
@@ -73,15 +72,15 @@ export interface Offer {
 export type { DescribedTool as ToolDescription, Thread } from './wire.js';
 
 export interface RoomAgentEvents {
-  /** The agent is there and its methods can be called; again when another one has taken over. */
+  /** The agent is in the room and accepts calls; also when another one has taken over. */
   ready: readonly string[];
   state: AgentState;
   tool: ToolCall;
   approvalEnd: ApprovalEnd;
   file: ReceivedFile;
   cursor: Cursor;
-  /** Any notice of the agent's, as it came. */
+  /** Any notice of the agent, as received. */
   notice: Notice;
-  /** Something that the agent did not accept, or that could not be read. */
+  /** The agent did not accept something, or something could not be read. */
   error: AgentError;
 }

@@ -1,10 +1,10 @@
-/** Asking: one question, and its answer piece by piece. */
+/** Asking: one question and its streaming answer. */
 
 import { AgentError } from './errors.js';
 import type { Message, MessageList } from './messages.js';
 import type { Part } from './parts.js';
 
-/** What iterating over an answer gives. `restart`: the text so far counts no more, what follows takes its place. */
+/** An item of an iterated answer. `restart`: discard the text so far; the text that follows replaces it. */
 export type AnswerPiece =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'restart' }
@@ -13,12 +13,12 @@ export type AnswerPiece =
 export class Asking implements AsyncIterable<AnswerPiece> {
   /** Id of the question. */
   readonly id: string;
-  /** The answer when it has ended, well or not: see its `finishReason`. Rejects with AgentError where there is none. */
+  /** The ended answer, whether it succeeded or not (see its `finishReason`). Rejects with AgentError if there is none. */
   readonly answer: Promise<Message>;
   readonly #list: MessageList;
   readonly #asker: string;
   readonly #stop: () => Promise<unknown>;
-  /** The former answer, which does not count: this one's has not begun. */
+  /** The former answer, until the new one begins. */
   #former: Message | undefined;
   readonly #isAgain: boolean;
   #isAgreed = false;
@@ -27,7 +27,7 @@ export class Asking implements AsyncIterable<AnswerPiece> {
   #unsubscribe: () => void;
   #timer: ReturnType<typeof setTimeout>;
 
-  /** `isAgain`: the question has an answer already; the next one is asked for. */
+  /** `isAgain`: the question has an answer, and a new one is wanted. */
   constructor(
     id: string,
     list: MessageList,
@@ -50,17 +50,17 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     this.#timer = setTimeout(() => this.fail(new AgentError(504, 'There is no answer.')), timeout);
   }
 
-  /** Whether it has its answer, or never will. */
+  /** Whether it has its answer or has failed. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
 
-  /** Stops the answer; what was said stays, with the finish reason `cancelled`. */
+  /** Stops the answer; its text so far stays, with the finish reason `cancelled`. */
   async stop(): Promise<void> {
     await this.#stop();
   }
 
-  /** There will be no answer. */
+  /** Fails: there will be no answer. */
   fail(error: unknown): void {
     if (this.#isSettled) return;
     this.#end();
@@ -108,10 +108,10 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     } finally {
       unsubscribe();
     }
-    await this.answer; // Throws what it failed with.
+    await this.answer; // Throws its error.
   }
 
-  /** The agent has agreed to answer again: a stream that is open from now on is the new answer's. */
+  /** The agent has accepted to answer again: a stream open from now on is the new answer's. */
   agreed(): void {
     this.#isAgreed = true;
   }
@@ -126,13 +126,13 @@ export class Asking implements AsyncIterable<AnswerPiece> {
     return undefined;
   }
 
-  /** Whether a message is the former answer still, as it was or changed since. */
+  /** Whether a message is still the former answer, changed or not. */
   #isFormer(message: Message, former: Message): boolean {
     if (former.state !== 'streaming') {
-      // Reactions and the like change it; a new one streams, or is read from the history.
+      // Reactions and the like change it; a new answer streams, or is read from the history.
       return message.state === 'done' && message.text === former.text;
     }
-    // It goes on until it is stopped. The new one has the same id, and begins without text.
+    // It continues until it is stopped. The new one has the same id, and begins without text.
     return message.state !== 'streaming' || (!this.#isAgreed && message.text.startsWith(former.text));
   }
 

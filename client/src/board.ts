@@ -36,7 +36,7 @@ export class Whiteboard {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Does an operation here and tells everybody; returns the element's id. */
+  /** Applies an operation here and sends it to everybody; returns the element's id. */
   async draw(operation: Operation): Promise<string> {
     const id = ('id' in operation ? operation.id : undefined) ?? newId();
     const whole = { ...operation, id };
@@ -45,7 +45,7 @@ export class Whiteboard {
     return id;
   }
 
-  /** Takes an operation that somebody sent. */
+  /** Applies an operation that somebody sent. */
   apply(operation: Record<string, unknown>): void {
     const { op, id, x, y } = operation as { op: string; id: string; x: number; y: number };
     const known = this.#elements.get(id);
@@ -60,7 +60,7 @@ export class Whiteboard {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Reads the board as the agent keeps it, and what was done while it was being read. */
+  /** Reads the agent's copy of the board, and applies the operations that arrived meanwhile. */
   async load(): Promise<void> {
     let page = await this.#calls.own('getWhiteboard', {});
     let since: number | undefined = page.sequence;

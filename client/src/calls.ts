@@ -5,11 +5,11 @@ import { me, type RoomLike } from './room.js';
 import type { Methods, RpcAnswerPart } from './wire.js';
 
 export interface CallOptions {
-  /** Milliseconds that an answer may take; 15,000 unless given. */
+  /** Milliseconds to wait for a response; 15,000 by default. */
   timeout?: number;
 }
 
-/** Answers in packets of which nobody has asked yet. */
+/** Responses in packets that nobody has asked for yet. */
 const MAX_WAITING = 64;
 
 interface Packets {
@@ -27,7 +27,7 @@ export class Calls {
     this.#agent = agent;
   }
 
-  /** Takes a packet of topic `rpc`. */
+  /** Handles a packet of topic `rpc`. */
   take(packet: Record<string, unknown>): void {
     const { id, part, text } = packet as Partial<RpcAnswerPart>;
     if (typeof id !== 'string' || typeof part !== 'number' || typeof text !== 'string') return;
@@ -36,7 +36,7 @@ export class Calls {
     packets.wake();
   }
 
-  /** The bare text of an answer. Throws AgentError. */
+  /** Returns the text of a response. Throws AgentError. */
   async text(method: string, payload: unknown = {}, { timeout = 15_000 }: CallOptions = {}): Promise<string> {
     try {
       const response = await me(this.#room).performRpc({
@@ -51,7 +51,7 @@ export class Calls {
     }
   }
 
-  /** The answer of one of the agent's own methods. Throws AgentError. */
+  /** Returns the response of one of the agent's own methods. Throws AgentError. */
   async own<Name extends keyof Methods>(
     method: Name,
     request: Methods[Name]['request'],
@@ -60,7 +60,7 @@ export class Calls {
     return (await this.value(method, request, options)) as Methods[Name]['answer'];
   }
 
-  /** An answer as JSON, or as text where it is none. */
+  /** Returns a response as parsed JSON, or as text if it is not JSON. */
   async value(method: string, payload?: unknown, options?: CallOptions): Promise<unknown> {
     const text = await this.text(method, payload, options);
     try {
@@ -75,7 +75,7 @@ export class Calls {
     if (typeof packet !== 'string' || typeof parts !== 'number') return response;
     const packets = this.#of(packet);
     try {
-      // They were sent before the response, but the SDK may hand them over after it.
+      // They were sent before the response, but the SDK may deliver them after it.
       const deadline = Date.now() + timeout;
       while (packets.texts.size < parts) {
         if (Date.now() >= deadline) throw new AgentError(504, 'The answer did not arrive whole.');

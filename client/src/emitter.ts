@@ -1,8 +1,8 @@
-/** Listeners by event, typed. One that throws does not keep the others from hearing. */
+/** Typed listeners by event. One that throws does not keep the others from being called. */
 export class Emitter<Events> {
   #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
-  /** Returns what takes the listener away again. */
+  /** Returns a function that removes the listener. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
@@ -15,7 +15,7 @@ export class Emitter<Events> {
         (listener as (event: Events[Name]) => void)(event);
       } catch (error) {
         queueMicrotask(() => {
-          throw error; // As an event target reports it: to the window, or the process.
+          throw error; // Reported as an event target does it: to the window, or the process.
         });
       }
     }

@@ -1,14 +1,14 @@
-/** What the agent, or the SDK under it, says when something could not be done. */
+/** The errors of the agent and of the SDK. */
 
 /** Codes of docs/wire-contract.md, "RPC methods" and "What is not accepted", and LiveKit's own (1001–1999). */
 export type AgentErrorCode = number;
 
 export interface AgentErrorOptions {
-  /** Seconds after which the same thing may work. */
+  /** Seconds after which a retry may succeed. */
   retryAfter?: number | undefined;
-  /** By name of the argument: what is expected of it. */
+  /** Expected values, by name of the argument. */
   fields?: Readonly<Record<string, string>> | undefined;
-  /** The error's `data`, as it came. */
+  /** The error's `data`, as received. */
   data?: string | undefined;
   cause?: unknown;
 }
@@ -28,13 +28,13 @@ export class AgentError extends Error {
     this.data = options.data;
   }
 
-  /** Whether trying again later may help: the agent or a service is busy, away, or too slow. */
+  /** Whether a later retry may succeed: the agent or a service is busy, unavailable, or too slow. */
   get isTemporary(): boolean {
     return this.retryAfter !== undefined || [408, 429, 503, 504, 1502].includes(this.code);
   }
 }
 
-/** An RpcError of livekit-client or @livekit/rtc-node as an AgentError; anything else stays what it is. */
+/** Converts an RpcError of livekit-client or @livekit/rtc-node to an AgentError; returns other values unchanged. */
 export function asAgentError(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return error;
   const data = 'data' in error && typeof error.data === 'string' ? error.data : undefined;
@@ -42,7 +42,7 @@ export function asAgentError(error: unknown): unknown {
   return new AgentError(error.code, error.message, { retryAfter, fields, data, cause: error });
 }
 
-/** A JSON object out of text that somebody sent; an empty one where it is none. */
+/** Parses a JSON object that somebody sent; returns an empty one if the text is not one. */
 export function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);

@@ -5,18 +5,18 @@ import { me, newId, sha256, type ByteReader, type RoomLike } from './room.js';
 import type { FilePiece, FileProgress, FileReceived, FileRefused, SentFile } from './wire.js';
 
 export interface FileToSend {
-  /** A File has a name and a type of its own. */
+  /** Needed unless `content` is a File, which has its own name and type. */
   data: Blob | Uint8Array;
   name?: string;
   mimeType?: string;
 }
 
 export interface SendFileOptions {
-  /** For one's own private thread. In Node the SDK sends a file's content to the whole room all the same. */
+  /** For the user's private thread. In Node, the SDK still sends the content to the whole room. */
   private?: boolean;
-  /** From 0 to 1: how much the SDK has taken. */
+  /** Called with the fraction that the SDK has accepted, from 0 to 1. */
   onProgress?: (fraction: number) => void;
-  /** Milliseconds without news from the agent once all is sent; 60,000 unless given. */
+  /** Milliseconds to wait for news from the agent once all is sent; 60,000 by default. */
   timeout?: number;
 }
 
@@ -37,7 +37,7 @@ interface Waiting {
 
 const PIECE = 64 * 1024;
 const FILES_TOPIC = 'files';
-/** Of a file in packets; the agent sends no longer ones that way. */
+/** Maximum size of a file in packets; the agent sends larger ones as streams. */
 const MAX_IN_PACKETS = 10 * 1024 * 1024;
 
 export class Files {
@@ -53,7 +53,7 @@ export class Files {
     this.#received = received;
   }
 
-  /** Sends a file under the stream id that a message may have named already. Throws AgentError. */
+  /** Sends a file under a stream id, which a message may have named already. Throws AgentError. */
   async send(file: FileToSend, options: SendFileOptions = {}, streamId = newId()): Promise<SentFile> {
     const { data } = file;
     const size = data instanceof Uint8Array ? data.length : data.size;
@@ -82,7 +82,7 @@ export class Files {
     return stored;
   }
 
-  /** Takes a notice about a file of one's own. */
+  /** Handles a notice about a file sent from here. */
   notice(notice: FileProgress | FileReceived | FileRefused): void {
     const waiting = this.#waiting.get(notice.streamId);
     if (!waiting) return;
@@ -98,7 +98,7 @@ export class Files {
     }
   }
 
-  /** Reads a byte stream of the agent's. */
+  /** Reads a byte stream of the agent. */
   async read(reader: ByteReader): Promise<void> {
     const pieces: Uint8Array[] = [];
     for await (const piece of reader) pieces.push(piece);
@@ -116,7 +116,7 @@ export class Files {
     });
   }
 
-  /** Takes a piece of a private file in a packet. */
+  /** Handles a packet with a piece of a private file. */
   take(packet: Record<string, unknown>): void {
     const piece = packet as unknown as FilePiece;
     const { type, fileId, seq, total, data } = piece;
@@ -135,7 +135,7 @@ export class Files {
 
   async #deliver(file: ReceivedFile): Promise<void> {
     const found = await sha256(file.bytes);
-    if (found !== undefined && file.sha256 && found !== file.sha256) return; // Somebody else's, or damaged.
+    if (found !== undefined && file.sha256 && found !== file.sha256) return; // Another file's, or damaged.
     this.#received(file);
   }
 

@@ -1,4 +1,4 @@
-/** What is stored of a thread, read into its MessageList (docs/wire-contract.md, "The history"). */
+/** Reads a thread's stored messages into its MessageList (docs/wire-contract.md, "The history"). */
 
 import type { Calls } from './calls.js';
 import type { MessageChange, MessageList } from './messages.js';
@@ -20,13 +20,13 @@ export class ThreadHistory {
     return this.#hasOlder;
   }
 
-  /** Reads the newest page; what the list has is brought up to date. */
+  /** Reads the newest page, and updates the messages in the list. */
   async loadNewest(limit = 50): Promise<void> {
     const page = await this.#page({ limit });
     if (this.#before === undefined) this.#goOn(page);
   }
 
-  /** Reads the page before the oldest one that was read. */
+  /** Reads the page before the oldest one read so far. */
   async loadOlder(limit = 50): Promise<boolean> {
     if (!this.#hasOlder) return false;
     const page = await this.#page({ limit, ...(this.#before === undefined ? {} : { before: this.#before }) });
@@ -34,7 +34,7 @@ export class ThreadHistory {
     return this.#hasOlder;
   }
 
-  /** Reads one message, whole; undefined where there is none. Throws AgentError. */
+  /** Reads one complete message; undefined if there is none. Throws AgentError. */
   async read(messageId: string, senderId: string): Promise<void> {
     const message = await this.#message(messageId, senderId, 0);
     await this.#put(message);
@@ -59,7 +59,7 @@ export class ThreadHistory {
       offset = more.nextOffset;
     }
     if (stored.partsOmitted !== undefined) parts = await this.#parts(stored);
-    // An answer that is being given again is not in the history yet.
+    // A repeated answer in progress is not in the history yet.
     if (this.#list.get(stored.id, stored.senderId)?.state === 'streaming') return;
     const { id, role, senderId, senderName, timestamp, position } = stored;
     const change: MessageChange = { id, role, senderId, senderName, text, timestamp, state: 'done' };

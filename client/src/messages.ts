@@ -1,25 +1,25 @@
-/** The messages of one thread, in their order, as something to observe. */
+/** The messages of one thread as an observable, ordered list. */
 
 import { NO_PARTS } from './parts.js';
 import { FormerVersions, type Version } from './versions.js';
 import type { AnswerFinished, Attachment, Part, ReactionCount } from './wire.js';
 
-/** Those of today, or another one of a later version. */
+/** The known reasons, or one of a later version. */
 export type FinishReason = AnswerFinished['finishReason'] | (string & {});
 
-/** `sending` and `failed`: one's own, on its way or refused; `streaming`: an answer that is being given;
- * `broken`: an answer that broke off, and is being read from the history. */
+/** `sending` and `failed`: the user's own message, being sent or refused; `streaming`: an answer in progress;
+ * `broken`: an answer that broke off and is being read from the history. */
 export type MessageState = 'sending' | 'sent' | 'failed' | 'streaming' | 'broken' | 'done';
 
 export type { Version } from './versions.js';
 export type { Attachment } from './wire.js';
 
 export interface Reaction extends ReactionCount {
-  /** Who has put it there, as far as that is known. */
+  /** Identities of those who added it, as far as known. */
   readonly identities?: readonly string[];
 }
 
-/** Reactions as they are now, with what was known of who has put them there before somebody changed one. */
+/** The current reactions, keeping the known identities of those who added them. */
 export function withReactor(
   now: readonly ReactionCount[],
   before: readonly Reaction[] | undefined,
@@ -44,7 +44,7 @@ export interface Message {
   /** Milliseconds since 1970. */
   readonly timestamp: number;
   readonly state: MessageState;
-  /** Where it stands in its thread; unknown until the agent has stored it. */
+  /** Position in its thread; unknown until the agent has stored it. */
   readonly position?: number;
   readonly inReplyTo?: string;
   readonly inReplyToSenderId?: string;
@@ -52,10 +52,10 @@ export interface Message {
   readonly error?: Error;
   readonly attachments?: readonly Attachment[];
   readonly reactions?: readonly Reaction[];
-  /** What an answer shows beside its text. */
+  /** The parts of an answer, shown with its text. */
   readonly parts?: readonly Part[];
-  /** Of a question that was edited or answered again: what was there before, the oldest first. Only what this client has
-   * seen: the agent keeps the current one alone. */
+  /** Former versions of a question that was edited or answered again, oldest first. Only those that this client has
+   * seen: the agent keeps the current version only. */
   readonly versions?: readonly Version[];
 }
 
@@ -66,13 +66,13 @@ interface Entry {
   readonly arrival: number;
   /** Of a question. */
   former?: FormerVersions;
-  /** Of an answer that is done: as it was before parts of the next one came. */
+  /** For a complete answer: its state before parts of the next one arrived. */
   beforeParts?: Message;
 }
 
 const keyOf = (id: string, senderId: string): string => `${senderId}\n${id}`;
 
-/** An observable list, sorted by position; messages without one come last, as they came. */
+/** An observable list, sorted by position; messages without one are last, in order of arrival. */
 export class MessageList {
   readonly thread: string;
   #entries = new Map<string, Entry>();
@@ -91,13 +91,13 @@ export class MessageList {
     return this.#snapshot;
   }
 
-  /** Calls a listener after changes, once for all of a turn of the event loop; returns what ends that. */
+  /** Calls a listener after changes, once per turn of the event loop; returns a function that removes it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** By id; where several people gave the same one, by its sender, too. */
+  /** Finds a message by id, and by its sender if several people used the same id. */
   get(id: string, senderId?: string): Message | undefined {
     if (senderId !== undefined) return this.#entries.get(keyOf(id, senderId))?.message;
     for (const { message } of this.#entries.values()) if (message.id === id) return message;
@@ -130,7 +130,7 @@ export class MessageList {
     const next: Entry = { ...entry, message, arrival: entry?.arrival ?? this.#arrivals++ };
     this.#entries.set(key, next);
     if (entry) this.#keepFormer(entry, next);
-    // An answer stands right after its question.
+    // An answer directly follows its question.
     if (message.role === 'assistant' && message.position !== undefined && message.inReplyTo !== undefined) {
       const asked = this.#entries.get(keyOf(message.inReplyTo, message.inReplyToSenderId ?? ''));
       if (asked && asked.message.position === undefined) {
@@ -141,20 +141,20 @@ export class MessageList {
     return next.message;
   }
 
-  /** Parts of an answer begin: of one that is done, they are the next one's, or its own last ones.
+  /** Parts of an answer begin: if it is complete, they are the next answer's, or its own last ones.
    * @internal */
   partsBegin(id: string, senderId: string): void {
     const entry = this.#entries.get(keyOf(id, senderId));
     if (entry?.message.state === 'done') entry.beforeParts ??= entry.message;
   }
 
-  /** The next answer's text has begun by now; else they were this one's.
+  /** Drops the copy: the next answer's text has begun, or else the parts were this answer's own.
    * @internal */
   partsEnd(id: string, senderId: string): void {
     delete this.#entries.get(keyOf(id, senderId))?.beforeParts;
   }
 
-  /** Removes a message, and with an answer the former ones. */
+  /** Removes a message; with an answer, its former versions too. */
   remove(id: string, senderId?: string): void {
     for (const [key, { message }] of this.#entries) {
       if (message.id !== id || (senderId !== undefined && message.senderId !== senderId)) continue;
@@ -168,7 +168,7 @@ export class MessageList {
     this.#changed();
   }
 
-  /** Removes what somebody wrote, and the answers to it.
+  /** Removes a participant's messages and the answers to them.
    * @internal */
   removeOf(senderId: string): void {
     for (const [key, { message }] of this.#entries) {
@@ -182,7 +182,7 @@ export class MessageList {
     this.#changed();
   }
 
-  /** Has what a change replaces among the former versions of its question. */
+  /** Adds a replaced answer to the former versions of its question. */
   #keepFormer(before: Entry, now: Entry): void {
     const { message: former } = before;
     const { message } = now;
@@ -197,7 +197,7 @@ export class MessageList {
       if (isNext) versions.begun(question.message.text, before.beforeParts ?? former);
       if (message.state === 'done' && (isNext || former.state !== 'done')) {
         const same = versions.ended(question.message.text, message);
-        // Sent once more, it may come without its parts.
+        // An answer that is sent again may lack its parts.
         if (same?.parts && message.parts === NO_PARTS) now.message = { ...message, parts: same.parts };
       }
       if (message.state !== 'done' || isNext) delete now.beforeParts;

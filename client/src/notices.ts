@@ -1,4 +1,4 @@
-/** Notices of the agent's, topic `system` (docs/wire-contract.md of the worker): what each changes here. */
+/** Applies the agent's notices, topic `system` (docs/wire-contract.md of the worker). */
 
 import type { RoomAgentEvents, ToolCall } from './api.js';
 import type { ClientMethods } from './client-methods.js';
@@ -37,7 +37,7 @@ export class Notices {
   readonly #events: Emitter<RoomAgentEvents>;
   readonly #run: (work: Promise<unknown>) => void;
 
-  /** `run` tells the app what a piece of work fails with. */
+  /** `run` starts work and reports its failure to the app. */
   constructor(agent: string, parts: Parts, events: Emitter<RoomAgentEvents>, run: (work: Promise<unknown>) => void) {
     this.#agent = agent;
     this.#parts = parts;
@@ -115,14 +115,14 @@ export class Notices {
     for (const list of this.#parts.threads.used) {
       const known = list.get(segmentId, this.#agent);
       if (known?.state === 'streaming' || known?.state === 'done') {
-        // Spoken, in a packet, or read by somebody else in the app: the question is in the history now.
+        // Spoken, sent in a packet, or read by other code of the app: the question is in the history now.
         if (inReplyTo !== undefined && inReplyToSenderId !== undefined && !list.get(inReplyTo, inReplyToSenderId)) {
           this.#run(this.#parts.threads.history(list).read(inReplyTo, inReplyToSenderId));
         }
         return;
       }
     }
-    // Neither the stream nor the packets of it came: whichever thread it is in has it.
+    // Neither its stream nor its packets arrived: read it from the thread that it is in.
     this.#run(this.#parts.threads.loadNewest());
   }
 

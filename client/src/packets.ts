@@ -1,8 +1,8 @@
-/** Packets to the room, sent to the agent again where it could not tell whose they were. */
+/** Packets to the room, repeated to the agent if it could not identify their sender. */
 
 import { publish, type RoomLike, type Sending } from './room.js';
 
-/** ms for which the room server may keep it from the agent that somebody is there. */
+/** Milliseconds by which the room server may delay the announcement of a participant. */
 const UNANNOUNCED = 5_000;
 const MAX_KEPT = 100;
 const ATTEMPTS = 3;
@@ -16,14 +16,14 @@ interface Sent {
 
 /**
  * livekit-server announces participants without tracks up to three seconds late. Until then the agent's SDK cannot
- * name the sender of a packet, and the agent asks all newcomers to send theirs again (docs/wire-contract.md of the
- * worker, 409): all that it has twice by that, it knows by their ids, or are the same the second time, in their order.
+ * name the sender of a packet, and asks all newcomers to repeat theirs (docs/wire-contract.md of the worker, 409). It
+ * recognizes repeated packets by their ids, or applying them again, in order, changes nothing.
  */
 export class Packets {
   readonly #room: RoomLike;
   readonly #agent: string;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Packets since then go again when the timer ends. */
+  /** Packets sent since then are repeated when the timer ends. */
   #since = 0;
   #sent: Sent[] = [];
 
@@ -37,8 +37,8 @@ export class Packets {
     await publish(this.#room, content, sending);
   }
 
-  /** The agent could not tell whose some packets were: those of the last seconds go to it again, `after` ms, and so do
-   * those that are sent until then, as the former ones must not overtake them. */
+  /** The agent could not identify the sender of some packets: repeats those of the last seconds in `after` ms, and those sent
+   * until then, since the former must not overtake them. */
   sendAgain(after: number): void {
     if (this.#timer !== undefined) return;
     this.#since = Date.now() - UNANNOUNCED;
@@ -50,7 +50,7 @@ export class Packets {
       this.#sent = again.map((packet) => ({ ...packet, at: Date.now(), attempts: packet.attempts + 1 }));
       for (const { content, topic } of again) {
         const sending = { to: [this.#agent], ...(topic === undefined ? {} : { topic }) };
-        // Without a connection, a message is sent again by who waits for its answer.
+        // Without a connection, the code that waits for the answer sends the message again.
         publish(this.#room, content, sending).catch(() => undefined);
       }
     }, after);
@@ -64,7 +64,7 @@ export class Packets {
 
   #keep(packet: Sent): void {
     if (isClear(packet)) {
-      // Others may have drawn since: it goes once, and what it has wiped away does not come back.
+      // Others may have drawn since: a wipe is never repeated, nor is what it has wiped.
       this.#sent = this.#sent.filter(({ topic }) => topic !== packet.topic);
       return;
     }

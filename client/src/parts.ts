@@ -1,13 +1,13 @@
-/** Parts: what an answer shows beside its text (docs/wire-contract.md, "Parts"). */
+/** Parts: what an answer shows in addition to its text (docs/wire-contract.md, "Parts"). */
 
 import type { Part, PartLine } from './wire.js';
 
 export type { Part } from './wire.js';
 
-/** What all parts have. `at`: where it belongs in the text, in UTF-16 code units, as `String.length` counts. */
+/** The fields of all parts. `at`: the part's offset in the text, in UTF-16 code units, as `String.length` counts. */
 export type PartBase = Pick<Part, 'id' | 'at' | 'truncated'>;
 
-/** Of an answer that has begun: its own may come, a former one's do not count. */
+/** The parts of an answer that has begun; a former answer's are dropped. */
 export const NO_PARTS: readonly Part[] = [];
 
 const TYPES: Readonly<Record<Part['type'], true>> = {
@@ -20,7 +20,7 @@ const TYPES: Readonly<Record<Part['type'], true>> = {
   handoff: true,
 };
 
-/** The parts of one answer, put together from the lines of a stream. */
+/** The parts of one answer, assembled from the lines of a stream. */
 export class PartList {
   #parts = new Map<string, Part>();
   #rest = '';
@@ -29,8 +29,8 @@ export class PartList {
     return [...this.#parts.values()];
   }
 
-  /** Takes a piece of the stream; returns whether a line was complete. Broken lines, and types that
-   * this version does not know, are left out. */
+  /** Parses a piece of the stream; returns whether a line was complete. Skips malformed lines and types that
+   * this version does not know. */
   take(piece: string): boolean {
     const lines = (this.#rest + piece).split('\n');
     this.#rest = lines.pop() ?? '';

@@ -1,4 +1,4 @@
-/** One's questions: sent, and sent again under their ids until an agent has them. */
+/** The user's questions: sent, and sent again under their ids until an agent has them. */
 
 import type { AskOptions } from './api.js';
 import { Asking } from './asking.js';
@@ -17,11 +17,11 @@ interface Pending {
   send: () => Promise<void>;
   attempts: number;
   isUnderWay: boolean;
-  /** In which stay of an agent it was sent last. */
+  /** Number of the agent's stay in which it was sent last. */
   stay: number;
 }
 
-/** What a question needs of the agent that it goes to. */
+/** What a question needs from its agent. */
 interface Agent {
   readonly identity: string;
   ready(): Promise<void>;
@@ -38,10 +38,10 @@ export class Questions {
   /** New answers to questions that have been answered before. */
   readonly #again = new Set<Asking>();
   #isClosed = false;
-  /** Counts the agents that came, and the connections after the first. */
+  /** Counts the agents that joined, and the connections after the first. */
   #stay = 0;
 
-  /** `topic`: that of the text streams by which messages go to the room. */
+  /** `topic`: of the text streams that carry messages to the room. */
   constructor(room: RoomLike, agent: Agent, topic: string, packets: Packets, files: Files) {
     this.#room = room;
     this.#agent = agent;
@@ -50,7 +50,7 @@ export class Questions {
     this.#files = files;
   }
 
-  /** Puts a question into a thread, and sends it. */
+  /** Adds a question to a thread and sends it. */
   ask(text: string, list: MessageList, options: AskOptions): Asking {
     const isPrivate = options.private ?? false;
     const id = newId();
@@ -71,7 +71,7 @@ export class Questions {
         const onProgress = (fraction: number): void => options.onProgress?.(index, fraction);
         const { fileId, mimeType, ...stored } = await this.#files.send(file, { private: isPrivate, onProgress }, streamId);
         sent.set(streamId, { ...stored, id: fileId, type: mimeType });
-        // Deleted meanwhile, it stays so.
+        // A message deleted meanwhile stays deleted.
         if (list.get(id, identity)) list.put({ id, senderId: identity, role: 'user', attachments: [...sent.values()] });
       }
     };
@@ -83,7 +83,7 @@ export class Questions {
     return asking;
   }
 
-  /** Has a question answered again by `request`, a call that does so. `id`: its own or its answer's. Throws AgentError. */
+  /** Makes the agent answer a question again by the call `request`. `id`: of the question or its answer. Throws AgentError. */
   async again(id: string, list: MessageList, request: () => Promise<unknown>): Promise<Asking> {
     const known = list.get(id);
     const question = known?.role === 'assistant' ? (known.inReplyTo ?? id) : id;
@@ -103,22 +103,22 @@ export class Questions {
     return asking;
   }
 
-  /** Another agent has come, or the connection is another one: what was sent before may not have arrived. */
+  /** Another agent has joined, or there is a new connection: earlier messages may not have arrived. */
   newStay(): void {
     this.#stay += 1;
   }
 
-  /** Sends again what was sent in a former stay and has no answer in these lists. */
+  /** Repeats questions of former stays that have no answer in these lists. */
   sendAgain(lists: readonly MessageList[]): void {
     for (const pending of this.#pending.values()) {
       const { id } = pending.asking;
       const isOpen = lists.some((list) => list.answerTo(id, me(this.#room).identity));
-      // The agent leaves aside what it has had under this id, and answers it once.
+      // The agent ignores an id that it has received before, and answers once.
       if (!isOpen && pending.stay !== this.#stay) void this.#attempt(pending);
     }
   }
 
-  /** The agent did not accept a message: it goes again where that may help, else its question fails. */
+  /** The agent did not accept a message: it is repeated if that may help, else its question fails. */
   refused(id: string, error: AgentError): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
@@ -146,14 +146,14 @@ export class Questions {
       pending.stay = this.#stay;
       await pending.send();
     } catch (error) {
-      // Without a connection it is sent again when there is one.
+      // It is sent again when there is a connection.
       if (error instanceof AgentError || pending.attempts >= ATTEMPTS) pending.asking.fail(error);
     } finally {
       pending.isUnderWay = false;
     }
   }
 
-  /** Writes a message as a text stream; with `to`, for these alone. */
+  /** Sends a message as a text stream; with `to`, to these participants only. */
   async #stream(id: string, text: string, attributes: Record<string, string>, to?: readonly string[]): Promise<void> {
     const writer = await me(this.#room).streamText({
       topic: this.#topic,

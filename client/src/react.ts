@@ -1,4 +1,4 @@
-/** Hooks over RoomAgent. They render when what they give changes, and own nothing. */
+/** Hooks for RoomAgent. They render when their value changes, and own nothing. */
 
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { RoomAgent } from './agent.js';
@@ -8,8 +8,8 @@ import type { Message, MessageList } from './messages.js';
 import type { RoomLike } from './room.js';
 import type { SharedState } from './state.js';
 
-/** A RoomAgent for a room, closed when the component goes. Use it where the room is made, before it connects;
- * beside the hooks of components-react with `chatTopic: null`. */
+/** A RoomAgent for a room, closed when the component unmounts. Use it where the room is created, before it connects;
+ * next to the hooks of components-react, pass `chatTopic: null`. */
 export function useRoomAgent(room: RoomLike, options: RoomAgentOptions = {}): RoomAgent | undefined {
   const { identity, replyTopic, chatTopic } = options;
   const [agent, setAgent] = useState<RoomAgent>();
@@ -27,7 +27,7 @@ export function useRoomAgent(room: RoomLike, options: RoomAgentOptions = {}): Ro
 
 const NONE: readonly never[] = [];
 
-/** The messages of a thread, in their order. */
+/** The ordered messages of a thread. */
 export function useMessages(list: MessageList | undefined): readonly Message[] {
   const subscribe = useCallback((changed: () => void) => list?.subscribe(changed) ?? (() => undefined), [list]);
   const read = (): readonly Message[] => list?.items ?? NONE;
@@ -40,7 +40,7 @@ export function useAgentState(agent: RoomAgent | undefined): AgentState {
   return useSyncExternalStore(subscribe, read, read);
 }
 
-/** The calls of tools that are under way. */
+/** The tool calls in progress. */
 export function useToolCalls(agent: RoomAgent | undefined): readonly ToolCall[] {
   const [calls, setCalls] = useState<readonly ToolCall[]>(NONE);
   useEffect(() => {
@@ -51,7 +51,7 @@ export function useToolCalls(agent: RoomAgent | undefined): readonly ToolCall[] 
         return call.state === 'finished' ? others : [...others, call];
       }),
     );
-    // Nobody tells how the calls of an agent ended that is gone.
+    // Nobody reports the end of calls whose agent has left.
     const offState = agent.on('state', (state) => {
       if (state === 'away') setCalls(NONE);
     });
@@ -73,12 +73,12 @@ export function useWhiteboard(whiteboard: Whiteboard | undefined): readonly Elem
   return elements;
 }
 
-/** The document that a conversation shares, read once and again after each change. */
+/** The document that a conversation shares, read at first and after each change. */
 export function useSharedState(state: SharedState | undefined): unknown {
   const subscribe = useCallback((changed: () => void) => state?.subscribe(changed) ?? (() => undefined), [state]);
   const read = (): unknown => state?.value;
   useEffect(() => {
-    // A document that cannot be read now is read with its next change.
+    // A document that cannot be read now is read after its next change.
     if (state && state.revision < 0) state.load().catch(() => undefined);
   }, [state]);
   return useSyncExternalStore(subscribe, read, read);

@@ -1,5 +1,5 @@
 /**
- * What this package uses of a room: the part that livekit-client (browsers, React Native) and
+ * The part of a room that this package uses, and that livekit-client (browsers, React Native) and
  * @livekit/rtc-node (Node) have in common. Neither is imported.
  */
 
@@ -70,7 +70,7 @@ const decoder = new TextDecoder();
 export const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
 export const bytesOf = (text: string): number => encoder.encode(text).length;
 
-/** livekit-client plays sound; a Room without that is @livekit/rtc-node's. */
+/** livekit-client's Room can play sound; that of @livekit/rtc-node cannot. */
 export const isNode = (room: RoomLike): boolean => !('startAudio' in room);
 
 export function me(room: RoomLike): LocalParticipantLike {
@@ -87,7 +87,7 @@ export function publish(room: RoomLike, content: unknown, { topic, reliable = tr
   });
 }
 
-/** SHA-256 in hex; undefined where there is no SubtleCrypto (React Native, pages without HTTPS). */
+/** Returns the SHA-256 in hex; undefined without SubtleCrypto (React Native, pages without HTTPS). */
 export async function sha256(bytes: Uint8Array): Promise<string | undefined> {
   const subtle = (globalThis as { crypto?: Crypto }).crypto?.subtle;
   if (!subtle) return undefined;

@@ -18,7 +18,7 @@ export class SharedState {
   #reading: Promise<void> | undefined;
   #isStale = false;
 
-  /** `failed` hears of a document that could not be read after a change.
+  /** `failed`: called if the document could not be read after a change.
    * @internal */
   constructor(calls: Calls, thread: string, failed: (error: unknown) => void) {
     this.#calls = calls;
@@ -26,7 +26,7 @@ export class SharedState {
     this.#failed = failed;
   }
 
-  /** The document as it was read last; the same object until it changes. `{}` before `load`. */
+  /** The document as last read; the same object until it changes. `{}` before `load`. */
   get value(): unknown {
     return this.#value;
   }
@@ -41,7 +41,7 @@ export class SharedState {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Reads the document; from then on it is read again whenever it changes. Throws AgentError. */
+  /** Reads the document, and from then on after each change. Throws AgentError. */
   async load(): Promise<void> {
     const { state, revision } = await this.#calls.own('getState', { thread: this.thread });
     if (revision < this.#revision) return;
@@ -50,7 +50,7 @@ export class SharedState {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Changes it, where the app lets clients. With `revision`, only if nobody else has changed it since (409). */
+  /** Changes the document, if the app lets clients. With `revision`, only if nobody else has changed it since (409). */
   async patch(patch: readonly PatchOperation[], revision?: number): Promise<void> {
     const operations = patch.map((operation) => ({ ...operation }));
     await this.#calls.own('patchState', {
@@ -61,7 +61,7 @@ export class SharedState {
     await this.load();
   }
 
-  /** Hears of a change. Changes while the document is being read make one more reading. */
+  /** Handles a change. Changes during a reading cause one more reading. */
   changed(revision: number): void {
     if (this.#revision < 0 || revision <= this.#revision) return;
     this.#isStale = true;

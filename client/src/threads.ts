@@ -1,4 +1,4 @@
-/** The threads that one can see: the room's, and one's own private one with the agent. */
+/** The threads that the user can see: the room's, and the private one with the agent. */
 
 import type { Calls } from './calls.js';
 import { ThreadHistory } from './history.js';
@@ -17,18 +17,18 @@ export class Threads {
     this.#calls = calls;
   }
 
-  /** The private one; its name is known once the room is connected. */
+  /** The private thread; its name is known once the room is connected. */
   get own(): MessageList {
     this.#own ??= new MessageList(`private:${me(this.#room).identity}`);
     return this.#own;
   }
 
-  /** Those that are in use. */
+  /** The threads in use. */
   get used(): readonly MessageList[] {
     return this.#own ? [this.room, this.#own] : [this.room];
   }
 
-  /** The one that a notice names. */
+  /** The thread that a notice names. */
   named(thread: unknown): MessageList {
     return typeof thread === 'string' && thread !== 'room' ? this.own : this.room;
   }
@@ -39,7 +39,7 @@ export class Threads {
     return history;
   }
 
-  /** Reads the newest page of each that is in use. */
+  /** Reads the newest page of each thread in use. */
   async loadNewest(): Promise<void> {
     for (const list of this.used) await this.history(list).loadNewest();
   }

@@ -1,31 +1,31 @@
-/** What a question and its answer were before one of them was replaced, as far as this client has seen it. */
+/** Former versions of questions and answers that this client has seen. */
 
 import type { Message } from './messages.js';
 
-/** A question, and its answer, as they were before one of them was replaced. */
+/** A question and its answer before one of them was replaced. */
 export interface Version {
   readonly text: string;
   readonly answer?: Message;
 }
 
-/** Former versions of a question that are kept; the oldest ones go. */
+/** Number of former versions kept for a question; the oldest are dropped. */
 const MAX_VERSIONS = 20;
 
 /**
  * Former versions of one question.
  *
- * The notice of an edit and the stream of the next answer come by different ways, in either order: each of the two changes is
- * told here, and they make one version together.
+ * The notice of an edit and the stream of the next answer arrive separately, in either order: both are reported here, and
+ * together they make one version.
  */
 export class FormerVersions {
   items: readonly Version[] = [];
-  /** Whose the answer in the thread is: the current text's, or that of the text before the last edit. While it streams, its
-   * end tells: an edit stops the answer to the former text. */
+  /** Which text the answer in the thread belongs to: the current one, or the one before the last edit. While it streams, only
+   * its end can tell: an edit stops the answer to the former text. */
   #answerIs: 'current' | 'former' | 'unsure' = 'current';
-  /** Whether the answer that streams has replaced one that is the last version's. */
+  /** Whether the streaming answer has replaced the one of the last version. */
   #isReplacing = false;
 
-  /** The question has got another text. */
+  /** The question's text has changed. */
   edited(former: string, answer: Message | undefined): void {
     if (answer?.state !== 'streaming') {
       this.#keep(former, this.#answerIs === 'current' ? answer : undefined);
@@ -36,14 +36,14 @@ export class FormerVersions {
     this.#answerIs = 'unsure';
   }
 
-  /** Another answer begins. `former`: the one before it, whole. */
+  /** Another answer begins. `former`: the complete previous answer. */
   begun(text: string, former: Message): void {
     this.#isReplacing = this.#answerIs === 'current' && hasContent(former);
     if (this.#isReplacing) this.#keep(text, former);
     this.#answerIs = 'current';
   }
 
-  /** An answer has ended. Returns the one before it where that is the same, and was sent once more. */
+  /** An answer has ended. Returns the previous one if this is the same, sent again. */
   ended(text: string, answer: Message): Message | undefined {
     const last = this.items.at(-1);
     let same: Message | undefined;

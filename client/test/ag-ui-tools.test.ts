@@ -28,7 +28,7 @@ describe("the application's tools", () => {
     expect(attributes).toHaveBeenCalledTimes(1);
   });
 
-  it('are withdrawn when the application has them no more', async () => {
+  it('are withdrawn when the application no longer has them', async () => {
     const attributes = vi.spyOn(room.localParticipant, 'setAttributes');
     for (const [number, offered] of [tools, [], []].entries()) {
       agent.addMessage(asked(`m${number}`, 'Go on.'));
@@ -45,7 +45,7 @@ describe("the application's tools", () => {
     await expect(call('pickColor', {})).rejects.toMatchObject({ code: 503 });
   });
 
-  it('are left out, and the run goes on, where the token does not allow them', async () => {
+  it('are left out if the token does not allow them, and the run continues', async () => {
     room.localParticipant.setAttributes = async () => Promise.reject(new Error('does not have permission'));
     agent.addMessage(asked('m1', 'Paint it.'));
     const run = agent.runAgent({ tools });
@@ -84,7 +84,7 @@ describe('approvals', () => {
     expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
   });
 
-  it('are decided where they were asked: by another agent, or by the app itself', async () => {
+  it('are decided where they were asked: by another agent or by the app', async () => {
     roomAgent.onApproval(() => ({ approved: false, reason: 'by the app' }));
     const other = new AgUiAgent(roomAgent);
     const runs: Promise<unknown>[] = [];
@@ -102,7 +102,7 @@ describe('approvals', () => {
     await expect(decided).rejects.toMatchObject({ code: 409 });
   });
 
-  it('are interrupts anew when the next agent asks, and the former ones are over', async () => {
+  it('are new interrupts when the next agent asks, and the former ones end', async () => {
     agent.addMessage(asked('m1', 'Buy it.'));
     const first = agent.runAgent();
     const question = await sent();

@@ -24,7 +24,7 @@ describe('a run', () => {
     expect(agent.messages.at(-1)).toMatchObject({ role: 'assistant', content: 'It is noon.' });
   });
 
-  it('shows calls of tools, reasoning and what else an answer has beside its text', async () => {
+  it('shows tool calls, reasoning and the other parts of an answer', async () => {
     agent.addMessage(asked('m1', 'Weather?'));
     const run = agent.runAgent();
     const { text, parts } = begin(await sent());
@@ -77,7 +77,7 @@ describe('a run', () => {
     expect(events.at(-1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } });
   });
 
-  it('takes back what an answer has said that is given again', async () => {
+  it('retracts the text of an answer that is repeated', async () => {
     agent.addMessage(asked('m1', 'Count.'));
     const run = agent.runAgent();
     const question = await sent();
@@ -101,7 +101,7 @@ describe('a run', () => {
     expect(streams.mock.calls[0]?.[0]).toMatchObject({ name: 'cat.png', mimeType: 'image/png' });
   });
 
-  it('answers a message again that was asked before, and an edited one as edited', async () => {
+  it('answers a known message again, and an edited one as edited', async () => {
     agent.addMessage(asked('m1', 'Count.'));
     const first = agent.runAgent();
     const question = await sent();
@@ -123,7 +123,7 @@ describe('a run', () => {
 });
 
 describe('what is asked', () => {
-  it('leaves out what others wrote, and what was asked before', async () => {
+  it('leaves out messages of others and earlier questions', async () => {
     roomAgent.messages.put({ id: 'b1', senderId: 'bob', role: 'user', text: 'Lunch?' });
     agent.setMessages([asked('b1', 'Lunch?'), asked('m1', 'Agent, what time'), asked('m2', 'is it?')]);
     const run = agent.runAgent();
@@ -131,7 +131,7 @@ describe('what is asked', () => {
     expect(room.sent.map((each) => each.text)).toEqual(['Agent, what time\n\nis it?']);
   });
 
-  it('is asked anew where the agent did not accept it', async () => {
+  it('is asked again if the agent did not accept it', async () => {
     agent.addMessage(asked('m1', 'Hello'));
     const refused = agent.runAgent().catch(() => undefined);
     room.packet('system', { event: 'error', code: 413, content: 'Too long.', messageIds: [await sent()] });
@@ -142,7 +142,7 @@ describe('what is asked', () => {
     expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
   });
 
-  it('goes on in another run after one that was detached', async () => {
+  it('continues in another run after a detached one', async () => {
     agent.addMessage(asked('m1', 'Count.'));
     const first = agent.runAgent();
     const { text } = begin(await sent());
@@ -157,7 +157,7 @@ describe('what is asked', () => {
   });
 });
 
-it('connects with what the thread has', async () => {
+it('connects with the messages of the thread', async () => {
   const stored = { senderName: '', timestamp: 1 };
   const other = new FakeRoom();
   other.answer = (method) =>

@@ -73,7 +73,7 @@ describe('asking', () => {
     expect(agent.messages.items.map(({ text }) => text)).toEqual(['What time is it?', 'It is noon.']);
   });
 
-  it('is sent again under its id where the server had not announced its sender yet', async () => {
+  it('is sent again under its id if the server had not announced its sender yet', async () => {
     const asking = agent.ask('Hello', { private: true });
     await settle();
     // The agent cannot tell whose packet it was, nor which.
@@ -120,7 +120,7 @@ describe('asking', () => {
     expect(agent.messages.items).toEqual([]);
   });
 
-  it('fails with what the agent says', async () => {
+  it('fails with the error of the agent', async () => {
     const asking = agent.ask('x'.repeat(10));
     await settle();
     room.packet('system', { event: 'error', code: 413, content: 'A message may have 5 bytes.', messageIds: [asking.id] });
@@ -161,7 +161,7 @@ describe('asking', () => {
     expect(room.sent.map(({ id }) => id)).toEqual([asking.id, asking.id]);
   });
 
-  it('has the whole answer from the history where its stream broke off', async () => {
+  it('reads the whole answer from the history if its stream broke off', async () => {
     const asking = agent.ask('What time is it?');
     const read = pieces(asking);
     await settle();
@@ -177,7 +177,7 @@ describe('asking', () => {
     ]);
   });
 
-  it('reads again what has not the hash that its end says', async () => {
+  it('reads an answer again if its hash does not match', async () => {
     const asking = agent.ask('What time is it?');
     await settle();
     room.answer = () => stored(asking, 'It is noon.');
@@ -189,7 +189,7 @@ describe('asking', () => {
     expect(room.calls.at(-1)).toMatchObject({ method: 'getMessage', payload: { messageId: 'SG_1' } });
   });
 
-  it('begins again where an answer is given again', async () => {
+  it('begins again when an answer is repeated', async () => {
     const asking = agent.ask('What time is it?');
     const read = pieces(asking);
     await settle();
@@ -285,7 +285,7 @@ describe('asking', () => {
     expect((await again.answer).parts).toEqual([]);
   });
 
-  it('has a private answer broken off of which there were parts alone', async () => {
+  it('breaks off a private answer that had only parts', async () => {
     const asking = agent.ask('Where is my order?', { private: true });
     await settle();
     const parts = room.stream('agent.parts', { ...head(asking), scope: 'private' });
@@ -340,7 +340,7 @@ describe('private answers', () => {
     expect(agent.privateMessages.items.map(({ text }) => text)).toEqual(['Between us?', 'Yes.']);
   });
 
-  it('are read from the history where a packet is missing', async () => {
+  it('are read from the history if a packet is missing', async () => {
     const asking = agent.ask('Between us?', { private: true });
     await settle();
     room.answer = () => stored(asking, 'Yes.');

@@ -14,7 +14,7 @@ const answered = {
 const ids = (list: MessageList): string[] => list.items.map(({ id }) => id);
 
 describe('MessageList', () => {
-  it('sorts by position, and shows what has none last, as it came', () => {
+  it('sorts by position, with messages without one last, in order of arrival', () => {
     const list = new MessageList('room');
     list.put({ ...asked, id: 'b' });
     list.put({ ...asked, id: 'c', position: 20 });
@@ -23,7 +23,7 @@ describe('MessageList', () => {
     expect(ids(list)).toEqual(['d', 'c', 'b', 'a']);
   });
 
-  it('puts a question before its answer, whose position says where that is', () => {
+  it('puts a question before its answer, by the position of the answer', () => {
     const list = new MessageList('room');
     list.put(asked);
     list.put({ ...asked, id: 'm-2', senderId: 'bob' });
@@ -32,7 +32,7 @@ describe('MessageList', () => {
     expect(list.get('m-1')?.position).toBe(14);
   });
 
-  it('keeps apart what two people gave the same id', () => {
+  it('distinguishes messages of two people with the same id', () => {
     const list = new MessageList('room');
     list.put({ ...asked, text: 'of ana' });
     list.put({ ...asked, senderId: 'bob', text: 'of bob' });
@@ -41,7 +41,7 @@ describe('MessageList', () => {
     expect(ids(list)).toEqual(['m-1']);
   });
 
-  it('gives the same array until something changes, and tells once for all changes of a turn', async () => {
+  it('gives the same array until something changes, and notifies once per turn', async () => {
     const list = new MessageList('room');
     const first = list.items;
     expect(list.items).toBe(first);

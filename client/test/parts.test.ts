@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PartList } from '../src/parts.js';
 
 describe('PartList', () => {
-  it('reads lines in whatever pieces they come', () => {
+  it('reads lines in pieces of any size', () => {
     const parts = new PartList();
     const text =
       '{"id":"a","type":"source","title":"T","url":"https://example.com/"}\n{"id":"r","type":"reasoning","text":"So"}\n{"id":"r","append":" it is."}\n';
@@ -13,7 +13,7 @@ describe('PartList', () => {
     ]);
   });
 
-  it('puts a later line with a known id in the place of the former', () => {
+  it('replaces a line by a later one with the same id', () => {
     const parts = new PartList();
     parts.take('{"id":"c","type":"tool-call","name":"find","state":"running"}\n{"id":"s","type":"suggestion","text":"More"}\n');
     parts.take('{"id":"c","type":"tool-call","name":"find","state":"done"}\n');

@@ -54,7 +54,7 @@ it('keeps a question and its answer that are edited or answered again, each once
   expect(versions()).toEqual([...before, ['And in Rome?', 'Midday.']]);
 });
 
-it('keeps one version where the next answer begins before the notice of the edit comes', async () => {
+it('keeps one version if the next answer begins before the notice of the edit arrives', async () => {
   await answer('Noon.');
   const stream = await begin('One.');
   edited('And in Rome?');
@@ -77,7 +77,7 @@ it.each([[true], [false]])('keeps what was said of an answer that an edit stoppe
   expect(agent.messages.get('q')?.versions?.[0]?.answer).toMatchObject({ state: 'done', finishReason: 'cancelled' });
 });
 
-it('has the parts that a former answer had', async () => {
+it('keeps the parts of a former answer', async () => {
   await answer('Noon.');
   agent.messages.put({ id: 'a', senderId: 'agent', role: 'assistant', parts: [{ type: 'suggestion', id: 's', text: 'Why?' }] });
   const parts = room.stream('agent.parts', head);
@@ -101,13 +101,13 @@ it('takes an empty stream of parts, at the end of an answer that was given again
   ]);
 });
 
-it('takes an answer that is sent once more for no other version', async () => {
+it('does not count an answer that is sent again as another version', async () => {
   await answer('Noon.');
   await answer('Noon.');
   expect(versions()).toEqual([]);
 });
 
-it('has the parts of an answer of which some came after the text', async () => {
+it('keeps parts that arrive after the text of their answer', async () => {
   await answer('Noon.');
   const parts = room.stream('agent.parts', head);
   parts.write('{"id":"s","type":"suggestion","text":"Why?"}\n');
@@ -118,7 +118,7 @@ it('has the parts of an answer of which some came after the text', async () => {
   expect(agent.messages.get('a')?.parts).toEqual([]);
 });
 
-it('keeps the parts of an answer that is sent once more without them', async () => {
+it('keeps the parts of an answer that is sent again without them', async () => {
   await answer('Noon.');
   agent.messages.put({ id: 'a', senderId: 'agent', role: 'assistant', parts: [{ type: 'suggestion', id: 's', text: 'Why?' }] });
   await answer('Noon.');
@@ -136,7 +136,7 @@ it('keeps nothing of an answer that is deleted', async () => {
   expect(versions()).toBeUndefined();
 });
 
-it('takes the new text that comes as a stream in the name of the author for the same edit', async () => {
+it('counts an edit once, although its new text also arrives as a stream of the author', async () => {
   await answer('Noon.');
   const stream = room.stream('lk.chat', { position: '7' }, 'ana', 'q');
   stream.write('And in Rome?');

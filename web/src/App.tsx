@@ -1,4 +1,4 @@
-/** The page: it comes into a room and shows it. */
+/** The page: it joins a room and shows it. */
 
 import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
 import { LogLevel, Room, setLogLevel } from 'livekit-client';
@@ -39,7 +39,7 @@ export function App({ who }: { who: Who }): ReactElement {
   return access ? <RoomPage who={who} access={access} /> : <main className="center" aria-busy="true" />;
 }
 
-/** The words before the microphone was heard are sent after it, too. */
+/** Words spoken before the microphone was connected are sent afterwards. */
 function watchedRoom(): { room: Room; log: WireLog } {
   const room = new Room({ publishDefaults: { preConnectBuffer: true } });
   return { room, log: watchWire(room) };
@@ -62,7 +62,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
   useEffect(() => {
     if (!agent) return undefined;
     receivedFiles(agent);
-    // Failures of questions stand at the questions.
+    // Failures of questions are shown next to the questions.
     return agent.on('error', ({ code, message }) => {
       if (code === 500) setComplaint(message);
     });
@@ -72,7 +72,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
     agent
       .ready()
       .then(() => agent.loadOlder({ private: true }))
-      .catch(() => undefined); // Later, the client reads it by itself.
+      .catch(() => undefined); // The client reads it again later.
   }, [agent, isConnected]);
 
   const roomMessages = useMessages(agent?.messages);

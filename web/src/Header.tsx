@@ -1,4 +1,4 @@
-/** Which room it is, what the agent does, and who is there. */
+/** The room's name, the agent's state, and the participants. */
 
 import { StartAudio, useParticipants } from '@livekit/components-react';
 import { ParticipantKind } from 'livekit-client';

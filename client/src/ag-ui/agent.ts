@@ -1,4 +1,4 @@
-/** The agent of a room as an AG-UI agent: CopilotKit, and assistant-ui's AG-UI runtime, talk to it over LiveKit. */
+/** An AG-UI agent that is a room's agent: CopilotKit and assistant-ui's AG-UI runtime talk to it over LiveKit. */
 
 import { AbstractAgent, EventType, type AgentConfig, type BaseEvent, type RunAgentInput } from '@ag-ui/client';
 import { Observable } from 'rxjs';
@@ -9,21 +9,21 @@ import type { Emit } from './translation.js';
 import { messagesOf } from './messages.js';
 
 export interface AgUiAgentOptions extends AgentConfig {
-  /** Asks for the agent's eyes alone: runs are one's own private thread. */
+  /** Runs use the user's private thread with the agent. */
   private?: boolean;
-  /** Tools that need approval end a run with an interrupt; `false` where the app has an `onApproval` of its own. */
+  /** Tools that need approval end a run with an interrupt; `false` if the app has its own `onApproval`. */
   approvals?: boolean;
 }
 
 /**
- * Runs are questions to the agent: the newest message of a person is asked, and the agent has the rest in its history.
- * A message whose id was asked before is answered again, as edited where its text is another.
+ * A run asks the agent the user's newest message; earlier messages are in the agent's history.
+ * A message with a known id is answered again, and as edited if its text differs.
  *
- * `input.tools` are offered to the model as methods of this client (the token has to allow changing one's own
+ * `input.tools` are offered to the model as methods of this client (the token must allow it to change its own
  * attributes); a call ends the run, and the next run brings its result. `input.context` does not reach the model.
  */
 export class AgUiAgent extends AbstractAgent {
-  /** Not `#private`: AG-UI's clones are made without a constructor. */
+  /** Not `#private`: AG-UI clones an agent without calling its constructor. */
   private conversation: Conversation;
 
   constructor(agent: RoomAgent, { private: isPrivate = false, approvals = true, ...config }: AgUiAgentOptions = {}) {
@@ -36,13 +36,13 @@ export class AgUiAgent extends AbstractAgent {
     return events(input, (emit, signal) => this.conversation.run(input, emit, signal));
   }
 
-  /** AG-UI refuses a run that leaves an interrupt unanswered; those that are over need no answer. */
+  /** AG-UI refuses a run that leaves an interrupt unanswered; removes those that have ended. */
   protected override async onInitialize(...args: Parameters<AbstractAgent['onInitialize']>): Promise<void> {
     this.dropInterrupts();
     await super.onInitialize(...args);
   }
 
-  /** What the thread has so far, as messages. */
+  /** Emits the thread's messages so far. */
   protected override connect(input: RunAgentInput): Observable<BaseEvent> {
     return events(input, async (emit) => {
       const items = await this.conversation.history();
@@ -51,7 +51,7 @@ export class AgUiAgent extends AbstractAgent {
     });
   }
 
-  /** Stops the answer; what was said stays. */
+  /** Stops the answer; its text so far stays. */
   override abortRun(): void {
     this.conversation.stop();
   }
@@ -67,7 +67,7 @@ export class AgUiAgent extends AbstractAgent {
   }
 }
 
-/** Tells of a run from its start to its end; `work` gives what RUN_FINISHED has beside its ids. */
+/** Emits a run's events from start to end; `work` returns the fields of RUN_FINISHED other than its ids. */
 function events(input: RunAgentInput, work: (emit: Emit, signal: AbortSignal) => Promise<object>): Observable<BaseEvent> {
   const { threadId, runId } = input;
   return new Observable((subscriber) => {
@@ -82,7 +82,7 @@ function events(input: RunAgentInput, work: (emit: Emit, signal: AbortSignal) =>
         emit({ type: EventType.RUN_ERROR, message, ...code });
       })
       .then(() => subscriber.complete());
-    // The answer goes on; a later run of it can follow.
+    // The answer continues; a later run can follow it.
     return () => detached.abort();
   });
 }

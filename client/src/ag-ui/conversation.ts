@@ -1,4 +1,4 @@
-/** The runs of one thread: what is asked, what is open between runs, and what the application has to answer. */
+/** The runs of one thread: its questions, the state between runs, and what the application must answer. */
 
 import { EventType, type RunAgentInput } from '@ag-ui/client';
 import type { RoomAgent } from '../agent.js';
@@ -10,7 +10,7 @@ import { newId } from '../room.js';
 import { writtenIn, type Written } from './messages.js';
 import { Translation, type Emit } from './translation.js';
 
-/** A question of the agent's to the application: a call of its tool, or whether a tool may run. */
+/** A question from the agent to the application: a call of its tool, or a request for approval. */
 interface Request {
   readonly id: string;
   readonly tool: string;
@@ -26,24 +26,24 @@ interface Open {
   readonly asking: Asking;
   readonly pieces: AsyncIterator<AnswerPiece>;
   readonly translation: Translation;
-  /** Being waited for, over the end of a run. */
+  /** The awaited piece, which may arrive after the end of the run. */
   next: Promise<IteratorResult<AnswerPiece>> | undefined;
 }
 
 export class Conversation {
   readonly #agent: RoomAgent;
   readonly #isPrivate: boolean;
-  /** Whether approvals are still to be asked for: in Node, methods can be registered once the room is connected. */
+  /** Whether the approval handler has yet to be registered: Node allows that only once the room is connected. */
   #approvals: boolean;
-  /** Ids of what was asked, by those of AG-UI's messages. */
+  /** Ids of questions, by the ids of AG-UI's messages. */
   readonly #asked = new Map<string, string>();
   readonly #requests = new Map<string, Request>();
-  /** Called when questions to the application are over that runs have ended with. */
+  /** Called when questions that ended a run need no answer any more. */
   onOver: () => void = () => undefined;
   #tools = new Set<string>();
   #open: Open | undefined;
   #wake: () => void = () => undefined;
-  /** The document as the application has it, and its revision. */
+  /** The application's copy of the document, and its revision. */
   #state: { readonly json: string; readonly revision: number } | undefined;
 
   constructor(agent: RoomAgent, { isPrivate, approvals }: { isPrivate: boolean; approvals: boolean }) {
@@ -56,7 +56,7 @@ export class Conversation {
     return this.#isPrivate ? this.#agent.privateMessages : this.#agent.messages;
   }
 
-  /** Carries a run out. Returns what its end says. Throws AgentError. */
+  /** Performs a run. Returns the fields of its end event. Throws AgentError. */
   async run(input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     await this.#agent.ready();
     if (this.#approvals) {
@@ -69,7 +69,7 @@ export class Conversation {
     try {
       this.#takeResults(input);
       const written = writtenIn(input.messages, (id) => this.#idOf(id) !== undefined);
-      // A run that answers an interrupt, or is another one of the question that is open, has nothing new to ask.
+      // A run that answers an interrupt, or continues the open question, asks nothing new.
       const isOpen = this.#open !== undefined && (!written || Boolean(input.resume?.length) || this.#isOpen(written));
       if (!isOpen && !written) return {};
       const open = isOpen || !written ? (this.#open as Open) : await this.#begin(written);
@@ -79,14 +79,14 @@ export class Conversation {
     }
   }
 
-  /** The newest messages of the thread, once they are read. */
+  /** Reads and returns the newest messages of the thread. */
   async history(): Promise<readonly Message[]> {
     await this.#agent.ready();
     await this.#agent.loadOlder({ private: this.#isPrivate });
     return this.#list.items;
   }
 
-  /** Whether a question to the application waits for its answer. */
+  /** Whether a question to the application is unanswered. */
   waitsFor(id: string): boolean {
     return this.#requests.has(id);
   }
@@ -95,11 +95,11 @@ export class Conversation {
     const open = this.#open;
     this.#open = undefined;
     this.#refuse('The run was aborted.');
-    // An answer that has ended meanwhile cannot be stopped: there is nothing to do.
+    // The answer has ended meanwhile: nothing to stop.
     void open?.asking.stop().catch(() => undefined);
   }
 
-  /** Under which id a message of AG-UI's stands in the thread. One that the agent did not accept does not. */
+  /** The id in the thread of one of AG-UI's messages; none if the agent did not accept it. */
   #idOf(message: string): string | undefined {
     const id = this.#asked.get(message) ?? message;
     const known = this.#list.get(id);
@@ -139,7 +139,7 @@ export class Conversation {
     return this.#list.items.find(({ role, inReplyTo }) => role === 'assistant' && inReplyTo === asking.id);
   }
 
-  /** Hands pieces on until the answer has ended, or the application has something to answer. */
+  /** Passes pieces on until the answer ends or the application must answer a question. */
   async #follow(open: Open, input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     const { translation } = open;
     translation.goOn(emit);
@@ -163,12 +163,12 @@ export class Conversation {
     if (this.#open === open) this.#open = undefined;
     const { finishReason } = await open.asking.answer;
     if (finishReason === 'error') throw new AgentError(500, 'The answer ended with an error.');
-    // Clients of the protocol without a version know no cancelled runs.
+    // Clients of the unversioned protocol do not know cancelled runs.
     const isCancelled = finishReason === 'cancelled' && (input as { protocolVersion?: string }).protocolVersion !== undefined;
     return isCancelled ? { outcome: { type: 'cancelled' } } : {};
   }
 
-  /** Ends a run with what the application has to answer: calls of its tools first, then approvals. */
+  /** Ends a run with the questions to the application: calls of its tools first, then approvals. */
   #tell(requests: readonly Request[], translation: Translation): object {
     const calls = requests.filter(({ approval }) => !approval);
     for (const request of calls.length ? calls : requests) {
@@ -208,14 +208,14 @@ export class Conversation {
     }
   }
 
-  /** Of calls for what was asked here; others are somebody else's to decide. */
+  /** Only for calls of questions from here; others decide about theirs. */
   async #approve(approval: Approval): Promise<Decision | undefined> {
     const { tool, arguments: args, messageId } = approval;
     if (messageId !== this.#open?.asking.id) return undefined;
     return (await this.#request(tool, { ...args }, approval)) as Decision;
   }
 
-  /** Somebody else has decided, or nobody has in time: the application has nothing to answer. */
+  /** Somebody else has decided, or nobody in time: the application need not answer. */
   #approvalEnded(callId: string): void {
     for (const [id, { approval, reject }] of this.#requests) {
       if (approval?.callId !== callId) continue;
@@ -226,7 +226,7 @@ export class Conversation {
     }
   }
 
-  /** Asks the application; its answer comes with a later run. */
+  /** Asks the application; a later run brings its answer. */
   async #request(tool: string, args: Record<string, unknown>, approval?: Approval): Promise<unknown> {
     if (!this.#open) throw new AgentError(503, 'There is no run in which the application could answer.');
     const id = newId();
@@ -244,7 +244,7 @@ export class Conversation {
     for (const request of this.#requests.values()) request.reject(new AgentError(499, reason));
   }
 
-  /** Offers the model the application's tools in place of those of the run before. */
+  /** Offers the model the application's tools, instead of those of the previous run. */
   async #offer({ tools = [] }: RunAgentInput, emit: Emit): Promise<void> {
     const former = this.#tools;
     this.#tools = new Set(tools.map(({ name }) => name));
@@ -256,13 +256,13 @@ export class Conversation {
     try {
       await this.#agent.offer(Object.fromEntries(offers), { withdraw });
     } catch (error) {
-      // The token does not allow it: the rest of the run goes on without them.
+      // The token does not allow it: the run continues without them.
       const message = error instanceof Error ? error.message : String(error);
       emit({ type: EventType.CUSTOM, name: 'tools-not-offered', value: message });
     }
   }
 
-  /** Shares the room's document as the run's state, both ways; returns what ends that. */
+  /** Synchronizes the room's document and the run's state; returns a function that ends it. */
   async #share({ state }: RunAgentInput, emit: Emit): Promise<() => void> {
     const { shared, methods } = this.#agent;
     if (this.#isPrivate || !methods.includes('getState')) return () => undefined;
@@ -270,7 +270,7 @@ export class Conversation {
     if (shared.revision < 0) await shared.load();
     if (this.#state !== undefined && given !== this.#state.json && methods.includes('patchState')) {
       try {
-        // What others have changed since the application read it stays (409).
+        // Changes that others made since the application read it stay (409).
         await shared.patch([{ op: 'replace', path: '', value: state }], this.#state.revision);
       } catch (error) {
         emit({ type: EventType.CUSTOM, name: 'state-refused', value: error instanceof Error ? error.message : String(error) });

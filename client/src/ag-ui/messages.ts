@@ -1,4 +1,4 @@
-/** Messages of the room as AG-UI's, and what a person wrote in AG-UI as a question to the room's agent. */
+/** Conversion of the room's messages to AG-UI's, and of a user's AG-UI messages to questions. */
 
 import type { Message } from '@ag-ui/client';
 import type { FileToSend } from '../files.js';
@@ -10,7 +10,7 @@ export interface Written {
   readonly attachments: readonly FileToSend[];
 }
 
-/** What stands in the history of a thread. */
+/** The messages of a thread's history. */
 export function messagesOf(items: readonly RoomMessage[]): Message[] {
   const messages: Message[] = [];
   for (const { id, role, text, senderName, parts = [] } of items) {
@@ -31,8 +31,8 @@ export function messagesOf(items: readonly RoomMessage[]): Message[] {
 }
 
 /**
- * The last message of a run, where a person wrote it. New ones in a row are one question, under the last one's id; those
- * that are known, of this person or of others in the room, are no part of it.
+ * The question of a run, if its last message is a user's. New messages in a row are one question, under the last one's id;
+ * known ones, of this user or of others in the room, are not part of it.
  */
 export function writtenIn(messages: readonly Message[], isKnown: (id: string) => boolean): Written | undefined {
   const texts: string[] = [];
@@ -49,7 +49,7 @@ export function writtenIn(messages: readonly Message[], isKnown: (id: string) =>
   return id === undefined ? undefined : { id, text: texts.filter(Boolean).join('\n\n'), attachments };
 }
 
-/** A media part; the older protocol has `binary` parts with their data beside the type. */
+/** A media part; the older protocol has `binary` parts with the data next to the type. */
 interface Media {
   readonly type: string;
   readonly mimeType?: string;
@@ -77,7 +77,7 @@ function readContent(content: unknown): { text: string; files: FileToSend[] } {
       const name = metadata?.filename ?? metadata?.name ?? filename ?? `${part.type}.${type.split('/')[1]?.split(/[;+]/)[0] ?? 'bin'}`;
       files.push({ data: Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)), mimeType: type, name });
     } else if (address !== undefined) {
-      // The agent fetches nothing by itself: the model reads where it is.
+      // The agent does not fetch it: the model reads the address.
       texts.push(address);
     }
   }

@@ -1,4 +1,4 @@
-/** One answer of the room's agent as events of a run (AG-UI: docs.ag-ui.com, "Events"). */
+/** Translates an answer of the room's agent into the events of a run (AG-UI: docs.ag-ui.com, "Events"). */
 
 import { EventType, type BaseEvent, type Message } from '@ag-ui/client';
 import type { AnswerPiece } from '../asking.js';
@@ -6,12 +6,12 @@ import type { Part } from '../parts.js';
 
 export type Emit = (event: BaseEvent & Record<string, unknown>) => void;
 
-/** What is open of an answer while its pieces come, over all runs that it takes. */
+/** The open messages and tool calls of an answer while its pieces arrive, in one run or several. */
 export class Translation {
-  /** Ids of the messages and tool calls that the events have made. */
+  /** Ids of the messages and tool calls that the events have created. */
   readonly made = new Set<string>();
   readonly #answerId: () => string;
-  /** Tools of the client: their calls are events already. */
+  /** The client's tools, whose calls have been sent as events already. */
   readonly #isOwn: (tool: string) => boolean;
   #emit: Emit = () => undefined;
   #restarts = 0;
@@ -30,19 +30,19 @@ export class Translation {
     this.#emit = emit;
   }
 
-  /** `former`: what the run was given, of which a restart takes away what this answer has made. */
+  /** `former`: the messages that the run was given; a restart removes those that this answer has made. */
   take(piece: AnswerPiece, former: readonly Message[]): void {
     if (piece.type === 'text') this.#takeText(piece.text);
     else if (piece.type === 'restart') this.#restart(former);
     else this.#takePart(piece.part);
   }
 
-  /** A call of one of the client's tools, which the application answers in its next run. */
+  /** Emits a call of one of the client's tools; the application answers it in its next run. */
   callOwn(id: string, tool: string, args: Record<string, unknown>): void {
     this.#call(id, tool, args);
   }
 
-  /** Ends the messages that are open: other events follow, or the run ends. */
+  /** Ends the open messages, before other events or the end of the run. */
   close(): void {
     if (this.#text !== undefined) this.#emit({ type: EventType.TEXT_MESSAGE_END, messageId: this.#text });
     this.#text = undefined;
@@ -65,7 +65,7 @@ export class Translation {
     this.#emit({ type: EventType.TEXT_MESSAGE_CONTENT, messageId: this.#text, delta: text });
   }
 
-  /** The text so far does not count: AG-UI has no other way to take a message back than to give all anew. */
+  /** Retracts the text so far: AG-UI's only way to take back a message is to send all messages again. */
   #restart(former: readonly Message[]): void {
     this.close();
     const isMade = (message: Message): boolean =>
@@ -101,7 +101,7 @@ export class Translation {
   #takeReasoning(partId: string, text: string): void {
     const id = `${this.#base}:${partId}`;
     if (this.#reasoning?.id !== id) {
-      // A piece that comes after something else has its message already.
+      // The piece's message has begun already.
       if (this.made.has(id)) return;
       this.close();
       this.made.add(id);
@@ -130,7 +130,7 @@ export class Translation {
     this.#emit({ type: EventType.TOOL_CALL_RESULT, messageId: `${toolCallId}:result`, toolCallId, content, role: 'tool' });
   }
 
-  /** Begins the ids of all that the answer makes; another one after a restart. */
+  /** Prefix of the ids that the answer creates; a new one after a restart. */
   get #base(): string {
     return this.#restarts ? `${this.#answerId()}:again-${this.#restarts}` : this.#answerId();
   }

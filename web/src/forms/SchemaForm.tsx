@@ -1,4 +1,4 @@
-/** A form for what a JSON schema describes. */
+/** A form for a JSON schema. */
 
 import { AgentError } from 'livekit-room-agent';
 import { useId, useMemo, useState, type FormEvent, type ReactElement } from 'react';

@@ -48,7 +48,7 @@ const KINDS: Readonly<Record<string, FieldKind>> = { string: 'text', number: 'nu
 
 const kindOf = (type: unknown): FieldKind => (typeof type === 'string' ? KINDS[type] : undefined) ?? 'json';
 
-/** Follows a reference, and takes of `anyOf` the one that is not null. */
+/** Resolves a reference, and chooses the alternative of `anyOf` that is not null. */
 function resolved(schema: Schema, root: Schema): Schema {
   const reference = schema['$ref'];
   if (typeof reference === 'string' && reference.startsWith('#/')) {

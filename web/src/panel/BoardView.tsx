@@ -1,4 +1,4 @@
-/** The whiteboard, which everybody draws on, and where others point. */
+/** The whiteboard, with the others' cursors. */
 
 import { useWhiteboard } from 'livekit-room-agent/react';
 import type { Cursor, Element } from 'livekit-room-agent';
@@ -11,7 +11,7 @@ import { oneLine } from '../ui/names.ts';
 const WIDTH = 1000;
 const HEIGHT = 1000;
 const COLORS = ['#4f46e5', '#c0388b', '#0f9488', '#d97706', '#6b7280'] as const;
-/** Milliseconds between two cursor packets, and until a cursor that does not move is hidden. */
+/** Milliseconds between two cursor packets, and until an idle cursor is hidden. */
 const POINTING = 50;
 const STILL = 8000;
 
@@ -54,7 +54,7 @@ export function BoardView(): ReactElement {
     const now = performance.now();
     if (now - pointed.current < POINTING) return;
     pointed.current = now;
-    agent.moveCursor(...point).catch(() => undefined); // The next one is on its way.
+    agent.moveCursor(...point).catch(() => undefined); // The next one follows soon.
   };
   const onUp = (): void => {
     if (stroke.length > 1) draw({ op: 'stroke', points: stroke, color, width: 4 });
@@ -120,7 +120,7 @@ function NoteForm({ write }: { write: (text: string) => void }): ReactElement {
   );
 }
 
-/** What others drew: a colour is one, and no address of a picture. */
+/** Draws an element. Others choose its colour: only a CSS colour is accepted, never a picture's address. */
 function ElementView({ element }: { element: Element }): ReactElement {
   const { op, points = [], x = 0, y = 0, text = '', width = 4 } = element;
   const color = element.color && CSS.supports('color', element.color) ? element.color : 'currentColor';

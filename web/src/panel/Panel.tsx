@@ -1,4 +1,4 @@
-/** Beside the conversation: tools, the wire, the whiteboard, people, settings. */
+/** The side panel: tools, the wire, the whiteboard, people, settings. */
 
 import { useEffect, useRef, type ReactElement } from 'react';
 import type { IconName } from '../ui/icons.tsx';
@@ -27,7 +27,7 @@ export const PANELS: readonly (readonly [PanelName, string, IconName])[] = [
 export function Panel({ name, log, onClose }: { name: PanelName; log: WireLog; onClose: () => void }): ReactElement {
   const heading = useRef<HTMLHeadingElement>(null);
   const title = PANELS.find(([each]) => each === name)?.[1] ?? '';
-  // Where the keyboard goes on.
+  // Moves the focus to the panel.
   useEffect(() => {
     heading.current?.focus({ preventScroll: true });
   }, [name]);

@@ -1,4 +1,4 @@
-/** Who is in the room, and what the agent says of itself. */
+/** The participants of the room, and the agent's attributes. */
 
 import { useParticipants } from '@livekit/components-react';
 import { ParticipantKind } from 'livekit-client';

@@ -1,4 +1,4 @@
-/** A search in what has been said; older messages are read as far as that is wanted. */
+/** Search in the messages; loads older messages on demand. */
 
 import { useState, type ReactElement } from 'react';
 import { useAllMessages, useRoomChat } from '../session/chat.ts';

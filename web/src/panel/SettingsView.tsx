@@ -1,4 +1,4 @@
-/** Who one is, which microphone is used, and how to show all this to somebody. */
+/** Settings: the user's name, the microphone, and a link to share. */
 
 import { useMediaDeviceSelect } from '@livekit/components-react';
 import { useState, type FormEvent, type ReactElement } from 'react';
@@ -30,7 +30,7 @@ export function SettingsView(): ReactElement {
           <input id="settings-room" type="text" maxLength={128} value={roomName} onChange={(event) => setRoomName(event.target.value)} />
         </div>
         <button type="submit" className="button primary">
-          Come in
+          Join
         </button>
       </form>
       <div className="field">

@@ -1,4 +1,4 @@
-/** The threads that one can see here: what they are about, how long they are, and an end to them. */
+/** The user's threads: their summaries and lengths, and a button to delete each. */
 
 import { useEffect, useState, type ReactElement } from 'react';
 import type { Thread } from 'livekit-room-agent';

@@ -1,4 +1,4 @@
-/** A form for every tool, with its last answers and how long they took. */
+/** A form for each tool, with its last results and their durations. */
 
 import { AgentError, type ToolDescription } from 'livekit-room-agent';
 import { useEffect, useState, type ReactElement } from 'react';

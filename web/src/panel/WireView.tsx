@@ -1,4 +1,4 @@
-/** Every stream, packet and call, in time. */
+/** All streams, packets and calls, in chronological order. */
 
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactElement } from 'react';
 import { Icon } from '../ui/icons.tsx';
@@ -19,7 +19,7 @@ export function WireView({ log }: { log: WireLog }): ReactElement {
   const end = useRef<HTMLLIElement>(null);
   const newest = shown.at(-1)?.id;
   useEffect(() => {
-    // Browsers differ in what this returns; an effect may return nothing else than its end.
+    // Browsers differ in what this returns; an effect may only return its cleanup.
     void end.current?.scrollIntoView({ block: 'nearest' });
   }, [newest]);
   const toggle = (kind: WireKind): void =>
@@ -72,7 +72,7 @@ function WireRow({ entry }: { entry: WireEntry }): ReactElement {
   );
 }
 
-/** JSON that stands in text, as JSON. */
+/** Parses JSON strings within JSON. */
 function parsed(detail: WireEntry['detail']): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(detail).map(([key, value]) => {

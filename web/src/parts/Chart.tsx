@@ -1,4 +1,4 @@
-/** A chart: bars or lines over labels, with its numbers in a table for those who do not see it. */
+/** A chart: bars or lines over labels, with its numbers in a table for screen readers. */
 
 import { useId, type ReactElement } from 'react';
 

@@ -1,4 +1,4 @@
-/** A data part: a chart, a form, a card with buttons, or any other JSON in a readable way. */
+/** A data part: a chart, a form, a card with buttons, or other JSON in a readable form. */
 
 import { useState, type ReactElement } from 'react';
 import type { Message, Part } from 'livekit-room-agent';

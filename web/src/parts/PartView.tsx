@@ -1,4 +1,4 @@
-/** What an answer shows beside its text. */
+/** The parts of an answer. */
 
 import type { PartState } from '@assistant-ui/react';
 import type { ReactElement } from 'react';

@@ -1,4 +1,4 @@
-/** A tool call: its name and state, and what is known of it when it is opened. */
+/** A tool call: its name and state; its details when opened. */
 
 import type { ReactElement } from 'react';
 import type { Part } from 'livekit-room-agent';

@@ -1,4 +1,4 @@
-/** What `dev` gives its page to come into a room. */
+/** Gets the data that `dev` gives its page to join a room. */
 
 import type { Who } from './who.ts';
 
@@ -9,7 +9,7 @@ export interface Access {
   readonly replyTopic: string;
 }
 
-/** Throws an Error with what the server says. */
+/** Throws an Error with the server's message. */
 export async function askForAccess({ room, identity, name, role }: Who): Promise<Access> {
   const query = new URLSearchParams({ room, identity, name, ...(role ? { role } : {}) });
   const response = await fetch(`/token?${query}`);

@@ -1,4 +1,4 @@
-/** Questions under way: which are open, and how far their files are. */
+/** Questions in progress, and the upload progress of their files. */
 
 import { useCallback, useMemo, useRef, useState } from 'react';
 import type { Asking, RoomAgent } from 'livekit-room-agent';
@@ -25,7 +25,7 @@ export function useQuestions(agent: RoomAgent | undefined, complain: (error: unk
       const onProgress = (index: number, fraction: number): void =>
         setUploads((known) => {
           const begun = known.get(id);
-          // Stopped: what is still uploaded is not shown any more.
+          // Stopped: uploads that still run are not shown any more.
           if (!begun) return known;
           const changed = begun.map((upload, at) => (at === index ? { ...upload, fraction } : upload));
           return new Map(known).set(id, changed);

@@ -1,12 +1,12 @@
-/** What the components of the page share: the room, its agent, and what has been asked. What changes while an answer
- * streams has a context of its own: each row of the thread uses `Chat`. */
+/** State shared by the page's components: the room, its agent, and questions. State that changes while an answer streams
+ * has its own context, since each row of the thread uses `Chat`. */
 
 import { createContext, useCallback, useContext, useSyncExternalStore } from 'react';
 import type { FileToSend, Message, RoomAgent } from 'livekit-room-agent';
 import type { Room } from 'livekit-client';
 import type { Who } from './who.ts';
 
-/** A file on its way; `fraction` is from 0 to 1. */
+/** A file being uploaded; `fraction` is from 0 to 1. */
 export interface Upload {
   readonly name: string;
   readonly size: number;
@@ -28,18 +28,18 @@ export interface Chat {
   readonly agentName: string;
   readonly ask: (question: Question) => void;
   readonly stop: () => void;
-  /** Tells the person what could not be done. */
+  /** Shows an error to the user. */
   readonly complain: (error: unknown) => void;
 }
 
 export interface UnderWay {
-  /** Ids of one's own questions that have no whole answer yet. */
+  /** Ids of the user's questions without a complete answer. */
   readonly open: ReadonlySet<string>;
-  /** By the id of one's own question. */
+  /** By the id of the user's question. */
   readonly uploads: ReadonlyMap<string, readonly Upload[]>;
 }
 
-/** Room and private messages, in one order. */
+/** Room and private messages in one list. */
 export const MessagesContext = createContext<readonly Message[]>([]);
 
 export const UnderWayContext = createContext<UnderWay>({ open: new Set(), uploads: new Map() });

@@ -1,4 +1,4 @@
-/** What the next message will be besides its text. */
+/** The properties of the next message other than its text. */
 
 import { createContext, useContext } from 'react';
 import type { Message } from 'livekit-room-agent';

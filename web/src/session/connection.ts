@@ -1,4 +1,4 @@
-/** The connection to a room: made, kept, and made again when it is lost. */
+/** Connects to a room, and reconnects when the connection is lost. */
 
 import { DisconnectReason, RoomEvent, type Room } from 'livekit-client';
 import { useCallback, useEffect, useState } from 'react';
@@ -9,17 +9,17 @@ export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'els
 
 export interface Connection {
   readonly state: ConnectionState;
-  /** Why it could not be made the last time. */
+  /** Why the last attempt failed. */
   readonly problem: string | undefined;
-  /** Comes back after another tab has taken this person's place. */
+  /** Reconnects after another tab has joined as the same person. */
   readonly comeBack: () => void;
 }
 
 const PAUSES = [1000, 2000, 4000, 8000, 15_000];
-/** Milliseconds between attempts; the last one counts for all further ones. */
+/** Milliseconds between attempts; the last value applies to all further ones. */
 const pause = (attempt: number): number => PAUSES[Math.min(attempt, PAUSES.length - 1)] ?? 15_000;
 
-/** Connects `room` while the component is there; `isListening` says that all handlers are in place. */
+/** Connects `room` while the component is mounted; `isListening`: whether all handlers are registered. */
 export function useConnection(room: Room, who: Who, access: Access, isListening: boolean): Connection {
   const [state, setState] = useState<ConnectionState>('connecting');
   const [problem, setProblem] = useState<string>();
@@ -57,7 +57,7 @@ export function useConnection(room: Room, who: Who, access: Access, isListening:
     const onDisconnected = (reason?: DisconnectReason): void => {
       if (isOver) return;
       if (reason === DisconnectReason.DUPLICATE_IDENTITY) setState('elsewhere');
-      // While connecting, `connect` hears of it.
+      // While connecting, `connect` reports it.
       else if (reason !== undefined) again(undefined);
     };
     room.on(RoomEvent.Connected, onConnected).on(RoomEvent.Reconnected, onConnected);

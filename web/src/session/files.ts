@@ -1,11 +1,11 @@
-/** Files that the agent has sent, as addresses of this page's own. */
+/** Files that the agent has sent, as object URLs. */
 
 import { useSyncExternalStore } from 'react';
 import type { ReceivedFile, RoomAgent } from 'livekit-room-agent';
 
 const MOST = 64;
 
-/** The newest files of one agent, by their id. */
+/** The newest files of one agent, by id. */
 class ReceivedFiles {
   #urls = new Map<string, string>();
   #listeners = new Set<() => void>();
@@ -39,7 +39,7 @@ class ReceivedFiles {
 
 const stores = new WeakMap<RoomAgent, ReceivedFiles>();
 
-/** The store of an agent; made before the room is connected, so that it has all files. */
+/** Returns the store of an agent; call it before the room is connected, so that it gets all files. */
 export function receivedFiles(agent: RoomAgent): ReceivedFiles {
   let store = stores.get(agent);
   if (!store) stores.set(agent, (store = new ReceivedFiles(agent)));

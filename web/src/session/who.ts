@@ -1,4 +1,4 @@
-/** Who somebody is, and in which room: from the address, else what this browser remembers. */
+/** The user's identity and room: from the address, else from this browser's storage. */
 
 export interface Who {
   readonly room: string;
@@ -10,7 +10,7 @@ export interface Who {
 const IDENTITY = 'room-agent.identity';
 const NAME = 'room-agent.name';
 
-/** The same person after a reload and in the next visit; somebody else in a second tab. */
+/** Keeps the identity after a reload and on the next visit; a second tab gets another. */
 export async function whoAmI(): Promise<Who> {
   const query = new URLSearchParams(location.search);
   const identity = query.get('identity') ?? (await ownIdentity());
@@ -42,7 +42,7 @@ async function ownIdentity(): Promise<string> {
   return identity;
 }
 
-/** Holds an identity as long as the page is open; false where another tab has it. */
+/** Holds an identity while the page is open; returns false if another tab holds it. */
 function hold(identity: string): Promise<boolean> {
   return new Promise((resolve) => {
     void navigator.locks.request(`${IDENTITY}:${identity}`, { ifAvailable: true }, (lock) => {

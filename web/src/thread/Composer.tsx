@@ -1,4 +1,4 @@
-/** Where one writes: text, files, and whether it is between oneself and the agent. */
+/** The composer: text, files, and whether the message is private. */
 
 import { AttachmentPrimitive, ComposerPrimitive, useAuiState } from '@assistant-ui/react';
 import type { ReactElement } from 'react';

@@ -1,9 +1,9 @@
-/** Older messages of the room, page by page. */
+/** Loads older messages of the room, page by page. */
 
 import { useState, type ReactElement } from 'react';
 import { useAllMessages, useRoomChat } from '../session/chat.ts';
 
-/** Fewer have come with the first page, and there are no more. */
+/** If the first page has fewer, there are no older messages. */
 const PAGE = 20;
 
 export function Earlier(): ReactElement | null {

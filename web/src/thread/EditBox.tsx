@@ -1,4 +1,4 @@
-/** One's own message, being changed: the agent answers it again. */
+/** Edits the user's message; the agent answers it again. */
 
 import { useState, type KeyboardEvent, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';

@@ -1,4 +1,4 @@
-/** Markdown of models and people: no HTML, no pictures from elsewhere, links that say where they go. */
+/** Markdown of models and people: no HTML, no remote pictures, links that show their address. */
 
 import { MarkdownTextPrimitive } from '@assistant-ui/react-markdown';
 import { memo, type ComponentProps, type ReactElement } from 'react';
@@ -41,7 +41,7 @@ const COMPONENTS: ComponentProps<typeof MarkdownTextPrimitive>['components'] = {
 const AUTO_DIRECTION = { dir: 'auto' } as const;
 const PLUGINS = [remarkGfm];
 
-/** The text part of assistant-ui that it stands in. */
+/** Renders the text part of assistant-ui that contains it. */
 export const Markdown = memo(function Markdown(): ReactElement {
   return <MarkdownTextPrimitive className="markdown" containerProps={AUTO_DIRECTION} remarkPlugins={PLUGINS} components={COMPONENTS} smooth={false} />;
 });

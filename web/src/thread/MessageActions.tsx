@@ -1,4 +1,4 @@
-/** What can be done with a message. */
+/** The actions on a message. */
 
 import { useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';

@@ -1,4 +1,4 @@
-/** The files that came with a message: they are fetched from the agent when they are wanted. */
+/** A message's files; fetched from the agent on demand. */
 
 import { useState, type ReactElement } from 'react';
 import type { Attachment, Message } from 'livekit-room-agent';

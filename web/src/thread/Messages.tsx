@@ -1,4 +1,4 @@
-/** One message of a person, and one answer. */
+/** A participant's message, and an answer. */
 
 import { MessagePrimitive } from '@assistant-ui/react';
 import { memo, useState, type ReactElement } from 'react';
@@ -121,13 +121,13 @@ export const AnswerMessage = memo(function AnswerMessage(): ReactElement {
   );
 });
 
-/** A former answer is only shown. */
+/** A former answer has no actions. */
 function CurrentActions({ message }: { message: Message }): ReactElement | null {
   const { shown } = useVersions();
   return shown.has(questionKey(message)) ? null : <AnswerActions message={message} />;
 }
 
-/** Whose question it answers, where that is not the message right above it in time or not one's own. */
+/** Names the participant whose question it answers, unless that is the user. */
 function AnswersWhom({ message }: { message: Message }): ReactElement | null {
   const { who } = useRoomChat();
   const { inReplyTo, inReplyToSenderId } = message;

@@ -1,4 +1,4 @@
-/** The answer that a message replies to, in short. */
+/** The answer that a message replies to, shortened. */
 
 import type { ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';

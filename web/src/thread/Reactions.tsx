@@ -1,4 +1,4 @@
-/** Emoji on a message: those that are there, and a few to choose from. */
+/** The emoji on a message, and a few to choose from. */
 
 import { useRef, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';

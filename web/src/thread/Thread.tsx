@@ -1,4 +1,4 @@
-/** The conversation: history, what is said now, and where one writes. */
+/** The conversation: history, current messages, and the composer. */
 
 import { AssistantRuntimeProvider, ThreadPrimitive, type MessageState } from '@assistant-ui/react';
 import { useMemo, useState, type ReactElement } from 'react';
@@ -66,9 +66,9 @@ export function Thread(): ReactElement {
   );
 }
 
-/** The same function each time, so that rows are left alone when others change. */
+/** The same function each time, so that rows do not render when others change. */
 function row({ message: { metadata, role } }: { message: MessageState }): ReactElement | null {
-  // What assistant-ui shows until a message is sent is none of the room's yet.
+  // assistant-ui's optimistic message is not one of the room's yet.
   if (!metadata.custom['message']) return null;
   return role === 'user' ? <PersonMessage /> : <AnswerMessage />;
 }

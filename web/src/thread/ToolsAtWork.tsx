@@ -1,4 +1,4 @@
-/** Tools that tell how far they are. */
+/** Running tools with their progress. */
 
 import { useToolCalls } from 'livekit-room-agent/react';
 import type { ReactElement } from 'react';

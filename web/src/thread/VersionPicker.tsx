@@ -1,4 +1,4 @@
-/** Leafs through the former versions of a question and its answer. */
+/** Chooses among the former versions of a question and its answer. */
 
 import type { ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';

@@ -14,7 +14,7 @@ export function useChatRuntime(
   return useExternalStoreRuntime<Message>({
     messages,
     convertMessage: asThreadMessage,
-    // Several people write at once, and one need not wait for one's answer to write again.
+    // Several people write at once, and nobody need wait for an answer before writing again.
     isRunning: false,
     adapters: ADAPTERS,
     onNew: async (message) => {
@@ -31,7 +31,7 @@ export function useChatRuntime(
 const textOf = ({ content }: AppendMessage): string =>
   content.map((part) => (part.type === 'text' ? part.text : '')).join('').trim();
 
-/** Files of any kind; they are sent with the message. */
+/** Accepts files of any kind; they are sent with the message. */
 const anyFile: AttachmentAdapter = {
   accept: '*',
   add: async ({ file }) => ({

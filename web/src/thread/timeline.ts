@@ -1,9 +1,9 @@
-/** The room's messages and one's own private ones in one order, and what assistant-ui shows of each. */
+/** Merges the room's and the user's private messages, and converts them for assistant-ui. */
 
 import type { ThreadMessageLike } from '@assistant-ui/react';
 import type { Message, Part } from 'livekit-room-agent';
 
-/** Both lists are in order; between them, time decides. */
+/** Merges two sorted lists by time. */
 export function merged(room: readonly Message[], own: readonly Message[]): readonly Message[] {
   if (!own.length) return room;
   const all: Message[] = [];
@@ -15,7 +15,7 @@ export function merged(room: readonly Message[], own: readonly Message[]): reado
   return all.concat(room.slice(at));
 }
 
-/** Unique in the thread: ids are unique for their senders alone. */
+/** A key that is unique in the thread: ids are unique per sender only. */
 export const keyOf = ({ senderId, id }: Message): string => `${senderId}/${id}`;
 
 type Content = Exclude<ThreadMessageLike['content'], string>[number];
@@ -39,7 +39,7 @@ function statusOf({ state, finishReason }: Message): NonNullable<ThreadMessageLi
   return { type: 'complete', reason: 'stop' };
 }
 
-/** Text and parts in the order in which they are read: a part stands after the paragraph that it came in. */
+/** Text and parts in reading order: a part follows the paragraph in which it arrived. */
 function contentOf(text: string, parts: readonly Part[]): Content[] {
   const content: Content[] = [];
   const aside = parts.filter(({ type }) => type === 'source' || type === 'suggestion');

@@ -1,4 +1,4 @@
-/** Former versions of questions and their answers, and which of them are shown. */
+/** Former versions of questions and answers, and the choice of those shown. */
 
 import { createContext, useContext, useMemo, useState } from 'react';
 import type { Message, Version } from 'livekit-room-agent';
@@ -45,10 +45,10 @@ function existing(chosen: Shown, messages: readonly Message[]): Shown {
   return found.length === chosen.size ? chosen : new Map(found);
 }
 
-/** The key of the question that an answer is to. */
+/** The key of the question that an answer belongs to. */
 export const questionKey = ({ inReplyTo, inReplyToSenderId }: Message): string => `${inReplyToSenderId}/${inReplyTo}`;
 
-/** The messages with the versions that are to be shown. */
+/** The messages, with the chosen versions. */
 export function inVersions(messages: readonly Message[], shown: Shown): readonly Message[] {
   if (!shown.size) return messages;
   const versions = new Map<string, Version>();

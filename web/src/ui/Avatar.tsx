@@ -4,7 +4,7 @@ import { initials, oneLine } from './names.ts';
 
 const HUES = 8;
 
-/** The same colour for the same identity, in everybody's page. */
+/** Gives an identity the same colour on everybody's page. */
 function hueOf(identity: string): number {
   let sum = 7;
   for (const letter of identity) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;

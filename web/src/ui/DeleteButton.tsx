@@ -3,16 +3,16 @@ import { IconButton } from './IconButton.tsx';
 
 interface Props {
   readonly label: string;
-  /** What the second button says: what is deleted is gone for good. */
+  /** Label of the second button, which confirms the deletion. */
   readonly sureLabel: string;
   readonly onDelete: () => void;
 }
 
-/** Asks once more before it deletes. */
+/** Asks for confirmation before deleting. */
 export function DeleteButton({ label, sureLabel, onDelete }: Props): ReactElement {
   const [isSure, setIsSure] = useState(false);
   if (!isSure) return <IconButton icon="trash" label={label} onClick={() => setIsSure(true)} />;
-  // Safari does not focus a button that is pressed: the focus would go, and the button with it, before the click.
+  // Safari does not focus a pressed button: the focus would be lost, and the button with it, before the click.
   return (
     <button
       type="button"

@@ -3,7 +3,7 @@ import { Icon, type IconName } from './icons.tsx';
 
 interface Props extends ComponentProps<'button'> {
   readonly icon: IconName;
-  /** What it does; shown as a tooltip and read aloud. */
+  /** Describes the action; the tooltip, and the name for screen readers. */
   readonly label: string;
 }
 

@@ -1,4 +1,4 @@
-/** Names are other people's words: they are shown on one line, without characters that turn or hide text. */
+/** Names come from other people: they are shown on one line, without characters that reverse or hide text. */
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
 const LONGEST = 64;

@@ -1,4 +1,4 @@
-/** Captions, while there is a voice in the room. */
+/** Captions, if there is a voice in the room. */
 
 import { useParticipants } from '@livekit/components-react';
 import type { ReactElement } from 'react';

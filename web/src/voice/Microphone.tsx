@@ -1,4 +1,4 @@
-/** The microphone: on or off, and how loud one is. */
+/** The microphone's switch and level. */
 
 import { useLocalParticipant, useTrackToggle, useTrackVolume } from '@livekit/components-react';
 import { Track, type LocalAudioTrack } from 'livekit-client';

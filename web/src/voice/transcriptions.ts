@@ -1,4 +1,4 @@
-/** What is being said, from the room's transcriptions. */
+/** Live captions from the room's transcriptions. */
 
 import type { Room, TextStreamReader } from 'livekit-client';
 import { useEffect, useState } from 'react';
@@ -9,13 +9,13 @@ const KEPT = 2;
 const STAYS = 8000;
 
 export interface Caption {
-  /** Of the segment, which may come again as it grows. */
+  /** Id of the segment, which is repeated as it grows. */
   readonly id: string;
   readonly identity: string;
   readonly text: string;
 }
 
-/** The newest segments, until nothing has been said for a while. Use it before the room connects. */
+/** The newest segments, until a pause in speech. Use it before the room connects. */
 export function useCaptions(room: Room): readonly Caption[] {
   const [captions, setCaptions] = useState<readonly Caption[]>([]);
   useEffect(() => {
@@ -34,7 +34,7 @@ export function useCaptions(room: Room): readonly Caption[] {
       for await (const chunk of reader) show({ id, identity, text: (text += chunk) });
     };
     room.registerTextStreamHandler(TOPIC, (reader, { identity }) => {
-      // One that breaks off has been shown as far as it came.
+      // One that breaks off stays as far as it arrived.
       read(reader, identity).catch(() => undefined);
     });
     return () => {
