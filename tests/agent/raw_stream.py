@@ -27,7 +27,7 @@ async def send_raw_text(
     header.text_header.operation_type = DataStream.OperationType.CREATE
     if total_size is not None:
         header.total_length = total_size
-    await _send(room, request)
+    assert not await send_packet(room, request)
     await _send_content(room, stream_id, chunks)
     return stream_id
 
@@ -43,7 +43,7 @@ async def send_unsized_bytes(room: rtc.Room, chunks: list[bytes], *, topic: str)
     header.topic = topic
     header.total_length = 0
     header.byte_header.name = "note.txt"
-    await _send(room, request)
+    assert not await send_packet(room, request)
     await _send_content(room, stream_id, chunks)
     return stream_id
 
@@ -53,14 +53,15 @@ async def _send_content(room: rtc.Room, stream_id: str, chunks: list[bytes]) -> 
         request = FfiRequest()
         chunk = request.send_stream_chunk.chunk
         chunk.stream_id, chunk.chunk_index, chunk.content = stream_id, index, content
-        await _send(room, request)
+        assert not await send_packet(room, request)
     request = FfiRequest()
     trailer = request.send_stream_trailer.trailer
     trailer.stream_id, trailer.reason = stream_id, ""
-    await _send(room, request)
+    assert not await send_packet(room, request)
 
 
-async def _send(room: rtc.Room, request: FfiRequest) -> None:
+async def send_packet(room: rtc.Room, request: FfiRequest) -> str:
+    """Sends one packet of a stream; returns the SDK's error, or an empty text."""
     kind = request.WhichOneof("message") or ""
     me = room.local_participant
     sending = getattr(request, kind)
@@ -74,6 +75,6 @@ async def _send(room: rtc.Room, request: FfiRequest) -> None:
             return event.WhichOneof("message") == kind and getattr(event, kind).async_id == begun
 
         end = await queue.wait_for(is_end)
-        assert not getattr(end, kind).error
+        return getattr(end, kind).error
     finally:
         FfiClient.instance.queue.unsubscribe(queue)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,56 +10,20 @@ from livekit import api
 
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
+from tests.agent.worker_process import join_with, start, start_for, until_it_says
 from tests.room_server import RoomServerUnderTest
 
-WORKER = Path(__file__).parents[2] / "agent" / "worker.py"
 NAME = "worker-module"
-
-
-async def start(directory: Path, **environ: str) -> asyncio.subprocess.Process:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "livekit.agents", "start", str(WORKER)),
-        cwd=directory,  # which has no .env
-        env={**kept, **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-
-
-async def until_it_says(process: asyncio.subprocess.Process, what: str) -> list[str]:
-    assert process.stdout is not None
-    said: list[str] = []
-    async with asyncio.timeout(30):
-        async for line in process.stdout:
-            said.append(line.decode())
-            if what in said[-1]:
-                return said
-    raise AssertionError(f"it ended without saying {what!r}: {said}")
 
 
 async def test_livekits_own_start_command_runs_it(
     room_server: RoomServerUnderTest, room_name: str, model: DemoModel, tmp_path: Path
 ) -> None:
-    process = await start(
-        tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        OPENAI_BASE_URL=model.base_url,
-        AGENT_NAME=NAME,
-        HTTP_PORT="0",
-        DRAIN_TIMEOUT="1",
-    )
+    process = await start_for(room_server, model, tmp_path, NAME, DRAIN_TIMEOUT="1")
     try:
         said = await until_it_says(process, "registered worker")
         client = ChatClient()
-        token = room_server.access_token("alice", room_name).with_room_config(
-            api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=NAME)])
-        )
-        await client.room.connect(room_server.url, token.to_jwt())
-        await client.until_ready()
+        await join_with(client, room_server, room_name, NAME)
         assert (await client.ask("keep this to yourself")).finish_reason == "stop"
         await client.room.disconnect()
         process.send_signal(signal.SIGTERM)

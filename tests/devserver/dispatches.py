@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from livekit import api
+from livekit.protocol import agent
+
+from tests.devserver.raw_worker import RawWorker
 
 WITHIN = 10.0
 
@@ -38,3 +41,14 @@ async def one_job(lk_api: api.LiveKitAPI, room: str, dispatch_id: str) -> api.Jo
             await asyncio.sleep(0.05)
     [job] = jobs
     return job
+
+
+async def accepted_job(
+    worker: RawWorker, lk_api: api.LiveKitAPI, room: str, agent_name: str
+) -> tuple[agent.Job, str]:
+    """Dispatches an agent, and returns its job and token once the worker's acceptance counts."""
+    created = await dispatch(lk_api, room, agent_name)
+    job = await worker.offered_job()
+    assignment = await worker.accept(job)
+    await one_job(lk_api, room, created.id)
+    return job, assignment.token

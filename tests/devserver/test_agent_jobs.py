@@ -9,7 +9,7 @@ import pytest
 from livekit import api
 from livekit.protocol import agent
 
-from tests.devserver.dispatches import dispatch, dispatch_state, one_job
+from tests.devserver.dispatches import accepted_job, dispatch, dispatch_state, one_job
 
 if TYPE_CHECKING:
     from tests.conftest import Join
@@ -160,11 +160,8 @@ class TestEnd:
         self, worker: ConnectWorker, lk_api: api.LiveKitAPI, room_name: str, agent_name: str
     ) -> None:
         registered = await worker(agent_name)
-        created = await dispatch(lk_api, room_name, agent_name)
-        job = await registered.offered_job()
-        await registered.accept(job)
-        await one_job(lk_api, room_name, created.id)
-        await lk_api.agent_dispatch.delete_dispatch(created.id, room_name)
+        job, _ = await accepted_job(registered, lk_api, room_name, agent_name)
+        await lk_api.agent_dispatch.delete_dispatch(job.dispatch_id, room_name)
         assert await registered.terminated_job() == job.id
 
     @pytest.mark.parametrize("status", [agent.JS_SUCCESS, agent.JS_FAILED])
@@ -199,11 +196,8 @@ class TestEnd:
         agent_name: str,
     ) -> None:
         registered = await worker(agent_name)
-        created = await dispatch(lk_api, room_name, agent_name)
-        job = await registered.offered_job()
-        assignment = await registered.accept(job)
-        await one_job(lk_api, room_name, created.id)
-        agent_in_room = await join("", token=assignment.token)
+        job, token = await accepted_job(registered, lk_api, room_name, agent_name)
+        agent_in_room = await join("", token=token)
         await agent_in_room.disconnect()
         assert await registered.terminated_job() == job.id
 
@@ -216,11 +210,8 @@ class TestEnd:
         agent_name: str,
     ) -> None:
         registered = await worker(agent_name)
-        created = await dispatch(lk_api, room_name, agent_name)
-        job = await registered.offered_job()
-        assignment = await registered.accept(job)
-        await one_job(lk_api, room_name, created.id)
-        await join("", token=assignment.token)
+        job, token = await accepted_job(registered, lk_api, room_name, agent_name)
+        await join("", token=token)
         await lk_api.room.delete_room(api.DeleteRoomRequest(room=room_name))
         assert await registered.terminated_job() == job.id
 
@@ -254,12 +245,9 @@ class TestEnd:
         agent_name: str,
     ) -> None:
         registered = await worker(agent_name)
-        created = await dispatch(lk_api, room_name, agent_name)
-        job = await registered.offered_job()
-        assignment = await registered.accept(job)
-        await one_job(lk_api, room_name, created.id)
+        job, token = await accepted_job(registered, lk_api, room_name, agent_name)
         for _ in range(2):
-            await join("", token=assignment.token)
+            await join("", token=token)
         assert await registered.terminated_job() == job.id
 
     async def test_the_jobs_of_a_dead_worker_are_not_given_to_others(

@@ -8,7 +8,7 @@ import pytest
 from livekit import api
 from livekit.protocol import agent, models
 
-from tests.devserver.dispatches import dispatch, dispatch_state, one_job
+from tests.devserver.dispatches import accepted_job, dispatch, dispatch_state, one_job
 from tests.devserver.published_media import tone
 from tests.devserver.room_events import RoomEvents
 
@@ -193,13 +193,10 @@ class TestByApi:
         agent_name: str,
     ) -> None:
         registered = await worker(agent_name)
-        created = await dispatch(lk_api, room_name, agent_name)
-        job = await registered.offered_job()
-        assignment = await registered.accept(job)
-        await one_job(lk_api, room_name, created.id)
-        agent_in_room = await join("", token=assignment.token)
+        job, token = await accepted_job(registered, lk_api, room_name, agent_name)
+        agent_in_room = await join("", token=token)
         told = RoomEvents(agent_in_room, "disconnected")
-        await lk_api.agent_dispatch.delete_dispatch(created.id, room_name)
+        await lk_api.agent_dispatch.delete_dispatch(job.dispatch_id, room_name)
         assert await registered.terminated_job() == job.id
         assert await told.next("disconnected") == (models.DisconnectReason.PARTICIPANT_REMOVED,)
 

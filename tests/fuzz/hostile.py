@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from livekit import rtc
-from livekit.rtc._ffi_client import FfiClient
-from livekit.rtc._proto.ffi_pb2 import FfiEvent, FfiRequest
+from livekit.rtc._proto.ffi_pb2 import FfiRequest
 from livekit.rtc._proto.room_pb2 import DataStream
 
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Worker
+from tests.agent.raw_stream import send_packet
 
 PATIENCE: Final = 40.0
 """Seconds for what was sent to be answered or refused: as many answers as one person may wait for,
@@ -103,22 +102,3 @@ class Hostile:
             trailer.stream_id, trailer.reason = header["stream_id"], ""
             trailer.attributes.update(attributes)
             await send_packet(self.client.room, request)
-
-
-async def send_packet(room: rtc.Room, request: FfiRequest) -> None:
-    """Sends one packet of a stream; what the SDK refuses to send is not sent."""
-    kind = request.WhichOneof("message") or ""
-    me = room.local_participant
-    sending = getattr(request, kind)
-    sending.local_participant_handle = me._ffi_handle.handle  # pyright: ignore[reportPrivateUsage]
-    sending.sender_identity = me.identity
-    queue = FfiClient.instance.queue.subscribe()
-    try:
-        begun = getattr(FfiClient.instance.request(request), kind).async_id
-
-        def is_end(event: FfiEvent) -> bool:
-            return event.WhichOneof("message") == kind and getattr(event, kind).async_id == begun
-
-        await queue.wait_for(is_end)
-    finally:
-        FfiClient.instance.queue.unsubscribe(queue)

@@ -15,7 +15,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import ChatClient
 from tests.agent.conftest import Enter, StartWorker, Worker
 from tests.agent.replies.test_private import MARK, private_answer, told
-from tests.agent.test_worker_module import start, until_it_says
+from tests.agent.worker_process import join_with, start_for, until_it_says
 from tests.devserver.dispatches import dispatch
 from tests.room_server import RoomServerUnderTest
 
@@ -95,24 +95,11 @@ async def test_a_worker_that_was_killed_is_stood_in_for(
     database_url: str,
 ) -> None:
     model.script(Reply(tokens=["a ", "story"], after=1, pause=asyncio.Event()))
-    process = await start(
-        tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        OPENAI_BASE_URL=model.base_url,
-        AGENT_NAME="doomed",
-        HTTP_PORT="0",
-        DATABASE_URL=database_url,
-    )
+    process = await start_for(room_server, model, tmp_path, "doomed", DATABASE_URL=database_url)
     alice = ChatClient()
     try:
         await until_it_says(process, "registered worker")
-        token = room_server.access_token("alice", room_name).with_room_config(
-            api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name="doomed")])
-        )
-        await alice.room.connect(room_server.url, token.to_jwt())
-        await alice.until_ready()
+        await join_with(alice, room_server, room_name, "doomed")
         story = await alice.say("tell me a story")
         begun = await alice.begun_answer_to(story)
         waiting = await alice.say("and one more")

@@ -9,11 +9,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from livekit import api
 
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
-from tests.agent.test_worker_module import start, until_it_says
+from tests.agent.worker_process import join_with, start_for, until_it_says
 from tests.room_server import RoomServerUnderTest
 
 SIZE = 100_000_000
@@ -59,24 +58,11 @@ def write_large(path: Path) -> str:
 async def test_100_mb_are_stored_with_bounded_memory(
     room_server: RoomServerUnderTest, room_name: str, model: DemoModel, tmp_path: Path
 ) -> None:
-    worker = await start(
-        tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        OPENAI_BASE_URL=model.base_url,
-        AGENT_NAME=NAME,
-        HTTP_PORT="0",
-        DRAIN_TIMEOUT="1",
-    )
+    worker = await start_for(room_server, model, tmp_path, NAME, DRAIN_TIMEOUT="1")
     try:
         await until_it_says(worker, "registered worker")
         client = ChatClient()
-        token = room_server.access_token("alice", room_name).with_room_config(
-            api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=NAME)])
-        )
-        await client.room.connect(room_server.url, token.to_jwt())
-        await client.until_ready()
+        await join_with(client, room_server, room_name, NAME)
         # The first use of everything takes memory that is not the files'.
         await client.me.send_bytes(b"small" * 100_000, topic="files", name="small")
         await client.notice("file.received", name="small")

@@ -23,7 +23,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.chat_client import AGENT, REPLY_TOPICS, ChatClient
 from tests.agent.conftest import StartWorker
 from tests.agent.outages import LockedSqlite, Outage, StoppedPostgres
-from tests.agent.test_worker_module import start, until_it_says
+from tests.agent.worker_process import start_for, until_it_says
 from tests.room_server import RoomServerUnderTest
 
 PEOPLE = ("ann", "bob", "carol", "dan", "eve")
@@ -220,14 +220,11 @@ async def doomed(
     room_server: RoomServerUnderTest, model: DemoModel, outage: Outage, tmp_path: Path
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A worker in a process of its own, which does not live long."""
-    process = await start(
+    process = await start_for(
+        room_server,
+        model,
         tmp_path,
-        LIVEKIT_URL=room_server.url,
-        LIVEKIT_API_KEY=room_server.api_key,
-        LIVEKIT_API_SECRET=room_server.api_secret,
-        OPENAI_BASE_URL=model.base_url,
-        AGENT_NAME="doomed",
-        HTTP_PORT="0",
+        "doomed",
         DATABASE_URL=outage.url,
         CONVERSATIONS="room-name",
     )
