@@ -56,7 +56,7 @@ class _State(TypedDict):
     patience: dict[str, float]
     listener: int
     counted: list[State]
-    places: list[_Worker | None]
+    slots: list[_Worker | None]
 
 
 def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str]) -> None:
@@ -76,9 +76,9 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
         patience=asdict(supervisor.patience),
         listener=supervisor.listener.fileno(),
         counted=supervisor.counted.state(),
-        places=[_worker(place) for place in supervisor.places],
+        slots=[_worker(slot) for slot in supervisor.slots],
     )
-    passed = [state["listener"], *(worker["report"] for worker in state["places"] if worker)]
+    passed = [state["listener"], *(worker["report"] for worker in state["slots"] if worker)]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     try:
@@ -98,18 +98,18 @@ def hand_over(supervisor: Supervisor, *, log_level: str, command: Sequence[str])
             os.set_inheritable(descriptor, False)
 
 
-def _worker(place: WorkerSlot) -> _Worker | None:
-    if (process := place.process) is None:
+def _worker(slot: WorkerSlot) -> _Worker | None:
+    if (process := slot.process) is None:
         return None
     return _Worker(
         pid=process.pid,
         report=process.report.descriptor,
         started=process.started,
-        failures=place.failures,
+        failures=slot.failures,
     )
 
 
-def _place(worker: _Worker | None) -> WorkerSlot:
+def _slot(worker: _Worker | None) -> WorkerSlot:
     if worker is None:
         return WorkerSlot()
     report = Report(worker["report"])
@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
     listener.setblocking(False)
     logger.info("small supervisor took over")
     return Supervisor(
-        places=[_place(worker) for worker in state["places"]],
+        slots=[_slot(worker) for worker in state["slots"]],
         run_worker=new_program(state["command"]),
         memory_limit=state["memory_limit"],
         drain_timeout=state["drain_timeout"],

@@ -29,13 +29,13 @@ _WAITING: Final = 16
 
 def listen(address: tuple[str, int]) -> socket.socket:
     """A socket for a health page; raises OSError if the port is taken or the address is wrong."""
-    family, kind, protocol, _, place = socket.getaddrinfo(
+    family, kind, protocol, _, found = socket.getaddrinfo(
         *address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(found)
         listener.listen(_WAITING)
         listener.setblocking(False)
     except OSError:
@@ -62,18 +62,18 @@ class HealthPage:
     def __init__(
         self,
         listener: socket.socket,
-        places: Sequence[WorkerSlot],
+        slots: Sequence[WorkerSlot],
         silence: float,
         metrics: MetricsPage,
     ) -> None:
         """
         Args:
             listener: from `listen`.
-            places: of the worker processes.
+            slots: the slots of the worker processes.
             silence: seconds without a heartbeat from which on a process is reported as stuck.
         """
         self._listener = listener
-        self._places = places
+        self._slots = slots
         self._silence = silence
         self._metrics = metrics
 
@@ -114,21 +114,21 @@ class HealthPage:
         return _json({"status": "stuck" if stuck else "alive", "reasons": stuck}, ok=not stuck)
 
     def _counts(self) -> tuple[HTTPStatus, str, str]:
-        places = [place.report() for place in self._places]
-        jobs = sum(place["rooms"] for place in places)
-        return _json({"active_jobs": jobs, "processes": places}, ok=True)
+        reports = [slot.report() for slot in self._slots]
+        jobs = sum(report["rooms"] for report in reports)
+        return _json({"active_jobs": jobs, "processes": reports}, ok=True)
 
     def _summary(self) -> tuple[HTTPStatus, str, str]:
-        processes = [place.process for place in self._places if place.process]
+        processes = [slot.process for slot in self._slots if slot.process]
         registered = sum(1 for process in processes if process.registered)
         stuck = self._stuck()
-        healthy = registered == len(self._places) and not stuck
+        healthy = registered == len(self._slots) and not stuck
         status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-        count = f"{registered} of {len(self._places)} worker processes registered"
+        count = f"{registered} of {len(self._slots)} worker processes registered"
         return status, "text/plain", "; ".join([count, *stuck]) + "\n"
 
     def _stuck(self) -> list[str]:
-        processes = [place.process for place in self._places if place.process]
+        processes = [slot.process for slot in self._slots if slot.process]
         return [
             f"process {process.pid}: {silence}"
             for process in processes
@@ -136,7 +136,7 @@ class HealthPage:
         ]
 
     def _readiness(self) -> tuple[HTTPStatus, str, str]:
-        processes = [place.readiness(self._silence) for place in self._places]
+        processes = [slot.readiness(self._silence) for slot in self._slots]
         ready = any(not process["reasons"] for process in processes)
         reasons = [
             f"{_name(process['pid'])}: {reason}"

@@ -22,18 +22,18 @@ class MetricsPage:
     """Sums the processes' metrics, and keeps the totals of ended ones.
 
     Args:
-        places: of the worker processes.
+        slots: the slots of the worker processes.
         processes: all that run, those that drain included.
         ended: counts of ended processes, from a previous supervisor.
     """
 
     def __init__(
         self,
-        places: Sequence[WorkerSlot],
+        slots: Sequence[WorkerSlot],
         processes: Callable[[], Sequence[WorkerProcess]],
         ended: MetricTotals | None = None,
     ) -> None:
-        self._places = places
+        self._slots = slots
         self._processes = processes
         self.ended = ended or MetricTotals()
         self._text = ""
@@ -60,8 +60,8 @@ class MetricsPage:
         totals.add_totals(self.ended)
         for process in self._processes():
             totals.add(process.report.metrics)
-        for number, place in enumerate(self._places):
-            process = place.process
+        for number, slot in enumerate(self._slots):
+            process = slot.process
             up = process is not None and process.registered
             rooms = 0 if process is None else process.rooms
             memory = 0 if process is None else process.memory()

@@ -42,7 +42,7 @@ def supervise(settings: Settings, processes: int, listener: socket.socket) -> in
     command = new_worker.command(level)
     run_worker: RunWorker = partial(run_reporting, level) if FORKS else new_program(command)
     supervisor = Supervisor(
-        places=[WorkerSlot() for _ in range(processes)],
+        slots=[WorkerSlot() for _ in range(processes)],
         run_worker=run_worker,
         memory_limit=settings.memory_limit * 2**20 or None,
         drain_timeout=settings.drain_timeout,

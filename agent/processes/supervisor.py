@@ -74,7 +74,7 @@ class Supervisor:
     workers are forked from it.
 
     Attributes:
-        places: the slots of the processes, with those that run already.
+        slots: the slots of the processes, with those that run already.
         run_worker: what each process that is started runs.
         memory_limit: bytes; None for no limit.
         drain_timeout: seconds that the workers give their rooms.
@@ -86,7 +86,7 @@ class Supervisor:
             first time; if it returns, this supervisor goes on.
     """
 
-    places: list[WorkerSlot]
+    slots: list[WorkerSlot]
     run_worker: RunWorker
     memory_limit: int | None
     drain_timeout: float
@@ -104,7 +104,7 @@ class Supervisor:
     """Descriptors that workers must not inherit."""
 
     def __post_init__(self) -> None:
-        self._metrics = MetricsPage(self.places, self._processes, self.counted)
+        self._metrics = MetricsPage(self.slots, self._processes, self.counted)
 
     def run(self) -> int:
         """Returns the exit status, when all processes have ended."""
@@ -120,7 +120,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             try:
                 silence = reported_silence(self.heartbeat_timeout)
-                page = HealthPage(self.listener, self.places, silence, self._metrics)
+                page = HealthPage(self.listener, self.slots, silence, self._metrics)
                 self._supervise(page, woken)
             finally:
                 signal.set_wakeup_fd(-1)
@@ -156,7 +156,7 @@ class Supervisor:
                 self._end()
 
     def _hand_over(self, woken: socket.socket) -> None:
-        if self.hand_over is None or not all(place.settled for place in self.places):
+        if self.hand_over is None or not all(slot.settled for slot in self.slots):
             return
         # A signal that arrives from now on waits for the supervisor that takes over.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -169,7 +169,7 @@ class Supervisor:
 
     def _pause(self) -> float:
         """Seconds until something is due, a second at most."""
-        due = [place.start_at for place in self.places if place.process is None]
+        due = [slot.start_at for slot in self.slots if slot.process is None]
         if self.memory_limit is not None:
             due.append(self._look_at_memory)
         now = time.monotonic()
@@ -179,8 +179,8 @@ class Supervisor:
         return max(0.0, min([longest, *(at - now for at in due)]))
 
     def _processes(self) -> list[WorkerProcess]:
-        places = (each for place in self.places for each in (place.process, place.successor))
-        return [*(each for each in places if each is not None), *self._draining]
+        in_slots = (each for slot in self.slots for each in (slot.process, slot.successor))
+        return [*(each for each in in_slots if each is not None), *self._draining]
 
     def _end(self, status: int = 0) -> None:
         self._ending = True
@@ -213,9 +213,9 @@ class Supervisor:
                 self._kill(process)
 
     def _start_missing(self) -> None:
-        for place in self.places:
-            if place.process is None and time.monotonic() >= place.start_at:
-                place.process = self._started()
+        for slot in self.slots:
+            if slot.process is None and time.monotonic() >= slot.start_at:
+                slot.process = self._started()
 
     def _started(self) -> WorkerProcess:
         return WorkerProcess.start(self.run_worker, without=self._own)
@@ -224,23 +224,23 @@ class Supervisor:
         for process in [each for each in self._draining if each.exit_status is not None]:
             self._draining.remove(process)
             self._close(process)
-        for place in self.places:
-            if place.successor is not None and place.successor.exit_status is not None:
-                logger.warning("replacement worker process %s", _ended(place.successor))
-                self._close(place.successor)
-                place.successor = None
-            if place.process is not None and place.process.exit_status is not None:
-                self._on_death(place, place.process)
+        for slot in self.slots:
+            if slot.successor is not None and slot.successor.exit_status is not None:
+                logger.warning("replacement worker process %s", _ended(slot.successor))
+                self._close(slot.successor)
+                slot.successor = None
+            if slot.process is not None and slot.process.exit_status is not None:
+                self._on_death(slot, slot.process)
 
-    def _on_death(self, place: WorkerSlot, process: WorkerProcess) -> None:
-        place.process, place.successor = place.successor, None
+    def _on_death(self, slot: WorkerSlot, process: WorkerProcess) -> None:
+        slot.process, slot.successor = slot.successor, None
         if self._ending:
             self._status = self._status or (0 if process.ended_as_told else FAILED)
         else:
-            place.failures = 1 if process.seconds > self.patience.lasting else place.failures + 1
-            place.start_at = time.monotonic() + self.patience.pause(place.failures)
+            slot.failures = 1 if process.seconds > self.patience.lasting else slot.failures + 1
+            slot.start_at = time.monotonic() + self.patience.pause(slot.failures)
             logger.error("worker process %d %s", process.pid, _ended(process))
-            if place.failures >= ATTEMPTS:
+            if slot.failures >= ATTEMPTS:
                 logger.critical("%d worker processes in a row failed to start, giving up", ATTEMPTS)
                 self._end(FAILED)
             self._metrics.restart("stuck" if process.killed else "exit")
@@ -256,31 +256,29 @@ class Supervisor:
         if self.memory_limit is None or now < self._look_at_memory:
             return
         self._look_at_memory = now + self.patience.memory_every
-        if any(place.successor for place in self.places):
+        if any(slot.successor for slot in self.slots):
             return
-        lasting = [
-            p for p in self.places if p.process and p.process.seconds > self.patience.lasting
-        ]
-        used = {place.process.memory(): place for place in lasting if place.process}
+        lasting = [p for p in self.slots if p.process and p.process.seconds > self.patience.lasting]
+        used = {slot.process.memory(): slot for slot in lasting if slot.process}
         if used and (largest := max(used)) > self.memory_limit:
-            place = used[largest]
+            slot = used[largest]
             logger.warning(
                 "worker process %d uses %d MB, over MEMORY_LIMIT, replacing it",
-                place.process.pid if place.process else 0,
+                slot.process.pid if slot.process else 0,
                 largest // 2**20,
             )
             self._metrics.restart("memory")
-            place.successor = self._started()
+            slot.successor = self._started()
 
     def _promote(self) -> None:
-        for place in self.places:
-            successor = place.successor
-            if successor is None or place.process is None:
+        for slot in self.slots:
+            successor = slot.successor
+            if successor is None or slot.process is None:
                 continue
             if successor.registered:
-                place.process.end(self._drained_by())
-                self._draining.append(place.process)
-                place.process, place.successor = successor, None
+                slot.process.end(self._drained_by())
+                self._draining.append(slot.process)
+                slot.process, slot.successor = successor, None
             elif successor.seconds > self.patience.registering:
                 successor.kill()
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agent.processes.worker_process import WorkerProcess
 
 
-class PlaceReport(TypedDict):
+class SlotReport(TypedDict):
     """The entry of a slot on the health page's `/worker`; `port` is the process's, on loopback."""
 
     pid: int | None
@@ -22,7 +22,7 @@ class PlaceReport(TypedDict):
     port: int
 
 
-class PlaceReadiness(ReadinessReport):
+class SlotReadiness(ReadinessReport):
     """The entry of a slot on the health page's `/readyz`; it is ready if it has no reasons."""
 
     pid: int | None
@@ -50,13 +50,11 @@ class WorkerSlot:
         """Whether its process is registered, and the only one."""
         return self.process is not None and self.process.registered and self.successor is None
 
-    def report(self) -> PlaceReport:
+    def report(self) -> SlotReport:
         process = self.process
         if process is None:
-            return PlaceReport(
-                pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0, port=0
-            )
-        return PlaceReport(
+            return SlotReport(pid=None, registered=False, rooms=0, seconds=0, memoryBytes=0, port=0)
+        return SlotReport(
             pid=process.pid,
             registered=process.registered,
             rooms=process.rooms,
@@ -65,13 +63,13 @@ class WorkerSlot:
             port=process.report.port,
         )
 
-    def readiness(self, silence: float) -> PlaceReadiness:
+    def readiness(self, silence: float) -> SlotReadiness:
         """Whether its process can take a room; one that was silent for so many seconds cannot."""
         process = self.process
         if process is None:
             reasons = ["it has ended and is being restarted"]
-            return PlaceReadiness(pid=None, reasons=reasons, **Readiness().report())
+            return SlotReadiness(pid=None, reasons=reasons, **Readiness().report())
         readiness = process.report.readiness
         stuck = process.pulse.described(silence)
         reasons = [stuck, *readiness.reasons()] if stuck else readiness.reasons()
-        return PlaceReadiness(pid=process.pid, reasons=reasons, **readiness.report())
+        return SlotReadiness(pid=process.pid, reasons=reasons, **readiness.report())

@@ -163,7 +163,7 @@ def supervise(kind: str, how: str) -> int:
     grows = kind in {"growing", "replaced"}
     patience = replace(HURRIED, lasting=0) if grows else HURRIED
     supervisor = Supervisor(
-        places=[WorkerSlot() for _ in range(1 if grows else 2)],
+        slots=[WorkerSlot() for _ in range(1 if grows else 2)],
         run_worker=KINDS[kind],
         memory_limit=200 * 2**20 if grows else None,
         drain_timeout={"stubborn": 0.0, "replaced": 2.0}.get(kind, 20.0),

@@ -30,15 +30,15 @@ def report() -> Generator[Report]:
 
 
 @pytest.fixture
-def place(report: Report) -> WorkerSlot:
+def slot(report: Report) -> WorkerSlot:
     return WorkerSlot(WorkerProcess(os.getpid(), report, started=0))
 
 
 @pytest.fixture
-def page(place: WorkerSlot) -> Generator[HealthPage]:
+def page(slot: WorkerSlot) -> Generator[HealthPage]:
     with listen(("127.0.0.1", 0)) as listener:
-        metrics = MetricsPage([place], lambda: [] if place.process is None else [place.process])
-        yield HealthPage(listener, [place], silence=5, metrics=metrics)
+        metrics = MetricsPage([slot], lambda: [] if slot.process is None else [slot.process])
+        yield HealthPage(listener, [slot], silence=5, metrics=metrics)
 
 
 def said(page: HealthPage, *parts: bytes) -> bytes:
@@ -138,9 +138,9 @@ def test_a_process_says_why_it_cannot_take_a_room(
 
 
 def test_a_process_that_ended_leaves_the_worker_alive_but_not_ready(
-    page: HealthPage, place: WorkerSlot
+    page: HealthPage, slot: WorkerSlot
 ) -> None:
-    place.process = None
+    slot.process = None
 
     assert shown(page, "/healthz") == (200, {"status": "alive", "reasons": []})
     status, readiness = shown(page, "/readyz")
@@ -149,13 +149,13 @@ def test_a_process_that_ended_leaves_the_worker_alive_but_not_ready(
 
 
 def test_a_process_whose_loop_is_silent_is_neither_alive_nor_ready(
-    page: HealthPage, place: WorkerSlot, report: Report
+    page: HealthPage, slot: WorkerSlot, report: Report
 ) -> None:
     report.readiness = READY
     report.beat("rooms")
-    assert place.process is not None
+    assert slot.process is not None
     for second in range(8):
-        place.process.pulse.look(float(second))
+        slot.process.pulse.look(float(second))
 
     reason = f"process {os.getpid()}: its rooms loop has not run for 7 s"
     assert shown(page, "/healthz") == (503, {"status": "stuck", "reasons": [reason]})
