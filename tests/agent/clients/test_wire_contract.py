@@ -222,7 +222,7 @@ async def test_a_backend_has_the_agent_say_something(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ana = await enter("ana", worker=await start_worker())
-    backend = example("Backend methods").replace("demo", room_name)
+    backend = example("What a backend has the agent do").replace("demo", room_name)
     if language == "js":
         values = (room_server.http_url, room_server.api_key, room_server.api_secret)
         names = f"const [host, apiKey, apiSecret] = {json.dumps(values)};"
