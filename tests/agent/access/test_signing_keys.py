@@ -94,7 +94,7 @@ async def test_known_keys_count_for_a_while_where_the_provider_is_down(
     provider.answer = None
     clock.now += BETWEEN_FETCHES
     assert await keys.key("first", "ES256")
-    assert "there again" in caplog.text
+    assert "available again" in caplog.text
 
 
 @pytest.mark.parametrize(

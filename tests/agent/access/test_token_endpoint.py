@@ -364,7 +364,7 @@ async def test_without_an_identity_provider_nothing_is_given_through_a_proxy(
     writer.close()
     await writer.wait_closed()
     assert answer.split()[1] == "403"
-    assert "not through a proxy. Set ACCESS_JWKS_URL" in answer
+    assert "a proxy gets no tokens. Set ACCESS_JWKS_URL" in answer
 
 
 async def test_with_an_identity_provider_a_proxy_may_be_before_it(

@@ -108,7 +108,7 @@ async def test_drawings_are_stored_after_the_task_that_stores_them_has_failed(
         await boards.replaced.wait()
     await keeper.aclose()
     assert (await kept(history)).snapshot() == board.snapshot()
-    assert caplog.text.count("the task 'whiteboard' failed; it is restarted") == 1
+    assert caplog.text.count("the task 'whiteboard' failed, restarting in") == 1
 
 
 async def test_a_board_that_cannot_be_loaded_is_loaded_later(history: DurableHistory) -> None:

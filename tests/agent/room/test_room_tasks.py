@@ -57,7 +57,7 @@ async def test_the_agents_attributes_are_written_after_a_failure(
     presence = Presence(await join("agent", can_update_own_metadata=True))
     presence.start(("ping",))
     await alice.until_ready()
-    assert caplog.text.count("the task 'presence' failed; it is restarted") == 2
+    assert caplog.text.count("the task 'presence' failed, restarting in") == 2
     await presence.aclose()
     await alice.room.disconnect()
 
@@ -72,7 +72,7 @@ async def test_a_conversation_that_fails_goes_on_with_what_it_was_asked(
     for each in answers:
         assert (await alice.answer_to(each)).finish_reason == "stop"
         assert len(alice.finished(each)) == 1
-    assert caplog.text.count("the task 'conversation' failed; it is restarted") == RESTARTS
+    assert caplog.text.count("the task 'conversation' failed, restarting in") == RESTARTS
 
 
 async def test_a_room_whose_conversation_keeps_failing_is_left(
@@ -105,7 +105,7 @@ async def test_notices_are_sent_after_a_failure(
     for number in range(3):
         answer = await alice.ask(f"question {number}")
         await alice.notice("answer.finished", inReplyTo=answer.in_reply_to)
-    assert "the task 'notices' failed; it is restarted" in caplog.text
+    assert "the task 'notices' failed, restarting in" in caplog.text
 
 
 async def test_a_packets_handler_and_its_refusal_may_fail(
@@ -118,7 +118,7 @@ async def test_a_packets_handler_and_its_refusal_may_fail(
             {"type": "reactions", "id": f"r{number}", "emoji": "👍", "targetMessageId": "none"}
         )
     assert (await alice.notice("error", code=404))["messageIds"] == ["r1"]
-    assert "the task 'data packets' failed; it is restarted" in caplog.text
+    assert "the task 'data packets' failed, restarting in" in caplog.text
 
 
 async def test_a_voice_is_opened_after_a_failure(
@@ -150,7 +150,7 @@ async def test_a_voice_is_opened_after_a_failure(
     switch.start()
     async with asyncio.timeout(WITHIN):
         await opened.wait()
-    assert "the task 'voice' failed; it is restarted" in caplog.text
+    assert "the task 'voice' failed, restarting in" in caplog.text
     await switch.aclose()
 
 

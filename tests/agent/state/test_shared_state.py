@@ -178,7 +178,7 @@ async def test_it_is_stored_after_the_task_that_stores_it_has_failed(
     await state.aclose()
     assert (await history.states.load(thread)).document == '{"a":1}'
     await history.aclose()
-    assert caplog.text.count("the task 'shared state' failed; it is restarted") == 1
+    assert caplog.text.count("the task 'shared state' failed, restarting in") == 1
 
 
 async def test_private_data_stays_private(

@@ -106,5 +106,5 @@ async def test_the_task_that_sends_is_restarted(
         await bob.notice("file.received")
     notices.tell("bob", "file.refused", "")
     await bob.notice("file.refused")
-    assert "the task 'notices' failed; it is restarted" in caplog.text
+    assert "the task 'notices' failed, restarting in" in caplog.text
     await notices.aclose()
