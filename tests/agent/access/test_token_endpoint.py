@@ -319,7 +319,7 @@ async def test_on_a_developers_machine_anybody_gets_what_they_ask_for(open_endpo
     made_up, another = await asyncio.gather(ask(client), ask(client))
     assert made_up["sub"] != another["sub"]
     assert made_up["roomConfig"]["agents"][0]["agentName"] == "helper"
-    assert "the agent's" in await ask(client, "", 403, participant_identity="agent")
+    assert "reserved for the agent" in await ask(client, "", 403, participant_identity="agent")
 
 
 @pytest.mark.parametrize(
