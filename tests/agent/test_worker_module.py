@@ -6,7 +6,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from livekit import api
 
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
