@@ -221,7 +221,10 @@ class McpConnection:
             samples=self._settings.sampling,
         )
         own = McpSession(
-            self._streams(context, is_call=True), patience=None, questions=questions.callbacks()
+            self._streams(context, is_call=True),
+            patience=None,
+            on_tools=self._suspicion.set,
+            questions=questions.callbacks(),
         )
         try:
             return await lone_call(own, name, arguments, self._tasks)

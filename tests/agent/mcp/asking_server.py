@@ -11,7 +11,7 @@ import warnings
 from typing import Any, TypeAlias
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.types import SamplingMessage, TextContent
+from mcp.types import SamplingMessage, TextContent, ToolListChangedNotification
 from pydantic import BaseModel, Field
 
 AnyContext: TypeAlias = Context[Any, Any]
@@ -69,7 +69,9 @@ async def grow(ctx: AnyContext) -> str:
         """Tell that it is there."""
         return "here"
 
-    await ctx.session.send_tool_list_changed()
+    # With the answer: the stream of a session that has just begun may not be open yet.
+    changed = ToolListChangedNotification()
+    await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
     return grown.__name__
 
 

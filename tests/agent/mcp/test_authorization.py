@@ -154,8 +154,11 @@ def test_a_call_without_an_attribute_that_the_server_needs_is_refused(
     headers.of(caller, is_call=False)
 
 
-async def test_a_call_has_its_callers_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_has_its_callers_headers_and_tells_of_tools_that_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connection, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(connection, "CHECK_INTERVAL", 600.0)
     port = free_port()
     settings = server(
         url=f"http://127.0.0.1:{port}/mcp",
@@ -168,14 +171,16 @@ async def test_a_call_has_its_callers_headers(monkeypatch: pytest.MonkeyPatch) -
     try:
         async with kept(settings) as keeping:
             await keeping.until(lambda: keeping.connection.is_up)
-            told = [
-                await keeping.toolbox.call(
-                    "calc_headers",
-                    {},
-                    Caller(identity, attributes={"tenant": "acme"}, vouched=True),
-                )
+            alice, bob = (
+                Caller(identity, attributes={"tenant": "acme"}, vouched=True)
                 for identity in ("alice", "bob")
+            )
+            told = [
+                await keeping.toolbox.call("calc_headers", {}, caller) for caller in (alice, bob)
             ]
+            assert "calc_grown" not in keeping.toolbox.names
+            await keeping.toolbox.call("calc_grow", {}, alice)
+            await keeping.until(lambda: "calc_grown" in keeping.toolbox.names)
     finally:
         program.kill()
         await program.wait()
