@@ -1,20 +1,30 @@
 """CallTime: the time of a tool call, not counting the time in which a person is asked."""
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
+
+from toolkit.call_slots import HeldSlot
 
 
 class CallTime:
     """A timeout that stands still while somebody is asked. For one task, on one event loop.
 
+    Args:
+        outer: the time of the call that makes this one; it stands still as well.
+
+    Attributes:
+        slot: what the call holds of its tool's; it is lent to other calls meanwhile.
+
     Raises:
         TimeoutError: on leaving it, when the time is up.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, outer: "CallTime | None" = None) -> None:
+        self.slot: HeldSlot | None = None
+        self._outer = outer
         self._seconds = seconds
         self._timeout = asyncio.timeout(None)
         self._left = seconds
@@ -41,9 +51,23 @@ class CallTime:
         self._runs = False
         return await self._timeout.__aexit__(kind, error, trace)
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncGenerator[None]:
+        """Stops the time meanwhile, and lends the slot; several may at once.
+
+        Raises:
+            RateLimited: no slot is free in time afterwards.
+        """
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._stopped())
+            if self.slot is not None:
+                await stack.enter_async_context(self.slot.lent())
+            if self._outer is not None:
+                await stack.enter_async_context(self._outer.paused())
+            yield
+
     @contextmanager
-    def paused(self) -> Generator[None]:
-        """Stops the time meanwhile; several may at once."""
+    def _stopped(self) -> Generator[None]:
         now = asyncio.get_running_loop().time
         when = self._timeout.when() if self._runs else None
         if self._pauses == 0 and when is not None and not self.expired:

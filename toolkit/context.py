@@ -6,7 +6,7 @@ that this module depends on neither `Tool` nor `Toolbox`, which implement them.
 
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -199,6 +199,9 @@ class ToolContext:
     ) -> Elicited:
         """Asks the caller a question, and waits for the answer; the tool's time stands still.
 
+        Meanwhile the call does not count for the tool's `max_calls`; it waits for its turn again
+        before it goes on, for the tool's timeout at most.
+
         Their app shows a form by `schema`, a JSON schema of an object, or offers to open the page
         at `url`. Without either it is a question for yes or no. An answer that does not fit the
         schema is ignored.
@@ -207,29 +210,31 @@ class ToolContext:
             Unavailable: they cannot be asked; the message says why.
             InvalidArguments: the schema or the URL cannot be used.
             TooLarge: the question is too long to be shown.
-            RateLimited: too many questions wait, or the call has asked too many.
+            RateLimited: too many questions wait, or the call has asked too many, or its turn has
+                not come again.
         """
         if self.on_elicit is None:
             raise Unavailable("There is nobody here who could be asked")
-        with self._paused():
+        async with self._paused():
             return await self.on_elicit(Elicitation(message, schema, url))
 
     async def sample(self, sampling: Sampling) -> Sampled:
         """Asks the model something outside of the conversation, if the caller agrees; the tool's
-        time stands still.
+        time stands still, and its turn is others', as with `elicit`.
 
         Raises:
             NotAllowed: they do not agree.
             Unavailable: the model fails.
             TooLarge: it is too long to be shown to the caller.
-            RateLimited: too many questions wait, or the tokens of today are used up.
+            RateLimited: too many questions wait, or the tokens of today are used up, or the call's
+                turn has not come again.
         """
         if self.on_sample is None:
             raise Unavailable("There is no model here that could be asked")
-        with self._paused():
+        async with self._paused():
             return await self.on_sample(sampling)
 
-    def _paused(self) -> AbstractContextManager[None]:
+    def _paused(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self.time is None else self.time.paused()
 
     def keep_confidential(self) -> None:

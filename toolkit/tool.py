@@ -12,6 +12,7 @@ import pydantic_core
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from toolkit.call_slots import HeldSlot
 from toolkit.call_time import CallTime
 from toolkit.caller import Caller
 from toolkit.context import ToolContext
@@ -170,14 +171,14 @@ class Tool:
         if not self.allows(context.caller):
             raise NotAllowed(f"This caller may not use {self.name}")
         values = self.parameters.validate(arguments)
-        time = CallTime(self.timeout)
+        time = CallTime(self.timeout, context.time)
         if self.context_parameter is not None:
             values[self.context_parameter] = replace(context, time=time)
         if self.needs_approval:
             if context.approve is None:
                 raise NotAllowed(f"{self.name} needs approval, and there is nobody to ask")
             await context.approve(self, arguments)
-        async with self._slot(context):
+        async with self._slot(context) as time.slot:
             if self.retry == "never" and context.begin is not None:
                 await context.begin()
             result = await self._run(values, time)
@@ -204,7 +205,7 @@ class Tool:
             logger.exception("permission check of %s failed; the call is denied", self.name)
             return False
 
-    def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[None]:
+    def _slot(self, context: ToolContext) -> AbstractAsyncContextManager[HeldSlot | None]:
         if self.max_calls is None:
             return nullcontext()
         return context.toolbox.slots(self.name, self.max_calls).hold(self.timeout)

@@ -25,6 +25,12 @@ async def ask_and_hang(context: ToolContext) -> str:
     return ""
 
 
+@tool(timeout=0.05)
+async def have_it_asked(context: ToolContext) -> str:
+    """Have another tool ask."""
+    return await ask_twice.call({}, context)
+
+
 async def slow(question: Elicitation) -> Elicited:
     """Takes longer than the tools have, and not equally long."""
     await asyncio.sleep(0.2 if question.message == "One?" else 0.1)
@@ -42,3 +48,9 @@ async def test_it_goes_on_afterwards() -> None:
         context = tools.context().with_answers(slow)
         with pytest.raises(TimedOut, match="took longer than"):
             await ask_and_hang.call({}, context)
+
+
+async def test_it_stands_still_for_the_caller_of_a_tool_that_asks() -> None:
+    async with Toolbox([ask_twice, have_it_asked], ToolSettings()) as tools:
+        context = tools.context().with_answers(slow)
+        assert await have_it_asked.call({}, context) == "accept accept"
