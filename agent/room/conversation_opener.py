@@ -23,6 +23,7 @@ from agent.chat.question import Question
 from agent.chat.turn_hooks import TurnHooks
 from agent.config.settings import Settings
 from agent.files.files import Files
+from agent.history.message import ThreadKey
 from agent.inbox.own_answers import OwnAnswers
 from agent.limits.room_limits import RoomLimits, TokenMeter
 from agent.models.asked_llm import AskedLLM
@@ -40,6 +41,7 @@ from agent.replies.stream_ids import StreamIds
 from agent.room.room_handle import RoomHandle
 from agent.room.room_instructions import RoomInstructions
 from agent.room.room_profile import RoomProfile
+from agent.sdk.room_job import Employment, RoomJob
 from agent.session_host.runs import Runs
 from agent.tool_calls.conversation_tools import ConversationTools
 from agent.tool_calls.room_calls import RoomCalls
@@ -59,6 +61,8 @@ class ConversationOpener:
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
         on_answered: called with each answer that has ended.
         on_session: called with the thread and the report of each session that has ended.
+        employment: the room's job.
+        end_stay: has the agent leave once what waits is answered.
         usage: tokens that all conversations used.
         runs: answers that code of the worker waits for.
     """
@@ -85,6 +89,8 @@ class ConversationOpener:
     on_lost: Callable[[], None]
     on_answered: Callable[[AnswerRecord], None]
     on_session: Callable[[str, dict[str, Any]], None]
+    employment: Employment | None
+    end_stay: Callable[[], object]
     usage: UsageCount = field(default_factory=UsageCount)
     runs: Runs = field(default_factory=Runs)
 
@@ -119,14 +125,14 @@ class ConversationOpener:
             tokens=tokens,
             answers=self.limits.answers,
             interrupt_on_message=settings.interrupt_on_message,
-            open_session=partial(self._open_session, store.thread.id, persona, tools),
+            open_session=partial(self._open_session, store.thread, persona, tools),
             on_lost=self.on_lost,
             on_answered=partial(self._record, store.thread.id, persona, tally),
         )
 
     def _open_session(
         self,
-        thread: str,
+        thread: ThreadKey,
         persona: ActivePersona,
         tools: ConversationTools,
         agent: str,
@@ -146,9 +152,16 @@ class ConversationOpener:
             reply=reply,
             tools=tools,
             on_unasked=on_unasked,
-            on_report=partial(self.on_session, thread),
+            on_report=partial(self.on_session, thread.id),
+            open_job=self._job_opener(is_private=thread.owner is not None),
         )
         return SessionResponder(agent, parts)
+
+    def _job_opener(self, *, is_private: bool) -> Callable[[], RoomJob]:
+        # A conversation is opened by people, or greets some: the agent is in the room.
+        assert self.employment is not None  # noqa: S101 - by its job
+        end_stay = None if is_private else self.end_stay
+        return partial(RoomJob, self.employment, self.room, end_stay)
 
     def _open_model(
         self, tokens: TokenMeter, tally: UsageTally, models: Models | None

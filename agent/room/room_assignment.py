@@ -13,6 +13,7 @@ from livekit.rtc.room import DataStreamOptions
 
 from agent.config.settings import Settings
 from agent.sdk.job_token import join_token
+from agent.sdk.room_job import Employment
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class RoomAssignment:
         url: of the server, ws:// or wss://.
         token: to join with; never logged.
         metadata: of the dispatch, then of the room.
+        employment: the job itself, for the code of livekit Agents; None: nobody has been sent.
     """
 
     room: str
@@ -41,10 +43,12 @@ class RoomAssignment:
     dispatch_metadata: str = ""
     room_metadata: str = ""
     sid: str = ""
+    employment: Employment | None = None
 
     @classmethod
     def of(cls, job: JobContext, url: str) -> Self:
-        """The room of a job. AgentServer.run puts the server's URL into the environment."""
+        """The room of a job, on whose loop it is called. AgentServer.run puts the server's URL into
+        the environment."""
         return cls(
             room=job.job.room.name,
             url=url,
@@ -52,6 +56,7 @@ class RoomAssignment:
             dispatch_metadata=job.job.metadata,
             room_metadata=job.job.room.metadata,
             sid=job.job.room.sid,
+            employment=Employment(job, asyncio.get_running_loop()),
         )
 
     def __repr__(self) -> str:

@@ -271,6 +271,8 @@ class RoomComponents:
             on_lost=close,
             on_answered=self.accounts.answer,
             on_session=self.accounts.session,
+            employment=assignment.employment,
+            end_stay=lambda: self.stay_end.start(),  # noqa: PLW0108 - made later
         )
         control = RoomControl(
             self.conversation,

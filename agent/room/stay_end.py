@@ -41,19 +41,23 @@ class StayEnd:
         self._tasks = Tasks()
         self._noting: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
-        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
+    def start(self) -> asyncio.Task[None]:
+        """Makes the agent leave soon; the task ends once that is noted. Safe to repeat."""
         if self._noting is None:
             self._noting = self._tasks.start(self._dismiss(), name="note the end of the stay")
             self._tasks.start(self._end(self._noting), name="end the stay")
-        await asyncio.wait((self._noting,))
+        return self._noting
+
+    async def begin(self) -> None:
+        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
+        await asyncio.wait((self.start(),))
 
     async def aclose(self) -> None:
         """The stay has ended."""
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:
-        logger.info("the backend ends the session; leaving once what waits is answered")
+        logger.info("the session is to end; leaving once what waits is answered")
         await asyncio.wait((noting,))
         for _ in range(LOOKS):
             await asyncio.sleep(LOOKS_EVERY)

@@ -29,6 +29,7 @@ from agent.chat.item_times import end_by_now
 from agent.chat.voice import Voice
 from agent.parts.handoff_part import show_handoff
 from agent.replies.reply_sink import ReplySink
+from agent.sdk.room_job import RoomJob
 from agent.sdk.session_run import SessionRun, forget_events, give_llm, is_running
 from agent.sessions.session_calls import SessionCalls
 from agent.sessions.session_context import SessionContext, given_form
@@ -37,7 +38,7 @@ from agent.sessions.session_memory import SessionMemory
 from agent.sessions.session_report import report_of
 from agent.sessions.session_response import SessionResponse
 from agent.sessions.session_text import SessionText
-from agent.sessions.session_voice import SessionVoice
+from agent.sessions.session_voice import SessionVoice, turn_end_of
 from agent.tasks import Tasks
 from agent.tool_calls.conversation_tools import ConversationTools
 from toolkit.room import Room
@@ -63,6 +64,7 @@ class SessionParts:
         room: what the app's functions are given.
         on_unasked: told that the session has begun to say something that nobody asked for.
         on_report: given the report of the session when it has ended; see session_report.
+        open_job: makes what `get_job_context()` finds in the session's code.
     """
 
     makers: dict[str, AgentMaker]
@@ -72,6 +74,7 @@ class SessionParts:
     tools: ConversationTools
     on_unasked: Callable[[], None]
     on_report: Callable[[dict[str, Any]], None]
+    open_job: Callable[[], RoomJob]
 
 
 class SessionResponder:
@@ -88,6 +91,7 @@ class SessionResponder:
         self._calls = SessionCalls(parts.tools)
         self._voice = SessionVoice(parts.persona.assistant, parts.reply, self._text)
         self._memory = SessionMemory()
+        self._job = parts.open_job()
         self._session: AgentSession[Any] | None = None
         self._run: SessionRun | None = None
         self._speeches: list[SpeechHandle] = []
@@ -119,7 +123,8 @@ class SessionResponder:
             return
         self._text.drop(drops=not greets)
         try:
-            run = await self._open(items)
+            with self._job.current():
+                run = await self._open(items)
         except Exception as error:
             # The boundary around the app's function, and its agent.
             logger.exception(
@@ -141,13 +146,15 @@ class SessionResponder:
 
     async def set_voice(self, voice: Voice | None) -> None:
         """Hears and speaks from now on, or no longer does."""
-        await self._voice.set(voice)
+        with self._job.current():
+            await self._voice.set(voice)
 
     async def arrive(self, items: Sequence[llm.ChatItem]) -> SessionResponse:
         """Continues an answer that another agent of the app began, in a conversation of these
         items, and has handed over. Raises the exceptions of the app's function."""
         self._text.open()
-        run = await self._open(items)
+        with self._job.current():
+            run = await self._open(items)
         return self._response(self._answer_at_least(run))
 
     async def respond(
@@ -187,13 +194,15 @@ class SessionResponder:
     async def aclose(self) -> None:
         if self._session is not None:
             try:
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await self._session.aclose()
+                with self._job.current():
+                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                        await self._session.aclose()
             except TimeoutError:
                 logger.warning("session of the agent %s did not end in time, left", self._name)
             self._parts.on_report(report_of(self._session, self._began_as, self._began_at))
         await self._voice.aclose()
         await self._tasks.aclose()
+        await self._job.aclose()
 
     def _running(self) -> AgentSession[Any]:
         """The session; raises what kept it from beginning."""
@@ -250,7 +259,9 @@ class SessionResponder:
         session = self._running()
         return SessionResponse(
             session,
-            self._tasks.start(work, name="answer of a session", is_awaited=True),
+            self._tasks.start(
+                work, name="answer of a session", is_awaited=True, context=self._job.context()
+            ),
             speeches=self._speeches,
             said=lambda: self._memory.new_in(session.history),
             finish_reason=lambda: self._llm.finish_reason,
@@ -277,9 +288,7 @@ class SessionResponder:
             # Only now: the session puts items in order of their making, instructions as well.
             message.created_at = time.time()
             try:
-                # The agent's own: see `SessionVoice.meet`.
-                completed = type(agent).on_user_turn_completed
-                await completed(agent, context, new_message=message)
+                await turn_end_of(agent)(context, new_message=message)
             except StopResponse:
                 return
             session.generate_reply(user_input=message, chat_ctx=context, input_modality="text")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from livekit.agents import Agent, AgentSession, ModelSettings, StopResponse, llm
 from livekit.agents.voice import SpeechHandle
@@ -14,6 +13,46 @@ from agent.models.assistant import Assistant
 from agent.replies.reply_sink import ReplySink
 from agent.sdk.session_speech import SpeechModels, SpeechSwitch
 from agent.sessions.session_text import SessionText
+
+Node: TypeAlias = Callable[[AsyncIterable[str], ModelSettings], Any]
+
+
+class OnTurn(Protocol):
+    """An agent's `on_user_turn_completed`."""
+
+    async def __call__(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None: ...
+
+
+def turn_end_of(agent: Agent) -> OnTurn:
+    """The agent's own `on_user_turn_completed`."""
+    found: OnTurn = agent.on_user_turn_completed
+    return found.own if isinstance(found, _Delivery) else found
+
+
+class _Delivery:
+    """Takes the place of an agent's `on_user_turn_completed`, and delivers what was said."""
+
+    def __init__(self, own: OnTurn, deliver: Callable[[str], None]) -> None:
+        self.own = own
+        self._deliver = deliver
+
+    async def __call__(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        self._deliver(new_message.text_content or "")
+        raise StopResponse
+
+
+class _Speaking:
+    """Takes the place of an agent's `tts_node`, which may fail."""
+
+    def __init__(self, own: Node, speech: Callable[[], SessionSpeech | None]) -> None:
+        self.own = own
+        self._speech = speech
+
+    def __call__(self, text: AsyncIterable[str], model_settings: ModelSettings) -> Any:  # noqa: ANN401 - its own
+        speech = self._speech()
+        if speech is None:
+            return self.own(text, model_settings)
+        return speech.speech_of(self.own, text, model_settings)
 
 
 class SessionVoice:
@@ -70,20 +109,15 @@ class SessionVoice:
         if self._switch is not None:
             self._switch.meet(agent)
 
-        async def heard(turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
-            if self._speech is not None:
-                self._speech.on_turn(new_message.text_content or "")
-            raise StopResponse
+        # Its own may be the class's, or one that it, or a plugin, has set on the instance.
+        node: Node = agent.tts_node
+        own_node = node.own if isinstance(node, _Speaking) else node
+        agent.tts_node = _Speaking(own_node, lambda: self._speech)
+        agent.on_user_turn_completed = _Delivery(turn_end_of(agent), self._on_turn)
 
-        own_node = partial(type(agent).tts_node, agent)
-
-        def say(text: AsyncIterable[str], model_settings: ModelSettings) -> Any:  # noqa: ANN401 - its own
-            if self._speech is None:
-                return own_node(text, model_settings)
-            return self._speech.speech_of(own_node, text, model_settings)
-
-        agent.on_user_turn_completed = heard
-        agent.tts_node = say
+    def _on_turn(self, said: str) -> None:
+        if self._speech is not None:
+            self._speech.on_turn(said)
 
     def begin(self) -> None:
         """An answer begins."""

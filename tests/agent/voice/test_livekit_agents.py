@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import partial
 
 import pytest
 from livekit import rtc
@@ -17,6 +18,19 @@ from tests.agent.voice.speech import resembles
 from tests.agent.voice.speech_server import SpeechServer
 from tests.agent.voice.speech_usage import speech_usage
 from tests.agent.voice.test_conversation import FINE, STORY
+
+
+async def in_london(
+    agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
+) -> AsyncIterator[rtc.AudioFrame]:
+    """What it says of Paris is said of London."""
+
+    async def moved() -> AsyncIterator[str]:
+        async for piece in text:
+            yield piece.replace("Paris", "London")
+
+    async for frame in Agent.default.tts_node(agent, moved(), model_settings):
+        yield frame
 
 
 class Weather(Agent):
@@ -42,11 +56,7 @@ class Weather(Agent):
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncIterator[rtc.AudioFrame]:
-        async def louder() -> AsyncIterator[str]:
-            async for piece in text:
-                yield piece.replace("Paris", "London")
-
-        async for frame in Agent.default.tts_node(self, louder(), model_settings):
+        async for frame in in_london(self, text, model_settings):
             yield frame
 
     @function_tool
@@ -56,10 +66,15 @@ class Weather(Agent):
 
 
 class Archive(Agent):
-    """Speaks as it enters."""
+    """Speaks as it enters; has what plugins set on an instance."""
 
     def __init__(self) -> None:
         super().__init__(instructions="You know old things.")
+        self.tts_node = partial(in_london, self)
+        self.on_user_turn_completed = self.note
+
+    async def note(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        turn_ctx.add_message(role="assistant", content="It is noted.")
 
     async def on_enter(self) -> None:
         await self.session.say("I am the archive.")
@@ -155,13 +170,14 @@ async def test_a_session_goes_on_as_a_microphone_comes_and_goes(
     await bob.microphone.say("what is the weather in Paris")
     asked = await bob.heard()
     assert (await bob.answer_to(asked.attributes["lk.segment_id"])).text == FINE
-    assert speech.spoken == [FINE]
+    assert speech.spoken == [FINE.replace("Paris", "London")]
     assert read_by(model)[0] == ("system", "You know old things.")
+    assert ("assistant", "It is noted.") in read_by(model)
     await bob.room.disconnect()
     await alice.until(lambda: alice.agent is not None and not alice.agent.track_publications)
     model.script(Reply("In writing again."))
     assert (await alice.ask("And now?")).text == "In writing again."
-    assert speech.spoken == [FINE]
+    assert len(speech.spoken) == 1
 
 
 async def test_speech_interrupts_it_and_only_the_heard_text_is_kept(
