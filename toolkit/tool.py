@@ -79,6 +79,7 @@ class Tool:
             conversation.
         duplicate_scope: whether calls with other arguments count as others.
         cancellable: the model may cancel a call that goes on in the background.
+        survives: a call that goes on in the background is made again after a restart.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Tool:
     on_duplicate: OnDuplicate = "allow"
     duplicate_scope: DuplicateScope = "name"
     cancellable: bool = False
+    survives: bool = False
 
     def json_schema(self) -> dict[str, object]:
         """JSON schema of the arguments, as OpenAI function tools and form builders take it."""
@@ -246,6 +248,7 @@ def tool(
     on_duplicate: OnDuplicate = "allow",
     duplicate_scope: DuplicateScope = "name",
     cancellable: bool = False,
+    survives: bool = False,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -270,6 +273,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
     on_duplicate: OnDuplicate = "allow",
     duplicate_scope: DuplicateScope = "name",
     cancellable: bool = False,
+    survives: bool = False,
 ) -> Tool | Callable[[Function], Tool]:
     """Makes a `Tool` of a function with a docstring and annotated parameters.
 
@@ -306,10 +310,13 @@ def tool(  # noqa: PLR0913 - all options of a tool
         duplicate_scope: `name_and_args`: only a call with the same arguments is a duplicate.
         cancellable: the model may cancel its calls while they go on in the background; see
             `ToolContext.background`.
+        survives: a call that goes on in the background when its worker ends is made again, from its
+            beginning and with the same `idempotency_key`, by the next one in the room. For tools
+            with `retry="safe"` that need no approval.
 
     Raises:
         TypeError: the function has no docstring, or a parameter that cannot be described, or it
-            is for four eyes and names no approvers.
+            is for four eyes and names no approvers, or survives and must not be made again.
     """
 
     def make(function: Function) -> Tool:
@@ -319,6 +326,8 @@ def tool(  # noqa: PLR0913 - all options of a tool
             raise TypeError(f"{function_name}: a tool needs a docstring, its description")
         if four_eyes and approvers is None:
             raise TypeError(f"{function_name}: four_eyes needs approvers")
+        if survives and (needs_approval or approvers is not None or retry == "never"):
+            raise TypeError(f"{function_name}: survives is for calls that are safe to make again")
         signature = signature_of(function)
         parameters = signature.parameters
         if text_argument is not None and text_argument not in parameters.model.model_fields:
@@ -345,6 +354,7 @@ def tool(  # noqa: PLR0913 - all options of a tool
             on_duplicate=on_duplicate,
             duplicate_scope=duplicate_scope,
             cancellable=cancellable,
+            survives=survives,
         )
 
     return make if function is None else make(function)

@@ -1,8 +1,40 @@
-"""MadeCalls: tool calls that were begun and must not be made twice."""
+"""MadeCalls: tool calls that were begun: some must not be made twice, others are made again."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from agent.history.message import ThreadKey
+
+MAX_KEPT: Final = 32
+"""Calls of one conversation that are made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call that goes on in the background, and is made again after a restart.
+
+    Attributes:
+        key: its idempotency key.
+        identity, name: for whom it is made.
+        message_id: the message that it was begun for.
+        arguments: as JSON.
+        call_id: as clients know it.
+        attempt: how often it was made before.
+        begun_at: by the worker's clock, ms since 1970.
+    """
+
+    key: str
+    thread: ThreadKey
+    identity: str
+    name: str
+    message_id: str
+    tool: str
+    arguments: str
+    call_id: str
+    attempt: int
+    begun_at: int
 
 
 class MadeCalls(Protocol):
@@ -17,4 +49,17 @@ class MadeCalls(Protocol):
 
     async def was_begun(self, key: str) -> bool:
         """Whether a call with a key has begun."""
+        ...
+
+    async def keep(self, call: KeptCall) -> None:
+        """Keeps a call to be made again, in place of the one with its key. It is forgotten after 30
+        days."""
+        ...
+
+    async def kept(self, conversation: str) -> tuple[KeptCall, ...]:
+        """The calls of a conversation that are kept, oldest first, at most MAX_KEPT."""
+        ...
+
+    async def drop(self, key: str) -> None:
+        """Keeps a call no longer."""
         ...

@@ -290,3 +290,26 @@ tool_calls: Final = Table(
 )
 
 Index("tool_call_begun", tool_calls.c.begun_at)
+
+background_calls: Final = Table(
+    "background_call",
+    metadata,
+    # Its idempotency key.
+    Column("key", Text, primary_key=True),
+    # Of a conversation, as in the threads.
+    Column("room", ExactText, nullable=False),
+    # Empty: everybody's.
+    Column("owner", ExactText, nullable=False),
+    # For whom it is made, and the message.
+    Column("identity", ExactText, nullable=False),
+    Column("name", ExactText, nullable=False),
+    Column("message_id", ExactText, nullable=False),
+    Column("tool", ExactText, nullable=False),
+    Column("arguments", ExactText, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    # By the worker's clock, ms since 1970.
+    Column("begun_at", BigInteger, nullable=False),
+)
+
+Index("background_call_room", background_calls.c.room)

@@ -31,6 +31,7 @@ from agent.history.erasure import Erased, Subject
 from agent.history.exact_text import escape
 from agent.history.schema import (
     attachments,
+    background_calls,
     board_operations,
     boards,
     feedback,
@@ -64,7 +65,8 @@ def conversations_of(connection: Connection, subject: Subject) -> tuple[str, ...
     if subject.room is None:
         return None
     names: set[str] = set()
-    for column in (threads.c.room, boards.c.room, board_operations.c.room, states.c.room):
+    tables = (threads, boards, board_operations, states, background_calls)
+    for column in (table.c.room for table in tables):
         named = column == of_room_name(subject.room)
         # SUBSTR and not LIKE: a room's name may have anything in it.
         prefix = escape(f"{SESSION}{subject.room}:")
@@ -157,18 +159,22 @@ def erase_token_usage(connection: Connection, subject: Subject) -> None:
 def erase_threads(
     connection: Connection, identity: str | None, names: Sequence[str] | None
 ) -> Erased:
-    """Erases the threads, which are empty by now, and the shared states: all of them, or those of
-    a participant."""
+    """Erases the threads, which are empty by now, the shared states, and the calls in the
+    background: all of them, or those of a participant."""
     which: list[ColumnElement[bool]] = [_IS_EMPTY]
     if identity is not None:
         which.append(threads.c.owner == identity)
     if names is not None:
         which.append(threads.c.room.in_(names))
     owned: list[ColumnElement[bool]] = []
+    called: list[ColumnElement[bool]] = []
     if identity is not None:
         owned.append(states.c.owner == identity)
+        called.append(background_calls.c.identity == identity)
     if names is not None:
         owned.append(states.c.room.in_(names))
+        called.append(background_calls.c.room.in_(names))
+    connection.execute(delete(background_calls).where(*called))
     return Erased(
         threads=connection.execute(delete(threads).where(*which)).rowcount,
         states=connection.execute(delete(states).where(*owned)).rowcount,
@@ -218,8 +224,9 @@ def expire_messages(
 
 
 def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
-    """Erases threads that are empty with their states, and whiteboards on which nothing was done
-    since a time."""
+    """Erases threads that are empty with their states, calls in the background that were begun
+    before a time, and whiteboards on which nothing was done since then."""
+    connection.execute(delete(background_calls).where(background_calls.c.begun_at < before))
     now = int(time.time() * 1000)
     for table in (boards, board_operations):
         # Rows of an older version of the worker: their retention begins now.

@@ -51,7 +51,7 @@ class SqlHistory:
         self.token_usage = SqlTokenUsage(database, self._commits)
         self.accounts = SqlAccounts(database, self._commits)
         self.leases = SqlLeases(database)
-        self.made_calls = SqlMadeCalls(self._commits)
+        self.made_calls = SqlMadeCalls(database, self._commits)
 
     def __str__(self) -> str:
         return str(self._database.url)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select
 
-from agent.history.schema import tool_calls
-from agent.history.sql_insert import insert_new
+from agent.history.made_calls import MAX_KEPT, KeptCall
+from agent.history.message import ThreadKey
+from agent.history.schema import background_calls, tool_calls
+from agent.history.sql_insert import insert_new, places, typed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from agent.history.database import Database
     from agent.history.group_commit import GroupCommit
 
 KEPT: Final = 30 * 86_400_000
@@ -22,12 +25,27 @@ KEPT: Final = 30 * 86_400_000
 _ADD: Final = insert_new(tool_calls, "key", "begun_at")
 _FIND: Final = select(tool_calls.c.key).where(tool_calls.c.key == bindparam("key"))
 _FORGET: Final = delete(tool_calls).where(tool_calls.c.begun_at < bindparam("before"))
+_KEPT: Final = tuple(background_calls.c.keys())
+_KEEP: Final = typed(
+    f"INSERT INTO {background_calls.name} ({', '.join(_KEPT)}) VALUES ({places(_KEPT)}) "  # noqa: S608 - names of ours
+    "ON CONFLICT (key) DO UPDATE SET attempt = excluded.attempt",
+    {name: background_calls.c[name] for name in _KEPT},
+)
+_KEPT_OF: Final = (
+    select(background_calls)
+    .where(background_calls.c.room == bindparam("of_room"))
+    .order_by(background_calls.c.begun_at)
+    .limit(MAX_KEPT)
+)
+_DROP: Final = delete(background_calls).where(background_calls.c.key == bindparam("of_key"))
+_DROP_OLD: Final = delete(background_calls).where(background_calls.c.begun_at < bindparam("before"))
 
 
 class SqlMadeCalls:
     """MadeCalls (see there) beside a SqlHistory, in its transactions."""
 
-    def __init__(self, commits: GroupCommit) -> None:
+    def __init__(self, database: Database, commits: GroupCommit) -> None:
+        self._database = database
         self._commits = commits
 
     async def begin(self, key: str) -> bool:
@@ -35,6 +53,28 @@ class SqlMadeCalls:
 
     async def was_begun(self, key: str) -> bool:
         return await self._commits.run(partial(_was_begun, key=key))
+
+    async def keep(self, call: KeptCall) -> None:
+        row = {
+            "key": call.key,
+            "room": call.thread.room,
+            "owner": call.thread.owner or "",
+            "identity": call.identity,
+            "name": call.name,
+            "message_id": call.message_id,
+            "tool": call.tool,
+            "arguments": call.arguments,
+            "call_id": call.call_id,
+            "attempt": call.attempt,
+            "begun_at": call.begun_at,
+        }
+        await self._commits.run(partial(_keep, row=row))
+
+    async def kept(self, conversation: str) -> tuple[KeptCall, ...]:
+        return await self._database.read(partial(_kept, conversation=conversation))
+
+    async def drop(self, key: str) -> None:
+        await self._commits.run(partial(_drop, key=key))
 
 
 def _begin(connection: Connection, key: str, now: int) -> bool:
@@ -44,3 +84,30 @@ def _begin(connection: Connection, key: str, now: int) -> bool:
 
 def _was_begun(connection: Connection, key: str) -> bool:
     return connection.execute(_FIND, {"key": key}).first() is not None
+
+
+def _keep(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_DROP_OLD, {"before": row["begun_at"] - KEPT})
+    connection.execute(_KEEP, row)
+
+
+def _kept(connection: Connection, conversation: str) -> tuple[KeptCall, ...]:
+    return tuple(
+        KeptCall(
+            key=row.key,
+            thread=ThreadKey(row.room, row.owner or None),
+            identity=row.identity,
+            name=row.name,
+            message_id=row.message_id,
+            tool=row.tool,
+            arguments=row.arguments,
+            call_id=row.call_id,
+            attempt=row.attempt,
+            begun_at=row.begun_at,
+        )
+        for row in connection.execute(_KEPT_OF, {"of_room": conversation})
+    )
+
+
+def _drop(connection: Connection, key: str) -> None:
+    connection.execute(_DROP, {"of_key": key})

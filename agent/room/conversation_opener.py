@@ -202,6 +202,7 @@ class ConversationOpener:
             text=ending.kept,
         )
         record.note()
+        self.calls.background.lasting.told(reply.segment_id)
         self.on_answered(record)
 
     def _tell_agent(self, persona: ActivePersona) -> None:

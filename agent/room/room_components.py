@@ -218,12 +218,13 @@ class RoomComponents:
             on_called=self.accounts.tool,
             limits=self._limits,
             settings=settings,
-            made=history.made_calls,
+            history=history,
             sampler=models.sampler(assignment.room),
             on_asked=self.accounts.asked,
         )
         self.calls.calls.room = self._handle
         self.calls.calls.conversation = self.conversation
+        self.calls.background.lasting.conversation = self.conversation
         self.calls.background.report = self._handle.report
         self.events = AppEvents(app.hooks, self._handle, self.room, self.calls.callers)
         self.clock = ServerClock()

@@ -65,6 +65,7 @@ class RoomHandle:
         result: str,
         instruction: str,
         parts: Collection[ShownPart],
+        segment_id: str | None,
     ) -> None:
         """Makes the model report the result of a background call where the call began; see
         agent.tool_calls.background_calls.Report."""
@@ -73,7 +74,7 @@ class RoomHandle:
             self._conversations.of_room.tell_result(told, result)
         is_here = origin.private or identity in self._room.remote_participants
         to = identity if is_here else None
-        self._speak(instruction, None, to, origin.private, tuple(parts))
+        self._speak(instruction, None, to, origin.private, tuple(parts), segment_id)
         if origin.private:
             self._conversations.private(identity).tell_result(told, result)
 
@@ -100,6 +101,7 @@ class RoomHandle:
         to: str | None,
         private: bool | None,
         parts: tuple[ShownPart, ...] = (),
+        segment_id: str | None = None,
     ) -> str:
         said = instruction if text is None else text
         if not said.strip():
@@ -111,7 +113,7 @@ class RoomHandle:
         if self._conversations.is_closing:
             raise Unavailable("The agent is leaving the room")
         message = IncomingMessage(
-            id=new_segment_id(),
+            id=segment_id or new_segment_id(),
             sender=self._me if to is None else self._sender(to),
             text=instruction,
             timestamp=int(time.time() * 1000),

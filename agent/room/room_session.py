@@ -214,6 +214,7 @@ class RoomSession:
         components.notices.start()
         components.conversations.start()
         components.voice.start()
+        components.calls.resume(self._tenure.holds)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECALL_PATIENCE):
                 await components.conversations.recalled()
@@ -229,7 +230,7 @@ class RoomSession:
             await self._room.disconnect()
         await components.events.aclose()
         await components.stay_end.aclose()
-        await components.calls.background.aclose()
+        await components.calls.background.aclose(is_over=self.is_dismissed)
         components.methods.close()
         await components.session_host.aclose()
         await components.erasure.aclose()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Final, Protocol
 
 from pydantic import Field
 
+from agent.history.made_calls import KeptCall
+from agent.history.message import ThreadKey
 from agent.tool_calls.call_origin import CallOrigin
+from agent.tool_calls.lasting_calls import LastingCalls
 from toolkit.caller import Caller
 from toolkit.errors import Conflict, NotAllowed, NotFound, ToolError
 from toolkit.parts import ShownPart
@@ -51,6 +55,7 @@ class Report(Protocol):
         told: what the model reads, now and later, before the result.
         result: cut where the conversation has no room for it.
         instruction: what it reads now.
+        segment_id: of the answer that tells it; None: any.
     """
 
     def __call__(
@@ -60,6 +65,7 @@ class Report(Protocol):
         result: str,
         instruction: str,
         parts: Collection[ShownPart],
+        segment_id: str | None,
         /,
     ) -> None: ...
 
@@ -70,7 +76,10 @@ class BackgroundCall:
     Attributes:
         arguments: without the confirmation that it is meant as a second one.
         is_confirmed: it came with that.
+        key: its idempotency key.
         call_id: as notices have it.
+        attempt: how often it was made before, by workers that have ended since.
+        begun_at: ms since 1970.
         started: the text for the model, once the call goes on in the background.
         shown: the parts that it shows after that.
         on_detached: called then, with the text for the model.
@@ -90,7 +99,10 @@ class BackgroundCall:
         if tool.on_duplicate == "confirm":
             self.arguments = own = dict(arguments)
             self.is_confirmed = own.pop(CONFIRM_DUPLICATE, False) is True
+        self.key = ""
         self.call_id = ""
+        self.attempt = 0
+        self.begun_at = int(time.time() * 1000)
         self.task: asyncio.Task[str] | None = None
         self.shown: list[ShownPart] = []
         self.on_detached: Callable[[str], None] = lambda _: None
@@ -135,6 +147,8 @@ class BackgroundCall:
             return
         told = _STARTED.format(call_id=self.call_id, text=f" ({text})" if text else "")
         self.started.set_result(told)
+        if self.tool.survives:
+            self._calls.keep(self)
         self.on_detached(told)
 
 
@@ -142,10 +156,12 @@ class BackgroundCalls:
     """Knows the calls of one room that run in the background, and those that may not run twice.
 
     Attributes:
+        lasting: of these, those that the next worker makes again.
         report: set once the room is complete.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: LastingCalls) -> None:
+        self.lasting = lasting
         self.report: Report | None = None
         self._running: set[BackgroundCall] = set()
         self._is_closed = False
@@ -185,6 +201,34 @@ class BackgroundCalls:
         self._running.add(call)
         return None
 
+    def take_up(self, call: BackgroundCall, task: asyncio.Task[str]) -> None:
+        """Follows a call that a former worker had in the background, and that is made again."""
+        self._running.add(call)
+        call.task = task
+        call.started.set_result("")
+        self.keep(call)
+        self.follow(call)
+
+    def keep(self, call: BackgroundCall) -> None:
+        """Has a call made again by the next worker, until its result is told."""
+        caller = call.origin.caller
+        self.lasting.keep(
+            KeptCall(
+                key=call.key,
+                thread=ThreadKey(
+                    self.lasting.conversation, caller.identity if call.origin.private else None
+                ),
+                identity=caller.identity,
+                name=caller.name,
+                message_id=call.origin.message_id,
+                tool=call.tool.name,
+                arguments=json.dumps(call.arguments),
+                call_id=call.call_id,
+                attempt=call.attempt,
+                begun_at=call.begun_at,
+            )
+        )
+
     def follow(self, call: BackgroundCall) -> None:
         """Reports the result of a detached call once it has ended."""
         assert call.task is not None  # noqa: S101 - it runs
@@ -210,11 +254,16 @@ class BackgroundCalls:
 
         return _task_tools(cancellable) if cancellable() else []
 
-    async def aclose(self) -> None:
-        """Cancels the calls that run; nobody is told. No other one goes on in the background."""
+    async def aclose(self, *, is_over: bool) -> None:
+        """Cancels the calls that run; nobody is told. No other one goes on in the background.
+
+        Args:
+            is_over: no agent comes after this one, who would make them again.
+        """
         self._is_closed = True
         self.report = None
         await _cancel(self._running)
+        await self.lasting.aclose(is_over=is_over)
 
     def _duplicates(self, call: BackgroundCall) -> list[BackgroundCall]:
         return [each for each in self._running if each.duplicate_key == call.duplicate_key]
@@ -236,6 +285,8 @@ class BackgroundCalls:
     def _ended(self, call: BackgroundCall, task: asyncio.Task[str]) -> None:
         self.forget(call)
         if task.cancelled():
+            if call.tool.survives and not self._is_closed:
+                self.lasting.drop(call.key)
             return
         error = task.exception()
         if error is not None and not isinstance(error, ToolError):
@@ -249,10 +300,13 @@ class BackgroundCalls:
             outcome="ended with this result" if error is None else "failed",
         )
         instruction = _TELL.format(call_id=call.call_id, tool=call.tool.name)
+        segment_id = self.lasting.telling(call.key, call.attempt) if call.tool.survives else None
         try:
-            self.report(call.origin, told, result, instruction, call.shown)
+            self.report(call.origin, told, result, instruction, call.shown, segment_id)
         except ToolError as refused:
             logger.warning("result of %s is not told: %s", call.tool.name, refused)
+            if segment_id is not None:
+                self.lasting.told(segment_id)
 
 
 def _task_tools(cancellable: Callable[[], list[BackgroundCall]]) -> list[Tool]:

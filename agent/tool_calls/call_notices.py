@@ -27,13 +27,15 @@ class CallNotices:
         *,
         to: str | None,
         answers: CallOrigin | None = None,
+        call_id: str | None = None,
     ) -> None:
         """
         Args:
             to: the one participant who gets the notices, or None for the whole room.
             answers: the message for whose answer the model calls, if it does.
+            call_id: of a call that is made again; None: it is another one.
         """
-        self.call_id = f"TC_{uuid.uuid4().hex[:16]}"
+        self.call_id = call_id or f"TC_{uuid.uuid4().hex[:16]}"
         self._notices = notices
         self._about: dict[str, object] = {
             "callId": self.call_id,

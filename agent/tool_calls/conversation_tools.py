@@ -88,9 +88,9 @@ class ConversationTools:
                 told = await self._background.guard(made)
                 if told is not None:
                     return told
+            made.key = keys.next(tool.name, arguments)
             made.task = asyncio.create_task(
-                self._calls.by_model(made, keys.next(tool.name, arguments)),
-                name=f"tool {tool.name}",
+                self._calls.by_model(made, made.key), name=f"tool {tool.name}"
             )
             self._under_way.add(made)
             on_call()

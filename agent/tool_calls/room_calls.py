@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 
 from livekit import rtc
 
 from agent.config.settings import Settings
-from agent.history.made_calls import MadeCalls
+from agent.history.history import History
+from agent.history.made_calls import KeptCall
 from agent.limits.room_limits import RoomLimits
 from agent.models.sampler import Sampler
 from agent.state.room_states import RoomStates
@@ -17,6 +19,7 @@ from agent.tool_calls.callers import Callers, LookUp
 from agent.tool_calls.client_methods import ClientMethods
 from agent.tool_calls.client_rpc import ClientRpc
 from agent.tool_calls.conversation_tools import ConversationTools
+from agent.tool_calls.lasting_calls import LastingCalls, is_late
 from agent.tool_calls.tool_calls import FileSender, OnCalled, ToolCalls
 from agent.wire.notices import Notices
 from toolkit.caller import Caller
@@ -24,6 +27,8 @@ from toolkit.errors import RateLimited
 from toolkit.questions import Sampled, Sampling
 from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
 
 
 class RoomCalls:
@@ -33,7 +38,7 @@ class RoomCalls:
         look_up: asks the server for a participant.
         is_offered: whether the model has a tool of the room's at present.
         files: sends what tools make.
-        made: remembers the calls that must not be made twice.
+        history: remembers the calls that must not be made twice, and those that are made again.
         sampler: asks the model for tools.
         on_asked: told of such a request: the caller's identity, the model, tokens in and out.
 
@@ -57,7 +62,7 @@ class RoomCalls:
         limits: RoomLimits,
         settings: Settings,
         on_called: OnCalled,
-        made: MadeCalls,
+        history: History,
         sampler: Sampler,
         on_asked: Callable[[str, str, int, int], None],
     ) -> None:
@@ -67,7 +72,7 @@ class RoomCalls:
         self._sampler = sampler
         self._on_asked = on_asked
         self.callers = Callers(room, look_up)
-        self.background = BackgroundCalls()
+        self.background = BackgroundCalls(LastingCalls(history, settings.agent_identity))
         self._client_methods = ClientMethods(
             rpc, notices, timeout=settings.client_method_timeout, limit=settings.max_client_methods
         )
@@ -80,7 +85,7 @@ class RoomCalls:
             states=states,
             limits=limits,
             on_called=on_called,
-            made=made,
+            made=history.made_calls,
             ask_model=self._ask_model,
         )
 
@@ -98,6 +103,29 @@ class RoomCalls:
             background=self.background,
             is_offered=self._is_offered,
         )
+
+    def resume(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Makes the calls again that a former worker had in the background, if there is a tool
+        whose calls survive.
+
+        Args:
+            holds: whether the agent may still answer in the room.
+        """
+
+        async def make(kept: KeptCall) -> None:
+            if not await holds():
+                return
+            tool = next((each for each in self._toolbox if each.name == kept.tool), None)
+            if tool is None or not tool.survives or is_late(kept, tool.timeout):
+                logger.warning("call of %s is not made again: too late, or gone", kept.tool)
+                self.background.lasting.drop(kept.key)
+                return
+            caller = await self.callers.find(kept.identity, kept.name)
+            logger.info("call of %s is made again", kept.tool)
+            self.calls.make_again(self.background, tool, kept, caller)
+
+        if any(tool.survives for tool in self._toolbox):
+            self.background.lasting.resume(make)
 
     async def _ask_model(self, sampling: Sampling, caller: Caller) -> Sampled:
         """Asks the model for somebody, with their tokens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,18 +12,20 @@ from threading import Event
 from typing import Final, Protocol
 
 from agent.history.errors import HistoryError
-from agent.history.made_calls import MadeCalls
+from agent.history.made_calls import KeptCall, MadeCalls
 from agent.limits.room_limits import RoomLimits
+from agent.parts.answer_parts import AnswerParts
 from agent.parts.call_part import CallPart
 from agent.state.room_states import RoomStates
 from agent.telemetry import log_fields, spans
 from agent.telemetry.metrics import TOOL_SECONDS
 from agent.tool_calls.approvals import Approvals, Asker, RpcAsker
-from agent.tool_calls.background_calls import BackgroundCall
+from agent.tool_calls.background_calls import BackgroundCall, BackgroundCalls
 from agent.tool_calls.call_notices import CallNotices
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.call_questions import AskModel, CallQuestions
 from agent.tool_calls.callers import Callers
+from agent.tool_calls.lasting_calls import MAX_ATTEMPTS
 from agent.tool_calls.noted_call import NotedCall
 from agent.tool_calls.rpc_answer import RpcAnswer
 from agent.wire.notices import Notices
@@ -182,6 +185,48 @@ class ToolCalls:
         )
         return await self._call(tool, arguments, context, notices, part)
 
+    def make_again(
+        self, background: BackgroundCalls, tool: Tool, kept: KeptCall, caller: Caller
+    ) -> None:
+        """Makes a call again that a former worker had in the background, for the same participant,
+        with the rights that they have now."""
+        origin = CallOrigin(
+            caller,
+            kept.message_id,
+            position=None,
+            private=kept.thread.owner is not None,
+            attach=lambda _: None,
+            parts=_no_answer,
+        )
+        call = BackgroundCall(background, tool, json.loads(kept.arguments), origin)
+        call.key, call.call_id = kept.key, kept.call_id
+        call.attempt, call.begun_at = kept.attempt + 1, kept.begun_at
+        background.take_up(
+            call, asyncio.create_task(self._again(call), name=f"tool {tool.name}, again")
+        )
+
+    async def _again(self, call: BackgroundCall) -> str:
+        tool, turn = call.tool, call.origin
+        if call.attempt > MAX_ATTEMPTS:
+            raise Unavailable("It was interrupted too often, and is not made again")
+        identity = turn.caller.identity
+        to = identity if turn.private else None
+        notices = CallNotices(self._notices, tool.name, to=to, answers=turn, call_id=call.call_id)
+        notices.begin()
+        questions = self._questions(tool, turn, notices.call_id)
+        context = replace(
+            self._toolbox.context(turn.caller),
+            send_file=partial(self._files.to_caller, identity),
+            on_part=call.show,
+            state=self._states.of(to),
+            room=self.room,
+            thread=turn.thread,
+            idempotency_key=call.key,
+            on_elicit=questions.elicit,
+            on_sample=questions.sample,
+        )
+        return await self._call(tool, call.arguments, context, notices)
+
     def _questions(self, tool: Tool, asker: Asker, call_id: str) -> CallQuestions:
         return CallQuestions(self._approvals, self._ask_model, tool, asker, call_id)
 
@@ -271,6 +316,10 @@ class ToolCalls:
         if known or by == "model":
             TOOL_SECONDS.observe(seconds, tool.name if known else CLIENT_METHOD, by, code)
             self._on_called(tool.name, caller, code, seconds, by_model=notices.is_of_model)
+
+
+def _no_answer() -> AnswerParts:
+    raise RuntimeError("the answer that the call was begun in has ended")
 
 
 async def _consented(caller: Caller, tool: Tool, _: Mapping[str, object]) -> None:

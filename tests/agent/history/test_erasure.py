@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from agent.history.database_url import DatabaseUrl
 from agent.history.erasure import Erased, Subject
 from agent.history.errors import InvalidValueError
 from agent.history.history import History
+from agent.history.made_calls import KeptCall
 from agent.history.message import Attachment, Feedback, Summary, ThreadKey
 from agent.history.migrate import migrate
 from agent.history.schema import metadata
@@ -41,6 +43,10 @@ async def fill(history: History) -> None:
     await history.set_feedback(to_bob.key, Feedback("ann", "up", "ann's comment"))
     await history.set_summary(ROOM, Summary("ann said a word", to_bob.key))
     await history.boards.append("kitchen", 0, [(1, "{}")])
+    now = int(time.time() * 1000)
+    for key, name in (("k1", "ann"), ("k2", "bob")):
+        call = KeptCall(key, ROOM, name, name, "m1", "report", "{}", f"TC_{key}", 0, now)
+        await history.made_calls.keep(call)
 
 
 async def everything(database_url: str) -> str:
@@ -71,6 +77,7 @@ async def test_nothing_of_a_participant_is_left(history: History, database_url: 
     )
     left = await everything(database_url)
     assert "ann" not in left
+    assert [each.identity for each in await history.made_calls.kept("kitchen")] == ["bob"]
     assert [each.text for each in (await history.page(ROOM, asker="bob")).messages] == [
         "bob's word",
         "to bob",
@@ -140,10 +147,14 @@ async def test_expired_data_is_erased_in_batches(history: History) -> None:
     for number in range(25):
         await take_turn(history, asked(f"m{number}"))
     await history.boards.append("kitchen", 0, [(1, "{}")])
+    now = int(time.time() * 1000)
+    call = KeptCall("k1", ROOM, "ann", "Ann", "m1", "report", "{}", "TC_k1", 0, now)
+    await history.made_calls.keep(call)
     assert await history.expire(0, batch=10, pause=0) == Erased()
     erased = await history.expire(2**62, batch=10, pause=0)
     assert (erased.messages, erased.threads, erased.boards) == (50, 1, 1)
     assert (await history.page(ROOM, asker="ann")).messages == ()
+    assert await history.made_calls.kept("kitchen") == ()
 
 
 async def test_a_sender_s_clock_does_not_decide_what_is_old(history: History) -> None:

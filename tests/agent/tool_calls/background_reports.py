@@ -21,6 +21,7 @@ class Report:
 
     def __init__(self) -> None:
         self.begun: list[str] = []
+        self.keys: list[str] = []
         self.cancelled: list[str] = []
         self.loop: asyncio.AbstractEventLoop | None = None
         self._ends: dict[str, asyncio.Event] = {}
@@ -33,6 +34,7 @@ class Report:
         duplicate_scope: DuplicateScope = "name",
         show: ShowCall = "name",
         allow: Permission | None = None,
+        survives: bool = False,
     ) -> Tool:
         @tool(
             timeout=60,
@@ -41,11 +43,13 @@ class Report:
             cancellable=cancellable,
             show=show,
             allow=allow,
+            survives=survives,
         )
         async def make_report(context: ToolContext, topic: str = "sales") -> Data | File:
             """Make a report."""
             self.loop = asyncio.get_running_loop()
             self.begun.append(topic)
+            self.keys.append(context.idempotency_key)
             end = self._ends[topic] = asyncio.Event()
             context.background("takes minutes")
             context.progress(0.5, "half of it")

@@ -1,0 +1,138 @@
+"""LastingCalls: calls in the background of one room that the next worker makes again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from agent.history.errors import HistoryError
+from agent.history.made_calls import KeptCall
+from agent.tasks import Tasks
+
+if TYPE_CHECKING:
+    from agent.history.history import History
+
+logger = logging.getLogger(__name__)
+
+MAX_ARGUMENTS: Final = 65_536
+"""Characters of the arguments of a call that is kept."""
+
+RESUMED_WITHIN: Final = 3_600.0
+"""Seconds after the time of a call was over after which nobody waits for its result any more."""
+
+MAX_ATTEMPTS: Final = 3
+"""Restarts after which a call is not made again: perhaps it is their cause."""
+
+WRITTEN_WITHIN: Final = 2.0
+"""Seconds that the last writes have when the agent leaves."""
+
+
+class LastingCalls:
+    """Keeps the calls of tools that survive a restart, from their going to the background until
+    their results are told.
+
+    Failures of the database are logged: such a call may be lost with its worker.
+
+    Args:
+        agent: the agent's identity.
+
+    Attributes:
+        conversation: its name in the history, set once the room is complete.
+    """
+
+    def __init__(self, history: History, agent: str) -> None:
+        self.conversation = ""
+        self._history = history
+        self._agent = agent
+        self._telling: dict[str, str] = {}
+        """Keys of calls whose results are being told, by segment id."""
+        self._is_used = False
+        self._resuming = Tasks()
+        self._writes = Tasks()
+
+    def keep(self, call: KeptCall) -> None:
+        """A call goes on in the background, or is made again; the next worker makes it again."""
+        if len(call.arguments) > MAX_ARGUMENTS:
+            logger.warning("call of %s does not survive: its arguments are long", call.tool)
+            return
+        self._write(self._history.made_calls.keep(call))
+
+    def drop(self, key: str) -> None:
+        """The next worker does not make the call again."""
+        self._write(self._history.made_calls.drop(key))
+
+    def telling(self, key: str, attempt: int) -> str:
+        """The result of a call is about to be told; returns the id of that answer."""
+        segment_id = _segment_id(key, attempt)
+        self._telling[segment_id] = key
+        return segment_id
+
+    def told(self, segment_id: str) -> None:
+        """An answer has ended, and is stored."""
+        if (key := self._telling.pop(segment_id, None)) is not None:
+            self.drop(key)
+
+    def resume(self, make: Callable[[KeptCall], Awaitable[None]]) -> None:
+        """Has the calls made again that a former worker left, once the database can be used. To be
+        called where a tool survives."""
+        self._is_used = True
+        self._resuming.start(self._resume(make), name="calls of a former worker")
+
+    async def aclose(self, *, is_over: bool) -> None:
+        """The agent leaves.
+
+        Args:
+            is_over: no other one comes, so that nothing is made again.
+        """
+        await self._resuming.aclose()
+        self._telling.clear()
+        try:
+            async with asyncio.timeout(WRITTEN_WITHIN):
+                if is_over and self._is_used:
+                    for each in await self._history.made_calls.kept(self.conversation):
+                        self.drop(each.key)
+                await self._writes.ended()
+        except (HistoryError, TimeoutError) as error:
+            logger.warning("it is not noted which calls survive: %s", error or "it takes too long")
+        await self._writes.aclose()
+
+    async def _resume(self, make: Callable[[KeptCall], Awaitable[None]]) -> None:
+        await self._history.available()
+        try:
+            for call in await self._history.made_calls.kept(self.conversation):
+                if not await self._was_told(call):
+                    await make(call)
+        except HistoryError as error:
+            logger.warning("calls of a former worker are not made again: %s", error)
+
+    async def _was_told(self, call: KeptCall) -> bool:
+        asker = call.thread.owner or self._agent
+        segment_id = _segment_id(call.key, call.attempt)
+        found = await self._history.find(call.thread.room, segment_id, asker=asker)
+        if any(each.finish_reason is not None for each in found):
+            self.drop(call.key)
+            return True
+        return False
+
+    def _write(self, write: Awaitable[None]) -> None:
+        async def attempt() -> None:
+            try:
+                await write
+            except HistoryError as error:
+                logger.warning("it is not noted which calls survive a restart: %s", error)
+
+        self._writes.start(attempt(), name="note of a call in the background")
+
+
+def is_late(call: KeptCall, timeout: float) -> bool:
+    """Whether nobody waits for a call any more that may take so many seconds."""
+    return time.time() - call.begun_at / 1000 > timeout + RESUMED_WITHIN
+
+
+def _segment_id(key: str, attempt: int) -> str:
+    """The id of the answer that tells a result, the same for whoever looks for it."""
+    return f"SG_{hashlib.sha256(f'{key} {attempt}'.encode()).hexdigest()[:16]}"

@@ -1,0 +1,147 @@
+"""A call in the background whose tool says so outlives its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from livekit import api
+
+from agent.history.history import History
+from agent.history.made_calls import KeptCall
+from agent.history.message import ThreadKey
+from agent.history.open_history import open_history
+from agent.testing import history_samples as samples
+from agent.tool_calls.lasting_calls import MAX_ATTEMPTS, LastingCalls
+from devserver.model import DemoModel, Reply
+from tests.agent.app.test_unasked import unasked
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.tool_calls.background_reports import Report, begun, read, start
+from tests.agent.tool_calls.test_retry import lose_the_room
+from toolkit import ToolContext, role, tool
+
+
+def kept(key: str = "k1", *, room: str = "kitchen", attempt: int = 0, age: float = 0) -> KeptCall:
+    begun_at = int((time.time() - age) * 1000)
+    arguments = f'{{"topic": "{key}"}}'
+    return KeptCall(
+        key,
+        ThreadKey(room),
+        "alice",
+        "Alice",
+        "m1",
+        "makeReport",
+        arguments,
+        f"TC_{key}",
+        attempt,
+        begun_at,
+    )
+
+
+async def test_it_is_made_again_by_the_next_worker_and_told_once(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    worker = await start(start_worker, report.tool(survives=True))
+    alice = await enter("alice", worker=worker)
+    former = alice.agent_sid
+    call_id = await begun(alice, model)
+    await lose_the_room(worker, alice)
+    await alice.until_ready_again(former)
+    await alice.until(lambda: len(alice.notices("tool.progress", callId=call_id)) == 2)
+    assert (report.begun, report.cancelled) == (["sales", "sales"], ["sales"])
+    assert report.keys[0] == report.keys[1]
+    # The conversation goes on meanwhile.
+    assert (await alice.ask("What is 1 + 1?")).finish_reason == "stop"
+    model.script(Reply("Sales are 17."))
+    report.end()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "Sales are 17."
+    assert any("17 of sales" in each and call_id in each for each in read(model))
+    assert (await alice.notice("tool.finished", callId=call_id, outcome="ok"))["tool"]
+    history = open_history(worker.settings.database_url)
+    await worker.server.aclose()
+    assert await history.made_calls.kept(alice.room.name) == ()
+    await history.aclose()
+
+
+async def test_what_is_late_or_was_interrupted_too_often_is_not_made_again(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/shared.db"
+    history = open_history(database)
+    await history.migrate()
+    name = "a room with a past"
+    await history.made_calls.keep(kept("late", room=name, age=7_200))
+    await history.made_calls.keep(kept("often", room=name, attempt=MAX_ATTEMPTS))
+    model.script(Reply("There is no report."))
+    worker = await start_worker(tools=[report.tool(survives=True)], DATABASE_URL=database)
+    alice = await enter("alice", worker=worker, room=name)
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "There is no report."
+    assert any("TC_often" in each and "interrupted too often" in each for each in read(model))
+    assert report.begun == []
+    await worker.server.aclose()
+    assert await history.made_calls.kept(name) == ()
+    await history.aclose()
+
+
+async def test_it_ends_with_the_room(
+    start_worker: StartWorker,
+    enter: Enter,
+    model: DemoModel,
+    report: Report,
+    lk_api: api.LiveKitAPI,
+) -> None:
+    worker = await start(start_worker, report.tool(survives=True))
+    alice = await enter("alice", worker=worker)
+    await begun(alice, model)
+    history = open_history(worker.settings.database_url)
+    assert len(await history.made_calls.kept(alice.room.name)) == 1
+    await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
+    await worker.host.until_left()
+    assert await history.made_calls.kept(alice.room.name) == ()
+    await history.aclose()
+
+
+@pytest.fixture
+async def history(tmp_path: Path) -> History:
+    history = open_history(f"sqlite:///{tmp_path}/history.db")
+    await history.migrate()
+    return history
+
+
+async def test_what_was_told_before_the_worker_died_is_not_made_again(history: History) -> None:
+    told, begun_only = kept("told"), kept("begun")
+    calls = LastingCalls(history, "agent")
+    calls.conversation = samples.ROOM.room
+    for each in (told, begun_only):
+        calls.keep(each)
+        answer = samples.unasked(calls.telling(each.key, each.attempt))
+        await history.add_message(answer)
+        if each is told:
+            await history.finish_answer(samples.ended(answer))
+    made: asyncio.Queue[str] = asyncio.Queue()
+
+    async def make(call: KeptCall) -> None:
+        made.put_nowait(call.key)
+
+    calls.resume(make)
+    async with asyncio.timeout(10):
+        assert await made.get() == "begun"
+    await calls.aclose(is_over=False)
+    assert made.empty()
+    assert await history.made_calls.kept("kitchen") == (begun_only,)
+    await history.aclose()
+
+
+def test_it_is_for_calls_that_are_safe_to_make_again() -> None:
+    async def pay(context: ToolContext) -> None:
+        """Pay."""
+        context.background()
+
+    assert tool(survives=True)(pay).survives
+    for options in ({"retry": "never"}, {"needs_approval": True}, {"approvers": role("boss")}):
+        with pytest.raises(TypeError, match="survives is for calls that are safe"):
+            tool(survives=True, **options)(pay)  # pyright: ignore[reportArgumentType, reportCallIssue]
