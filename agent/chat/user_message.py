@@ -13,7 +13,7 @@ from livekit.agents import llm
 
 from agent.author_label import labelled
 from agent.history.message import Attachment
-from agent.inbox.message import IncomingMessage
+from agent.inbox.message import Form, IncomingMessage
 
 _ATTACHMENTS: Final = "attachments"
 _INCOMING: Final = "incoming"
@@ -34,6 +34,12 @@ def with_author(item: llm.ChatItem) -> llm.ChatItem:
     if not isinstance(message, IncomingMessage):
         return item
     return item.model_copy(update={"content": [_content(message, authored=True)]})
+
+
+def is_spoken(message: llm.ChatMessage) -> bool:
+    """Whether a message in a context was said into a microphone."""
+    incoming = message.extra.get(_INCOMING)
+    return isinstance(incoming, IncomingMessage) and incoming.form is Form.SPEECH
 
 
 def _content(message: IncomingMessage, *, authored: bool) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from livekit.agents import (
     Agent,
@@ -26,6 +26,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from agent.app.agent_maker import AgentMaker
 from agent.chat.active_persona import ActivePersona
 from agent.chat.item_times import end_by_now
+from agent.chat.user_message import is_spoken
 from agent.chat.voice import Voice
 from agent.parts.handoff_part import show_handoff
 from agent.replies.reply_sink import ReplySink
@@ -169,7 +170,7 @@ class SessionResponder:
         given = given_form(message)
         assert isinstance(given, llm.ChatMessage)  # noqa: S101 - as `message` is
         self._memory.know([given])
-        return self._response(self._take_turn(given))
+        return self._response(self._take_turn(given, "audio" if is_spoken(message) else "text"))
 
     async def say(self, text: str) -> SessionResponse:
         session = self._running()
@@ -280,7 +281,9 @@ class SessionResponder:
             self._memory.keep(self._session.history)
             forget_events(self._session)
 
-    async def _take_turn(self, message: llm.ChatMessage) -> None:
+    async def _take_turn(
+        self, message: llm.ChatMessage, modality: Literal["audio", "text"]
+    ) -> None:
         """Answers a message, as a session answers what was said to it."""
         async with self._until_begun() as session:
             agent = session.current_agent
@@ -291,7 +294,7 @@ class SessionResponder:
                 await turn_end_of(agent)(context, new_message=message)
             except StopResponse:
                 return
-            session.generate_reply(user_input=message, chat_ctx=context, input_modality="text")
+            session.generate_reply(user_input=message, chat_ctx=context, input_modality=modality)
 
     async def _follow(self, instruction: str) -> None:
         """Says something by an instruction that is not stored."""

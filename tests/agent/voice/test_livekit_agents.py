@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from livekit import rtc
 from livekit.agents import Agent, ModelSettings, function_tool, llm, stt
+from livekit.agents.beta import Instructions
 
 from agent import App
 from devserver.model import DemoModel, Reply
@@ -37,7 +38,8 @@ class Weather(Agent):
     """Knows the weather; has nodes of its own for what it hears and says."""
 
     def __init__(self) -> None:
-        super().__init__(instructions="You know the weather.")
+        instructions = Instructions("You know the weather.", audio="Be brief.", text="Be exact.")
+        super().__init__(instructions=instructions)
         self.turns: list[str] = []
 
     async def on_user_turn_completed(
@@ -117,8 +119,10 @@ async def test_a_question_is_answered_aloud_and_in_writing_through_its_nodes(
     assert resembles(await alice.ears.understood(), FINE)
     assert speech.spoken == [FINE.replace("Paris", "London")]
     assert ("assistant", "It was asked aloud.") in read_by(model)
+    assert "Be brief." in str(read_by(model)[0])
     written = await alice.ask("Thank you.")
     assert written.text == speech.spoken[-1] == "You are welcome."
+    assert "Be exact." in str(read_by(model)[0])
     assert [(each["id"], each["text"]) for each in (await history(alice))[:2]] == [
         (message, asked.text),
         (answer.attributes["lk.segment_id"], FINE),
