@@ -29,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help test-again setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
-.PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-voice test-voice-all test-web screenshots
+.PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-plugins test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
 help: ## what there is
@@ -119,6 +119,18 @@ test-sdk-next: ## all tests with the newest LiveKit SDK that the index has
 	@PATH="$$PATH:$(NEXT)/bin" uv pip install --quiet --upgrade --no-deps \
 		--python $(NEXT)/bin/python livekit livekit-protocol livekit-api
 	$(NEXT)/bin/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
+
+PLUGINS := .venv-plugins
+
+test-plugins: ## the tests of plugins that are in no lock: Gemini's
+	@[ -x $(PLUGINS)/bin/python ] || $(PYTHON) -m venv $(PLUGINS)
+	@command -v uv >/dev/null || \
+		$(PLUGINS)/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	@PATH="$$PATH:$(PLUGINS)/bin" uv pip sync --quiet --require-hashes \
+		--python $(PLUGINS)/bin/python requirements-dev.lock
+	@PATH="$$PATH:$(PLUGINS)/bin" uv pip install --quiet --python $(PLUGINS)/bin/python \
+		'livekit-plugins-google~=1.8.9'
+	$(PLUGINS)/bin/python -m pytest -W ignore::DeprecationWarning tests/agent/app/test_gemini.py
 
 # One after another: sound is played and heard in real time, and two at once mishear on two cores.
 test-voice: $(STAMP) setup-voice ## the tests with sound

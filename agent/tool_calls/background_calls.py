@@ -238,6 +238,12 @@ class BackgroundCalls:
         """Handles the end of a call, or its cancellation."""
         self._running.discard(call)
 
+    def ended_at_once(self, call: BackgroundCall) -> None:
+        """A call has ended before the model went on: it reads the result, or the failure."""
+        self.forget(call)
+        if call.is_detached and call.tool.survives:
+            self.lasting.drop(call.key)
+
     def tools(self, origin: CallOrigin) -> list[Tool]:
         """The model's tools to list and cancel running calls, while there are calls that the
         participant may cancel."""

@@ -127,7 +127,7 @@ class ConversationTools:
         if not task.done():
             self._background.follow(call)
             return call.started.result()
-        self._background.forget(call)
+        self._background.ended_at_once(call)
         if task.cancelled():
             raise Unavailable("The call was cancelled")
         for part in call.shown:

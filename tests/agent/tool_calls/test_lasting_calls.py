@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from livekit import api
 
+from agent import App
 from agent.history.history import History
 from agent.history.made_calls import KeptCall
 from agent.history.message import ThreadKey
@@ -16,9 +17,10 @@ from agent.history.open_history import open_history
 from agent.testing import history_samples as samples
 from agent.tool_calls.lasting_calls import MAX_ATTEMPTS, LastingCalls
 from devserver.model import DemoModel, Reply
+from tests.agent.app.session_room import calling
 from tests.agent.app.test_unasked import unasked
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.tool_calls.background_reports import Report, begun, read, start
+from tests.agent.tool_calls.background_reports import Report, begun, read, results, start
 from tests.agent.tool_calls.test_retry import lose_the_room
 from toolkit import ToolContext, role, tool
 
@@ -87,17 +89,26 @@ async def test_what_is_late_or_was_interrupted_too_often_is_not_made_again(
     await history.aclose()
 
 
-async def test_it_ends_with_the_room(
+async def test_it_ends_with_its_result_or_with_the_room(
     start_worker: StartWorker,
     enter: Enter,
     model: DemoModel,
     report: Report,
     lk_api: api.LiveKitAPI,
 ) -> None:
-    worker = await start(start_worker, report.tool(survives=True))
+    @tool(survives=True)
+    async def be_quick(context: ToolContext) -> str:
+        """Be quick."""
+        context.background()
+        return "done already"
+
+    worker = await start_worker(app=App(tools=[report.tool(survives=True), be_quick]))
     alice = await enter("alice", worker=worker)
-    await begun(alice, model)
     history = open_history(worker.settings.database_url)
+    model.script(calling("beQuick"), Reply("It is done."))
+    assert (await alice.ask("Be quick")).text == "It is done."
+    assert results(model) == ["done already"]
+    await begun(alice, model)
     assert len(await history.made_calls.kept(alice.room.name)) == 1
     await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
     await worker.host.until_left()
