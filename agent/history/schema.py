@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0013"
+REVISION: Final = "0014"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"

@@ -40,20 +40,23 @@ class StayEnd:
         self._close = close
         self._tasks = Tasks()
         self._noting: asyncio.Task[None] | None = None
+        self._is_over = False
 
-    def start(self) -> asyncio.Task[None]:
-        """Makes the agent leave soon; the task ends once that is noted. Safe to repeat."""
-        if self._noting is None:
+    def start(self) -> None:
+        """Makes the agent leave soon. Safe to repeat, also when the stay has ended."""
+        if self._noting is None and not self._is_over:
             self._noting = self._tasks.start(self._dismiss(), name="note the end of the stay")
             self._tasks.start(self._end(self._noting), name="end the stay")
-        return self._noting
 
     async def begin(self) -> None:
         """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
-        await asyncio.wait((self.start(),))
+        self.start()
+        if self._noting is not None:
+            await asyncio.wait((self._noting,))
 
     async def aclose(self) -> None:
         """The stay has ended."""
+        self._is_over = True
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:

@@ -69,5 +69,6 @@ async def test_end_call_ends_the_room_and_a_private_conversation_leaves_it(
     await alice.until(lambda: not alice.room.isconnected())
     await worker.host.until_left()
     assert worker.host.admission.free == worker.settings.agent_max_rooms
-    assert sorted(Porter.ended) == [f"user_initiated in {alice.room.name}"] * 2
+    # The session that follows one that has ended enters, and ends with the stay.
+    assert Porter.ended.count(f"user_initiated in {alice.room.name}") == 2
     assert "no job context" not in caplog.text

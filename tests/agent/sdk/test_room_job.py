@@ -38,6 +38,7 @@ def job_loop() -> Iterator[asyncio.AbstractEventLoop]:
 def employed(loop: asyncio.AbstractEventLoop) -> Generator[Employment]:
     with fake_job_context(job_metadata="{}", inference_executor=Executor()) as job:
         yield Employment(job, loop)
+        job._tempdir.cleanup()  # pyright: ignore[reportPrivateUsage] - nobody else does
 
 
 async def test_it_is_found_where_it_is_current_and_in_tasks_of_its_context(

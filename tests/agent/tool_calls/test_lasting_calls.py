@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from livekit import api
 
-from agent import App
 from agent.history.history import History
 from agent.history.made_calls import KeptCall
 from agent.history.message import ThreadKey
@@ -20,7 +19,7 @@ from devserver.model import DemoModel, Reply
 from tests.agent.app.session_room import calling
 from tests.agent.app.test_unasked import unasked
 from tests.agent.conftest import Enter, StartWorker
-from tests.agent.tool_calls.background_reports import Report, begun, read, results, start
+from tests.agent.tool_calls.background_reports import Report, begun, read, results
 from tests.agent.tool_calls.test_retry import lose_the_room
 from toolkit import ToolContext, role, tool
 
@@ -45,10 +44,12 @@ def kept(key: str = "k1", *, room: str = "kitchen", attempt: int = 0, age: float
 async def test_it_is_made_again_by_the_next_worker_and_told_once(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
 ) -> None:
-    worker = await start(start_worker, report.tool(survives=True))
+    worker = await start_worker(tools=[report.tool(survives=True)], CONVERSATIONS="room-name")
     alice = await enter("alice", worker=worker)
     former = alice.agent_sid
     call_id = await begun(alice, model)
+    history = open_history(worker.settings.database_url)
+    assert len(await history.made_calls.kept(alice.room.name)) == 1
     await lose_the_room(worker, alice)
     await alice.until_ready_again(former)
     await alice.until(lambda: len(alice.notices("tool.progress", callId=call_id)) == 2)
@@ -62,7 +63,6 @@ async def test_it_is_made_again_by_the_next_worker_and_told_once(
     assert said.text == "Sales are 17."
     assert any("17 of sales" in each and call_id in each for each in read(model))
     assert (await alice.notice("tool.finished", callId=call_id, outcome="ok"))["tool"]
-    history = open_history(worker.settings.database_url)
     await worker.server.aclose()
     assert await history.made_calls.kept(alice.room.name) == ()
     await history.aclose()
@@ -78,7 +78,9 @@ async def test_what_is_late_or_was_interrupted_too_often_is_not_made_again(
     await history.made_calls.keep(kept("late", room=name, age=7_200))
     await history.made_calls.keep(kept("often", room=name, attempt=MAX_ATTEMPTS))
     model.script(Reply("There is no report."))
-    worker = await start_worker(tools=[report.tool(survives=True)], DATABASE_URL=database)
+    worker = await start_worker(
+        tools=[report.tool(survives=True)], DATABASE_URL=database, CONVERSATIONS="room-name"
+    )
     alice = await enter("alice", worker=worker, room=name)
     [said] = await alice.until(lambda: unasked(alice))
     assert said.text == "There is no report."
@@ -102,7 +104,9 @@ async def test_it_ends_with_its_result_or_with_the_room(
         context.background()
         return "done already"
 
-    worker = await start_worker(app=App(tools=[report.tool(survives=True), be_quick]))
+    worker = await start_worker(
+        tools=[report.tool(survives=True), be_quick], CONVERSATIONS="room-name"
+    )
     alice = await enter("alice", worker=worker)
     history = open_history(worker.settings.database_url)
     model.script(calling("beQuick"), Reply("It is done."))
