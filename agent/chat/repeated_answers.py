@@ -53,8 +53,7 @@ class RepeatedAnswers:
         """Sends an answer again that a worker stored but did not send to the end."""
         logger.info("a worker stored an answer but did not finish sending it; sending it again")
         reply = self._open_reply(Question(stored.message, stored.segment_id))
-        reply.push(stored.ending.text)
-        if await reply.finish(stored.ending):
+        if await reply.tell_again(stored.ending):
             self._store.answers.end_sent(stored.segment_id)
 
     async def aclose(self) -> None:

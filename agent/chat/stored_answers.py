@@ -107,5 +107,6 @@ def _stored(found: Answered) -> StoredAnswer:
             text=answer.text,
             text_length=len(text),
             sha256=hashlib.sha256(text).hexdigest(),
+            parts=answer.parts,
         ),
     )

@@ -60,6 +60,7 @@ class AnswerParts:
         self._thoughts = 0
         self._is_full = False
         self._ending: Mapping[str, str] | None = None
+        self._is_restored = False
         self._lock = threading.Lock()
         self._arriving: dict[str, ShownPart] = {}
         self._is_scheduled = False
@@ -147,6 +148,14 @@ class AnswerParts:
             return None
         return json.dumps(list(self._parts.values()), ensure_ascii=False, separators=(",", ":"))
 
+    def restore(self, stored: str | None, attributes: Mapping[str, str]) -> None:
+        """Takes the parts of an answer that ended before, as `end` returned them once; `finish`
+        and `repeat` send them, also where there are none: clients may show former ones."""
+        if self._limits.count:
+            self._parts = {part["id"]: part for part in json.loads(stored or "[]")}
+            self._ending = attributes
+            self._is_restored = True
+
     async def finish(self, attributes: Mapping[str, str], *, even_empty: bool = False) -> None:
         """Ends the streams; returns when everything is out, or could not be.
 
@@ -155,7 +164,7 @@ class AnswerParts:
         """
         self._ending = attributes
         if even_empty and self._limits.count and self._stream is None:
-            self._stream = self._open_stream(())
+            self._stream = self._open_with_all(())
         streams = ([] if self._stream is None else [self._stream]) + self._copies
         try:
             await asyncio.gather(*(stream.end(attributes) for stream in streams))
@@ -170,11 +179,9 @@ class AnswerParts:
 
         Returns at once; if the answer has ended, once all parts are sent.
         """
-        if self._stream is None:
+        if self._stream is None and not self._is_restored:
             return
-        copy = self._open_stream(listeners)
-        for part in self._parts.values():
-            copy.put(part)
+        copy = self._open_with_all(listeners)
         if not self._ending:
             self._copies.append(copy)
             return
@@ -187,9 +194,7 @@ class AnswerParts:
         """Sends all parts again to those who see the answer: their clients are new."""
         if self._stream is not None:
             self._stream.cancel()
-            self._stream = self._open_stream(())
-            for part in self._parts.values():
-                self._stream.put(part)
+            self._stream = self._open_with_all(())
 
     def forget_listener(self, identity: str) -> None:
         """Cancels copies that were only for somebody who has left."""
@@ -198,6 +203,12 @@ class AnswerParts:
             if not copy.listeners:
                 self._copies.remove(copy)
                 copy.cancel()
+
+    def _open_with_all(self, listeners: Collection[str]) -> PartStream:
+        stream = self._open_stream(listeners)
+        for part in self._parts.values():
+            stream.put(part)
+        return stream
 
     def _streams(self) -> list[PartStream]:
         if self._stream is None:

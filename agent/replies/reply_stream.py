@@ -240,17 +240,22 @@ class ReplyStream:
             raise
         self._copies.clear()
         if self._parts is not None or self._is_renewed:
-            ended = {"finish_reason": ending.finish_reason}
-            await self.parts.finish(ended, even_empty=self._is_renewed)
+            await self.parts.finish(_end_of_parts(ending), even_empty=self._is_renewed)
         self._tell_end(self.asker if self.private else None, ending)
         return not any(output.failed for output in own)
+
+    async def tell_again(self, ending: Ending) -> bool:
+        """Sends an answer that ended before once more, to all who see it; returns as `finish`."""
+        self.parts.restore(ending.parts, _end_of_parts(ending))
+        self.push(ending.text)
+        return await self.finish(ending)
 
     async def give_again(self, ending: Ending) -> None:
         """Sends an answer that has ended once more, only to its asker."""
         if self.private:
-            self.push(ending.text)
-            await self.finish(ending)
+            await self.tell_again(ending)
             return
+        self.parts.restore(ending.parts, _end_of_parts(ending))
         self._texts.append(ending.text)
         self._size = ending.text_length
         self._ending = ending
@@ -385,3 +390,8 @@ class ReplyStream:
             stream_id=stream_id(self.segment_id, topic),
             window=window,
         )
+
+
+def _end_of_parts(ending: Ending) -> dict[str, str]:
+    """The trailer's attributes of a stream of parts."""
+    return {"finish_reason": ending.finish_reason}

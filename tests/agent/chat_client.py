@@ -139,10 +139,12 @@ class ChatClient:
     async def parts_of(self, message_id: str) -> list[dict[str, Any]]:
         """The parts of the answer to a message, once their stream has ended."""
 
-        def whole() -> list[Answer]:
-            return [each for each in self.parts_under_way(message_id) if each.trailer]
+        streams = await self.until(lambda: self.ended_parts(message_id))
+        return merged_parts(streams[-1].text)
 
-        return merged_parts((await self.until(whole))[-1].text)
+    def ended_parts(self, message_id: str) -> list[Answer]:
+        """The streams of parts of the answers to a message that have ended."""
+        return [each for each in self.parts_under_way(message_id) if each.trailer]
 
     def parts_under_way(self, message_id: str) -> list[Answer]:
         return [each for each in self.part_streams if each.in_reply_to == message_id]

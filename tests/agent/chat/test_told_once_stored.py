@@ -15,11 +15,12 @@ from agent.replies.private_output import PrivatePacketOutput
 from agent.replies.reply_stream import ReplyStream
 from agent.replies.topic_output import TopicOutput
 from agent.room.room_session import RoomSession
-from devserver.model import DemoModel, Reply
+from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.chat.test_history import replace
 from tests.agent.chat_client import AGENT
 from tests.agent.outages import MissingSqlite
 from tests.agent.talk import Scope, Talk
+from toolkit import Source, ToolContext, tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     from agent.history.message import MessageKey
     from agent.replies.reply_output import Ending
     from tests.agent.conftest import Enter, StartWorker
+
+
+@tool
+async def show_terms(context: ToolContext) -> str:
+    """Show the terms."""
+    context.show(Source("Terms", "https://example.test/terms"))
+    return "shown"
+
+
+SHOWING = (Reply(tool_calls=[tool_call("showTerms")]), Reply("Here they are."))
+"""What the model says to have an answer with parts."""
 
 
 @pytest.mark.parametrize("scope", ["room", "private"])
@@ -55,14 +67,17 @@ async def test_an_answered_message_that_is_sent_again_brings_its_answer(
     scope: Scope,
     another_worker: bool,
 ) -> None:
-    worker = await start_worker()
+    worker = await start_worker(tools=[show_terms])
     alice, bob = await enter("alice", worker=worker), await enter("bob", worker=worker)
     talk = Talk(alice, scope)
     packet = {"type": "chat", "id": "p-1", "text": "hello", "ack": "stored"}
     if scope == "private":
         packet |= {"private": True}
+    model.script(*SHOWING)
     await alice.send_packet(packet)
     first = await talk.answered("p-1")
+    parts = await alice.parts_of("p-1")
+    assert [part["type"] for part in parts] == ["tool-call", "source"]
     if another_worker:
         former = alice.agent_sid
         await replace(worker, start_worker, room_name, lk_api)
@@ -77,9 +92,12 @@ async def test_an_answered_message_that_is_sent_again_brings_its_answer(
         await alice.until(lambda: len(alice.finished("p-1")) == 2)
         texts = [each.text for each in alice.finished("p-1")]
         assert texts[0] == texts[1]
+    await alice.until(lambda: len(alice.ended_parts("p-1")) == 2)
+    assert await alice.parts_of("p-1") == parts
     await bob.ask("anything new?")
     assert len(bob.finished("p-1")) == (1 if scope == "room" else 0)
-    assert len(model.requests) == 2
+    assert len(bob.ended_parts("p-1")) == (1 if scope == "room" else 0)
+    assert len(model.requests) == 3
 
 
 async def test_no_message_stored_is_sent_while_the_database_is_unavailable(
@@ -110,7 +128,7 @@ async def test_the_next_worker_sends_an_answer_whose_end_was_stored_but_not_sent
     monkeypatch: pytest.MonkeyPatch,
     scope: Scope,
 ) -> None:
-    worker = await start_worker()
+    worker = await start_worker(tools=[show_terms])
     talk = Talk(await enter("alice", worker=worker), scope)
     await talk.ask("hello")
     stored = asyncio.Event()
@@ -124,6 +142,7 @@ async def test_the_next_worker_sends_an_answer_whose_end_was_stored_but_not_sent
 
     monkeypatch.setattr(ReplyStream, "finish", die)
     monkeypatch.setattr(ToldAnswers, "note", forget)
+    model.script(*SHOWING)
     question = await talk.say("and now?")
     async with asyncio.timeout(20):
         await stored.wait()
@@ -137,7 +156,11 @@ async def test_the_next_worker_sends_an_answer_whose_end_was_stored_but_not_sent
     assert (ending["segmentId"], ending["finishReason"]) == (segment, "stop")
     if scope == "room":
         assert (await talk.client.answer_to(question)).text == text
-    assert len(model.requests) == 2
+    # The former stream of parts broke off; this one has them all.
+    parts = (await talk.history())[-1]["parts"]
+    assert [part["type"] for part in parts] == ["tool-call", "source"]
+    assert await talk.client.parts_of(question) == parts
+    assert len(model.requests) == 3
     # The end has been sent now: a third worker does not repeat it.
     await talk.ask("once more")
     assert len(talk.endings(question)) == 1
