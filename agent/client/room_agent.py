@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,9 +17,9 @@ from agent.client.agent_error import AgentError, NoAnswerError
 from agent.client.agent_participant import AgentParticipant
 from agent.client.answer import Answer
 from agent.client.answer_reader import AnswerReader
-from agent.client.approvals import Approvals, Decide
+from agent.client.approvals import Decide, asked_approvals
 from agent.client.elicitations import Answer as Answering
-from agent.client.elicitations import Elicitations
+from agent.client.elicitations import asked_elicitations
 from agent.client.file_receiver import FileReceiver, ReceivedFile
 from agent.client.message_list import ROOM, Message, MessageList
 from agent.client.method_calls import MethodCalls
@@ -48,8 +49,8 @@ class RoomAgent:
         on_elicitation: answers questions of tools: with fields, True, False for a no, or None for
             neither, and is cancelled when the question is over; without it, nobody can be asked.
         on_file: called with each saved file.
-        on_notice: called with each `system` packet from the agent, and with an `approval.ended`
-            for a question that the agent has left without a word about it.
+        on_notice: called with each `system` packet from the agent, and with an `approval.ended` or
+            `elicitation.ended` for a question that the agent has left without a word about it.
     """
 
     def __init__(
@@ -78,14 +79,17 @@ class RoomAgent:
         self._methods = MethodCalls(room, lambda: self.identity)
         self._reader = AnswerReader(self.messages, self._answer_to)
         self._files = None if files is None else FileReceiver(files)
-        self._approvals = Approvals(
+        self._approvals = asked_approvals(
             room,
             is_agent=self._agent.is_agent,
             decide=lambda: self.on_approval,
-            on_withdrawn=self._on_withdrawn,
+            on_withdrawn=partial(self._on_withdrawn, "approval.ended"),
         )
-        self._elicitations = Elicitations(
-            room, is_agent=self._agent.is_agent, answer=lambda: self.on_elicitation
+        self._elicitations = asked_elicitations(
+            room,
+            is_agent=self._agent.is_agent,
+            answer=lambda: self.on_elicitation,
+            on_withdrawn=partial(self._on_withdrawn, "elicitation.ended"),
         )
         self._tasks = Tasks()
         room.register_text_stream_handler(topic, self._on_text)
@@ -364,19 +368,21 @@ class RoomAgent:
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if self._agent.wanted in {None, participant.identity} and self.participant is None:
             self._approvals.agent_left()
+            self._elicitations.agent_left()
             self._fail_all("the agent has left the room")
 
     def _on_disconnected(self, *_: object) -> None:
         self._approvals.all_ended()
+        self._elicitations.all_ended()
         self._fail_all("the connection to the room is lost")
 
-    def _on_withdrawn(self, call_id: str, tool: str) -> None:
+    def _on_withdrawn(self, event: str, asked: Mapping[str, Any]) -> None:
         if self.on_notice is not None:
-            end = {"callId": call_id, "tool": tool, "outcome": "cancelled"}
-            self.on_notice({"event": "approval.ended", **end, "content": "The agent has left."})
+            ids = {each: asked[each] for each in ("callId", "questionId", "tool") if each in asked}
+            end = {**ids, "outcome": "cancelled", "content": "The agent has left."}
+            self.on_notice({"event": event, **end})
 
     def _fail_all(self, reason: str) -> None:
-        self._elicitations.all_ended()
         for answer in self._answers.values():
             answer.fail(NoAnswerError(503, reason))
 

@@ -14,6 +14,7 @@ import type {
   Thread,
   ToolDescription,
 } from './api.js';
+import type { QuestionHandler } from './asked.js';
 import type { Asking } from './asking.js';
 import { Whiteboard } from './board.js';
 import { Calls, type CallOptions } from './calls.js';
@@ -74,7 +75,7 @@ export class RoomAgent {
     this.#threads = new Threads(room, this.#calls);
     this.messages = this.#threads.room;
     this.#questions = new Questions(room, this, this.#chatTopic ?? 'lk.chat', this.#packets, this.#files);
-    this.#clientMethods = new ClientMethods(room, this.identity, (end) => this.#events.emit('approvalEnd', end));
+    this.#clientMethods = new ClientMethods(room, this.identity, this.#events);
     const name = (): string => this.#participant?.name ?? '';
     this.#answers = new Answers(this.identity, name, this.#threads, (list, segment) => void this.#recover(list, segment));
     const shared = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };
@@ -219,13 +220,13 @@ export class RoomAgent {
 
   /** Answers the agent's questions whether a tool may run; `undefined` leaves one to the handler before. Returns what
    * ends that. */
-  onApproval(decide: (approval: Approval) => Decision | undefined | Promise<Decision | undefined>): () => void {
-    return this.#clientMethods.onApproval(decide);
+  onApproval(decide: QuestionHandler<Approval, Decision>): () => void {
+    return this.#clientMethods.approvals.handle(decide);
   }
 
-  /** Answers questions of tools. Returns what ends that. */
-  onElicitation(answer: (question: Elicitation) => ElicitationAnswer | Promise<ElicitationAnswer>): () => void {
-    return this.#clientMethods.onElicitation(answer);
+  /** Answers questions of tools; `undefined` leaves one to the handler before. Returns what ends that. */
+  onElicitation(answer: QuestionHandler<Elicitation, ElicitationAnswer>): () => void {
+    return this.#clientMethods.elicitations.handle(answer);
   }
 
   /** Offers methods of this client to the model, in addition to those on offer, and withdraws others by name.

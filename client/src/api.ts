@@ -55,10 +55,19 @@ export interface ApprovalEnd {
 }
 
 /** A question of a tool's: fields to fill in by `schema`, or a page to open; `timeout` are the seconds that there are to
- * answer. The event `notice` says `elicitation.ended` when it is over. */
+ * answer. The event `elicitationEnd` tells when it is over. */
 export type Elicitation = ElicitationDescription;
 
 export type ElicitationAnswer = Answered;
+
+/** The end of a question of a tool's. `cancelled` where the call was given up, and as for approvals. */
+export interface ElicitationEnd {
+  readonly questionId: string;
+  readonly callId: string;
+  readonly tool: string;
+  readonly outcome: 'accept' | 'decline' | 'cancel' | 'unanswered' | 'cancelled';
+  readonly text: string;
+}
 
 export type Decision = boolean | { readonly approved: boolean; readonly reason?: string };
 
@@ -77,6 +86,7 @@ export interface RoomAgentEvents {
   state: AgentState;
   tool: ToolCall;
   approvalEnd: ApprovalEnd;
+  elicitationEnd: ElicitationEnd;
   file: ReceivedFile;
   cursor: Cursor;
   /** Any notice of the agent, as received. */

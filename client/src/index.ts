@@ -7,6 +7,7 @@ export type {
   Decision,
   Elicitation,
   ElicitationAnswer,
+  ElicitationEnd,
   Offer,
   RoomAgentEvents,
   RoomAgentOptions,
@@ -14,6 +15,7 @@ export type {
   ToolCall,
   ToolDescription,
 } from './api.js';
+export type { QuestionHandler } from './asked.js';
 export { Asking, type AnswerPiece } from './asking.js';
 export { Whiteboard, type Cursor, type Element, type Operation } from './board.js';
 export type { CallOptions } from './calls.js';

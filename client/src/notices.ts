@@ -13,6 +13,7 @@ import type { Threads } from './threads.js';
 import type {
   AnswerFinished,
   ApprovalEnded,
+  ElicitationEnded,
   ErrorNotice,
   MessageEdited,
   Notice,
@@ -63,6 +64,8 @@ export class Notices {
         return this.#onTool('finished', notice);
       case 'approval.ended':
         return this.#onApprovalEnd(notice);
+      case 'elicitation.ended':
+        return this.#onElicitationEnd(notice);
       case 'answer.finished':
         return this.#onFinished(notice);
       case 'message.edited':
@@ -81,7 +84,6 @@ export class Notices {
         return this.#onReaction(notice);
       case 'message.stored':
       case 'voice.failed':
-      case 'elicitation.ended':
     }
   }
 
@@ -90,8 +92,13 @@ export class Notices {
   }
 
   #onApprovalEnd(notice: ApprovalEnded): void {
-    this.#parts.clientMethods.ended(notice.callId);
+    this.#parts.clientMethods.approvals.ended(notice.callId);
     this.#events.emit('approvalEnd', { ...notice, text: notice.content });
+  }
+
+  #onElicitationEnd(notice: ElicitationEnded): void {
+    this.#parts.clientMethods.elicitations.ended(notice.questionId);
+    this.#events.emit('elicitationEnd', { ...notice, text: notice.content });
   }
 
   #onEdited({ thread, messageIds, authorId, newText, truncated }: MessageEdited): void {

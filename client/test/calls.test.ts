@@ -205,23 +205,78 @@ describe('approvals', () => {
 });
 
 describe('questions of tools', () => {
+  const question = { questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', message: 'For how many?', messageId: 'm', timeout: 60 };
+  const ended = { event: 'elicitation.ended', questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', outcome: 'accept', content: '' };
+  let methods: Map<string, (invocation: object) => Promise<string>>;
+  const ask = async (asked: object = question, callerIdentity = 'agent'): Promise<unknown> =>
+    JSON.parse((await methods.get('elicit')?.({ callerIdentity, payload: JSON.stringify(asked) })) ?? 'null');
+
+  beforeEach(() => {
+    methods = new Map();
+    Object.assign(room.localParticipant, {
+      registerRpcMethod: (method: string, handle: (invocation: object) => Promise<string>) => void methods.set(method, handle),
+      unregisterRpcMethod: (method: string) => void methods.delete(method),
+    });
+  });
+
   it('are answered by the app', async () => {
-    let ask: (caller: string) => Promise<unknown> = async () => undefined;
-    const question = { questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', message: 'For how many?', messageId: 'm', timeout: 60 };
-    (room.localParticipant as { registerRpcMethod: unknown }).registerRpcMethod = (
-      method: string,
-      handle: (invocation: object) => Promise<string>,
-    ) => {
-      expect(method).toBe('elicit');
-      ask = async (callerIdentity) => JSON.parse(await handle({ callerIdentity, payload: JSON.stringify(question) }));
-    };
-    const notices: unknown[] = [];
-    agent.on('notice', ({ event }) => notices.push(event));
+    const ends: unknown[] = [];
+    agent.on('elicitationEnd', (end) => ends.push(end));
     agent.onElicitation(({ tool, message }) => ({ action: 'accept', content: { text: `${tool}: ${message}` } }));
-    expect(await ask('agent')).toEqual({ action: 'accept', content: { text: 'book: For how many?' } });
-    await expect(ask('bob')).rejects.toMatchObject({ code: 403 });
-    room.packet('system', { event: 'elicitation.ended', questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', outcome: 'accept' });
-    expect(notices).toEqual(['elicitation.ended']);
+    expect(await ask()).toEqual({ action: 'accept', content: { text: 'book: For how many?' } });
+    await expect(ask(question, 'bob')).rejects.toMatchObject({ code: 403 });
+    room.packet('system', ended);
+    expect(ends).toMatchObject([{ questionId: 'TC_1.1', callId: 'TC_1', tool: 'book', outcome: 'accept', text: '' }]);
+  });
+
+  it('are put once, and their answer is kept, over a lost connection', async () => {
+    let answer: (content: object) => void = () => undefined;
+    const answering = vi.fn(
+      () => new Promise<ElicitationAnswer>((resolve) => (answer = (content) => resolve({ action: 'accept', content: { ...content } }))),
+    );
+    agent.onElicitation(answering);
+    const lost = ask();
+    await settle();
+    room.agentLeaves();
+    answer({ guests: 4 });
+    expect(await lost).toEqual({ action: 'accept', content: { guests: 4 } });
+    room.agentArrives();
+    expect(await ask()).toEqual({ action: 'accept', content: { guests: 4 } });
+    expect(answering).toHaveBeenCalledOnce();
+    const second = ask({ ...question, questionId: 'TC_1.2' });
+    await settle();
+    answer({});
+    expect(await second).toEqual({ action: 'accept', content: {} });
+  });
+
+  it('are over when the agent says so, or has left and does not ask again', async () => {
+    const ends: unknown[] = [];
+    agent.on('elicitationEnd', (end) => ends.push(end));
+    agent.onElicitation(() => new Promise<ElicitationAnswer>(() => undefined));
+    const first = ask().catch((error: unknown) => error);
+    room.packet('system', { ...ended, outcome: 'cancelled' });
+    expect(await first).toMatchObject({ code: 409 });
+    // Tools that people call have no message: those of another agent's say nothing about them.
+    const [second, third] = ['TC_2', 'TC_3'].map((callId) =>
+      ask({ ...question, questionId: `${callId}.1`, callId, messageId: '' }).catch((error: unknown) => error),
+    );
+    room.agentLeaves();
+    room.agentArrives();
+    void ask({ ...question, questionId: 'TC_4.1', callId: 'TC_4', messageId: '' }).catch(() => undefined);
+    await settle();
+    expect(ends).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await Promise.all([second, third])).toMatchObject([{ code: 409 }, { code: 409 }]);
+    expect(ends).toMatchObject([{ outcome: 'cancelled' }, { questionId: 'TC_2.1', outcome: 'cancelled' }, { questionId: 'TC_3.1' }]);
+  });
+
+  it('come no more once the client is closed', async () => {
+    agent.onElicitation(() => new Promise<ElicitationAnswer>(() => undefined));
+    const asked = ask().catch((error: unknown) => error);
+    expect([...methods.keys()]).toEqual(['elicit']);
+    agent.close();
+    expect(await asked).toMatchObject({ code: 409 });
+    expect([...methods.keys()]).toEqual([]);
   });
 });
 

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
-from agent.client import AgentError, Approval, Decision, Delta, NoAnswerError, RoomAgent, Shown
+from agent.client import (
+    AgentError,
+    Approval,
+    Decision,
+    Delta,
+    Elicitation,
+    NoAnswerError,
+    RoomAgent,
+    Shown,
+)
 from agent.client.file_receiver import ReceivedFile, safe_name
 from devserver.model import DemoModel, Fault, Reply, tool_call
 from tests.agent.conftest import Enter, StartWorker, Worker
@@ -183,9 +192,10 @@ async def test_files_approvals_and_state(joined: Joined, model: DemoModel, tmp_p
 class Asker:
     """Somebody who asks as the agent does."""
 
-    def __init__(self, join: Join, ana: RoomAgent) -> None:
+    def __init__(self, join: Join, ana: RoomAgent, method: str = "approveTool") -> None:
         self._join = join
         self._ana = ana
+        self._method = method
 
     async def comes(self) -> None:
         self.room = await self._join("asker", can_update_own_metadata=True)
@@ -202,10 +212,12 @@ class Asker:
     async def asks(self, call_id: str, message_id: str = "m-1") -> str:
         question: dict[str, object] = {"callId": call_id, "tool": "sendMail", "description": ""}
         question |= {"arguments": {}, "messageId": message_id, "timeout": 30.0}
+        question |= {"questionId": f"{call_id}.1", "message": "Why?"}
         answer = await self.room.local_participant.perform_rpc(
-            destination_identity="ana", method="approveTool", payload=json.dumps(question)
+            destination_identity="ana", method=self._method, payload=json.dumps(question)
         )
-        return json.loads(answer).get("reason", "")
+        given = json.loads(answer)
+        return given.get("content", given).get("reason", "")
 
     async def tells(self, **notice: str) -> None:
         await self.room.local_participant.publish_data(json.dumps(notice), topic="system")
@@ -245,29 +257,42 @@ async def test_a_decision_is_kept_until_the_question_is_over(join: Join) -> None
 
 
 class Waiting:
-    """Approvals that are being decided, by call: each waits until it is told to."""
+    """Questions that are being answered, by call: each waits until it is told to."""
 
     def __init__(self, ana: RoomAgent) -> None:
-        self.notices: asyncio.Queue[tuple[object, object]] = asyncio.Queue()
+        self.notices: asyncio.Queue[tuple[object, ...]] = asyncio.Queue()
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.ended: list[str] = []
         self.decide = asyncio.Event()
         ana.on_approval = self._approve
-        ana.on_notice = lambda it: self.notices.put_nowait((it["callId"], it["outcome"]))
+        ana.on_elicitation = self._answer
+        ana.on_notice = lambda it: self.notices.put_nowait(
+            (it["event"], it["callId"], it["outcome"])
+        )
 
     async def _approve(self, approval: Approval) -> Decision:
-        self.asked.put_nowait(approval.call_id)
+        await self._wait(approval.call_id)
+        return Decision(approved=True, reason="well")
+
+    async def _answer(self, question: Elicitation) -> dict[str, str]:
+        await self._wait(question.call_id)
+        return {"reason": "well"}
+
+    async def _wait(self, call_id: str) -> None:
+        self.asked.put_nowait(call_id)
         try:
             await self.decide.wait()
         except asyncio.CancelledError:
-            self.ended.append(approval.call_id)
+            self.ended.append(call_id)
             raise
-        return Decision(approved=True, reason="well")
 
 
-async def test_a_question_outlives_the_agents_departure_and_is_decided_once(join: Join) -> None:
+@pytest.mark.parametrize("method", ["approveTool", "elicit"])
+async def test_a_question_outlives_the_agents_departure_and_is_answered_once(
+    join: Join, method: str
+) -> None:
     ana = RoomAgent(await join("ana"), identity="asker")
-    waiting, asker = Waiting(ana), Asker(join, ana)
+    waiting, asker = Waiting(ana), Asker(join, ana, method)
     await asker.comes()
     lost = asyncio.create_task(asker.asks("c-1"))
     async with asyncio.timeout(20):
@@ -286,14 +311,16 @@ async def test_a_question_outlives_the_agents_departure_and_is_decided_once(join
     await ana.aclose()
 
 
-@pytest.mark.parametrize("comes", [True, False])
+@pytest.mark.parametrize(
+    ("method", "comes"), [("approveTool", True), ("approveTool", False), ("elicit", False)]
+)
 async def test_a_question_that_no_agent_asks_again_is_withdrawn(
-    join: Join, monkeypatch: pytest.MonkeyPatch, *, comes: bool
+    join: Join, monkeypatch: pytest.MonkeyPatch, *, method: str, comes: bool
 ) -> None:
     if not comes:
-        monkeypatch.setattr("agent.client.approvals.BACK_WITHIN", 0.1)
+        monkeypatch.setattr("agent.client.asked_questions.BACK_WITHIN", 0.1)
     ana = RoomAgent(await join("ana"), identity="asker")
-    waiting, asker = Waiting(ana), Asker(join, ana)
+    waiting, asker = Waiting(ana), Asker(join, ana, method)
     await asker.comes()
     lost = asyncio.create_task(asker.asks("c-1"))
     async with asyncio.timeout(20):
@@ -308,7 +335,8 @@ async def test_a_question_that_no_agent_asks_again_is_withdrawn(
             assert await waiting.asked.get() == "c-2"
             waiting.decide.set()
             assert await decided == "well"
-        assert await waiting.notices.get() == ("c-1", "cancelled")
+        event = "elicitation.ended" if method == "elicit" else "approval.ended"
+        assert await waiting.notices.get() == (event, "c-1", "cancelled")
     assert waiting.ended == ["c-1"]
     await ana.aclose()
 
