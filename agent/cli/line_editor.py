@@ -19,6 +19,11 @@ ERASE_LINE: Final = "\r\x1b[K"
 
 _KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|[^\x00-\x1f\x7f]+|.", re.DOTALL)
 """A key, or text: pasted, it is taken as a whole."""
+_PASTE: Final = "\x1b[200~"
+_PASTE_END: Final = "\x1b[201~"
+"""Around a text that is pasted, where the terminal was told to say so (xterm, bracketed paste)."""
+_SHOWN: Final = str.maketrans({"\n": "↵", "\t": " "})
+"""How a line shows what is in a pasted text: each has one column."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")
 """The incomplete escape sequence of a key."""
 
@@ -51,6 +56,9 @@ class LineEditor:
         self._text = ""
         self._at = 0
         self._begun = ""
+        self._is_pasting = False
+        self._pasted: list[str] = []
+        """What has come of a text that is being pasted."""
         self._history: list[str] = []
         self._back = 0
         """How many lines back in the history; 0: the one that is being typed."""
@@ -72,16 +80,41 @@ class LineEditor:
         """
         typed = self._begun + typed
         self._begun = ""
-        for key in _KEY.finditer(typed):
-            if _BEGUN.fullmatch(typed, key.start()):
-                self._begun = typed[key.start() :]
+        at = 0
+        while at < len(typed):
+            if self._is_pasting:
+                at = self._paste(typed, at)
+                continue
+            if _BEGUN.fullmatch(typed, at):
+                self._begun = typed[at:]
                 break
-            if key.group() in {"\n", "\r"}:
-                return self.take(), False, typed[key.end() :]
-            if key.group() == "\x04" and not self._text:
+            found = _KEY.match(typed, at)
+            key = typed[at] if found is None else found.group()
+            at += len(key)
+            if key in {"\n", "\r"}:
+                return self.take(), False, typed[at:]
+            if key == "\x04" and not self._text:
                 return None, True, ""
-            self._press(key.group())
+            if key == _PASTE:
+                self._is_pasting = True
+            else:
+                self._press(key)
         return None, False, ""
+
+    def _paste(self, typed: str, at: int) -> int:
+        """Takes a pasted text up to its end, which is text whatever is in it; returns where that
+        was."""
+        end = typed.find(_PASTE_END, at)
+        if end < 0:
+            begun = [n for n in range(1, len(_PASTE_END)) if typed.endswith(_PASTE_END[:n], at)]
+            end = len(typed) - max(begun, default=0)
+            self._pasted.append(typed[at:end])
+            self._begun = typed[end:]
+            return len(typed)
+        text = "".join([*self._pasted, typed[at:end]]).replace("\r\n", "\n").replace("\r", "\n")
+        self._is_pasting, self._pasted = False, []
+        self._insert("".join(each for each in text if each in "\n\t" or is_visible(each)))
+        return end + len(_PASTE_END)
 
     def take(self) -> str:
         """Ends the line, which is empty then."""
@@ -101,7 +134,8 @@ class LineEditor:
         """The escape sequences that draw the line: as much of it as fits around the cursor."""
         width = max(columns - cell_len(self._prompt) - 1, 8)
         # No more characters than there are columns: a pasted line may be long.
-        before, after = self._text[: self._at][-width:], self._text[self._at :][:width]
+        text = self._text.translate(_SHOWN)
+        before, after = text[: self._at][-width:], text[self._at :][:width]
         while cell_len(before) > width:
             before = before[1:]
         while cell_len(before + after) > width:
@@ -130,8 +164,10 @@ class LineEditor:
         if action is not None:
             action()
         elif key[0] != "\x1b":
-            text = "".join(filter(is_visible, key))
-            self._put(self._text[: self._at] + text + self._text[self._at :], self._at + len(text))
+            self._insert("".join(filter(is_visible, key)))
+
+    def _insert(self, text: str) -> None:
+        self._put(self._text[: self._at] + text + self._text[self._at :], self._at + len(text))
 
     def _put(self, text: str, at: int | None = None) -> None:
         self._text = text
@@ -143,13 +179,13 @@ class LineEditor:
     def _left(self) -> int:
         """The start of the character before the cursor, which may have combining accents."""
         at = max(self._at - 1, 0)
-        while at and not cell_len(self._text[at]):
+        while at and _has_no_column(self._text[at]):
             at -= 1
         return at
 
     def _right(self) -> int:
         at = min(self._at + 1, len(self._text))
-        while at < len(self._text) and not cell_len(self._text[at]):
+        while at < len(self._text) and _has_no_column(self._text[at]):
             at += 1
         return at
 
@@ -179,6 +215,11 @@ class LineEditor:
             self._listed = found.candidates[:MAX_SHOWN]
             return
         self._put(kept + common + after, len(kept + common))
+
+
+def _has_no_column(character: str) -> bool:
+    """Whether it belongs to the character before it, as an accent does."""
+    return not cell_len(character.translate(_SHOWN))
 
 
 def _common(candidates: Sequence[str]) -> str:

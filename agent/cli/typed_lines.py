@@ -22,6 +22,11 @@ from agent.cli.line_editor import ERASE_LINE, Completion, LineEditor
 
 READ_BYTES: Final = 4_096
 
+PASTES_ARE_MARKED: Final = "\x1b[?2004h"
+PASTES_ARE_TYPED: Final = "\x1b[?2004l"
+"""A pasted text comes between marks, so that it is one line whatever is in it; or as if it was
+typed, as other programs expect it."""
+
 _LOCAL_FLAGS: Final = 3
 _CONTROL_CHARACTERS: Final = 6
 """Their indices in the attributes of a terminal (termios.tcgetattr)."""
@@ -99,8 +104,8 @@ class TypedLines:
         """The terminal edits lines by itself again."""
         if self._is_asking:
             self._is_asking = False
-            with contextlib.suppress(termios.error):  # The terminal may be gone.
-                termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+            with contextlib.suppress(termios.error, OSError):  # The terminal may be gone.
+                self._give_back()
 
     @contextlib.contextmanager
     def above(self) -> Generator[None]:
@@ -165,11 +170,16 @@ class TypedLines:
         characters = changed[_CONTROL_CHARACTERS] = changed[_CONTROL_CHARACTERS].copy()
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, changed)
+        _write(PASTES_ARE_MARKED)
+
+    def _give_back(self) -> None:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+        _write(PASTES_ARE_TYPED)
 
     def _on_stopped(self) -> None:
         """Handles Ctrl-Z: restores the terminal's mode for the shell."""
         if self._is_asking:
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._former)
+            self._give_back()
             _write("\n")
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
         os.kill(os.getpid(), signal.SIGTSTP)

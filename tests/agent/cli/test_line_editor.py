@@ -56,6 +56,23 @@ def test_a_key_may_come_in_pieces(editor: LineEditor) -> None:
     assert editor.take() == "abc"
 
 
+PASTE = "\x1b[200~one\r\n/w\ttwo\x1b[31m\x04\rthree\x1b[201~"
+PASTED = "one\n/w\ttwo[31m\nthree"
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_what_is_pasted_is_one_line(editor: LineEditor, size: int) -> None:
+    typed = f"> {PASTE}!\x1b[D\x1b[D"
+    for at in range(0, len(typed), size):
+        assert editor.feed(typed[at : at + size]) == (None, False, "")
+    assert editor.candidates() == ()
+    assert editor.shown(80).endswith("> > one↵/w two[31m↵three!\x1b[2D")
+    assert editor.feed("\n/w\t") == (f"> {PASTED}!", False, "/w\t")
+    # It comes back as any line, and its line feeds are characters.
+    editor.feed("\x1b[A\x01" + "\x06" * 6 + "\x7f,")
+    assert editor.take() == f"> {PASTED}!".replace("one\n", "one,")
+
+
 def test_ctrl_d_ends_the_input_on_an_empty_line_alone(editor: LineEditor) -> None:
     assert editor.feed("a\x04") == (None, False, "")
     assert editor.feed("\x7f\x04") == (None, True, "")

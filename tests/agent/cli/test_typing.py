@@ -16,7 +16,7 @@ import pytest
 
 from agent.cli.command import CommandError
 from agent.cli.line_editor import Completion
-from agent.cli.typed_lines import TypedLines
+from agent.cli.typed_lines import PASTES_ARE_MARKED, PASTES_ARE_TYPED, TypedLines
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
@@ -84,6 +84,13 @@ async def test_text_typed_during_an_answer_appears_at_the_prompt(
         await terminal.shows("No.")
         assert model.requests[-1].chat.user_text == "Really?"
         await terminal.shows("> ")
+        model.script(Reply("Two."))
+        terminal.type("\x1b[200~one\rtwo\t\x1b[201~\n")
+        await terminal.shows("Two.")
+        assert model.requests[-1].chat.user_text == "one\ntwo"
+        await terminal.shows("> ")
+        marked, typed = (terminal.seen.count(it) for it in (PASTES_ARE_MARKED, PASTES_ARE_TYPED))
+        assert marked == typed + 1
         terminal.type("half a li")
         await terminal.shows("half a li")
         terminal.process.send_signal(signal.SIGTSTP)
