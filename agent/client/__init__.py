@@ -8,7 +8,8 @@ from agent.client.answer import Answer, Delta, Shown
 from agent.client.approvals import Approval, Decision
 from agent.client.elicitations import Elicitation
 from agent.client.file_receiver import ReceivedFile
-from agent.client.message_list import Message, MessageList
+from agent.client.message import Message, Version
+from agent.client.message_list import MessageList
 from agent.client.room_agent import RoomAgent
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "ReceivedFile",
     "RoomAgent",
     "Shown",
+    "Version",
 ]

@@ -12,7 +12,8 @@ from livekit import rtc
 
 from agent.client.agent_error import NoAnswerError
 from agent.client.answer import Answer
-from agent.client.message_list import ROOM, Message, MessageList
+from agent.client.message import ROOM, Message
+from agent.client.message_list import MessageList
 
 MAX_STREAMS: Final = 1_000
 """Number of answers whose latest stream is remembered."""
@@ -73,7 +74,11 @@ class AnswerReader:
     def open_parts(self, reader: rtc.TextStreamReader) -> Answer | None:
         """Registers a stream of parts, in the order in which they are opened."""
         attributes = reader.info.attributes or {}
-        self._is_latest("parts", attributes.get("lk.segment_id", ""), reader)
+        segment = attributes.get("lk.segment_id", "")
+        self._is_latest("parts", segment, reader)
+        message = self._messages.find(segment)
+        if message is not None:
+            self._messages.parts_begin(message)
         answer = self._answer_to(attributes)
         if answer is not None:
             answer.parts_opened()
@@ -97,7 +102,9 @@ class AnswerReader:
         finally:
             if self._latest.get(("parts", segment)) is reader:
                 del self._latest["parts", segment]
-                self._keep_parts(segment, parts)
+                message = self._keep_parts(segment, parts)
+                if message is not None:
+                    self._messages.parts_end(message)
             if answer is not None:
                 answer.parts_ended()
 
@@ -119,11 +126,12 @@ class AnswerReader:
         if answer is not None:
             answer.show(part)
 
-    def _keep_parts(self, segment: str, parts: dict[str, dict[str, Any]]) -> None:
+    def _keep_parts(self, segment: str, parts: dict[str, dict[str, Any]]) -> Message | None:
         message = self._messages.find(segment)
         if message is not None:
             message.parts = dict(parts)
             self._messages.changed(message)
+        return message
 
     def _begin(
         self, segment: str, attributes: Mapping[str, Any], thread: str, agent: str
@@ -155,7 +163,7 @@ class AnswerReader:
 
     def _end(self, message: Message, answer: Answer | None, reason: str) -> None:
         message.finish_reason = reason
-        self._messages.changed(message)
+        self._messages.ended(message)
         if answer is not None:
             answer.end(reason)
 

@@ -3,66 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-ROOM = "room"
-
-
-@dataclass(slots=True)
-class Message:
-    """A participant's message, or an answer of the agent. It changes while it arrives.
-
-    Attributes:
-        thread: `room`, or `private:` and your own identity.
-        position: its place in the thread; None: not known yet.
-        finish_reason: for an answer that has ended.
-        parts: for an answer, its parts by id, as in the wire contract.
-        deleted: whether it was deleted.
-    """
-
-    id: str
-    thread: str
-    role: Literal["user", "assistant"]
-    sender_id: str
-    sender_name: str = ""
-    text: str = ""
-    timestamp: int = 0
-    position: int | None = None
-    in_reply_to: str | None = None
-    in_reply_to_sender: str | None = None
-    finish_reason: str | None = None
-    parts: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    attachments: tuple[Mapping[str, Any], ...] = ()
-    reactions: tuple[Mapping[str, Any], ...] = ()
-    deleted: bool = False
-
-    @classmethod
-    def of_history(cls, shape: Mapping[str, Any]) -> Message:
-        """A message as `getHistory` has it."""
-        return cls(
-            id=shape["id"],
-            thread=shape["thread"],
-            role=shape["role"],
-            sender_id=shape["senderId"],
-            sender_name=shape.get("senderName", ""),
-            text=shape["text"],
-            timestamp=shape["timestamp"],
-            position=shape.get("position"),
-            in_reply_to=shape.get("inReplyTo"),
-            in_reply_to_sender=shape.get("inReplyToSenderId"),
-            finish_reason=shape.get("finishReason"),
-            parts={part["id"]: part for part in shape.get("parts", ())},
-            attachments=tuple(shape.get("attachments", ())),
-            reactions=tuple(shape.get("reactions", ())),
-        )
+from agent.client.former_versions import FormerVersions
+from agent.client.message import Key, Message
 
 
 class MessageList:
     """Sorted by position; messages without one come last, in order of arrival."""
 
     def __init__(self) -> None:
-        self._messages: dict[tuple[str, str, str], Message] = {}
+        self._messages: dict[Key, Message] = {}
+        self._former: dict[Key, FormerVersions] = {}
+        """By question."""
+        self._before_parts: dict[Key, Message] = {}
+        """Answers as they were before parts came that may be the next one's."""
         self._watchers: list[Callable[[Message], None]] = []
 
     def __iter__(self) -> Iterator[Message]:
@@ -85,14 +41,48 @@ class MessageList:
 
     def put(self, message: Message) -> Message:
         """Adds a message, or replaces its former version."""
-        self._messages[message.thread, message.sender_id, message.id] = message
+        former = self._messages.get(message.key)
+        self._messages[message.key] = message
+        if former is not None and message.role == "user":
+            message.versions = former.versions
+            self._note_text(message, former.text)
+        elif former is not None:
+            self._note_answer(message, former)
         self.changed(message)
         return message
+
+    def edit(self, message: Message, text: str) -> None:
+        """It has got another text."""
+        former, message.text = message.text, text
+        self._note_text(message, former)
+        self.changed(message)
+
+    def ended(self, message: Message) -> None:
+        """An answer has ended."""
+        if self._messages.get(message.key) is message:
+            self._note_end(message)
+        self.changed(message)
+
+    def parts_begin(self, message: Message) -> None:
+        """Parts of an answer begin: of one that has ended, they are the next one's, or its own last
+        ones."""
+        if message.finish_reason is not None:
+            self._before_parts.setdefault(message.key, replace(message))
+
+    def parts_end(self, message: Message) -> None:
+        """The next answer's text has begun by now; else they were this one's."""
+        self._before_parts.pop(message.key, None)
 
     def remove(self, message: Message) -> None:
         """Removes a message that was deleted."""
         message.deleted = True
-        self._messages.pop((message.thread, message.sender_id, message.id), None)
+        self._messages.pop(message.key, None)
+        self._before_parts.pop(message.key, None)
+        self._former.pop(message.key, None)
+        question = self._question_of(message)
+        if question is not None and self._former.pop(question.key, None) is not None:
+            question.versions = ()
+            self.changed(question)
         self.changed(message)
 
     def remove_thread(self, thread: str) -> None:
@@ -107,7 +97,8 @@ class MessageList:
                 self.remove(message)
 
     def apply(self, notice: Mapping[str, Any]) -> None:
-        """Does what a notice of the agent's says of messages; others change nothing."""
+        """Does what a notice of the agent's says of messages; others change nothing, nor does that
+        of an edit whose text does not fit into it."""
         event, thread, author = (
             notice.get("event"),
             str(notice.get("thread")),
@@ -117,9 +108,8 @@ class MessageList:
             message = self.find(str(each), author)
             if message is not None and event == "message.deleted":
                 self.remove(message)
-            elif message is not None and event == "message.edited":
-                message.text = str(notice.get("newText", ""))
-                self.changed(message)
+            elif message is not None and event == "message.edited" and not notice.get("truncated"):
+                self.edit(message, str(notice.get("newText", "")))
         if event == "thread.deleted":
             self.remove_thread(thread)
         elif event == "author.erased":
@@ -129,6 +119,55 @@ class MessageList:
         """Notifies the watchers."""
         for watcher in tuple(self._watchers):
             watcher(message)
+
+    def _note_text(self, question: Message, former: str) -> None:
+        """Keeps the former text of a question, if it has got another one."""
+        if question.role == "user" and question.text != former:
+            answers = (each for each in self._messages.values() if self._is_answer(each, question))
+            self._versions_of(question).edited(former, next(answers, None))
+            self._show_versions(question)
+
+    def _note_answer(self, answer: Message, former: Message) -> None:
+        """Keeps a whole answer that another one replaces."""
+        has_ended = former.finish_reason is not None
+        if has_ended and (answer.finish_reason is None or answer.text != former.text):
+            before = self._before_parts.pop(answer.key, former)
+            question = self._question_of(answer)
+            if question is not None:
+                self._versions_of(question).begun(question.text, before)
+                self._show_versions(question)
+        elif has_ended:
+            return
+        if answer.finish_reason is not None:
+            self._note_end(answer)
+
+    def _note_end(self, answer: Message) -> None:
+        question = self._question_of(answer)
+        if question is not None:
+            self._versions_of(question).ended(question.text, answer)
+            self._show_versions(question)
+
+    def _show_versions(self, question: Message) -> None:
+        versions = self._versions_of(question).items
+        if versions != question.versions:
+            question.versions = versions
+            self.changed(question)
+
+    def _versions_of(self, question: Message) -> FormerVersions:
+        return self._former.setdefault(question.key, FormerVersions())
+
+    def _question_of(self, answer: Message) -> Message | None:
+        if answer.role != "assistant" or answer.in_reply_to is None:
+            return None
+        key = answer.thread, answer.in_reply_to_sender or "", answer.in_reply_to
+        return self._messages.get(key)
+
+    @staticmethod
+    def _is_answer(message: Message, question: Message) -> bool:
+        return (message.role, message.thread, message.in_reply_to_sender, message.in_reply_to) == (
+            "assistant",
+            *question.key,
+        )
 
 
 def _order(message: Message) -> tuple[bool, int]:

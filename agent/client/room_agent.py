@@ -18,10 +18,12 @@ from agent.client.agent_participant import AgentParticipant
 from agent.client.answer import Answer
 from agent.client.answer_reader import AnswerReader
 from agent.client.approvals import Decide, asked_approvals
+from agent.client.edited_messages import read_edited
 from agent.client.elicitations import Answer as Answering
 from agent.client.elicitations import asked_elicitations
 from agent.client.file_receiver import FileReceiver, ReceivedFile
-from agent.client.message_list import ROOM, Message, MessageList
+from agent.client.message import ROOM, Message
+from agent.client.message_list import MessageList
 from agent.client.method_calls import MethodCalls
 from agent.tasks import Tasks
 
@@ -362,6 +364,9 @@ class RoomAgent:
             self._elicitations.ended(str(notice.get("questionId")))
         else:
             self.messages.apply(notice)
+            if event == "message.edited" and notice.get("truncated"):
+                reading = read_edited(notice, self.messages, self.call)
+                self._tasks.start(reading, name="read an edited message")
         if self.on_notice is not None:
             self.on_notice(notice)
 

@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import llm
 
 from agent.client import Delta, NoAnswerError, RoomAgent, Shown
-from agent.client.message_list import ROOM, Message
+from agent.client.message import ROOM, Message
 from agent.testing.exchange import Exchange
 
 WITHIN: Final = 20.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from livekit import rtc
 
-from agent.client import Message, RoomAgent
+from agent.client import Message, MessageList, RoomAgent
 from tests.agent.client.test_room_agent import Asker
 from tests.conftest import Join
 
@@ -66,3 +67,101 @@ async def test_messages_of_an_erased_participant_are_removed_with_their_answers(
         await heard.wait()
     assert [each.id for each in ana.messages] == ["q-carl", "a-carl"]
     await ana.aclose()
+
+
+class Thread:
+    """A question, and what comes of its answers and edits."""
+
+    def __init__(self) -> None:
+        self.list = MessageList()
+        self.question = self.list.put(Message("q", "room", "user", "ana", text="What time is it?"))
+
+    def begin(self, text: str, *parts: str) -> Message:
+        answer = Message("a", "room", "assistant", "agent", text=text, in_reply_to="q")
+        answer.in_reply_to_sender = "ana"
+        answer.parts = {each: {"id": each} for each in parts}
+        return self.list.put(answer)
+
+    def end(self, answer: Message, reason: str = "stop") -> None:
+        answer.finish_reason = reason
+        self.list.ended(answer)
+
+    def answer(self, text: str, *parts: str) -> None:
+        self.end(self.begin(text, *parts))
+
+    def edit(self, text: str) -> None:
+        ids = {"messageIds": ["q"], "authorId": "ana"}
+        self.list.apply({"event": "message.edited", **ids, "thread": "room", "newText": text})
+
+    @property
+    def versions(self) -> list[tuple[str, str | None]]:
+        former = self.question.versions
+        return [(each.text, each.answer and each.answer.text) for each in former]
+
+
+def test_a_question_keeps_what_it_and_its_answers_were_each_once() -> None:
+    thread = Thread()
+    thread.answer("Noon.")
+    assert thread.versions == []
+    thread.answer("Noon.")
+    assert thread.versions == []  # It was sent once more.
+    thread.answer("Midday.")
+    thread.edit("And in Rome?")
+    before = [("What time is it?", "Noon."), ("What time is it?", "Midday.")]
+    assert thread.versions == before
+    thread.answer("Midday.")
+    assert thread.versions == before
+    thread.answer("One.")
+    assert thread.versions == [*before, ("And in Rome?", "Midday.")]
+    # As it comes from the history.
+    stored = Message("q", "room", "user", "ana", text="And in Bonn?", position=1)
+    thread.question = thread.list.put(stored)
+    assert thread.versions == [*before, ("And in Rome?", "Midday."), ("And in Rome?", "One.")]
+    thread.list.remove(next(each for each in thread.list if each.id == "a"))
+    assert thread.versions == []
+
+
+def test_an_edit_whose_next_answer_begins_before_its_notice_makes_one_version() -> None:
+    thread = Thread()
+    thread.answer("Noon.")
+    answer = thread.begin("One.")
+    thread.edit("And in Rome?")
+    thread.end(answer)
+    assert thread.versions == [("What time is it?", "Noon.")]
+
+
+@pytest.mark.parametrize("is_end_first", [True, False])
+def test_what_an_edit_stopped_is_kept(*, is_end_first: bool) -> None:
+    thread = Thread()
+    answer = thread.begin("It is")
+    if is_end_first:
+        thread.end(answer, "cancelled")
+    thread.edit("And in Rome?")
+    if not is_end_first:
+        thread.end(answer, "cancelled")
+    thread.answer("One.")
+    assert thread.versions == [("What time is it?", "It is")]
+
+
+def test_a_former_answer_has_its_own_parts() -> None:
+    thread = Thread()
+    thread.answer("Noon.", "s-1")
+    (_, answer) = thread.list
+    # The next ones begin before their text, or are this answer's last ones.
+    for is_next in (False, True):
+        thread.list.parts_begin(answer)
+        answer.parts = {"s-2": {"id": "s-2"}} if is_next else {"s-0": {"id": "s-0"}}
+        if not is_next:
+            thread.list.parts_end(answer)
+    thread.answer("Midday.", "s-2")
+    (version,) = thread.question.versions
+    assert version.answer is not None
+    assert list(version.answer.parts) == ["s-0"]
+
+
+def test_the_last_twenty_versions_are_kept() -> None:
+    thread = Thread()
+    for number in range(25):
+        thread.edit(f"Question {number}")
+    assert len(thread.versions) == 20
+    assert thread.versions[-1] == ("Question 23", None)

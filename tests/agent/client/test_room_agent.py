@@ -134,12 +134,30 @@ async def test_it_is_stopped_edited_and_regenerated(joined: Joined, model: DemoM
     assert await edited.text() == "Edited."
     assert again.segment_id == edited.segment_id == answer.segment_id
     assert [message.text for message in ana.messages] == ["Count to 3", "Edited."]
+    former = [("Count", "For "), ("Count", "Anew.")]
+    assert versions(ana, answer.question_id) == former
+    long = "Count to " + "3" * 20_000
+    model.script(Reply("That takes long."))
+    assert await (await ana.edit(answer.question_id, long)).text() == "That takes long."
+    read = asyncio.Event()
+    ana.messages.on_change(lambda message: read.set() if message.text == long else None)
+    async with asyncio.timeout(20):
+        while next(iter(ana.messages)).text != long:
+            await read.wait()
+    assert versions(ana, answer.question_id) == [*former, ("Count to 3", "Edited.")]
     await ana.feedback(answer.segment_id or "", "up")
     gone = asyncio.Event()
     ana.messages.on_change(lambda message: gone.set() if not len(ana.messages) else None)
     await ana.delete(answer.question_id)
     async with asyncio.timeout(20):
         await gone.wait()
+
+
+def versions(ana: RoomAgent, question_id: str) -> list[tuple[str, str | None]]:
+    """The texts of a question's former versions, with their answers."""
+    question = ana.messages.find(question_id)
+    assert question is not None
+    return [(each.text, each.answer and each.answer.text) for each in question.versions]
 
 
 async def test_failures_say_why(joined: Joined, model: DemoModel) -> None:
