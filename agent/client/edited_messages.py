@@ -16,7 +16,8 @@ async def read_edited(notice: Mapping[str, Any], messages: MessageList, call: Ca
     for each in notice["messageIds"]:
         message = messages.find(str(each), notice.get("authorId"))
         if message is not None:
-            messages.edit(message, await _whole_text(message, call))
+            message.text = await _whole_text(message, call)
+            messages.changed(message)
 
 
 async def _whole_text(message: Message, call: Call) -> str:

@@ -51,12 +51,6 @@ class MessageList:
         self.changed(message)
         return message
 
-    def edit(self, message: Message, text: str) -> None:
-        """It has got another text."""
-        former, message.text = message.text, text
-        self._note_text(message, former)
-        self.changed(message)
-
     def ended(self, message: Message) -> None:
         """An answer has ended."""
         if self._messages.get(message.key) is message:
@@ -97,8 +91,8 @@ class MessageList:
                 self.remove(message)
 
     def apply(self, notice: Mapping[str, Any]) -> None:
-        """Does what a notice of the agent's says of messages; others change nothing, nor does that
-        of an edit whose text does not fit into it."""
+        """Does what a notice of the agent's says of messages; others change nothing. A text that
+        does not fit into the notice of its edit is its beginning."""
         event, thread, author = (
             notice.get("event"),
             str(notice.get("thread")),
@@ -108,8 +102,10 @@ class MessageList:
             message = self.find(str(each), author)
             if message is not None and event == "message.deleted":
                 self.remove(message)
-            elif message is not None and event == "message.edited" and not notice.get("truncated"):
-                self.edit(message, str(notice.get("newText", "")))
+            elif message is not None and event == "message.edited":
+                former, message.text = message.text, str(notice.get("newText", ""))
+                self._note_text(message, former)
+                self.changed(message)
         if event == "thread.deleted":
             self.remove_thread(thread)
         elif event == "author.erased":
