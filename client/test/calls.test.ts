@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AgentError, RoomAgent } from '../src/index.js';
+import { AgentError, RoomAgent, type ElicitationAnswer } from '../src/index.js';
 import { FakeRoom } from './fake-room.js';
 
 let room: FakeRoom;
