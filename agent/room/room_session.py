@@ -139,6 +139,8 @@ class RoomSession:
             await self._serve()
             await self._ended.wait()
         finally:
+            # Also where it leaves of itself: the SDK stops reading with the connection.
+            self._ended.set()
             await self._leave()
             logger.info("left the room", extra={"room": self._assignment.room})
 

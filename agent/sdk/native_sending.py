@@ -46,7 +46,7 @@ class OutgoingText:
         """With listeners, its header goes to them alone. Without an id, the SDK makes one up.
 
         Raises:
-            AssertionError: room no longer exists, leaving.
+            AssertionError: the room is no longer there.
         """
         self._opening = _Opening()
         self._handle = 0
@@ -152,7 +152,7 @@ def begin_text(
     client_protocols.py).
 
     Raises:
-        AssertionError: room no longer exists, leaving.
+        AssertionError: the room is no longer there.
     """
     request, call = FfiRequest(), Call()
     me = room.local_participant
@@ -301,7 +301,7 @@ def begin_packet(
     awaitable completes when it is on its way, or raises PublishDataError.
 
     Raises:
-        AssertionError: room no longer exists, leaving.
+        AssertionError: the room is no longer there.
     """
     request, call = FfiRequest(), Call(PublishDataError)
     packet = request.publish_data
@@ -323,7 +323,7 @@ def begin_transcription(
     it is on its way, or raises PublishTranscriptionError.
 
     Raises:
-        AssertionError: room no longer exists, leaving.
+        AssertionError: the room is no longer there.
     """
     request, call = FfiRequest(), Call(PublishTranscriptionError)
     packet = request.publish_transcription

@@ -67,7 +67,7 @@ def open_text(
     With listeners, its header goes to them alone. Without an id, the SDK makes one up.
 
     Raises:
-        AssertionError: room no longer exists, leaving.
+        AssertionError: the room is no longer there.
     """
     kind = native_sending.OutgoingText if is_native(room) else public_sending.PublicText
     return kind(room, topic, attributes, listeners, stream_id=stream_id)
@@ -79,7 +79,7 @@ def begin_packet(
     """Sends a data packet to these identities, or to everybody if there are none.
 
     Raises:
-        AssertionError: room no longer exists, leaving.
+        AssertionError: the room is no longer there.
     """
     begin = native_sending.begin_packet if is_native(room) else public_sending.begin_packet
     return begin(room, data, topic=topic, to=to, reliable=reliable)

@@ -140,9 +140,15 @@ class Gauge(Metric):
         *,
         most: int = 50,
         joined: Literal["sum", "max"] = "sum",
+        known: bool = False,
     ) -> None:
+        """
+        Args:
+            known: it has no labels, and is 0 where nobody sets it.
+        """
         super().__init__(name, help_text, labels, most=most)
         self.joined = joined
+        self.known = ((),) if known else ()
 
     def set(self, value: float, *labels: str) -> None:
         """Sets the current value."""

@@ -140,7 +140,10 @@ WEBHOOKS: Final = Counter(
     known=("delivered", "failed", "refused", "lost"),
 )
 WEBHOOKS_FAILING: Final = Gauge(
-    "webhooks_failing", "Receivers of webhooks that do not answer, or with an error", joined="max"
+    "webhooks_failing",
+    "Receivers of webhooks that do not answer, or with an error",
+    joined="max",
+    known=True,
 )
 
 LOOP_LAG: Final = Histogram(

@@ -174,6 +174,8 @@ async def test_an_agent_leaves_another_session_than_the_one_it_was_dispatched_to
         assert [await counts.get(), await counts.get()] == [1, 0]
     assert "room no longer exists, leaving" in caplog.text
     assert conversations(worker) == set()
+    await worker.server.aclose()  # By then the SDK has told that it reads no more.
+    assert "the SDK stopped reading" not in caplog.text
 
 
 @pytest.mark.parametrize(

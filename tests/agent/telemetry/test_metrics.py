@@ -91,7 +91,8 @@ def test_what_is_known_is_shown_before_it_is_counted() -> None:
     assert found["room_agent_webhooks_total[('outcome', 'lost')]"] == 0
     assert found["room_agent_restarts_total[('reason', 'stuck')]"] == 0
     assert found["room_agent_join_seconds_bucket[('le', '+Inf')]"] == 0
-    # A gauge that nobody has set has no value: 0 bytes free would be an alert.
+    assert found["room_agent_webhooks_failing[]"] == 0
+    # Other gauges that nobody has set have no value: 0 bytes free would be an alert.
     assert "room_agent_disk_free_bytes[]" not in found
 
 
