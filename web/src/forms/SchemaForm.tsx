@@ -1,18 +1,22 @@
 /** A form for a JSON schema. */
 
 import { AgentError } from 'livekit-room-agent';
-import { useId, useMemo, useState, type FormEvent, type ReactElement } from 'react';
-import { choiceText, fieldsOf, initially, payloadOf, type Field, type Schema } from './schema.ts';
+import { useId, useMemo, useState, type FormEvent, type ReactElement, type ReactNode } from 'react';
+import { choiceText, fieldsOf, initially, payloadOf, type Field, type Schema, type Value } from './schema.ts';
 
 interface Props {
   readonly schema: Schema;
   readonly submitLabel: string;
   readonly isBusy?: boolean;
+  /** Whether required texts have to be filled in: empty, they may be what a tool is called with, but are no answer. */
+  readonly mustFill?: boolean;
+  /** Buttons beside that which submits. */
+  readonly others?: ReactNode;
   /** Rejects with what is said under the form, or under the fields that it is about. */
   readonly onSubmit: (payload: Record<string, unknown>) => Promise<void>;
 }
 
-export function SchemaForm({ schema, submitLabel, isBusy = false, onSubmit }: Props): ReactElement {
+export function SchemaForm({ schema, submitLabel, isBusy = false, mustFill = false, others, onSubmit }: Props): ReactElement {
   const fields = useMemo(() => fieldsOf(schema), [schema]);
   const [typed, setTyped] = useState(() => initially(fields));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
@@ -27,55 +31,103 @@ export function SchemaForm({ schema, submitLabel, isBusy = false, onSubmit }: Pr
       });
   };
   const known = new Set(fields.map(({ name }) => name));
-  const others = Object.entries(problems).filter(([name]) => !known.has(name));
+  const unnamed = Object.entries(problems).filter(([name]) => !known.has(name));
   return (
     <form className="schema-form" onSubmit={submit}>
       {fields.map((field) => (
-        <FieldView key={field.name} field={field} value={typed[field.name] ?? ''} problem={problems[field.name]} set={(value) => setTyped((all) => ({ ...all, [field.name]: value }))} />
+        <FieldView
+          key={field.name}
+          field={field}
+          value={typed[field.name] ?? ''}
+          problem={problems[field.name]}
+          mustFill={mustFill}
+          set={(value) => setTyped((all) => ({ ...all, [field.name]: value }))}
+        />
       ))}
-      {others.map(([name, problem]) => (
+      {unnamed.map(([name, problem]) => (
         <p key={name} className="failed" role="alert">
           {name ? `${name}: ${problem}` : problem}
         </p>
       ))}
-      <button type="submit" className="button primary" disabled={isBusy}>
-        {submitLabel}
-      </button>
+      <div className="approval-row">
+        <button type="submit" className="button primary" disabled={isBusy}>
+          {submitLabel}
+        </button>
+        {others}
+      </div>
     </form>
   );
 }
 
 interface FieldProps {
   readonly field: Field;
-  readonly value: string | boolean;
+  readonly value: Value;
   readonly problem: string | undefined;
-  readonly set: (value: string | boolean) => void;
+  readonly mustFill: boolean;
+  readonly set: (value: Value) => void;
 }
 
-function FieldView({ field, value, problem, set }: FieldProps): ReactElement {
+function FieldView({ field, value, problem, mustFill, set }: FieldProps): ReactElement {
   const id = useId();
-  const { title, description, isRequired } = field;
-  return (
-    <div className="field">
-      <label htmlFor={id}>
-        {title}
-        {isRequired && <span className="required"> required</span>}
-      </label>
+  const { title, description, isRequired, kind } = field;
+  const name = (
+    <>
+      {title}
+      {isRequired && <span className="required"> required</span>}
+    </>
+  );
+  const about = [description ? `${id}-about` : '', problem === undefined ? '' : `${id}-problem`].filter(Boolean).join(' ');
+  const common = { id, 'aria-invalid': problem !== undefined, 'aria-describedby': about || undefined };
+  const around = (
+    <>
       {description && <p className="dim" id={`${id}-about`}>{description}</p>}
-      <Input id={id} field={field} value={value} set={set} isWrong={problem !== undefined} />
+      {kind === 'choices' ? <Choices field={field} value={value} set={set} /> : <Input common={common} field={field} value={value} mustFill={mustFill} set={set} />}
       {problem !== undefined && (
         <p className="failed" id={`${id}-problem`} role="alert">
           {problem}
         </p>
       )}
+    </>
+  );
+  if (kind === 'choices') {
+    return (
+      <fieldset className="field" aria-describedby={about || undefined}>
+        <legend>{name}</legend>
+        {around}
+      </fieldset>
+    );
+  }
+  return (
+    <div className="field">
+      <label htmlFor={id}>{name}</label>
+      {around}
     </div>
   );
 }
 
-function Input({ id, field, value, set, isWrong }: Omit<FieldProps, 'problem'> & { id: string; isWrong: boolean }): ReactElement {
-  const { kind, choices, isRequired, minimum, maximum, maxLength, description } = field;
-  const about = [description ? `${id}-about` : '', isWrong ? `${id}-problem` : ''].filter(Boolean).join(' ');
-  const common = { id, 'aria-invalid': isWrong, 'aria-describedby': about || undefined };
+function Choices({ field: { choices }, value, set }: Pick<FieldProps, 'field' | 'value' | 'set'>): ReactElement {
+  const chosen = Array.isArray(value) ? value : [];
+  return (
+    <>
+      {choices.map(({ value: choice, label }) => {
+        const text = choiceText(choice);
+        const toggle = (): void => set(chosen.includes(text) ? chosen.filter((each) => each !== text) : [...chosen, text]);
+        return (
+          <label key={text} className="choice">
+            <input type="checkbox" checked={chosen.includes(text)} onChange={toggle} /> {label}
+          </label>
+        );
+      })}
+    </>
+  );
+}
+
+interface InputProps extends Pick<FieldProps, 'field' | 'value' | 'mustFill' | 'set'> {
+  readonly common: { readonly id: string; readonly 'aria-invalid': boolean; readonly 'aria-describedby': string | undefined };
+}
+
+function Input({ common, field, value, mustFill, set }: InputProps): ReactElement {
+  const { kind, textKind, choices, isRequired, minimum, maximum, minLength, maxLength } = field;
   if (kind === 'switch') {
     return <input {...common} type="checkbox" checked={value === true} onChange={(event) => set(event.target.checked)} />;
   }
@@ -83,25 +135,31 @@ function Input({ id, field, value, set, isWrong }: Omit<FieldProps, 'problem'> &
     return (
       <select {...common} value={String(value)} required={isRequired} onChange={(event) => set(event.target.value)}>
         <option value="">–</option>
-        {choices.map((choice) => (
-          <option key={choiceText(choice)}>{choiceText(choice)}</option>
+        {choices.map(({ value: choice, label }) => (
+          <option key={choiceText(choice)} value={choiceText(choice)}>
+            {label}
+          </option>
         ))}
       </select>
     );
   }
+  const mustBe = isRequired && mustFill;
   if (kind === 'json') {
-    return <textarea {...common} rows={3} placeholder="JSON" spellCheck={false} value={String(value)} onChange={(event) => set(event.target.value)} />;
+    return (
+      <textarea {...common} rows={3} placeholder="JSON" spellCheck={false} value={String(value)} required={mustBe} onChange={(event) => set(event.target.value)} />
+    );
   }
   const isNumber = kind !== 'text';
   return (
     <input
       {...common}
-      type={isNumber ? 'number' : 'text'}
+      type={isNumber ? 'number' : textKind}
       value={String(value)}
-      required={isRequired && isNumber}
+      required={isNumber ? isRequired : mustBe}
       step={kind === 'integer' ? 1 : 'any'}
       min={minimum}
       max={maximum}
+      minLength={minLength}
       maxLength={maxLength}
       dir="auto"
       autoComplete="off"

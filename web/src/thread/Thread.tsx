@@ -3,7 +3,8 @@
 import { AssistantRuntimeProvider, ThreadPrimitive, type MessageState } from '@assistant-ui/react';
 import { useMemo, useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
-import { Approvals } from '../approvals/Approvals.tsx';
+import { Approvals } from '../questions/Approvals.tsx';
+import { Elicitations } from '../questions/Elicitations.tsx';
 import { useAllMessages, useRoomChat } from '../session/chat.ts';
 import { ComposeContext, type Compose } from '../session/compose.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -57,6 +58,7 @@ export function Thread(): ReactElement {
               </ThreadPrimitive.ScrollToBottom>
               <ToolsAtWork />
               <Approvals />
+              <Elicitations />
               <Composer />
             </div>
           </ThreadPrimitive.Root>
