@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,12 +36,15 @@ class ApprovalQuestions:
 
     Args:
         tell: shows a line.
+        numbers: for questions of any kind.
     """
 
-    def __init__(self, agent: RoomAgent, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, agent: RoomAgent, tell: Callable[[str], None], numbers: Iterator[int]
+    ) -> None:
         self._agent = agent
         self._tell = tell
-        self._asked = 0
+        self._numbers = numbers
         self._questions: dict[str, _Question] = {}
         """By the call's id, oldest first; they stay until the agent says that they are over."""
 
@@ -50,8 +53,7 @@ class ApprovalQuestions:
         decision = asyncio.get_running_loop().create_future()
         question = self._questions.get(approval.call_id)
         if question is None:
-            self._asked += 1
-            question = _Question(self._asked, printable(approval.tool), decision)
+            question = _Question(next(self._numbers), printable(approval.tool), decision)
             self._questions[approval.call_id] = question
             if len(self._questions) > MAX_KEPT:
                 del self._questions[next(iter(self._questions))]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from agent.author_label import display_name
+from agent.cli.approval_questions import ApprovalQuestions
 from agent.cli.command import printable
 from agent.cli.line_editor import Completion
+from agent.cli.tool_questions import ToolQuestions
 from agent.client import RoomAgent
 
 _COMMAND: Final = re.compile(r"/(\w+) +(.*)", re.DOTALL)
@@ -22,15 +24,18 @@ class Completions:
 
     Args:
         commands: their names.
-        waiting: numbers of the questions for approval that wait.
+        asked: by command, the questions that it is for.
     """
 
     def __init__(
-        self, agent: RoomAgent, commands: Iterable[str], waiting: Callable[[], Iterable[int]]
+        self,
+        agent: RoomAgent,
+        commands: Iterable[str],
+        asked: Mapping[str, ApprovalQuestions | ToolQuestions],
     ) -> None:
         self._agent = agent
         self._commands = [f"/{name}" for name in commands]
-        self._waiting = waiting
+        self._asked = asked
 
     def of(self, typed: str) -> Completion:
         """Completes what stands before the cursor."""
@@ -43,8 +48,9 @@ class Completions:
         choices: dict[str, Callable[[], Iterable[str]]] = {
             "call": lambda: self._agent.method_names,
             "thread": lambda: ("room", "private"),
-            "approve": lambda: map(str, self._waiting()),
         }
+        if command in self._asked:
+            choices[command] = lambda: map(str, self._asked[command].waiting)
         if command in choices and " " not in rest:
             return _beginning(rest, choices[command]())
         if command == "file" and " " not in rest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shlex
 import signal
@@ -23,6 +24,7 @@ from agent.cli.completions import Completions
 from agent.cli.markdown_stream import MarkdownStream
 from agent.cli.progress_of_notices import progress_of
 from agent.cli.shown_parts import line_of
+from agent.cli.tool_questions import ToolQuestions
 from agent.cli.typed_lines import TypedLines
 from agent.client import AgentError, Answer, Delta, ReceivedFile, RoomAgent
 
@@ -30,6 +32,9 @@ Result = TypeVar("Result")
 
 PROMPT: Final = "> "
 SHOWN_OF_HISTORY: Final = 10
+
+AT_ONCE: Final = frozenset({"/stop", "/approve", "/answer", "/decline", "/cancel"})
+"""Commands that count while something is under way; other lines wait for its end."""
 
 HELP: Final = """\
 /who                    who is in the room
@@ -42,6 +47,9 @@ HELP: Final = """\
 /thread [room|private]  show a conversation, and go on in it
 /approve [N] [no [REASON]]
                         let a tool run, or not; N where several ask
+/answer [N]             answer a tool's question, a line for each field
+/decline [N], /cancel [N]
+                        say no to it, or neither yes nor no
 /help, /quit
 Tab completes commands, methods, names and paths."""
 
@@ -58,12 +66,16 @@ class Conversation:
         self._last: str | None = None
         """Id of the last question."""
         self._is_private = False
-        self._approvals = ApprovalQuestions(agent, self._tell)
+        numbers = itertools.count(1)
+        self._approvals = ApprovalQuestions(agent, self._tell, numbers)
+        self._questions = ToolQuestions(self._tell, numbers)
         self._stopping: asyncio.Task[None] | None = None
         self._stream: MarkdownStream | None = None
         self._sending: Status | None = None
+        self._calling: asyncio.Task[object] | None = None
         self._interrupted = asyncio.Event()
         agent.on_approval = self._approvals.ask
+        agent.on_elicitation = self._questions.ask
         agent.on_notice = self._on_notice
         agent.on_file = self._on_file
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
@@ -76,10 +88,14 @@ class Conversation:
             "edit": self._edit,
             "thread": self._thread,
             "approve": self._answer_approval,
+            "answer": self._questions.answer,
+            "decline": self._questions.decline,
+            "cancel": self._questions.cancel,
             "help": self._help,
         }
         names = (*self._commands, "quit")
-        completions = Completions(agent, names, lambda: self._approvals.waiting)
+        questions = dict.fromkeys(("answer", "decline", "cancel"), self._questions)
+        completions = Completions(agent, names, {"approve": self._approvals, **questions})
         self._typed = TypedLines(PROMPT, completions.of)
         self._lines = self._typed.lines
 
@@ -103,9 +119,20 @@ class Conversation:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _next(self) -> str | None:
-        """The next line; None at the end."""
-        if self._waiting or not self._lines.empty():
-            line = self._waiting.popleft() if self._waiting else self._lines.get_nowait()
+        """The next line that is no field's value; None at the end."""
+        if self._waiting:
+            # It was typed before the values that may be asked for now.
+            line = self._waiting.popleft()
+            self._typed.show(line)
+            return line
+        line = await self._typed_line()
+        while line is not None and self._is_value(line):
+            line = await self._typed_line()
+        return line
+
+    async def _typed_line(self) -> str | None:
+        if not self._lines.empty():
+            line = self._lines.get_nowait()
             if line is not None:
                 self._typed.show(line)
             return line
@@ -118,6 +145,12 @@ class Conversation:
             typed.cancel()
             raise typer.Exit(INTERRUPTED)
         return typed.result()
+
+    def _is_value(self, line: str) -> bool:
+        """Takes a line for a field of a tool's question, unless it is a command."""
+        name = line.strip()[1:].partition(" ")[0]
+        is_command = line.strip().startswith("/") and name in {*self._commands, "quit", "exit"}
+        return not is_command and self._questions.take(line)
 
     async def _take(self, line: str) -> None:
         if not line:
@@ -141,11 +174,11 @@ class Conversation:
         asking = self._agent.ask(text, private=private, attachments=files, silence=self._patience)
         answer = await (self._while_sending(files[0].name, asking) if files else asking)
         self._last = answer.question_id
-        await self._while_typing(self._show(answer))
+        await self._while_typing(self._showing(answer))
 
-    async def _while_typing(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does something while lines may come: /stop and /approve count at once, others later."""
-        task = asyncio.create_task(work, name="work while typing")
+    async def _while_typing(self, task: asyncio.Task[Result]) -> Result:
+        """Waits for something while lines may come: those AT_ONCE, and values of fields, count at
+        once, others later."""
         try:
             while not task.done():
                 typed = asyncio.create_task(self._lines.get(), name="a typed line")
@@ -157,13 +190,18 @@ class Conversation:
                 if line is None:
                     self._lines.put_nowait(None)
                     break
-                if line.startswith(("/stop", "/approve")):
+                if self._is_value(line):
+                    continue
+                if line.strip().partition(" ")[0] in AT_ONCE:
                     await self._take(line.strip())
                 else:
                     self._waiting.append(line)
-            await task
+            return await task
         finally:
             task.cancel()
+
+    def _showing(self, answer: Answer) -> asyncio.Task[None]:
+        return asyncio.create_task(self._show(answer), name="show an answer")
 
     async def _show(self, answer: Answer) -> None:
         self._stream = stream = MarkdownStream(self._console)
@@ -190,6 +228,9 @@ class Conversation:
     def _on_notice(self, notice: Mapping[str, Any]) -> None:
         if notice["event"] == "approval.ended":
             self._approvals.ended(notice)
+            return
+        if notice["event"] == "elicitation.ended":
+            self._questions.ended(notice)
             return
         progress = progress_of(notice)
         if progress is None:
@@ -222,12 +263,26 @@ class Conversation:
         method, _, payload = rest.partition(" ")
         if not method:
             raise CommandError(f"methods: {', '.join(self._agent.method_names)}")
-        answer = await self._agent.call(method, payload.strip())
+        answer = await self._called(method, payload.strip())
         if isinstance(answer, str):
             show(answer)
         else:
             # Also what others in the room have written.
             self._console.print_json(printable(json.dumps(answer, ensure_ascii=False)))
+
+    async def _called(self, method: str, payload: str) -> object:
+        """The answer of a call; the tool may ask something, and Ctrl-C gives it up."""
+        calling = self._agent.call(method, payload, self._patience)
+        self._calling = asyncio.create_task(calling, name="a call")
+        try:
+            return await self._while_typing(self._calling)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                raise
+            raise CommandError("the call was given up") from None
+        finally:
+            self._calling = None
 
     async def _file(self, rest: str) -> None:
         try:
@@ -260,13 +315,13 @@ class Conversation:
 
     async def _retry(self, _: str) -> None:
         answer = await self._agent.regenerate(self._question(), silence=self._patience)
-        await self._while_typing(self._show(answer))
+        await self._while_typing(self._showing(answer))
 
     async def _edit(self, text: str) -> None:
         if not text:
             raise CommandError("/edit TEXT: the new text of the last question")
         answer = await self._agent.edit(self._question(), text, silence=self._patience)
-        await self._while_typing(self._show(answer))
+        await self._while_typing(self._showing(answer))
 
     def _question(self) -> str:
         if self._last is None:
@@ -291,6 +346,9 @@ class Conversation:
         show(HELP)
 
     def _on_interrupt(self) -> None:
+        if self._calling is not None:
+            self._calling.cancel()
+            return
         if self._stream is None or self._stopping is not None:
             self._interrupted.set()
             return

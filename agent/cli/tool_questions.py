@@ -1,0 +1,188 @@
+"""ToolQuestions: what tools ask, answered in a terminal: fields one by one, a page, yes or no."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from agent.cli.command import CommandError, printable
+from agent.cli.form_fields import FormField, fields_of, misfits
+from agent.client import Elicitation
+
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+MAX_KEPT: Final = 64
+"""Questions whose end is still to be told; an agent that dies does not tell it."""
+
+ENDS: Final = {
+    "accept": "you have answered {}",
+    "decline": "you have declined what {} asks",
+    "cancel": "you have left open what {} asks",
+    "unanswered": "{} has no answer",
+}
+
+Given = Mapping[str, Any] | bool | None
+
+
+@dataclass(slots=True)
+class _Question:
+    """Attributes:
+    content: of the fields before `at`.
+    """
+
+    number: int
+    asked: Elicitation
+    tool: str
+    fields: list[FormField]
+    given: asyncio.Future[Given]
+    at: int = 0
+    content: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def waits(self) -> bool:
+        return not self.given.done()
+
+
+class ToolQuestions:
+    """`/answer` begins with the fields of a question: the lines after it are their values.
+
+    Args:
+        tell: shows a line.
+        numbers: for questions of any kind.
+    """
+
+    def __init__(self, tell: Callable[[str], None], numbers: Iterator[int]) -> None:
+        self._tell = tell
+        self._numbers = numbers
+        self._questions: dict[str, _Question] = {}
+        """By id, oldest first; they stay until the agent says that they are over."""
+        self._filling: _Question | None = None
+        """Whose fields are being filled in."""
+
+    async def ask(self, asked: Elicitation) -> Given:
+        """Shows a question, and waits for its answer."""
+        given: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+        tool = " ".join(printable(asked.tool).split())
+        fields = fields_of(asked.schema or {})
+        question = _Question(next(self._numbers), asked, tool, fields, given)
+        self._questions[asked.question_id] = question
+        if len(self._questions) > MAX_KEPT:
+            del self._questions[next(iter(self._questions))]
+        # Its lines are indented: they are anybody's words.
+        lines = printable(asked.message).splitlines() or [""]
+        self._tell("\n    ".join([f"[{question.number}] {tool} asks: {lines[0]}", *lines[1:]]))
+        if asked.url:
+            host = printable(urlsplit(asked.url).netloc)
+            self._tell(
+                f"    It is about a page at {host}; open it yourself: {printable(asked.url)}"
+            )
+        number = question.number
+        yes = "fills it in" if fields else "says yes"
+        self._tell(
+            f"    /answer {number} {yes}, /decline {number} says no, /cancel {number} neither."
+        )
+        return await given
+
+    @property
+    def waiting(self) -> list[int]:
+        """Numbers of the questions that wait for an answer."""
+        return [each.number for each in self._questions.values() if each.waits]
+
+    async def answer(self, typed: str) -> None:
+        """Takes what stands behind `/answer`. Raises CommandError."""
+        question = self._named("answer", typed)
+        if question.fields:
+            question.at, question.content = 0, {}
+            self._filling = question
+            self._ask_field(question)
+        else:
+            question.given.set_result(True)
+
+    async def decline(self, typed: str) -> None:
+        """Takes what stands behind `/decline`. Raises CommandError."""
+        self._refuse("decline", typed, given=False)
+
+    async def cancel(self, typed: str) -> None:
+        """Takes what stands behind `/cancel`. Raises CommandError."""
+        self._refuse("cancel", typed, given=None)
+
+    def take(self, line: str) -> bool:
+        """Takes a line that is the value of a field; whether it was one."""
+        question = self._filling
+        if question is None:
+            return False
+        if not question.waits:
+            # It ended while the line was typed, which was meant for nobody else.
+            self._filling = None
+            self._tell(f"[{question.number}] is over: the line was not sent")
+            return True
+        one = question.fields[question.at]
+        text = line.strip()
+        try:
+            if text:
+                question.content[one.name] = one.value_of(text)
+            elif one.has_default:
+                question.content[one.name] = one.schema["default"]
+            elif one.is_required:
+                raise ValueError("it is required")
+        except ValueError as error:
+            self._tell(f"    not that: {printable(str(error))}")
+            self._ask_field(question)
+            return True
+        question.at += 1
+        if question.at < len(question.fields):
+            self._ask_field(question)
+        else:
+            self._send(question)
+        return True
+
+    def ended(self, notice: Mapping[str, Any]) -> None:
+        """Shows the end of a question that was shown."""
+        question = self._questions.pop(str(notice["questionId"]), None)
+        if question is None:
+            return
+        question.given.cancel()
+        how = ENDS.get(str(notice["outcome"]), "{} no longer asks")
+        self._tell(f"[{question.number}] {how.format(question.tool)}")
+
+    def _send(self, question: _Question) -> None:
+        """Gives the answer, or begins again where its fields do not fit together."""
+        wrong = misfits(question.asked.schema or {}, question.content)
+        if not wrong:
+            self._filling = None
+            question.given.set_result(question.content)
+            return
+        for name, expected in wrong.items():
+            self._tell(f"    {printable(name)}: {printable(expected)}")
+        question.at, question.content = 0, {}
+        self._ask_field(question)
+
+    def _ask_field(self, question: _Question) -> None:
+        one = question.fields[question.at]
+        about = f": {one.description}" if one.description else ""
+        self._tell(printable(f"[{question.number}] {one.title} ({one.hint}){about}"))
+
+    def _refuse(self, command: str, typed: str, *, given: Given) -> None:
+        question = self._named(command, typed)
+        if self._filling is question:
+            self._filling = None
+        question.given.set_result(given)
+
+    def _named(self, command: str, typed: str) -> _Question:
+        """The question that a command is for: that of a number, or the only one."""
+        waiting = {each.number: each for each in self._questions.values() if each.waits}
+        number = int(typed) if _NUMBER.fullmatch(typed) else None
+        if not typed and self._filling is not None and self._filling.waits:
+            return self._filling
+        if not waiting:
+            raise CommandError("no tool asks anything")
+        if not typed and len(waiting) == 1:
+            return next(iter(waiting.values()))
+        if number not in waiting:
+            numbers = ", ".join(map(str, sorted(waiting)))
+            raise CommandError(f"/{command} [NUMBER]: these wait: {numbers}")
+        return waiting[number]
