@@ -30,6 +30,10 @@ class _Question:
     def waits(self) -> bool:
         return not self.decision.done()
 
+    @property
+    def is_answered(self) -> bool:
+        return self.decision.done() and not self.decision.cancelled()
+
 
 class ApprovalQuestions:
     """Each question has a number, so that an answer is to the one that was meant.
@@ -47,6 +51,9 @@ class ApprovalQuestions:
         self._numbers = numbers
         self._questions: dict[str, _Question] = {}
         """By the call's id, oldest first; they stay until the agent says that they are over."""
+        self._is_displaced = False
+        """Whether a question was over before it was answered here: an answer without a number may
+        be meant for it."""
 
     async def ask(self, approval: Approval) -> Decision:
         """Shows a question, and waits for its answer."""
@@ -90,15 +97,17 @@ class ApprovalQuestions:
         waiting = {each.number: each for each in self._questions.values() if each.waits}
         if not waiting:
             raise CommandError("nothing waits for approval")
-        if number is None and len(waiting) == 1:
+        if number is None and len(waiting) == 1 and not self._is_displaced:
             return next(iter(waiting.values()))
         if number not in waiting:
             raise CommandError(f"{USAGE}: these wait: {', '.join(map(str, sorted(waiting)))}")
+        self._is_displaced = False
         return waiting[number]
 
     def ended(self, notice: Mapping[str, Any]) -> None:
         """Shows how a question ended that was shown, and who else decided it."""
         question = self._questions.pop(str(notice["callId"]), None)
+        self._is_displaced |= question is not None and not question.is_answered
         by, me = str(notice.get("by", "")), self._agent.room.local_participant.identity
         tool, outcome = printable(str(notice["tool"])), str(notice["outcome"])
         if question is None and by in {"", me}:

@@ -62,6 +62,9 @@ class ToolQuestions:
         """By id, oldest first; they stay until the agent says that they are over."""
         self._filling: _Question | None = None
         """Whose fields are being filled in."""
+        self._is_displaced = False
+        """Whether a question was over before it was answered: a command without a number may be
+        meant for it."""
 
     async def ask(self, asked: Elicitation) -> Given:
         """Shows a question, and waits for its answer."""
@@ -145,7 +148,7 @@ class ToolQuestions:
         question = self._questions.pop(str(notice["questionId"]), None)
         if question is None:
             return
-        question.given.cancel()
+        self._is_displaced |= question.given.cancel() or question.given.cancelled()
         how = ENDS.get(str(notice["outcome"]), "{} no longer asks")
         self._tell(f"[{question.number}] {how.format(question.tool)}")
 
@@ -180,9 +183,10 @@ class ToolQuestions:
             return self._filling
         if not waiting:
             raise CommandError("no tool asks anything")
-        if not typed and len(waiting) == 1:
+        if not typed and len(waiting) == 1 and not self._is_displaced:
             return next(iter(waiting.values()))
         if number not in waiting:
             numbers = ", ".join(map(str, sorted(waiting)))
             raise CommandError(f"/{command} [NUMBER]: these wait: {numbers}")
+        self._is_displaced = False
         return waiting[number]

@@ -67,6 +67,15 @@ async def test_a_supervisor_approves_in_a_terminal(
         await alice.answer_to(question)
         terminal.type("/approve\n")
         await terminal.shows("nothing waits for approval")
+        # Who was about to answer the former one says which is meant.
+        model.script(Reply(tool_calls=calls[:1]), Reply("Once more."))
+        question = await alice.say("Again, please")
+        await terminal.shows("/approve 4, or")
+        terminal.type("/approve\n")
+        await terminal.shows("these wait: 4")
+        terminal.type("/approve 4\n")
+        await terminal.shows("[4] you have approved refund")
+        await alice.answer_to(question)
 
 
 async def test_a_question_that_nobody_answers_is_over(
