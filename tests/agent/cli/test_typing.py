@@ -38,7 +38,7 @@ async def test_tab_completes_commands_methods_people_and_paths(
         terminal.type("/\t")
         await terminal.shows("/approve")
         await terminal.shows("/who")
-        terminal.type("ca\tpin\t\n")
+        terminal.type("cal\tpin\t\n")
         await terminal.shows("> /call ping ")
         await terminal.shows('"pong"')
         await terminal.shows("> ")

@@ -7,6 +7,9 @@ import { useRoomChat } from '../session/chat.ts';
 
 const KEPT = 5;
 
+/** Milliseconds that a call may take: its tool may ask the person something. */
+const LONGEST = 90_000;
+
 interface Outcome {
   readonly id: number;
   /** Milliseconds. */
@@ -70,7 +73,7 @@ function ToolForm({ tool }: { tool: ToolDescription }): ReactElement {
     };
     setUnderWay((count) => count + 1);
     try {
-      const answer = await agent.call(tool.name, payload);
+      const answer = await agent.call(tool.name, payload, { timeout: LONGEST });
       keep({ text: typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2) });
     } catch (error) {
       if (error instanceof AgentError) keep({ text: error.message, code: error.code });
