@@ -48,7 +48,9 @@ class MarkdownStream:
 
     def note(self, text: str) -> None:
         """A line beside the answer."""
-        self._console.print(Text(text, style="dim"))
+        # The terminal wraps what has no spaces, such as an address: so it can be copied.
+        is_long = any(len(word) >= self._console.width for word in text.split())
+        self._console.print(Text(text, style="dim"), soft_wrap=is_long)
 
     def finish(self) -> None:
         """Ends the stream."""

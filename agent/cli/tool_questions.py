@@ -80,9 +80,8 @@ class ToolQuestions:
         self._tell("\n    ".join([f"[{question.number}] {tool} asks: {lines[0]}", *lines[1:]]))
         if asked.url:
             host = printable(urlsplit(asked.url).netloc)
-            self._tell(
-                f"    It is about a page at {host}; open it yourself: {printable(asked.url)}"
-            )
+            self._tell(f"    It is about a page at {host}, for you to open:")
+            self._tell(f"    {printable(asked.url)}")
         number = question.number
         yes = "fills it in" if fields else "says yes"
         self._tell(

@@ -36,10 +36,13 @@ async def book_table(context: ToolContext) -> str:
     return json.dumps([answer.action, dict(answer.content)])
 
 
+PAGE: Final = "https://pay.example.test/" + "x" * 100
+
+
 @tool
 async def pay(context: ToolContext) -> str:
     """Have somebody pay."""
-    return (await context.elicit("Pay now.", url="https://pay.example.test/4?to=us")).action
+    return (await context.elicit("Pay now.", url=PAGE)).action
 
 
 async def test_a_tool_is_answered_in_a_terminal(
@@ -85,7 +88,8 @@ async def test_a_tool_is_answered_in_a_terminal(
         await terminal.shows("> ")
         terminal.type("/call pay\n")
         await terminal.shows("[2] pay asks: Pay now.")
-        await terminal.shows("a page at pay.example.test; open it yourself: https://pay.example.te")
+        await terminal.shows("It is about a page at pay.example.test, for you to open:")
+        await terminal.shows(f"    {PAGE}\r\n")
         terminal.type("/decline\n")
         await terminal.shows("[2] you have declined what pay asks")
         await terminal.shows("> ")
