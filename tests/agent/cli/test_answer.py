@@ -115,6 +115,15 @@ async def test_a_tool_is_answered_in_a_terminal(
         await terminal.shows("Yes.")
         assert model.requests[-1].chat.user_text == "Are you there?"
 
+        await terminal.shows("> ")
+        terminal.type("/call bookTable\n")
+        await terminal.shows("[4] bookTable asks")
+        terminal.process.send_signal(signal.SIGINT)
+        await terminal.shows("the call was given up")
+        await terminal.shows("> ")
+        terminal.type("/decline 4\n")
+        await terminal.shows("[4] you have declined what bookTable asks")
+
 
 WISHES: Final = {"type": "array", "items": {"enum": ["quiet", "view", "cake"]}, "maxItems": 2}
 CONSTANTS: Final = {"oneOf": [{"const": 5, "title": "Five"}, {"const": None, "title": "None"}]}
