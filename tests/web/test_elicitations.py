@@ -115,6 +115,7 @@ async def test_a_form_is_filled_in(
     await expect(wishes.get_by_role("alert")).to_have_text("choose 2 at most")
     await wishes.get_by_label("quiet").press("Space")
     await question.get_by_label("Your name").press("Enter")
+    await expect(alice.box).to_be_focused()
     assert json.loads(await told(alice, model)) == [
         "accept",
         {

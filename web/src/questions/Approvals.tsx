@@ -5,6 +5,7 @@ import type { ReactElement } from 'react';
 import { useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
 import { oneLine } from '../ui/names.ts';
+import { QuestionCard } from './QuestionCard.tsx';
 import { useWaiting } from './waiting.ts';
 
 /** A question ends with the call that it is about, at the latest. */
@@ -27,7 +28,7 @@ export function Approvals(): ReactElement | null {
   return (
     <div className="approvals">
       {waiting.map(({ asked: approval, answer: decide }) => (
-        <section key={approval.callId} className="approval" role="alertdialog" aria-label={`May ${agentName} run ${approval.tool}?`}>
+        <QuestionCard key={approval.callId} aria-label={`May ${agentName} run ${approval.tool}?`}>
           <p>
             <Icon name="shield" size={18} /> May {agentName} run <code>{approval.tool}</code>?
           </p>
@@ -42,7 +43,7 @@ export function Approvals(): ReactElement | null {
               Decline
             </button>
           </div>
-        </section>
+        </QuestionCard>
       ))}
     </div>
   );

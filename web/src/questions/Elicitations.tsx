@@ -6,6 +6,7 @@ import { SchemaForm } from '../forms/SchemaForm.tsx';
 import { useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
 import { oneLine } from '../ui/names.ts';
+import { QuestionCard } from './QuestionCard.tsx';
 import { useWaiting } from './waiting.ts';
 
 /** A question ends with the call that asks it, at the latest. */
@@ -47,7 +48,7 @@ function Question({ asked, answer }: QuestionProps): ReactElement {
   const { tool, message, schema, url } = asked;
   const hasFields = Object.keys((schema?.['properties'] as object | undefined) ?? {}).length > 0;
   return (
-    <section className="approval" role="alertdialog" aria-labelledby={`${id}-tool`} aria-describedby={`${id}-message`}>
+    <QuestionCard aria-labelledby={`${id}-tool`} aria-describedby={`${id}-message`}>
       <p id={`${id}-tool`}>
         <Icon name="question" size={18} /> <code>{oneLine(tool)}</code> asks
       </p>
@@ -75,7 +76,7 @@ function Question({ asked, answer }: QuestionProps): ReactElement {
           <No label="No" answer={answer} />
         </div>
       )}
-    </section>
+    </QuestionCard>
   );
 }
 
