@@ -68,6 +68,7 @@ async def test_a_supervisor_approves_in_a_terminal(
         terminal.type("/approve\n")
         await terminal.shows("nothing waits for approval")
         # Who was about to answer the former one says which is meant.
+        await tom.room.disconnect()
         model.script(Reply(tool_calls=calls[:1]), Reply("Once more."))
         question = await alice.say("Again, please")
         await terminal.shows("/approve 4, or")
