@@ -89,7 +89,7 @@ async def test_a_tool_is_answered_in_a_terminal(
         terminal.type("/call pay\n")
         await terminal.shows("[2] pay asks: Pay now.")
         await terminal.shows("It is about a page at pay.example.test, for you to open:")
-        await terminal.shows(f"    {PAGE}\r\n")
+        await terminal.shows(f"    {PAGE}")
         terminal.type("/decline\n")
         await terminal.shows("[2] you have declined what pay asks")
         await terminal.shows("> ")
