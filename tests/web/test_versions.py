@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 from playwright.async_api import expect
 
 from devserver.model import DemoModel, Reply
 from tests.web.conftest import OpenPage
 from tests.web.page_person import WITHIN, PagePerson
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.agent.conftest import Enter, Worker
 
 
 async def test_leafing_through_what_was_there_before_an_edit(
@@ -43,29 +35,6 @@ async def test_leafing_through_what_was_there_before_an_edit(
     await alice.sees("Two o'clock.")
     assert await alice.texts() == ["And in Paris?", "Two o'clock."]
     await expect(alice.page.get_by_role("group", name="Versions")).to_have_count(0)
-
-
-async def test_a_version_stays_shown_when_older_ones_go(
-    alice: PagePerson, enter: Enter, worker: Worker
-) -> None:
-    carl = await enter("carl", worker=worker)
-    asked = await carl.say("Question 0")
-    await alice.sees("Question 0")
-
-    async def edit(numbers: Iterable[int]) -> None:
-        for number in numbers:
-            text = f"Question {number}"
-            await carl.call("editMessage", json.dumps({"messageId": asked, "text": text}))
-
-    await edit(range(1, 4))
-    await alice.sees("Question 3")
-    await alice.button("Former version").click()
-    await alice.sees("Question 2")
-    await edit(range(4, 22))
-    versions = alice.page.get_by_role("group", name="Versions")
-    # Of 21 former ones the first has gone.
-    await expect(versions).to_contain_text("2 / 21", timeout=WITHIN * 1000)
-    await alice.sees("Question 2")
 
 
 async def _leafs_through(person: PagePerson) -> None:

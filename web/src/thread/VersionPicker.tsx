@@ -8,13 +8,11 @@ import { useVersions } from './versions.ts';
 
 export function VersionPicker({ message }: { message: Message }): ReactElement | null {
   const { shown, show } = useVersions();
-  const { versions = [] } = message;
-  const former = versions.length;
+  const former = message.versions?.length ?? 0;
   if (!former) return null;
   const key = keyOf(message);
-  const chosen = shown.get(key);
-  const at = chosen ? versions.indexOf(chosen) : former;
-  const go = (version: number): void => show(key, versions[version]);
+  const at = shown.get(key) ?? former;
+  const go = (version: number): void => show(key, version < former ? version : undefined);
   return (
     <div className="versions" role="group" aria-label="Versions">
       <IconButton icon="chevron" className="back" label="Former version" disabled={at === 0} onClick={() => go(at - 1)} />

@@ -4,14 +4,13 @@ import { createContext, useContext, useMemo, useState } from 'react';
 import type { Message, Version } from 'livekit-room-agent';
 import { keyOf } from './timeline.ts';
 
-/** By a question's key: which of its former versions is shown in place of the current one. Not its number: of many versions the
- * oldest ones go. */
-type Shown = ReadonlyMap<string, Version>;
+/** By a question's key: which of its former versions is shown in place of the current one. */
+type Shown = ReadonlyMap<string, number>;
 
 export interface Versions {
   readonly shown: Shown;
   /** Shows a former version, or the current one (undefined). */
-  readonly show: (key: string, version: Version | undefined) => void;
+  readonly show: (key: string, version: number | undefined) => void;
 }
 
 const NONE: Shown = new Map();
@@ -38,11 +37,11 @@ export function useVersionChoice(messages: readonly Message[]): Versions {
   );
 }
 
-/** Those that there are still: the same map where that holds for all. */
+/** Those of which there is a version still: the same map where that holds for all. */
 function existing(chosen: Shown, messages: readonly Message[]): Shown {
   if (!chosen.size) return chosen;
-  const versions = new Map(messages.map((message) => [keyOf(message), message.versions]));
-  const found = [...chosen].filter(([key, version]) => versions.get(key)?.includes(version));
+  const counts = new Map(messages.map((message) => [keyOf(message), message.versions?.length ?? 0]));
+  const found = [...chosen].filter(([key, version]) => version < (counts.get(key) ?? 0));
   return found.length === chosen.size ? chosen : new Map(found);
 }
 
@@ -52,9 +51,14 @@ export const questionKey = ({ inReplyTo, inReplyToSenderId }: Message): string =
 /** The messages, with the chosen versions. */
 export function inVersions(messages: readonly Message[], shown: Shown): readonly Message[] {
   if (!shown.size) return messages;
+  const versions = new Map<string, Version>();
+  for (const message of messages) {
+    const version = message.versions?.[shown.get(keyOf(message)) ?? -1];
+    if (version) versions.set(keyOf(message), version);
+  }
   return messages.flatMap((message) => {
     const isQuestion = message.role === 'user';
-    const version = shown.get(isQuestion ? keyOf(message) : questionKey(message));
+    const version = versions.get(isQuestion ? keyOf(message) : questionKey(message));
     if (!version) return [message];
     if (isQuestion) return [{ ...message, text: version.text }];
     return version.answer ? [version.answer] : [];
