@@ -29,7 +29,7 @@ async def opening_hours(day: str) -> str:
 
 
 class Models:
-    """POST /v1beta/models/MODEL:streamGenerateContent: a call of a tool, and then an answer."""
+    """POST /VERSION/models/MODEL:streamGenerateContent: a call of a tool, and then an answer."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ class Models:
 async def models(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Models]:
     models = Models()
     service = web.Application()
-    service.router.add_post("/v1beta/models/{model}", models.answer)
+    service.router.add_post("/{version}/models/{model}", models.answer)
     async with TestServer(service) as server:
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", str(server.make_url("")))
         yield models
