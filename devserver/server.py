@@ -207,12 +207,16 @@ class RoomServer:
         async with self._stopping:
             await self._stop()
 
-    async def _stop(self) -> None:
+    async def _stop(self, *, announced: bool = True) -> None:
+        # First: a worker is not told that the jobs of its rooms end.
         for service in self._services:
             await service.close()
         self._services = []
         for room in list(self.rooms.values()):
-            room.close(models.DisconnectReason.SERVER_SHUTDOWN)
+            if announced:
+                room.close(models.DisconnectReason.SERVER_SHUTDOWN)
+            else:
+                room.abandon()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -228,10 +232,7 @@ class RoomServer:
         ``announced``, their connections break as when a server crashes, and they come back.
         """
         async with self._stopping:
-            if not announced:
-                for room in list(self.rooms.values()):
-                    room.abandon()
-            await self._stop()
+            await self._stop(announced=announced)
             await self.start()
             self.restarts += 1
 

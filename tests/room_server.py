@@ -15,6 +15,7 @@ import dataclasses
 import json
 import shutil
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
@@ -23,7 +24,7 @@ from livekit import api
 from tests.webhook_receiver import WebhookReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from devserver import Limits, RoomServer
@@ -45,7 +46,8 @@ class RoomServerUnderTest:
     """A running room server, whichever it is.
 
     `embedded` is the RoomServer itself where the server is ours, else None. `webhooks` receives
-    the server's webhooks where the tests could configure it, else None.
+    the server's webhooks where the tests could configure it, else None. `crash` ends the server
+    without a word and starts it again on its port; None where the tests have not started it.
     """
 
     url: str
@@ -53,6 +55,7 @@ class RoomServerUnderTest:
     api_secret: str
     embedded: RoomServer | None = None
     webhooks: WebhookReceiver | None = None
+    crash: Callable[[], Awaitable[None]] | None = None
 
     @property
     def http_url(self) -> str:
@@ -110,7 +113,8 @@ async def embedded_room_server(
     async with RoomServer(
         api_key=API_KEY, api_secret=API_SECRET, webhook_urls=urls, timing=timing, limits=limits
     ) as server:
-        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks)
+        crash = partial(server.restart, announced=False)
+        yield RoomServerUnderTest(server.url, API_KEY, API_SECRET, server, webhooks, crash)
 
 
 @contextlib.asynccontextmanager
@@ -123,13 +127,25 @@ async def _started(
     port = _free_port(socket.SOCK_STREAM)
     config = directory / "livekit-server.json"  # JSON is YAML too
     config.write_text(json.dumps(_configuration(port, webhooks.url)))
-    with (directory / "livekit-server.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            path, "--dev", "--config", str(config), stdout=log, stderr=log
-        )
+
+    async def start() -> asyncio.subprocess.Process:
+        with (directory / "livekit-server.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                path, "--dev", "--config", str(config), stdout=log, stderr=log
+            )
+
+    async def crash() -> None:
+        nonlocal process
+        process.kill()
+        await process.wait()
+        process = await start()
+        await _answering(f"http://127.0.0.1:{port}", process)
+
+    process = await start()
     try:
         await _answering(f"http://127.0.0.1:{port}", process)
-        yield RoomServerUnderTest(f"ws://127.0.0.1:{port}", API_KEY, API_SECRET, webhooks=webhooks)
+        url = f"ws://127.0.0.1:{port}"
+        yield RoomServerUnderTest(url, API_KEY, API_SECRET, webhooks=webhooks, crash=crash)
     finally:
         await _end(process)
 

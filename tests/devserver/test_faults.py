@@ -10,8 +10,12 @@ import pytest
 from livekit import api, rtc
 
 from devserver import ForwardedPacket, Participant, RoomServer
+from tests.devserver.dispatches import dispatch, one_job
 from tests.devserver.published_media import picture, shows
+from tests.devserver.raw_worker import WorkerClosedError, worker_connections
 from tests.devserver.room_events import WITHIN, RoomEvents
+from tests.room_server import embedded_room_server
+from tests.webhook_receiver import WebhookReceiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -244,6 +248,27 @@ class TestRestart:
         told = RoomEvents(pair[1], "data_received")
         await pair[0].local_participant.publish_data(b"again")
         assert (await told.next("data_received"))[0].data == b"again"
+
+    async def test_a_crash_tells_no_worker_that_its_jobs_end(self) -> None:
+        async with (
+            WebhookReceiver() as webhooks,
+            embedded_room_server(webhooks) as server,
+            worker_connections(server) as connect,
+            server.api() as lk_api,
+        ):
+            assert server.embedded is not None
+            worker = await connect("someone")
+            created = await dispatch(lk_api, ROOM, "someone")
+            assignment = await worker.accept(await worker.offered_job())
+            await one_job(lk_api, ROOM, created.id)
+            agent = rtc.Room()
+            back = RoomEvents(agent, "reconnected")
+            await agent.connect(server.url, assignment.token)
+            await server.embedded.restart(announced=False)
+            with pytest.raises(WorkerClosedError):
+                await worker.terminated_job()
+            await back.next("reconnected")
+            await agent.disconnect()
 
     async def test_start_and_stop_take_less_than_a_second(self) -> None:
         begun = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,11 +46,22 @@ class Figures:
 
 @dataclass
 class Talk:
-    """One person in one room."""
+    """One person in one room.
+
+    Attributes:
+        come: joins the room, again if its connection has ended.
+    """
 
     client: ChatClient
+    come: Callable[[ChatClient], Awaitable[None]]
     asked: dict[str, float] = field(default_factory=dict[str, float])
     answered: dict[str, float] = field(default_factory=dict[str, float])
+    _coming: asyncio.Task[None] | None = None
+
+    async def aclose(self) -> None:
+        if self._coming is not None:
+            await asyncio.wait((self._coming,))
+        await self.client.room.disconnect()
 
     async def ask(self, number: int, text: str) -> None:
         """Asks, again and again until there is an answer or it takes too long."""
@@ -67,12 +79,31 @@ class Talk:
     async def _try(self, packet: dict[str, str]) -> None:
         message = packet["id"]
         try:
-            await self.client.send_packet(packet)
             async with asyncio.timeout(AGAIN):
+                if not self.client.room.isconnected():
+                    await self._come_back()
+                # It waits for as long as the SDK restores the connection.
+                await self.client.send_packet(packet)
                 await self.client.until(lambda: self.client.finished(message))
-        except (TimeoutError, rtc.participant.PublishDataError):
+        except (TimeoutError, rtc.ConnectError, rtc.participant.PublishDataError):
             # Nothing tells when it is worth while: a careful app has a clock.
             await asyncio.sleep(0.1)
+
+    async def _come_back(self) -> None:
+        """Joins again, as apps do whose connection has ended for good."""
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._join_again())
+        coming = self._coming
+        # Not cancelled with who waits: a native connect must end by itself.
+        await asyncio.wait((coming,))
+        self._coming = None
+        coming.result()
+
+    async def _join_again(self) -> None:
+        client = ChatClient()
+        client.answers, client.packets = self.client.answers, self.client.packets
+        await self.come(client)
+        self.client = client
 
     async def count(self, figures: Figures, database: str) -> None:
         """Adds what became of the questions, as their person and the database have it."""

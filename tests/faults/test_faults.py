@@ -73,6 +73,7 @@ class Scene:
     database: Outage
     clock: Clock | None
     relay: TcpRelay
+    room_server: RoomServerUnderTest
     talks: list[Talk]
 
     async def worker(self) -> int:
@@ -177,6 +178,14 @@ async def signalling_stalled(scene: Scene) -> None:
     scene.relay.mend()
 
 
+async def room_server_killed(scene: Scene) -> None:
+    """It starts again at once, without the rooms that it had."""
+    if scene.room_server.crash is None:
+        pytest.skip("the tests cannot end this server")
+    await scene.when(scene.any(_second_began))
+    await scene.room_server.crash()
+
+
 def clock_set(seconds: int) -> Callable[[Scene], Coroutine[Any, Any, None]]:
     """The workers' clock is wrong for a while, in which one of them dies."""
 
@@ -237,6 +246,7 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
     "signalling stalled for 20 s": signalling_stalled,
+    "room server killed": room_server_killed,
     **{name: clock_set(seconds) for name, seconds in CLOCKS.items()},
 }
 OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres", "disk full": "sqlite"}
@@ -265,11 +275,14 @@ async def test_each_question_is_answered_once(
     model.when("", mood.reply)
     first = await fleet.start(2)
     second = await fleet.start(1)
-    talks = [Talk(ChatClient()) for _ in range(ROOMS or 3)]
-    for number, talk in enumerate(talks):
-        await come(talk.client, room_server, f"{room_name}-{number}", fleet.name)
+    talks = [
+        Talk(ChatClient(), entrance(room_server, f"{room_name}-{number}", fleet.name))
+        for number in range(ROOMS or 3)
+    ]
+    for talk in talks:
+        await talk.come(talk.client)
     try:
-        scene = Scene((first, second), model, mood, database, clock, relay, talks)
+        scene = Scene((first, second), model, mood, database, clock, relay, room_server, talks)
         await asyncio.gather(*(talk.client.until_ready() for talk in talks))
         await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
         strike = asyncio.create_task(FAULTS[fault](scene))
@@ -281,7 +294,7 @@ async def test_each_question_is_answered_once(
         for talk in talks:
             await talk.count(figures, database.url)
     finally:
-        await asyncio.gather(*(talk.client.room.disconnect() for talk in talks))
+        await asyncio.gather(*(talk.aclose() for talk in talks))
     sys.stdout.write(f"{TABLE if fault == next(iter(FAULTS)) else ''}{figures.row(fault)}\n")
     assert figures.asked == len(talks) * QUESTIONS
     # A worker that is asked to end reports the answers that it ends, and one whose model is silent.
@@ -289,7 +302,14 @@ async def test_each_question_is_answered_once(
     assert figures.once + figures.failed == figures.asked
 
 
-async def come(client: ChatClient, server: RoomServerUnderTest, room: str, name: str) -> None:
-    wanted = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=name)])
-    token = server.access_token("alice", room).with_room_config(wanted)
-    await client.room.connect(server.url, token.to_jwt())
+def entrance(
+    server: RoomServerUnderTest, room: str, name: str
+) -> Callable[[ChatClient], Coroutine[Any, Any, None]]:
+    """What lets a person join a room that wants the agent of this name."""
+
+    async def come(client: ChatClient) -> None:
+        wanted = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=name)])
+        token = server.access_token("alice", room).with_room_config(wanted)
+        await client.room.connect(server.url, token.to_jwt())
+
+    return come
