@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agent.chat.tenure import Tenure
 from agent.host.claims import Claims, claims_file
+from agent.host.remade_rooms import RemadeRooms
 from agent.host.room_leases import RoomLeases
 from agent.host.seats import Seats
 from agent.host.server_api import ServerApi
@@ -65,6 +66,7 @@ class RoomEntry:
         self._claims = Claims(file)
         self._leases: RoomLeases | None = None
         self._takeover: Takeover | None = None
+        self._remade: RemadeRooms | None = None
         self._asked: set[str] = set()
         """Jobs whose rooms were found free, as far as is known."""
         if settings.takeover:
@@ -77,6 +79,9 @@ class RoomEntry:
                 open_api=open_api,
                 open_seats=lambda: Seats(identity, open_api),
                 may_look=lambda: free() > 0,
+            )
+            self._remade = RemadeRooms(
+                self._leases, agent_name=settings.agent_name, open_api=open_api
             )
 
     def claim(self, sid: str) -> bool:
@@ -122,6 +127,11 @@ class RoomEntry:
         tenure.is_over = tenure.is_over or not taken
         return tenure
 
+    def came_back(self, job: Job) -> None:
+        """The agent of a job has its connection back, perhaps to another room of the same name."""
+        if self._remade is not None:
+            self._remade.look(job)
+
     async def is_dismissed(self, job: Job, age: float) -> bool:
         """Whether the room of a job that the server ended needs no agent any more: its dispatch was
         deleted, and no other one waits for an agent. `age`: seconds since the job began."""
@@ -136,6 +146,8 @@ class RoomEntry:
 
     async def rooms_left(self) -> None:
         """To be called when all rooms were left."""
+        if self._remade is not None:
+            await self._remade.aclose()
         if self._leases is not None and self._takeover is not None:
             await self._takeover.aclose()
             await self._leases.aclose()

@@ -226,7 +226,7 @@ class RoomHost:
     async def entrypoint(self, job: JobContext) -> None:
         """Joins the job's room on the shared loop; the job ends when the stay does."""
         job_loop, began = asyncio.get_running_loop(), time.monotonic()
-        stay = self._run(self._stay(job.job.id, RoomAssignment.of(job, os.environ["LIVEKIT_URL"])))
+        stay = self._run(self._stay(job.job, RoomAssignment.of(job, os.environ["LIVEKIT_URL"])))
         with self._lock:
             self._stays[job.job.id] = stay
 
@@ -296,8 +296,9 @@ class RoomHost:
                 self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def _stay(self, job_id: str, assignment: RoomAssignment) -> None:
+    async def _stay(self, job: Job, assignment: RoomAssignment) -> None:
         """One stay in a room. Never cancelled: `_leave` ends it."""
+        job_id = job.id
         log_fields.bind(room=assignment.room)
         left = False
         self._entering[job_id] = not self._is_closing
@@ -310,7 +311,10 @@ class RoomHost:
             session = self._sessions[job_id] = self.services.open_session(assignment, tenure)
             await self._opened()
             if await tenure.holds():
-                await session.run(on_joined=partial(self.admission.joined, job_id))
+                await session.run(
+                    on_joined=partial(self.admission.joined, job_id),
+                    on_reconnected=partial(self._entry.came_back, job),
+                )
             left = session.is_dismissed
         except Exception:
             # The boundary around one room: it ends, with the reason in the log; the others go on.

@@ -144,7 +144,34 @@ class RoomLeases:
         """Releases the lease of a job; `left`: its room needs no agent any more."""
         sid = self._jobs.pop(job, None)
         self._tenures.pop(job, None)
-        if sid is None or sid in self._jobs.values():
+        if sid is not None:
+            await self._release(sid, left=left)
+
+    def sid(self, job: str) -> str | None:
+        """The room whose lease a job has."""
+        return self._jobs.get(job)
+
+    async def move(self, job: str, sid: str) -> bool:
+        """Takes the lease of the room that a job's agent is in now, in place of the former room's;
+        False if another job has it, or this one has ended."""
+        former = self._jobs.get(job)
+        if former is None or sid in self._jobs.values():
+            return False
+        if not await self._take(sid, by_force=False):
+            return False
+        if self._jobs.get(job) != former:
+            await self._release(sid, left=False)
+            return False
+        self._jobs[job] = sid
+        self._owed.pop(sid, None)
+        self.claims.take(_room(sid))
+        if former in self._last:
+            self._last.add(sid)
+        await self._release(former, left=False)
+        return True
+
+    async def _release(self, sid: str, *, left: bool) -> None:
+        if sid in self._jobs.values():
             return
         self._unconfirmed.pop(sid, None)
         self._last.discard(sid)

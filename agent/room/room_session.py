@@ -104,18 +104,30 @@ class RoomSession:
         """Whether the room wants no agent any more, after this stay."""
         self._disconnected = asyncio.Event()
         self._cut: asyncio.TimerHandle | None = None
+        self._tell_reconnected: Callable[[], None] | None = None
 
-    async def run(self, *, on_joined: Callable[[], None]) -> None:
+    async def run(
+        self,
+        *,
+        on_joined: Callable[[], None],
+        on_reconnected: Callable[[], None] | None = None,
+    ) -> None:
         """Runs the whole stay in the room. Never cancel it: `close` ends it.
 
         Cancelling a native connect takes the process down later
         (python-sdks issue 784).
+
+        Args:
+            on_joined: called once the room is joined.
+            on_reconnected: called each time that its connection is back, perhaps to another room
+                of the same name.
 
         Raises:
             rtc.ConnectError: the room could not be joined.
         """
         if self._ended.is_set():
             return
+        self._tell_reconnected = on_reconnected
         self._listen()
         self._components.clock.connecting()
         options = self._assignment.room_options(self._settings)
@@ -299,6 +311,8 @@ class RoomSession:
             self._cut = None
         native_sockets.send_at_once()
         self._components.presence.repeat()
+        if self._tell_reconnected is not None:
+            self._tell_reconnected()
 
     def _on_joined(self, _: rtc.RemoteParticipant) -> None:
         self._components.conversations.resume_private()

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import pytest
+from livekit import api
 
 from devserver.model import DemoModel, Reply
 from tests.agent.chat.test_history import get_history, until_stored
@@ -85,6 +86,30 @@ class TestTheRoomServerIsRestarted:
         assert last.finish_reason == "stop"
         assert await answers(alice) == {"s-1": 1, last.in_reply_to: 1}
         assert len(model.requests) == 2
+
+    async def test_after_a_crash_a_room_that_an_app_dispatched_to_is_still_taken_over(
+        self, start_worker: StartWorker, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        first = await start_worker()
+        alice = ChatClient()
+        await alice.room.connect(room_server.url, room_server.token("alice", room_name))
+        async with room_server.api() as lk_api:
+            request = api.CreateAgentDispatchRequest(agent_name=first.name, room=room_name)
+            await lk_api.agent_dispatch.create_dispatch(request)
+            await alice.until_ready()
+            await alice.outlive(room_server)
+            # The server has forgotten it; the agent that stayed asks for one.
+            async with asyncio.timeout(20):
+                while first.name not in {
+                    each.agent_name for each in await lk_api.agent_dispatch.list_dispatch(room_name)
+                }:
+                    pass
+        former = alice.agent_sid
+        await start_worker(AGENT_NAME=first.name, DATABASE_URL=first.settings.database_url)
+        await first.server.aclose()
+        await alice.until_ready_again(former)
+        assert (await alice.ask("are you there?")).finish_reason == "stop"
+        await alice.room.disconnect()
 
     async def test_after_a_shutdown_another_stay_answers_what_was_left(
         self,

@@ -126,6 +126,37 @@ async def test_that_a_room_wants_nobody_after_a_stay_is_noted(
     assert await store.state() is LeaseState.LEFT
 
 
+async def test_a_job_whose_room_was_made_anew_has_the_lease_of_the_new_one(
+    store: Store, new_leases: NewLeases
+) -> None:
+    leases, other = new_leases(), new_leases()
+    assert await leases.beat()
+    assert await other.beat()
+    assert await leases.take(JOB, "RM_former")
+    await leases.tenure(JOB, unexpected).be_last()
+    assert await leases.move(JOB, ROOM)
+    assert await store.states(ME, ["RM_former"]) == {"RM_former": LeaseState.FREE}
+    assert not await other.take("AJ_2", ROOM)
+    # That nobody is wanted after this stay is noted for the new room, too.
+    assert await leases.beat()
+    await store.bury([leases.id])
+    assert await store.state() is LeaseState.LEFT
+
+
+async def test_the_lease_of_another_process_is_not_moved_to(
+    store: Store, new_leases: NewLeases
+) -> None:
+    leases, other = new_leases(), new_leases()
+    assert await other.beat()
+    assert await other.take("AJ_2", ROOM)
+    assert await leases.take(JOB, "RM_former")
+    assert not await leases.move(JOB, ROOM)
+    assert leases.sid(JOB) == "RM_former"
+    await other.give_back("AJ_2", left=False)
+    assert await leases.move(JOB, ROOM)
+    assert await store.state() is LeaseState.HELD
+
+
 async def test_a_room_that_is_taken_again_is_not_given_back(
     store: Store, new_leases: NewLeases
 ) -> None:
