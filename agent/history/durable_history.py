@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar, cast
 
 from agent.history.accounts import AccountStore
@@ -87,6 +88,7 @@ class DurableHistory:
         self._caught_up.set()
         self._migrated = False
         self._closing = asyncio.Event()
+        self._in_haste = asyncio.Event()
         self._writing: list[Write] = []
         self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
@@ -150,12 +152,17 @@ class DurableHistory:
         else:
             self._migrated = True
 
-    async def aclose(self) -> None:
-        """Tries for CLOSE_TIMEOUT seconds to write the rest, up to LONGEST_CLOSE with progress."""
+    def hurry(self) -> None:
+        """Makes no long pauses any more: the history is about to be closed."""
+        self._in_haste.set()
+
+    async def aclose(self, *, longest: float = LONGEST_CLOSE) -> None:
+        """Tries for CLOSE_TIMEOUT seconds to write the rest, up to `longest` with progress."""
         self._closing.set()
+        self.hurry()
         left = self.waiting + 1
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_CLOSE):
+            async with asyncio.timeout(longest):
                 while self._task and not self._task.done() and self.waiting < left:
                     left = self.waiting
                     await asyncio.wait((self._task,), timeout=CLOSE_TIMEOUT)
@@ -168,16 +175,11 @@ class DurableHistory:
         await self._store.aclose()
 
     async def add_message(self, message: Message) -> Added:
-        if self._backlog.has_message(message.key) or any(
-            write.opens and write.turn == message.key for write in self._writing
-        ):
+        is_written = any(each.opens and each.turn == message.key for each in self._writing)
+        if is_written or self._backlog.has_message(message.key):
             return Added(is_new=False)
-        return await self._keep(
-            message.key,
-            message,
-            lambda: self._store.add_message(message),
-            presumed=Added(is_new=True),
-        )
+        add = partial(self._store.add_message, message)
+        return await self._keep(message.key, message, add, presumed=Added(is_new=True))
 
     async def begin_answer(self, answer: Message) -> Message:
         return await self._keep(
@@ -342,8 +344,8 @@ class DurableHistory:
                 logger.exception("history store failed unexpectedly")
                 self._went_away(error)
             # At the end until `aclose` gives up: the database may be failing over.
-            closing = self._closing.is_set()
-            await (asyncio.sleep(self._first_pause) if closing else self._pause(pause))
+            hurries = self._in_haste.is_set()
+            await (asyncio.sleep(self._first_pause) if hurries else self._pause(pause))
             pause = min(pause * 2, LONGEST_PAUSE)
         self._ends.pass_on()
 
@@ -363,10 +365,8 @@ class DurableHistory:
         writing = self._writing = self._backlog.take(BATCH)
         try:
             # Together: the store writes in the order of the calls, and shares its transactions.
-            outcomes = cast(
-                "list[object]",
-                await asyncio.gather(*(write.run() for write in writing), return_exceptions=True),
-            )
+            all_of_it = asyncio.gather(*(write.run() for write in writing), return_exceptions=True)
+            outcomes = cast("list[object]", await all_of_it)
         except asyncio.CancelledError:
             self._backlog.put_back(writing)
             raise
@@ -397,4 +397,4 @@ class DurableHistory:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._closing.wait()
+                await self._in_haste.wait()

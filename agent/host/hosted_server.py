@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agent.host.closing import Closing
 from agent.host.worker_server import WorkerServer
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class HostedServer(WorkerServer):
         self,
         heartbeats: Mapping[str, Heartbeat],
         readiness: Callable[[WorkerServer], Readiness],
-        close_host: Callable[[], Awaitable[None]],
+        close_host: Callable[[Closing], Awaitable[None]],
         silence: float,
         take_samples: Callable[[Readiness], None],
         overviews: Callable[[], list[RoomOverview]],
@@ -46,6 +47,8 @@ class HostedServer(WorkerServer):
 
     async def aclose(self) -> None:
         self.is_ending = True
-        await super().aclose()
-        await self._close_host()
-        self.ended()
+        closing = Closing()
+        await closing.step(super().aclose(), "jobs", by=closing.rooms)
+        await self._close_host(closing)
+        if not closing.overdue:
+            self.ended()

@@ -29,6 +29,7 @@ from agent.config.sdk_patches import selected_patches
 from agent.config.settings import Settings
 from agent.host import loop_watch, tracing
 from agent.host.admission import Admission
+from agent.host.closing import Closing
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
@@ -270,20 +271,22 @@ class RoomHost:
         sessions = (each for each in list(self._sessions.values()) if each.name == room)
         return next((each.tokens for each in sessions), (0, 0))
 
-    async def aclose(self) -> None:
-        """Leaves all rooms and closes the shared services."""
+    async def aclose(self, closing: Closing | None = None) -> None:
+        """Leaves all rooms and closes the shared services, in the time that there is."""
         if self._loop is None:
             return
-        await asyncio.wrap_future(self._run(self._close_all()))
+        closing = closing or Closing()
+        self._loop.call_soon_threadsafe(self.services.history.hurry)
+        # One second more: a loop that is stuck is left, too.
+        closed = asyncio.wrap_future(self._run(self._close_all(closing)))
+        await closing.step(closed, "the rooms' loop", by=closing.history + 1.0)
         await self._entry.aclose()
-        if self._tracer is not None:
-            await asyncio.to_thread(self._tracer.close)
         self.heartbeats["main"].stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        if self._thread is not None:
+        loop, self._loop = self._loop, None
+        loop.call_soon_threadsafe(loop.stop)
+        if self._thread is not None and closed.done():
             await asyncio.to_thread(self._thread.join)
-        self._loop.close()
-        self._loop = None
+            loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs a coroutine on the rooms' loop; starts the loop on first use."""
@@ -378,16 +381,17 @@ class RoomHost:
         if session is not None:
             session.close()
 
-    async def _close_all(self) -> None:
+    async def _close_all(self, closing: Closing) -> None:
         self._is_closing = True
         self._entering = dict.fromkeys(self._entering, False)
         for session in self._sessions.values():
             session.close()
-        await self.until_left()
-        await self._entry.rooms_left()
-        await self.services.run_hook("on_stop")
+        await closing.step(self.until_left(), "rooms", by=closing.rooms)
         await self._tasks.aclose()
-        await self.services.aclose()
+        also = {"leases": self._entry.rooms_left(), "the app": self.services.run_hook("on_stop")}
+        if self._tracer is not None:
+            also["traces"] = asyncio.to_thread(self._tracer.close)
+        await self.services.aclose(closing, also)
         if self._watch is not None:
             self._watch.stop()
         self.heartbeats["rooms"].stop()

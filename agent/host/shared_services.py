@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 from livekit import api
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from agent.files.files import Files
 from agent.files.sweep import Sweep
 from agent.history.errors import HistoryError
 from agent.history.open_history import database_name, open_history
+from agent.host.closing import Closing
 from agent.host.readiness import LastSeen
 from agent.host.server_api import ServerApi
 from agent.host.tool_sources import mcp_servers
@@ -35,6 +37,10 @@ from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
+
+
+class _Closable(Protocol):
+    def aclose(self) -> Coroutine[Any, Any, None]: ...
 
 
 class SharedServices:
@@ -133,21 +139,27 @@ class SharedServices:
             limits=self.limits,
         )
 
-    async def aclose(self) -> None:
-        if self._mcp is not None:
-            await self._mcp.aclose()
-        if self._models is not None:
-            await self._models.aclose()
-        if self._toolbox is not None:
-            await self._toolbox.aclose()
-        if self._api is not None:
-            await self._api.aclose()
-        await self._accounting.aclose()
-        await self._sweep.aclose()
-        await self.limits.aclose()
-        await self._retention.aclose()
-        await self.history.aclose()
-        await self.files.aclose()
+    async def aclose(self, closing: Closing, also: Mapping[str, Awaitable[object]]) -> None:
+        """Closes what writes into the stores, and all connections, and then the stores.
+
+        Args:
+            also: what is closed at the same time as the first of these, by name.
+        """
+        parts: dict[str, _Closable | None] = {
+            "MCP servers": self._mcp,
+            "models": self._models,
+            "tools": self._toolbox,
+            "the server's API": self._api,
+            "accounts": self._accounting,
+            "the sweep of files": self._sweep,
+            "limits": self.limits,
+            "retention": self._retention,
+        }
+        works = {name: part.aclose() for name, part in parts.items() if part is not None}
+        await closing.steps({**also, **works}, by=closing.services)
+        history = self.history.aclose(longest=closing.writing)
+        stores = {"history": history, "files": self.files.aclose()}
+        await closing.steps(stores, by=closing.history)
 
     async def run_hook(self, name: str) -> None:
         """One of the worker's own hooks, where the app has it; one that fails is logged."""

@@ -1,0 +1,79 @@
+"""A process that closes: each step has its time, and what waits for the database is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from agent.app.app import App
+from agent.history.message import ThreadKey
+from agent.history.open_history import open_history
+from agent.host.closing import Closing
+from agent.testing.history_samples import everything
+from tests.agent.conftest import Enter, StartWorker
+from tests.agent.outages import LockedSqlite
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Generator[LockedSqlite]:
+    locked = LockedSqlite(tmp_path / "closing.db")
+    yield locked
+    locked.close()
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def fails() -> None:
+    raise OSError("the model's connection")
+
+
+async def test_a_step_that_fails_or_never_ends_keeps_no_other_from_its_turn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    closing = Closing(services=0.05, history=20.0)
+    done = asyncio.Event()
+    await closing.steps({"models": fails(), "the app": never()}, by=closing.services)
+    # Its time is over; it is begun all the same.
+    await closing.step(asyncio.to_thread(time.sleep, 0.1), "tools", by=closing.services)
+    await closing.step(asyncio.to_thread(done.set), "history", by=closing.history)
+    assert done.is_set()
+    assert closing.overdue == ["the app", "tools"]
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno == logging.ERROR
+    ] == [
+        "models failed to close",
+        "the app did not close in time, the process ends without it",
+        "tools did not close in time, the process ends without it",
+    ]
+    assert closing.writing == pytest.approx(16.0, abs=1.0)
+
+
+async def test_an_app_that_does_not_end_costs_no_answer(
+    start_worker: StartWorker, enter: Enter, database: LockedSqlite
+) -> None:
+    app = App(on_stop=never, hook_timeout=60.0)
+    worker = await start_worker(app=app, DATABASE_URL=database.url, CONVERSATIONS="room-name")
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+    await database.begin()
+    last = await alice.ask("are you there?")
+    closing = Closing(services=3.0)
+    ending = asyncio.create_task(worker.host.aclose(closing))
+    await alice.until(lambda: alice.agent is None)
+    await database.end()
+    async with asyncio.timeout(20):
+        await ending
+    assert "the app" in closing.overdue
+    history = open_history(database.url)
+    stored = await everything(history, ThreadKey(alice.room.name))
+    await history.aclose()
+    assert {each.in_reply_to: each.finish_reason for each in stored if each.finish_reason}[
+        last.in_reply_to
+    ] == "stop"
