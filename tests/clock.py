@@ -7,32 +7,23 @@ would change the room server's and the tests' as well.
 from __future__ import annotations
 
 import mmap
-import shutil
 import struct
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+from tests.preload import built
 
 _SOURCE: Final = Path(__file__).with_name("clock.c")
 _SECONDS: Final = struct.Struct("=q")
 
 
-class NoClockError(Exception):
-    """There is no C compiler; the message says so."""
-
-
 class Clock:
     def __init__(self, directory: Path) -> None:
-        """Raises NoClockError."""
-        compiler = shutil.which("cc")
-        if compiler is None:
-            raise NoClockError("no C compiler: Debian's gcc and libc6-dev")
-        self._library = directory / "clock.so"
+        """Raises NoCompilerError."""
+        self._library = built(_SOURCE, directory)
         self._file = directory / "clock"
         self._file.write_bytes(_SECONDS.pack(0))
-        command = [compiler, "-O2", "-shared", "-fPIC"]
-        subprocess.run([*command, "-o", self._library, _SOURCE], check=True)  # noqa: S603 - as above
 
     def set(self, seconds: int) -> None:
         """Sets it so many seconds ahead of the machine's, or behind; processes notice at once."""

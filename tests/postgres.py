@@ -17,6 +17,8 @@ from psycopg import sql
 
 PATIENCE: Final = 30
 _UNPRIVILEGED: Final = "nobody"
+_SMALL_DISK: Final = "192m"
+"""Twice what an empty server takes; it is full soon."""
 
 
 class NoPostgresError(Exception):
@@ -120,6 +122,27 @@ def primary_and_standby() -> Generator[tuple[PostgresServer, PostgresServer]]:
         standby.start()
         stack.callback(_stop, standby)
         yield primary, standby
+
+
+@contextlib.contextmanager
+def server_on_a_small_disk() -> Generator[tuple[PostgresServer, Path]]:
+    """A running server, and the directory of the disk that it has for itself.
+
+    Raises NoPostgresError, also where such a disk cannot be mounted.
+    """
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory:
+        mount = ("mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", directory)
+        if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:  # noqa: S603 - a program of the system
+            raise NoPostgresError("a disk of its own needs root, to be mounted")
+        try:
+            server = PostgresServer(Path(directory))
+            server.start()
+            try:
+                yield server, Path(directory)
+            finally:
+                _stop(server)
+        finally:
+            subprocess.run(("umount", directory), check=True)  # noqa: S603, S607 - as above
 
 
 def _stop(server: PostgresServer) -> None:

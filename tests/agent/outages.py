@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import uuid
 from pathlib import Path
 from typing import Protocol
+
+import psycopg
+from psycopg import sql
 
 from tests.postgres import PostgresServer
 
@@ -108,3 +112,37 @@ class FailoverPostgres:
 
     async def end(self) -> None:
         await asyncio.to_thread(self._standby.promote)
+
+
+class FullPostgres:
+    """The server's disk is full: it serves on, and refuses writes for which a table must grow."""
+
+    def __init__(self, server: PostgresServer, disk: Path) -> None:
+        """The server has the disk for itself."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self.url = server.create_database(name)
+        self._filler = disk / "filler"
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self._fill)
+
+    async def end(self) -> None:
+        self._filler.unlink()
+
+    def _fill(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            for (table,) in tables:
+                # Otherwise a page that is there already has place for a dozen messages more.
+                statement = sql.SQL("ALTER TABLE {} SET (fillfactor = 10)")
+                connection.execute(statement.format(sql.Identifier(table)))
+            with self._filler.open("wb", buffering=0) as filler:
+                for size in (2**20, 2**12):
+                    with contextlib.suppress(OSError):
+                        while filler.write(bytes(size)) == size:
+                            pass
+            with contextlib.suppress(psycopg.errors.DiskFull):
+                connection.execute("CREATE TABLE more AS SELECT generate_series(1, 100000)")
+                raise AssertionError("the disk is not full")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,19 +12,24 @@ import pytest
 from devserver.model import DemoModel
 from tests.agent.outages import (
     FailoverPostgres,
+    FullPostgres,
     LockedSqlite,
     Outage,
     ReadOnlyPostgres,
     StoppedPostgres,
 )
 from tests.agent.processes.fleet import Fleet
-from tests.clock import Clock, NoClockError
-from tests.postgres import NoPostgresError, primary_and_standby
+from tests.clock import Clock
+from tests.datagrams import Datagrams
+from tests.postgres import NoPostgresError, primary_and_standby, server_on_a_small_disk
+from tests.preload import NoCompilerError
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
 
 FAILOVER = "database fails over"
 READ_ONLY = "database read-only"
+DISK_FULL = "disk full"
+MEDIA_STALLED = "media stalled for 10 s"
 CLOCKS = {"clock 5 min ahead": 300, "clock 3 h ahead": 10_800, "clock 3 h behind": -10_800}
 """Seconds that the workers' clock is set forward, or back."""
 
@@ -42,13 +47,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage
     """A database that can be taken away."""
     fault: str = request.node.callspec.params["fault"]
     if DATABASE == "postgres":
-        if fault == FAILOVER:
-            try:
+        try:
+            if fault == FAILOVER:
                 with primary_and_standby() as servers:
                     yield FailoverPostgres(*servers)
-            except NoPostgresError as error:
-                pytest.skip(str(error))
-            return
+                return
+            if fault == DISK_FULL:
+                with server_on_a_small_disk() as (server, disk):
+                    yield FullPostgres(server, disk)
+                return
+        except NoPostgresError as error:
+            pytest.skip(str(error))
         outage = ReadOnlyPostgres if fault == READ_ONLY else StoppedPostgres
         yield outage(request.getfixturevalue("postgres"))
         return
@@ -64,8 +73,28 @@ def clock(request: pytest.FixtureRequest, tmp_path: Path) -> Clock | None:
         return None
     try:
         return Clock(tmp_path)
-    except NoClockError as error:
+    except NoCompilerError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def datagrams(request: pytest.FixtureRequest, tmp_path: Path) -> Datagrams | None:
+    """The workers' UDP, where it is what fails."""
+    if request.node.callspec.params["fault"] != MEDIA_STALLED:
+        return None
+    try:
+        return Datagrams(tmp_path)
+    except NoCompilerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def preloaded(clock: Clock | None, datagrams: Datagrams | None) -> Mapping[str, str]:
+    """Variables of the workers that load what stands between them and the system."""
+    for each in (clock, datagrams):
+        if each is not None:
+            return each.environ
+    return {}
 
 
 @pytest.fixture
@@ -80,7 +109,7 @@ async def fleet(
     room_server: RoomServerUnderTest,
     model: DemoModel,
     database: Outage,
-    clock: Clock | None,
+    preloaded: Mapping[str, str],
     relay: TcpRelay,
     tmp_path: Path,
     room_name: str,
@@ -97,7 +126,7 @@ async def fleet(
         # A server that crashed creates the room again.
         "CONVERSATIONS": "room-name",
         "AGENT_NAME": f"for {room_name}",
-        **({} if clock is None else clock.environ),
+        **preloaded,
     }
     async with AsyncExitStack() as stack:
         yield Fleet(environ, tmp_path, stack, environ["AGENT_NAME"])

@@ -22,10 +22,18 @@ from livekit import api
 from devserver.model import DemoModel, Reply, tool_call
 from devserver.model.wire import ChatRequest
 from tests.agent.chat_client import ChatClient
-from tests.agent.outages import Outage
+from tests.agent.outages import FullPostgres, Outage
 from tests.agent.processes.fleet import JOINED, Fleet, Supervisor
 from tests.clock import Clock
-from tests.faults.conftest import CLOCKS, DATABASE, FAILOVER, READ_ONLY
+from tests.datagrams import Datagrams
+from tests.faults.conftest import (
+    CLOCKS,
+    DATABASE,
+    DISK_FULL,
+    FAILOVER,
+    MEDIA_STALLED,
+    READ_ONLY,
+)
 from tests.faults.talk import Figures, Talk
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
@@ -72,6 +80,7 @@ class Scene:
     mood: Mood
     database: Outage
     clock: Clock | None
+    datagrams: Datagrams | None
     relay: TcpRelay
     room_server: RoomServerUnderTest
     talks: list[Talk]
@@ -150,7 +159,10 @@ async def database_away(scene: Scene) -> None:
 
 
 async def disk_full(scene: Scene) -> None:
-    """No worker can write to a file."""
+    """The database server's is; with SQLite, no worker can write to a file."""
+    if isinstance(scene.database, FullPostgres):
+        await database_away(scene)
+        return
     workers = [int(pid) for each in scene.supervisors for pid in await each.says(REGISTERED)]
     await scene.when(scene.any(_second_began))
     for pid in workers:
@@ -176,6 +188,15 @@ async def signalling_stalled(scene: Scene) -> None:
     scene.relay.stall()
     await asyncio.sleep(20)
     scene.relay.mend()
+
+
+async def media_stalled(scene: Scene) -> None:
+    """Workers hear and say nothing but what goes over their signalling."""
+    assert scene.datagrams is not None
+    await scene.when(scene.any(_second_began))
+    scene.datagrams.stall()
+    await asyncio.sleep(10)
+    scene.datagrams.flow()
 
 
 async def room_server_killed(scene: Scene) -> None:
@@ -242,14 +263,15 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "database away": database_away,
     READ_ONLY: database_away,
     FAILOVER: database_away,
-    "disk full": disk_full,
+    DISK_FULL: disk_full,
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
     "signalling stalled for 20 s": signalling_stalled,
+    MEDIA_STALLED: media_stalled,
     "room server killed": room_server_killed,
     **{name: clock_set(seconds) for name, seconds in CLOCKS.items()},
 }
-OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres", "disk full": "sqlite"}
+OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres"}
 """Faults of one database."""
 
 SHORT: Final = "kill -9: model asked"
@@ -265,6 +287,7 @@ async def test_each_question_is_answered_once(
     model: DemoModel,
     database: Outage,
     clock: Clock | None,
+    datagrams: Datagrams | None,
     relay: TcpRelay,
 ) -> None:
     if not ROOMS and fault != SHORT:
@@ -282,7 +305,9 @@ async def test_each_question_is_answered_once(
     for talk in talks:
         await talk.come(talk.client)
     try:
-        scene = Scene((first, second), model, mood, database, clock, relay, room_server, talks)
+        scene = Scene(
+            (first, second), model, mood, database, clock, datagrams, relay, room_server, talks
+        )
         await asyncio.gather(*(talk.client.until_ready() for talk in talks))
         await asyncio.gather(*(talk.ask(0, "hello, what time is it?") for talk in talks))
         strike = asyncio.create_task(FAULTS[fault](scene))

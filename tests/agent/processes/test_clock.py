@@ -10,7 +10,8 @@ import pytest
 from devserver.model import DemoModel
 from tests.agent.processes.fleet import Fleet
 from tests.agent.processes.test_deaths import visitor
-from tests.clock import Clock, NoClockError
+from tests.clock import Clock
+from tests.preload import NoCompilerError
 from tests.room_server import RoomServerUnderTest
 
 
@@ -22,7 +23,7 @@ async def test_a_worker_two_hours_off_registers_joins_and_answers(
 ) -> None:
     try:
         clock = Clock(tmp_path)
-    except NoClockError as error:
+    except NoCompilerError as error:
         pytest.skip(str(error))
     clock.set(seconds)
     name = f"for {room_name}"
