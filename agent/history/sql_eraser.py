@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.history import sql_erasure
 from agent.history.erasure import Erased, Subject
+from agent.history.sql_erasure import BATCH
 
 if TYPE_CHECKING:
     from agent.history.database import Database
     from agent.history.group_commit import GroupCommit
 
 Item = TypeVar("Item")
-
-BATCH: Final = 500
-"""Messages, or conversations, in a statement."""
 
 
 class SqlEraser:

@@ -42,12 +42,18 @@ from agent.history.schema import (
     token_usage,
     usage_by_day,
 )
+from agent.history.sql_clock import database_now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 WINDOW: Final = 50_000
 """Messages that are looked through in a transaction."""
+
+BATCH: Final = 500
+"""Messages, conversations or threads in a statement."""
+
+_DAY: Final = 86_400_000
 
 _NO_SUMMARY: Final[dict[str, Any]] = {
     "summary": None,
@@ -161,7 +167,7 @@ def erase_threads(
 ) -> Erased:
     """Erases the threads, which are empty by now, the shared states, and the calls in the
     background: all of them, or those of a participant."""
-    which: list[ColumnElement[bool]] = [_IS_EMPTY]
+    which: list[ColumnElement[bool]] = []
     if identity is not None:
         which.append(threads.c.owner == identity)
     if names is not None:
@@ -175,10 +181,10 @@ def erase_threads(
         owned.append(states.c.room.in_(names))
         called.append(background_calls.c.room.in_(names))
     connection.execute(delete(background_calls).where(*called))
-    return Erased(
-        threads=connection.execute(delete(threads).where(*which)).rowcount,
-        states=connection.execute(delete(states).where(*owned)).rowcount,
-    )
+    gone = 0
+    while empty := _empty_threads(connection, *which, limit=BATCH):
+        gone += connection.execute(delete(threads).where(threads.c.id.in_(empty))).rowcount
+    return Erased(threads=gone, states=connection.execute(delete(states).where(*owned)).rowcount)
 
 
 def erase_boards(connection: Connection, names: Sequence[str]) -> Erased:
@@ -210,6 +216,8 @@ def expire_messages(
         select(func.pg_try_advisory_xact_lock(_RETENTION_LOCK))
     ):
         return Erased(), None  # Another process is at it.
+    now = int(time.time() * 1000)
+    before = _not_ahead(connection, before, now)
     stored = func.coalesce(messages.c.stored_at, messages.c.timestamp)
     rows = connection.execute(
         select(messages.c.position, stored)
@@ -218,16 +226,19 @@ def expire_messages(
         .limit(limit)
     ).all()
     old = [position for position, stored_at in rows if stored_at < before]
-    if not old:
-        return Erased(), None
-    return erase_messages(connection, old), rows[-1][0]
+    if old:
+        return erase_messages(connection, old), rows[-1][0]
+    # A clock that was ahead says nothing about the rows that follow.
+    is_told = any(stored_at <= now + _DAY for _, stored_at in rows)
+    return Erased(), None if is_told or not rows else rows[-1][0]
 
 
 def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
     """Erases threads that are empty with their states, calls in the background that were begun
     before a time, and whiteboards on which nothing was done since then."""
-    connection.execute(delete(background_calls).where(background_calls.c.begun_at < before))
     now = int(time.time() * 1000)
+    before = _not_ahead(connection, before, now)
+    connection.execute(delete(background_calls).where(background_calls.c.begun_at < before))
     for table in (boards, board_operations):
         # Rows of an older version of the worker: their retention begins now.
         connection.execute(update(table).where(table.c.stored_at.is_(None)).values(stored_at=now))
@@ -236,7 +247,7 @@ def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
     old = select(kept.c.room).group_by(kept.c.room).having(func.max(kept.c.stored_at) < before)
     names = list(connection.scalars(old.limit(limit)))
     erased = erase_boards(connection, names) if names else Erased()
-    empty = threads.c.id.in_(list(connection.scalars(_EMPTY_THREADS.limit(limit))))
+    empty = threads.c.id.in_(_empty_threads(connection, limit=limit))
     of_them = exists().where(
         empty, threads.c.room == states.c.room, threads.c.owner == states.c.owner
     )
@@ -245,8 +256,26 @@ def expire_rest(connection: Connection, before: int, limit: int) -> Erased:
     return erased + Erased(threads=gone, states=documents)
 
 
+def _empty_threads(
+    connection: Connection, *which: ColumnElement[bool], limit: int
+) -> Sequence[int]:
+    """Some threads without messages, into which nobody writes before the transaction has ended."""
+    # A transaction that adds a message to a thread shares the lock on its row. To delete the row
+    # would wait for that one, and then take its message along.
+    found = select(threads.c.id).where(_IS_EMPTY, *which).limit(limit)
+    locked = connection.scalars(found.with_for_update(skip_locked=True, of=threads)).all()
+    # This statement sees the messages that came before the lock.
+    still = select(threads.c.id).where(threads.c.id.in_(locked), _IS_EMPTY)
+    return connection.scalars(still).all()
+
+
+def _not_ahead(connection: Connection, before: int, now: int) -> int:
+    """A time of the worker's clock, which says `now`, as it is if that is ahead of the database's:
+    a clock that is wrong must not make everything old."""
+    return min(before, before + database_now(connection) - now)
+
+
 _IS_EMPTY: Final = ~exists().where(messages.c.thread_id == threads.c.id)
-_EMPTY_THREADS: Final = select(threads.c.id).where(_IS_EMPTY)
 
 
 def _of(table: Table, positions: Sequence[int]) -> ColumnElement[bool]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, exists, func, or_, select, text, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, exists, func, or_, select, update
 
 from agent.history.leases import Beat, LeaseHolder, LeaseState
 from agent.history.schema import leases, workers
+from agent.history.sql_clock import database_now
 from agent.history.sql_insert import insert_new, places, typed
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ One that lives writes the next row soon."""
 
 _DAY: Final = 86_400_000
 _LONGEST_MS: Final = int(LONGEST * 1000)
-_POSTGRES_NOW: Final = text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
 _WORKER: Final = ("id", "scope", "place", "free", "expires_at")
 _BEAT: Final = typed(
     f"INSERT INTO {workers.name} ({', '.join(_WORKER)}) VALUES ({places(_WORKER)}) "  # noqa: S608 - names of ours
@@ -115,16 +114,8 @@ class SqlLeases:
         await self._database.write(partial(_prune, days=days))
 
 
-def _now(connection: Connection) -> int:
-    """Ms since 1970. SQLite's processes share a machine, and so its clock."""
-    if connection.dialect.name == "postgresql":
-        now: int = connection.execute(_POSTGRES_NOW).scalar_one()
-        return now
-    return int(time.time() * 1000)
-
-
 def _beat(connection: Connection, holder: LeaseHolder, seconds: float) -> Beat:
-    now = _now(connection)
+    now = database_now(connection)
     row = {
         "id": holder.id,
         "scope": holder.scope,
@@ -142,7 +133,7 @@ def _beat(connection: Connection, holder: LeaseHolder, seconds: float) -> Beat:
 
 
 def _take(connection: Connection, given: dict[str, str], *, by_force: bool) -> bool:
-    now = _now(connection)
+    now = database_now(connection)
     row = {"key": given["of_key"], "identity": given["of_identity"], "worker": given["holder"]}
     added = connection.execute(_ADD, {**row, "is_left": False, "changed_at": now}).rowcount
     if added:
@@ -152,23 +143,23 @@ def _take(connection: Connection, given: dict[str, str], *, by_force: bool) -> b
 
 
 def _give_back(connection: Connection, given: Mapping[str, object]) -> None:
-    connection.execute(_GIVE_BACK, {**given, "now": _now(connection)})
+    connection.execute(_GIVE_BACK, {**given, "now": database_now(connection)})
 
 
 def _give_back_later(connection: Connection, given: Mapping[str, object]) -> None:
-    connection.execute(_GIVE_BACK_LATER, {**given, "now": _now(connection)})
+    connection.execute(_GIVE_BACK_LATER, {**given, "now": database_now(connection)})
 
 
 def _want(connection: Connection, given: Mapping[str, object]) -> None:
-    connection.execute(_WANT, {**given, "now": _now(connection)})
+    connection.execute(_WANT, {**given, "now": database_now(connection)})
 
 
 def _vacate(connection: Connection, given: Mapping[str, object]) -> None:
-    connection.execute(_VACATE, {**given, "now": _now(connection)})
+    connection.execute(_VACATE, {**given, "now": database_now(connection)})
 
 
 def _states(connection: Connection, identity: str, keys: Sequence[str]) -> Mapping[str, LeaseState]:
-    now = _now(connection)
+    now = database_now(connection)
     found: dict[str, LeaseState] = {}
     columns = (leases.c.key, leases.c.worker, leases.c.is_left, workers.c.expires_at)
     both = leases.outerjoin(workers, workers.c.id == leases.c.worker)
@@ -191,11 +182,11 @@ def _free(connection: Connection, scope: str) -> int:
     living = select(func.coalesce(func.sum(workers.c.free), 0)).where(
         workers.c.scope == scope, _LIVES
     )
-    return int(connection.execute(living, {"now": _now(connection)}).scalar_one())
+    return int(connection.execute(living, {"now": database_now(connection)}).scalar_one())
 
 
 def _prune(connection: Connection, days: float) -> None:
-    now = _now(connection)
+    now = database_now(connection)
     connection.execute(delete(workers).where(~workers.c.expires_at.between(now - _DAY, now + _DAY)))
     old = delete(leases).where(leases.c.changed_at < now - int(days * _DAY), ~_IS_HELD)
     connection.execute(old, {"now": now})

@@ -6,10 +6,13 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 from sqlalchemy import select, text
 
+from agent.history import sql_erasure
 from agent.history.conversation_name import of_id, of_session
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
@@ -179,6 +182,56 @@ async def test_rows_of_an_older_version_go_by_the_senders_clock(
     # Nobody knows how old the board is: its time begins now.
     assert (erased.messages, erased.boards) == (1, 0)
     assert (await history.boards.load("kitchen")).operations
+
+
+async def test_rows_of_a_clock_that_was_ahead_hold_no_others_up(
+    history: History, database_url: str
+) -> None:
+    for number in range(4):
+        await take_turn(history, asked(f"m{number}"))
+    database = Database(DatabaseUrl.parse(database_url))
+    ahead = int((time.time() + 365 * 86_400) * 1000)
+    moved = text(
+        "UPDATE history_message SET stored_at = :ahead WHERE position IN "
+        "(SELECT position FROM history_message ORDER BY position LIMIT 4)"
+    )
+    await database.write(lambda connection: connection.execute(moved, {"ahead": ahead}))
+    await database.aclose()
+    erased = await history.expire(ahead - 1, batch=2, pause=0)
+    assert erased.messages == 4
+
+
+async def test_a_worker_s_clock_that_is_ahead_makes_nothing_old(
+    history: History, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has the machine's clock")
+    await take_turn(history, asked("m1"))
+    await history.boards.append("kitchen", 0, [(1, "{}")])
+    wrong = time.time() + 365 * 86_400
+    monkeypatch.setattr(sql_erasure, "time", SimpleNamespace(time=lambda: wrong))
+    before = int((wrong - 30 * 86_400) * 1000)
+    assert await history.expire(before, batch=10, pause=0) == Erased()
+
+
+async def test_a_message_that_comes_while_its_empty_thread_expires_stays(
+    history: History, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("on SQLite one process writes at a time")
+    await take_turn(history, asked("m1"))
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("CREATE TEMP TABLE message AS SELECT * FROM history_message")
+        await other.execute("DELETE FROM history_message")
+        await other.commit()
+        # Another worker is about to store one.
+        await other.execute("INSERT INTO history_message SELECT * FROM message")
+        expiring = asyncio.create_task(history.expire(0, batch=10, pause=0))
+        # It waits for nobody; if it did, it would go on with the commit.
+        await asyncio.wait((expiring,), timeout=5)
+        await other.commit()
+    assert await expiring == Erased()
+    assert len((await history.page(ROOM, asker="ann")).messages) == 2
 
 
 async def test_counts_of_tokens_go_with_their_participant_or_room(history: History) -> None:
