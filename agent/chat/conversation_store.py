@@ -122,19 +122,39 @@ class ConversationStore:
 
         Where another worker began to answer, the segment id is that of the answer it began.
         """
-        if question.kept is None:
-            if not await self._tenure.holds():
+        if question.kept is not None:
+            # Shielded: the message is stored even if the caller is cancelled.
+            added = await asyncio.shield(question.kept)
+            if added.is_new:
+                message = replace(question.message, position=added.position)
+                return replace(question, message=message) if await self._tenure.holds() else None
+            left = await self._left_by_another(question.message.key)
+            if left is None:
                 return None
-            answer = self._answer(question)
-            standing = await _attempt(self._history.begin_answer(answer), answer)
-            if standing.finish_reason is not None:
-                return None
-            return replace(question, segment_id=standing.id)
-        # Shielded: the message is stored even if the caller is cancelled.
-        added = await asyncio.shield(question.kept)
-        if not added.is_new or not await self._tenure.holds():
+            question = left
+        if not await self._tenure.holds():
             return None
-        return replace(question, message=replace(question.message, position=added.position))
+        answer = self._answer(question)
+        standing = await _attempt(self._history.begin_answer(answer), answer)
+        if standing.finish_reason is not None:
+            return None
+        return replace(question, segment_id=standing.id)
+
+    async def _left_by_another(self, message: Key) -> Question | None:
+        """A question that was stored before and has no answer; None if it has one, or the store
+        does not say.
+
+        After a crash of the room server, the agent of another worker may have been in the room for
+        a moment: this one has recalled nothing of what came then.
+        """
+        await self.settled()
+        try:
+            async with asyncio.timeout(RECALL_TIMEOUT):
+                left = await self._unanswered()
+        except (HistoryError, TimeoutError) as error:
+            _log(error, "message that came again not answered")
+            return None
+        return next((each for each in left if each.message.key == message), None)
 
     def begun(self, question: Question) -> None:
         """Begins to store the id of an answer, once somebody may have seen it.

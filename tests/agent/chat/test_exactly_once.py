@@ -11,6 +11,8 @@ from typing import Any, Final
 import pytest
 from livekit import api
 
+from agent.history.message import Message, ThreadKey
+from agent.inbox.message import Form
 from devserver.model import DemoModel, Reply
 from tests.agent.chat.test_history import get_history, until_stored
 from tests.agent.chat_client import AGENT, ChatClient
@@ -60,6 +62,31 @@ async def test_a_client_that_comes_back_and_sends_again_has_one_answer(
         assert len(back.finished("s-1")) == 1
     thread = "private:alice" if private else "room"
     assert await answers(back, thread) == {"s-1": 1, last: 1}
+    assert len(model.requests) == 2
+
+
+async def test_a_question_that_another_agent_stored_and_left_is_answered_when_it_comes_again(
+    enter: Enter, start_worker: StartWorker, model: DemoModel
+) -> None:
+    worker = await start_worker(CONVERSATIONS="room-name")
+    alice = await enter("alice", worker=worker)
+    # As the agent of another worker does that is in the room for a moment, after a crash.
+    left = Message(
+        thread=ThreadKey(alice.room.name),
+        sender_id="alice",
+        id="s-1",
+        role="user",
+        text=str(STORY["text"]),
+        timestamp=1,
+        form=Form.PACKET.value,
+        awaits_answer=True,
+    )
+    assert (await worker.host.services.history.add_message(left)).is_new
+    for _ in range(2):
+        await send(alice, STORY | {"ack": "stored"})
+        assert (await alice.answer_to("s-1")).finish_reason == "stop"
+    last = await alice.ask("are you there?")
+    assert await answers(alice) == {"s-1": 1, last.in_reply_to: 1}
     assert len(model.requests) == 2
 
 
