@@ -27,6 +27,7 @@ class SqlEraser:
 
     async def erase(self, subject: Subject) -> Erased:
         await self._commits.run(partial(sql_erasure.erase_token_usage, subject=subject))
+        await self._commits.run(partial(sql_erasure.erase_events, subject=subject))
         names = await self._database.read(partial(sql_erasure.conversations_of, subject=subject))
         erased = Erased()
         if names is None:

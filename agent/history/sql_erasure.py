@@ -6,6 +6,7 @@ selected first, and erased by their positions in short transactions of their own
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
@@ -36,6 +38,7 @@ from agent.history.schema import (
     boards,
     feedback,
     messages,
+    outgoing_events,
     reactions,
     states,
     threads,
@@ -160,6 +163,23 @@ def erase_token_usage(connection: Connection, subject: Subject) -> None:
             which.append(table.c.room == subject.room)
         if which:
             connection.execute(delete(table).where(*which))
+
+
+def erase_events(connection: Connection, subject: Subject) -> None:
+    """Erases events that wait for their receivers and name a participant, or a room. Of a
+    conversation that an id names, only those of a participant can be told."""
+    room = subject.room
+    if subject.conversation is not None:
+        room = room_of(subject.conversation)
+    find = func.strpos if connection.dialect.name == "postgresql" else func.instr
+    which: list[ColumnElement[bool]] = []
+    for key, value in (("", subject.identity), ('"room"', room)):
+        if value is not None:
+            # As agent/accounts/event.py writes JSON.
+            mark = f"{key}:{json.dumps(value, ensure_ascii=False)}"
+            which.append(find(outgoing_events.c.body, literal(escape(mark), Text())) > 0)
+    if which:
+        connection.execute(delete(outgoing_events).where(*which))
 
 
 def erase_threads(

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
+from agent.accounts.event import body_of
 from agent.history import sql_erasure
+from agent.history.accounts import OutgoingEvent
 from agent.history.conversation_name import of_id, of_session
 from agent.history.database import Database
 from agent.history.database_url import DatabaseUrl
@@ -232,6 +234,36 @@ async def test_a_message_that_comes_while_its_empty_thread_expires_stays(
         await other.commit()
     assert await expiring == Erased()
     assert len((await history.page(ROOM, asker="ann")).messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("subject", "left"),
+    [
+        (Subject("ann"), {"b in kitchen", "b in hall"}),
+        (Subject(room="kitchen"), {"a in hall", "b in hall"}),
+        (
+            Subject("ann", conversation=of_session("kitchen", "RM_1")),
+            {"b in kitchen", "a in hall", "b in hall"},
+        ),
+    ],
+)
+async def test_events_that_wait_for_their_receivers_go_with_whom_they_name(
+    history: History, database_url: str, subject: Subject, left: set[str]
+) -> None:
+    events = [
+        OutgoingEvent(
+            f"{who} in {room}",
+            "http://receiver",
+            1,
+            body_of("EV_1", "message.received", 1, {"room": room, "senderId": sender, "text": who}),
+        )
+        for room in ("kitchen", "hall")
+        for who, sender in (("a", "ann"), ("b", 'ann"'))
+    ]
+    await history.accounts.put_events(events)
+    await history.erase(subject)
+    stored = await everything(database_url)
+    assert {each.id for each in events if each.id in stored} == left
 
 
 async def test_counts_of_tokens_go_with_their_participant_or_room(history: History) -> None:
