@@ -14,6 +14,7 @@ from livekit.protocol import agent as protocol
 
 from agent.chat.tenure import Tenure
 from agent.host.admission import FULL_LOAD
+from agent.host.closing import Closing
 from agent.host.room_entry import RoomEntry
 from agent.host.room_host import RoomHost
 from tests.agent.chat_client import ChatClient
@@ -146,9 +147,9 @@ async def test_a_room_that_is_about_to_be_joined_is_called_off(
         loop.call_soon_threadsafe(called_off.set)
         return await leave(self, job, began)
 
-    async def end_all(self: RoomHost) -> None:
+    async def end_all(self: RoomHost, closing: Closing) -> None:
         loop.call_soon_threadsafe(called_off.set)
-        await close_all(self)
+        await close_all(self, closing)
 
     monkeypatch.setattr(RoomEntry, "enter", enter_slowly)
     monkeypatch.setattr(RoomHost, "_leave", end)
