@@ -59,12 +59,12 @@ async def test_a_clock_that_jumps_keeps_no_dead_process_alive_and_lets_none_die(
     for name in ("dead", "alive"):
         await leases.beat(holder(name, place="here"), LIVING)
         await leases.take(ME, f"RM_{name}", name)
-    now = sql_leases._now  # pyright: ignore[reportPrivateUsage]
+    now = sql_leases.database_now
 
     def jumped(connection: Connection) -> int:
         return now(connection) + step
 
-    monkeypatch.setattr(sql_leases, "_now", jumped)
+    monkeypatch.setattr(sql_leases, "database_now", jumped)
     assert (await leases.beat(holder("alive", place="here"), LIVING)).neighbours == ()
     assert await leases.states(ME, ["RM_dead", "RM_alive"]) == {
         "RM_dead": LeaseState.EXPIRED,

@@ -66,9 +66,9 @@ async def test_rooms_that_were_left_are_freed(
     run = RoomSession.run
     watches: list[weakref.finalize[..., RoomSession]] = []
 
-    async def watched(session: RoomSession, *, on_joined: Callable[[], None]) -> None:
+    async def watched(session: RoomSession, **told: Callable[[], None]) -> None:
         watches.append(weakref.finalize(session, loop.call_soon_threadsafe, freed.set))
-        await run(session, on_joined=on_joined)
+        await run(session, **told)
 
     monkeypatch.setattr(room_host, "COLLECTED_AFTER", 2)
     monkeypatch.setattr(RoomSession, "run", watched)
