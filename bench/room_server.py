@@ -133,7 +133,7 @@ def _configuration(port: int) -> dict[str, Any]:
 
 
 async def answers(url: str, server: Program) -> bool:
-    """Whether a server that was started answers before it ends, or is given up."""
+    """Whether a started server answers before it ends, or the time is up."""
     give_up = time.perf_counter() + STARTING_TAKES
     async with aiohttp.ClientSession() as session:
         while server.is_running and time.perf_counter() < give_up:

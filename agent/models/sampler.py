@@ -68,7 +68,7 @@ class Sampler:
                     if len(said) > limit:
                         break
         finally:
-            if begun:  # Also where it has thought and not said anything.
+            if begun:  # Also if it has only reasoned and said nothing.
                 on_asked(model.model, *cost.tokens())
             name = model.model
             await model.aclose()

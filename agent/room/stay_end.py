@@ -49,18 +49,18 @@ class StayEnd:
             self._tasks.start(self._end(self._noting), name="end the stay")
 
     async def begin(self) -> None:
-        """Makes the agent leave soon; returns once that is noted. Safe to repeat."""
+        """Makes the agent leave soon; returns once that is stored. Safe to repeat."""
         self.start()
         if self._noting is not None:
             await asyncio.wait((self._noting,))
 
     async def aclose(self) -> None:
-        """The stay has ended."""
+        """Cancels the check: the stay has ended."""
         self._is_over = True
         await self._tasks.aclose()
 
     async def _end(self, noting: asyncio.Task[None]) -> None:
-        logger.info("the session is to end; leaving once what waits is answered")
+        logger.info("the session ends; leaving after the waiting questions are answered")
         await asyncio.wait((noting,))
         for _ in range(LOOKS):
             await asyncio.sleep(LOOKS_EVERY)

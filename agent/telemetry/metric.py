@@ -31,8 +31,8 @@ class Metric:
     Attributes:
         name, help, kind, labels: as Prometheus shows them.
         width: numbers that one series takes in a store.
-        most: series that it has at most, the one for all others not counted.
-        joined: how the gauges of several processes become one.
+        most: the largest number of series, not counting the one for all others.
+        joined: how the gauges of several processes are combined.
         known: the labels of series that are shown before they are first used, as 0: a function such
             as `increase` does not see the first change of a series that begins with it.
     """

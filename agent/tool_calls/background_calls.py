@@ -52,9 +52,9 @@ class Report(Protocol):
     """Makes the model report the result of a call. Raises ToolError.
 
     Args:
-        told: what the model reads, now and later, before the result.
-        result: cut where the conversation has no room for it.
-        instruction: what it reads now.
+        told: the text before the result, which the model reads now and later.
+        result: shortened if the conversation has no room for it.
+        instruction: text that it only reads now.
         segment_id: of the answer that tells it; None: any.
     """
 
@@ -75,7 +75,7 @@ class BackgroundCall:
 
     Attributes:
         arguments: without the confirmation that it is meant as a second one.
-        is_confirmed: it came with that.
+        is_confirmed: it came with the confirmation.
         key: its idempotency key.
         call_id: as notices have it.
         attempt: how often it was made before, by workers that have ended since.
@@ -310,7 +310,7 @@ class BackgroundCalls:
         try:
             self.report(call.origin, told, result, instruction, call.shown, segment_id)
         except ToolError as refused:
-            logger.warning("result of %s is not told: %s", call.tool.name, refused)
+            logger.warning("result of %s not announced: %s", call.tool.name, refused)
             if segment_id is not None:
                 self.lasting.told(segment_id)
 

@@ -218,13 +218,14 @@ export class RoomAgent {
     await this.#calls.own('setListening', { identity });
   }
 
-  /** Answers the agent's questions whether a tool may run; `undefined` leaves one to the handler before. Returns what
-   * ends that. */
+  /** Sets a handler that decides on approvals; it returns `undefined` to leave one to the previous handler. Returns a function
+   * that removes it. */
   onApproval(decide: QuestionHandler<Approval, Decision>): () => void {
     return this.#clientMethods.approvals.handle(decide);
   }
 
-  /** Answers questions of tools; `undefined` leaves one to the handler before. Returns what ends that. */
+  /** Sets a handler for questions of tools; it returns `undefined` to leave one to the previous handler. Returns a function
+   * that removes it. */
   onElicitation(answer: QuestionHandler<Elicitation, ElicitationAnswer>): () => void {
     return this.#clientMethods.elicitations.handle(answer);
   }

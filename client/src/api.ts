@@ -60,7 +60,7 @@ export type Elicitation = ElicitationDescription;
 
 export type ElicitationAnswer = Answered;
 
-/** The end of a question of a tool's. `cancelled` where the call was given up, and as for approvals. */
+/** The end of a question of a tool. `cancelled` if the call was cancelled, and as for approvals. */
 export interface ElicitationEnd {
   readonly questionId: string;
   readonly callId: string;

@@ -1,19 +1,19 @@
-/** Questions that the agent asks by RPC. Each is put to the app once, however often it is asked: the agent asks again after a
- * lost connection, with which an answer may be lost. */
+/** Questions that the agent asks by RPC. The app gets each one once, even if the agent repeats it: it asks again after a lost
+ * connection, which may have lost the answer. */
 
 import { AgentError } from './errors.js';
 
-/** Milliseconds in which an agent that comes back asks again; another worker's never asks about the same call. */
+/** Milliseconds within which an agent that comes back asks again; another worker never asks about the same call. */
 const BACK_WITHIN = 20_000;
 
-/** What all questions have. `messageId` is empty where no message led to it; `timeout`: seconds. */
+/** The fields of all questions. `messageId` is empty if no message led to it; `timeout`: seconds. */
 interface Asked {
   readonly messageId: string;
   readonly senderId?: string;
   readonly timeout: number;
 }
 
-/** The app's answer; `undefined` leaves it to the handler before. */
+/** The app's answer; `undefined` leaves it to the previous handler. */
 export type QuestionHandler<Question, Answer> = (question: Question) => Answer | undefined | Promise<Answer | undefined>;
 
 interface Open<Question, Answer> {
@@ -21,7 +21,7 @@ interface Open<Question, Answer> {
   readonly answer: Promise<Answer>;
   /** Ends it without an answer. */
   readonly end: (error: AgentError) => void;
-  /** Since the agent has left: ends it unless it is asked again. */
+  /** Set when the agent has left: ends the question unless the agent asks again. */
   absence?: ReturnType<typeof setTimeout>;
 }
 
@@ -30,20 +30,20 @@ export class AskedQuestions<Question extends Asked, Answer> {
   readonly #tellWithdrawn: (question: Question) => void;
   readonly #register: () => () => void;
   #unregister: (() => void) | undefined;
-  /** The newest one last. */
+  /** The newest is last. */
   readonly #handlers: QuestionHandler<Question, Answer>[] = [];
   /** By id. An answer is kept until the question is over. */
   readonly #open = new Map<string, Open<Question, Answer>>();
 
-  /** `register` has the agent ask from now on; it returns what ends that. `tellWithdrawn` hears of questions that are over
-   * without the agent saying so. */
+  /** `register` lets the agent ask from now on, and returns a function that ends that. `tellWithdrawn` gets the questions that
+   * ended without a word from the agent. */
   constructor(idOf: (question: Question) => string, register: () => () => void, tellWithdrawn: (question: Question) => void) {
     this.#idOf = idOf;
     this.#register = register;
     this.#tellWithdrawn = tellWithdrawn;
   }
 
-  /** Returns what takes the handler away again. */
+  /** Returns a function that removes the handler. */
   handle(handler: QuestionHandler<Question, Answer>): () => void {
     this.#unregister ??= this.#register();
     this.#handlers.push(handler);
@@ -63,7 +63,7 @@ export class AskedQuestions<Question extends Asked, Answer> {
       return known.answer;
     }
     for (const { question: former, absence } of this.#open.values()) {
-      // The next agent answers the same message, and its model makes new calls.
+      // The next agent answers the same message; its model makes new calls.
       if (absence !== undefined && isOfSameMessage(former, question)) this.#withdraw(former);
     }
     let reject: (error: AgentError) => void = () => undefined;
@@ -77,18 +77,18 @@ export class AskedQuestions<Question extends Asked, Answer> {
     const timer = setTimeout(() => end(new AgentError(504, 'Nobody here has answered in time.')), question.timeout * 1000);
     const answer = Promise.race([this.#askApp(question), over]);
     this.#open.set(id, { question, answer, end });
-    answer.catch(end); // Who could not answer may be asked again.
+    answer.catch(end); // A client that could not answer may be asked again.
     return answer;
   }
 
-  /** A question is over. Without an id, all of them are. */
+  /** Ends a question; without an id, all of them. */
   ended(id?: string): void {
     const over = new AgentError(409, 'The question is over.');
     for (const [each, { end }] of this.#open) if (id === undefined || each === id) end(over);
   }
 
-  /** The agent has left, or the connection was lost, which looks the same. It asks again when it is back; who takes over from
-   * a worker that died does not, since the model makes new calls. */
+  /** The agent has left, or the connection was lost, which looks the same. It asks again when it is back; a worker that takes
+   * over from one that died does not, since its model makes new calls. */
   agentLeft(): void {
     for (const open of this.#open.values()) open.absence ??= setTimeout(() => this.#withdraw(open.question), BACK_WITHIN);
   }
@@ -103,7 +103,7 @@ export class AskedQuestions<Question extends Asked, Answer> {
     this.#unregister = undefined;
   }
 
-  /** The agent has left without a word about the question, and has not asked again. */
+  /** The agent has left without ending the question, and has not asked again. */
   #withdraw(question: Question): void {
     this.ended(this.#idOf(question));
     this.#tellWithdrawn(question);

@@ -4,7 +4,7 @@ import { createContext, useContext, useMemo, useState } from 'react';
 import type { Message, Version } from 'livekit-room-agent';
 import { keyOf } from './timeline.ts';
 
-/** By a question's key: which of its former versions is shown in place of the current one. */
+/** By a question's key: the former version shown instead of the current one. */
 type Shown = ReadonlyMap<string, number>;
 
 export interface Versions {
@@ -37,7 +37,7 @@ export function useVersionChoice(messages: readonly Message[]): Versions {
   );
 }
 
-/** Those of which there is a version still: the same map where that holds for all. */
+/** Keeps entries whose version still exists; returns the same map if all do. */
 function existing(chosen: Shown, messages: readonly Message[]): Shown {
   if (!chosen.size) return chosen;
   const counts = new Map(messages.map((message) => [keyOf(message), message.versions?.length ?? 0]));
