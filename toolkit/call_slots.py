@@ -29,7 +29,7 @@ class CallSlots:
 
     @asynccontextmanager
     async def hold(self, patience: float) -> "AsyncGenerator[HeldSlot]":
-        """Holds a slot; waits for it at most `timeout` seconds. Raises RateLimited."""
+        """Holds a slot; waits for it at most `patience` seconds. Raises RateLimited."""
         if len(self._new) >= MAX_WAITING:
             raise self._busy()
         await self._take(self._new, patience)
