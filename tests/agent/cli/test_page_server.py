@@ -69,7 +69,7 @@ async def test_a_token_joins_the_room_and_brings_the_agent(http: aiohttp.ClientS
         ({"room": "R"}, "identity"),
         ({"identity": "I"}, "room"),
         (QUERY | {"identity": "x" * 129}, "identity"),
-        (QUERY | {"identity": "agent"}, "the agent's"),
+        (QUERY | {"identity": "agent"}, "reserved for the agent"),
         (QUERY | {"role": "admin"}, "role"),
         (QUERY | {"grants": "all"}, "grants"),
     ],
