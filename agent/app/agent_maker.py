@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from agent.app.app_error import AppError
+from agent.app.realtime_models import check_fit
 
 if TYPE_CHECKING:
     from livekit.agents import Agent, AgentSession
@@ -27,7 +28,9 @@ class AgentMaker:
         AppError: it cannot be called without an argument, nor with the room alone.
     """
 
-    def __init__(self, name: str, make: MakeAgent) -> None:
+    def __init__(self, name: str, make: MakeAgent, *, of_persona: bool = False) -> None:
+        """`of_persona`: what it makes answers for a Persona, as that is in the room."""
+        self.of_persona = of_persona
         self._name = name
         self._make = make
         self._takes_room = _takes_room(name, make)
@@ -42,7 +45,8 @@ class AgentMaker:
 
         Raises:
             AppError: the app's function returned something else, or what it has returned before,
-                with what was said to it in another conversation, or it has a realtime model.
+                with what was said to it in another conversation, or a realtime model that rooms
+                cannot answer with.
         """
         # An app that gives one has imported it.
         from livekit.agents import Agent, AgentSession  # noqa: PLC0415 - see above
@@ -51,30 +55,27 @@ class AgentMaker:
         if inspect.isawaitable(made):
             made = await made
         if isinstance(made, Agent):
-            self._check_model(cast("object", made.llm))
             self._take("Agent", made)
+            self._check_models(cast("object", made.llm))
             return None, made
         if isinstance(made, tuple) and len(made) == 2:  # pyright: ignore[reportUnnecessaryIsInstance]
             session, agent = made
             if isinstance(session, AgentSession) and isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance]
-                self._check_model(cast("object", agent.llm), cast("object", session.llm))
                 self._take("AgentSession", session)
                 self._take("Agent", agent)
+                self._check_models(cast("object", agent.llm), cast("object", session.llm))
                 return session, agent
         raise AppError(
             f"App: the function of the agent {self._name} returned a {type(made).__name__}, "
             "expected an Agent, or an AgentSession and an Agent"
         )
 
-    def _check_model(self, *models: object) -> None:
-        """Such a model hears and answers by itself, past messages and their answers."""
+    def _check_models(self, *models: object) -> None:
         from livekit.agents.llm import RealtimeModel  # noqa: PLC0415 - as above
 
-        if any(isinstance(each, RealtimeModel) for each in models):
-            raise AppError(
-                f"App: the agent {self._name} has a realtime model, expected an LLM: rooms have "
-                "their speech by STT and TTS"
-            )
+        for model in models:
+            if isinstance(model, RealtimeModel):
+                check_fit(self._name, model)
 
     def _take(self, kind: str, made: object) -> None:
         if made in self._made:

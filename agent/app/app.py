@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,6 +15,8 @@ from agent.app.app_error import AppError
 from agent.app.header_makers import check_header_makers
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
 from agent.app.persona import Persona
+from agent.app.realtime_models import OF_AN_AGENT, check_fit, is_realtime
+from agent.app.realtime_persona import speaker_of
 from agent.app.speech import check_speech
 from agent.app.store_maker import StoreMaker
 from toolkit.tool import Tool
@@ -134,8 +137,8 @@ class App:
     @property
     def uses_service(self) -> bool:
         """Whether some agent answers with a model at OPENAI_BASE_URL."""
-        chosen = [persona.llm or self.llm for persona in self.personas.values()]
-        return any(self._is_of_service(each) for each in chosen)
+        asked = [each for each in self.personas.values() if not is_realtime(each.llm)]
+        return any(self._is_of_service(each.models or self.llm) for each in asked)
 
     @property
     def has_speech(self) -> bool:
@@ -165,7 +168,7 @@ class App:
         for name, models in self.models.items():
             yield f"models[{name!r}]", models
         for name, persona in self.personas.items():
-            yield f"the llm of {name or 'the agent'}", persona.llm
+            yield f"the llm of {name or 'the agent'}", persona.models
 
 
 def in_order(models: Models) -> list[Model]:
@@ -180,8 +183,8 @@ def _agents(
     instructions: str | None,
     greeting: str | None,
 ) -> tuple[dict[str, Persona], dict[str, AgentMaker]]:
-    """The agents by name, and how those are made that are livekit Agents; as a Persona, such a one
-    has nothing but the app's model."""
+    """The agents by name, and how those are made that are livekit Agents, or speak by a realtime
+    model; as a Persona, a livekit Agent has nothing but the app's model."""
     if agents is None:
         return {ONLY: Persona(instructions or "", greeting=greeting)}, {}
     personas: dict[str, Persona] = {}
@@ -193,6 +196,9 @@ def _agents(
             )
         if isinstance(agent, Persona):
             personas[name] = agent
+            if is_realtime(agent.llm):
+                check_fit(name, cast("Any", agent.llm))
+                makers[name] = AgentMaker(name, partial(speaker_of, agent), of_persona=True)
         else:
             makers[name] = AgentMaker(name, agent)
             personas[name] = Persona("")
@@ -256,5 +262,5 @@ def _check_model(where: str, models: Models | None, named: Mapping[str, Any]) ->
         elif not (callable(each) or (module and isinstance(each, module.llm.LLM))):
             raise AppError(
                 f"App: {where} has a {type(each).__name__}, expected an LLM of livekit-agents, a "
-                "function that makes one, or a name"
+                f"function that makes one, or a name{OF_AN_AGENT if is_realtime(each) else ''}"
             )

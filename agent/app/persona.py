@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from agent.app.app_error import AppError
+from agent.app.realtime_models import is_realtime
 
 if TYPE_CHECKING:
     from livekit.agents import llm
+    from livekit.agents.llm import RealtimeModel
 
     from agent.app.speech import SpeechToText, TextToSpeech
     from toolkit.tool import Tool
@@ -58,7 +60,8 @@ class Persona:
         instructions: the system prompt.
         name: the name that people see; its name in the app unless given.
         tools: tools of its own besides the app's.
-        llm: the model or models that it answers with; the app's unless given.
+        llm: the model or models that it answers with, or a realtime (speech-to-speech) model; the
+            app's unless given.
         voice: the voice that it speaks with; the worker's unless given.
         language: the language that it answers in, as a name or a BCP 47 tag.
         greeting: its first text in a room whose conversation is new.
@@ -71,7 +74,7 @@ class Persona:
     instructions: str
     name: str | None = None
     tools: Sequence[AnyTool] = ()
-    llm: Models | None = None
+    llm: Models | RealtimeModel | None = None
     voice: str | None = None
     language: str | None = None
     greeting: str | None = None
@@ -83,3 +86,8 @@ class Persona:
     def __post_init__(self) -> None:
         if not isinstance(self.instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise AppError("Persona: instructions must be text")
+
+    @property
+    def models(self) -> Models | None:
+        """The models that it answers with; None: the app's, or a realtime model."""
+        return None if is_realtime(self.llm) else cast("Models | None", self.llm)

@@ -182,7 +182,7 @@ class ActivePersona:
         part = self._made.get(name)
         if part is None:
             persona = self._personas[name]()
-            part = self._made[name] = persona, self._open_model(persona.llm)
+            part = self._made[name] = persona, self._open_model(persona.models)
         return part
 
 

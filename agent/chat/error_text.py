@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
+from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError, llm
 
 from agent.app.hooks import HookError
 from agent.models.openai_errors import BrokenAnswerError, is_withheld, status_of
@@ -54,6 +54,6 @@ def _nothing_said(error: BaseException | None) -> str:
         error and error.__cause__, BrokenAnswerError
     ):
         return _BY_STATUS.get(status_of(error) or 500, _PROBLEM)
-    if isinstance(error, APIConnectionError):
+    if isinstance(error, APIConnectionError | llm.RealtimeError):
         return "The model service cannot be reached right now. Please try again in a while."
     return _NOTHING_SAID

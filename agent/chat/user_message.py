@@ -42,6 +42,12 @@ def is_spoken(message: llm.ChatMessage) -> bool:
     return isinstance(incoming, IncomingMessage) and incoming.form is Form.SPEECH
 
 
+def message_id_of(item: llm.ChatMessage) -> str | None:
+    """Id of the message that somebody wrote or said; None: nobody did."""
+    message = item.extra.get(_INCOMING)
+    return message.id if isinstance(message, IncomingMessage) else None
+
+
 def _content(message: IncomingMessage, *, authored: bool) -> str:
     text = message.text
     if authored:

@@ -21,7 +21,8 @@ class SessionSpeech(Protocol):
 
     Attributes:
         ears: its audio input.
-        on_turn: called with each spoken message.
+        on_turn: called with the words of each spoken turn; returns the id of the message that it
+            becomes, None without words.
     """
 
     stt: stt.STT[Any]
@@ -29,7 +30,7 @@ class SessionSpeech(Protocol):
     vad: vad.VAD
     turn_detector: TurnDetector
     ears: AudioInput
-    on_turn: Callable[[str], None]
+    on_turn: Callable[[str], str | None]
 
     @property
     def text(self) -> TextOutput:

@@ -13,6 +13,7 @@ from agent.models.llm import build_client, build_llm
 from agent.models.main_thread import OnMainThread
 from agent.models.openai_client import MAX_CONNECTIONS
 from agent.models.ordered_llms import OrderedLLMs
+from agent.models.plugin_http import PluginHttp
 from agent.models.plugin_llm import PluginLLM
 from agent.models.request_slots import RequestSlots
 from agent.models.sampler import Sampler
@@ -44,6 +45,8 @@ class ModelService:
         self._proxies = proxies
         self._on_main_thread = on_main_thread
         self._speech: SpeechService | None = None
+        self.plugin_http = PluginHttp()
+        """The connections of plugins that are not asked here: those of realtime models."""
         self._shared: dict[object, SharedLLM] = {}
         self._slots = RequestSlots(MAX_CONNECTIONS, MAX_CONNECTIONS // 2)
         self._client = build_client(
@@ -95,6 +98,7 @@ class ModelService:
             await self._speech.aclose()
         for shared in self._shared.values():
             await shared.aclose()
+        await self.plugin_http.aclose()
         await self._client.close()
 
     def _resolved(self, chosen: Models) -> list[Model]:

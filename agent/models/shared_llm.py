@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from livekit.agents import APIConnectionError, llm
 
+from agent.app.realtime_models import OF_AN_AGENT
 from agent.models.main_thread import OnMainThread
 from agent.models.plugin_http import PluginHttp
 
@@ -69,7 +70,17 @@ class SharedLLM:
         if self._llm is not None or isinstance(self._model, llm.LLM):
             return
         try:
-            self._llm = self._model()
+            made = cast("object", self._model())
         except Exception:
             # The boundary around the app's own function.
             logger.exception("the app's model function failed; answers that use it fail")
+            return
+        if isinstance(made, llm.LLM):
+            self._llm = cast("llm.LLM[Any]", made)
+        else:
+            logger.error(
+                "the app's model function returned a %s, expected an LLM%s; answers that use it "
+                "fail",
+                type(made).__name__,
+                OF_AN_AGENT if isinstance(made, llm.RealtimeModel) else "",
+            )

@@ -27,6 +27,7 @@ from agent.history.message import ThreadKey
 from agent.inbox.own_answers import OwnAnswers
 from agent.limits.room_limits import RoomLimits, TokenMeter
 from agent.models.asked_llm import AskedLLM
+from agent.models.plugin_http import PluginHttp
 from agent.models.retrying_llm import RetryingLLM
 from agent.models.usage import UsageTally
 from agent.models.usage_count import UsageCount
@@ -57,6 +58,7 @@ class ConversationOpener:
 
     Attributes:
         open_llm: makes a model for one conversation.
+        plugin_http: the connections of plugins that all conversations share.
         hooks: of the app around answers, if it has any.
         on_lost: called when a conversation cannot go on, so that the agent has to leave.
         on_answered: called with each answer that has ended.
@@ -75,6 +77,7 @@ class ConversationOpener:
     instructions: RoomInstructions
     handle: RoomHandle
     open_llm: Callable[[Models | None], AskedLLM]
+    plugin_http: PluginHttp
     files: Files
     calls: RoomCalls
     limits: RoomLimits
@@ -154,6 +157,7 @@ class ConversationOpener:
             on_unasked=on_unasked,
             on_report=partial(self.on_session, thread.id),
             open_job=self._job_opener(is_private=thread.owner is not None),
+            plugin_http=self.plugin_http,
         )
         return SessionResponder(agent, parts)
 

@@ -258,6 +258,7 @@ class RoomComponents:
             instructions=instructions,
             handle=self._handle,
             open_llm=partial(models.open_llm, assignment.room),
+            plugin_http=models.plugin_http,
             files=files,
             calls=self.calls,
             limits=self._limits,

@@ -42,7 +42,8 @@ class RoomInstructions:
         if name not in self._app.personas:
             names = ", ".join(self._app.personas)
             raise NotFound(f"There is no agent {name}. The agents are: {names}")
-        if name in self._app.makers:
+        maker = self._app.makers.get(name)
+        if maker is not None and not maker.of_persona:
             raise Conflict(f"{name} is a livekit Agent: its code sets its instructions")
         if instructions is None:
             self._given.pop(name, None)

@@ -69,7 +69,7 @@ class SpeechSwitch:
         for agent, own in list(self._of_agents.items()):
             self._set(agent, own)
         explicit = session._turn_detection_explicit  # pyright: ignore[reportPrivateUsage]
-        if not explicit or session.turn_detection is None:
+        if not explicit or session.turn_detection in {None, "realtime_llm"}:
             session.update_options(turn_detection=models.turn_detector)
         self._tell(lambda own, kind: own if own is not NOT_GIVEN else getattr(session, f"_{kind}"))
 

@@ -9,6 +9,7 @@ from livekit.agents import Agent, llm
 
 from agent.chat.item_times import end_by_now
 from agent.chat.user_message import without_message
+from agent.sdk.room_realtime import realtime_session
 
 
 class SessionContext:
@@ -21,6 +22,8 @@ class SessionContext:
         self._known: dict[str, object] = {}
         """The conversation's items that the session has: contents by id."""
         self._agents: weakref.WeakSet[Agent] = weakref.WeakSet()
+        self._passing: set[str] = set()
+        """Ids of items that stand in a context for one answer."""
 
     def meet(self, agent: Agent) -> None:
         """Adds an agent that answers from now on."""
@@ -29,6 +32,10 @@ class SessionContext:
     def know(self, items: Iterable[llm.ChatItem]) -> None:
         """Notes that the session has these items already."""
         self._known.update((item.id, _content(item)) for item in items)
+
+    def pass_by(self, ids: Iterable[str]) -> None:
+        """These go when the conversation is brought the next time."""
+        self._passing.update(ids)
 
     async def forget(self, ids: Collection[str], history: llm.ChatContext) -> None:
         """Removes items from all agents' contexts, and from the session's history."""
@@ -39,15 +46,25 @@ class SessionContext:
                 await _replace(agent, kept)
 
     async def bring(
-        self, agent: Agent, items: Sequence[llm.ChatItem], history: llm.ChatContext
+        self,
+        agent: Agent,
+        items: Sequence[llm.ChatItem],
+        history: llm.ChatContext,
+        *,
+        sound: llm.ChatMessage | None = None,
     ) -> None:
         """Brings the conversation, as it is now, to the agent that answers; what is gone from it is
-        gone from all of them, and from the session's history."""
+        gone from all of them, and from the session's history.
+
+        `sound`: stands at the end until the next time, when the conversation has its words.
+        """
         if gone := self._known.keys() - {item.id for item in items}:
             await self.forget(gone, history)
             for each in gone:
                 del self._known[each]
-        own = list(agent.chat_ctx.items)
+        former, self._passing = self._passing, set[str]()
+        before = agent.chat_ctx.items
+        own = [item for item in before if item.id not in former]
         has = {item.id: item for item in own}
         given: list[llm.ChatItem] = []
         for item in items:
@@ -60,8 +77,12 @@ class SessionContext:
                 given.append(given_form(item))
         self.know(items)
         merged = _merged(own, given)
+        if sound is not None:
+            merged.append(sound)
+            self.pass_by([sound.id])
         end_by_now((*merged, *history.items))
-        if list(map(id, merged)) != list(map(id, own)):
+        # A service may have what its agent does not know of: speech that nobody answered.
+        if list(map(id, merged)) != list(map(id, before)) or realtime_session(agent) is not None:
             await _replace(agent, merged)
 
 

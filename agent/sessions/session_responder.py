@@ -16,6 +16,7 @@ from livekit.agents import (
     AgentTask,
     APIConnectOptions,
     ConversationItemAddedEvent,
+    ErrorEvent,
     SpeechCreatedEvent,
     StopResponse,
     llm,
@@ -28,10 +29,13 @@ from agent.chat.active_persona import ActivePersona
 from agent.chat.item_times import end_by_now
 from agent.chat.user_message import is_spoken
 from agent.chat.voice import Voice
+from agent.models.plugin_http import PluginHttp
 from agent.parts.handoff_part import show_handoff
 from agent.replies.reply_sink import ReplySink
 from agent.sdk.room_job import RoomJob
+from agent.sdk.room_realtime import realtime_session, take_turns, take_turns_of_next
 from agent.sdk.session_run import SessionRun, forget_events, give_llm, is_running
+from agent.sessions.realtime_turns import RealtimeTurns, take_out
 from agent.sessions.session_calls import SessionCalls
 from agent.sessions.session_context import SessionContext, given_form
 from agent.sessions.session_llm import SessionLLM
@@ -66,6 +70,7 @@ class SessionParts:
         on_unasked: told that the session has begun to say something that nobody asked for.
         on_report: given the report of the session when it has ended; see session_report.
         open_job: makes what `get_job_context()` finds in the session's code.
+        plugin_http: the connections of realtime models.
     """
 
     makers: dict[str, AgentMaker]
@@ -76,6 +81,7 @@ class SessionParts:
     on_unasked: Callable[[], None]
     on_report: Callable[[dict[str, Any]], None]
     open_job: Callable[[], RoomJob]
+    plugin_http: PluginHttp
 
 
 class SessionResponder:
@@ -90,13 +96,17 @@ class SessionResponder:
         self._llm = SessionLLM(parts.persona.assistant)
         self._context = SessionContext()
         self._calls = SessionCalls(parts.tools)
-        self._voice = SessionVoice(parts.persona.assistant, parts.reply, self._text)
+        self._realtime = RealtimeTurns(parts.persona.assistant.tools)
+        self._voice = SessionVoice(
+            parts.persona.assistant, parts.reply, self._text, self._realtime.heard
+        )
         self._memory = SessionMemory()
         self._job = parts.open_job()
         self._session: AgentSession[Any] | None = None
         self._run: SessionRun | None = None
         self._speeches: list[SpeechHandle] = []
         self._failure: Exception | None = None
+        self._trouble: llm.RealtimeModelError | None = None
         self._tasks = Tasks()
         self.has_entered = False
 
@@ -162,15 +172,20 @@ class SessionResponder:
         self, before: llm.ChatContext, message: llm.ChatMessage, *, own: bool = False
     ) -> SessionResponse:
         session = self._running()
-        await self._context.bring(session.current_agent, before.items, session.history)
+        agent = session.current_agent
+        sound = await self._realtime.sound_of(agent, message)
+        await self._context.bring(agent, before.items, session.history, sound=sound)
+        await self._realtime.describe(agent, self._instructions)
         self._begin(session)
         if own:
             return self._response(self._follow(message.text_content or ""))
-        self._context.know([message])
+        if sound is None:
+            self._context.know([message])
         given = given_form(message)
         assert isinstance(given, llm.ChatMessage)  # noqa: S101 - as `message` is
         self._memory.know([given])
-        return self._response(self._take_turn(given, "audio" if is_spoken(message) else "text"))
+        modality = "audio" if is_spoken(message) else "text"
+        return self._response(self._take_turn(given, modality, sound))
 
     async def say(self, text: str) -> SessionResponse:
         session = self._running()
@@ -180,6 +195,7 @@ class SessionResponder:
     async def go_on(self) -> SessionResponse:
         """Takes over the answer that it has begun by itself."""
         session = self._running()
+        self._trouble = None
         self._voice.begin()
         self._text.open()
         run = self._run
@@ -205,17 +221,29 @@ class SessionResponder:
         await self._tasks.aclose()
         await self._job.aclose()
 
+    @property
+    def _instructions(self) -> str | None:
+        """Those of a Persona, as they are now; None: a livekit Agent has its own."""
+        maker = self._parts.makers.get(self._name)
+        is_persona = maker is not None and maker.of_persona
+        return self._parts.persona.assistant.instructions if is_persona else None
+
     def _running(self) -> AgentSession[Any]:
-        """The session; raises what kept it from beginning."""
+        """The session; raises what kept it from beginning, or a realtime model's end of it."""
         if self._failure is not None:
             raise self._failure
         assert self._session is not None  # noqa: S101 - it has entered
+        if self._trouble is not None and not is_running(self._session):
+            raise self._trouble.error
         return self._session
 
     async def _open(self, items: Sequence[llm.ChatItem]) -> SessionRun:
         """Makes the agent and begins the session; returns the run that `on_enter` belongs to."""
         self.has_entered = True
         session, agent = await self._parts.makers[self._name].make(self._parts.room)
+        if self._instructions is not None:
+            await agent.update_instructions(self._instructions)
+        await self._parts.plugin_http.open()
         if session is None:
             session = AgentSession[Any](
                 llm=self._llm,
@@ -231,11 +259,13 @@ class SessionResponder:
                 ),
             )
         give_llm(session, self._llm)
+        take_turns(session, agent, self._parts.plugin_http.context)
         session.tools.append(self._parts.persona.assistant.tools)
         session.output.transcription = self._text
         self._voice.lead(session, agent)
         session.on("conversation_item_added", self._on_item)
         session.on("speech_created", self._on_speech)
+        session.on("error", self._on_error)
         self._calls.watch(session)
         if items:
             own = agent.chat_ctx.items
@@ -250,6 +280,7 @@ class SessionResponder:
         return run
 
     def _begin(self, session: AgentSession[Any]) -> None:
+        self._trouble = None
         self._speeches.clear()
         self._run = SessionRun(session)
         self._parts.reply.open()
@@ -266,6 +297,7 @@ class SessionResponder:
             speeches=self._speeches,
             said=lambda: self._memory.new_in(session.history),
             finish_reason=lambda: self._llm.finish_reason,
+            trouble=lambda: self._trouble,
             heard=lambda: self._voice.heard(self._speeches),
             on_end=self._end,
         )
@@ -282,19 +314,30 @@ class SessionResponder:
             forget_events(self._session)
 
     async def _take_turn(
-        self, message: llm.ChatMessage, modality: Literal["audio", "text"]
+        self,
+        message: llm.ChatMessage,
+        modality: Literal["audio", "text"],
+        sound: llm.ChatMessage | None,
     ) -> None:
         """Answers a message, as a session answers what was said to it."""
         async with self._until_begun() as session:
             agent = session.current_agent
             context = agent.chat_ctx.copy()
+            known = take_out(sound, context)
             # Only now: the session puts items in order of their making, instructions as well.
             message.created_at = time.time()
             try:
                 await turn_end_of(agent)(context, new_message=message)
             except StopResponse:
                 return
-            session.generate_reply(user_input=message, chat_ctx=context, input_modality=modality)
+            if realtime_session(agent) is None:
+                session.generate_reply(
+                    user_input=message, chat_ctx=context, input_modality=modality
+                )
+                return
+            # Additions for this answer alone; other models are given them, and no agent has them.
+            self._context.pass_by({item.id for item in context.items} - known)
+            await self._realtime.ask(session, context, message, modality, sound)
 
     async def _follow(self, instruction: str) -> None:
         """Says something by an instruction that is not stored."""
@@ -327,6 +370,10 @@ class SessionResponder:
             begun.set_result(None)
         await run.over()
 
+    def _on_error(self, event: ErrorEvent) -> None:
+        if isinstance(event.error, llm.RealtimeModelError):
+            self._trouble = event.error
+
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
         self._speeches.append(event.speech_handle)
 
@@ -336,6 +383,8 @@ class SessionResponder:
 
     def _meet(self, agent: Agent) -> None:
         """Another agent answers from now on. One that has a task to do answers for its own."""
+        if self._session is not None:
+            take_turns_of_next(self._session, agent, self._parts.plugin_http.context)
         self._context.meet(agent)
         self._voice.meet(agent)
         if isinstance(agent, AgentTask):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from livekit.agents import AgentSession, llm
+from livekit.agents import AgentSession, APIConnectionError, llm
 from livekit.agents.voice import SpeechHandle
 
 
@@ -20,7 +20,7 @@ class SessionResponse:
     """Everything that a session says and does until it waits for the next message; see
     agent.chat.responder.Response."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of an answer
         self,
         session: AgentSession[Any],
         work: asyncio.Task[None],
@@ -28,6 +28,7 @@ class SessionResponse:
         speeches: Sequence[SpeechHandle],
         said: Callable[[], Sequence[llm.ChatItem]],
         finish_reason: Callable[[], str | None],
+        trouble: Callable[[], llm.RealtimeModelError | None],
         heard: Callable[[], str | None],
         on_end: OnEnd,
     ) -> None:
@@ -37,6 +38,7 @@ class SessionResponse:
             speeches: those of this answer, in order; there may be more with time.
             said: what is new in the session.
             finish_reason: the model's own for what it was asked last.
+            trouble: the latest failure of a realtime model's service.
             heard: how much has been spoken.
             on_end: called once it has ended, however it did.
         """
@@ -45,6 +47,7 @@ class SessionResponse:
         self._speeches = speeches
         self._find_said = said
         self._find_finish_reason = finish_reason
+        self._find_trouble = trouble
         self._find_heard = heard
         self._on_end = on_end
         self._said: Sequence[llm.ChatItem] | None = None
@@ -100,9 +103,25 @@ class SessionResponse:
             stop.cancel()
             self._said = self._find_said()
             self._on_end(interrupted=self.interrupted)
+        if (trouble := self._trouble()) is not None:
+            return trouble
         if self.interrupted or self._work.cancelled():
             return None
         return self._work.exception() or self._error()
+
+    def _trouble(self) -> Exception | None:
+        """Of a service that ended the answer: it ends for the session as if it were whole, or
+        interrupted. A service has other troubles as well, such as what it is told too late."""
+        trouble = self._find_trouble()
+        if trouble is None or self._stopped is not None:
+            return None
+        is_cut = isinstance(trouble.error, APIConnectionError) or not trouble.recoverable
+        return trouble.error if is_cut or not (self.interrupted or self._has_words) else None
+
+    @property
+    def _has_words(self) -> bool:
+        messages = (item for item in self.said if isinstance(item, llm.ChatMessage))
+        return any(item.role == "assistant" and item.text_content for item in messages)
 
     def _error(self) -> BaseException | None:
         """The error of the last speech: a later successful speech makes up for a failed one."""

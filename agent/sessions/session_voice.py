@@ -59,10 +59,19 @@ class SessionVoice:
     """Speech to a session takes its place among the room's messages; its answers are spoken on the
     room's track, and written as before."""
 
-    def __init__(self, assistant: Assistant, reply: ReplySink, text: SessionText) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        reply: ReplySink,
+        text: SessionText,
+        on_turn: Callable[[str | None], None],
+    ) -> None:
+        """`on_turn`: called after each spoken turn with the id of the message that it has become,
+        None without words."""
         self._assistant = assistant
         self._reply = reply
         self._text = text
+        self._on_turn = on_turn
         self._voice: Voice | None = None
         self._session: AgentSession[Any] | None = None
         self._speech: SessionSpeech | None = None
@@ -113,11 +122,11 @@ class SessionVoice:
         node: Node = agent.tts_node
         own_node = node.own if isinstance(node, _Speaking) else node
         agent.tts_node = _Speaking(own_node, lambda: self._speech)
-        agent.on_user_turn_completed = _Delivery(turn_end_of(agent), self._on_turn)
+        agent.on_user_turn_completed = _Delivery(turn_end_of(agent), self._deliver)
 
-    def _on_turn(self, said: str) -> None:
+    def _deliver(self, said: str) -> None:
         if self._speech is not None:
-            self._speech.on_turn(said)
+            self._on_turn(self._speech.on_turn(said))
 
     def begin(self) -> None:
         """An answer begins."""

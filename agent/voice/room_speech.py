@@ -10,6 +10,7 @@ from livekit.agents import ModelSettings, stt, tts, vad
 from livekit.agents.inference import TurnDetector
 from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput, TTSNode
 
+from agent.models.assistant import Assistant
 from agent.models.speech import SpeechService
 from agent.voice.floor import Floor
 from agent.voice.speech_use import SpeechUse
@@ -24,12 +25,13 @@ class RoomSpeech:
     def __init__(  # noqa: PLR0913 - the parts of a session
         self,
         speech: SpeechService,
+        assistant: Assistant,
         floor: Floor,
         text: SpokenText,
         *,
         voice: str | None,
         language: str | None,
-        on_turn: Callable[[str], None],
+        on_turn: Callable[[str], str | None],
         on_failure: Callable[[str], None],
         use: SpeechUse,
     ) -> None:
@@ -37,9 +39,12 @@ class RoomSpeech:
         self._on_failure = on_failure
         self._use = use
         self.stt: stt.STT[Any] = TolerantSTT(
-            speech.open_stt(language), floor, lambda: on_failure("stt"), use.on_heard
+            speech.open_stt(language, assistant.stt),
+            floor,
+            lambda: on_failure("stt"),
+            use.on_heard,
         )
-        self.tts: tts.TTS[Any] = speech.open_tts(voice, language)
+        self.tts: tts.TTS[Any] = speech.open_tts(voice, language, assistant.tts)
         self.vad: vad.VAD = speech.open_vad()
         self.turn_detector: TurnDetector = speech.turn_detector()
         self.ears: AudioInput = floor

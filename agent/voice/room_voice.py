@@ -111,6 +111,7 @@ class RoomVoice:
         manner = self._manner.by(assistant.voice, assistant.language)
         return RoomSpeech(
             self._speech,
+            assistant,
             self._floor,
             SpokenText(text, self._loudspeaker.output(), in_step=manner.text == "synced"),
             voice=manner.voice,
@@ -135,12 +136,13 @@ class RoomVoice:
         await self._transcripts.aclose()
         await self._loudspeaker.aclose()
 
-    def _on_turn(self, text: str) -> None:
-        """A turn has ended. Its speaker is the one who has the floor."""
+    def _on_turn(self, text: str) -> str | None:
+        """A turn has ended; returns the id of its message. Its speaker is the one who has the
+        floor."""
         microphone = self._floor.speaker
         self._floor.turn_over()
         if microphone is None or not text.strip():
-            return
+            return None
         message = IncomingMessage(
             id=f"SP_{uuid.uuid4().hex[:16]}",
             sender=self._events.sender(microphone.identity),
@@ -150,6 +152,7 @@ class RoomVoice:
         )
         self._transcripts.start(self._transcribe(message, microphone), name="transcript")
         self._events.on_message(message)
+        return message.id
 
     async def _transcribe(self, message: IncomingMessage, microphone: Microphone) -> None:
         """Sends a transcript, in the speaker's name."""

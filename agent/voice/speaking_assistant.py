@@ -27,7 +27,7 @@ class SpeakingAssistant(Agent):
         self,
         assistant: Assistant,
         *,
-        on_turn: Callable[[str], None],
+        on_turn: Callable[[str], object],
         on_voice_failure: Callable[[], None],
         on_reasoning: Callable[[str], None],
         counting: Callable[[AsyncIterable[rtc.AudioFrame]], AsyncIterable[rtc.AudioFrame]],

@@ -65,7 +65,7 @@ class SpokenResponder:
         *,
         manner: Manner,
         echo_is_known: bool,
-        on_turn: Callable[[str], None],
+        on_turn: Callable[[str], object],
         on_failure: Callable[[str], None],
         use: SpeechUse,
     ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from livekit.agents import Agent, RunContext, function_tool
+from livekit.plugins import openai
 from pydantic import BaseModel, Field
 
 from agent import App, Handoff, Limits, Persona, Turn
@@ -120,6 +121,11 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: App(llm=cast("Any", 5)),
         "App: llm has a int, expected an LLM of livekit-agents, a function that makes one, or a "
         "name",
+    ),
+    "realtime model": (
+        lambda: App(llm=cast("Any", openai.realtime.RealtimeModel(api_key="of no account"))),
+        "App: llm has a RealtimeModel, expected an LLM of livekit-agents, a function that makes "
+        "one, or a name: a realtime model is for a Persona or a livekit Agent",
     ),
     "profile of a profile": (
         lambda: App(models={"fast": "slow", "slow": "gpt"}),

@@ -14,6 +14,7 @@ from livekit.plugins import openai
 
 from agent import App, Persona, Turn
 from agent.models import ordered_llms
+from agent.models.shared_llm import SharedLLM
 from devserver.model import DemoModel, Fault, Reply, tool_call
 from tests.agent.conftest import Enter, StartWorker
 
@@ -163,3 +164,16 @@ async def test_a_function_that_makes_no_model(
     answer = await alice.ask("Hello")
     assert answer.finish_reason == "error"
     assert "the app's model function failed" in caplog.text
+
+
+def test_a_function_that_makes_a_realtime_model(caplog: pytest.LogCaptureFixture) -> None:
+    def make() -> Any:  # noqa: ANN401 - the mistake
+        return openai.realtime.RealtimeModel(api_key="of no account")
+
+    with pytest.raises(APIConnectionError):
+        SharedLLM(make, _unused).make()
+    assert "returned a RealtimeModel, expected an LLM: a realtime model is for" in caplog.text
+
+
+async def _unused(_: object) -> None:
+    pytest.fail("not on another thread")
