@@ -101,13 +101,13 @@ class Answerer:
             # Its reason is in the log.
             apologise(reply, error)
             reason = "error"
-        except Exception:
+        except Exception as error:
             # The boundary around one answer: its asker gets an error message, and the next message
             # is answered.
             logger.exception(
                 "answer failed; its asker gets an error message, other messages are unaffected"
             )
-            apologise(reply, None)
+            apologise(reply, error)
             reason = "error"
         finally:
             reason = reason or answering.stopped or "interrupted"

@@ -32,6 +32,11 @@ _OF_THE_ROOM: Final = frozenset(
 """Events of a service's session that the room has of its own."""
 
 
+USER_ITEM_ADDED: Final = "user_item_added"
+"""Event of a RoomRealtimeModel's session: the service has another message of a user's. The session
+of livekit-agents would add it to its agent's context."""
+
+
 class RoomRealtimeModel(llm.RealtimeModel):
     """Gives a session of livekit-agents another model's sessions, without their turn detection and
     without their transcripts of what people say. It is asked for all else that the model has."""
@@ -73,7 +78,9 @@ class RoomRealtimeModel(llm.RealtimeModel):
         emit = session.emit
 
         def emit_others(event: Any, *arguments: Any) -> None:  # noqa: ANN401 - as EventEmitter has it
-            if event not in _OF_THE_ROOM:
+            if event == "remote_item_added" and _is_users(arguments[0].item):
+                emit(cast("Any", USER_ITEM_ADDED))
+            elif event not in _OF_THE_ROOM:
                 emit(event, *arguments)
 
         aclose = session.aclose
@@ -99,6 +106,10 @@ class RoomRealtimeModel(llm.RealtimeModel):
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the model has
         return getattr(self._inner, name)
+
+
+def _is_users(item: object) -> bool:
+    return isinstance(item, llm.ChatMessage) and item.role == "user"
 
 
 def take_turns(session: AgentSession[Any], agent: Agent, context: Callable[[], Context]) -> None:

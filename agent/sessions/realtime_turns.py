@@ -11,7 +11,7 @@ from livekit.agents.voice import SpeechHandle
 
 from agent.chat.user_message import message_id_of
 from agent.models.offered_tools import OfferedTools
-from agent.sdk.room_realtime import add_message, realtime_session
+from agent.sdk.room_realtime import USER_ITEM_ADDED, add_message, realtime_session
 
 SOUND_WITHIN: Final = 2.0
 """Seconds in which a service shows the sound of a turn in its context."""
@@ -29,10 +29,12 @@ class RealtimeTurns:
         self._tools = tools
         self._described: Collection[str] = ()
         self._spoken_last: str | None = None
+        self._spoken = 0
 
     def heard(self, message_id: str | None) -> None:
         """A spoken turn has ended, and become this message; None: it had no words."""
         self._spoken_last = message_id
+        self._spoken += 1
 
     async def sound_of(self, agent: Agent, message: llm.ChatMessage) -> llm.ChatMessage | None:
         """The message as the service heard it, with the service's id; None: it gets the words.
@@ -41,11 +43,15 @@ class RealtimeTurns:
         that wait for one another would be in each other's contexts, and is taken out.
         """
         last, self._spoken_last = self._spoken_last, None
+        spoken, self._spoken = self._spoken, 0
         service = realtime_session(agent)
-        if service is None or last is None or last != message_id_of(message):
+        if service is None or not spoken:
             return None
-        item = await _committed(service, {each.id for each in agent.chat_ctx.items})
-        if item is None or item.content:
+        # All of them, as what has not come yet cannot be taken out.
+        item = await _committed(service, {each.id for each in agent.chat_ctx.items}, spoken)
+        if item is None or last is None or last != message_id_of(message):
+            return None
+        if item.content:
             return item
         # Next to no text, a service keeps the sound; an agent handed over to has the words.
         return item.model_copy(update={"content": list(message.content)})
@@ -91,29 +97,23 @@ def take_out(sound: llm.ChatMessage | None, context: llm.ChatContext) -> set[str
 
 
 async def _committed(
-    service: llm.RealtimeSession[Any], known: Collection[str]
+    service: llm.RealtimeSession[Any], known: Collection[str], number: int
 ) -> llm.ChatMessage | None:
-    """The newest message of a user's that only the service knows, once there is one."""
+    """The newest message of a user's that only the service knows, once there are so many."""
     added = asyncio.Event()
-
-    def on_added(_: llm.RemoteItemAddedEvent) -> None:
-        added.set()
-
-    service.on("remote_item_added", on_added)
+    service.on(USER_ITEM_ADDED, added.set)
     try:
         async with asyncio.timeout(SOUND_WITHIN):
-            while (item := _newest(service.chat_ctx, known)) is None:
+            while len(items := _unknown(service.chat_ctx, known)) < number:
                 added.clear()
                 await added.wait()
-            return item
+            return items[-1]
     except TimeoutError:
         return None
     finally:
-        service.off("remote_item_added", on_added)
+        service.off(USER_ITEM_ADDED, added.set)
 
 
-def _newest(context: llm.ChatContext, known: Collection[str]) -> llm.ChatMessage | None:
-    for item in reversed(context.items):
-        if isinstance(item, llm.ChatMessage) and item.role == "user" and item.id not in known:
-            return item
-    return None
+def _unknown(context: llm.ChatContext, known: Collection[str]) -> list[llm.ChatMessage]:
+    messages = (item for item in context.items if isinstance(item, llm.ChatMessage))
+    return [item for item in messages if item.role == "user" and item.id not in known]
