@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from tests.agent.conftest import Enter
+    from tests.agent.conftest import Enter, StartWorker
     from tests.conftest import Join
 
 
@@ -57,8 +57,10 @@ async def test_without_a_list_of_open_files_nothing_is_done(
     assert False in before.values()
 
 
-async def test_an_agent_sends_at_once(enter: Enter, room_server: RoomServerUnderTest) -> None:
-    ana = await enter("ana")
+async def test_an_agent_sends_at_once(
+    enter: Enter, start_worker: StartWorker, room_server: RoomServerUnderTest
+) -> None:
+    ana = await enter("ana", worker=await start_worker(SDK_PATCHES="on"))
     assert (await ana.ask("hello")).finish_reason == "stop"
     found = connections(room_server)
     assert len(found) >= 2
@@ -72,9 +74,9 @@ class TestTheRoomServerIsRestarted:
             yield server
 
     async def test_a_new_connection_sends_at_once_as_well(
-        self, enter: Enter, room_server: RoomServerUnderTest
+        self, enter: Enter, start_worker: StartWorker, room_server: RoomServerUnderTest
     ) -> None:
-        ana = await enter("ana")
+        ana = await enter("ana", worker=await start_worker(SDK_PATCHES="on"))
         former = connections(room_server).keys()
 
         await ana.outlive(room_server)
