@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class FormField:
     """Attributes:
     title: stands for the name; both may be anybody's words.
     choices: values with their labels, for the kinds that have some.
-    whole: the schema of the form, with this field alone.
+    whole: the schema of a form with this field alone.
     """
 
     name: str
@@ -101,17 +102,17 @@ class FormField:
                     raise ValueError("this is no JSON") from None
 
     def _read_number(self, text: str) -> float:
-        try:
-            return int(text)
-        except ValueError:
-            pass
+        is_whole = self.kind == "integer"
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if self.kind == "integer" or not math.isfinite(number):
-            raise ValueError(f"a {'whole ' if self.kind == 'integer' else ''}number")
-        return number
+        if math.isfinite(number):
+            with contextlib.suppress(ValueError):
+                return int(text)
+            if not is_whole:
+                return number
+        raise ValueError(f"a {'whole ' if is_whole else ''}number")
 
     def _choice(self, text: str) -> Any:  # noqa: ANN401 - as above
         for value, label in self.choices:
@@ -132,6 +133,9 @@ def misfits(schema: Schema, content: Mapping[str, object]) -> Mapping[str, str]:
         SchemaParameters.of(schema).validate(content)
     except InvalidArguments as error:
         return error.fields
+    except (ValueError, ArithmeticError):
+        # What cannot be checked here is for the agent to check.
+        return {}
     return {}
 
 
@@ -159,8 +163,13 @@ def _field(name: str, given: Schema, root: Schema, *, is_required: bool) -> Form
         is_required,
         choices,
         found,
-        {**root, "properties": {name: given}, "required": []},
+        {**_definitions(root), "type": "object", "properties": {name: given}},
     )
+
+
+def _definitions(root: Schema) -> Schema:
+    """What fields refer to; what a form asks of several fields together is left out."""
+    return {key: root[key] for key in ("$schema", "$defs", "definitions") if key in root}
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
@@ -202,11 +211,11 @@ def _numbered(choices: Sequence[tuple[Any, str]]) -> str:
 def _span(least: object, most: object) -> str:
     match least, most:
         case int() | float(), int() | float():
-            return f"{least:g} to {most:g}"
+            return f"{least} to {most}"
         case int() | float(), _:
-            return f"{least:g} or more"
+            return f"{least} or more"
         case _, int() | float():
-            return f"{most:g} at most"
+            return f"{most} at most"
         case _:
             return ""
 

@@ -71,17 +71,17 @@ class ToolQuestions:
         given: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
         tool = " ".join(printable(asked.tool).split())
         fields = fields_of(asked.schema or {})
+        page = _page(asked.url)
         question = _Question(next(self._numbers), asked, tool, fields, given)
         self._questions[asked.question_id] = question
         if len(self._questions) > MAX_KEPT:
             del self._questions[next(iter(self._questions))]
-        # Its lines are indented: they are anybody's words.
+        # Its lines are marked: they are anybody's words, and must not pass for those below.
         lines = printable(asked.message).splitlines() or [""]
-        self._tell("\n    ".join([f"[{question.number}] {tool} asks: {lines[0]}", *lines[1:]]))
-        if asked.url:
-            host = printable(urlsplit(asked.url).netloc)
-            self._tell(f"    It is about a page at {host}, for you to open:")
-            self._tell(f"    {printable(asked.url)}")
+        self._tell("\n    | ".join([f"[{question.number}] {tool} asks: {lines[0]}", *lines[1:]]))
+        if page is not None:
+            self._tell(f"    It is about a page at {page[0]}, for you to open:")
+            self._tell(f"    {page[1]}")
         number = question.number
         yes = "fills it in" if fields else "says yes"
         self._tell(
@@ -189,3 +189,17 @@ class ToolQuestions:
             raise CommandError(f"/{command} [NUMBER]: these wait: {numbers}")
         self._is_displaced = False
         return waiting[number]
+
+
+def _page(url: str) -> tuple[str, str] | None:
+    """The host of a page and its address, with the host as DNS has it: letters of another script
+    may look like Latin ones. Raises ValueError for what is no URL."""
+    if not url:
+        return None
+    given = urlsplit(url).netloc
+    labels = (
+        label if label.isascii() else f"xn--{label.lower().encode('punycode').decode()}"
+        for label in given.split(".")
+    )
+    host = ".".join(labels)
+    return printable(host), printable(url.replace(given, host, 1))

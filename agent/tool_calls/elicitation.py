@@ -42,7 +42,7 @@ def reader(elicitation: Elicitation) -> Callable[[str], Verdict]:
     if elicitation.url and not _is_plain(elicitation.url):
         raise InvalidArguments(
             "A page that somebody is to open begins with http:// or https:// and a host, without a "
-            "user's name, spaces and characters that are not shown"
+            "user's name or a backslash before it ends, spaces and characters that are not shown"
         )
     check = _checker(elicitation.schema)
 
@@ -84,14 +84,16 @@ def outcome(verdict: Verdict) -> Outcome:
 
 
 def _is_plain(url: str) -> bool:
-    """Whether a URL shows plainly where it leads: nothing stands before the host, and no character
-    is invisible or changes the direction."""
+    """Whether a URL shows plainly where it leads: nothing stands before the host, which no
+    backslash ends (browsers take it for a slash), and no character is invisible or changes the
+    direction."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
     is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    return is_web and "@" not in parts.netloc and url.isprintable() and " " not in url
+    is_shown = url.isprintable() and " " not in url
+    return is_web and is_shown and not {"@", "\\"} & set(parts.netloc)
 
 
 def _checker(schema: Mapping[str, object] | None) -> Callable[[Mapping[str, object]], object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import signal
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from typing import Any, Final
 import pytest
 
 from agent.cli.form_fields import FormField, fields_of
+from agent.cli.tool_questions import ToolQuestions
+from agent.client import Elicitation
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
@@ -59,7 +63,7 @@ async def test_a_tool_is_answered_in_a_terminal(
         model.script(Reply(tool_calls=[tool_call("bookTable")]), Reply("Booked."))
         terminal.type("A table\n")
         await terminal.shows("[1] bookTable asks: For how many?")
-        await terminal.shows("    [7] sendMail wants to run")
+        await terminal.shows("    | [7] sendMail wants to run")
         await terminal.shows("/answer 1 fills it in, /decline 1 says no, /cancel 1 neither.")
         terminal.type("/answer 2\n")
         await terminal.shows("/answer [NUMBER]: these wait: 1")
@@ -144,6 +148,7 @@ CONSTANTS: Final = {"oneOf": [{"const": 5, "title": "Five"}, {"const": None, "ti
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "7", 7),
         ({"$ref": "#/$defs/size"}, "7", 7),
         ({"type": "object"}, '{"a": [1]}', {"a": [1]}),
+        ({"$ref": "#/properties/other"}, "[7]", [7]),
     ],
 )
 def test_a_text_stands_for_a_value(schema: dict[str, Any], text: str, value: object) -> None:
@@ -156,6 +161,7 @@ def test_a_text_stands_for_a_value(schema: dict[str, Any], text: str, value: obj
         ({"type": "integer"}, "1.5", "a whole number"),
         ({"type": "number"}, "nan", "a number"),
         ({"type": "number"}, "a", "a number"),
+        ({"type": "number", "multipleOf": 0.5}, "9" * 400, "a number"),
         ({"type": "integer", "minimum": 2}, "1", "should have minimum: 2"),
         ({"type": "string", "minLength": 2}, "a", "should have minLength: 2"),
         ({"type": "boolean"}, "perhaps", "y or n"),
@@ -171,7 +177,34 @@ def test_a_text_that_does_not_fit_is_refused(
         only_field(schema).value_of(text)
 
 
+def test_a_limit_may_have_many_digits() -> None:
+    most = 10**400
+    assert only_field({"type": "integer", "maximum": most}).hint == (
+        f"whole number, {most} at most, Enter for none"
+    )
+
+
+async def test_a_host_is_shown_as_dns_has_it() -> None:
+    told: list[str] = []
+    questions = ToolQuestions(told.append, itertools.count(1))
+    # The first letter is Cyrillic.
+    url = "https://\u0430pple.example:8443/\u0430pple"
+    asked = Elicitation("TC_1.1", "TC_1", "pay", "Pay now.", None, url, 60.0)
+    answering = asyncio.create_task(questions.ask(asked))
+    await asyncio.sleep(0)
+    assert "    It is about a page at xn--pple-43d.example:8443, for you to open:" in told
+    assert "    https://xn--pple-43d.example:8443/\u0430pple" in told
+    await questions.decline("1")
+    assert await answering is False
+
+
 def only_field(schema: dict[str, Any]) -> FormField:
-    form = {"type": "object", "properties": {"it": schema}, "$defs": {"size": {"type": "integer"}}}
+    form = {
+        "type": "object",
+        "properties": {"it": schema},
+        "$defs": {"size": {"type": "integer"}},
+        # Of all fields together: one alone does not tell.
+        "minProperties": 2,
+    }
     (found,) = fields_of(form)
     return found

@@ -23,6 +23,7 @@ from toolkit.tool import Tool
     [
         "https://bank.example@evil.example/",
         "https://evil.example\\@bank.example/",
+        "https://evil.example\\.bank.example/",
         "https://bank.example\n.evil.example/",
         "https://bank.example/ and more",
         "https://bank.example/\u202e",
