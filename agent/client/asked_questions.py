@@ -143,7 +143,7 @@ class AskedQuestions(Generic[Answer]):
             # The next agent answers the same message, and its model makes new calls.
             if each.absence is not None and each.is_of_same_message(asked):
                 self._withdraw(former)
-        answering = asyncio.create_task(_in_time(answer, asked["timeout"]), name=self._method)
+        answering = asyncio.create_task(_in_time(answer, asked["timeout"]), name="ask the app")
         question = _Question(asked, answering)
         question_id = asked[self._id_field]
         self._questions[question_id] = question

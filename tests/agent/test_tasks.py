@@ -16,10 +16,12 @@ WITHIN = 20.0
 
 NOTICED = {
     "MCP session": "the connection waits for it",
+    "a call": "the command waits for it",
     "a place for a job": "logged by livekit-agents",
     "a typed line": "the command waits for it",
     "an interruption": "the command waits for it",
     "answer a question": "the agent's call waits for it",
+    "ask the app": "its caller waits for it, and withdraws it",
     "close MCP session": "its call waits for it",
     "close MCP server": "the connection waits for it",
     "connections of plugins": "who opens or closes them waits for it",
@@ -37,6 +39,7 @@ NOTICED = {
     "request to MCP server": "its caller waits for it",
     "response": "the conversation waits for it",
     "send a file": "logged when it is done",
+    "show an answer": "the command waits for it",
     "sound for recognition": "ended with its stream, whose reader learns what fails",
     "send by the SDK": "its sender waits for it, as for a request of its own",
     "stop": "tells the terminal what fails",
@@ -88,7 +91,7 @@ async def test_a_kept_task_is_restarted_whatever_ends_it(
     async with asyncio.timeout(WITHIN):
         await work.lives.wait()
     assert work.runs == 3
-    restarts = [each for each in caplog.messages if "restarted" in each]
+    restarts = [each for each in caplog.messages if "restarting" in each]
     assert len(restarts) == 2
     assert all("'notices'" in each for each in restarts)
     await tasks.aclose()
