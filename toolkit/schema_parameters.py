@@ -58,9 +58,13 @@ class SchemaParameters:
     def validate(self, arguments: Mapping[str, object]) -> dict[str, object]:
         to_json(arguments)
         fields: dict[str, str] = {}
-        for error in islice(self.validator.iter_errors(dict(arguments)), MAX_REPORTED_FIELDS):
-            for name, what in _explain(error):
-                fields.setdefault(name, what)
+        try:
+            for error in islice(self.validator.iter_errors(dict(arguments)), MAX_REPORTED_FIELDS):
+                for name, what in _explain(error):
+                    fields.setdefault(name, what)
+        except (ArithmeticError, ValueError) as error:
+            # jsonschema divides by `multipleOf`, also what is infinite or too large for a float.
+            raise InvalidArguments("The arguments have a number that cannot be checked") from error
         if fields:
             raise InvalidArguments.of(dict(islice(fields.items(), MAX_REPORTED_FIELDS)))
         return {"arguments": dict(arguments)}

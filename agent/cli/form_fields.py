@@ -133,7 +133,7 @@ def misfits(schema: Schema, content: Mapping[str, object]) -> Mapping[str, str]:
         SchemaParameters.of(schema).validate(content)
     except InvalidArguments as error:
         return error.fields
-    except (ValueError, ArithmeticError):
+    except ValueError:
         # What cannot be checked here is for the agent to check.
         return {}
     return {}

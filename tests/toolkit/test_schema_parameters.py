@@ -58,6 +58,13 @@ def test_arguments_that_do_not_fit_are_named(
     assert fields.items() <= caught.value.fields.items()
 
 
+@pytest.mark.parametrize("number", [10**400, float("inf"), float("nan")])
+def test_a_number_that_cannot_be_divided_does_not_fit(number: float) -> None:
+    schema = {"type": "object", "properties": {"it": {"type": "number", "multipleOf": 0.5}}}
+    with pytest.raises(InvalidArguments, match="a number that cannot be checked"):
+        SchemaParameters.of(schema).validate({"it": number})
+
+
 def test_error_texts_are_bounded_and_hide_the_value() -> None:
     with pytest.raises(InvalidArguments) as caught:
         SchemaParameters.of(SCHEMA).validate(
