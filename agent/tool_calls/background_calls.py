@@ -202,7 +202,11 @@ class BackgroundCalls:
         return None
 
     def take_up(self, call: BackgroundCall, task: asyncio.Task[str]) -> None:
-        """Follows a call that a former worker had in the background, and that is made again."""
+        """Follows a call that a former worker had in the background, and that is made again; an
+        agent that leaves meanwhile leaves it to the next one."""
+        if self._is_closed:
+            task.cancel()
+            return
         self._running.add(call)
         call.task = task
         call.started.set_result("")

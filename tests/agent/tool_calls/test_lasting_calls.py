@@ -13,7 +13,10 @@ from agent.history.history import History
 from agent.history.made_calls import KeptCall
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.parts.answer_parts import AnswerParts
 from agent.testing import history_samples as samples
+from agent.tool_calls.background_calls import BackgroundCall, BackgroundCalls
+from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.lasting_calls import MAX_ATTEMPTS, LastingCalls
 from devserver.model import DemoModel, Reply
 from tests.agent.app.session_room import calling
@@ -21,7 +24,7 @@ from tests.agent.app.test_unasked import unasked
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.tool_calls.background_reports import Report, begun, read, results
 from tests.agent.tool_calls.test_retry import lose_the_room
-from toolkit import ToolContext, role, tool
+from toolkit import Caller, ToolContext, role, tool
 
 
 def kept(key: str = "k1", *, room: str = "kitchen", attempt: int = 0, age: float = 0) -> KeptCall:
@@ -149,6 +152,29 @@ async def test_what_was_told_before_the_worker_died_is_not_made_again(history: H
     assert made.empty()
     assert await history.made_calls.kept("kitchen") == (begun_only,)
     await history.aclose()
+
+
+async def test_an_agent_that_leaves_takes_up_no_call(history: History, report: Report) -> None:
+    background = BackgroundCalls(LastingCalls(history, "agent"))
+    await background.aclose(is_over=False)
+
+    async def make() -> str:
+        return "made"
+
+    origin = CallOrigin(
+        Caller("alice", "Alice"), "m1", None, private=False, attach=print, parts=_no_parts
+    )
+    call = BackgroundCall(background, report.tool(survives=True), {}, origin)
+    task = asyncio.create_task(make())
+    background.take_up(call, task)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert await history.made_calls.kept("") == ()
+    await history.aclose()
+
+
+def _no_parts() -> AnswerParts:
+    raise AssertionError
 
 
 def test_it_is_for_calls_that_are_safe_to_make_again() -> None:
