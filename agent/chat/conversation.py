@@ -86,6 +86,8 @@ class Conversation:
             lambda agent: open_session(agent, self._answerer.text, self._waiting.wake)
         )
         self._may_greet = False
+        self._greeted = set[str]()
+        """Agents that have said something unasked: a session that follows greets nobody again."""
         self._answerer = Answerer(
             persona=persona,
             hooks=hooks,
@@ -307,8 +309,10 @@ class Conversation:
     async def _look_after(self, session: LeadingResponder) -> None:
         """Starts a session when it is due, and queues its unasked answers."""
         if self._may_greet or self._waiting.questions:
-            greets = self._may_greet and self.is_new
+            greets = self._may_greet and self.is_new and self._persona.name not in self._greeted
             await session.enter(self._context.items, greets=greets)
+        if session.speaks:
+            self._greeted.add(self._persona.name)
         if session.speaks and all(each.begun is None for each in self._waiting.questions):
             question = self._store.keep_own(
                 own_message(self._store.thread, self._store.agent), None

@@ -140,13 +140,11 @@ class ConversationOpener:
         tools: ConversationTools,
         agent: str,
         reply: ReplySink,
-        on_unasked: Callable[[], None],
+        wake: Callable[[], None],
     ) -> LeadingResponder:
         # Imported here: other agents do not need it.
-        from agent.sessions.session_responder import (  # noqa: PLC0415
-            SessionParts,
-            SessionResponder,
-        )
+        from agent.sessions.session_parts import SessionParts  # noqa: PLC0415
+        from agent.sessions.session_responder import SessionResponder  # noqa: PLC0415
 
         parts = SessionParts(
             makers=self.app.makers,
@@ -154,7 +152,7 @@ class ConversationOpener:
             room=self.handle,
             reply=reply,
             tools=tools,
-            on_unasked=on_unasked,
+            wake=wake,
             on_report=partial(self.on_session, thread.id),
             open_job=self._job_opener(is_private=thread.owner is not None),
             plugin_http=self.plugin_http,

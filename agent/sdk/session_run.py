@@ -11,14 +11,23 @@ livekit-agents to them.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from livekit.agents.voice.run_result import RunResult
 
+from agent.tasks import to_the_end
+
 if TYPE_CHECKING:
-    from livekit.agents import AgentSession
+    from livekit.agents import Agent, AgentSession
     from livekit.agents.llm import LLM
     from livekit.agents.voice import SpeechHandle
+    from livekit.agents.voice.agent_activity import AgentActivity
+
+logger = logging.getLogger(__name__)
+
+CLOSED_WITHIN: Final = 10.0
+"""Seconds for the end of what a session opened that could not begin."""
 
 ENTERING: Final = 10.0
 """Seconds that a run goes on for an `on_enter` that has been resumed."""
@@ -92,6 +101,27 @@ async def _done(run: RunResult[Any], within: float | None = None) -> None:
 def _look_at_error(done: asyncio.Future[None]) -> None:
     if not done.cancelled():
         done.exception()
+
+
+async def begin(session: AgentSession[Any], agent: Agent) -> None:
+    """Begins a session with an agent. Where that fails or is cancelled, closes what they have
+    opened, such as a realtime model's connection: a session that has not begun closes nothing."""
+    try:
+        await session.start(agent, record=False, session_host=False)
+    except BaseException:
+        activity = session._activity  # pyright: ignore[reportPrivateUsage]
+        if activity is not None:
+            await to_the_end(_close(activity))
+        raise
+
+
+async def _close(activity: AgentActivity) -> None:
+    try:
+        async with asyncio.timeout(CLOSED_WITHIN):
+            await activity.aclose()
+    except Exception as error:
+        # The boundary around plugins, as above all else: why it did not begin is told.
+        logger.warning("agent that could not begin, left: %s", type(error).__name__)
 
 
 def is_running(session: AgentSession[Any]) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from livekit.agents import (
@@ -15,6 +14,8 @@ from livekit.agents import (
     AgentSession,
     AgentTask,
     APIConnectOptions,
+    CloseEvent,
+    CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
     SpeechCreatedEvent,
@@ -24,29 +25,23 @@ from livekit.agents import (
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
-from agent.app.agent_maker import AgentMaker
-from agent.chat.active_persona import ActivePersona
 from agent.chat.item_times import end_by_now
 from agent.chat.user_message import is_spoken
 from agent.chat.voice import Voice
-from agent.models.plugin_http import PluginHttp
 from agent.parts.handoff_part import show_handoff
-from agent.replies.reply_sink import ReplySink
-from agent.sdk.room_job import RoomJob
 from agent.sdk.room_realtime import realtime_session, take_turns, take_turns_of_next
-from agent.sdk.session_run import SessionRun, forget_events, give_llm, is_running
+from agent.sdk.session_run import SessionRun, begin, forget_events, give_llm, is_running
 from agent.sessions.realtime_turns import RealtimeTurns, take_out
 from agent.sessions.session_calls import SessionCalls
 from agent.sessions.session_context import SessionContext, given_form
 from agent.sessions.session_llm import SessionLLM
 from agent.sessions.session_memory import SessionMemory
+from agent.sessions.session_parts import SessionParts
 from agent.sessions.session_report import report_of
 from agent.sessions.session_response import SessionResponse
 from agent.sessions.session_text import SessionText
 from agent.sessions.session_voice import SessionVoice, turn_end_of
 from agent.tasks import Tasks
-from agent.tool_calls.conversation_tools import ConversationTools
-from toolkit.room import Room
 
 logger = logging.getLogger(__name__)
 
@@ -56,32 +51,12 @@ ENTER_TIMEOUT: Final = 10.0
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a session has to end; its `on_exit` is part of that."""
 
+REOPENED_AFTER: Final = 15.0
+"""Seconds after which a session that an error has closed is replaced, also where nobody writes: a
+session that is closed hears nobody."""
+
 NEVER: Final = 2**31
 """Failed answers after which a session closes (its own default is three)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionParts:
-    """The parts of its conversation that a session needs.
-
-    Attributes:
-        makers: of all agents of the app that are livekit Agents, by name.
-        room: what the app's functions are given.
-        on_unasked: told that the session has begun to say something that nobody asked for.
-        on_report: given the report of the session when it has ended; see session_report.
-        open_job: makes what `get_job_context()` finds in the session's code.
-        plugin_http: the connections of realtime models.
-    """
-
-    makers: dict[str, AgentMaker]
-    persona: ActivePersona
-    room: Room
-    reply: ReplySink
-    tools: ConversationTools
-    on_unasked: Callable[[], None]
-    on_report: Callable[[dict[str, Any]], None]
-    open_job: Callable[[], RoomJob]
-    plugin_http: PluginHttp
 
 
 class SessionResponder:
@@ -92,7 +67,7 @@ class SessionResponder:
         self._name = self._began_as = name
         self._parts = parts
         self._began_at = 0.0
-        self._text = SessionText(parts.reply, parts.on_unasked)
+        self._text = SessionText(parts.reply, parts.wake)
         self._llm = SessionLLM(parts.persona.assistant)
         self._context = SessionContext()
         self._calls = SessionCalls(parts.tools)
@@ -135,7 +110,7 @@ class SessionResponder:
         self._text.drop(drops=not greets)
         try:
             with self._job.current():
-                run = await self._open(items)
+                run = await self._open(items, aloud=greets)
         except Exception as error:
             # The boundary around the app's function, and its agent.
             logger.exception(
@@ -151,6 +126,8 @@ class SessionResponder:
         rest.cancel()
         speech.cancel()
         self._text.drop(drops=False)
+        if self._session is not None and is_running(self._session):
+            self._voice.turn_on()
         if not greets and self._session is not None:
             said = {item.id for item in self._memory.new_in(self._session.history)}
             await self._context.forget(said, self._session.history)
@@ -237,8 +214,9 @@ class SessionResponder:
             raise self._trouble.error
         return self._session
 
-    async def _open(self, items: Sequence[llm.ChatItem]) -> SessionRun:
-        """Makes the agent and begins the session; returns the run that `on_enter` belongs to."""
+    async def _open(self, items: Sequence[llm.ChatItem], *, aloud: bool = True) -> SessionRun:
+        """Makes the agent and begins the session; returns the run that `on_enter` belongs to.
+        `aloud`: that is heard, if there is a voice."""
         self.has_entered = True
         session, agent = await self._parts.makers[self._name].make(self._parts.room)
         if self._instructions is not None:
@@ -262,10 +240,11 @@ class SessionResponder:
         take_turns(session, agent, self._parts.plugin_http.context)
         session.tools.append(self._parts.persona.assistant.tools)
         session.output.transcription = self._text
-        self._voice.lead(session, agent)
+        self._voice.lead(session, agent, aloud=aloud)
         session.on("conversation_item_added", self._on_item)
         session.on("speech_created", self._on_speech)
         session.on("error", self._on_error)
+        session.on("close", self._on_close)
         self._calls.watch(session)
         if items:
             own = agent.chat_ctx.items
@@ -275,7 +254,7 @@ class SessionResponder:
             self._context.know(items)
         self._context.meet(agent)
         self._run = run = SessionRun(session)
-        await session.start(agent, record=False, session_host=False)
+        await begin(session, agent)
         self._session, self._began_at = session, time.time()
         return run
 
@@ -373,6 +352,14 @@ class SessionResponder:
     def _on_error(self, event: ErrorEvent) -> None:
         if isinstance(event.error, llm.RealtimeModelError):
             self._trouble = event.error
+
+    def _on_close(self, event: CloseEvent) -> None:
+        if event.reason is CloseReason.ERROR:
+            self._tasks.start(self._ask_for_another(), name="return of a session")
+
+    async def _ask_for_another(self) -> None:
+        await asyncio.sleep(REOPENED_AFTER)
+        self._parts.wake()
 
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
         self._speeches.append(event.speech_handle)

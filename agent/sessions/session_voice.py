@@ -77,12 +77,17 @@ class SessionVoice:
         self._speech: SessionSpeech | None = None
         self._switch: SpeechSwitch | None = None
 
-    def lead(self, session: AgentSession[Any], agent: Agent) -> None:
-        """Starts with a session and its first agent; it hears and speaks if there is a voice."""
+    def lead(self, session: AgentSession[Any], agent: Agent, *, aloud: bool) -> None:
+        """Starts with a session and its first agent.
+
+        Args:
+            aloud: it hears and speaks, if there is a voice; else only from `turn_on` on.
+        """
         self._session = session
         self._switch = SpeechSwitch(session)
         self.meet(agent)
-        self._turn_on()
+        if aloud:
+            self.turn_on()
 
     async def set(self, voice: Voice | None) -> None:
         """Hears and speaks by this voice from now on; None: no longer. Not within an answer."""
@@ -94,7 +99,7 @@ class SessionVoice:
             self._switch.turn_off()
         await self.aclose()
         self._voice = voice
-        self._turn_on()
+        self.turn_on()
 
     async def aclose(self) -> None:
         """Releases the voice; the session has ended, or no longer uses it."""
@@ -103,8 +108,11 @@ class SessionVoice:
         if speech is not None:
             await speech.aclose()
 
-    def _turn_on(self) -> None:
+    def turn_on(self) -> None:
+        """Hears and speaks from now on, if there is a voice and it does not yet."""
         if self._voice is None or self._session is None or self._switch is None:
+            return
+        if self._speech is not None:
             return
         self._speech = speech = self._voice.open_speech(self._assistant, self._reply)
         self._switch.turn_on(SpeechModels(speech.stt, speech.tts, speech.vad, speech.turn_detector))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import deque
 from contextlib import suppress
@@ -49,6 +50,9 @@ class RealtimeService:
         asked: each response's context.
         turns: sound that was committed, by turn.
         events: types of the client's events.
+        connections: those that clients have opened, in order.
+        left: set once a client's connection has ended.
+        is_silent: it answers nothing.
     """
 
     def __init__(self) -> None:
@@ -56,6 +60,9 @@ class RealtimeService:
         self.asked: list[Asked] = []
         self.turns: list[bytes] = []
         self.events: list[str] = []
+        self.connections: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
+        self.left = asyncio.Event()
+        self.is_silent = False
         self._script: deque[Said] = deque()
         self._ids = count(1)
         self._sockets: list[web.WebSocketResponse] = []
@@ -88,11 +95,13 @@ class RealtimeService:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.append(socket)
+        self.connections.put_nowait(socket)
         connection = _Connection(self, socket)
         async for message in socket:
             event = message.json()
             self.events.append(event["type"])
             await connection.take(event)
+        self.left.set()
         return socket
 
     def next_said(self) -> Said:
@@ -156,6 +165,8 @@ class _Connection:
         return {"id": new_id, "type": "message", "role": role, "content": content}
 
     async def _send(self, kind: str, **fields: object) -> None:
+        if self._service.is_silent:
+            return
         event = {"type": kind, "event_id": self._service.new_id("event"), **fields}
         with suppress(ConnectionError):
             await self._socket.send_json(event)

@@ -3,6 +3,7 @@ service, in writing. tests/agent/voice/test_realtime.py has them speak."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
@@ -21,6 +22,7 @@ from agent.chat.user_message import user_message
 from agent.inbox.message import Form, IncomingMessage, Sender
 from agent.models.offered_tools import OfferedTools
 from agent.sdk.room_realtime import realtime_session, take_turns
+from agent.sessions import session_responder
 from agent.sessions.realtime_turns import RealtimeTurns
 from agent.sessions.session_context import SessionContext
 from tests.agent.app.session_room import history, unasked
@@ -118,6 +120,34 @@ async def test_a_service_that_cannot_be_reached(
         failed = await alice.ask("Hello")
     assert failed.finish_reason == "error"
     assert "cannot be reached" in failed.text
+
+
+class Greeter(Shop):
+    """Speaks as it enters."""
+
+    async def on_enter(self) -> None:
+        await self.session.say("Welcome.")
+
+
+async def test_a_session_that_its_service_has_ended_is_replaced_though_nobody_writes(
+    service: RealtimeService,
+    start_worker: StartWorker,
+    enter: Enter,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(session_responder, "REOPENED_AFTER", 0.01)
+    once = APIConnectOptions(max_retry=0)
+    app = App({"shop": partial(Greeter, service.base_url, conn_options=once)})
+    alice = await enter("alice", worker=await start_worker(app=app))
+    await alice.until(lambda: [each.text for each in unasked(alice)] == ["Welcome."])
+    with caplog.at_level(logging.CRITICAL, logger="livekit.agents"):
+        async with asyncio.timeout(10):
+            await (await service.connections.get()).close()
+            await service.connections.get()
+    service.script(Said("Here again."))
+    assert (await alice.ask("Hello")).text == "Here again."
+    assert len(unasked(alice)) == 1
 
 
 async def test_turns_that_wait_for_one_another_are_answered_by_their_words(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import copy_context
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from agent.sdk.room_realtime import (
     take_turns,
     take_turns_of_next,
 )
-from agent.sdk.session_run import SessionRun
+from agent.sdk.session_run import SessionRun, begin
 from tests.agent.realtime_service import RealtimeService, Said
 
 
@@ -70,3 +71,18 @@ async def test_a_service_leaves_turns_to_the_session(first: bool) -> None:
         assert activity._interruption_by_audio_activity_enabled
         assert not activity._rt_turn_detection_enabled
         await session.aclose()
+
+
+async def test_a_session_that_is_given_up_before_it_has_begun_leaves_no_connection() -> None:
+    async with RealtimeService() as service, http_context.open():
+        service.is_silent = True
+        session, agent = AgentSession[None](vad=None), speaking(service)
+        take_turns(session, agent, copy_context)
+        await agent.update_chat_ctx(llm.ChatContext([llm.ChatMessage(role="user", content=["Hi"])]))
+        beginning = asyncio.create_task(begin(session, agent))
+        async with asyncio.timeout(10):
+            await service.connections.get()
+            beginning.cancel()
+            await asyncio.wait([beginning])
+            await service.left.wait()
+        assert beginning.cancelled()

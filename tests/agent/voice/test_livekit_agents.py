@@ -12,7 +12,7 @@ from livekit.agents.beta import Instructions
 
 from agent import App
 from devserver.model import DemoModel, Reply
-from tests.agent.app.session_room import calling, history, read_by
+from tests.agent.app.session_room import calling, history, read_by, unasked
 from tests.agent.conftest import StartWorker, Worker
 from tests.agent.voice.conftest import Meet, Person
 from tests.agent.voice.speech import resembles
@@ -182,6 +182,39 @@ async def test_a_session_goes_on_as_a_microphone_comes_and_goes(
     model.script(Reply("In writing again."))
     assert (await alice.ask("And now?")).text == "In writing again."
     assert len(speech.spoken) == 1
+
+
+class Greeter(Agent):
+    """Greets, and has its session end on request."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You greet.")
+
+    async def on_enter(self) -> None:
+        await self.session.say("Welcome.")
+
+    @function_tool
+    async def leave(self) -> None:
+        """End the session."""
+        self.session.shutdown()
+
+
+async def test_a_session_that_follows_another_one_hears_and_does_not_greet_aloud_again(
+    meet: Meet, model: DemoModel, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    app = App({"greeter": Greeter})
+    worker = await start_worker(app=app, STT_BASE_URL=speech.base_url, TTS_BASE_URL=speech.base_url)
+    alice = await meet("alice", worker=worker)
+    await until_it_hears(alice)
+    assert (await alice.heard()).text == "Welcome."
+    model.script(calling("leave"))
+    await alice.ask("Leave.")
+    before = speech.spoken.count("Welcome.")
+    model.script(Reply(text=FINE))
+    await alice.microphone.say("what is the weather in Paris")
+    await alice.until(lambda: FINE in [each.text for each in alice.answers])
+    assert speech.spoken.count("Welcome.") == before
+    assert [each.text for each in unasked(alice)].count("Welcome.") == 1
 
 
 async def test_speech_interrupts_it_and_only_the_heard_text_is_kept(
