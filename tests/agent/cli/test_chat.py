@@ -291,7 +291,8 @@ async def test_a_name_has_one_line_and_makes_nobody_the_agent(
     async with Terminal(agent, room_name, "--name", name, "--identity", "ana") as terminal:
         await terminal.shows("> ")
         terminal.type("/who\n")
-        await terminal.shows("\nAna bob {Bob}; the agent (ana): you")
+        await terminal.shows("Ana bob {Bob}; the agent (ana): you")
+        assert "\nbob" not in terminal.seen
 
 
 async def test_a_conversation_ends_with_its_terminal(agent: CommandLine, room_name: str) -> None:
