@@ -71,7 +71,7 @@ class Accounts:
         self._in_haste = asyncio.Event()
         self._tasks = Tasks()
         self._writing: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = asyncio.Event()
         self._is_losing = False
 
     def wants(self, kind: EventType) -> bool:
@@ -104,7 +104,7 @@ class Accounts:
 
     async def aclose(self) -> None:
         """Writes the rest, for at most CLOSE_TIMEOUT seconds."""
-        self._closing = True
+        self._closing.set()
         self._in_haste.set()
         if self._writing is not None:
             await asyncio.wait((self._writing,), timeout=CLOSE_TIMEOUT)
@@ -140,13 +140,21 @@ class Accounts:
             except HistoryError as error:
                 if pause == FIRST_PAUSE:
                     logger.warning("accounts not stored, retrying: %s", error)
-                if self._closing and pause > FIRST_PAUSE:
+                    await asyncio.sleep(pause)
+                elif self._closing.is_set():
                     return
-                await asyncio.sleep(pause)
+                else:
+                    await self._pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 pause, self._is_losing = FIRST_PAUSE, False
         self._in_haste.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        """Cut short by the end of the process: the database may be back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     async def _write_some(self) -> None:
         usage, self._usage = self._usage, {}

@@ -30,7 +30,7 @@ MAX_SESSIONS: Final = 20
 """Reports of sessions in the report of a conversation: the last ones."""
 _OF_SPEECH: Final = frozenset({"heardMs", "spokenMs"})
 READING_TAKES: Final = 5.0
-"""Seconds for the transcript of a conversation that ends; then it is reported without."""
+"""Seconds for the transcripts of the conversations that end; then they are reported without."""
 
 
 @dataclass
@@ -215,9 +215,11 @@ class RoomAccounts:
         """All conversations have ended."""
         self._claim_speech("")
         stays, self._stays = self._stays, {}
+        # Of all together: what is closed after this must have its time, too.
+        until = asyncio.get_running_loop().time() + READING_TAKES
         for thread, stay in stays.items():
             if self._accounts.wants("conversation.ended"):
-                await self._report(thread, stay)
+                await self._report(thread, stay, until)
 
     def _stay(self, thread: str) -> _Stay:
         stay = self._stays.get(thread)
@@ -227,8 +229,8 @@ class RoomAccounts:
                 self._tell("conversation.started", thread)
         return stay
 
-    async def _report(self, thread: str, stay: _Stay) -> None:
-        transcript, summary = await self._past(thread, stay)
+    async def _report(self, thread: str, stay: _Stay, until: float) -> None:
+        transcript, summary = await self._past(thread, stay, until)
         reported = {each["id"] for each in transcript or ()}
         usage = [*stay.usage.items(), *(self._besides.items() if thread == _ROOM else ())]
         self._tell(
@@ -260,13 +262,16 @@ class RoomAccounts:
         )
 
     async def _past(
-        self, thread_id: str, stay: _Stay
+        self, thread_id: str, stay: _Stay, until: float
     ) -> tuple[list[dict[str, Any]] | None, str | None]:
-        """The messages of the stay, oldest first, and the summary; None if unavailable."""
+        """The messages of the stay, oldest first, and the summary; None if unavailable.
+
+        `until`: when the reading is given up, by the loop's clock.
+        """
         thread = ThreadKey.from_id(self._kept_as, thread_id)
         asker = thread.owner or self._agent
         try:
-            async with asyncio.timeout(READING_TAKES):
+            async with asyncio.timeout_at(until):
                 page = await self._history.page(thread, asker=asker, limit=MAX_PAGE)
                 threads = await self._history.threads(self._kept_as, asker=asker)
         except (HistoryError, TimeoutError) as error:

@@ -49,7 +49,7 @@ class ConversationStore:
     that cannot be stored is answered anyway.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it keeps, and whom it tells
         self,
         history: History,
         thread: ThreadKey,
@@ -59,13 +59,14 @@ class ConversationStore:
         refuse: Callable[[IncomingMessage, Refusal], None],
         on_stored: Callable[[IncomingMessage, int | None], None],
         tenure: Tenure,
+        has_other_agent: Callable[[], bool],
     ) -> None:
         """
         Args:
             refuse: notifies the sender of a message why it is not accepted.
-            on_stored: notifies a sender who asked for it that the message is stored, and at which
-                position.
+            on_stored: notifies a sender who asked that a message is stored, at which position.
             tenure: whether the agent may answer here.
+            has_other_agent: whether one of another identity is in the room.
         """
         self._history = history
         self._thread = thread
@@ -74,6 +75,7 @@ class ConversationStore:
         self._refuse = refuse
         self._on_stored = on_stored
         self._tenure = tenure
+        self._has_other_agent = has_other_agent
         self.answers = StoredAnswers(history, thread, agent.identity, tenure)
         self._recall_pause = 0.0
         self._writes: set[asyncio.Task[object]] = set()
@@ -141,12 +143,14 @@ class ConversationStore:
         return replace(question, segment_id=standing.id)
 
     async def _left_by_another(self, message: Key) -> Question | None:
-        """A question that was stored before and has no answer; None if it has one, or the store
-        does not say.
+        """A question that was stored before and has no answer; None if it has one, the store does
+        not say, or another agent in the room may have stored it just now, and answers.
 
         After a crash of the room server, the agent of another worker may have been in the room for
         a moment: this one has recalled nothing of what came then.
         """
+        if self._has_other_agent():
+            return None
         await self.settled()
         try:
             async with asyncio.timeout(RECALL_TIMEOUT):

@@ -59,6 +59,7 @@ class Conversations:
         open_conversation: Callable[[ConversationStore], Conversation],
         refuse: Callable[[IncomingMessage, Refusal], None],
         is_present: Callable[[str], bool],
+        has_other_agent: Callable[[], bool],
         summaries: Summaries,
         private_conversations: Gauge,
         on_stored: Callable[[str, str, int | None], None],
@@ -73,6 +74,7 @@ class Conversations:
         self._on_stored = on_stored
         self._tenure = tenure
         self._is_present = is_present
+        self._has_other_agent = has_other_agent
         self._private = private_conversations
         self._conversations: dict[str | None, Conversation] = {}
         self._started = False
@@ -247,6 +249,7 @@ class Conversations:
                 refuse=self._refuse,
                 on_stored=self._stored,
                 tenure=self._tenure,
+                has_other_agent=self._has_other_agent,
             )
             if owner is not None:
                 self._private.check()

@@ -56,6 +56,10 @@ WINDOW: Final = 50_000
 BATCH: Final = 500
 """Messages, conversations or threads in a statement."""
 
+_IDENTITIES: Final = ("senderId", "askerId", "callerId", "identity")
+"""The fields of events that have a participant's identity, besides `thread`: docs/webhooks.md. Any
+field would do for a participant called `user`, which is also a role."""
+
 _DAY: Final = 86_400_000
 
 _NO_SUMMARY: Final[dict[str, Any]] = {
@@ -172,12 +176,18 @@ def erase_events(connection: Connection, subject: Subject) -> None:
     if subject.conversation is not None:
         room = room_of(subject.conversation)
     find = func.strpos if connection.dialect.name == "postgresql" else func.instr
+
+    def names(key: str, value: str) -> ColumnElement[bool]:
+        # As agent/accounts/event.py writes JSON.
+        mark = f'"{key}":{json.dumps(value, ensure_ascii=False)}'
+        return find(outgoing_events.c.body, literal(escape(mark), Text())) > 0
+
     which: list[ColumnElement[bool]] = []
-    for key, value in (("", subject.identity), ('"room"', room)):
-        if value is not None:
-            # As agent/accounts/event.py writes JSON.
-            mark = f"{key}:{json.dumps(value, ensure_ascii=False)}"
-            which.append(find(outgoing_events.c.body, literal(escape(mark), Text())) > 0)
+    if (identity := subject.identity) is not None:
+        theirs = (names(key, identity) for key in _IDENTITIES)
+        which.append(or_(names("thread", f"private:{identity}"), *theirs))
+    if room is not None:
+        which.append(names("room", room))
     if which:
         connection.execute(delete(outgoing_events).where(*which))
 

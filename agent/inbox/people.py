@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Set
+from typing import Final
 
 from livekit import api, rtc
 from livekit.protocol.models import ParticipantInfo
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 
 LOOKUP_TIMEOUT = 2.0
+_ON_BEHALF: Final = "lk.publish_on_behalf"
+"""Attribute of an agent that only represents another one."""
 ANNOUNCED_WITHIN = 5.0
 """Seconds within which the server announces everybody who is in the room."""
 
@@ -58,6 +61,13 @@ class People:
 
     def is_known(self, identity: str) -> bool:
         return identity in self._room.remote_participants
+
+    def has_other_agent(self) -> bool:
+        """Whether another program's agent is in the room, which gets the same messages."""
+        return any(
+            _is_agent(each.kind) and _ON_BEHALF not in each.attributes
+            for each in self._room.remote_participants.values()
+        )
 
     def count_with(self, identity: str) -> int:
         """The number of people (not agents) in the room with this one, who may not be announced."""

@@ -154,6 +154,7 @@ class RoomComponents:
             open_conversation=self._open_conversation,
             refuse=self._refuse,
             is_present=self.people.is_known,
+            has_other_agent=self.people.has_other_agent,
             summaries=Summaries(history, models.summariser(assignment.room, self._summarised), me),
             private_conversations=self._limits.private_conversations,
             tenure=tenure,

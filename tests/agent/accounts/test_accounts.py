@@ -241,6 +241,55 @@ async def test_failed_writes_are_stored_once_the_database_is_back(history: Histo
     assert len(await history.accounts.usage(since="2020-01-01", until="9999-12-31")) == 1
 
 
+async def test_a_process_that_ends_during_a_pause_stores_in_a_database_that_is_back(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_paused = asyncio.Event()
+
+    class Away:
+        """A store that is unavailable for its first two uses."""
+
+        left = 2
+
+        async def add_usage(self, entries: Any) -> None:  # noqa: ANN401 - the store's own
+            if self.left:
+                self.left -= 1
+                if not self.left:
+                    has_paused.set()
+                raise UnavailableError("away")
+            await history.accounts.add_usage(entries)
+
+    monkeypatch.setattr("agent.accounts.accounts.EVERY", 0.0)
+    # Shorter than the second pause.
+    monkeypatch.setattr("agent.accounts.accounts.CLOSE_TIMEOUT", 0.9)
+    accounts = Accounts(Away())  # pyright: ignore[reportArgumentType]
+    accounts.count(tenant="", room="r", identity="ada", model="m", counts=counts(5))
+    await has_paused.wait()
+    await accounts.aclose()
+    assert len(await history.accounts.usage(since="2020-01-01", until="9999-12-31")) == 1
+
+
+async def test_conversations_that_end_wait_for_a_slow_database_together(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        """A history that never answers."""
+
+        async def page(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - the history's own
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("agent.accounts.room_accounts.READING_TAKES", 0.2)
+    url = "http://receiver.test"
+    accounts = Accounts(history.accounts, urls=[url], types=("conversation.ended",))
+    room = RoomAccounts(accounts, Slow(), "r", kept_as="r", agent="agent", tenant="")  # pyright: ignore[reportArgumentType]
+    for number in range(20):
+        room.answer(answer_to("ada", thread=f"private:{number}"))
+    async with asyncio.timeout(2):
+        await room.aclose()
+    await accounts.aclose()
+    assert len(await waiting(history, url)) == 20
+
+
 def test_a_transcript_is_cut_to_the_size_of_an_event() -> None:
     messages = [{"id": str(number), "text": "x" * 10_000} for number in range(300)]
     body = body_of("EV_1", "conversation.ended", 0, {"transcript": messages})

@@ -18,6 +18,7 @@ from tests.agent.chat.test_history import get_history, until_stored
 from tests.agent.chat_client import AGENT, ChatClient
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.replies.test_private import private_answer
+from tests.conftest import Join
 from tests.room_server import RoomServerUnderTest, embedded_room_server
 
 STORY: Final[dict[str, object]] = {"type": "chat", "id": "s-1", "text": "tell me a story"}
@@ -27,6 +28,20 @@ async def send(client: ChatClient, message: dict[str, object]) -> None:
     """Sends a message in a packet, a private one to the agent alone."""
     await client.me.publish_data(
         json.dumps(message), destination_identities=[AGENT] if message.get("private") else []
+    )
+
+
+def story_in(room: str) -> Message:
+    """The question as an agent stores it."""
+    return Message(
+        thread=ThreadKey(room),
+        sender_id="alice",
+        id="s-1",
+        role="user",
+        text=str(STORY["text"]),
+        timestamp=1,
+        form=Form.PACKET.value,
+        awaits_answer=True,
     )
 
 
@@ -71,23 +86,36 @@ async def test_a_question_that_another_agent_stored_and_left_is_answered_when_it
     worker = await start_worker(CONVERSATIONS="room-name")
     alice = await enter("alice", worker=worker)
     # As the agent of another worker does that is in the room for a moment, after a crash.
-    left = Message(
-        thread=ThreadKey(alice.room.name),
-        sender_id="alice",
-        id="s-1",
-        role="user",
-        text=str(STORY["text"]),
-        timestamp=1,
-        form=Form.PACKET.value,
-        awaits_answer=True,
-    )
-    assert (await worker.host.services.history.add_message(left)).is_new
+    assert (await worker.host.services.history.add_message(story_in(alice.room.name))).is_new
     for _ in range(2):
         await send(alice, STORY | {"ack": "stored"})
         assert (await alice.answer_to("s-1")).finish_reason == "stop"
     last = await alice.ask("are you there?")
     assert await answers(alice) == {"s-1": 1, last.in_reply_to: 1}
     assert len(model.requests) == 2
+
+
+async def test_a_question_that_another_agent_in_the_room_stored_is_left_to_that_one(
+    enter: Enter,
+    join: Join,
+    start_worker: StartWorker,
+    model: DemoModel,
+    room_server: RoomServerUnderTest,
+    room_name: str,
+) -> None:
+    """Two agents that share a room and a database: the one that stores a message answers it."""
+    worker = await start_worker(CONVERSATIONS="room-name")
+    alice = await enter("alice", worker=worker)
+    token = room_server.access_token("other-agent", room_name).with_kind("agent").to_jwt()
+    await join("other-agent", token=token)
+    async with asyncio.timeout(10):
+        while [each.people for each in worker.host.overviews()] != [2]:
+            assert not await answers(alice)
+    assert (await worker.host.services.history.add_message(story_in(room_name))).is_new
+    await send(alice, STORY)
+    last = await alice.ask("are you there?")
+    assert await answers(alice) == {last.in_reply_to: 1}
+    assert len(model.requests) == 1
 
 
 class TestTheRoomServerIsRestarted:

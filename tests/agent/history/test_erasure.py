@@ -266,6 +266,27 @@ async def test_events_that_wait_for_their_receivers_go_with_whom_they_name(
     assert {each.id for each in events if each.id in stored} == left
 
 
+async def test_events_of_a_private_thread_go_with_its_owner_and_words_name_nobody(
+    history: History, database_url: str
+) -> None:
+    said = {"senderId": "ann", "role": "user", "text": "user"}
+    data: dict[str, dict[str, object]] = {
+        "EV_private": {"thread": "private:user"},
+        "EV_asked": {"thread": "room", "askerId": "user"},
+        "EV_called": {"thread": None, "callerId": "user"},
+        "EV_rated": {"thread": "room", "identity": "user"},
+        "EV_other": {"thread": "private:user2", "transcript": [said]},
+    }
+    events = [
+        OutgoingEvent(event_id, "http://receiver", 1, body_of(event_id, "tool.finished", 1, fields))
+        for event_id, fields in data.items()
+    ]
+    await history.accounts.put_events(events)
+    await history.erase(Subject("user"))
+    stored = await everything(database_url)
+    assert [each for each in data if each in stored] == ["EV_other"]
+
+
 async def test_counts_of_tokens_go_with_their_participant_or_room(history: History) -> None:
     usage, day, some = history.token_usage, "2026-03-01", TokenCount(1, 1)
     accounts = [Account(room=room, identity=who) for room in "ab" for who in ("", "ann", "bob")]
