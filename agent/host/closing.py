@@ -22,10 +22,11 @@ class Closing:
 
     Each step has a time by which it is left behind, whatever it waits for: the process is killed
     soon after the last of them (agent/host/worker_server.py, ENDING), and what waits for the
-    database must have been written by then. The first three are seconds after the beginning.
+    database must have been written by then. The first four are seconds after the beginning.
 
     Attributes:
         rooms: by which the rooms are left.
+        opening: by which the opening of what they share, if it goes on, has been called off.
         services: by which what rooms share is closed, and the app's `on_stop` has returned.
         history: by which the history is closed. It writes from the beginning on.
         store: seconds that its database takes to close, after the last write.
@@ -33,6 +34,7 @@ class Closing:
     """
 
     rooms: float = 8.0
+    opening: float = 10.0
     services: float = 16.0
     history: float = 23.0
     store: float = 4.0

@@ -387,7 +387,7 @@ class RoomHost:
         for session in self._sessions.values():
             session.close()
         await closing.step(self.until_left(), "rooms", by=closing.rooms)
-        await self._tasks.aclose()
+        await closing.step(self._tasks.aclose(), "the opening", by=closing.opening)
         also = {"leases": self._entry.rooms_left(), "the app": self.services.run_hook("on_stop")}
         if self._tracer is not None:
             also["traces"] = asyncio.to_thread(self._tracer.close)

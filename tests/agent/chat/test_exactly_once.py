@@ -109,7 +109,7 @@ async def test_a_question_that_another_agent_in_the_room_stored_is_left_to_that_
     token = room_server.access_token("other-agent", room_name).with_kind("agent").to_jwt()
     await join("other-agent", token=token)
     async with asyncio.timeout(10):
-        while [each.people for each in worker.host.overviews()] != [2]:
+        while [each["people"] for each in worker.host.overviews()] != [2]:
             assert not await answers(alice)
     assert (await worker.host.services.history.add_message(story_in(room_name))).is_new
     await send(alice, STORY)

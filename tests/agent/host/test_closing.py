@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -77,3 +79,21 @@ async def test_an_app_that_does_not_end_costs_no_answer(
     assert {each.in_reply_to: each.finish_reason for each in stored if each.finish_reason}[
         last.in_reply_to
     ] == "stop"
+
+
+async def test_an_app_that_goes_on_starting_keeps_nothing_from_closing(
+    start_worker: StartWorker,
+) -> None:
+    begun = threading.Event()
+
+    async def starts() -> None:
+        begun.set()
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await never()
+
+    worker = await start_worker(app=App(on_start=starts, hook_timeout=60.0))
+    assert await asyncio.to_thread(begun.wait, 20)
+    closing = Closing(opening=0.2)
+    await worker.host.aclose(closing)
+    assert closing.overdue == ["the opening"]
