@@ -97,6 +97,10 @@ async def _keep(
         failure = await _run(work)
         if failure is None:
             return
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            logger.error("the task %r failed while it was ended", name, exc_info=failure)
+            return
         failures = 1 if clock() - started > STABLE else failures + 1
         if restarts is not None and failures > restarts:
             logger.error("the task %r failed %s times, giving up", name, failures, exc_info=failure)

@@ -101,10 +101,8 @@ class SessionResponder:
 
     async def enter(self, items: Sequence[llm.ChatItem], *, greets: bool) -> None:
         """Begins, unless it has: its agent enters a conversation, of these items. Returns when the
-        agent is at rest or says something; unless it greets, nobody has that.
-
-        A failure reaches the sender of the next message.
-        """
+        agent is at rest or says something; unless it greets, nobody has that. A failure reaches the
+        sender of the next message."""
         if self.has_entered:
             return
         self._text.drop(drops=not greets)
@@ -193,6 +191,8 @@ class SessionResponder:
                         await self._session.aclose()
             except TimeoutError:
                 logger.warning("session of the agent %s did not end in time, left", self._name)
+            except Exception:  # The boundary around its plugins, and the app's own session.
+                logger.exception("session of the agent %s failed to end", self._name)
             self._parts.on_report(report_of(self._session, self._began_as, self._began_at))
         await self._voice.aclose()
         await self._tasks.aclose()

@@ -141,6 +141,32 @@ async def test_tasks_end_with_their_owner() -> None:
     assert task.cancelled()
 
 
+async def test_a_kept_task_whose_end_fails_is_not_restarted_by_its_owners_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs = 0
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("the model's connection")
+
+    tasks = Tasks()
+    tasks.keep(work, name="conversation")
+    await begun.wait()
+    async with asyncio.timeout(WITHIN):
+        await tasks.aclose()
+    assert runs == 1
+    assert [each.getMessage() for each in caplog.records] == [
+        "the task 'conversation' failed while it was ended"
+    ]
+
+
 def name_of(call: ast.Call) -> str:
     """The name of a task, up to its first variable part."""
     for keyword in call.keywords:

@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from livekit.agents import Agent, AgentSession
 
 from agent.app.app import App
 from agent.history.message import ThreadKey
@@ -97,3 +99,24 @@ async def test_an_app_that_goes_on_starting_keeps_nothing_from_closing(
     closing = Closing(opening=0.2)
     await worker.host.aclose(closing)
     assert closing.overdue == ["the opening"]
+
+
+class Unclosable(AgentSession[Any]):
+    """A session with a plugin whose end fails."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        raise OSError("the realtime model's connection")
+
+
+async def test_a_session_whose_end_fails_keeps_nothing_from_closing(
+    start_worker: StartWorker, enter: Enter, caplog: pytest.LogCaptureFixture
+) -> None:
+    agents = {"shop": lambda: (Unclosable(vad=None), Agent(instructions="Sell."))}
+    worker = await start_worker(app=App(agents))
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+    closing = Closing()
+    await worker.host.aclose(closing)
+    assert closing.overdue == []
+    assert "session of the agent shop failed to end" in caplog.messages
