@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.author_label import author_label
 from agent.cli.command import CommandError, printable
+from agent.cli.numbered_questions import NUMBER, NumberedQuestions, Question
 from agent.client import Approval, Decision, RoomAgent
 
-_NUMBER: Final = re.compile(r"[0-9]{1,9}")
-
 USAGE: Final = "/approve [NUMBER] [no [REASON]]"
-
-MAX_KEPT: Final = 64
-"""Questions whose end the agent still has to announce; an agent that dies announces nothing."""
-
-
-@dataclass(slots=True)
-class _Question:
-    number: int
-    tool: str
-    decision: asyncio.Future[Decision]
-
-    @property
-    def waits(self) -> bool:
-        return not self.decision.done()
-
-    @property
-    def is_answered(self) -> bool:
-        return self.decision.done() and not self.decision.cancelled()
 
 
 class ApprovalQuestions:
@@ -48,23 +27,17 @@ class ApprovalQuestions:
     ) -> None:
         self._agent = agent
         self._tell = tell
-        self._numbers = numbers
-        self._questions: dict[str, _Question] = {}
-        """By the call's id, oldest first; they stay until the agent says that they are over."""
-        self._is_displaced = False
-        """Whether a question was over before it was answered here: an answer without a number may
-        be meant for it."""
+        self._questions = NumberedQuestions[Question](numbers)
 
     async def ask(self, approval: Approval) -> Decision:
         """Shows a question, and waits for its answer."""
-        decision = asyncio.get_running_loop().create_future()
-        question = self._questions.get(approval.call_id)
+        decision: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        question = self._questions.find(approval.call_id)
         if question is None:
-            question = _Question(next(self._numbers), printable(approval.tool), decision)
-            self._questions[approval.call_id] = question
-            if len(self._questions) > MAX_KEPT:
-                del self._questions[next(iter(self._questions))]
-        question.decision = decision
+            number = self._questions.next_number()
+            question = Question(number, printable(approval.tool), decision)
+            self._questions.add(approval.call_id, question)
+        question.answer = decision
         number, tool = question.number, question.tool
         arguments = printable(str(dict(approval.arguments)))
         me = self._agent.room.local_participant.identity
@@ -77,7 +50,7 @@ class ApprovalQuestions:
     @property
     def waiting(self) -> list[int]:
         """Numbers of the questions that wait for an answer."""
-        return [each.number for each in self._questions.values() if each.waits]
+        return self._questions.waiting
 
     def answer(self, typed: str) -> None:
         """Handles the arguments of `/approve`.
@@ -86,28 +59,18 @@ class ApprovalQuestions:
             CommandError: no waiting question is meant, or it could be one of several.
         """
         first, _, rest = typed.partition(" ")
-        number = int(first) if _NUMBER.fullmatch(first) else None
-        word, _, reason = (typed if number is None else rest.lstrip()).partition(" ")
+        number = first if NUMBER.fullmatch(first) else ""
+        word, _, reason = (rest.lstrip() if number else typed).partition(" ")
         if word.lower() not in {"", "yes", "no"}:
             raise CommandError(USAGE)
         decision = Decision(word.lower() != "no", reason.strip())
-        self._waiting(number).decision.set_result(decision)
-
-    def _waiting(self, number: int | None) -> _Question:
-        waiting = {each.number: each for each in self._questions.values() if each.waits}
-        if not waiting:
-            raise CommandError("nothing waits for approval")
-        if number is None and len(waiting) == 1 and not self._is_displaced:
-            return next(iter(waiting.values()))
-        if number not in waiting:
-            raise CommandError(f"{USAGE}: these wait: {', '.join(map(str, sorted(waiting)))}")
-        self._is_displaced = False
-        return waiting[number]
+        nothing = "nothing waits for approval"
+        question = self._questions.chosen(number, nothing=nothing, usage=USAGE)
+        question.answer.set_result(decision)
 
     def ended(self, notice: Mapping[str, Any]) -> None:
         """Shows how a question ended that was shown, and who else decided it."""
-        question = self._questions.pop(str(notice["callId"]), None)
-        self._is_displaced |= question is not None and not question.is_answered
+        question = self._questions.end(str(notice["callId"]))
         by, me = str(notice.get("by", "")), self._agent.room.local_participant.identity
         tool, outcome = printable(str(notice["tool"])), str(notice["outcome"])
         if question is None and by in {"", me}:

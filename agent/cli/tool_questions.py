@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.cli.command import CommandError, printable
+from agent.cli.command import printable
 from agent.cli.form_fields import FormField, fields_of, misfits
+from agent.cli.numbered_questions import NumberedQuestions, Question
 from agent.client import Elicitation
-
-_NUMBER: Final = re.compile(r"[0-9]{1,9}")
-
-MAX_KEPT: Final = 64
-"""Questions whose end is still to be told; an agent that dies does not tell it."""
 
 ENDS: Final = {
     "accept": "you have answered {}",
@@ -29,22 +24,15 @@ Given = Mapping[str, Any] | bool | None
 
 
 @dataclass(slots=True)
-class _Question:
+class _Question(Question):
     """Attributes:
     content: of the fields before `at`.
     """
 
-    number: int
     asked: Elicitation
-    tool: str
     fields: list[FormField]
-    given: asyncio.Future[Given]
     at: int = 0
     content: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def waits(self) -> bool:
-        return not self.given.done()
 
 
 class ToolQuestions:
@@ -57,14 +45,9 @@ class ToolQuestions:
 
     def __init__(self, tell: Callable[[str], None], numbers: Iterator[int]) -> None:
         self._tell = tell
-        self._numbers = numbers
-        self._questions: dict[str, _Question] = {}
-        """By id, oldest first; they stay until the agent says that they are over."""
+        self._questions = NumberedQuestions[_Question](numbers)
         self._filling: _Question | None = None
         """Whose fields are being filled in."""
-        self._is_displaced = False
-        """Whether a question was over before it was answered: a command without a number may be
-        meant for it."""
 
     async def ask(self, asked: Elicitation) -> Given:
         """Shows a question, and waits for its answer."""
@@ -72,10 +55,8 @@ class ToolQuestions:
         tool = " ".join(printable(asked.tool).split())
         fields = fields_of(asked.schema or {})
         page = _page(asked.url)
-        question = _Question(next(self._numbers), asked, tool, fields, given)
-        self._questions[asked.question_id] = question
-        if len(self._questions) > MAX_KEPT:
-            del self._questions[next(iter(self._questions))]
+        question = _Question(self._questions.next_number(), tool, given, asked, fields)
+        self._questions.add(asked.question_id, question)
         # Its lines are marked: they are anybody's words, and must not pass for those below.
         lines = printable(asked.message).splitlines() or [""]
         self._tell("\n    | ".join([f"[{question.number}] {tool} asks: {lines[0]}", *lines[1:]]))
@@ -92,7 +73,7 @@ class ToolQuestions:
     @property
     def waiting(self) -> list[int]:
         """Numbers of the questions that wait for an answer."""
-        return [each.number for each in self._questions.values() if each.waits]
+        return self._questions.waiting
 
     async def answer(self, typed: str) -> None:
         """Takes what stands behind `/answer`. Raises CommandError."""
@@ -102,7 +83,7 @@ class ToolQuestions:
             self._filling = question
             self._ask_field(question)
         else:
-            question.given.set_result(True)
+            question.answer.set_result(True)
 
     async def decline(self, typed: str) -> None:
         """Takes what stands behind `/decline`. Raises CommandError."""
@@ -144,10 +125,10 @@ class ToolQuestions:
 
     def ended(self, notice: Mapping[str, Any]) -> None:
         """Shows the end of a question that was shown."""
-        question = self._questions.pop(str(notice["questionId"]), None)
+        question = self._questions.end(str(notice["questionId"]))
         if question is None:
             return
-        self._is_displaced |= question.given.cancel() or question.given.cancelled()
+        question.answer.cancel()
         how = ENDS.get(str(notice["outcome"]), "{} no longer asks")
         self._tell(f"[{question.number}] {how.format(question.tool)}")
 
@@ -156,7 +137,7 @@ class ToolQuestions:
         wrong = misfits(question.asked.schema or {}, question.content)
         if not wrong:
             self._filling = None
-            question.given.set_result(question.content)
+            question.answer.set_result(question.content)
             return
         for name, expected in wrong.items():
             self._tell(f"    {printable(name)}: {printable(expected)}")
@@ -172,23 +153,14 @@ class ToolQuestions:
         question = self._named(command, typed)
         if self._filling is question:
             self._filling = None
-        question.given.set_result(given)
+        question.answer.set_result(given)
 
     def _named(self, command: str, typed: str) -> _Question:
         """The question that a command is for: that of a number, or the only one."""
-        waiting = {each.number: each for each in self._questions.values() if each.waits}
-        number = int(typed) if _NUMBER.fullmatch(typed) else None
         if not typed and self._filling is not None and self._filling.waits:
             return self._filling
-        if not waiting:
-            raise CommandError("no tool asks anything")
-        if not typed and len(waiting) == 1 and not self._is_displaced:
-            return next(iter(waiting.values()))
-        if number not in waiting:
-            numbers = ", ".join(map(str, sorted(waiting)))
-            raise CommandError(f"/{command} [NUMBER]: these wait: {numbers}")
-        self._is_displaced = False
-        return waiting[number]
+        usage = f"/{command} [NUMBER]"
+        return self._questions.chosen(typed, nothing="no tool asks anything", usage=usage)
 
 
 def _page(url: str) -> tuple[str, str] | None:
