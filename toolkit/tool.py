@@ -75,7 +75,7 @@ class Tool:
         settings: the class of its settings, if it has any.
         show: the details of the model's calls that readers of an answer see.
         retry: whether a call that was begun before, for the same message, is made again.
-            on_duplicate: how a call of the model is handled while another one runs in the same
+        on_duplicate: how a call of the model is handled while another one runs in the same
             conversation.
         duplicate_scope: whether calls with other arguments count as others.
         cancellable: the model may cancel a call that goes on in the background.

@@ -21,7 +21,7 @@ _KEY: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])|[^\x00-\x1f\x7f
 """A key, or text: pasted, it is taken as a whole."""
 _PASTE: Final = "\x1b[200~"
 _PASTE_END: Final = "\x1b[201~"
-"""Around a text that is pasted, where the terminal was told to say so (xterm, bracketed paste)."""
+"""The terminal sends these around pasted text (xterm: bracketed paste)."""
 _SHOWN: Final = str.maketrans({"\n": "↵", "\t": " "})
 """How a line shows what is in a pasted text: each has one column."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")

@@ -49,8 +49,8 @@ def asked_approvals(
     decide: Callable[[], Decide | None],
     on_withdrawn: Callable[[Payload], None],
 ) -> AskedQuestions[bool | Decision]:
-    """Has the agent ask by `approveTool`; `decide` gives the function that decides now, or None: it
-    is for others to decide."""
+    """Answers the agent's calls of `approveTool`. `decide` returns the app's current function, or
+    None if others decide."""
 
     def answer(asked: Payload) -> Begin[bool | Decision] | None:
         decides = decide()

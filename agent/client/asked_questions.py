@@ -151,8 +151,8 @@ class AskedQuestions(Generic[Answer]):
         return question
 
     def _keep(self, question_id: str, question: _Question[Answer]) -> None:
-        """Keeps the last answers, and forgets that there was none: the agent is told, if it still
-        waits."""
+        """Keeps the latest answers. A question that got none is removed: the agent gets an error if
+        it still waits."""
         task = question.answering
         has_answered = not task.cancelled() and task.exception() is None
         if not has_answered and self._questions.get(question_id) is question:

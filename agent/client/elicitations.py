@@ -43,8 +43,8 @@ def asked_elicitations(
     answer: Callable[[], Answer | None],
     on_withdrawn: Callable[[Payload], None],
 ) -> AskedQuestions[Fields | bool | None]:
-    """Has the agent ask by `elicit`; `answer` gives the function that answers now, or None: nobody
-    can be asked."""
+    """Answers the agent's calls of `elicit`. `answer` returns the app's current function, or None
+    if nobody can be asked."""
 
     def begin(asked: Payload) -> Begin[Fields | bool | None] | None:
         answers = answer()

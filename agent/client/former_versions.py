@@ -14,8 +14,8 @@ MAX_VERSIONS: Final = 20
 class FormerVersions:
     """Former versions of one question, as far as this client has seen them.
 
-    The notice of an edit and the stream of the next answer come by different ways, in either order:
-    each of the two changes is told here, and they make one version together.
+    The notice of an edit and the stream of the next answer arrive separately, in either order. Both
+    are reported here, and together they make one version.
     """
 
     def __init__(self) -> None:

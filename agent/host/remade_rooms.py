@@ -1,4 +1,4 @@
-"""RemadeRooms: rooms that the server has lost and made anew, with an agent in them.
+"""RemadeRooms: rooms with an agent that the server has lost and created again.
 
 livekit-server without Redis forgets its rooms when it ends. Who was in one joins a room of the same
 name again: with another id, and, where the agent comes first or an app had dispatched it by API,
@@ -53,7 +53,7 @@ class RemadeRooms:
         """Makes sure that a job's room has a lease and a dispatch, if it is another one now."""
         if (former := self._looks.get(job.id)) is not None:
             former.cancel()
-        look = self._tasks.start(self._look(job), name="look after a room that was made anew")
+        look = self._tasks.start(self._look(job), name="check a recreated room")
         self._looks[job.id] = look
         look.add_done_callback(lambda _: self._forget(job.id, look))
 
@@ -91,7 +91,9 @@ class RemadeRooms:
             return True
         dispatches = await server.agent_dispatch.list_dispatch(name)
         if all(each.agent_name != self._agent_name for each in dispatches):
-            logger.info("room was made anew without a dispatch, making one", extra={"room": name})
+            logger.info(
+                "room recreated without a dispatch; creating a dispatch", extra={"room": name}
+            )
             # Its job is refused, since the agent is there.
             await server.agent_dispatch.create_dispatch(
                 agent_dispatch.CreateAgentDispatchRequest(

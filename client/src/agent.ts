@@ -142,14 +142,12 @@ export class RoomAgent {
 
   /** Asks the agent to answer a message again; the new answer replaces the former one in `messages`. */
   async regenerate(messageId: string): Promise<Asking> {
-    const request = (): Promise<unknown> => this.#calls.own('regenerate', { messageId });
-    return this.#questions.again(messageId, this.#listWith(messageId), request);
+    return this.#questions.again(messageId, this.#listWith(messageId), () => this.#calls.own('regenerate', { messageId }));
   }
 
   /** Changes the text of the user's message; the agent answers it again. */
   async edit(messageId: string, text: string): Promise<Asking> {
-    const request = (): Promise<unknown> => this.#calls.own('editMessage', { messageId, text });
-    return this.#questions.again(messageId, this.#listWith(messageId), request);
+    return this.#questions.again(messageId, this.#listWith(messageId), () => this.#calls.own('editMessage', { messageId, text }));
   }
 
   async delete(messageId: string): Promise<readonly string[]> {
