@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RoomAgent, type AnswerPiece, type Asking } from '../src/index.js';
 import { sha256 } from '../src/room.js';
 import { FakeRoom } from './fake-room.js';
+import { pass, settle } from './quiet.js';
 
 let room: FakeRoom;
 let agent: RoomAgent;
@@ -17,9 +18,6 @@ afterEach(() => {
   agent.close();
   vi.useRealTimers();
 });
-
-/** Lets all that can go on go on, without time passing. */
-const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
 const head = (asking: Asking, segment = 'SG_1'): Record<string, string> => ({
   'lk.segment_id': segment,
@@ -79,11 +77,11 @@ describe('asking', () => {
     // The agent cannot tell whose packet it was, nor which.
     const refuse = (): void => room.packet('system', { event: 'error', code: 409, retryAfter: 3, content: '…' });
     refuse();
-    await vi.advanceTimersByTimeAsync(3_000);
+    await pass(3_000);
     expect(room.sent.map(({ id }) => id)).toEqual([asking.id, asking.id]);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await pass(10_000);
     refuse();
-    await vi.advanceTimersByTimeAsync(3_000);
+    await pass(3_000);
     expect(room.sent.length).toBe(2);
   });
 
@@ -93,11 +91,17 @@ describe('asking', () => {
     const stream = room.stream('llm-response', head(asking));
     stream.write('One, ');
     await settle();
-    const again = await agent.edit(asking.id, 'Count on.');
-    // The former answer goes on until it is stopped.
+    let agree = (_: object): void => undefined;
+    room.answer = () => new Promise((resolve) => (agree = resolve));
+    const edited = agent.edit(asking.id, 'Count on.');
+    await settle();
+    // The former answer goes on until it is stopped; then the agent agrees.
     stream.write('two');
     stream.end({ ...(await trailer('One, two')), finish_reason: 'cancelled' });
     await settle();
+    agree({});
+    const again = await edited;
+    room.answer = () => ({});
     const next = room.stream('llm-response', head(asking));
     next.write('Three.');
     next.end(await trailer('Three.'));
@@ -138,7 +142,7 @@ describe('asking', () => {
   it('ends when nothing ever comes', async () => {
     const asking = agent.ask('Hello', { timeout: 1_000 });
     const failed = expect(asking.answer).rejects.toMatchObject({ code: 504 });
-    await vi.advanceTimersByTimeAsync(1_000);
+    await pass(1_000);
     await failed;
   });
 
@@ -170,7 +174,7 @@ describe('asking', () => {
     stream.write('It is ');
     await settle();
     stream.fail();
-    await vi.advanceTimersByTimeAsync(10);
+    await pass(10);
     expect(await read).toEqual([
       { type: 'text', text: 'It is ' },
       { type: 'text', text: 'noon.' },
@@ -184,7 +188,7 @@ describe('asking', () => {
     const stream = room.stream('llm-response', head(asking));
     stream.write('It is XXXX.');
     stream.end(await trailer('It is noon.'));
-    await vi.advanceTimersByTimeAsync(10);
+    await pass(10);
     expect((await asking.answer).text).toBe('It is noon.');
     expect(room.calls.at(-1)).toMatchObject({ method: 'getMessage', payload: { messageId: 'SG_1' } });
   });
@@ -304,10 +308,10 @@ describe('asking', () => {
     const stream = room.stream('llm-response', head(asking));
     stream.write('Here.');
     stream.end(await trailer('Here.'));
-    await settle();
+    await pass(1_999);
     expect(agent.messages.answerTo(asking.id, 'ana')).toMatchObject({ text: 'Here.', state: 'streaming' });
-    // The time begins once the text's hash is known, which the platform works out in its own time.
-    await vi.waitFor(() => expect(agent.messages.answerTo(asking.id, 'ana')?.state).toBe('done'), 10_000);
+    await pass(1);
+    expect(agent.messages.answerTo(asking.id, 'ana')?.state).toBe('done');
     expect(await read).toEqual([{ type: 'text', text: 'Here.' }]);
   });
 });
@@ -348,7 +352,7 @@ describe('private answers', () => {
     room.packet('llm-response', delta(asking, 0, 'Y'));
     room.packet('llm-response', delta(asking, 2, '.'));
     room.packet('llm-response', delta(asking, 3, '', { final: true, finishReason: 'stop', textLength: 4 }));
-    await vi.advanceTimersByTimeAsync(10);
+    await pass(10);
     expect((await asking.answer).text).toBe('Yes.');
     expect(room.calls.at(-1)).toMatchObject({ payload: { thread: 'private:ana' } });
   });

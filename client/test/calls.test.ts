@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentError, RoomAgent, type ElicitationAnswer } from '../src/index.js';
 import { FakeRoom } from './fake-room.js';
+import { pass, settle } from './quiet.js';
 
 let room: FakeRoom;
 let agent: RoomAgent;
@@ -16,9 +17,6 @@ afterEach(() => {
   agent.close();
   vi.useRealTimers();
 });
-
-/** Lets all that can go on go on, without time passing. */
-const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
 describe('calls', () => {
   it('give JSON, or text', async () => {
@@ -147,12 +145,12 @@ describe('approvals', () => {
     await settle();
     room.agentLeaves();
     room.agentArrives();
-    await vi.advanceTimersByTimeAsync(19_000);
+    await pass(19_000);
     const again = askToApprove().catch((error: unknown) => error);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await pass(10_000);
     expect(ends).toEqual([]);
     room.agentLeaves();
-    await vi.advanceTimersByTimeAsync(20_000);
+    await pass(20_000);
     expect(await Promise.all([asked, again])).toMatchObject([{ code: 409 }, { code: 409 }]);
     expect(ends).toMatchObject([{ callId: 'TC_1', tool: 'refund', outcome: 'cancelled' }]);
     expect(decider).toHaveBeenCalledOnce();
@@ -179,7 +177,7 @@ describe('approvals', () => {
     const decider = vi.fn(() => new Promise<boolean>(() => undefined));
     agent.onApproval(decider);
     const asked = askToApprove().catch((error: unknown) => error);
-    await vi.advanceTimersByTimeAsync(60_000);
+    await pass(60_000);
     expect(await asked).toMatchObject({ code: 504 });
     const again = askToApprove().catch((error: unknown) => error);
     expect(decider).toHaveBeenCalledTimes(2);
@@ -265,7 +263,7 @@ describe('questions of tools', () => {
     void ask({ ...question, questionId: 'TC_4.1', callId: 'TC_4', messageId: '' }).catch(() => undefined);
     await settle();
     expect(ends).toHaveLength(1);
-    await vi.advanceTimersByTimeAsync(20_000);
+    await pass(20_000);
     expect(await Promise.all([second, third])).toMatchObject([{ code: 409 }, { code: 409 }]);
     expect(ends).toMatchObject([{ outcome: 'cancelled' }, { questionId: 'TC_2.1', outcome: 'cancelled' }, { questionId: 'TC_3.1' }]);
   });

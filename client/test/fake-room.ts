@@ -10,7 +10,7 @@ export class FakeRoom implements RoomLike {
   readonly startAudio = true;
   readonly sent: { id: string; text: string; to?: string[] }[] = [];
   readonly calls: { method: string; payload: Record<string, unknown> }[] = [];
-  /** Answers RPC calls. */
+  /** Answers RPC calls, at once or by a promise. */
   answer: (method: string, payload: Record<string, unknown>) => unknown = (method) =>
     method === 'getHistory' ? { messages: [] } : {};
   #listeners = new Map<string, Set<Listener>>();
@@ -33,7 +33,7 @@ export class FakeRoom implements RoomLike {
     performRpc: async ({ method, payload }: { method: string; payload: string }) => {
       const args = JSON.parse(payload) as Record<string, unknown>;
       this.calls.push({ method, payload: args });
-      const value = this.answer(method, args);
+      const value = await this.answer(method, args);
       return typeof value === 'string' ? value : JSON.stringify(value);
     },
     registerRpcMethod: () => undefined,
