@@ -270,12 +270,10 @@ class TestRestart:
             await back.next("reconnected")
             await agent.disconnect()
 
-    async def test_start_and_stop_take_less_than_a_second(self) -> None:
-        begun = time.monotonic()
+    async def test_a_server_that_stops_says_so(self) -> None:
         async with RoomServer() as server:
             room = await connected(server, "someone")
             told = RoomEvents(room, "disconnected")
-        assert time.monotonic() - begun < 1.0
         (reason,) = await told.next("disconnected")
         assert reason == rtc.DisconnectReason.SERVER_SHUTDOWN
         await room.disconnect()
