@@ -4,12 +4,16 @@ import type { Message } from './messages.js';
 
 /** A question and its answer before one of them was replaced. */
 export interface Version {
+  /** No other version in this client has it. */
+  readonly id: number;
   readonly text: string;
   readonly answer?: Message;
 }
 
 /** Number of former versions kept for a question; the oldest are dropped. */
 const MAX_VERSIONS = 20;
+
+let made = 0;
 
 /**
  * Former versions of one question.
@@ -50,8 +54,8 @@ export class FormerVersions {
     if (this.#answerIs === 'unsure') {
       const isFormer = answer.finishReason === 'cancelled';
       if (isFormer && last && hasContent(answer)) {
-        if (!this.#isReplacing) this.items = this.items.slice(0, -1);
-        this.#keep(last.text, answer);
+        if (this.#isReplacing) this.#keep(last.text, answer);
+        else this.items = [...this.items.slice(0, -1), { ...last, answer }];
       }
       this.#answerIs = isFormer ? 'former' : 'current';
     } else if (this.#isReplacing && last?.text === text && last.answer?.text === answer.text) {
@@ -63,7 +67,7 @@ export class FormerVersions {
   }
 
   #keep(text: string, answer: Message | undefined): void {
-    const version: Version = { text, ...(answer && hasContent(answer) ? { answer } : {}) };
+    const version: Version = { id: made++, text, ...(answer && hasContent(answer) ? { answer } : {}) };
     this.items = [...this.items.slice(1 - MAX_VERSIONS), version];
   }
 }

@@ -192,3 +192,17 @@ it('keeps the last twenty', async () => {
   expect(agent.messages.get('q')?.versions).toHaveLength(20);
   expect(versions()?.at(-1)).toEqual(['Question 23', undefined]);
 });
+
+it('gives each version an id, which it keeps as others come and go', async () => {
+  for (let number = 0; number < 20; number += 1) edited(`Question ${number}`);
+  const ids = (): readonly number[] => agent.messages.get('q')?.versions?.map(({ id }) => id) ?? [];
+  const before = ids();
+  expect(new Set(before).size).toBe(20);
+  edited('Question 20');
+  expect(ids().slice(0, -1)).toEqual(before.slice(1));
+  const stream = await begin('It is');
+  edited('And in Rome?');
+  const unfinished = ids().at(-1);
+  await end(stream, 'cancelled');
+  expect(agent.messages.get('q')?.versions?.at(-1)).toMatchObject({ id: unfinished, answer: { text: 'It is' } });
+});

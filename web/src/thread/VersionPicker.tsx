@@ -8,11 +8,13 @@ import { useVersions } from './versions.ts';
 
 export function VersionPicker({ message }: { message: Message }): ReactElement | null {
   const { shown, show } = useVersions();
-  const former = message.versions?.length ?? 0;
+  const { versions = [] } = message;
+  const former = versions.length;
   if (!former) return null;
   const key = keyOf(message);
-  const at = shown.get(key) ?? former;
-  const go = (version: number): void => show(key, version < former ? version : undefined);
+  const chosen = versions.findIndex(({ id }) => id === shown.get(key));
+  const at = chosen < 0 ? former : chosen;
+  const go = (version: number): void => show(key, versions[version]?.id);
   return (
     <div className="versions" role="group" aria-label="Versions">
       <IconButton icon="chevron" className="back" label="Former version" disabled={at === 0} onClick={() => go(at - 1)} />

@@ -4,13 +4,13 @@ import { createContext, useContext, useMemo, useState } from 'react';
 import type { Message, Version } from 'livekit-room-agent';
 import { keyOf } from './timeline.ts';
 
-/** By a question's key: the former version shown instead of the current one. */
+/** By a question's key: the id of the former version shown instead of the current one. */
 type Shown = ReadonlyMap<string, number>;
 
 export interface Versions {
   readonly shown: Shown;
   /** Shows a former version, or the current one (undefined). */
-  readonly show: (key: string, version: number | undefined) => void;
+  readonly show: (key: string, id: number | undefined) => void;
 }
 
 const NONE: Shown = new Map();
@@ -25,11 +25,11 @@ export function useVersionChoice(messages: readonly Message[]): Versions {
   return useMemo(
     () => ({
       shown,
-      show: (key, version) =>
+      show: (key, id) =>
         choose((known) => {
           const changed = new Map(known);
-          if (version === undefined) changed.delete(key);
-          else changed.set(key, version);
+          if (id === undefined) changed.delete(key);
+          else changed.set(key, id);
           return changed;
         }),
     }),
@@ -40,8 +40,8 @@ export function useVersionChoice(messages: readonly Message[]): Versions {
 /** Keeps entries whose version still exists; returns the same map if all do. */
 function existing(chosen: Shown, messages: readonly Message[]): Shown {
   if (!chosen.size) return chosen;
-  const counts = new Map(messages.map((message) => [keyOf(message), message.versions?.length ?? 0]));
-  const found = [...chosen].filter(([key, version]) => version < (counts.get(key) ?? 0));
+  const versions = new Map(messages.map((message) => [keyOf(message), message.versions]));
+  const found = [...chosen].filter(([key, id]) => versions.get(key)?.some((version) => version.id === id));
   return found.length === chosen.size ? chosen : new Map(found);
 }
 
@@ -53,7 +53,8 @@ export function inVersions(messages: readonly Message[], shown: Shown): readonly
   if (!shown.size) return messages;
   const versions = new Map<string, Version>();
   for (const message of messages) {
-    const version = message.versions?.[shown.get(keyOf(message)) ?? -1];
+    const chosen = shown.get(keyOf(message));
+    const version = message.versions?.find(({ id }) => id === chosen);
     if (version) versions.set(keyOf(message), version);
   }
   return messages.flatMap((message) => {
