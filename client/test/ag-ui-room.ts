@@ -17,6 +17,7 @@ beforeEach(() => {
   room = new FakeRoom();
   methods.clear();
   room.localParticipant.registerRpcMethod = (method, handler) => void methods.set(method, handler);
+  room.localParticipant.unregisterRpcMethod = (method) => void methods.delete(method);
   roomAgent = new RoomAgent(room);
   room.agentArrives();
   agent = new AgUiAgent(roomAgent);
@@ -46,6 +47,9 @@ export function begin(question: string, segment = `SG_${question}`): { text: Fak
 export const types = (): string[] => events.map(({ type }) => type);
 export const told = (type: string): Promise<unknown> => vi.waitFor(() => expect(types()).toContain(type));
 export const asked = (id: string, content: string): Message => ({ id, role: 'user', content });
+
+/** Whether the agent can call a method of this client. */
+export const has = (method: string): boolean => methods.has(method);
 
 /** Calls a method of this client, as the agent does. */
 export const call = (method: string, args: object): Promise<string> =>

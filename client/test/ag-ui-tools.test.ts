@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { AgUiAgent } from '../src/ag-ui/index.js';
 import { AgentError } from '../src/index.js';
-import { agent, answered, asked, begin, call, ended, events, room, roomAgent, sent, told } from './ag-ui-room.js';
+import { agent, answered, asked, begin, call, ended, events, has, room, roomAgent, sent, told } from './ag-ui-room.js';
 
 describe("the application's tools", () => {
   const tools = [{ name: 'pickColor', description: 'Asks for a color.', parameters: { type: 'object', properties: {} } }];
@@ -82,6 +82,26 @@ describe('approvals', () => {
     await ended(second, text, 'Well.');
     expect(agent.messages.at(-1)).toMatchObject({ content: 'Well.' });
     expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
+  });
+
+  it('are heard of while an answer is under way, and no longer', async () => {
+    expect(has('approveTool')).toBe(false);
+    agent.addMessage(asked('m1', 'Hello'));
+    const run = agent.runAgent();
+    expect(await sent().then(() => has('approveTool'))).toBe(true);
+    await answered(run, 'Hi.');
+    expect(has('approveTool')).toBe(false);
+    agent.addMessage(asked('m2', 'And now?'));
+    const left = agent.runAgent();
+    const { text, parts } = begin(await sent(2));
+    text.write('Now ');
+    await vi.waitFor(() => expect(agent.messages.at(-1)).toMatchObject({ content: 'Now ' }));
+    await agent.detachActiveRun();
+    await left;
+    expect(has('approveTool')).toBe(true);
+    text.end({ finish_reason: 'stop' });
+    parts.end();
+    await vi.waitFor(() => expect(has('approveTool')).toBe(false));
   });
 
   it('are decided where they were asked: by another agent or by the app', async () => {

@@ -33,8 +33,9 @@ interface Open {
 export class Conversation {
   readonly #agent: RoomAgent;
   readonly #isPrivate: boolean;
-  /** Whether the approval handler has yet to be registered: Node allows that only once the room is connected. */
-  #approvals: boolean;
+  readonly #approvals: boolean;
+  /** Removes the handlers of approvals; they are there during a run, and until its answer ends. */
+  #stopHearing: (() => void) | undefined;
   /** Ids of questions, by the ids of AG-UI's messages. */
   readonly #asked = new Map<string, string>();
   readonly #requests = new Map<string, Request>();
@@ -42,6 +43,8 @@ export class Conversation {
   onOver: () => void = () => undefined;
   #tools = new Set<string>();
   #open: Open | undefined;
+  /** Number of runs under way. */
+  #runs = 0;
   #wake: () => void = () => undefined;
   /** The application's copy of the document, and its revision. */
   #state: { readonly json: string; readonly revision: number } | undefined;
@@ -59,14 +62,12 @@ export class Conversation {
   /** Performs a run. Returns the fields of its end event. Throws AgentError. */
   async run(input: RunAgentInput, emit: Emit, signal: AbortSignal): Promise<object> {
     await this.#agent.ready();
-    if (this.#approvals) {
-      this.#agent.onApproval((approval) => this.#approve(approval));
-      this.#agent.on('approvalEnd', ({ callId }) => this.#approvalEnded(callId));
-    }
-    this.#approvals = false;
-    await this.#offer(input, emit);
-    const stopState = await this.#share(input, emit);
+    if (this.#approvals) this.#stopHearing ??= this.#hear();
+    this.#runs += 1;
+    let stopState = (): void => undefined;
     try {
+      await this.#offer(input, emit);
+      stopState = await this.#share(input, emit);
       this.#takeResults(input);
       const written = writtenIn(input.messages, (id) => this.#idOf(id) !== undefined);
       // A run that answers an interrupt, or continues the open question, asks nothing new.
@@ -76,7 +77,25 @@ export class Conversation {
       return await this.#follow(open, input, emit, signal);
     } finally {
       stopState();
+      this.#runs -= 1;
+      this.#rest();
     }
+  }
+
+  /** Starts to hear of approvals; returns a function that ends it. In Node, the room has to be connected. */
+  #hear(): () => void {
+    const offs = [
+      this.#agent.onApproval((approval) => this.#approve(approval)),
+      this.#agent.on('approvalEnd', ({ callId }) => this.#approvalEnded(callId)),
+    ];
+    return () => offs.forEach((off) => off());
+  }
+
+  /** Without a run and an answer under way nobody here decides anything. */
+  #rest(): void {
+    if (this.#runs || (this.#open && !this.#open.asking.isSettled)) return;
+    this.#stopHearing?.();
+    this.#stopHearing = undefined;
   }
 
   /** Reads and returns the newest messages of the thread. */
@@ -95,6 +114,7 @@ export class Conversation {
     const open = this.#open;
     this.#open = undefined;
     this.#refuse('The run was aborted.');
+    this.#rest();
     // The answer has ended meanwhile: nothing to stop.
     void open?.asking.stop().catch(() => undefined);
   }
@@ -122,6 +142,8 @@ export class Conversation {
       translation: new Translation(answerId, (tool) => this.#tools.has(tool)),
       next: undefined,
     };
+    const rest = (): void => this.#rest();
+    asking.answer.then(rest, rest); // The run may have been left before.
     return this.#open;
   }
 
@@ -153,19 +175,26 @@ export class Conversation {
       if (requests.length) return this.#tell(requests, translation);
       open.next ??= open.pieces.next();
       const woken = new Promise<undefined>((resolve) => (this.#wake = () => resolve(undefined)));
-      const next = await Promise.race([open.next, woken]);
+      const next = await Promise.race([open.next, woken]).catch((error: unknown) => {
+        this.#end(open);
+        throw error;
+      });
       if (next === undefined) continue;
       open.next = undefined;
       if (next.done) break;
       translation.take(next.value, input.messages);
     }
     translation.close();
-    if (this.#open === open) this.#open = undefined;
+    this.#end(open);
     const { finishReason } = await open.asking.answer;
     if (finishReason === 'error') throw new AgentError(500, 'The answer ended with an error.');
     // Clients of the unversioned protocol do not know cancelled runs.
     const isCancelled = finishReason === 'cancelled' && (input as { protocolVersion?: string }).protocolVersion !== undefined;
     return isCancelled ? { outcome: { type: 'cancelled' } } : {};
+  }
+
+  #end(open: Open): void {
+    if (this.#open === open) this.#open = undefined;
   }
 
   /** Ends a run with the questions to the application: calls of its tools first, then approvals. */
