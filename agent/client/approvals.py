@@ -10,6 +10,7 @@ from typing import Any
 from livekit import rtc
 
 from agent.client.asked_questions import AskedQuestions, Begin, Payload
+from agent.client.patience import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def asked_approvals(
     *,
     is_agent: Callable[[str], bool],
     decide: Callable[[], Decide | None],
+    patience: Patience,
     on_withdrawn: Callable[[Payload], None],
 ) -> AskedQuestions[bool | Decision]:
     """Answers the agent's calls of `approveTool`. `decide` returns the app's current function, or
@@ -63,6 +65,7 @@ def asked_approvals(
         is_agent=is_agent,
         answer=answer,
         encode=_encoded,
+        patience=patience,
         on_withdrawn=on_withdrawn,
     )
 

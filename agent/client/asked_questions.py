@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from livekit import rtc
+
+from agent.client.patience import Patience
 
 BACK_WITHIN: Final = 20.0
 """Seconds in which an agent that comes back asks again. Another worker's never asks about the same
@@ -60,10 +63,11 @@ class AskedQuestions(Generic[Answer]):
         is_agent: whether a participant is the agent; nobody else may ask.
         answer: what answers a question; None: nobody here does.
         encode: makes JSON of an answer.
+        patience: of this client's own calls: a question without a message is about one of them.
         on_withdrawn: called with a question that is over without the agent saying so.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are named
         self,
         room: rtc.Room,
         method: str,
@@ -72,6 +76,7 @@ class AskedQuestions(Generic[Answer]):
         is_agent: Callable[[str], bool],
         answer: Callable[[Payload], Begin[Answer] | None],
         encode: Callable[[Answer], Mapping[str, object]],
+        patience: Patience,
         on_withdrawn: Callable[[Payload], None],
     ) -> None:
         self._room = room
@@ -80,6 +85,7 @@ class AskedQuestions(Generic[Answer]):
         self._is_agent = is_agent
         self._answer = answer
         self._encode = encode
+        self._patience = patience
         self._on_withdrawn = on_withdrawn
         self._is_open = False
         self._questions: dict[str, _Question[Answer]] = {}
@@ -143,12 +149,19 @@ class AskedQuestions(Generic[Answer]):
             # The next agent answers the same message, and its model makes new calls.
             if each.absence is not None and each.is_of_same_message(asked):
                 self._withdraw(former)
-        answering = asyncio.create_task(_in_time(answer, asked["timeout"]), name="ask the app")
+        asking = self._ask(answer, asked)
+        answering = asyncio.create_task(asking, name="ask the app")
         question = _Question(asked, answering)
         question_id = asked[self._id_field]
         self._questions[question_id] = question
         answering.add_done_callback(lambda _: self._keep(question_id, question))
         return question
+
+    async def _ask(self, answer: Begin[Answer], asked: Payload) -> Answer:
+        about_call = contextlib.nullcontext() if asked["messageId"] else self._patience.asked()
+        with about_call:
+            async with asyncio.timeout(asked["timeout"]):
+                return await answer()
 
     def _keep(self, question_id: str, question: _Question[Answer]) -> None:
         """Keeps the latest answers. A question that got none is removed: the agent gets an error if
@@ -161,8 +174,3 @@ class AskedQuestions(Generic[Answer]):
         answered = [each for each, other in self._questions.items() if other.answering.done()]
         for oldest in answered[:-MAX_KEPT]:
             self.ended(oldest)
-
-
-async def _in_time(answer: Begin[Answer], seconds: float) -> Answer:
-    async with asyncio.timeout(seconds):
-        return await answer()

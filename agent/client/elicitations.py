@@ -10,6 +10,7 @@ from typing import Any
 from livekit import rtc
 
 from agent.client.asked_questions import AskedQuestions, Begin, Payload
+from agent.client.patience import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def asked_elicitations(
     *,
     is_agent: Callable[[str], bool],
     answer: Callable[[], Answer | None],
+    patience: Patience,
     on_withdrawn: Callable[[Payload], None],
 ) -> AskedQuestions[Fields | bool | None]:
     """Answers the agent's calls of `elicit`. `answer` returns the app's current function, or None
@@ -57,6 +59,7 @@ def asked_elicitations(
         is_agent=is_agent,
         answer=begin,
         encode=_encoded,
+        patience=patience,
         on_withdrawn=on_withdrawn,
     )
 

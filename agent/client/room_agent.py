@@ -85,12 +85,14 @@ class RoomAgent:
             room,
             is_agent=self._agent.is_agent,
             decide=lambda: self.on_approval,
+            patience=self._methods.patience,
             on_withdrawn=partial(self._on_withdrawn, "approval.ended"),
         )
         self._elicitations = asked_elicitations(
             room,
             is_agent=self._agent.is_agent,
             answer=lambda: self.on_elicitation,
+            patience=self._methods.patience,
             on_withdrawn=partial(self._on_withdrawn, "elicitation.ended"),
         )
         self._tasks = Tasks()
@@ -198,9 +200,10 @@ class RoomAgent:
         arguments: Mapping[str, object] | str | None = None,
         timeout: float = 15.0,  # noqa: ASYNC109 - the SDK's own parameter
     ) -> Any:  # noqa: ANN401 - whatever the method has
-        """Calls an RPC method; decodes a JSON result, and returns other text as it is. Raises
-        AgentError."""
-        text = await self._methods.call(method, arguments, timeout)
+        """Calls an RPC method; decodes a JSON result, and returns other text as it is. No time
+        counts in which the method's tool asks this client. Raises AgentError."""
+        may_ask = self.on_approval is not None or self.on_elicitation is not None
+        text = await self._methods.call(method, arguments, timeout, may_ask=may_ask)
         try:
             return json.loads(text)
         except (ValueError, RecursionError):

@@ -75,7 +75,7 @@ export class RoomAgent {
     this.#threads = new Threads(room, this.#calls);
     this.messages = this.#threads.room;
     this.#questions = new Questions(room, this, this.#chatTopic ?? 'lk.chat', this.#packets, this.#files);
-    this.#clientMethods = new ClientMethods(room, this.identity, this.#events);
+    this.#clientMethods = new ClientMethods(room, this.identity, this.#events, this.#calls.patience);
     const name = (): string => this.#participant?.name ?? '';
     this.#answers = new Answers(this.identity, name, this.#threads, (list, segment) => void this.#recover(list, segment));
     const shared = { threads: this.#threads, questions: this.#questions, packets: this.#packets, files: this.#files, shared: this.shared };

@@ -1,13 +1,17 @@
 /** Calls of the agent's RPC methods (docs/wire-contract.md, "RPC methods"). */
 
 import { AgentError, asAgentError, parseObject } from './errors.js';
+import { Patience } from './patience.js';
 import { me, type RoomLike } from './room.js';
 import type { Methods, RpcAnswerPart } from './wire.js';
 
 export interface CallOptions {
-  /** Milliseconds to wait for a response; 15,000 by default. */
+  /** Milliseconds to wait for a response; 15,000 by default. While the call's tool asks this client, no time passes. */
   timeout?: number;
 }
+
+/** Milliseconds that the agent has for a call besides the caller's timeout, for its tool's questions. */
+const QUESTIONS_TAKE = 600_000;
 
 /** Responses in packets that nobody has asked for yet. */
 const MAX_WAITING = 64;
@@ -20,6 +24,7 @@ interface Packets {
 export class Calls {
   readonly #room: RoomLike;
   readonly #agent: string;
+  readonly patience = new Patience();
   #packets = new Map<string, Packets>();
 
   constructor(room: RoomLike, agent: string) {
@@ -38,13 +43,15 @@ export class Calls {
 
   /** Returns the text of a response. Throws AgentError. */
   async text(method: string, payload: unknown = {}, { timeout = 15_000 }: CallOptions = {}): Promise<string> {
+    const mayAsk = this.patience.handlers > 0;
     try {
-      const response = await me(this.#room).performRpc({
+      const performed = me(this.#room).performRpc({
         destinationIdentity: this.#agent,
         method,
         payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
-        responseTimeout: timeout,
+        responseTimeout: mayAsk ? timeout + QUESTIONS_TAKE : timeout,
       });
+      const response = await (mayAsk ? this.patience.limit(timeout, performed) : performed);
       return response.startsWith('{"packet":') ? await this.#inPackets(response, timeout) : response;
     } catch (error) {
       throw asAgentError(error);

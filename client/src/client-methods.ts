@@ -4,6 +4,7 @@ import type { Approval, Decision, Elicitation, ElicitationAnswer, Offer, RoomAge
 import { AskedQuestions } from './asked.js';
 import type { Emitter } from './emitter.js';
 import { AgentError, parseObject } from './errors.js';
+import type { Patience } from './patience.js';
 import { me, type RoomLike, type RpcInvocation } from './room.js';
 
 type MethodHolder = Partial<Pick<NonNullable<RoomLike['localParticipant']>, 'registerRpcMethod' | 'unregisterRpcMethod'>>;
@@ -21,21 +22,30 @@ export class ClientMethods {
   readonly #offers = new Map<string, { offer: Offer; off: () => void }>();
   #announced = '[]';
 
-  constructor(room: RoomLike, agent: string, events: Emitter<RoomAgentEvents>) {
+  constructor(room: RoomLike, agent: string, events: Emitter<RoomAgentEvents>, patience: Patience) {
     this.#room = room;
     this.#agent = agent;
+    const ask = (method: string, handle: (args: Record<string, unknown>) => Promise<unknown>): (() => void) => {
+      // A question without a message is about a call of this client.
+      const off = this.#register(method, (args) => (args['messageId'] ? handle(args) : patience.asked(handle(args))));
+      patience.handlers += 1;
+      return () => {
+        patience.handlers -= 1;
+        off();
+      };
+    };
     const approve = async (args: object): Promise<unknown> => {
       const decision = await this.approvals.ask({ ...NOBODY, ...args } as Approval);
       return typeof decision === 'boolean' ? { approved: decision } : decision;
     };
     this.approvals = new AskedQuestions<Approval, Decision>(
       ({ callId }) => callId,
-      () => this.#register('approveTool', approve),
+      () => ask('approveTool', approve),
       ({ callId, tool }) => events.emit('approvalEnd', { callId, tool, ...HAS_LEFT }),
     );
     this.elicitations = new AskedQuestions<Elicitation, ElicitationAnswer>(
       ({ questionId }) => questionId,
-      () => this.#register('elicit', (args) => this.elicitations.ask(args as unknown as Elicitation)),
+      () => ask('elicit', (args) => this.elicitations.ask(args as unknown as Elicitation)),
       ({ questionId, callId, tool }) => events.emit('elicitationEnd', { questionId, callId, tool, ...HAS_LEFT }),
     );
   }

@@ -43,6 +43,34 @@ describe('calls', () => {
     expect(error).toBeInstanceOf(AgentError);
     expect(error).toMatchObject({ code: 400, retryAfter: 2, fields: { city: 'required' }, isTemporary: true });
   });
+
+  it('wait while their tools ask this client, besides their own time', async () => {
+    const methods = new Map<string, (invocation: object) => Promise<string>>();
+    room.localParticipant.registerRpcMethod = (method, handler) => void methods.set(method, handler);
+    const performed = vi.spyOn(room.localParticipant, 'performRpc').mockImplementation(() => new Promise(() => undefined));
+    const called = (): Promise<unknown> => agent.call('bookTable', {}, { timeout: 1_000 }).catch((error: unknown) => error);
+    void called();
+    expect(performed.mock.calls[0]?.[0]).toMatchObject({ responseTimeout: 1_000 });
+    let answer: (given: ElicitationAnswer) => void = () => undefined;
+    const off = agent.onElicitation(() => new Promise((resolve) => (answer = resolve)));
+    let failure: unknown;
+    void called().then((error) => (failure = error));
+    expect(performed.mock.calls[1]?.[0].responseTimeout).toBeGreaterThan(100_000);
+    await vi.advanceTimersByTimeAsync(900);
+    const question = { questionId: 'c.1', callId: 'c', tool: 'bookTable', message: 'For how many?', messageId: '', timeout: 60 };
+    const asked = methods.get('elicit')?.({ callerIdentity: 'agent', payload: JSON.stringify(question) });
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(failure).toBeUndefined();
+    answer({ action: 'decline' });
+    await asked;
+    await vi.advanceTimersByTimeAsync(99);
+    expect(failure).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2);
+    expect(failure).toMatchObject({ code: 1502, isTemporary: true });
+    off();
+    void called();
+    expect(performed.mock.calls[2]?.[0]).toMatchObject({ responseTimeout: 1_000 });
+  });
 });
 
 describe('notices', () => {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from livekit import rtc
 
-from agent.client import Elicitation
+from agent.client import AgentError, Elicitation
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.client.test_room_agent import Joined, joined
 from tests.agent.conftest import StartWorker, Worker
@@ -72,6 +73,26 @@ async def test_a_question_is_answered_and_taken_away(joined: Joined, model: Demo
         await asking
         await ana.stop()
         await cancelled.wait()
+
+
+async def test_the_time_of_a_question_is_not_that_of_the_call(joined: Joined) -> None:
+    ana = await joined("ana")
+    asked = asyncio.Event()
+
+    async def answer(_: Elicitation) -> bool:
+        if not asked.is_set():
+            asked.set()
+            await asyncio.Event().wait()
+        return True
+
+    ana.on_elicitation = answer
+    with pytest.raises(AgentError) as refused:
+        await ana.call("confirmBooking", {}, timeout=0.0)
+    assert refused.value.code == rtc.RpcError.ErrorCode.RESPONSE_TIMEOUT
+    async with asyncio.timeout(20):
+        await asked.wait()
+        # The call was given up, but its question still waits: meanwhile no time passes for others.
+        assert await ana.call("confirmBooking", {}, timeout=0.0) == "accept {}"
 
 
 @pytest.mark.parametrize(
