@@ -66,6 +66,11 @@ class LineEditor:
         """The line being typed, while an earlier one is shown."""
         self._listed: Sequence[str] = ()
 
+    @property
+    def text(self) -> str:
+        """What has been typed of the line."""
+        return self._text
+
     def add(self, text: str) -> None:
         """Text at the end, typed while the line was not shown."""
         self._text += "".join(filter(is_visible, text.replace("\t", " ")))
@@ -134,7 +139,7 @@ class LineEditor:
         """The escape sequences that draw the line: as much of it as fits around the cursor."""
         width = max(columns - cell_len(self._prompt) - 1, 8)
         # No more characters than there are columns: a pasted line may be long.
-        text = self._text.translate(_SHOWN)
+        text = one_row(self._text)
         before, after = text[: self._at][-width:], text[self._at :][:width]
         while cell_len(before) > width:
             before = before[1:]
@@ -207,7 +212,7 @@ class LineEditor:
         found = self._complete(before)
         if not found.candidates:
             return
-        common = _common(found.candidates)
+        common = common_start(found.candidates)
         kept = before[: len(before) - found.length]
         if len(found.candidates) == 1:
             common += "" if after.startswith(found.ending) else found.ending
@@ -217,13 +222,18 @@ class LineEditor:
         self._put(kept + common + after, len(kept + common))
 
 
+def one_row(text: str) -> str:
+    """How a text that may have been pasted is shown."""
+    return text.translate(_SHOWN)
+
+
 def _has_no_column(character: str) -> bool:
     """Whether it belongs to the character before it, as an accent does."""
-    return not cell_len(character.translate(_SHOWN))
+    return not cell_len(one_row(character))
 
 
-def _common(candidates: Sequence[str]) -> str:
+def common_start(texts: Sequence[str]) -> str:
     """How all of them begin; they are sorted."""
-    first, last = candidates[0], candidates[-1]
+    first, last = texts[0], texts[-1]
     differs = (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return first[: next(differs, len(first))]

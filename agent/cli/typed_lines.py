@@ -1,7 +1,8 @@
 """TypedLines: the lines that somebody types in a terminal.
 
-At the prompt keys come one by one, so that Tab completes; meanwhile the terminal edits lines by
-itself, as it does for any program. No thread waits here: Ctrl-C could not interrupt it.
+Keys come one by one from the first prompt on, so that Tab completes, and what is pasted is one
+line. Between two prompts they are shown where the cursor is, as the terminal itself would show
+them. No thread waits here: Ctrl-C could not interrupt it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
+
+from rich.cells import cell_len
+from rich.file_proxy import FileProxy
 
 from agent.cli.command import CommandError, printable
-from agent.cli.line_editor import ERASE_LINE, Completion, LineEditor
+from agent.cli.line_editor import ERASE_LINE, Completion, LineEditor, common_start, one_row
 
 READ_BYTES: Final = 4_096
 
@@ -48,8 +52,10 @@ class TypedLines:
         self._is_simple = is_dumb or not sys.stdout.isatty()
         self._prompt = prompt
         self._is_asking = False
+        self._has_keys = False
+        """Whether keys come one by one."""
         self._former: list[Any] = []
-        """The terminal's attributes, for when no line is asked for."""
+        """The terminal's attributes, for when this ends."""
 
     async def read(self) -> None:
         """Reads until the end of the input, or until it is cancelled.
@@ -72,7 +78,10 @@ class TypedLines:
         finally:
             for each in handlers:
                 loop.remove_signal_handler(each)
-            self.stop_asking()
+            self._is_asking = False
+            if self._has_keys:
+                with contextlib.suppress(termios.error, OSError):  # The terminal may be gone.
+                    self._give_back()
             self.lines.put_nowait(None)
 
     async def _read(self) -> None:
@@ -91,21 +100,15 @@ class TypedLines:
             transport.close()
 
     def ask(self) -> None:
-        """Shows the prompt: keys come one by one from now on, until the end of the line."""
+        """Shows the prompt, until the end of the line. Keys come one by one from now on."""
         if self._is_simple:
             _write(self._prompt)
             return
         self._is_asking = True
-        self._former = termios.tcgetattr(sys.stdin.fileno())
-        self._take_keys()
+        if not self._has_keys:
+            self._former = termios.tcgetattr(sys.stdin.fileno())
+            self._take_keys()
         self._draw()
-
-    def stop_asking(self) -> None:
-        """The terminal edits lines by itself again."""
-        if self._is_asking:
-            self._is_asking = False
-            with contextlib.suppress(termios.error, OSError):  # The terminal may be gone.
-                self._give_back()
 
     @contextlib.contextmanager
     def above(self) -> Generator[None]:
@@ -122,19 +125,25 @@ class TypedLines:
     def _take(self, typed: str) -> bool:
         """Whether that was the end of the input."""
         while typed:
-            if not self._is_asking:
+            if not self._has_keys:
                 self._take_lines(typed)
                 return False
+            before = self._editor.text
             line, is_end, typed = self._editor.feed(typed)
-            if line is not None:
-                _write(f"{ERASE_LINE}{self._prompt}{line}\n")
-                self.stop_asking()
-                self.lines.put_nowait(line)
-            elif is_end:
+            candidates = self._editor.candidates()
+            if is_end:
                 return True
-            else:
-                self._list(self._editor.candidates())
+            if not self._is_asking:
+                _echo(before, self._editor.text if line is None else line)
+                _write("" if line is None else "\n")
+            elif line is None:
+                self._list(candidates)
                 self._draw()
+            else:
+                _write(f"{ERASE_LINE}{self._prompt}{line}\n")
+            if line is not None:
+                self._is_asking = False
+                self.lines.put_nowait(line)
         return False
 
     def _take_lines(self, typed: str) -> None:
@@ -170,6 +179,7 @@ class TypedLines:
         characters = changed[_CONTROL_CHARACTERS] = changed[_CONTROL_CHARACTERS].copy()
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, changed)
+        self._has_keys = True
         _write(PASTES_ARE_MARKED)
 
     def _give_back(self) -> None:
@@ -178,7 +188,7 @@ class TypedLines:
 
     def _on_stopped(self) -> None:
         """Handles Ctrl-Z: restores the terminal's mode for the shell."""
-        if self._is_asking:
+        if self._has_keys:
             self._give_back()
             _write("\n")
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
@@ -187,8 +197,9 @@ class TypedLines:
     def _on_continued(self) -> None:
         """The shell has set the terminal as it likes it."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._on_stopped)
-        if self._is_asking:
+        if self._has_keys:
             self._take_keys()
+        if self._is_asking:
             self._draw()
 
     def _on_resized(self) -> None:
@@ -196,7 +207,18 @@ class TypedLines:
             self._draw()
 
 
+def _echo(before: str, now: str) -> None:
+    """Shows a line without a prompt, where it was shown as it was before."""
+    before, now = one_row(before), one_row(now)
+    same = len(common_start(sorted([before, now])))
+    _write("\b \b" * cell_len(before[same:]) + now[same:])
+
+
 def _write(text: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
+    # Rich keeps what is written beside what it draws until the end of a line.
+    out: TextIO = sys.stdout
+    if isinstance(out, FileProxy):
+        out = cast("TextIO", out.rich_proxied_file)
+    encoding = out.encoding or "utf-8"
+    out.write(text.encode(encoding, "replace").decode(encoding))
+    out.flush()

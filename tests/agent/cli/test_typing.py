@@ -72,12 +72,18 @@ async def test_text_typed_during_an_answer_appears_at_the_prompt(
         await terminal.shows("> ")
         terminal.type("Hello\n")
         await terminal.shows("first")
-        assert terminal.edits_lines
-        terminal.type("Are you there?\nReal")
+        terminal.type("Are you thx")
+        await terminal.shows("Are you thx")
+        terminal.type("\x7f")
+        await terminal.shows("\b \b")
+        terminal.type("ere,\x1b[200~\rMr. Agent?\n\n\x1b[201~")
+        await terminal.shows("ere,↵Mr. Agent?↵↵")
+        terminal.type("\nReal")
         await terminal.shows("Real")
         pause.set()
-        await terminal.shows("> Are you there?")
+        await terminal.shows("> Are you there,\r\nMr. Agent?")
         await terminal.shows("Yes.")
+        assert model.requests[-1].chat.user_text == "Are you there,\nMr. Agent?"
         await terminal.shows("> Real")
         assert not terminal.edits_lines
         terminal.type("ly?\n")
