@@ -17,6 +17,7 @@ import { Thread } from './thread/Thread.tsx';
 import { merged } from './thread/timeline.ts';
 import { IconButton } from './ui/IconButton.tsx';
 import { oneLine } from './ui/names.ts';
+import { plain } from './ui/plain.ts';
 import { useTheme } from './ui/theme.ts';
 import { Captions } from './voice/Captions.tsx';
 
@@ -93,7 +94,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
             <ConnectionBanner connection={connection} />
             {complaint && (
               <div className="banner complaint" role="alert">
-                <span>{complaint}</span>
+                <span dir="auto">{plain(complaint)}</span>
                 <IconButton icon="close" label="Dismiss" onClick={() => setComplaint(undefined)} />
               </div>
             )}

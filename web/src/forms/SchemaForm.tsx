@@ -2,7 +2,12 @@
 
 import { AgentError } from 'livekit-room-agent';
 import { useId, useMemo, useState, type FormEvent, type ReactElement, type ReactNode } from 'react';
+import { oneLine } from '../ui/names.ts';
+import { plain } from '../ui/plain.ts';
 import { choiceText, fieldsOf, initially, payloadOf, type Field, type Schema, type Value } from './schema.ts';
+
+/** Characters of a field's title, or of a choice. */
+const LONGEST = 200;
 
 interface Props {
   readonly schema: Schema;
@@ -46,7 +51,7 @@ export function SchemaForm({ schema, submitLabel, isBusy = false, mustFill = fal
       ))}
       {unnamed.map(([name, problem]) => (
         <p key={name} className="failed" role="alert">
-          {name ? `${name}: ${problem}` : problem}
+          {plain(name ? `${name}: ${problem}` : problem)}
         </p>
       ))}
       <div className="approval-row">
@@ -72,7 +77,7 @@ function FieldView({ field, value, problem, mustFill, set }: FieldProps): ReactE
   const { title, description, isRequired, kind } = field;
   const name = (
     <>
-      {title}
+      <bdi>{oneLine(title, LONGEST)}</bdi>
       {isRequired && <span className="required"> required</span>}
     </>
   );
@@ -80,11 +85,11 @@ function FieldView({ field, value, problem, mustFill, set }: FieldProps): ReactE
   const common = { id, 'aria-invalid': problem !== undefined, 'aria-describedby': about || undefined };
   const around = (
     <>
-      {description && <p className="dim" id={`${id}-about`}>{description}</p>}
+      {description && <p className="dim" id={`${id}-about`} dir="auto">{plain(description)}</p>}
       {kind === 'choices' ? <Choices field={field} value={value} set={set} /> : <Input common={common} field={field} value={value} mustFill={mustFill} set={set} />}
       {problem !== undefined && (
         <p className="failed" id={`${id}-problem`} role="alert">
-          {problem}
+          {plain(problem)}
         </p>
       )}
     </>
@@ -114,7 +119,7 @@ function Choices({ field: { choices }, value, set }: Pick<FieldProps, 'field' | 
         const toggle = (): void => set(chosen.includes(text) ? chosen.filter((each) => each !== text) : [...chosen, text]);
         return (
           <label key={text} className="choice">
-            <input type="checkbox" checked={chosen.includes(text)} onChange={toggle} /> {label}
+            <input type="checkbox" checked={chosen.includes(text)} onChange={toggle} /> <bdi>{oneLine(label, LONGEST)}</bdi>
           </label>
         );
       })}
@@ -137,7 +142,7 @@ function Input({ common, field, value, mustFill, set }: InputProps): ReactElemen
         <option value="">–</option>
         {choices.map(({ value: choice, label }) => (
           <option key={choiceText(choice)} value={choiceText(choice)}>
-            {label}
+            {oneLine(label, LONGEST)}
           </option>
         ))}
       </select>

@@ -4,11 +4,10 @@ import { AgentError, type ToolDescription } from 'livekit-room-agent';
 import { useEffect, useState, type ReactElement } from 'react';
 import { SchemaForm } from '../forms/SchemaForm.tsx';
 import { useRoomChat } from '../session/chat.ts';
+import { oneLine } from '../ui/names.ts';
+import { plain, plainJson } from '../ui/plain.ts';
 
 const KEPT = 5;
-
-/** Milliseconds that a call may take: its tool may ask the person something. */
-const LONGEST = 90_000;
 
 interface Outcome {
   readonly id: number;
@@ -43,16 +42,16 @@ export function ToolsView(): ReactElement {
         <li key={tool.name}>
           <details className="tool">
             <summary>
-              <code>{tool.name}</code>
+              <code>{oneLine(tool.name)}</code>
               {tool.needsApproval && <span className="badge">asks before</span>}
               {tool.confidential && <span className="badge">confidential</span>}
               {tool.roles?.map((role) => (
                 <span key={role} className="badge">
-                  {role}
+                  {oneLine(role)}
                 </span>
               ))}
             </summary>
-            <p className="dim">{tool.description}</p>
+            <p className="dim" dir="auto">{plain(tool.description)}</p>
             <ToolForm tool={tool} />
           </details>
         </li>
@@ -73,10 +72,10 @@ function ToolForm({ tool }: { tool: ToolDescription }): ReactElement {
     };
     setUnderWay((count) => count + 1);
     try {
-      const answer = await agent.call(tool.name, payload, { timeout: LONGEST });
-      keep({ text: typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2) });
+      const answer = await agent.call(tool.name, payload);
+      keep({ text: typeof answer === 'string' ? plain(answer) : plainJson(answer) });
     } catch (error) {
-      if (error instanceof AgentError) keep({ text: error.message, code: error.code });
+      if (error instanceof AgentError) keep({ text: plain(error.message), code: error.code });
       throw error;
     } finally {
       setUnderWay((count) => count - 1);

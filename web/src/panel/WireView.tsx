@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactElement } from 'react';
 import { Icon } from '../ui/icons.tsx';
 import { bytes } from '../ui/names.ts';
+import { plainJson } from '../ui/plain.ts';
 import type { WireEntry, WireKind, WireLog } from './wire.ts';
 
 const KINDS: readonly (readonly [WireKind, string])[] = [
@@ -66,7 +67,7 @@ function WireRow({ entry }: { entry: WireEntry }): ReactElement {
             {state === 'open' ? '…' : state === 'failed' ? <Icon name="close" size={13} /> : `${kind === 'packet' ? '' : `${took} ms `}${size ? bytes(size) : ''}`}
           </span>
         </summary>
-        <pre tabIndex={0}>{JSON.stringify({ with: entry.with, ...parsed(detail) }, null, 2)}</pre>
+        <pre tabIndex={0}>{plainJson({ with: entry.with, ...parsed(detail) })}</pre>
       </details>
     </li>
   );

@@ -1,17 +1,20 @@
 /** A chart: bars or lines over labels, with its numbers in a table for screen readers. */
 
 import { useId, type ReactElement } from 'react';
+import { oneLine } from '../ui/names.ts';
 
 export interface ChartValue {
   readonly chart: 'bar' | 'line';
-  readonly labels: readonly string[];
-  readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
-  readonly unit?: string;
+  readonly labels: readonly unknown[];
+  readonly series: readonly { readonly name: unknown; readonly values: readonly number[] }[];
+  readonly unit?: unknown;
 }
 
 const WIDTH = 560;
 const HEIGHT = 200;
 const MOST = 200;
+
+const shown = (text: unknown): string => (typeof text === 'string' || typeof text === 'number' ? oneLine(String(text)) : '');
 
 export function isChart(value: unknown): value is ChartValue {
   const chart = value as Partial<ChartValue> | null;
@@ -24,13 +27,15 @@ export function isChart(value: unknown): value is ChartValue {
     chart.labels.length <= MOST &&
     Array.isArray(chart.series) &&
     chart.series.length <= 8 &&
-    chart.series.every(({ values }) => Array.isArray(values) && values.every((each) => Number.isFinite(each)))
+    chart.series.every((each) => Array.isArray(each?.values) && each.values.length <= MOST && each.values.every(Number.isFinite))
   );
 }
 
 export function Chart({ chart }: { chart: ChartValue }): ReactElement {
   const id = useId();
-  const { labels, series, unit = '' } = chart;
+  const labels = chart.labels.map(shown);
+  const series = chart.series.map(({ name, values }) => ({ name: shown(name), values }));
+  const unit = shown(chart.unit);
   const all = series.flatMap(({ values }) => [...values]);
   const top = Math.max(...all, 0);
   const bottom = Math.min(...all, 0);
@@ -41,9 +46,9 @@ export function Chart({ chart }: { chart: ChartValue }): ReactElement {
       <svg viewBox={`0 -12 ${WIDTH} ${HEIGHT + 40}`} role="img" aria-labelledby={id}>
         <title id={id}>{series.map(({ name }) => name).join(', ')}</title>
         <line className="axis" x1={0} x2={WIDTH} y1={y(0)} y2={y(0)} />
-        {series.map(({ name, values }, index) =>
+        {series.map(({ values }, index) =>
           chart.chart === 'bar' ? (
-            <g key={name} className={`series-${index % 4}`}>
+            <g key={index} className={`series-${index % 4}`}>
               {values.slice(0, labels.length).map((value, at) => {
                 const width = (slot * 0.7) / series.length;
                 const x = at * slot + slot * 0.15 + index * width;
@@ -51,7 +56,7 @@ export function Chart({ chart }: { chart: ChartValue }): ReactElement {
               })}
             </g>
           ) : (
-            <polyline key={name} className={`series-${index % 4}`} points={values.map((value, at) => `${at * slot + slot / 2},${y(value)}`).join(' ')} />
+            <polyline key={index} className={`series-${index % 4}`} points={values.map((value, at) => `${at * slot + slot / 2},${y(value)}`).join(' ')} />
           ),
         )}
         {labels.map((label, at) => (
@@ -62,7 +67,7 @@ export function Chart({ chart }: { chart: ChartValue }): ReactElement {
       </svg>
       <figcaption className="legend">
         {series.map(({ name }, index) => (
-          <span key={name} className={`series-${index % 4}`}>
+          <span key={index} className={`series-${index % 4}`}>
             <i aria-hidden="true" /> {name} {unit && `(${unit})`}
           </span>
         ))}
@@ -70,8 +75,8 @@ export function Chart({ chart }: { chart: ChartValue }): ReactElement {
       <div className="visually-hidden">
         <table>
           <tbody>
-            {series.map(({ name, values }) => (
-              <tr key={name}>
+            {series.map(({ name, values }, index) => (
+              <tr key={index}>
                 <th scope="row">{name}</th>
                 {values.map((value, at) => (
                   <td key={at}>

@@ -4,9 +4,14 @@ import { useState, type ReactElement } from 'react';
 import type { Message, Part } from 'livekit-room-agent';
 import { SchemaForm } from '../forms/SchemaForm.tsx';
 import { useRoomChat } from '../session/chat.ts';
+import { oneLine } from '../ui/names.ts';
+import { plain, plainJson } from '../ui/plain.ts';
 import { Chart, isChart } from './Chart.tsx';
 
 type DataPart = Extract<Part, { type: 'data' }>;
+/** Characters of a heading, a field's name or a button. */
+const LONGEST = 120;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 interface Action {
@@ -25,16 +30,16 @@ export function DataView({ part, message }: { part: DataPart; message: Message }
   };
   const { value, schema, name } = part;
   const fields = isFields(value) ? value : undefined;
-  const title = typeof fields?.['title'] === 'string' ? fields['title'] : spoken(name);
+  const title = oneLine(typeof fields?.['title'] === 'string' ? fields['title'] : spoken(name), LONGEST);
   return (
     <section className="data" aria-label={title}>
-      <h3>{title}</h3>
-      {isChart(value) ? <Chart chart={value} /> : fields ? <FieldList fields={fields} /> : <pre tabIndex={0}>{JSON.stringify(value, null, 2)}</pre>}
+      <h3 dir="auto">{title}</h3>
+      {isChart(value) ? <Chart chart={value} /> : fields ? <FieldList fields={fields} /> : <pre tabIndex={0}>{plainJson(value)}</pre>}
       {fields && <Buttons actions={actionsOf(fields)} act={act} />}
       {schema && <SchemaForm schema={schema} submitLabel="Send" onSubmit={(payload) => act('submit', payload)} />}
       {said !== undefined && (
-        <p className="said" role="status">
-          {said}
+        <p className="said" role="status" dir="auto">
+          {plain(said)}
         </p>
       )}
     </section>
@@ -47,8 +52,8 @@ function Buttons({ actions, act }: { actions: readonly Action[]; act: (action: s
   return (
     <div className="approval-row">
       {actions.map(({ action, label, payload }) => (
-        <button type="button" className="button" key={action} onClick={() => void act(action, payload).catch(complain)}>
-          {label}
+        <button type="button" className="button" key={action} dir="auto" onClick={() => void act(action, payload).catch(complain)}>
+          {oneLine(label, LONGEST)}
         </button>
       ))}
     </div>
@@ -61,8 +66,8 @@ function FieldList({ fields }: { fields: Fields }): ReactElement {
     <dl>
       {shown.map(([key, value]) => (
         <div key={key}>
-          <dt>{spoken(key)}</dt>
-          <dd dir="auto">{typeof value === 'object' && value !== null ? <pre tabIndex={0}>{JSON.stringify(value, null, 2)}</pre> : String(value)}</dd>
+          <dt dir="auto">{oneLine(spoken(key), LONGEST)}</dt>
+          <dd dir="auto">{typeof value === 'object' && value !== null ? <pre tabIndex={0}>{plainJson(value)}</pre> : plain(String(value))}</dd>
         </div>
       ))}
     </dl>

@@ -3,6 +3,8 @@
 import type { ReactElement } from 'react';
 import type { Part } from 'livekit-room-agent';
 import { Icon } from '../ui/icons.tsx';
+import { oneLine } from '../ui/names.ts';
+import { plain, plainJson, plainResult } from '../ui/plain.ts';
 
 type ToolCallPart = Extract<Part, { type: 'tool-call' }>;
 
@@ -16,7 +18,7 @@ export function ToolCallView({ call }: { call: ToolCallPart }): ReactElement {
       <span className={`call-state call-${state}`} aria-hidden="true">
         {state === 'done' ? <Icon name="check" size={14} /> : state === 'failed' ? <Icon name="close" size={14} /> : null}
       </span>
-      <code>{name}</code>
+      <code>{oneLine(name)}</code>
       <span className="dim">{STATES[state]}</span>
     </>
   );
@@ -32,7 +34,7 @@ export function ToolCallView({ call }: { call: ToolCallPart }): ReactElement {
           <>
             <dt>Asked with</dt>
             <dd>
-              <pre tabIndex={0}>{JSON.stringify(given, null, 2)}</pre>
+              <pre tabIndex={0}>{plainJson(given)}</pre>
             </dd>
           </>
         )}
@@ -40,25 +42,17 @@ export function ToolCallView({ call }: { call: ToolCallPart }): ReactElement {
           <>
             <dt>Answered</dt>
             <dd>
-              <pre tabIndex={0}>{pretty(result)}</pre>
+              <pre tabIndex={0}>{plainResult(result)}</pre>
             </dd>
           </>
         )}
         {error !== undefined && (
           <>
             <dt>Failed{code === undefined ? '' : ` (${code})`}</dt>
-            <dd>{error}</dd>
+            <dd dir="auto">{plain(error)}</dd>
           </>
         )}
       </dl>
     </details>
   );
-}
-
-function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }

@@ -5,6 +5,7 @@ import type { ReactElement } from 'react';
 import { useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
 import { oneLine } from '../ui/names.ts';
+import { plain, plainJson } from '../ui/plain.ts';
 import { QuestionCard } from './QuestionCard.tsx';
 import { useWaiting } from './waiting.ts';
 
@@ -28,13 +29,13 @@ export function Approvals(): ReactElement | null {
   return (
     <div className="approvals">
       {waiting.map(({ asked: approval, answer: decide }) => (
-        <QuestionCard key={approval.callId} aria-label={`May ${agentName} run ${approval.tool}?`}>
+        <QuestionCard key={approval.callId} aria-label={`May ${agentName} run ${oneLine(approval.tool)}?`}>
           <p>
-            <Icon name="shield" size={18} /> May {agentName} run <code>{approval.tool}</code>?
+            <Icon name="shield" size={18} /> May {agentName} run <code>{oneLine(approval.tool)}</code>?
           </p>
           {approval.senderId && approval.senderId !== room.localParticipant.identity && <Sender approval={approval} />}
-          {approval.description && <p className="dim">{approval.description}</p>}
-          <pre tabIndex={0}>{JSON.stringify(approval.arguments, null, 2)}</pre>
+          {approval.description && <p className="dim" dir="auto">{plain(approval.description)}</p>}
+          <pre tabIndex={0}>{plainJson(approval.arguments)}</pre>
           <div className="approval-row">
             <button type="button" className="button primary" onClick={() => decide(true)}>
               Allow

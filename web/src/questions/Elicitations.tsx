@@ -6,6 +6,7 @@ import { SchemaForm } from '../forms/SchemaForm.tsx';
 import { useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
 import { oneLine } from '../ui/names.ts';
+import { plain } from '../ui/plain.ts';
 import { QuestionCard } from './QuestionCard.tsx';
 import { useWaiting } from './waiting.ts';
 
@@ -53,7 +54,7 @@ function Question({ asked, answer }: QuestionProps): ReactElement {
         <Icon name="question" size={18} /> <code>{oneLine(tool)}</code> asks
       </p>
       <p id={`${id}-message`} className="asked" dir="auto" tabIndex={0}>
-        {message}
+        {plain(message)}
       </p>
       {url !== undefined ? (
         <PageToOpen url={url} answer={answer} />

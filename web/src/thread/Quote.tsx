@@ -4,11 +4,12 @@ import type { ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
 import { useMessage, useRoomChat } from '../session/chat.ts';
 import { Icon } from '../ui/icons.tsx';
+import { plain } from '../ui/plain.ts';
 
 const LONGEST = 120;
 
 export const inShort = (text: string): string => {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = plain(text).replace(/\s+/g, ' ').trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
 };
 

@@ -3,6 +3,9 @@
 import { useToolCalls } from 'livekit-room-agent/react';
 import type { ReactElement } from 'react';
 import { useRoomChat } from '../session/chat.ts';
+import { oneLine } from '../ui/names.ts';
+
+const LONGEST = 200;
 
 export function ToolsAtWork(): ReactElement | null {
   const { agent } = useRoomChat();
@@ -12,7 +15,7 @@ export function ToolsAtWork(): ReactElement | null {
     <ul className="at-work" aria-label="Tools at work">
       {calls.map(({ callId, tool, text, progress }) => (
         <li key={callId}>
-          <code>{tool}</code> <span className="dim">{text}</span>
+          <code>{oneLine(tool)}</code> <bdi className="dim">{oneLine(text, LONGEST)}</bdi>
           <progress aria-label={tool} {...(progress === undefined ? {} : { value: progress })} max={1} />
         </li>
       ))}

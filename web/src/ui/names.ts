@@ -3,9 +3,10 @@
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
 const LONGEST = 64;
 
-export function oneLine(name: string): string {
+/** `longest`: characters. */
+export function oneLine(name: string, longest = LONGEST): string {
   const plain = name.replace(HIDDEN, ' ').replace(/\s+/g, ' ').trim();
-  return plain.length > LONGEST ? `${[...plain].slice(0, LONGEST - 1).join('')}…` : plain;
+  return plain.length > longest ? `${[...plain].slice(0, longest - 1).join('')}…` : plain;
 }
 
 export function initials(name: string): string {

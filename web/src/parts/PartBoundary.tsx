@@ -1,0 +1,23 @@
+/** Keeps the rest of the page when a part cannot be shown: its value may be anything. */
+
+import { Component, type ReactElement, type ReactNode } from 'react';
+
+interface Props {
+  readonly children: ReactNode;
+}
+
+export class PartBoundary extends Component<Props, { readonly isBroken: boolean }> {
+  override state = { isBroken: false };
+
+  static getDerivedStateFromError(): { isBroken: boolean } {
+    return { isBroken: true };
+  }
+
+  override render(): ReactNode {
+    return this.state.isBroken ? <Broken /> : this.props.children;
+  }
+}
+
+function Broken(): ReactElement {
+  return <p className="dim">This part cannot be shown.</p>;
+}
