@@ -24,7 +24,7 @@ export function QuestionCard(props: ComponentProps<'section'>): ReactElement {
     };
   }, []);
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') goBack();
+    if (event.key === 'Escape' && !event.nativeEvent.isComposing) goBack();
   };
   return <section {...props} ref={card} className="approval" role="alertdialog" tabIndex={-1} onKeyDown={onKeyDown} />;
 }
