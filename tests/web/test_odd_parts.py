@@ -69,6 +69,8 @@ async def test_what_is_read_is_what_is_there(alice: PagePerson, model: DemoModel
     assert TURNED not in await answer.inner_text()
     await expect(answer.get_by_role("region", name="Sales").get_by_role("img")).to_be_visible()
     await expect(answer.get_by_role("region", name="None")).to_be_visible()
+    marks = answer.get_by_role("region", name="Sales").locator(".axis text")
+    assert await marks.all_text_contents() == ["0", "1", "2", "3", "4"]
 
 
 async def test_a_question_is_answered_by_the_keyboard_alone(

@@ -6,6 +6,7 @@ import { useMessages, useRoomAgent } from 'livekit-room-agent/react';
 import { useCallback, useEffect, useMemo, useState, type ReactElement } from 'react';
 import { Header } from './Header.tsx';
 import { askForAccess, type Access } from './session/access.ts';
+import { useAgentName } from './session/agent_name.ts';
 import { useQuestions } from './session/asking.ts';
 import { ChatContext, MessagesContext, UnderWayContext, type Chat } from './session/chat.ts';
 import { useConnection, type Connection } from './session/connection.ts';
@@ -16,7 +17,6 @@ import { watchWire, type WireLog } from './panel/wire.ts';
 import { Thread } from './thread/Thread.tsx';
 import { merged } from './thread/timeline.ts';
 import { IconButton } from './ui/IconButton.tsx';
-import { oneLine } from './ui/names.ts';
 import { plain } from './ui/plain.ts';
 import { useTheme } from './ui/theme.ts';
 import { Captions } from './voice/Captions.tsx';
@@ -79,7 +79,7 @@ function RoomPage({ who, access }: { who: Who; access: Access }): ReactElement {
   const roomMessages = useMessages(agent?.messages);
   const ownMessages = useMessages(isConnected ? agent?.privateMessages : undefined);
   const messages = useMemo(() => merged(roomMessages, ownMessages), [roomMessages, ownMessages]);
-  const agentName = oneLine(room.remoteParticipants.get(access.agentIdentity)?.name ?? '') || 'the agent';
+  const agentName = useAgentName(room, access.agentIdentity);
   const chat = useMemo<Chat | undefined>(
     () => agent && { room, agent, who, isConnected, agentName, complain, ask, stop },
     [room, agent, who, isConnected, agentName, complain, ask, stop],

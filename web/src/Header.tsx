@@ -5,6 +5,7 @@ import { ParticipantKind } from 'livekit-client';
 import { useAgentState } from 'livekit-room-agent/react';
 import type { ReactElement } from 'react';
 import { PANELS, type PanelName } from './panel/Panel.tsx';
+import { atTheStart } from './session/agent_name.ts';
 import { useRoomChat } from './session/chat.ts';
 import type { ThemeChoice } from './ui/theme.ts';
 import { Avatar } from './ui/Avatar.tsx';
@@ -44,7 +45,7 @@ export function Header({ theme, panel, setPanel }: Props): ReactElement {
       <p className={`agent-state agent-${state}`} role="status">
         <span className="state-dot" aria-hidden="true" />
         <span>
-          {active ? oneLine(active.displayName || active.name) : agentName} {STATES[state]}
+          {active ? oneLine(active.displayName || active.name) : atTheStart(agentName)} {STATES[state]}
         </span>
       </p>
       <span className="grow" />

@@ -103,7 +103,7 @@ function FieldView({ field, value, problem, mustFill, set }: FieldProps): ReactE
     );
   }
   return (
-    <div className="field">
+    <div className={kind === 'switch' ? 'field switch' : 'field'}>
       <label htmlFor={id}>{name}</label>
       {around}
     </div>

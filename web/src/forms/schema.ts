@@ -1,6 +1,7 @@
 /** The fields of a form, from a JSON schema of an object as Pydantic, MCP servers and people write them. */
 
 import { AgentError } from 'livekit-room-agent';
+import { spoken } from '../ui/names.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -52,7 +53,7 @@ function fieldOf(name: string, given: Schema, root: Schema, isRequired: boolean)
   const number = (key: string): number | undefined => (typeof schema[key] === 'number' ? schema[key] : undefined);
   return {
     name,
-    title: text('title') || name,
+    title: text('title') || spoken(name),
     description: text('description'),
     kind: several.length ? 'choices' : choices.length ? 'choice' : kindOf(schema['type']),
     isRequired,

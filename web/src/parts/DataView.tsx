@@ -4,7 +4,7 @@ import { useState, type ReactElement } from 'react';
 import type { Message, Part } from 'livekit-room-agent';
 import { SchemaForm } from '../forms/SchemaForm.tsx';
 import { useRoomChat } from '../session/chat.ts';
-import { oneLine } from '../ui/names.ts';
+import { oneLine, spoken } from '../ui/names.ts';
 import { plain, plainJson } from '../ui/plain.ts';
 import { Chart, isChart } from './Chart.tsx';
 
@@ -81,10 +81,4 @@ function actionsOf(fields: Fields): readonly Action[] {
   const given = fields['actions'];
   if (!Array.isArray(given)) return [];
   return given.filter((each): each is Action => isFields(each) && typeof each['action'] === 'string' && typeof each['label'] === 'string');
-}
-
-/** `order-card`, `orderCard` and `order_card` as words. */
-function spoken(name: string): string {
-  const words = name.replace(/[-_]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }

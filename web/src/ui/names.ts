@@ -9,6 +9,12 @@ export function oneLine(name: string, longest = LONGEST): string {
   return plain.length > longest ? `${[...plain].slice(0, longest - 1).join('')}…` : plain;
 }
 
+/** `order-card`, `orderCard` and `order_card` as words. */
+export function spoken(name: string): string {
+  const words = name.replace(/[-_]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 export function initials(name: string): string {
   const words = oneLine(name).split(' ').filter(Boolean);
   const letters = words.length > 1 ? [words[0], words.at(-1)] : [words[0] ?? '?'];
