@@ -29,7 +29,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help test-again setup setup-clients setup-postgres setup-voice dev test test-all fuzz faults test-quick
+.PHONY: help test-again setup setup-clients setup-postgres setup-deploy setup-voice dev test test-all fuzz faults test-quick
 .PHONY: wire-types setup-peers test-sdk-plain test-sdk-next test-plugins test-voice test-voice-all test-web screenshots
 .PHONY: check audit bench bench-quick format lock clean
 
@@ -74,6 +74,17 @@ setup-postgres: ## install Debian's postgresql and pgbouncer, of which the tests
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 		.ci/debian postgresql
 	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || .ci/debian pgbouncer
+
+# An environment of its own. Schemas of Kubernetes, 72 MB, are of use only where Helm renders the chart.
+DEPLOY := .venv-deploy
+
+setup-deploy: $(STAMP) ## fetch what the tests of deploy/ need: promtool, and the schemas where there is a helm
+	@[ -x $(DEPLOY)/bin/promtool ] || command -v promtool >/dev/null || \
+		.ci/unpack $(DEPLOY)/bin prometheus promtool prometheus
+	@! command -v helm >/dev/null || { \
+			[ -x $(DEPLOY)/bin/python ] || $(PYTHON) -m venv $(DEPLOY); \
+			$(UV) pip sync --quiet --require-hashes --python $(DEPLOY)/bin/python requirements-deploy.lock; \
+		}
 
 setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg
@@ -193,6 +204,7 @@ lock: $(STAMP) ## resolve the requirements again; no index is named in the locks
 	$(COMPILE) pyproject.toml --group run --constraints requirements-dev.lock -o requirements-run.lock
 	$(COMPILE) --group uv --constraints requirements-dev.lock -o requirements-uv.lock
 	$(COMPILE) --group audit -o requirements-audit.lock
+	$(COMPILE) --group deploy -o requirements-deploy.lock
 
 clean: ## remove .venv and caches
 	rm -rf .venv .venv-* .pytest_cache .ruff_cache .import_linter_cache

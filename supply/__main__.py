@@ -80,7 +80,7 @@ def main() -> int:
     print(f"SBOM: {given.sbom}, CycloneDX {VERSION}, {len(packages)} components")
 
     # The development environment has all packages of the worker, and uv.
-    locks = [ROOT / f"requirements-{each}.lock" for each in ("dev", "audit")]
+    locks = [ROOT / f"requirements-{each}.lock" for each in ("dev", "audit", "deploy")]
     try:
         found = advisories(given.tools / "pip-audit", locks)
     except NoDatabaseError as error:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from agent.config.settings import Settings
+from tests.deploy.programs import find
 
 DEPLOY = Path("deploy")
 CHART = DEPLOY / "helm" / "room-agent"
@@ -133,10 +132,9 @@ def test_helm_has_nothing_to_say() -> None:
 
 @pytest.mark.parametrize("kind", ["none", "hpa"])
 def test_kubernetes_knows_the_manifests(kind: str, tmp_path: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    program = shutil.which("kubernetes-validate", path=path)
+    program = find("kubernetes-validate")
     if program is None:
-        pytest.skip("kubernetes-validate is not installed (pip), which has the schemas with it")
+        pytest.skip("kubernetes-validate is not there (make setup-deploy, with a helm on PATH)")
     manifests = tmp_path / "manifests.yaml"
     manifests.write_text(yaml.safe_dump_all(render("--set", f"autoscaling.kind={kind}")))
     done = subprocess.run(  # noqa: S603 - a program of this machine
