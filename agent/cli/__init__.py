@@ -17,6 +17,7 @@ from agent.cli.evaluate import evaluate
 from agent.cli.export import export
 from agent.cli.join_token import token
 from agent.cli.migrate import migrate
+from agent.cli.page import page
 from agent.cli.schemas import schemas
 from agent.cli.start import start
 from agent.cli.tokens import tokens
@@ -38,7 +39,10 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for command in (dev, start, chat, call, token, tokens, doctor, migrate, erase, top, schemas):
+for command in (
+    *(dev, start, chat, call, token, tokens, page),
+    *(doctor, migrate, erase, top, schemas),
+):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(export, name="export")
