@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from livekit import rtc
 
+from tests.log_guard import GUARD, LogGuard
 from tests.postgres import NoPostgresError, PostgresServer
 from tests.room_server import Grant, RoomServerUnderTest, running_room_server
 
@@ -62,6 +63,19 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)
+
+
+def pytest_runtest_logstart() -> None:
+    GUARD.begin()
+
+
+@pytest.fixture(autouse=True)
+def log_guard() -> Generator[LogGuard]:
+    """Fails a test that logs secrets or people's words: tests/log_guard.py."""
+    yield GUARD
+    found = GUARD.found()
+    if found:
+        pytest.fail("secrets or people's words are in the log:\n" + "\n".join(found[:10]))
 
 
 class Join(Protocol):

@@ -161,7 +161,8 @@ class Tool:
             return await self._call(arguments, context)
         except ToolError as error:
             if error.__cause__ is not None:
-                logger.warning("%s failed: %s: %r", self.name, error, error.__cause__)
+                # Without its message, which may quote the caller.
+                logger.warning("%s failed with %d: %r", self.name, error.code, error.__cause__)
             raise
         except Exception as error:
             # The boundary between tools and their callers: any exception of a tool ends here, in

@@ -98,5 +98,6 @@ def _translated(error: rtc.RpcError) -> ClientCallError:
         return NoAnswerError("did not answer in time")
     if error.code == _CODES.APPLICATION_ERROR or not 1001 <= error.code <= 1999:
         return AppError(error.message)
-    logger.warning("RPC call to a client failed: %s %s", error.code, error.message)
+    # Without its message, which the client may have written.
+    logger.warning("RPC call to a client failed: %s", error.code)
     return ClientCallError("could not be reached")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from livekit import rtc
 
+from tests.log_guard import strings
+
 if TYPE_CHECKING:
     from tests.room_server import RoomServerUnderTest
 
@@ -69,6 +71,8 @@ class ChatClient:
         self.part_streams: list[Answer] = []
         self.packets: list[tuple[str, dict[str, Any]]] = []
         self.states: list[str] = []
+        self.sent: list[str] = []
+        """Messages, packets and payloads of calls, as they were sent."""
         self._changed = asyncio.Event()
         self._reading: set[asyncio.Task[None]] = set()
         for topic in (*REPLY_TOPICS, PARTS_TOPIC):
@@ -125,6 +129,7 @@ class ChatClient:
 
     async def say(self, text: str, *, topic: str = "lk.chat", **attributes: str) -> str:
         """Writes a message; returns its id."""
+        self.sent.append(text)
         info = await self.me.send_text(text, topic=topic, attributes=attributes)
         return info.stream_id
 
@@ -180,9 +185,20 @@ class ChatClient:
         packets = (json.dumps(body, default=repr) for _, body in self.packets)
         return any(text in each for each in (*streams, *packets))
 
+    def words(self) -> list[str]:
+        """All texts that were sent, or came from the agent."""
+        found = [each.text for each in (*self.answers, *self.transcripts)]
+        for sent in self.sent:
+            try:
+                found += strings(json.loads(sent))
+            except (ValueError, RecursionError):
+                found.append(sent)
+        return found
+
     async def send_packet(self, payload: bytes | str | dict[str, Any], topic: str = "") -> None:
         """Sends a data packet to everybody, as the apps of old do."""
         data = json.dumps(payload) if isinstance(payload, dict) else payload
+        self.sent.append(data if isinstance(data, str) else data.decode(errors="replace"))
         await self.me.publish_data(data, topic=topic)
 
     async def notice(self, event: str, **expected: object) -> dict[str, Any]:
@@ -214,6 +230,7 @@ class ChatClient:
         return "".join(part["text"] for part in await self.until(parts))
 
     async def call(self, method: str, payload: str = "", *, timeout: float = 10.0) -> str:  # noqa: ASYNC109 - the SDK's own parameter
+        self.sent.append(payload)
         return await self.me.perform_rpc(
             destination_identity=AGENT, method=method, payload=payload, response_timeout=timeout
         )

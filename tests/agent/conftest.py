@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 from livekit import api
 from livekit.agents import AgentServer
+from pydantic import SecretStr
 
 from agent.app.app import App
 from agent.app.app_settings import read_app_settings
@@ -21,6 +22,7 @@ from agent.config.settings import Settings
 from agent.host.room_host import RoomHost
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
+from tests.log_guard import LogGuard
 from tests.room_server import Grant, RoomServerUnderTest
 from toolkit.tool import Tool
 from tools import TOOLS
@@ -66,14 +68,21 @@ class Enter(Protocol):
 
 
 @pytest.fixture
-async def model() -> AsyncGenerator[DemoModel]:
+async def model(log_guard: LogGuard) -> AsyncGenerator[DemoModel]:
     async with DemoModel() as model:
         yield model
+    for request in model.requests:
+        log_guard.said(*(each.text for each in request.chat.messages if each.role != "system"))
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    values = (getattr(settings, name) for name in Settings.model_fields)
+    return [each.get_secret_value() for each in values if isinstance(each, SecretStr)]
 
 
 @pytest.fixture
 async def start_worker(
-    room_server: RoomServerUnderTest, model: DemoModel, tmp_path: Path
+    room_server: RoomServerUnderTest, model: DemoModel, tmp_path: Path, log_guard: LogGuard
 ) -> AsyncGenerator[StartWorker]:
     async with AsyncExitStack() as stack:
 
@@ -95,6 +104,9 @@ async def start_worker(
                     **environ,
                 }
             )
+            log_guard.keep_secret(*secrets_of(settings))
+            if settings.log_content:
+                log_guard.allow_words()
             app = app or App(tools=tools)
             host = RoomHost(settings, app, read_app_settings(app.settings, environ))
             server = host.agent_server()
@@ -117,7 +129,7 @@ async def start_worker(
 
 @pytest.fixture
 async def enter(
-    room_server: RoomServerUnderTest, room_name: str, start_worker: StartWorker
+    room_server: RoomServerUnderTest, room_name: str, start_worker: StartWorker, log_guard: LogGuard
 ) -> AsyncGenerator[Enter]:
     clients: list[ChatClient] = []
     workers: list[Worker] = []
@@ -150,3 +162,4 @@ async def enter(
     yield join
     for client in clients:
         await client.room.disconnect()
+        log_guard.said(*client.words())

@@ -11,6 +11,7 @@ from livekit import api
 
 from devserver.model import DemoModel
 from tests.agent.chat_client import ChatClient
+from tests.log_guard import GUARD
 from tests.room_server import RoomServerUnderTest
 
 WORKER = Path(__file__).parents[2] / "agent" / "worker.py"
@@ -51,6 +52,7 @@ async def until_it_says(process: asyncio.subprocess.Process, what: str) -> list[
     async with asyncio.timeout(30):
         async for line in process.stdout:
             said.append(line.decode())
+            GUARD.printed(said[-1])
             if what in said[-1]:
                 return said
     raise AssertionError(f"it ended without saying {what!r}: {said}")

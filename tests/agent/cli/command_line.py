@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.log_guard import GUARD
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 WITHIN = 40.0
 """Seconds that any command has, on a busy machine."""
@@ -86,6 +88,7 @@ class CommandLine:
         finally:
             await _kill(process)
         assert process.returncode is not None
+        GUARD.printed(stderr.decode())
         return Finished(process.returncode, stdout.decode(), stderr.decode())
 
     @contextlib.asynccontextmanager
@@ -93,9 +96,10 @@ class CommandLine:
         """A command that goes on until it is stopped; at the latest it is killed here."""
         process = await self._start(arguments, environ, stderr=asyncio.subprocess.STDOUT)
         try:
-            yield RunningCommand(process)
+            yield (running := RunningCommand(process))
         finally:
             await _kill(process)
+        GUARD.printed(running.output)
 
     async def _start(
         self, arguments: tuple[str, ...], environ: dict[str, str], stderr: int

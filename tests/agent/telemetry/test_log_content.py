@@ -38,7 +38,7 @@ SECRET = "plugh"  # noqa: S105 - a mark
 @tool
 async def fail_for_good_reason(text: str) -> str:
     """Fails, with its caller's words in the message."""
-    raise Unavailable(f"There is no {text}")
+    raise Unavailable(f"There is no {text}") from OSError("no connection")
 
 
 @tool
