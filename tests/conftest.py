@@ -117,7 +117,7 @@ def postgres() -> Generator[PostgresServer]:
         except NoPostgresError as error:
             pytest.skip(str(error))
         yield server
-        server.stop()
+        server.stop(crash=True)  # nobody reads its data any more
 
 
 @pytest.fixture

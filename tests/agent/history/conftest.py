@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,14 @@ NewHistory = Callable[[], History]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
     """An empty database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'data' / 'agent.db'}"
+        yield f"sqlite:///{tmp_path / 'data' / 'agent.db'}"
+        return
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database(f"test_{uuid.uuid4().hex[:12]}")
+    with server.database() as url:
+        yield url
 
 
 @pytest.fixture(params=["direct", "durable"])
