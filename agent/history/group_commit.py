@@ -32,7 +32,7 @@ MAX_BATCH: Final = 256
 MAX_WAITING: Final = 10_000
 """Writes that wait for their transaction; beyond that they fail at once."""
 
-CLOSE_TIMEOUT: Final = 2.0
+CLOSE_TIMEOUT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)

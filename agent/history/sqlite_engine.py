@@ -34,8 +34,8 @@ STEPS: Final = 10_000
 """Instructions of SQLite's virtual machine, less than a millisecond's, between two checks in a long
 statement whether the caller still waits."""
 
-CLOSE_TIMEOUT: Final = 2.0
-"""Seconds that closing waits for transactions that are under way."""
+CLOSE_TIMEOUT: Final = 0.75
+"""Seconds that closing waits for transactions that are under way, and then for the database."""
 
 
 class SqliteEngine:

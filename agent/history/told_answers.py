@@ -28,7 +28,7 @@ BATCH: Final = 500
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts while the database is unavailable; the pause doubles."""
 
-CLOSE_TIMEOUT: Final = 2.0
+CLOSE_TIMEOUT: Final = 1.5
 """Seconds to write the rest when the worker ends."""
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.host.closing import Closing
 from agent.host.worker_server import WorkerServer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.host.heartbeat import Heartbeat
     from agent.host.readiness import Readiness
     from agent.room.room_overview import RoomOverview
+
+
+class _Owner(Protocol):
+    def hasten(self, closing: Closing) -> None: ...
+
+    async def aclose(self, closing: Closing | None = None) -> None: ...
 
 
 class HostedServer(WorkerServer):
@@ -22,7 +28,7 @@ class HostedServer(WorkerServer):
         self,
         heartbeats: Mapping[str, Heartbeat],
         readiness: Callable[[WorkerServer], Readiness],
-        close_host: Callable[[Closing], Awaitable[None]],
+        owner: _Owner,
         silence: float,
         take_samples: Callable[[Readiness], None],
         overviews: Callable[[], list[RoomOverview]],
@@ -30,7 +36,7 @@ class HostedServer(WorkerServer):
     ) -> None:
         super().__init__(heartbeats, silence=silence, **options)
         self._readiness_of = readiness
-        self._close_host = close_host
+        self._owner = owner
         self._take_samples = take_samples
         self._overviews = overviews
         self.is_ending = False
@@ -48,7 +54,8 @@ class HostedServer(WorkerServer):
     async def aclose(self) -> None:
         self.is_ending = True
         closing = Closing()
+        self._owner.hasten(closing)
         await closing.step(super().aclose(), "jobs", by=closing.rooms)
-        await self._close_host(closing)
+        await self._owner.aclose(closing)
         if not closing.overdue:
             self.ended()

@@ -50,7 +50,6 @@ from agent.telemetry.metrics import JOBS_REFUSED, ROOMS_FAILED
 from agent.wire.presence import STATE
 
 logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
 PATIENCE = 5.0
@@ -124,7 +123,7 @@ class RoomHost:
         server = HostedServer(
             self.heartbeats,
             self._readiness,
-            self.aclose,
+            self,
             reported_silence(settings.heartbeat_timeout),
             partial(
                 take_samples,
@@ -161,8 +160,8 @@ class RoomHost:
         return server is not None and not server.draining and not server.is_ending
 
     def _free(self) -> int:
-        is_connected = self._server is not None and self._server.is_connected
-        return self.admission.free if is_connected and self._goes_on else 0
+        is_connected = self._goes_on and self._server is not None and self._server.is_connected
+        return self.admission.free if is_connected else 0
 
     def _readiness(self, server: WorkerServer) -> Readiness:
         return Readiness(
@@ -239,8 +238,7 @@ class RoomHost:
             with self._lock:
                 self._stays.pop(job.job.id, None)
             self.admission.end(job.job.id)
-            # A loop that is closed already belongs to a job that has ended.
-            if not job_loop.is_closed():
+            if not job_loop.is_closed():  # Otherwise its job has ended.
                 job_loop.call_soon_threadsafe(job.shutdown, "the stay in the room has ended")
 
         job.add_shutdown_callback(leave)
@@ -271,12 +269,17 @@ class RoomHost:
         sessions = (each for each in list(self._sessions.values()) if each.name == room)
         return next((each.tokens for each in sessions), (0, 0))
 
+    def hasten(self, closing: Closing) -> None:
+        """The process closes; see SharedServices.hasten. Thread-safe."""
+        if (loop := self._loop) is not None:
+            loop.call_soon_threadsafe(self.services.hasten, closing)
+
     async def aclose(self, closing: Closing | None = None) -> None:
         """Leaves all rooms and closes the shared services, in the time that there is."""
         if self._loop is None:
             return
         closing = closing or Closing()
-        self._loop.call_soon_threadsafe(self.services.history.hurry)
+        self.hasten(closing)
         # One second more: a loop that is stuck is left, too.
         closed = asyncio.wrap_future(self._run(self._close_all(closing)))
         await closing.step(closed, "the rooms' loop", by=closing.history + 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from livekit import api
 from pydantic import BaseModel
@@ -29,6 +29,7 @@ from agent.host.tool_sources import mcp_servers
 from agent.inbox.people import Directory
 from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
+from agent.room.leaving import LeavingTime
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_session import RoomSession
 from agent.room.stores import Stores
@@ -37,6 +38,9 @@ from toolkit.tool import Tool
 from toolkit.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
+
+LEAVING_ENDS: Final = 0.5
+"""Seconds before the time for rooms is over in which all of them must have been left."""
 
 
 class _Closable(Protocol):
@@ -92,6 +96,7 @@ class SharedServices:
         )
         self._eraser = Eraser(self.history, self.files.store, self.files.contents.forget)
         self._retention = Retention(self._eraser, days=settings.retention_days)
+        self._leaving_time = LeavingTime()
         self._has_database: bool | None = None
 
     @property
@@ -137,7 +142,14 @@ class SharedServices:
             stores=Stores(self.history, self.files, self._eraser),
             accounts=self._accounting.accounts,
             limits=self.limits,
+            leaving_time=self._leaving_time,
         )
+
+    def hasten(self, closing: Closing) -> None:
+        """The process closes: rooms end in their time, and what waits for the database is written
+        without long pauses."""
+        self._leaving_time.hasten(closing.left(closing.rooms) - LEAVING_ENDS)
+        self.history.hurry()
 
     async def aclose(self, closing: Closing, also: Mapping[str, Awaitable[object]]) -> None:
         """Closes what writes into the stores, and all connections, and then the stores.

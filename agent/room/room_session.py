@@ -23,6 +23,7 @@ from agent.inbox.message import Key
 from agent.inbox.people import Directory
 from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
+from agent.room.leaving import Leaving, LeavingTime
 from agent.room.rehearsal import rehearse
 from agent.room.room_assignment import RoomAssignment
 from agent.room.room_components import RoomComponents
@@ -78,8 +79,10 @@ class RoomSession:
         stores: Stores,
         limits: ProcessLimits,
         accounts: Accounts,
+        leaving_time: LeavingTime,
     ) -> None:
         self._assignment = assignment
+        self._leaving_time = leaving_time
         self._tenure = tenure
         self._settings = settings
         self._components = RoomComponents(
@@ -242,10 +245,23 @@ class RoomSession:
         if self._tenure.is_over or self._tenure.is_cut:
             # The SDK would go on joining, and throw out the agent that is there now.
             await self._room.disconnect()
-        await components.events.aclose()
+        leaving = Leaving(self._leaving_time)
+        await leaving.step(components.events.aclose(), "the app's on_room_stop", rest=5.0)
         await components.stay_end.aclose()
-        await components.calls.background.aclose(is_over=self.is_dismissed)
+        background = components.calls.background.aclose(is_over=self.is_dismissed)
+        await leaving.step(background, "calls in the background", rest=4.75)
         components.methods.close()
+        await leaving.step(self._close_entrances(), "what comes in", rest=4.0)
+        await leaving.step(self._close_conversations(), "the conversations", rest=2.0)
+        await leaving.step(components.accounts.aclose(), "the accounts", rest=1.0)
+        await leaving.step(components.states.aclose(), "the shared state", rest=0.75)
+        await leaving.step(self._close_exits(), "what goes out", rest=0.25)
+        await self._room.disconnect()
+        await leaving.aclose()
+        components.methods.unregister()
+
+    async def _close_entrances(self) -> None:
+        components = self._components
         await components.session_host.aclose()
         await components.erasure.aclose()
         await components.channel.aclose()
@@ -253,10 +269,13 @@ class RoomSession:
         await components.inbox.aclose()
         await components.file_inbox.aclose()
         await components.people.aclose()
-        for message in await components.conversations.aclose():
-            components.notices.refuse(message.sender.identity, _LEAVING, message.id)
-        await components.accounts.aclose()
-        await components.states.aclose()
+
+    async def _close_conversations(self) -> None:
+        for message in await self._components.conversations.aclose():
+            self._components.notices.refuse(message.sender.identity, _LEAVING, message.id)
+
+    async def _close_exits(self) -> None:
+        components = self._components
         await components.room_files.aclose()
         await components.late_joiners.aclose()
         await components.voice.aclose()
@@ -266,8 +285,6 @@ class RoomSession:
             await components.notices.flush()
         await components.notices.aclose()
         await components.presence.aclose()
-        await self._room.disconnect()
-        components.methods.unregister()
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         logger.info(

@@ -49,7 +49,8 @@ ENTER_TIMEOUT: Final = 10.0
 """Seconds that messages wait for an agent's speech on entering."""
 
 CLOSE_TIMEOUT: Final = 10.0
-"""Seconds that a session has to end; its `on_exit` is part of that."""
+"""Seconds that a session has to end; its `on_exit` is part of that. Less if the process closes: see
+agent.room.leaving."""
 
 REOPENED_AFTER: Final = 15.0
 """Seconds after which a session that an error has closed is replaced, also where nobody writes: a
@@ -184,19 +185,26 @@ class SessionResponder:
         return self._response(run.over())
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            try:
-                with self._job.current():
-                    async with asyncio.timeout(CLOSE_TIMEOUT):
-                        await self._session.aclose()
-            except TimeoutError:
-                logger.warning("session of the agent %s did not end in time, left", self._name)
-            except Exception:  # The boundary around its plugins, and the app's own session.
-                logger.exception("session of the agent %s failed to end", self._name)
-            self._parts.on_report(report_of(self._session, self._began_as, self._began_at))
-        await self._voice.aclose()
-        await self._tasks.aclose()
-        await self._job.aclose()
+        try:
+            if self._session is not None:
+                await self._end_session(self._session)
+        finally:
+            # Also where the agent leaves meanwhile, since its process closes.
+            await self._voice.aclose()
+            await self._tasks.aclose()
+            await self._job.aclose()
+
+    async def _end_session(self, session: AgentSession[Any]) -> None:
+        try:
+            with self._job.current():
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await session.aclose()
+        except TimeoutError:
+            logger.warning("session of the agent %s did not end in time, left", self._name)
+        except Exception:  # The boundary around its plugins, and the app's own session.
+            logger.exception("session of the agent %s failed to end", self._name)
+        finally:
+            self._parts.on_report(report_of(session, self._began_as, self._began_at))
 
     @property
     def _instructions(self) -> str | None:

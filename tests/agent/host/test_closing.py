@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -19,8 +20,10 @@ from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
 from agent.host.closing import Closing
 from agent.testing.history_samples import everything
+from tests.agent.accounts.receiver import SECRET
 from tests.agent.conftest import Enter, StartWorker
 from tests.agent.outages import LockedSqlite
+from toolkit.room import Room
 
 
 @pytest.fixture
@@ -120,3 +123,37 @@ async def test_a_session_whose_end_fails_keeps_nothing_from_closing(
     await worker.host.aclose(closing)
     assert closing.overdue == []
     assert "session of the agent shop failed to end" in caplog.messages
+
+
+class Lingering(Agent):
+    """An Agent of which nothing ends."""
+
+    async def on_exit(self) -> None:
+        await never()
+
+
+@pytest.mark.parametrize("lingers", ["agent", "hook"])
+async def test_an_app_that_lingers_costs_no_report_of_its_conversation(
+    start_worker: StartWorker, enter: Enter, database: LockedSqlite, lingers: str
+) -> None:
+    agents = {"shop": lambda: Lingering(instructions="Sell.")} if lingers == "agent" else {}
+
+    async def on_room_stop(_: Room) -> None:
+        if lingers == "hook":
+            await never()
+
+    app = App(agents or None, on_room_stop=on_room_stop, hook_timeout=60.0)
+    # Nobody is there, so that events stay in the database.
+    url = "http://127.0.0.1:9/events"
+    worker = await start_worker(
+        app=app, DATABASE_URL=database.url, WEBHOOK_URLS=url, WEBHOOK_SECRET=SECRET
+    )
+    alice = await enter("alice", worker=worker)
+    await alice.ask("hello")
+    closing = Closing()
+    await worker.host.aclose(closing)
+    assert closing.overdue == []
+    stored = open_history(database.url)
+    left = await stored.accounts.claim_events(url, now=2**50, until=0, limit=100)
+    await stored.aclose()
+    assert "conversation.ended" in {json.loads(each.event.body)["type"] for each in left}
