@@ -24,6 +24,9 @@ RETRIED_AFTER: Final = 30.0
 FRESH_FOR: Final = 30.0
 """Seconds after which the database is asked again what other processes have used."""
 
+ASKED_AGAIN_AFTER: Final = 2.0
+"""The same after an attempt that failed: answers do not all wait for a database that is silent."""
+
 PATIENCE: Final = 1.0
 """Seconds that an answer waits for the counts of its accounts before it begins anyway."""
 
@@ -44,7 +47,8 @@ def _utc_now() -> datetime:
 class TokenBudgets:
     """The token limits of a process; a day begins at midnight UTC.
 
-    Accounts without a limit are counted in `counters` alone, and not written down.
+    Accounts without a limit are counted in `counters` alone, and not written down. By how much a
+    budget may be exceeded is in docs/configuration.md, Limits.
 
     Args:
         limits: tokens of a day by scope; 0: no limit.
@@ -68,6 +72,7 @@ class TokenBudgets:
         """Today's tokens: the database's last number, and the counts here since."""
         self._read_at: dict[Account, float] = {}
         self._unsaved: dict[Account, TokenCount] = {}
+        self._being_saved: Mapping[Account, TokenCount] = {}
         self._tasks = Tasks()
         self._timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
@@ -111,15 +116,11 @@ class TokenBudgets:
                 "token counts not read; using the counts of this process: %s",
                 error or type(error).__name__,
             )
-            found = {}
+            found, now = {}, now - FRESH_FOR + ASKED_AGAIN_AFTER
         if day == self._day:
             for account in wanted:
                 self._read_at[account] = now
-                known = found.get(account)
-                if known is not None:
-                    self._know(account, known + self._unsaved.get(account, TokenCount()))
-                elif account not in self._used:
-                    self._know(account, TokenCount())
+                self._learn(account, found.get(account, TokenCount()))
 
     def add(self, accounts: Mapping[Scope, Account], count: TokenCount) -> None:
         """Counts tokens of one request; never waits."""
@@ -155,6 +156,7 @@ class TokenBudgets:
     async def _save(self) -> None:
         pause = SAVED_AFTER
         day, saving, self._unsaved = self._day, self._unsaved, {}
+        self._being_saved = saving
         try:
             totals = await self._store.add(day, saving)
         except HistoryError as error:
@@ -172,13 +174,23 @@ class TokenBudgets:
                 for account, total in totals.items():
                     self._know(account, total + self._unsaved.get(account, TokenCount()))
         finally:
-            self._saving = None
+            self._saving, self._being_saved = None, {}
         if self._unsaved:
             self._save_in(pause)
 
     def _keep_unsaved(self, saving: Mapping[Account, TokenCount]) -> None:
         for account, count in saving.items():
             self._unsaved[account] = self._unsaved.get(account, TokenCount()) + count
+
+    def _learn(self, account: Account, stored: TokenCount) -> None:
+        """Takes the database's number, which may not have yet what is on its way there."""
+        used = stored + self._unsaved.get(account, TokenCount())
+        here = self._used.get(account, TokenCount())
+        if stored == TokenCount() or account in self._being_saved:
+            used = TokenCount(
+                max(used.tokens_in, here.tokens_in), max(used.tokens_out, here.tokens_out)
+            )
+        self._know(account, used)
 
     def _know(self, account: Account, used: TokenCount) -> None:
         self._used[account] = used

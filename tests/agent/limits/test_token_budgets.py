@@ -11,6 +11,7 @@ import pytest
 from agent.history.errors import UnavailableError
 from agent.history.history import History
 from agent.history.token_usage import Account, TokenCount
+from agent.limits import token_budgets
 from agent.limits.counters import Counters, Scope
 from agent.limits.token_budgets import TokenBudgets, accounts_of
 from agent.wire.refusal import Refusal
@@ -134,3 +135,49 @@ async def test_a_database_that_is_away_stops_no_answer_and_loses_no_count(
     await counted.aclose()
     found = await history.token_usage.read("2026-03-01", [KITCHEN])
     assert found == {KITCHEN: TokenCount(60, 0)}
+
+
+async def test_counts_that_could_not_be_read_are_read_again_soon(
+    history: History, new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_budgets, "ASKED_AGAIN_AFTER", 0.0)
+    await new_history().token_usage.add("2026-03-01", {KITCHEN: TokenCount(100, 0)})
+    away = Away(history)
+    counted = budgets(away, room=TokenCount(100, 0))
+    await counted.load(ACCOUNTS)
+    counted.check(ACCOUNTS)
+    away.is_away = False
+    await counted.load(ACCOUNTS)
+    with pytest.raises(Refusal):
+        counted.check(ACCOUNTS)
+    await counted.aclose()
+
+
+async def test_a_number_that_lacks_what_is_on_its_way_lowers_no_count(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, begun, goes_on = history.token_usage, asyncio.Event(), asyncio.Event()
+
+    class Slow(Away):
+        async def add(
+            self, day: str, used: Mapping[Account, TokenCount]
+        ) -> dict[Account, TokenCount]:
+            begun.set()
+            await goes_on.wait()
+            return await stored.add(day, used)
+
+    slow = Slow(history)
+    slow.is_away = False
+    await stored.add("2026-03-01", {KITCHEN: TokenCount(40, 0)})
+    counted = budgets(slow, room=TokenCount(100, 0))
+    await counted.load(ACCOUNTS)
+    counted.add(ACCOUNTS, TokenCount(60, 0))
+    ending = asyncio.create_task(counted.aclose())
+    await begun.wait()
+    monkeypatch.setattr(token_budgets, "FRESH_FOR", 0.0)
+    await counted.load(ACCOUNTS)
+    with pytest.raises(Refusal):
+        counted.check(ACCOUNTS)
+    goes_on.set()
+    await ending
+    assert await stored.read("2026-03-01", [KITCHEN]) == {KITCHEN: TokenCount(100, 0)}
