@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from agent.history.durable_history import DurableHistory
 
 if TYPE_CHECKING:
-    from agent.history.history import History
     from agent.history.turn_store import TurnStore
 
 DEFAULT_URL: Final = "sqlite:///data/agent.db"
@@ -32,12 +31,12 @@ def open_history(
     from agent.history.database_url import DatabaseUrl  # noqa: PLC0415
     from agent.history.sql_history import SqlHistory  # noqa: PLC0415
 
-    history: History = SqlHistory(Database(DatabaseUrl.parse(url)))
-    if store is not None:
-        from agent.history.own_history import OwnHistory  # noqa: PLC0415 - as above
+    in_database = SqlHistory(Database(DatabaseUrl.parse(url)))
+    if store is None:
+        return DurableHistory(in_database)
+    from agent.history.own_history import OwnHistory  # noqa: PLC0415 - as above
 
-        history = OwnHistory(store, history, log_content=log_content)
-    return DurableHistory(history)
+    return DurableHistory(OwnHistory(store, in_database, log_content=log_content))
 
 
 def database_name(url: str, store: TurnStore | None = None) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.history.conversation_name import room_of
 from agent.history.erasure import Erased, Subject
 from agent.history.errors import RejectedError
+from agent.history.history import History
 from agent.history.own_turns import EVERYTHING
 from agent.history.turn_store import RemovesTurns
 
 if TYPE_CHECKING:
-    from agent.history.history import History
     from agent.history.message import Message, ThreadKey
     from agent.history.own_summaries import OwnSummaries
     from agent.history.own_turns import OwnTurns
@@ -24,10 +24,19 @@ PAGE: Final = 500
 """Conversations that are asked for at a time."""
 
 
+class ClockedHistory(History, Protocol):
+    """A history in a database, which has a clock."""
+
+    async def ahead(self) -> int:
+        """Ms by which the worker's clock is ahead of the database's; 0 if it is behind, and with
+        SQLite, which has the machine's clock."""
+        ...
+
+
 class OwnErasure:
     """Implements `History.erase` and `History.expire`."""
 
-    def __init__(self, turns: OwnTurns, summaries: OwnSummaries, rest: History) -> None:
+    def __init__(self, turns: OwnTurns, summaries: OwnSummaries, rest: ClockedHistory) -> None:
         self._turns = turns
         self._store = turns.store if isinstance(turns.store, RemovesTurns) else None
         self._summaries = summaries
@@ -44,10 +53,14 @@ class OwnErasure:
         return erased
 
     async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
-        """In a store that cannot remove turns, nothing expires."""
+        """In a store that cannot remove turns, nothing expires.
+
+        A worker's clock that is ahead of its database's erases nothing too early.
+        """
         erased = await self._rest.expire(before, batch=batch, pause=pause)
         if self._store is None:
             return erased
+        before -= await self._rest.ahead()
         async for name in self._names(self._store, None):
             for thread in await self._turns.threads(name):
                 turns = [

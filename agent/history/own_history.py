@@ -27,7 +27,7 @@ from agent.history.message import (
 )
 from agent.history.opinions import check_emoji, check_feedback
 from agent.history.own_changes import OwnChanges
-from agent.history.own_erasure import OwnErasure
+from agent.history.own_erasure import ClockedHistory, OwnErasure
 from agent.history.own_summaries import OwnSummaries
 from agent.history.own_turns import OwnTurns, readable
 from agent.history.turn_store import KeepsSummaries, KnowsFiles, RemovesTurns, TurnStore
@@ -35,7 +35,6 @@ from agent.tasks import Tasks
 
 if TYPE_CHECKING:
     from agent.history.erasure import Erased, Subject
-    from agent.history.history import History
     from agent.history.turn_store import StoredTurn
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,9 @@ class OwnHistory:
         store: the app's.
     """
 
-    def __init__(self, store: TurnStore, rest: History, *, log_content: bool = False) -> None:
+    def __init__(
+        self, store: TurnStore, rest: ClockedHistory, *, log_content: bool = False
+    ) -> None:
         self._rest = rest
         self.store = store
         self._turns = OwnTurns(store, log_content=log_content)

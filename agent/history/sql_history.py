@@ -30,6 +30,7 @@ from agent.history.message import (
 from agent.history.opinions import check_emoji, check_feedback
 from agent.history.sql_accounts import SqlAccounts
 from agent.history.sql_boards import SqlBoards
+from agent.history.sql_clock import database_now
 from agent.history.sql_eraser import SqlEraser
 from agent.history.sql_leases import SqlLeases
 from agent.history.sql_made_calls import SqlMadeCalls
@@ -167,6 +168,11 @@ class SqlHistory:
 
     async def expire(self, before: int, *, batch: int, pause: float) -> Erased:
         return await self._eraser.expire(before, batch=batch, pause=pause)
+
+    async def ahead(self) -> int:
+        """See own_erasure.ClockedHistory."""
+        now = await self._database.read(database_now)
+        return max(0, int(time.time() * 1000) - now)
 
     async def set_summary(self, thread: ThreadKey, summary: Summary) -> None:
         await self._commits.run(partial(sql_changes.set_summary, thread=thread, summary=summary))
