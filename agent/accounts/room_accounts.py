@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.accounts.event import now
+from agent.accounts.usage_tally import UsageTally
 from agent.config.webhook_settings import EventType
 from agent.history.accounts import UsageCounts
 from agent.history.errors import HistoryError
@@ -28,6 +29,9 @@ _ROOM: Final = "room"
 """The thread in which people speak."""
 MAX_SESSIONS: Final = 20
 """Reports of sessions in the report of a conversation: the last ones."""
+MAX_STAYS: Final = 1_000
+"""Conversations in memory; beyond them, the private one that was silent for longest is reported as
+ended, without its transcript."""
 _OF_SPEECH: Final = frozenset({"heardMs", "spokenMs"})
 READING_TAKES: Final = 5.0
 """Seconds for the transcripts of the conversations that end; then they are reported without."""
@@ -41,9 +45,7 @@ class _Stay:
     messages: int = 0
     answers: Counter[str] = field(default_factory=Counter[str])
     tools: Counter[str] = field(default_factory=Counter[str])
-    usage: dict[tuple[str, str], UsageCounts] = field(
-        default_factory=dict[tuple[str, str], UsageCounts]
-    )
+    usage: UsageTally = field(default_factory=UsageTally)
     feedback: dict[tuple[str, str], Feedback] = field(
         default_factory=dict[tuple[str, str], "Feedback"]
     )
@@ -78,8 +80,9 @@ class RoomAccounts:
         self._kept_as = kept_as
         self._agent = agent
         self._tenant = tenant
-        self._stays: dict[str, _Stay] = {}
-        self._besides: dict[tuple[str, str], UsageCounts] = {}
+        self._stays: OrderedDict[str, _Stay] = OrderedDict()
+        """The last one is the one in which something happened last."""
+        self._besides = UsageTally()
         self._unclaimed: Counter[str] = Counter()
 
     def message(self, message: IncomingMessage) -> None:
@@ -120,8 +123,7 @@ class RoomAccounts:
         stay = self._stay(record.thread)
         stay.answers[record.finish_reason] += 1
         stay.tools.update(record.tools)
-        key = record.asker, record.model
-        stay.usage[key] = stay.usage.get(key, UsageCounts()) + counts
+        stay.usage.add(record.asker, record.model, counts)
         if self._accounts.wants("answer.finished"):
             self._tell(
                 "answer.finished",
@@ -166,8 +168,7 @@ class RoomAccounts:
         self._accounts.count(
             tenant=self._tenant, room=self._room, identity=identity, model=model, counts=counts
         )
-        key = identity, model
-        self._besides[key] = self._besides.get(key, UsageCounts()) + counts
+        self._besides.add(identity, model, counts)
 
     def tool(self, name: str, caller: str, code: str, seconds: float, *, by_model: bool) -> None:
         """A tool call has ended; `code`: `ok`, `cancelled`, or that of an error."""
@@ -214,25 +215,37 @@ class RoomAccounts:
     async def aclose(self) -> None:
         """All conversations have ended."""
         self._claim_speech("")
-        stays, self._stays = self._stays, {}
+        stays, self._stays = self._stays, OrderedDict()
         # Of all together: what is closed after this must have its time, too.
         until = asyncio.get_running_loop().time() + READING_TAKES
         for thread, stay in stays.items():
             if self._accounts.wants("conversation.ended"):
-                await self._report(thread, stay, until)
+                self._report(thread, stay, *await self._past(thread, stay, until))
 
     def _stay(self, thread: str) -> _Stay:
         stay = self._stays.get(thread)
         if stay is None:
+            if len(self._stays) >= MAX_STAYS:
+                oldest = next(each for each in self._stays if each != _ROOM)
+                self._report(oldest, self._stays.pop(oldest))
             stay = self._stays[thread] = _Stay(now())
             if self._accounts.wants("conversation.started"):
                 self._tell("conversation.started", thread)
+        self._stays.move_to_end(thread)
         return stay
 
-    async def _report(self, thread: str, stay: _Stay, until: float) -> None:
-        transcript, summary = await self._past(thread, stay, until)
+    def _report(
+        self,
+        thread: str,
+        stay: _Stay,
+        transcript: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+    ) -> None:
+        if not self._accounts.wants("conversation.ended"):
+            return
         reported = {each["id"] for each in transcript or ()}
-        usage = [*stay.usage.items(), *(self._besides.items() if thread == _ROOM else ())]
+        if thread == _ROOM:
+            stay.usage.merge(self._besides)
         self._tell(
             "conversation.ended",
             thread,
@@ -243,7 +256,7 @@ class RoomAccounts:
             tools=dict(stay.tools),
             usage=[
                 {"identity": identity, **_usage(model, counts)}
-                for (identity, model), counts in usage
+                for identity, model, counts in stay.usage.rows()
             ],
             feedback=[
                 {

@@ -290,6 +290,23 @@ async def test_conversations_that_end_wait_for_a_slow_database_together(
     assert len(await waiting(history, url)) == 20
 
 
+async def test_of_many_conversations_the_most_silent_one_is_reported(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.accounts.room_accounts.MAX_STAYS", 3)
+    url = "http://receiver.test"
+    accounts = Accounts(history.accounts, urls=[url], types=("conversation.ended",))
+    room = RoomAccounts(accounts, history, "r", kept_as="r", agent="agent", tenant="")
+    for thread in ("room", "private:ada", "private:bob", "private:ada", "private:eve"):
+        room.answer(answer_to("ada", thread=thread))
+    await accounts.aclose()
+    far = now() + 10 * KEPT
+    [ended] = await history.accounts.claim_events(url, now=far, until=0, limit=9)
+    report = json.loads(ended.event.body)["data"]
+    assert (report["thread"], report["transcript"]) == ("private:bob", None)
+    assert report["answers"] == {"stop": 1}
+
+
 def test_a_transcript_is_cut_to_the_size_of_an_event() -> None:
     messages = [{"id": str(number), "text": "x" * 10_000} for number in range(300)]
     body = body_of("EV_1", "conversation.ended", 0, {"transcript": messages})
