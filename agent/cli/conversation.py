@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 
 PROMPT: Final = "> "
 SHOWN_OF_HISTORY: Final = 10
+WAITING: Final = "waiting for the answer"
 
 AT_ONCE: Final = frozenset({"/stop", "/approve", "/answer", "/decline", "/cancel"})
 """Commands that count while something is under way; other lines wait for its end."""
@@ -172,7 +173,18 @@ class Conversation:
         if not text:
             raise CommandError("there is nothing to say")
         asking = self._agent.ask(text, private=private, attachments=files, silence=self._patience)
-        answer = await (self._while_sending(files[0].name, asking) if files else asking)
+        if files:
+            answer = await self._while_sending(files[0].name, asking)
+        else:
+            # Before it is sent: a tool may ask something before the SDK reports that it was.
+            self._stream = stream = MarkdownStream(self._console)
+            stream.wait(WAITING)
+            try:
+                answer = await asking
+            except BaseException:
+                stream.finish()
+                self._stream = None
+                raise
         self._last = answer.question_id
         await self._while_typing(self._showing(answer))
 
@@ -204,8 +216,8 @@ class Conversation:
         return asyncio.create_task(self._show(answer), name="show an answer")
 
     async def _show(self, answer: Answer) -> None:
-        self._stream = stream = MarkdownStream(self._console)
-        stream.wait("waiting for the answer")
+        stream = self._stream = self._stream or MarkdownStream(self._console)
+        stream.wait(WAITING)
         noted: set[str] = set()
         try:
             async for event in answer:
