@@ -20,6 +20,8 @@ PATIENCE: Final = 30
 _UNPRIVILEGED: Final = "nobody"
 _SMALL_DISK: Final = "192m"
 """Twice what an empty server takes; it is full soon."""
+_WAL_DISK: Final = "48m"
+_WAL: Final = "-c min_wal_size=2MB -c max_wal_size=8MB"
 
 _OTHERS_LEAVE: Final = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -38,11 +40,14 @@ class NoPostgresError(Exception):
 class PostgresServer:
     """One server on loopback, which can be stopped and started again on its port."""
 
-    def __init__(self, directory: Path, *, primary: PostgresServer | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, primary: PostgresServer | None = None, wal: Path | None = None
+    ) -> None:
         """Creates its data in a directory, which gets the owner that the server runs as.
 
         Args:
             primary: a running server whose standby this one is.
+            wal: an empty directory for its write-ahead log, in files of 1 MB.
 
         Raises:
             NoPostgresError: it is not installed, or does not work here.
@@ -53,13 +58,16 @@ class PostgresServer:
         if os.geteuid() == 0:
             # Postgres refuses to run as root.
             self._user = _UNPRIVILEGED
-            shutil.chown(directory, _UNPRIVILEGED)
+            for each in (directory, *([wal] if wal else [])):
+                shutil.chown(each, _UNPRIVILEGED)
         self._data = str(directory / "data")
         self._free: list[str] = []
         """URLs of databases that are empty again."""
+        self._options = _WAL if wal else ""
         if primary is None:
             options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-            self._run("initdb", "--no-sync", *options)
+            more = ("-X", str(wal), "--wal-segsize=1") if wal else ()
+            self._run("initdb", "--no-sync", *options, *more)
         else:
             self._run("pg_basebackup", "--no-sync", "-R", "-c", "fast", "-d", primary.url())
 
@@ -76,7 +84,9 @@ class PostgresServer:
         """Returns when the server takes connections."""
         options = f"-p {self._port} -k {self._directory} -c fsync=off -c max_connections=40"
         log = str(self._directory / "log")
-        self._run("pg_ctl", "start", "-w", "-l", log, "-o", f"{options} -h 127.0.0.1")
+        self._run(
+            "pg_ctl", "start", "-w", "-l", log, "-o", f"{options} -h 127.0.0.1 {self._options}"
+        )
 
     def stop(self, *, crash: bool = False) -> None:
         """Cuts all connections and returns when the server is gone."""
@@ -158,19 +168,44 @@ def server_on_a_small_disk() -> Generator[tuple[PostgresServer, Path]]:
 
     Raises NoPostgresError, also where such a disk cannot be mounted.
     """
+    with _disk(_SMALL_DISK) as disk, _running(PostgresServer(disk)) as server:
+        yield server, disk
+
+
+@contextlib.contextmanager
+def server_with_a_small_wal() -> Generator[tuple[PostgresServer, Path]]:
+    """A running server, and the directory of the disk that its write-ahead log has for itself.
+
+    Raises NoPostgresError, also where such a disk cannot be mounted.
+    """
+    with _disk(_WAL_DISK) as disk, tempfile.TemporaryDirectory(prefix="pg-") as directory:
+        disk.chmod(0o755)
+        wal = disk / "wal"
+        wal.mkdir()
+        with _running(PostgresServer(Path(directory), wal=wal)) as server:
+            yield server, disk
+
+
+@contextlib.contextmanager
+def _disk(size: str) -> Generator[Path]:
+    """The directory of a disk of its own. Raises NoPostgresError."""
     with tempfile.TemporaryDirectory(prefix="pg-") as directory:
-        mount = ("mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", directory)
+        mount = ("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory)
         if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:  # noqa: S603 - a program of the system
             raise NoPostgresError("a disk of its own needs root, to be mounted")
         try:
-            server = PostgresServer(Path(directory))
-            server.start()
-            try:
-                yield server, Path(directory)
-            finally:
-                _stop(server)
+            yield Path(directory)
         finally:
             subprocess.run(("umount", directory), check=True)  # noqa: S603, S607 - as above
+
+
+@contextlib.contextmanager
+def _running(server: PostgresServer) -> Generator[PostgresServer]:
+    server.start()
+    try:
+        yield server
+    finally:
+        _stop(server)
 
 
 def _stop(server: PostgresServer) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import psycopg
 from psycopg import sql
 
-from tests.postgres import PostgresServer
+from tests.postgres import NoPostgresError, PostgresServer
 
 
 class Outage(Protocol):
@@ -138,11 +138,53 @@ class FullPostgres:
                 # Otherwise a page that is there already has place for a dozen messages more.
                 statement = sql.SQL("ALTER TABLE {} SET (fillfactor = 10)")
                 connection.execute(statement.format(sql.Identifier(table)))
-            with self._filler.open("wb", buffering=0) as filler:
-                for size in (2**20, 2**12):
-                    with contextlib.suppress(OSError):
-                        while filler.write(bytes(size)) == size:
-                            pass
+            _fill(self._filler)
             with contextlib.suppress(psycopg.errors.DiskFull):
                 connection.execute("CREATE TABLE more AS SELECT generate_series(1, 100000)")
                 raise AssertionError("the disk is not full")
+
+
+class FullWal:
+    """The disk of the server's write-ahead log is full: it crashes, cannot recover, and ends. It is
+    started again once there is space, as service managers do."""
+
+    def __init__(self, server: PostgresServer, disk: Path) -> None:
+        """The log has the disk for itself."""
+        self.url = server.create_database(f"test_{uuid.uuid4().hex[:12]}")
+        self._server = server
+        self._filler = disk / "filler"
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self._crash)
+
+    async def end(self) -> None:
+        self._filler.unlink()
+        await asyncio.to_thread(self._start)
+
+    def _crash(self) -> None:
+        _fill(self._filler)
+        # Until the files that it has in store are used up.
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            psycopg.connect(self.url, autocommit=True) as connection,
+        ):
+            for _ in range(1_000):
+                connection.execute("SELECT pg_switch_wal(), pg_current_xact_id()")
+            raise AssertionError("the disk is not full")
+
+    def _start(self) -> None:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url):
+            return  # It has recovered by itself.
+        # One that still tries to recover does not end by itself, or does so at any moment.
+        with contextlib.suppress(NoPostgresError):
+            self._server.stop(crash=True)
+        self._server.start()
+
+
+def _fill(file: Path) -> None:
+    """Takes all space that is left on a disk."""
+    with file.open("wb", buffering=0) as filler:
+        for size in (2**20, 2**12):
+            with contextlib.suppress(OSError):
+                while filler.write(bytes(size)) == size:
+                    pass

@@ -13,6 +13,7 @@ from devserver.model import DemoModel
 from tests.agent.outages import (
     FailoverPostgres,
     FullPostgres,
+    FullWal,
     LockedSqlite,
     Outage,
     ReadOnlyPostgres,
@@ -21,7 +22,12 @@ from tests.agent.outages import (
 from tests.agent.processes.fleet import Fleet
 from tests.clock import Clock
 from tests.datagrams import Datagrams
-from tests.postgres import NoPostgresError, primary_and_standby, server_on_a_small_disk
+from tests.postgres import (
+    NoPostgresError,
+    primary_and_standby,
+    server_on_a_small_disk,
+    server_with_a_small_wal,
+)
 from tests.preload import NoCompilerError
 from tests.room_server import RoomServerUnderTest
 from tests.tcp_relay import TcpRelay
@@ -29,6 +35,7 @@ from tests.tcp_relay import TcpRelay
 FAILOVER = "database fails over"
 READ_ONLY = "database read-only"
 DISK_FULL = "disk full"
+WAL_FULL = "disk of the WAL full"
 MEDIA_STALLED = "media stalled for 10 s"
 CLOCKS = {"clock 5 min ahead": 300, "clock 3 h ahead": 10_800, "clock 3 h behind": -10_800}
 """Seconds that the workers' clock is set forward, or back."""
@@ -55,6 +62,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Outage
             if fault == DISK_FULL:
                 with server_on_a_small_disk() as (server, disk):
                     yield FullPostgres(server, disk)
+                return
+            if fault == WAL_FULL:
+                with server_with_a_small_wal() as (server, disk):
+                    yield FullWal(server, disk)
                 return
         except NoPostgresError as error:
             pytest.skip(str(error))

@@ -11,7 +11,7 @@ from typing import Final
 
 from livekit import rtc
 
-from agent.history.message import ThreadKey
+from agent.history.message import Message, ThreadKey
 from agent.history.open_history import open_history
 from agent.testing.history_samples import everything
 from tests.agent.chat_client import ChatClient
@@ -21,6 +21,11 @@ GIVEN_UP: Final = 60.0
 
 AGAIN: Final = 5.0
 """Seconds after which a message is sent again under its id, until it has its answer."""
+
+
+STORED_WITHIN: Final = 35.0
+"""Seconds after which an answer that is not in the database counts as lost: after an outage,
+workers write behind their answers, and try every 30 s at least."""
 
 
 @dataclass
@@ -107,9 +112,7 @@ class Talk:
 
     async def count(self, figures: Figures, database: str) -> None:
         """Adds what became of the questions, as their person and the database have it."""
-        history = open_history(database)
-        stored = await everything(history, ThreadKey(self.client.room.name))
-        await history.aclose()
+        stored = await self._stored(database)
         kept = Counter(each.in_reply_to for each in stored if each.finish_reason)
         whole = {each.in_reply_to for each in stored if each.finish_reason == "stop"}
         for message in self.asked:
@@ -122,3 +125,24 @@ class Talk:
             figures.failed += bool(kept[message]) and message not in whole
             figures.once += message in self.answered and message in whole and not twice
         figures.seconds += self.answered.values()
+
+    async def _stored(self, database: str) -> list[Message]:
+        """What the database has, once all questions have their answers there, or it takes too
+        long."""
+        history = open_history(database)
+        stored: list[Message] = []
+        try:
+            async with asyncio.timeout(STORED_WITHIN):
+                while True:
+                    stored = await everything(history, ThreadKey(self.client.room.name))
+                    if self.asked.keys() <= {
+                        each.in_reply_to for each in stored if each.finish_reason
+                    }:
+                        break
+                    # Nothing tells when workers have written what waited.
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            pass
+        finally:
+            await history.aclose()
+        return stored

@@ -33,6 +33,7 @@ from tests.faults.conftest import (
     FAILOVER,
     MEDIA_STALLED,
     READ_ONLY,
+    WAL_FULL,
 )
 from tests.faults.talk import Figures, Talk
 from tests.room_server import RoomServerUnderTest
@@ -264,6 +265,7 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     READ_ONLY: database_away,
     FAILOVER: database_away,
     DISK_FULL: disk_full,
+    WAL_FULL: database_away,
     "model silent": model_silent,
     "signalling cut for 3 s": signalling_cut,
     "signalling stalled for 20 s": signalling_stalled,
@@ -271,7 +273,7 @@ FAULTS: Final[dict[str, Callable[[Scene], Coroutine[Any, Any, None]]]] = {
     "room server killed": room_server_killed,
     **{name: clock_set(seconds) for name, seconds in CLOCKS.items()},
 }
-OF_ONE: Final = {READ_ONLY: "postgres", FAILOVER: "postgres"}
+OF_ONE: Final[dict[str, str]] = dict.fromkeys((READ_ONLY, FAILOVER, WAL_FULL), "postgres")
 """Faults of one database."""
 
 SHORT: Final = "kill -9: model asked"
