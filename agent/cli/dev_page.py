@@ -54,7 +54,16 @@ async def dev_page(
         return
     tasks = Tasks()
     async with serving_page(build, target) as server:
-        tasks.start(build.run(show), name="build the page")
+        begun = False
+
+        def say(progress: str) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                show(f"page: {server.url}, which shows how far it is")
+            show(progress)
+
+        tasks.start(build.run(say), name="build the page")
         try:
             yield DevPage(server.url, build)
         finally:

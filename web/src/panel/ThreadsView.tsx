@@ -2,6 +2,7 @@
 
 import { useEffect, useState, type ReactElement } from 'react';
 import type { Thread } from 'livekit-room-agent';
+import { useAbilities } from '../session/abilities.ts';
 import { useAllMessages, useRoomChat } from '../session/chat.ts';
 import { DeleteButton } from '../ui/DeleteButton.tsx';
 import { Icon } from '../ui/icons.tsx';
@@ -10,14 +11,17 @@ import { clock, oneLine } from '../ui/names.ts';
 export function ThreadsView(): ReactElement {
   const { agent, isConnected, complain } = useRoomChat();
   const written = useAllMessages().filter(({ state }) => state === 'done').length;
+  const can = useAbilities();
   const [threads, setThreads] = useState<readonly Thread[]>();
   useEffect(() => {
     if (!isConnected) return undefined;
     let isShown = true;
-    const read = (): void =>
-      void agent.threads().then((found) => {
+    const read = (): void => {
+      if (!agent.methods.includes('listThreads')) return;
+      agent.threads().then((found) => {
         if (isShown) setThreads(found);
       }, complain);
+    };
     if (agent.isReady) read();
     const offReady = agent.on('ready', read);
     return () => {
@@ -25,6 +29,7 @@ export function ThreadsView(): ReactElement {
       offReady();
     };
   }, [agent, isConnected, complain, written]);
+  if (!can('listThreads')) return <p className="dim">This agent cannot list its threads.</p>;
   if (!threads) return <p className="dim">Waiting for the agent…</p>;
   if (!threads.length) return <p className="dim">Nothing has been said yet.</p>;
   return (

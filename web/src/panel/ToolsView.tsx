@@ -3,6 +3,7 @@
 import { AgentError, type ToolDescription } from 'livekit-room-agent';
 import { useEffect, useState, type ReactElement } from 'react';
 import { SchemaForm } from '../forms/SchemaForm.tsx';
+import { useAbilities } from '../session/abilities.ts';
 import { useRoomChat } from '../session/chat.ts';
 import { oneLine } from '../ui/names.ts';
 import { plain, plainJson } from '../ui/plain.ts';
@@ -19,6 +20,7 @@ interface Outcome {
 
 export function ToolsView(): ReactElement {
   const { agent, isConnected } = useRoomChat();
+  const can = useAbilities();
   const [tools, setTools] = useState<readonly ToolDescription[]>();
   const [problem, setProblem] = useState<string>();
   useEffect(() => {
@@ -34,6 +36,7 @@ export function ToolsView(): ReactElement {
     if (agent.isReady) read();
     return agent.on('ready', read);
   }, [agent, isConnected]);
+  if (!can('describeTools')) return <p className="dim">This agent does not describe its tools.</p>;
   if (problem) return <p className="failed">{problem}</p>;
   if (!tools) return <p className="dim">Waiting for the agent…</p>;
   return (

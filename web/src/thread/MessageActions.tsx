@@ -2,6 +2,7 @@
 
 import { useState, type ReactElement } from 'react';
 import type { Message } from 'livekit-room-agent';
+import { useAbilities } from '../session/abilities.ts';
 import { useRoomChat } from '../session/chat.ts';
 import { useCompose } from '../session/compose.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
@@ -14,6 +15,7 @@ import { useVersions } from './versions.ts';
 export function AnswerActions({ message }: { message: Message }): ReactElement {
   const { agent, who, complain } = useRoomChat();
   const { setReplyTo } = useCompose();
+  const can = useAbilities();
   const [thought, setThought] = useState<'up' | 'down'>();
   const isMine = message.inReplyToSenderId === who.identity;
   const think = (value: 'up' | 'down'): void => {
@@ -26,20 +28,25 @@ export function AnswerActions({ message }: { message: Message }): ReactElement {
   return (
     <div className="actions" role="group" aria-label="What to do with this answer">
       {message.text && <CopyButton text={message.text} label="Copy answer" />}
-      <IconButton icon="up" label="Good answer" aria-pressed={thought === 'up'} onClick={() => think('up')} />
-      <IconButton icon="down" label="Bad answer" aria-pressed={thought === 'down'} onClick={() => think('down')} />
-      {isMine && message.inReplyTo !== undefined && (
+      {can('sendFeedback') && (
+        <>
+          <IconButton icon="up" label="Good answer" aria-pressed={thought === 'up'} onClick={() => think('up')} />
+          <IconButton icon="down" label="Bad answer" aria-pressed={thought === 'down'} onClick={() => think('down')} />
+        </>
+      )}
+      {isMine && can('regenerate') && message.inReplyTo !== undefined && (
         <IconButton icon="retry" label="Answer again" onClick={() => void agent.regenerate(message.inReplyTo ?? '').catch(complain)} />
       )}
       <IconButton icon="reply" label="Reply" onClick={() => setReplyTo(message)} />
       <ReactButton message={message} />
-      {isMine && <DeleteMessage message={message} what="answer" />}
+      {isMine && can('deleteMessage') && <DeleteMessage message={message} what="answer" />}
     </div>
   );
 }
 
 export function PersonActions({ message, onEdit }: { message: Message; onEdit: () => void }): ReactElement {
   const { who, ask } = useRoomChat();
+  const can = useAbilities();
   const isFormer = useVersions().shown.has(keyOf(message));
   const isMine = message.senderId === who.identity;
   if (message.state === 'failed') {
@@ -53,8 +60,8 @@ export function PersonActions({ message, onEdit }: { message: Message; onEdit: (
   return (
     <div className="actions" role="group" aria-label="What to do with this message">
       <ReactButton message={message} />
-      {isMine && !isFormer && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
-      {isMine && <DeleteMessage message={message} what="message" />}
+      {isMine && !isFormer && can('editMessage') && <IconButton icon="edit" label="Edit message" onClick={onEdit} />}
+      {isMine && can('deleteMessage') && <DeleteMessage message={message} what="message" />}
     </div>
   );
 }
