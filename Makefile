@@ -21,6 +21,8 @@ JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,$(shell expr $(CORES) + 1))
 # A file's tests stay together, and files run in the order of tests/conftest.py.
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web
+# The directory that remembers which tests failed: one for each run where two go on at once.
+CACHE := .pytest_cache
 
 # uv: the one on PATH, else one that pip puts into the environment, where requirements-dev.lock keeps it.
 UV = $(shell command -v uv || echo $(BIN)/uv)
@@ -107,8 +109,8 @@ test: $(STAMP) ## the tests but those with sound and the page's; ROOM_SERVER=ws:
 
 # Named in the output: one that needs this more than once has a fault, or is one.
 test-again: $(STAMP) ## the tests that failed in the last run, alone, one after another; five at most
-	$(BIN)/python -m tests.failed > .pytest_cache/again
-	ROOM_SERVER="$(ROOM_SERVER)" xargs -d '\n' $(BIN)/python -m pytest < .pytest_cache/again
+	$(BIN)/python -m tests.failed $(CACHE) > $(CACHE)/again
+	ROOM_SERVER="$(ROOM_SERVER)" xargs -d '\n' $(BIN)/python -m pytest -o cache_dir=$(CACHE) < $(CACHE)/again
 
 test-all: $(STAMP) ## the same with those that take long and all combinations of databases and processes
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
@@ -131,8 +133,8 @@ test-quick: $(STAMP) ## the tests that take seconds, for each change
 	$(BIN)/python -m pytest -q $(PARALLEL) $(QUICK)
 
 test-sdk-plain: $(STAMP) ## the tests with the SDKs as they are: none of their private parts replaced
-	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) \
-		$(WITHOUT_SOUND)
+	SDK_PATCHES=off ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -o cache_dir=$(CACHE) $(PARALLEL) \
+		$(TESTS) $(WITHOUT_SOUND)
 
 # An environment of its own: livekit-agents pins an older SDK than the index has.
 NEXT := .venv-sdk-next
@@ -161,7 +163,8 @@ test-plugins: ## the tests of plugins that are in no lock: Gemini's
 
 # One after another: sound is played and heard in real time, and two at once mishear on two cores.
 test-voice: $(STAMP) setup-voice ## the tests with sound
-	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/agent/voice -m "not lengthy"
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -o cache_dir=$(CACHE) tests/agent/voice \
+		-m "not lengthy"
 
 test-voice-all: $(STAMP) setup-voice ## the same with the lengthy ones
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/agent/voice
