@@ -116,10 +116,12 @@ async def test_a_free_port_is_used_if_the_default_is_taken(agent: CommandLine) -
 async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: str) -> None:
     """A process that holds as many rooms as it may refuses more, and another takes them."""
     name = f"{room_name}-worker"
-    settings = {"AGENT_NAME": name, "AGENT_MAX_ROOMS": "1"}
+    settings = {"AGENT_NAME": name, "AGENT_MAX_ROOMS": "1", "HTTP_HOST": "127.0.0.1"}
     async with agent.running("start", "--processes", "2", **settings) as started:
         while started.output.count("registered worker") < 2:
             await started.reads()
+        # In rooms, WebRTC also listens where media may come from.
+        assert listened_on(started.process.pid) == {"127.0.0.1"}
         for number in range(2):
             room = f"{room_name}-{number}"
             called = await agent.run("call", "ping", "--room", room, AGENT_NAME=name)
@@ -130,6 +132,17 @@ async def test_several_processes_share_the_rooms(agent: CommandLine, room_name: 
             joined = re.findall(r'"joined the room".*?"pid": (\d+)', started.output)
         assert len(set(joined)) == 2
         assert await started.stop(signal.SIGINT) == 0
+
+
+def listened_on(supervisor: int) -> set[str]:
+    """The addresses at which a worker and all its processes take connections."""
+    first = psutil.Process(supervisor)
+    return {
+        connection.laddr.ip
+        for process in (first, *first.children(recursive=True))
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
 
 
 def has_the_native_sdk(process: psutil.Process) -> bool:

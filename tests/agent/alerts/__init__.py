@@ -1,0 +1,1 @@
+"""Faults that make the alerts of deploy/ fire."""
