@@ -23,6 +23,7 @@ class KeptCall:
         call_id: as clients know it.
         attempt: how often it was made before.
         begun_at: by the worker's clock, ms since 1970.
+        held_in: sid of the room whose agent makes it, or made it last; empty: unknown.
     """
 
     key: str
@@ -35,6 +36,7 @@ class KeptCall:
     call_id: str
     attempt: int
     begun_at: int
+    held_in: str = ""
 
 
 class MadeCalls(Protocol):
@@ -60,6 +62,19 @@ class MadeCalls(Protocol):
         """The calls of a conversation that are kept, oldest first, at most MAX_KEPT."""
         ...
 
+    async def claim(self, call: KeptCall, sid: str) -> bool:
+        """Takes a call over, to make it again in a room; False: nobody may, or somebody else has
+        taken it over since it was read. Its `attempt` counts up.
+
+        A call whose room has a living agent is for that one alone, if it has a lease on it.
+        """
+        ...
+
     async def drop(self, key: str) -> None:
         """Keeps a call no longer."""
+        ...
+
+    async def drop_held(self, conversation: str, sid: str) -> None:
+        """Keeps the calls of a conversation no longer that are made in a room, or nobody knows
+        where."""
         ...

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from agent.history.exact_text import ExactText
 
-REVISION: Final = "0014"
+REVISION: Final = "0015"
 """The migration that this version works with: the newest in migrations/versions."""
 
 VERSION_TABLE: Final = "history_version"
@@ -310,6 +310,8 @@ background_calls: Final = Table(
     Column("attempt", Integer, nullable=False),
     # By the worker's clock, ms since 1970.
     Column("begun_at", BigInteger, nullable=False),
+    # Sid of the room whose agent makes it; empty: of a worker of before revision 0015.
+    Column("held_in", Text, nullable=False, server_default=""),
 )
 
 Index("background_call_room", background_calls.c.room)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import BigInteger, and_, bindparam, delete, exists, func, or_, select, update
 
 from agent.history.leases import Beat, LeaseHolder, LeaseState
-from agent.history.schema import leases, workers
+from agent.history.schema import background_calls, leases, workers
 from agent.history.sql_clock import database_now
 from agent.history.sql_insert import insert_new, places, typed
 
@@ -42,6 +42,11 @@ _IS_LEASE: Final = and_(
 _NOW: Final = bindparam("now", type_=BigInteger)
 _LIVES: Final = workers.c.expires_at.between(_NOW + 1, _NOW + _LONGEST_MS)
 _IS_HELD: Final = exists().where(workers.c.id == leases.c.worker, _LIVES).correlate(leases)
+HAS_LIVING_AGENT: Final = exists().where(
+    leases.c.key == background_calls.c.held_in, workers.c.id == leases.c.worker, _LIVES
+)
+"""Whether a living process has the room in which a call in the background is made; `now`: the
+database's clock."""
 _TAKE: Final = (
     update(leases)
     .where(_IS_LEASE)

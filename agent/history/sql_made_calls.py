@@ -6,12 +6,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from agent.history.made_calls import MAX_KEPT, KeptCall
 from agent.history.message import ThreadKey
 from agent.history.schema import background_calls, tool_calls
+from agent.history.sql_clock import database_now
 from agent.history.sql_insert import insert_new, places, typed
+from agent.history.sql_leases import HAS_LIVING_AGENT
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,7 +30,7 @@ _FORGET: Final = delete(tool_calls).where(tool_calls.c.begun_at < bindparam("bef
 _KEPT: Final = tuple(background_calls.c.keys())
 _KEEP: Final = typed(
     f"INSERT INTO {background_calls.name} ({', '.join(_KEPT)}) VALUES ({places(_KEPT)}) "  # noqa: S608 - names of ours
-    "ON CONFLICT (key) DO UPDATE SET attempt = excluded.attempt",
+    "ON CONFLICT (key) DO UPDATE SET attempt = excluded.attempt, held_in = excluded.held_in",
     {name: background_calls.c[name] for name in _KEPT},
 )
 _KEPT_OF: Final = (
@@ -38,6 +40,19 @@ _KEPT_OF: Final = (
     .limit(MAX_KEPT)
 )
 _DROP: Final = delete(background_calls).where(background_calls.c.key == bindparam("of_key"))
+_IS_MINE: Final = background_calls.c.held_in.in_(("", bindparam("sid")))
+_CLAIM: Final = (
+    update(background_calls)
+    .where(
+        background_calls.c.key == bindparam("of_key"),
+        background_calls.c.attempt == bindparam("made"),
+        or_(_IS_MINE, ~HAS_LIVING_AGENT),
+    )
+    .values(attempt=background_calls.c.attempt + 1, held_in=bindparam("sid"))
+)
+_DROP_HELD: Final = delete(background_calls).where(
+    background_calls.c.room == bindparam("of_room"), _IS_MINE
+)
 _DROP_OLD: Final = delete(background_calls).where(background_calls.c.begun_at < bindparam("before"))
 
 
@@ -67,11 +82,20 @@ class SqlMadeCalls:
             "call_id": call.call_id,
             "attempt": call.attempt,
             "begun_at": call.begun_at,
+            "held_in": call.held_in,
         }
         await self._commits.run(partial(_keep, row=row))
 
     async def kept(self, conversation: str) -> tuple[KeptCall, ...]:
         return await self._database.read(partial(_kept, conversation=conversation))
+
+    async def claim(self, call: KeptCall, sid: str) -> bool:
+        given = {"of_key": call.key, "made": call.attempt, "sid": sid}
+        return await self._commits.run(partial(_claim, given=given))
+
+    async def drop_held(self, conversation: str, sid: str) -> None:
+        given = {"of_room": conversation, "sid": sid}
+        await self._commits.run(partial(_drop_held, given=given))
 
     async def drop(self, key: str) -> None:
         await self._commits.run(partial(_drop, key=key))
@@ -104,9 +128,19 @@ def _kept(connection: Connection, conversation: str) -> tuple[KeptCall, ...]:
             call_id=row.call_id,
             attempt=row.attempt,
             begun_at=row.begun_at,
+            held_in=row.held_in,
         )
         for row in connection.execute(_KEPT_OF, {"of_room": conversation})
     )
+
+
+def _claim(connection: Connection, given: dict[str, Any]) -> bool:
+    # Both databases look at the row again where another transaction has just changed it.
+    return connection.execute(_CLAIM, {**given, "now": database_now(connection)}).rowcount > 0
+
+
+def _drop_held(connection: Connection, given: dict[str, Any]) -> None:
+    connection.execute(_DROP_HELD, given)
 
 
 def _drop(connection: Connection, key: str) -> None:

@@ -226,6 +226,7 @@ class RoomComponents:
         self.calls.calls.room = self._handle
         self.calls.calls.conversation = self.conversation
         self.calls.background.lasting.conversation = self.conversation
+        self.calls.background.lasting.sid = assignment.sid
         self.calls.background.report = self._handle.report
         self.events = AppEvents(app.hooks, self._handle, self.room, self.calls.callers)
         self.clock = ServerClock()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import Annotated, Final, Protocol
 
 from pydantic import Field
@@ -164,6 +165,8 @@ class BackgroundCalls:
         self.lasting = lasting
         self.report: Report | None = None
         self._running: set[BackgroundCall] = set()
+        self._reserved = 0
+        self._freed = asyncio.Event()
         self._is_closed = False
 
     def admit(self, call: BackgroundCall) -> bool:
@@ -171,7 +174,7 @@ class BackgroundCalls:
         if self._is_closed:
             # Its answer ends with the stay, and the call with the answer.
             return False
-        if sum(each.is_detached for each in self._running) >= MAX_CALLS:
+        if self._is_full():
             logger.warning(
                 "%d calls run in the background of the room; the model waits for %s",
                 MAX_CALLS,
@@ -180,6 +183,22 @@ class BackgroundCalls:
             return False
         self._running.add(call)
         return True
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncGenerator[None]:
+        """Waits until one more call may go on in the background, and keeps its place for it."""
+        while self._is_full():
+            self._freed.clear()
+            await self._freed.wait()
+        self._reserved += 1
+        try:
+            yield
+        finally:
+            self._reserved -= 1
+            self._freed.set()
+
+    def _is_full(self) -> bool:
+        return self._reserved + sum(each.is_detached for each in self._running) >= MAX_CALLS
 
     async def guard(self, call: BackgroundCall) -> str | None:
         """The text for the model in place of a call that would be a duplicate; None: it may run.
@@ -210,7 +229,6 @@ class BackgroundCalls:
         self._running.add(call)
         call.task = task
         call.started.set_result("")
-        self.keep(call)
         self.follow(call)
 
     def keep(self, call: BackgroundCall) -> None:
@@ -230,6 +248,7 @@ class BackgroundCalls:
                 call_id=call.call_id,
                 attempt=call.attempt,
                 begun_at=call.begun_at,
+                held_in=self.lasting.sid,
             )
         )
 
@@ -241,6 +260,7 @@ class BackgroundCalls:
     def forget(self, call: BackgroundCall) -> None:
         """Handles the end of a call, or its cancellation."""
         self._running.discard(call)
+        self._freed.set()
 
     def ended_at_once(self, call: BackgroundCall) -> None:
         """A call has ended before the model went on: it reads the result, or the failure."""

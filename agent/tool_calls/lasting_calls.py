@@ -41,25 +41,37 @@ class LastingCalls:
         agent: the agent's identity.
 
     Attributes:
-        conversation: its name in the history, set once the room is complete.
+        conversation, sid: the conversation's name in the history, and the room's sid; set once the
+            room is complete.
     """
 
     def __init__(self, history: History, agent: str) -> None:
         self.conversation = ""
+        self.sid = ""
         self._history = history
         self._agent = agent
         self._telling: dict[str, str] = {}
         """Keys of calls whose results are being told, by segment id."""
+        self._waiting: list[str] = []
+        """Keys of calls that are to be made again, as soon as fewer others run."""
         self._is_used = False
         self._resuming = Tasks()
         self._writes = Tasks()
 
     def keep(self, call: KeptCall) -> None:
-        """A call goes on in the background, or is made again; the next worker makes it again."""
+        """A call goes on in the background; the next worker makes it again."""
         if len(call.arguments) > MAX_ARGUMENTS:
             logger.warning("call of %s does not survive: its arguments are long", call.tool)
             return
         self._write(self._history.made_calls.keep(call))
+
+    async def claim(self, call: KeptCall) -> bool:
+        """Whether a call is this room's to make again; no other one makes it then.
+
+        Raises:
+            HistoryError: the database cannot be used now.
+        """
+        return await self._history.made_calls.claim(call, self.sid)
 
     def drop(self, key: str) -> None:
         """The next worker does not make the call again."""
@@ -93,8 +105,9 @@ class LastingCalls:
         try:
             async with asyncio.timeout(WRITTEN_WITHIN):
                 if is_over and self._is_used:
-                    for each in await self._history.made_calls.kept(self.conversation):
-                        self.drop(each.key)
+                    await self._history.made_calls.drop_held(self.conversation, self.sid)
+                    for key in self._waiting:
+                        self.drop(key)
                 await self._writes.ended()
         except (HistoryError, TimeoutError) as error:
             logger.warning("it is not noted which calls survive: %s", error or "it takes too long")
@@ -103,9 +116,12 @@ class LastingCalls:
     async def _resume(self, make: Callable[[KeptCall], Awaitable[None]]) -> None:
         await self._history.available()
         try:
-            for call in await self._history.made_calls.kept(self.conversation):
+            calls = await self._history.made_calls.kept(self.conversation)
+            self._waiting = [call.key for call in calls]
+            for call in calls:
                 if not await self._was_told(call):
                     await make(call)
+                self._waiting.remove(call.key)
         except HistoryError as error:
             logger.warning("calls of a former worker are not made again: %s", error)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
 from agent.parts.answer_parts import AnswerParts
 from agent.testing import history_samples as samples
-from agent.tool_calls.background_calls import BackgroundCall, BackgroundCalls
+from agent.tool_calls.background_calls import MAX_CALLS, BackgroundCall, BackgroundCalls
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.lasting_calls import MAX_ATTEMPTS, LastingCalls
 from devserver.model import DemoModel, Reply
@@ -120,6 +122,48 @@ async def test_it_ends_with_its_result_or_with_the_room(
     await lk_api.room.delete_room(api.DeleteRoomRequest(room=alice.room.name))
     await worker.host.until_left()
     assert await history.made_calls.kept(alice.room.name) == ()
+    await history.aclose()
+
+
+async def test_a_second_room_of_its_conversation_leaves_it_to_the_first(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report
+) -> None:
+    worker = await start_worker(tools=[report.tool(survives=True)], CONVERSATIONS="metadata")
+    both = json.dumps({"conversation": "case 7"})
+    alice = await enter("alice", worker=worker, room=f"one-{uuid.uuid4().hex}", metadata=both)
+    await begun(alice, model)
+    bob = await enter("bob", worker=worker, room=f"two-{uuid.uuid4().hex}", metadata=both)
+    assert (await bob.ask("What is 1 + 1?")).finish_reason == "stop"
+    model.script(Reply("Sales are 17."))
+    report.end()
+    [said] = await alice.until(lambda: unasked(alice))
+    assert said.text == "Sales are 17."
+    assert (report.begun, report.cancelled) == (["sales"], [])
+    assert not bob.notices("tool.started")
+    assert unasked(bob) == []
+
+
+async def test_no_more_are_made_again_at_a_time_than_may_go_on_in_the_background(
+    start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/shared.db"
+    history = open_history(database)
+    await history.migrate()
+    topics = [f"k{number}" for number in range(MAX_CALLS + 2)]
+    for place, topic in enumerate(topics):
+        await history.made_calls.keep(kept(topic, room="busy room", age=60 - place))
+    worker = await start_worker(
+        tools=[report.tool(survives=True)], DATABASE_URL=database, CONVERSATIONS="room-name"
+    )
+    alice = await enter("alice", worker=worker, room="busy room")
+    await alice.until(lambda: len(alice.notices("tool.progress")) == MAX_CALLS)
+    model.script(*(Reply(f"Report {number}.") for number in range(3)))
+    for number in range(2):
+        assert report.begun == topics[: MAX_CALLS + number]
+        report.end(topics[number])
+        await alice.until(lambda n=number: len(alice.notices("tool.progress")) == MAX_CALLS + 1 + n)
+    assert report.begun == topics
+    await worker.server.aclose()
     await history.aclose()
 
 
