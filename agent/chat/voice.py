@@ -48,6 +48,10 @@ class SessionSpeech(Protocol):
         """The sound that an agent's own node makes of a text, as far as it does not fail."""
         ...
 
+    def when_unused(self, call: Callable[[], None]) -> None:
+        """Has this called whenever the session has heard something that becomes no turn."""
+        ...
+
     def begin(self) -> None:
         """An answer begins."""
         ...

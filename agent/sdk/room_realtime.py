@@ -147,6 +147,17 @@ def realtime_session(agent: Agent) -> llm.RealtimeSession[Any] | None:
         return None
 
 
+def clear_sound(session: AgentSession[Any]) -> None:
+    """Has the service of a session forget the sound that was not committed, as
+    AgentSession.clear_user_turn does. Other models have heard nothing."""
+    try:
+        agent = session.current_agent
+    except RuntimeError:
+        return
+    if (service := realtime_session(agent)) is not None:
+        service.clear_audio()
+
+
 def add_message(session: AgentSession[Any], message: llm.ChatMessage) -> None:
     """Adds a message of the user's to the session's history, as it does itself for other models."""
     session._conversation_item_added(message)  # pyright: ignore[reportPrivateUsage]

@@ -11,6 +11,7 @@ from livekit.agents.voice import SpeechHandle
 from agent.chat.voice import SessionSpeech, Voice
 from agent.models.assistant import Assistant
 from agent.replies.reply_sink import ReplySink
+from agent.sdk.room_realtime import clear_sound
 from agent.sdk.session_speech import SpeechModels, SpeechSwitch
 from agent.sessions.session_text import SessionText
 
@@ -97,6 +98,7 @@ class SessionVoice:
             self._session.input.audio = None
             self._session.output.audio = None
             self._switch.turn_off()
+            self._drop_sound()
         await self.aclose()
         self._voice = voice
         self.turn_on()
@@ -117,6 +119,7 @@ class SessionVoice:
         self._speech = speech = self._voice.open_speech(self._assistant, self._reply)
         self._switch.turn_on(SpeechModels(speech.stt, speech.tts, speech.vad, speech.turn_detector))
         self._text.spoken = speech.text
+        speech.when_unused(self._drop_sound)
         self._session.input.audio = speech.ears
         self._session.output.audio = speech.audio
 
@@ -135,6 +138,12 @@ class SessionVoice:
     def _deliver(self, said: str) -> None:
         if self._speech is not None:
             self._on_turn(self._speech.on_turn(said))
+
+    def _drop_sound(self) -> None:
+        """What was heard becomes no turn: the service of a realtime model would have it in the
+        next one, which may be somebody else's."""
+        if self._session is not None:
+            clear_sound(self._session)
 
     def begin(self) -> None:
         """An answer begins."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 
 from livekit import rtc
 from livekit.agents.voice.io import AudioInput
@@ -38,7 +39,8 @@ class Floor(AudioInput):
 
     def __init__(self) -> None:
         super().__init__(label="floor")
-        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue(MAX_QUEUED_FRAMES)
+        self._frames: asyncio.Queue[rtc.AudioFrame | None] = asyncio.Queue(MAX_QUEUED_FRAMES)
+        """None: what came before it has become no turn, and will not."""
         self._microphones: dict[str, Microphone] = {}
         self._only: str | None = None
         self._holder: Microphone | None = None
@@ -54,6 +56,8 @@ class Floor(AudioInput):
         """The number of times that somebody got the floor."""
         self.quiet = QUIET
         """Seconds of silence after which the floor is free, if nothing was understood."""
+        self.on_unused: Callable[[], None] | None = None
+        """Called once the session has read sound that becomes no turn."""
 
     @property
     def speaker(self) -> Microphone | None:
@@ -75,7 +79,10 @@ class Floor(AudioInput):
         await self._free.wait()
 
     async def __anext__(self) -> rtc.AudioFrame:
-        return await self._frames.get()
+        while (frame := await self._frames.get()) is None:
+            if self.on_unused is not None:
+                self.on_unused()
+        return frame
 
     def add(self, microphone: Microphone) -> None:
         """Adds a microphone, possibly one that was removed before."""
@@ -145,6 +152,7 @@ class Floor(AudioInput):
     def _decide(self) -> None:
         if self._holder is not None and self._is_over(self._holder):
             self._release()
+            self._queue(None)
         if self._holder is None and (following := self._next()) is not None:
             self._give(following)
         if self._holder is None:
@@ -176,10 +184,13 @@ class Floor(AudioInput):
             self._microphones.pop(self._holder.track_sid, None)
         self._holder = None
 
-    def _push(self, frame: rtc.AudioFrame) -> None:
+    def _queue(self, frame: rtc.AudioFrame | None) -> None:
         if self._frames.full():
             self._frames.get_nowait()
         self._frames.put_nowait(frame)
+
+    def _push(self, frame: rtc.AudioFrame) -> None:
+        self._queue(frame)
         self._pushed_at = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()

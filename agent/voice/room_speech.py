@@ -36,6 +36,7 @@ class RoomSpeech:
         use: SpeechUse,
     ) -> None:
         self._text = text
+        self._floor = floor
         self._on_failure = on_failure
         self._use = use
         self.stt: stt.STT[Any] = TolerantSTT(
@@ -64,6 +65,9 @@ class RoomSpeech:
         frames = synthesized(node, text, model_settings, self._on_voice_failure)
         return self._use.counting(self.tts.model, frames)
 
+    def when_unused(self, call: Callable[[], None]) -> None:
+        self._floor.on_unused = call
+
     def begin(self) -> None:
         self._text.begin()
 
@@ -71,6 +75,7 @@ class RoomSpeech:
         self._text.catch_up()
 
     async def aclose(self) -> None:
+        self._floor.on_unused = None
         await self._text.aclose()
         await self.stt.aclose()
         await self.tts.aclose()

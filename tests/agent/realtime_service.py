@@ -51,6 +51,7 @@ class RealtimeService:
         turns: sound that was committed, by turn.
         events: types of the client's events.
         connections: those that clients have opened, in order.
+        cleared: set once a client has dropped sound that it had not committed.
         left: set once a client's connection has ended.
         is_silent: it answers nothing.
     """
@@ -61,6 +62,7 @@ class RealtimeService:
         self.turns: list[bytes] = []
         self.events: list[str] = []
         self.connections: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
+        self.cleared = asyncio.Event()
         self.left = asyncio.Event()
         self.is_silent = False
         self._script: deque[Said] = deque()
@@ -135,6 +137,9 @@ class _Connection:
                 await self._send("conversation.item.deleted", item_id=event["item_id"])
             case "input_audio_buffer.append":
                 self._sound += base64.b64decode(event["audio"])
+            case "input_audio_buffer.clear":
+                self._sound.clear()
+                self._service.cleared.set()
             case "input_audio_buffer.commit":
                 self._service.turns.append(bytes(self._sound))
                 self._sound.clear()

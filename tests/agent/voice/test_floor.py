@@ -16,6 +16,9 @@ from agent.voice.microphone_reader import AT_A_TIME, MicrophoneReader
 SOUND = rtc.AudioFrame(b"\1\1" * 512, RATE, 1, 512)
 
 
+OTHER = rtc.AudioFrame(b"\2\2" * 512, RATE, 1, 512)
+
+
 class Speaking(Microphone):
     """One whose owner speaks, whatever comes from it."""
 
@@ -68,3 +71,26 @@ async def test_a_long_recording_gives_way_to_other_rooms() -> None:
     await reader.run()
     assert floor.frames_taken == 4 * AT_A_TIME
     assert floor.given_way_at == [AT_A_TIME]
+
+
+async def test_sound_that_becomes_no_turn_is_named_once_it_was_read() -> None:
+    floor, alice, bob = Floor(), Speaking("alice", "TR_1"), Speaking("bob", "TR_2")
+    floor.quiet = 0.0
+    for each in (alice, bob):
+        floor.add(each)
+    unused: list[rtc.AudioFrame] = []
+    heard: list[rtc.AudioFrame] = []
+    floor.on_unused = lambda: unused.extend(heard)
+    floor.take(alice, SOUND)
+    # She is silent, and nothing was understood; meanwhile Bob has begun to speak.
+    alice.fall_silent()
+    floor.take(bob, OTHER)
+    async with asyncio.timeout(5):
+        heard += [await anext(floor)]
+        assert unused == []
+        assert await anext(floor) is OTHER
+    assert heard == unused == [SOUND]
+    bob.fall_silent()
+    floor.turn_over()
+    floor.close()
+    assert unused == [SOUND]

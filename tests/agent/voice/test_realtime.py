@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
 
@@ -77,3 +78,28 @@ async def test_it_hears_and_speaks_and_is_interrupted(
     [*_, (_, told), final] = service.asked[2].context
     assert told.strip() == kept
     assert final == ("user", "sound")
+
+
+async def test_sound_without_words_is_not_part_of_the_next_question(
+    service: RealtimeService, meet: Meet, start_worker: StartWorker, speech: SpeechServer
+) -> None:
+    service.script(await spoken(FINE))
+    worker = await start_worker(
+        app=App({"shop": partial(Shop, service.base_url)}),
+        STT_BASE_URL=speech.base_url,
+        TTS_BASE_URL=speech.base_url,
+    )
+    alice = await meet("alice", worker=worker)
+    speech.scripted = "", 0.0
+    await alice.microphone.say("somebody in the background tells a story that is long")
+    async with asyncio.timeout(30):
+        await service.cleared.wait()
+    assert "input_audio_buffer.append" in service.events
+    speech.scripted = None
+    question = await say("what is the weather in Paris", rate=24_000)
+    await alice.microphone.say("what is the weather in Paris")
+    asked = await alice.heard()
+    await alice.answer_to(asked.attributes["lk.segment_id"])
+    [turn] = service.turns
+    # The lead before it, and the silence after it.
+    assert len(turn) < question.nbytes + 2.5 * 24_000 * SAMPLE
