@@ -33,8 +33,27 @@ async def find_order(number: str) -> str:
 app = App({"shop": Persona("You sell books.", tools=[find_order])})
 '''
 
+HOOKS = """
+from agent import Answer, Room, Turn
+from toolkit import Caller
 
-def run(*command: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+async def look_up(turn: Turn) -> None:
+    turn.add_context(turn.text)
+    turn.answer(17)
+
+async def note(turn: Turn, answer: Answer) -> None:
+    print(answer.text, turn.text)
+
+async def greet(room: Room, person: Caller) -> None:
+    room.say(f"Hello, {person.name}")
+
+another = App(before_answer=look_up, after_answer=note, on_join=greet)
+"""
+
+
+def run(
+    *command: str, cwd: Path, within: float = WITHIN, **environ: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - commands of the tests' own
         command,
         cwd=cwd,
@@ -42,7 +61,7 @@ def run(*command: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess
         check=False,
         capture_output=True,
         text=True,
-        timeout=WITHIN,
+        timeout=within,
     )
 
 
@@ -82,13 +101,29 @@ def test_it_has_the_worker_and_the_toolkit_alone(wheel: Path) -> None:
         "agent",
         "toolkit",
     }
-    assert not [name for name in names if not name.endswith(".py") and ".dist-info" not in name]
+    others = [name for name in names if not name.endswith(".py") and ".dist-info" not in name]
+    assert sorted(others) == ["agent/py.typed", "toolkit/py.typed"]
 
 
 def test_dev_says_what_is_missing(script: Path, tmp_path: Path) -> None:
     dev = run(str(script), "dev", cwd=tmp_path, XDG_RUNTIME_DIR=str(tmp_path))
     assert dev.returncode == 1
     assert "no room server: set LIVEKIT_URL, put livekit-server on PATH, or install" in dev.stderr
+
+
+@pytest.mark.lengthy
+@pytest.mark.timeout(5 * WITHIN)
+def test_a_type_checker_knows_its_names_and_finds_what_is_wrong(
+    script: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(APP + HOOKS)
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    checker = str(Path(sys.executable).parent / "basedpyright")
+    python = str(script.parent / "python")
+    checked = run(checker, "--pythonpath", python, "shop.py", cwd=tmp_path, within=4 * WITHIN)
+    found = [line for line in checked.stdout.splitlines() if " - " in line]
+    assert len(found) == 1, checked.stdout
+    assert 'error: Argument of type "Literal[17]" cannot be assigned' in found[0]
 
 
 @contextlib.asynccontextmanager
