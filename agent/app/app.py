@@ -14,6 +14,7 @@ from agent.app.agent_maker import AgentMaker
 from agent.app.app_error import AppError
 from agent.app.header_makers import check_header_makers
 from agent.app.hooks import DEFAULT_TIMEOUT, Hooks
+from agent.app.maker import check_maker
 from agent.app.persona import Persona
 from agent.app.realtime_models import OF_AN_AGENT, check_fit, is_realtime
 from agent.app.realtime_persona import speaker_of
@@ -259,7 +260,11 @@ def _check_model(where: str, models: Models | None, named: Mapping[str, Any]) ->
                 raise AppError(
                     f"App: {where} names {each!r}, expected a model and no other profile"
                 )
-        elif not (callable(each) or (module and isinstance(each, module.llm.LLM))):
+        elif module and isinstance(each, module.llm.LLM):
+            continue
+        elif callable(each):
+            check_maker(where, each)
+        else:
             raise AppError(
                 f"App: {where} has a {type(each).__name__}, expected an LLM of livekit-agents, a "
                 f"function that makes one, or a name{OF_AN_AGENT if is_realtime(each) else ''}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from agent.app.app_error import AppError
+from agent.app.maker import check_maker
 
 if TYPE_CHECKING:
     from livekit.agents import stt, tts
@@ -37,22 +38,7 @@ def check_speech(where: str, given: object, kind: Kind) -> None:
             f"App: {where} is a {type(given).__name__}, expected {kind} of livekit-agents, or a "
             "function that makes one"
         )
-    try:
-        parameters = inspect.signature(given).parameters.values()
-    except (TypeError, ValueError) as error:
-        raise AppError(f"App: {where} cannot be called: {error}") from error
-    known = _PARAMETERS[kind]
-    unknown = [
-        each.name
-        for each in parameters
-        if each.default is each.empty
-        and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
-        and (each.name not in known or each.kind is each.POSITIONAL_ONLY)
-    ]
-    if unknown:
-        raise AppError(
-            f"App: {where} needs {', '.join(unknown)}, expected {' and '.join(known)} or less"
-        )
+    check_maker(where, given, _PARAMETERS[kind])
 
 
 def make_speech(given: object, kind: Kind, **values: str | None) -> tuple[Any, bool]:

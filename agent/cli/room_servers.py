@@ -64,8 +64,8 @@ async def _embedded_server(listening: Listening) -> AsyncGenerator[RunningServer
         from devserver import RoomServer  # noqa: PLC0415 - no part of a worker's installation
     except ImportError as error:
         raise CommandError(
-            f"no room server: set LIVEKIT_URL, put {PROGRAM} on PATH, or install the embedded "
-            f"server's dependencies (dependency group devserver; {error})"
+            f"no room server: set LIVEKIT_URL, put {PROGRAM} on PATH, or install the embedded one "
+            f"(livekit-devserver, or in a checkout the dependency group devserver; {error})"
         ) from error
     secret = listening.secret()
     async with RoomServer(

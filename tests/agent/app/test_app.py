@@ -58,6 +58,10 @@ def fast_mouth(voice: str, speed: float) -> Any:  # noqa: ANN401 - it is never c
     return voice, speed
 
 
+async def waiting() -> Any:  # noqa: ANN401 - it is never called
+    raise AssertionError
+
+
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no agents": (lambda: App({}), "App: agents is empty, expected at least one agent"),
     "an STT": (
@@ -71,6 +75,18 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a TTS": (
         lambda: App(tts=fast_mouth),
         "App: tts needs speed, expected voice and language or less",
+    ),
+    "a TTS that waits": (
+        lambda: App({"a": Persona("A", tts=waiting)}),
+        "App: the tts of a is an async function, expected one that makes it at once",
+    ),
+    "a model that waits": (
+        lambda: App(llm=["gpt-4.1", cast("Any", waiting)]),
+        "App: llm is an async function, expected one that makes it at once",
+    ),
+    "a model with a name": (
+        lambda: App(models={"fast": cast("Any", for_a_person)}),
+        "App: models['fast'] needs room, person, expected no parameters",
     ),
     "a history without methods": (
         lambda: App(history=cast("Any", {})),
