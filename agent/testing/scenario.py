@@ -206,6 +206,8 @@ class Scenario(_Strict):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            problem = f"{where}: {first['msg']}" if where else first["msg"]
+            # YAML has lists.
+            said = first["msg"].replace("valid tuple", "valid list")
+            problem = f"{where}: {said}" if where else said
             raise ScenarioError(f"{path}: {problem}") from error
         return found.model_copy(update={"name": found.name or path.stem})

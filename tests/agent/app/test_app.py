@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         "App: tts needs speed, expected voice and language or less",
     ),
     "a TTS that waits": (
-        lambda: App({"a": Persona("A", tts=waiting)}),
+        lambda: App({"a": Persona("A", tts=cast("Any", waiting))}),
         "App: the tts of a is an async function, expected one that makes it at once",
     ),
     "a model that waits": (

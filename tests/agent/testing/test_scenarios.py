@@ -97,6 +97,7 @@ def test_an_answer_that_fits_has_no_problems() -> None:
     [
         ("turns: []", "turns of a scripted user, or a user whom a model plays"),
         ("turns: [{user: Hi, expects: {}}]", "turns.0.expects: Extra inputs are not permitted"),
+        ("turns: 3", "turns: Input should be a valid list"),
         ("turns: [", "it is not YAML"),
     ],
 )
