@@ -33,7 +33,7 @@ class Pieces:
         raise NotImplementedError
 
     async def ask(
-        self, context: llm.ChatContext, tools: Sequence[llm.Tool], **_: object
+        self, context: llm.ChatContext, tools: Sequence[llm.Tool], **options: object
     ) -> AsyncGenerator[llm.ChatChunk]:
         for _ in range(self._number):
             yield llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content="word "))

@@ -40,7 +40,9 @@ _KEPT_OF: Final = (
     .limit(MAX_KEPT)
 )
 _DROP: Final = delete(background_calls).where(background_calls.c.key == bindparam("of_key"))
-_IS_MINE: Final = background_calls.c.held_in.in_(("", bindparam("sid")))
+_IS_MINE: Final = or_(
+    background_calls.c.held_in == "", background_calls.c.held_in == bindparam("sid")
+)
 _CLAIM: Final = (
     update(background_calls)
     .where(

@@ -79,6 +79,7 @@ class SessionResponder:
         self._memory = SessionMemory()
         self._job = parts.open_job()
         self._session: AgentSession[Any] | None = None
+        self._first: Agent | None = None
         self._run: SessionRun | None = None
         self._speeches: list[SpeechHandle] = []
         self._failure: Exception | None = None
@@ -244,6 +245,7 @@ class SessionResponder:
                     max_unrecoverable_errors=NEVER,
                 ),
             )
+        self._first = agent
         give_llm(session, self._llm)
         take_turns(session, agent, self._parts.plugin_http.context)
         session.tools.append(self._parts.persona.assistant.tools)
@@ -387,6 +389,9 @@ class SessionResponder:
         persona = self._parts.persona
         makers = self._parts.makers.items()
         of_app = next((name for name, maker in makers if maker.makes(type(agent))), None)
+        if agent is self._first:
+            # A function made it: its class says nothing.
+            of_app = self._began_as
         former = persona.label
         persona.acts_as(of_app, agent.id)
         self._name = persona.name

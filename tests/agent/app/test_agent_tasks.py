@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from livekit.agents import Agent, AgentSession, AgentTask, RunContext, function_tool, llm
 from livekit.agents.beta.workflows import TaskGroup
 from livekit.agents.llm import ToolFlag
@@ -12,7 +14,7 @@ from livekit.agents.llm.async_toolset import AsyncToolset
 
 from agent import App
 from devserver.model import DemoModel, Reply
-from tests.agent.app.session_room import calling, history, offered, read_by, unasked
+from tests.agent.app.session_room import active_agent, calling, history, offered, read_by, unasked
 from tests.agent.conftest import Enter, StartWorker
 
 
@@ -46,10 +48,15 @@ class Desk(Agent):
         return f"{name} is registered"
 
 
+def make_desk() -> Desk:
+    return Desk()
+
+
+@pytest.mark.parametrize("desk", [Desk, make_desk])
 async def test_a_task_asks_and_its_agent_goes_on_with_the_result(
-    start_worker: StartWorker, enter: Enter, model: DemoModel
+    start_worker: StartWorker, enter: Enter, model: DemoModel, desk: Callable[[], Desk]
 ) -> None:
-    worker = await start_worker(app=App({"desk": Desk}))
+    worker = await start_worker(app=App({"desk": desk}))
     alice = await enter("alice", worker=worker)
     model.script(calling("register"))
     asked = await alice.ask("Register me")
@@ -76,6 +83,7 @@ async def test_a_task_asks_and_its_agent_goes_on_with_the_result(
         "Who am I?",
     ]
     assert {each.get("agent") for each in await history(alice)} == {None, "desk"}
+    assert active_agent(alice) == "desk"
 
 
 async def test_a_task_that_is_stopped_asks_again(
