@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
@@ -12,6 +11,7 @@ from livekit.protocol import models
 from devserver import sid
 from devserver.api.control import Control
 from devserver.auth import Authenticator
+from devserver.clean_paths import unclean_path
 from devserver.data.packets import PacketRecord
 from devserver.faults import Faults
 from devserver.half_open import HalfOpenConnections
@@ -188,6 +188,7 @@ class RoomServer:
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
             keepalive_timeout=_KEEPALIVE_SECONDS,
+            auto_decompress=False,  # as Go: a body is what it is, whatever its Content-Encoding
         )
         await self._runner.setup()
         if self._runner.server is not None:
@@ -250,10 +251,10 @@ class RoomServer:
 
 
 async def _not_found(request: web.Request) -> web.Response:
-    """Answer a path without a route; a client that doubled a slash within it is redirected."""
-    path = re.sub("//+", "/", request.path)
-    if path != request.path:
-        raise web.HTTPTemporaryRedirect(request.rel_url.with_path(path, keep_query=True))
+    """Answer a path without a route; one that is written oddly is redirected."""
+    moved = unclean_path(request)
+    if moved is not None:
+        return moved
     headers = {"X-Content-Type-Options": "nosniff"}
     return web.Response(status=404, text="404 page not found\n", headers=headers)
 

@@ -6,6 +6,7 @@ and sip.go).
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from devserver.rooms.register import RoomRegister
 
 _SIP_CALL_ID = "sip.callID"
+_CALLABLE = re.compile("<(?:sips?|tel):.*>|(?:sips?|tel):", re.DOTALL)
+_NOT_CALLABLE = "transfer_to must be a valid SIP(s) or TEL URI (sip:, sips: or tel:)"
+"""What livekit-server says of the URIs that do not match."""
 
 _EGRESS_STARTS = {
     "StartEgress": egress.StartEgressRequest,
@@ -42,10 +46,6 @@ _EGRESS_OTHERS = {
     "UpdateStream": egress.UpdateStreamRequest,
     "ListEgress": egress.ListEgressRequest,
     "StopEgress": egress.StopEgressRequest,
-}
-_INGRESS = {
-    "CreateIngress": ingress.CreateIngressRequest,
-    "ListIngress": ingress.ListIngressRequest,
 }
 _INGRESS_PANICS = {
     "UpdateIngress": ingress.UpdateIngressRequest,
@@ -83,7 +83,11 @@ class RedisServices:
                 **_methods(_EGRESS_OTHERS, partial(_refuse, _may_record, "egress")),
             },
             "Ingress": {
-                **_methods(_INGRESS, partial(_refuse, _may_administer_ingress, "ingress")),
+                "CreateIngress": Method(ingress.CreateIngressRequest, _create_ingress),
+                "ListIngress": Method(
+                    ingress.ListIngressRequest,
+                    partial(_refuse, _may_administer_ingress, "ingress"),
+                ),
                 **_methods(_INGRESS_PANICS, _panic),
             },
             "SIP": {
@@ -114,6 +118,8 @@ class RedisServices:
         require(_may_call(token) and token.can_administer(request.room_name))
         if not request.transfer_to:
             raise TwirpError("invalid_argument", "missing transfer to")
+        if not _CALLABLE.match(request.transfer_to):
+            raise TwirpError("invalid_argument", _NOT_CALLABLE)
         room = self._register.rooms.get(request.room_name)
         participant = room and room.participants.get(request.participant_identity)
         if participant is None:
@@ -135,6 +141,12 @@ def _refuse(
     del request
     require(permits(token))
     raise internal_error("internal", f"{service} not connected (redis required)")
+
+
+def _create_ingress(token: VerifiedToken, request: ingress.CreateIngressRequest) -> NoReturn:
+    if request.input_type not in ingress.IngressInput.values():
+        raise internal_error("invalid_argument", "invalid ingress type")
+    _refuse(_may_administer_ingress, "ingress", token, request)
 
 
 def _panic(token: VerifiedToken, request: Message) -> NoReturn:

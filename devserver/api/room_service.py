@@ -258,7 +258,7 @@ class RoomService:
     ) -> None:
         require(
             token.can_administer(request.room)
-            and token.video.destination_room == request.destination_room
+            and (token.video.destination_room or "") == request.destination_room
         )
         if request.room == request.destination_room:
             raise argument_error("destination room cannot be the same as source room", "")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
 from devserver.auth import VerifiedToken, token_of
+from devserver.clean_paths import redirect, unclean_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -90,6 +91,9 @@ class Twirp:
             async def answer(
                 request: web.Request, methods: Mapping[str, Method[Any]] = methods
             ) -> web.Response:
+                moved = unclean_path(request)
+                if moved is not None:
+                    return moved
                 try:
                     return await _answer(request, methods)
                 except TwirpError as error:
@@ -102,9 +106,9 @@ class Twirp:
         """Nothing outlives a request."""
 
 
-async def _add_slash(request: web.Request) -> web.StreamResponse:
+async def _add_slash(request: web.Request) -> web.Response:
     """Redirect from a service without a method to its path, as Go's ServeMux does."""
-    raise web.HTTPTemporaryRedirect(f"{request.path}/")
+    return redirect(request, f"{request.path}/")
 
 
 async def _answer(request: web.Request, methods: Mapping[str, Method[Any]]) -> web.Response:
@@ -149,7 +153,8 @@ def _from_protobuf(body: bytes, kind: type[Request]) -> Request:
 
 def _from_json(body: bytes, kind: type[Request]) -> Request:
     try:
-        parsed = json.loads(body)
+        # Go's decoder reads the first value, and leaves what follows.
+        parsed, _ = _JSON.raw_decode(body.decode().lstrip(" \t\r\n"))
         if isinstance(parsed, dict):
             if b"\\u" in body:
                 # Half of a surrogate pair in a name makes protobuf raise SystemError.
@@ -158,6 +163,20 @@ def _from_json(body: bytes, kind: type[Request]) -> Request:
     except (ValueError, json_format.ParseError, RecursionError):
         pass
     raise TwirpError("malformed", "the json request could not be decoded")
+
+
+def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field is stated twice")
+    return fields
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_fields_once, parse_constant=_no_constant)
 
 
 def _to_json(message: Message) -> bytes:

@@ -53,7 +53,7 @@ def track_info(request: rtc.AddTrackRequest, enabled: Sequence[str]) -> models.T
         stereo=request.stereo,
         encryption=request.encryption,
         stream=request.stream or _STREAMS.get(request.source, "unknown"),
-        backup_codec_policy=request.backup_codec_policy,
+        backup_codec_policy=_backup_codec_policy(request),
         audio_features=_audio_features(request),
         packet_trailer_features=request.packet_trailer_features,
         layers=_sorted(request.layers),
@@ -66,6 +66,13 @@ def prefers_red(info: models.TrackInfo) -> bool:
     if info.codecs and info.codecs[0].mime_type:
         return info.codecs[0].mime_type.lower() == "audio/red"
     return not info.disable_red
+
+
+def _backup_codec_policy(request: rtc.AddTrackRequest) -> models.BackupCodecPolicy:
+    """Return who decides about a second codec; for sound it is the subscribers, unless stated."""
+    if request.type == models.AUDIO and request.backup_codec_policy != models.REGRESSION:
+        return models.SIMULCAST
+    return request.backup_codec_policy
 
 
 def _codecs(

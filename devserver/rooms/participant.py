@@ -104,6 +104,11 @@ class Participant:
         return self.info.kind == models.ParticipantInfo.AGENT or self.permission.agent
 
     @property
+    def is_recorder(self) -> bool:
+        """Whether it records the room (livekit-server: IsRecorder)."""
+        return self.info.kind == models.ParticipantInfo.EGRESS or self.permission.recorder
+
+    @property
     def is_dependent(self) -> bool:
         """Whether it only serves others: it neither counts nor keeps a room open."""
         return is_dependent(self.info.kind, self.permission)
@@ -157,9 +162,7 @@ class Participant:
 
         Raises LimitExceededError, and changes nothing, if a value is too large.
         """
-        check_limits(
-            self.context.limits, name, metadata, {**self.info.attributes, **(attributes or {})}
-        )
+        check_limits(self.context.limits, name, metadata, attributes or {})
         if name and name != self.info.name:
             self.info.name = name
             self._tell_change()

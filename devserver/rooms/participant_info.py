@@ -47,7 +47,7 @@ def participant_info(
 
 def check_limits(limits: Limits, name: str, metadata: str, attributes: Mapping[str, str]) -> None:
     """Raise LimitExceededError if one of the values is too large."""
-    if len(name) > limits.participant_name_length:
+    if len(name.encode()) > limits.participant_name_length:
         raise LimitExceededError("exceeds name length limit")
     if len(metadata.encode()) > limits.metadata_size:
         raise LimitExceededError("exceeds metadata size limit")

@@ -48,6 +48,8 @@ class Publications:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._tracks: dict[str, PublishedTrack] = {}
+        self._queued: list[rtc.AddTrackRequest] = []
+        """Requests for cids that other tracks have, in order; each waits for its track's end."""
         self._permission: rtc.SubscriptionPermission | None = None
 
     def __contains__(self, track_sid: object) -> bool:
@@ -72,16 +74,27 @@ class Publications:
         """Return how loud the loudest track is, from 0 to 1; 0 unless somebody seems to speak."""
         return max((track.loudness() for track in self), default=0.0)
 
-    def add(self, request: rtc.AddTrackRequest) -> PublishedTrack | None:
-        """Take a track that the client is about to send; None if it announced that cid before."""
+    @property
+    def announced(self) -> int:
+        """Number of tracks, with those that wait until another one of their cid ends."""
+        return len(self._tracks) + len(self._queued)
+
+    def add(self, request: rtc.AddTrackRequest) -> bool:
+        """Take a track that the client is about to send, and confirm it.
+
+        False if another track has its cid: it waits until that one ends.
+        """
         if any(track.cid == request.cid for track in self):
-            return None
+            self._queued.append(request)
+            return False
         publisher = self._publisher
         track = PublishedTrack(
             publisher, request, publisher.client.publish_codecs, publisher.context.faults
         )
         self._tracks[track.sid] = track
-        return track
+        published = rtc.TrackPublishedResponse(cid=request.cid, track=track.info)
+        publisher.send(rtc.SignalResponse(track_published=published))
+        return True
 
     def pending(self, cid: str | None, kind: str) -> PublishedTrack | None:
         """Return the announced track that a media section with this track id carries.
@@ -101,14 +114,21 @@ class Publications:
         was_published = track.is_published
         del self._tracks[track.sid]
         self._publisher.track_ended(track, was_published=was_published)
+        for request in self._queued:
+            if request.cid == track.cid:
+                self._queued.remove(request)
+                self.add(request)
+                return
 
     def end_all(self) -> None:
         """End every track."""
+        self._queued.clear()
         for track in self:
             self.end(track)
 
     def revoke(self, permission: models.ParticipantPermission) -> None:
         """End every track that ``permission`` does not allow, and tell the publisher."""
+        self._queued = [each for each in self._queued if may_publish(permission, each.source)]
         for track in self:
             if may_publish(permission, track.info.source):
                 continue

@@ -211,7 +211,7 @@ class Room:
         everyone = self.participants.values()
         self.info.num_participants = self._count()
         self.info.num_publishers = sum(p.info.is_publisher for p in everyone)
-        self.info.active_recording = any(p.permission.recorder for p in everyone)
+        self.info.active_recording = any(p.is_recorder for p in everyone)
         info = self.info.SerializeToString(deterministic=True)
         changed, self._told_info = info != self._told_info, info
         if changed and not self.closed:
@@ -220,7 +220,7 @@ class Room:
 
     def _membership_changed(self, participant: Participant) -> None:
         """Update the room's counts, and schedule its end when only agents are left."""
-        if participant.permission.recorder:
+        if participant.is_recorder:
             self._count_updates.now()
         else:
             self._count_updates.changed()

@@ -13,6 +13,7 @@ _MAX_AGE_SECONDS = 86400
 _METHODS = ("OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE")
 """The methods that a page may use (pkg/service/server.go, cors.Options)."""
 _VALIDATE_PATHS = ("/rtc/validate", "/rtc/v1/validate")
+_WHIP_PATH = "/whip/v1"
 
 
 @web.middleware
@@ -41,10 +42,11 @@ def _headers(request: web.Request) -> dict[str, str]:
     """Return the headers of an answer that is none to a preflight."""
     headers = {"Vary": "Origin"}
     origin = request.headers.get("Origin")
-    if origin is not None and request.method in _METHODS:
+    if origin and request.method in _METHODS:
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = "*"
-    if "/" + request.path.lstrip("/") in _VALIDATE_PATHS:
+    path = "/" + request.path.lstrip("/")
+    if path in _VALIDATE_PATHS or (request.method, path) == ("OPTIONS", _WHIP_PATH):
         headers["Access-Control-Allow-Origin"] = "*"
     return headers
 
@@ -54,7 +56,7 @@ def _preflight(request: web.Request, method: str) -> web.Response:
         "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
     }
     origin = request.headers.get("Origin")
-    if origin is not None and method in _METHODS:
+    if origin and method in _METHODS:
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Methods"] = method
         headers["Access-Control-Max-Age"] = str(_MAX_AGE_SECONDS)

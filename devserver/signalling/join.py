@@ -124,9 +124,7 @@ def _publishing(token: VerifiedToken, publish: str) -> VerifiedToken:
 
 def _read_request(encoded: str, limits: Limits) -> rtc.JoinRequest:
     try:
-        wrapped = base64.b64decode(
-            encoded.encode() + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True
-        )
+        wrapped = base64.b64decode(encoded.encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise web.HTTPBadRequest(text="cannot base64 decode wrapped join request") from None
     try:

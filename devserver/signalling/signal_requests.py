@@ -80,8 +80,8 @@ async def offer(participant: Participant, description: rtc.SessionDescription) -
 
 async def _trickle(participant: Participant, request: rtc.TrickleRequest) -> None:
     try:
-        candidate = json.loads(request.candidateInit)["candidate"]
-    except (ValueError, LookupError, TypeError) as error:
+        candidate = json.loads(request.candidateInit).get("candidate", "")
+    except (ValueError, AttributeError) as error:
         _respond(
             participant,
             rtc.RequestResponse(
@@ -101,18 +101,14 @@ def add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         reason = rtc.RequestResponse.UNSUPPORTED_TYPE
     elif request.sid and request.sid not in participant.publications:
         reason = rtc.RequestResponse.NOT_FOUND
-    elif len(participant.publications) >= participant.context.limits.tracks_per_participant:
+    elif participant.publications.announced >= participant.context.limits.tracks_per_participant:
         reason = rtc.RequestResponse.LIMIT_EXCEEDED
     if reason is not None:
         _respond(participant, rtc.RequestResponse(reason=reason, add_track=request))
         return
-    track = participant.publications.add(request)
-    if track is not None:
-        participant.send(
-            rtc.SignalResponse(
-                track_published=rtc.TrackPublishedResponse(cid=request.cid, track=track.info)
-            )
-        )
+    if not participant.publications.add(request):
+        queued = rtc.RequestResponse(reason=rtc.RequestResponse.QUEUED, add_track=request)
+        _respond(participant, queued)
 
 
 def _change_subscriptions(participant: Participant, request: rtc.SignalRequest) -> None:

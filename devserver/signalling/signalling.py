@@ -206,11 +206,14 @@ async def _read(
 
 
 def _to_resume(room: Room, join: Join) -> Participant | None:
-    """Return the session that the client may resume, if its media connection is up."""
+    """Return the session that the client may resume, if its media connection is up.
+
+    As in livekit-server the identity finds it, whatever sid the client states.
+    """
     participant = room.participants.get(join.token.identity)
-    if participant is None or join.request.participant_sid not in ("", participant.sid):
+    if participant is None or not participant.is_active:
         return None
-    return participant if participant.is_active and participant.connection.is_reachable else None
+    return participant if participant.connection.is_reachable else None
 
 
 def _send_away(signal: SignalConnection, join: Join) -> None:

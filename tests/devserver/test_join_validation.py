@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hmac
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,22 @@ if TYPE_CHECKING:
 
 
 NO_ROOM = "no permissions to access the room"
+
+
+def signed(server: RoomServerUnderTest, **claims: object) -> str:
+    """A token with these claims in place of those that let somebody join."""
+    payload: dict[str, object] = {
+        "iss": server.api_key,
+        "sub": "someone",
+        "exp": int(time.time()) + 600,
+        "video": {"roomJoin": True, "room": "room"},
+        **claims,
+    }
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, payload)]
+    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    # PyJWT refuses to sign claims of the wrong type.
+    mac = hmac.digest(server.api_secret.encode(), text.encode(), "sha256")
+    return f"{text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
 class TestValidation:
@@ -119,6 +138,86 @@ class TestValidation:
         answer = await self.ask(room_server, http, access_token=token)
         assert answer == (401, f"invalid token: {token}, error: {reason}")
 
+    @pytest.mark.parametrize(
+        ("claims", "reason"),
+        [
+            ({"video": "all"}, "string into Go struct field tokenClaims.ClaimGrants.video of type"),
+            (
+                {"video": {"room": 5}},
+                "number into Go struct field VideoGrant.ClaimGrants.video",
+            ),
+            ({"video": {"roomJoin": "true"}}, "ClaimGrants.video.roomJoin of type bool"),
+            ({"video": {"canPublishSources": "camera"}}, "canPublishSources of type []string"),
+            ({"sip": {"admin": 1}}, "number into Go struct field SIPGrant.ClaimGrants.sip.admin"),
+            ({"attributes": []}, "ClaimGrants.attributes of type map[string]string"),
+            ({"attributes": {"a": 1}}, "ClaimGrants.attributes of type string"),
+            ({"metadata": 1}, "tokenClaims.ClaimGrants.metadata of type string"),
+            ({"roomConfig": "x"}, 'proto: syntax error (line 1:1): unexpected token "x"'),
+            ({"kind": 4}, "tokenClaims.ClaimGrants.kind of type string"),
+        ],
+    )
+    async def test_claims_of_the_wrong_type(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        claims: dict[str, object],
+        reason: str,
+    ) -> None:
+        token = signed(room_server, **claims)
+        status, text = await self.ask(room_server, http, access_token=token)
+        begin = f"invalid token: {token}, error: token is malformed: could not JSON decode claim: "
+        assert status == 401
+        assert text.startswith(begin)
+        assert reason in text
+
+    @pytest.mark.parametrize(
+        "claims", [{"iss": 5}, {"sub": 5}, {"exp": "soon"}, {"aud": 5}, {"jti": []}]
+    )
+    async def test_registered_claims_of_the_wrong_type(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        claims: dict[str, object],
+    ) -> None:
+        answer = await self.ask(room_server, http, access_token=signed(room_server, **claims))
+        assert answer == (401, "invalid authorization token")
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"iat": int(time.time()) + 10_000},
+            {"aud": "somebody"},
+            {"jti": "once"},
+            {"unheard": {"of": 1}},
+            {"attributes": None, "sip": None, "roomConfig": {"unheard": 1}},
+            {"video": {"ROOMJOIN": True, "Room": "room", "canPublish": None}},
+        ],
+    )
+    async def test_claims_that_do_not_matter(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        claims: dict[str, object],
+    ) -> None:
+        token = signed(room_server, **claims)
+        answer = await self.ask(room_server, http, "/rtc/validate", access_token=token)
+        assert answer == (200, "success")
+
+    async def test_no_grants_for_rooms(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        answer = await self.ask(room_server, http, access_token=signed(room_server, video=None))
+        assert answer == (401, NO_ROOM)
+
+    @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+    async def test_another_algorithm(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, algorithm: str
+    ) -> None:
+        token = jwt.encode({"iss": room_server.api_key}, "x" * 64, algorithm=algorithm)
+        answer = await self.ask(room_server, http, access_token=token)
+        reason = f"token signature is invalid: signing method {algorithm} is invalid"
+        assert answer == (401, f"invalid token: {token}, error: {reason}")
+
     async def test_a_token_may_be_a_minute_late(
         self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str
     ) -> None:
@@ -134,6 +233,7 @@ class TestValidation:
         [
             ("", "join_request is required"),
             ("*", "cannot base64 decode wrapped join request"),
+            ("abc", "cannot base64 decode wrapped join request"),
             ("____", "cannot unmarshal wrapped join request"),
             (encoded(rtc.JoinRequest(metadata="x" * (1 << 20))), "join request too large"),
         ],

@@ -12,6 +12,7 @@ from livekit import api
 from livekit.protocol import models, rtc
 from livekit.protocol import room as room_proto
 
+from tests.devserver.raw_peer import RawPeer
 from tests.devserver.raw_signal import RawSignal, encoded, join_request
 
 if TYPE_CHECKING:
@@ -156,6 +157,22 @@ class TestJoin:
         assert claims.video is not None
         assert (claims.video.room_join, claims.video.room) == (True, room_name)
         assert jwt.decode(refreshed, options={"verify_signature": False})["exp"] > time.time() + 60
+
+    async def test_a_recorder_is_told_of_by_the_room(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = room_server.access_token("recorder", room_name).with_kind("egress").to_jwt()
+        async with RawSignal(room_server, token) as signal:
+            assert (await signal.next("room_update")).room_update.room.active_recording
+
+    async def test_a_session_is_resumed_by_its_identity(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = room_server.token("someone", room_name)
+        async with RawPeer(room_server, token):
+            request = join_request(reconnect=True, participant_sid="PA_unknown")
+            async with RawSignal(room_server, token, request) as signal:
+                await signal.next("reconnect")
 
     async def test_a_client_that_resumes_without_a_session_joins_again(
         self, room_server: RoomServerUnderTest, room_name: str

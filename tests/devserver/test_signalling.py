@@ -81,8 +81,9 @@ class TestRequests:
         assert response.trickle == trickle
         unusable = rtc.TrickleRequest(candidateInit='{"candidate": "candidate:1 1 udp x y"}')
         await signal.send(rtc.SignalRequest(trickle=unusable))
+        await signal.send(rtc.SignalRequest(trickle=rtc.TrickleRequest(candidateInit="{}")))
         await signal.send(rtc.SignalRequest(ping=1))
-        await signal.next("pong")
+        assert "request_response" not in await signal.kinds_until("pong")
 
     async def test_an_offer_that_is_none_is_ignored(self, signal: RawSignal) -> None:
         offer = rtc.SessionDescription(type="offer", sdp="nonsense", id=1)
@@ -155,11 +156,20 @@ class TestRequests:
         track = published.track
         assert track.sid.startswith("TR_AM")
         assert (track.stream, track.disable_red) == ("camera", False)
+        assert track.backup_codec_policy == models.SIMULCAST
         assert list(track.audio_features) == [
             models.AudioTrackFeature.TF_STEREO,
             models.AudioTrackFeature.TF_NO_DTX,
         ]
         assert (track.name, track.source, track.muted) == ("voice", models.MICROPHONE, True)
+
+    async def test_a_second_track_of_a_cid_waits(self, signal: RawSignal) -> None:
+        request = rtc.AddTrackRequest(cid="mine", source=models.MICROPHONE, type=models.AUDIO)
+        for _ in range(2):
+            await signal.send(rtc.SignalRequest(add_track=request))
+        await signal.next("track_published")
+        response = (await signal.next("request_response")).request_response
+        assert (response.reason, response.add_track) == (rtc.RequestResponse.QUEUED, request)
 
     async def test_muting_what_does_not_exist(self, signal: RawSignal) -> None:
         request = rtc.MuteTrackRequest(sid="TR_unknown", muted=True)
@@ -241,6 +251,16 @@ class TestRequests:
                         told.append((info.name, info.metadata, dict(info.attributes)))
             assert told == [("N", "", {}), ("N", "M", {}), ("N", "M", {"key": "value"})]
 
+    async def test_the_size_of_an_update_counts_not_of_what_is_there(
+        self, room_server: RoomServerUnderTest, room_name: str
+    ) -> None:
+        token = room_server.token("someone", room_name, can_update_own_metadata=True)
+        async with RawSignal(room_server, token) as signal:
+            for key in ("one", "two"):
+                update = rtc.UpdateParticipantMetadata(attributes={key: "x" * 40_000})
+                await signal.send(rtc.SignalRequest(update_metadata=update))
+                assert not (await signal.next("request_response")).request_response.reason
+
     async def test_own_metadata_is_refused_without_the_grant(self, signal: RawSignal) -> None:
         request = rtc.UpdateParticipantMetadata(request_id=7, metadata="mine")
         await signal.send(rtc.SignalRequest(update_metadata=request))
@@ -254,6 +274,7 @@ class TestRequests:
         ("fields", "message"),
         [
             ({"name": "x" * 257}, "exceeds name length limit"),
+            ({"name": "ä" * 129}, "exceeds name length limit"),
             ({"metadata": "x" * (512 * 1024 + 1)}, "exceeds metadata size limit"),
             ({"attributes": {"key": "x" * 65_536}}, "exceeds attributes size limit"),
             ({"metadata": "mine"}, ""),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from livekit import api
 from livekit.protocol import models
+from yarl import URL
 
 if TYPE_CHECKING:
     import aiohttp
@@ -91,6 +92,9 @@ class TestRoutes:
         [
             ("/rtc//validate?a=b", "/rtc/validate?a=b"),
             ("/twirp/livekit.RoomService", "/twirp/livekit.RoomService/"),
+            ("/twirp/livekit.RoomService//X", "/twirp/livekit.RoomService/X"),
+            ("/nowhere/../rtc/", "/rtc/"),
+            ("/./", "/"),
         ],
     )
     async def test_paths_that_are_redirected(
@@ -100,9 +104,14 @@ class TestRoutes:
         path: str,
         location: str,
     ) -> None:
-        url = room_server.http_url + path
+        url = URL(room_server.http_url + path, encoded=True)
         async with http.post(url, allow_redirects=False) as response:
             assert (response.status, response.headers["Location"]) == (307, location)
+            assert await response.read() == b""
+        async with http.get(url, allow_redirects=False) as response:
+            assert response.content_type == "text/html"
+            page = f'<a href="{location}">Temporary Redirect</a>.\n\n'
+            assert await response.text() == page
 
 
 class TestCodecs:
@@ -110,13 +119,30 @@ class TestCodecs:
         "body",
         [
             *(b"", b"{", b"[]", b'{"name": 5}', b'{"name": "x", "emptyTimeout": "soon"}'),
-            b'{"\\ud83d": 1}',
+            *(b'{"\\ud83d": 1}', b"\xef\xbb\xbf{}", b'{"names": [], "names": []}', b'{"x": NaN}'),
         ],
     )
     async def test_bad_json(self, twirp: TwirpClient, body: bytes) -> None:
         answer = await twirp.call("RoomService/CreateRoom", body)
         assert answer.content_type == "application/json"
         assert answer.error == BAD_JSON
+
+    @pytest.mark.parametrize("rest", [b"{}", b" garbage", b"//"])
+    async def test_what_follows_the_request_is_left(self, twirp: TwirpClient, rest: bytes) -> None:
+        answer = await twirp.call("RoomService/ListRooms", b' {"names": ["none"]}' + rest)
+        assert answer == (200, "application/json", {"rooms": []})
+
+    async def test_a_body_is_read_as_it_is(
+        self, room_server: RoomServerUnderTest, twirp: TwirpClient, http: aiohttp.ClientSession
+    ) -> None:
+        headers = {
+            "Authorization": f"Bearer {twirp.administrator('')}",
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+        }
+        url = f"{room_server.http_url}/twirp/livekit.RoomService/ListRooms"
+        async with http.post(url, data=b'{"names": ["none"]}', headers=headers) as response:
+            assert (response.status, await response.json()) == (200, {"rooms": []})
 
     async def test_bad_protobuf(self, twirp: TwirpClient) -> None:
         answer = await twirp.call(

@@ -59,6 +59,8 @@ class TestErrors:
             ("RoomService/UpdateSubscriptions", {"identity": "nobody"}),
             ("RoomService/SendData", {"data": "YQ=="}),
             ("RoomService/PerformRpc", {"destination_identity": "nobody", "method": "x"}),
+            ("RoomService/ForwardParticipant", {"identity": "nobody"}),
+            ("RoomService/MoveParticipant", {"identity": "nobody"}),
             ("AgentDispatchService/ListDispatch", {}),
             ("AgentDispatchService/DeleteDispatch", {"dispatch_id": "AD_x"}),
         ]

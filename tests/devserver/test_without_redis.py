@@ -32,6 +32,11 @@ class TestWithoutRedis:
             ("Egress/ListEgress", {}, (500, "internal", EGRESS_NEEDS_REDIS)),
             ("Egress/StopEgress", {"egress_id": "EG_x"}, (500, "internal", EGRESS_NEEDS_REDIS)),
             ("Ingress/CreateIngress", {}, (500, "internal", INGRESS_NEEDS_REDIS)),
+            (
+                "Ingress/CreateIngress",
+                {"input_type": 9},
+                (400, "invalid_argument", "twirp error unknown: invalid ingress type"),
+            ),
             ("Ingress/ListIngress", {}, (500, "internal", INGRESS_NEEDS_REDIS)),
             ("Ingress/DeleteIngress", {}, (500, "internal", "Internal service panic")),
             ("SIP/ListSIPInboundTrunk", {}, (500, "internal", SIP_NEEDS_REDIS)),
@@ -49,8 +54,16 @@ class TestWithoutRedis:
             ),
             (
                 "SIP/TransferSIPParticipant",
-                {**SOMEONE, "transfer_to": "tel:+1234567"},
-                NO_SUCH_PARTICIPANT,
+                {**SOMEONE, "transfer_to": "+1234567"},
+                (
+                    400,
+                    "invalid_argument",
+                    "transfer_to must be a valid SIP(s) or TEL URI (sip:, sips: or tel:)",
+                ),
+            ),
+            *(
+                ("SIP/TransferSIPParticipant", {**SOMEONE, "transfer_to": uri}, NO_SUCH_PARTICIPANT)
+                for uri in ("tel:+1234567", "<sip:someone@example.com>")
             ),
         ],
     )
