@@ -20,6 +20,7 @@ _RIDS = re.compile(r"^a=simulcast:send (\S+)", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _CANDIDATE = re.compile(r"^a=(candidate:.*?)\r?$", re.MULTILINE)
 _MAX_LAYERS = 3
+_VERSION = re.compile(r"v=0\r?\n")
 
 
 class MalformedOfferError(ValueError):
@@ -82,8 +83,8 @@ def announced_tracks(offer: str) -> list[rtc.AddTrackRequest]:
 
     Raises MalformedOfferError.
     """
-    if not offer.startswith("v="):
-        raise MalformedOfferError(f"sdp: invalid syntax `{offer[:1]}`")
+    if not _VERSION.match(offer):
+        raise MalformedOfferError(f"failed to unmarshal SDP: sdp: invalid syntax `{offer[:5]}`")
     tracks: list[rtc.AddTrackRequest] = []
     for number, section in enumerate(_SECTION.split(offer)[1:]):
         kind = _KIND.search(section)

@@ -144,15 +144,20 @@ class TestRefusals:
         async with http.post(url, data=body.encode(), headers=headers) as response:
             assert (response.status, await response.json(content_type=None)) == answer
 
+    @pytest.mark.parametrize("offer", ["nonsense", "v=0", "v=1\r\n"])
     async def test_an_offer_that_is_none(
-        self, room_server: RoomServerUnderTest, room_name: str, http: aiohttp.ClientSession
+        self,
+        room_server: RoomServerUnderTest,
+        room_name: str,
+        http: aiohttp.ClientSession,
+        offer: str,
     ) -> None:
         headers = {"Authorization": f"Bearer {room_server.token('obs', room_name)}"} | SDP
         url = f"{room_server.http_url}/whip/v1"
-        async with http.post(url, data=b"nonsense", headers=headers) as response:
+        async with http.post(url, data=offer.encode(), headers=headers) as response:
             assert response.status == 400
             error = (await response.json(content_type=None))["error"]
-            assert error.startswith("malformed SDP offer: ")
+            assert error.startswith("malformed SDP offer: failed to unmarshal SDP: ")
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
