@@ -109,7 +109,9 @@ def _room_config(stated: object) -> RoomConfiguration:
         token = "[" if isinstance(stated, list) else json.dumps(stated)
         raise ClaimError(f"proto: syntax error (line 1:1): unexpected token {token}")
     try:
-        return json_format.ParseDict(stated, RoomConfiguration(), ignore_unknown_fields=True)  # pyright: ignore[reportArgumentType]  # checked field by field
+        return json_format.ParseDict(
+            cast("dict[str, Any]", stated), RoomConfiguration(), ignore_unknown_fields=True
+        )
     except (json_format.ParseError, TypeError, AttributeError, RecursionError) as error:
         raise ClaimError(f"proto: {error}") from None
 

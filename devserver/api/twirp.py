@@ -155,28 +155,36 @@ def _from_json(body: bytes, kind: type[Request]) -> Request:
     try:
         # Go's decoder reads the first value, and leaves what follows.
         parsed, _ = _JSON.raw_decode(body.decode().lstrip(" \t\r\n"))
-        if isinstance(parsed, dict):
+        if isinstance(parsed, _Fields) and not parsed.state_twice(kind):
             if b"\\u" in body:
                 # Half of a surrogate pair in a name makes protobuf raise SystemError.
                 json.dumps(parsed, ensure_ascii=False).encode()
-            return json_format.ParseDict(parsed, kind(), ignore_unknown_fields=True)  # pyright: ignore[reportUnknownArgumentType]  # checked field by field
+            return json_format.ParseDict(parsed, kind(), ignore_unknown_fields=True)
     except (ValueError, json_format.ParseError, RecursionError):
         pass
     raise TwirpError("malformed", "the json request could not be decoded")
 
 
-def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a field is stated twice")
-    return fields
+class _Fields(dict[str, Any]):
+    """An object of JSON that knows how often it states each name."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self._names = [name for name, _ in pairs]
+
+    def state_twice(self, kind: type[Message]) -> bool:
+        """Whether a field of a message of this kind is there twice, by either of its names."""
+        fields = {each.json_name: each.name for each in kind.DESCRIPTOR.fields}
+        fields |= {each.name: each.name for each in kind.DESCRIPTOR.fields}
+        stated = [fields[name] for name in self._names if name in fields]
+        return len(set(stated)) < len(stated)
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-_JSON = json.JSONDecoder(object_pairs_hook=_fields_once, parse_constant=_no_constant)
+_JSON = json.JSONDecoder(object_pairs_hook=_Fields, parse_constant=_no_constant)
 
 
 def _to_json(message: Message) -> bytes:

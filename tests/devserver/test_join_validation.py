@@ -152,7 +152,7 @@ class TestValidation:
             ({"attributes": []}, "ClaimGrants.attributes of type map[string]string"),
             ({"attributes": {"a": 1}}, "ClaimGrants.attributes of type string"),
             ({"metadata": 1}, "tokenClaims.ClaimGrants.metadata of type string"),
-            ({"roomConfig": "x"}, 'proto: syntax error (line 1:1): unexpected token "x"'),
+            ({"roomConfig": "x"}, 'syntax error (line 1:1): unexpected token "x"'),
             ({"kind": 4}, "tokenClaims.ClaimGrants.kind of type string"),
         ],
     )

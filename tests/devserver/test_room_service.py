@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tests.conftest import Join
     from tests.devserver.twirp_client import TwirpClient
     from tests.room_server import RoomServerUnderTest
+
+WITHIN = 10.0
 
 
 class TestRooms:
@@ -227,12 +230,22 @@ class TestParticipants:
             await told.next("track_subscribed")
 
 
+async def active(lk_api: api.LiveKitAPI, room: str, identity: str) -> None:
+    """Returns when data reaches the participant: a real server learns of that after the client."""
+    who = api.RoomParticipantIdentity(room=room, identity=identity)
+    async with asyncio.timeout(WITHIN):
+        while (await lk_api.room.get_participant(who)).state != models.ParticipantInfo.ACTIVE:
+            pass
+
+
 class TestSendData:
     async def test_data_reaches_whom_it_is_for(
         self, lk_api: api.LiveKitAPI, join: Join, room_name: str
     ) -> None:
         first = RoomEvents(await join("first"), "data_received")
         second = RoomEvents(await join("second"), "data_received")
+        for identity in ("first", "second"):
+            await active(lk_api, room_name, identity)
         request = api.SendDataRequest(
             room=room_name,
             data=json.dumps("to second").encode(),

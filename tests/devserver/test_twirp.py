@@ -119,13 +119,17 @@ class TestCodecs:
         "body",
         [
             *(b"", b"{", b"[]", b'{"name": 5}', b'{"name": "x", "emptyTimeout": "soon"}'),
-            *(b'{"\\ud83d": 1}', b"\xef\xbb\xbf{}", b'{"names": [], "names": []}', b'{"x": NaN}'),
+            *(b'{"\\ud83d": 1}', b"\xef\xbb\xbf{}", b'{"name": "x", "name": "y"}', b'{"x": NaN}'),
         ],
     )
     async def test_bad_json(self, twirp: TwirpClient, body: bytes) -> None:
         answer = await twirp.call("RoomService/CreateRoom", body)
         assert answer.content_type == "application/json"
         assert answer.error == BAD_JSON
+
+    async def test_a_field_by_both_of_its_names(self, twirp: TwirpClient) -> None:
+        body = b'{"name": "x", "empty_timeout": 5, "emptyTimeout": 5}'
+        assert (await twirp.call("RoomService/CreateRoom", body)).error == BAD_JSON
 
     @pytest.mark.parametrize("rest", [b"{}", b" garbage", b"//"])
     async def test_what_follows_the_request_is_left(self, twirp: TwirpClient, rest: bytes) -> None:
