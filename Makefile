@@ -14,10 +14,10 @@ ROOM_SERVER ?=
 # Set here, because some shells export HOST: only `make HOST=...` counts.
 HOST :=
 TESTS ?= tests
-# One process more than there are cores, as tests also wait; each has a room server of its own. One where
-# they share a running server.
+# Two processes for each core, as tests wait for more than half of their time; each has a room server of its
+# own. One where they share a running server.
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,$(shell expr $(CORES) + 1))
+JOBS ?= $(if $(findstring ://,$(ROOM_SERVER)),0,$(shell expr 2 '*' $(CORES)))
 # A file's tests stay together, and files run in the order of tests/conftest.py.
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 WITHOUT_SOUND := --ignore tests/agent/voice --ignore tests/web
