@@ -93,8 +93,9 @@ async def test_those_whose_loops_are_silent_are_killed_and_replaced(supervise: S
 
 async def test_one_that_never_begins_is_killed_and_replaced(supervise: Supervise) -> None:
     async with supervise("never_begins") as running:
-        await pids(running, 4)
-        assert running.output.count("is stuck (it has not started within 1 s)") == 2
+        # On a busy machine, more of them may be late.
+        for pid in (await pids(running, 4))[:2]:
+            assert f"{pid} is stuck (it has not started within 1 s)" in running.output
         assert await running.stop() == 0
 
 
