@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _WINDOW_SECONDS = 1.0
 _SLOW_SHARE = 0.8
+_CHANGE = 1.02
 _LOST_SHARE, _MOST_LOST = 0.08, 0.9
 _SLOW_WINDOWS = 2
 _HEADROOM = 0.95
@@ -35,7 +36,8 @@ class Bandwidth:
     """Chooses layers by the client's own estimates of what reaches it (REMB), and by its losses.
 
     A receiver of libwebrtc estimates up to 1.5 times of what it gets, so that only an estimate
-    below what is sent says something. It does not fall if a short queue loses packets, so
+    below what is sent says something. Where more is sent, it rises slowly: by 8 % a second, or
+    less, and says nothing until it has risen. It does not fall if a short queue loses packets, so
     retransmission requests count as well. If either shows for two seconds on end that too much is
     sent, smaller layers are sent, of the largest streams first, until they fit. The smallest layer
     always goes out, as from livekit-server without ``allow_pause``. A larger layer is tried again
@@ -50,6 +52,8 @@ class Bandwidth:
         self._streams: list[LayeredStream] = []
         self._since = now()
         self._sent = self._packets = self._repeated = 0
+        self._estimate = math.inf
+        self._grows = False
         self._slow_windows = 0
         self._retry_at = self._tried_at = -math.inf
         self._retry_seconds = _RETRY_SECONDS
@@ -72,6 +76,11 @@ class Bandwidth:
         """Count packets that the client requests again."""
         self._repeated += packets
 
+    def grows(self) -> None:
+        """Note that more is sent from now on, which the client's estimates follow slowly."""
+        self._slow_windows = 0
+        self._grows = True
+
     def estimated(self, bits_per_second: int) -> None:
         """Note an estimate of the client."""
         now = self._now()
@@ -80,21 +89,36 @@ class Bandwidth:
             return
         if self.capacity is not None:
             bits_per_second = min(bits_per_second, self.capacity)
+        former, self._estimate = self._estimate, bits_per_second
         rate = 8 * self._sent / elapsed
         lost = min(_MOST_LOST, self._repeated / max(1, self._packets))
         self._since = now
         self._sent = self._packets = self._repeated = 0
         if lost > _LOST_SHARE:
             bits_per_second = min(bits_per_second, round((1 - lost) * rate))
-        if lost > _LOST_SHARE or bits_per_second < _SLOW_SHARE * rate:
             self._slow_windows += 1
-        else:
+        elif bits_per_second >= _SLOW_SHARE * rate:
             self._slow_windows = 0
+            self._grows = False
+        elif self._says_slow(former):
+            self._slow_windows += 1
         if self._slow_windows >= _SLOW_WINDOWS:
             self._slow_windows = 0
-            self._lower(rate - bits_per_second * _HEADROOM, now)
+            if lost > _LOST_SHARE or any(_layer(each) > 0 for each in self._streams):
+                self._lower(rate - bits_per_second * _HEADROOM, now)
         elif now >= self._retry_at:
             self._raise(now)
+
+    def _says_slow(self, former: float) -> bool:
+        """Whether an estimate that is below what is sent says that the connection is slow.
+
+        Not one that rises; nor, where more is sent than a moment ago, one that does not fall.
+        """
+        if self.capacity is not None and self._estimate >= self.capacity:
+            return True
+        if self._grows:
+            return self._estimate * _CHANGE < former
+        return self._estimate <= former * _CHANGE
 
     def _lower(self, excess: float, now: float) -> None:
         """Send at least ``excess`` bits a second less, if there are smaller layers."""
@@ -122,6 +146,7 @@ class Bandwidth:
         stream = min(bound, key=_rate)
         layer = _layer(stream) + 1
         stream.largest_layer = layer if layer < len(stream.layer_rates) - 1 else None
+        self.grows()
         self._tried_at = now
         self._retry_at = now + _TRIAL_SECONDS
 

@@ -18,6 +18,7 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 DEPENDENCY_DESCRIPTOR = (
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
@@ -25,6 +26,11 @@ _VOICE = 0x80
 _NUMBERS = range(1, 256)
 _MAX_SIZE = 255
 """Numbers and sizes that a packet has room for (RFC 8285, 4.3)."""
+
+
+def send_time(seconds: float) -> int:
+    """Return a time as ``abs_send_time`` states it: 6 bits of seconds, and 18 of their parts."""
+    return int(seconds * (1 << 18)) & 0xFFFFFF
 
 
 class Extensions(HeaderExtensions):
@@ -40,7 +46,7 @@ class ExtensionMap(HeaderExtensionsMap):
     def __init__(self) -> None:
         super().__init__()
         self._mid = self._rid = self._repaired_rid = 0
-        self._audio_level = self._dependency_descriptor = 0
+        self._audio_level = self._send_time = self._dependency_descriptor = 0
 
     def configure(self, parameters: RTCRtpParameters) -> None:
         """Note the possible numbers that ``parameters`` give; 0 is no number."""
@@ -49,6 +55,7 @@ class ExtensionMap(HeaderExtensionsMap):
         self._rid = numbers.get(RID, self._rid)
         self._repaired_rid = numbers.get(REPAIRED_RID, self._repaired_rid)
         self._audio_level = numbers.get(AUDIO_LEVEL, self._audio_level)
+        self._send_time = numbers.get(SEND_TIME, self._send_time)
         self._dependency_descriptor = numbers.get(
             DEPENDENCY_DESCRIPTOR, self._dependency_descriptor
         )
@@ -78,6 +85,8 @@ class ExtensionMap(HeaderExtensionsMap):
         if values.audio_level is not None and self._audio_level:
             voice, level = values.audio_level
             extensions.append((self._audio_level, bytes([(_VOICE if voice else 0) | level])))
+        if values.abs_send_time is not None and self._send_time:
+            extensions.append((self._send_time, values.abs_send_time.to_bytes(3, "big")))
         descriptor = values.dependency_descriptor if isinstance(values, Extensions) else None
         if descriptor is not None and self._dependency_descriptor:
             extensions.append((self._dependency_descriptor, descriptor))

@@ -24,7 +24,6 @@ from aiortc.rtp import (
     RtcpSrPacket,
     RtpPacket,
     unpack_remb_fci,
-    wrap_rtx,
 )
 from livekit.protocol import models
 
@@ -32,7 +31,7 @@ from devserver.media import aiortc_private, blank_packets
 from devserver.media.codecs import forwarded_as, is_opus, is_red, without_redundancy
 from devserver.media.dynacast import quality_of
 from devserver.media.frames import begins_keyframe
-from devserver.media.header_extensions import ExtensionMap, Extensions
+from devserver.media.header_extensions import ExtensionMap, Extensions, send_time
 from devserver.media.layer_switch import LayerSwitch, StreamPacket
 from devserver.media.loss_score import LossScore, StreamCounts
 from devserver.media.packet_trailer import without_trailer
@@ -93,17 +92,15 @@ class RtpSender:
         self._transport = aiortc_private.transport_of(transceiver)
         self._tasks = tasks
         aiortc_private.renew_ssrcs(transceiver)
-        self._ssrc, self._retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
+        self._ssrc, retransmission_ssrc = aiortc_private.ssrcs_of(transceiver)
         self._extensions = ExtensionMap()
         self._targets: dict[int | None, _Target | None] = {}
         self._sound: SoundPackets | None = None
-        self._retransmission_payload_types: dict[int, int | None] = {}
-        self._retransmission_sequence = 0
         self._ready = False
         self._reporter: asyncio.Task[object] | None = None
         self._skipped = 0
         self._last: tuple[int, int, float] | None = None
-        self._sent = SentPackets()
+        self._sent = SentPackets(retransmission_ssrc)
         self._packet_count = 0
         self._octet_count = 0
         self._lost = self._reported = self._former_report = 0
@@ -120,7 +117,7 @@ class RtpSender:
         self._targets.clear()
         if self._transceiver.kind == "audio":
             self._sound = SoundPackets(self._ssrc, self._extensions, self._transceiver.mid)
-        self._retransmission_payload_types = {
+        self._sent.payload_types = {
             apt: codec.payloadType
             for codec in parameters.codecs
             if is_rtx(codec) and isinstance(apt := codec.parameters.get("apt"), int)
@@ -153,6 +150,8 @@ class RtpSender:
         if resumed and self.track.kind == "video" and not self.track.layers.rids:
             self._awaits_keyframe = True
             self.track.request_keyframe()
+        if resumed or layer > self._wanted_layer:
+            self._bandwidth.grows()
         self._paused = paused
         self._wanted_layer = layer
         if paused:
@@ -243,6 +242,8 @@ class RtpSender:
         extensions = forwarded.extensions = Extensions()
         extensions.mid = self._transceiver.mid
         extensions.dependency_descriptor = descriptor
+        if self._sent.awaits_keyframe and begins_keyframe(payload, codec.mimeType):
+            self._sent.awaits_keyframe = False
         self._sent.add(forwarded)
         self._note(mine.timestamp, codec, payload)
         self._send(forwarded)
@@ -259,7 +260,10 @@ class RtpSender:
         """Return a packet of a simulcast layer as it is forwarded; None if it is not."""
         bound = self._wanted_layer if self.largest_layer is None else self.largest_layer
         wanted = self.track.layers.best(min(self._wanted_layer, bound))
+        former = self._switch.layer
         taken = self._switch.take(packet, codec.mimeType, layer=layer, wanted=wanted)
+        if former != self._switch.layer:
+            self._sent.forget()  # the key frame of the other layer replaces it
         if layer == wanted != self._switch.layer:
             self._request_keyframe(layer)
         return taken
@@ -283,6 +287,12 @@ class RtpSender:
         if self._awaits_keyframe:
             self._request_keyframe()
         return self._awaits_keyframe
+
+    @property
+    def _is_too_large(self) -> bool:
+        """Whether a layer is still sent that is larger than the connection bears."""
+        bound, layer = self.largest_layer, self._switch.layer
+        return bound is not None and layer is not None and layer > bound
 
     def score(self) -> float:
         """Score how the track has arrived since the last call."""
@@ -308,13 +318,18 @@ class RtpSender:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            self._sent.awaits_keyframe = True
             self._request_keyframe(self._switch.layer or 0)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self._bandwidth.repeated(len(packet.lost))
+            if self._is_too_large:
+                return
             for sequence_number in packet.lost:
-                self._send_again(sequence_number)
+                again = self._sent.again(sequence_number & 0xFFFF)
+                if again is not None:
+                    self._send(again)
         elif isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
@@ -335,6 +350,7 @@ class RtpSender:
 
     def _send(self, packet: RtpPacket) -> None:
         """Send a packet of a picture. Estimates leave sound out, which is not counted therefore."""
+        packet.extensions.abs_send_time = send_time(time.monotonic())
         data = packet.serialize(self._extensions)
         self._bandwidth.sent(len(data))
         aiortc_private.send_rtp(self._transport, data)
@@ -347,21 +363,6 @@ class RtpSender:
                 return
             packet.extensions.mid = self._transceiver.mid
             aiortc_private.send_rtp(self._transport, packet.serialize(self._extensions))
-
-    def _send_again(self, sequence_number: int) -> None:
-        packet = self._sent.again(sequence_number & 0xFFFF)
-        if packet is None:
-            return
-        payload_type = self._retransmission_payload_types.get(packet.payload_type)
-        if payload_type is not None:
-            packet = wrap_rtx(
-                packet,
-                payload_type=payload_type,
-                sequence_number=self._retransmission_sequence,
-                ssrc=self._retransmission_ssrc,
-            )
-            self._retransmission_sequence = (self._retransmission_sequence + 1) & 0xFFFF
-        self._send(packet)
 
     async def _report(self, cname: str) -> None:
         """Tell the subscriber which wall-clock time the timestamps mean: it aligns sound and video

@@ -41,7 +41,9 @@ class Connection:
         """Send for so long, with an estimate every second."""
         for _ in range(seconds):
             rate = sum(stream.rate for stream in self.streams)
-            self.bandwidth.sent(round(rate / 8))
+            for _ in range(10):
+                self.bandwidth.sent(round(rate / 80))
+            self.bandwidth.repeated(round(10 * max(0.0, 1 - self.bears / max(1.0, rate))))
             self.now += 1.0
             self.bandwidth.estimated(round(min(1.5 * rate, 0.85 * self.bears)))
 
@@ -70,9 +72,34 @@ class TestChoice:
         for _ in range(2):
             for _ in range(9):
                 connection.bandwidth.sent(1_000)
-            connection.bandwidth.repeated(1)
+            connection.bandwidth.repeated(2)
             connection.passes(1)
         assert connection.largest == [1]
+
+    @pytest.mark.parametrize(
+        ("grows", "estimates", "largest"),
+        [
+            (False, [300, 300], 0),
+            (False, [300, 330, 360, 420, 500], None),
+            (False, [300, 330, 290], 0),
+            (True, [300, 300, 300, 330], None),
+            (True, [300, 290, 280], 0),
+            (True, [1400, 300, 300], 0),
+        ],
+    )
+    def test_an_estimate_that_follows_slowly_is_no_slow_connection(
+        self, estimates: list[int], largest: int | None, *, grows: bool
+    ) -> None:
+        now = 0.0
+        bandwidth, stream = Bandwidth(lambda: now), Stream()
+        bandwidth.add(stream)
+        if grows:
+            bandwidth.grows()
+        for estimate in estimates:
+            bandwidth.sent(round(stream.rate / 8))
+            now += 1.0
+            bandwidth.estimated(1_000 * estimate)
+        assert stream.largest_layer == largest
 
     def test_a_moment_is_no_slow_connection(self) -> None:
         connection = Connection(Stream(), bears=500_000)

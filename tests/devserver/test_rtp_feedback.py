@@ -67,6 +67,24 @@ class TestEstimates:
             sizes.append(len(await wire.next()))
         assert counted == sizes[1:]
 
+    async def test_a_wish_for_more_is_told(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[Bandwidth] = []
+
+        def note(self: Bandwidth) -> None:
+            told.append(self)
+
+        monkeypatch.setattr(Bandwidth, "grows", note)
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8, ("q", "h", "f")))
+        wishes = [(False, 0), (False, 1), (False, 1), (True, 1), (False, 1), (False, 0)]
+        counts: list[int] = []
+        for paused, layer in wishes:
+            sender.adapt(paused=paused, layer=layer)
+            counts.append(len(told))
+        assert counts == [0, 1, 1, 1, 2, 2]
+
     async def test_an_unsent_track_uses_no_bandwidth(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)
         track = published(receiver, VP8, ("q", "h", "f"))

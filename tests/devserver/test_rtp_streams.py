@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from aiortc.rtcrtpparameters import (
@@ -10,6 +11,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpReceiveParameters,
 )
 from aiortc.rtp import (
+    RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     RtcpPacket,
     RtcpPsfbPacket,
@@ -38,6 +40,9 @@ from tests.devserver.rtp_wire import (
     audio,
     published,
 )
+
+if TYPE_CHECKING:
+    from devserver.media.rtp_sender import RtpSender
 
 
 class Broken:
@@ -104,21 +109,74 @@ class TestPauses:
 
 
 class TestRetransmissions:
-    async def test_a_packet_is_sent_again_three_times_at_most(self, wire: Wire) -> None:
+    async def ask_again(self, sender: RtpSender, *lost: int) -> None:
+        request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=list(lost))
+        await sender._handle_rtcp_packet(request)  # pyright: ignore[reportPrivateUsage]
+
+    async def test_a_packet_is_sent_again_once_for_one_request(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
         for number in (1, 2):
             arrives(receiver, KEY, number=number)
-        request = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=[1, 9] * 50)
-        for lost in (request.lost, [2]):
-            request.lost = lost
-            await sender._handle_rtcp_packet(request)  # pyright: ignore[reportPrivateUsage]
-        sent = [(await wire.next_packet()).sequence_number for _ in range(6)]
-        assert sent == [1, 2, 1, 1, 1, 2]
+        await self.ask_again(sender, *[1, 9] * 50)
+        await self.ask_again(sender, 2)
+        sent = [(await wire.next_packet()).sequence_number for _ in range(4)]
+        assert sent == [1, 2, 1, 2]
         assert wire.sent.empty()
 
+    async def test_none_is_sent_again_until_the_key_frame_that_the_viewer_asked_for(
+        self, wire: Wire
+    ) -> None:
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        arrives(receiver, KEY, number=1)
+        wish = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=2)
+        await sender._handle_rtcp_packet(wish)  # pyright: ignore[reportPrivateUsage]
+        arrives(receiver, DELTA, number=2)
+        await self.ask_again(sender, 1, 2)
+        arrives(receiver, KEY, number=3)
+        await self.ask_again(sender, 3)
+        sent = [(await wire.next_packet()).sequence_number for _ in range(4)]
+        assert sent == [1, 2, 3, 3]
+        assert wire.sent.empty()
+
+    async def test_none_of_a_layer_that_is_too_large_is_sent_again(self, wire: Wire) -> None:
+        track = published(await wire.receiver(VP8), VP8, ("q", "h", "f"))
+        sender = await wire.sender(VP8, track)
+        for number, layer in ((1, 2), (70, 0)):
+            track.layers.note(layer, len(KEY))
+            packet = RtpPacket(payload_type=96, sequence_number=number, payload=KEY)
+            sender.forward(packet, VP8, layer)
+            sender.largest_layer = 0
+            await self.ask_again(sender, 1, 2)
+        sent = [(await wire.next_packet()).sequence_number for _ in range(3)]
+        assert sent == [1, 2, 2]
+        assert wire.sent.empty()
+
+    def test_a_packet_is_sent_again_three_times_at_most(self) -> None:
+        now = 0.0
+        sent = SentPackets(1, lambda: now)
+        sent.add(RtpPacket(sequence_number=7))
+        answered: list[float] = []
+        for now in (0.0, 0.05, 0.11, 0.15, 0.22, 0.4, 9.0):
+            if sent.again(7) is not None:
+                answered.append(now)
+        assert answered == [0.0, 0.11, 0.22]
+
+    def test_retransmissions_are_a_stream_of_their_own(self) -> None:
+        sent = SentPackets(5)
+        sent.payload_types = {96: 97}
+        for number in (8, 9):
+            sent.add(RtpPacket(payload_type=96, sequence_number=number, payload=KEY))
+        again = [sent.again(number) for number in (8, 9, 10)]
+        assert [
+            (each.ssrc, each.payload_type, each.sequence_number, each.payload)
+            for each in again
+            if each is not None
+        ] == [(5, 97, 1, b"\0\x08" + KEY), (5, 97, 2, b"\0\x09" + KEY)]
+
     def test_old_ones_are_forgotten(self) -> None:
-        sent = SentPackets()
+        sent = SentPackets(1)
         for number in range(300):
             sent.add(RtpPacket(sequence_number=number))
         there = [number for number in range(300) if sent.again(number) is not None]
