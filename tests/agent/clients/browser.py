@@ -15,7 +15,7 @@ from tests.agent.clients.example_client import Console
 from tests.chromium import CHROMIUM_ARGUMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
@@ -45,6 +45,10 @@ class BrowserClient:
     async def add_script(self, script: Path) -> None:
         """Runs a script that modules of examples find the globals of."""
         await self._page.add_script_tag(path=script)
+
+    async def expose(self, name: str, function: Callable[[str, int], Awaitable[int]]) -> None:
+        """Lets scripts call a function of the test's by this name."""
+        await self._page.expose_function(name, function)
 
     async def run(self, code: str) -> None:
         await self._page.evaluate("code => runModule(code).then(() => undefined)", code)

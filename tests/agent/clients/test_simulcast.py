@@ -55,10 +55,10 @@ VIEW = """
   const video = track.attach();
   document.body.append(video);
   console.log('simulcasted', publication.simulcasted);
-  const showing = (width) =>
+  const showing = (width, within = 20_000) =>
     new Promise((shown, fail) => {
       const giveUp = () => fail(new Error(`shows ${video.videoWidth} instead of ${width}`));
-      const bound = setTimeout(giveUp, 20_000);
+      const bound = setTimeout(giveUp, within);
       const look = () => {
         if (video.videoWidth !== width) return;
         clearTimeout(bound);
