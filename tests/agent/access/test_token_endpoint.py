@@ -192,9 +192,9 @@ async def test_nobody_gets_in_by_a_forged_token(
         {"iss": None},
         {"aud": "other"},
         {"aud": None},
-        {"exp": int(time.time()) - 60},
+        pytest.param({"exp": int(time.time()) - 60}, id="expired"),
         {"exp": None},
-        {"nbf": int(time.time()) + 6000},
+        pytest.param({"nbf": int(time.time()) + 6000}, id="not yet valid"),
     ],
     ids=str,
 )
