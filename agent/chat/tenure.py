@@ -12,6 +12,8 @@ class Tenure:
     is_cut: the connection to the room is lost for good. An answer that it interrupts is left to
         the next agent in the room.
     is_reconnecting: the SDK restores the connection to the room, or gives it up.
+    on_moved: called with the sid of the room that the agent is in now: the server has made one of
+        the same name anew. The former room is still this agent's until it returns.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Tenure:
         self.is_over = False
         self.is_cut = False
         self.is_reconnecting = False
+        self.on_moved: Callable[[str], Awaitable[None]] = _note_nothing
 
     async def holds(self) -> bool:
         """Whether the agent may continue, even if its process was suspended for a while."""
@@ -40,3 +43,6 @@ class Tenure:
         """Notes that the room wants no agent after this tenure, also if its process dies."""
         if self._note_last is not None:
             await self._note_last()
+
+
+async def _note_nothing(_: str) -> None: ...

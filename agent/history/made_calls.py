@@ -66,15 +66,24 @@ class MadeCalls(Protocol):
         """Takes a call over, to make it again in a room; False: nobody may, or somebody else has
         taken it over since it was read. Its `attempt` counts up.
 
-        A call whose room has a living agent is for that one alone, if it has a lease on it.
+        If a living agent is in the call's room, only that agent may take the call, if it holds the
+        room's lease.
         """
+        ...
+
+    async def move(self, conversation: str, former: str, sid: str) -> None:
+        """Notes that the agent of a room is in another one now, with its calls."""
         ...
 
     async def drop(self, key: str) -> None:
         """Keeps a call no longer."""
         ...
 
+    async def drop_free(self, key: str, sid: str) -> None:
+        """Keeps a call no longer, if the agent of a room may take it over; see `claim`."""
+        ...
+
     async def drop_held(self, conversation: str, sid: str) -> None:
-        """Keeps the calls of a conversation no longer that are made in a room, or nobody knows
-        where."""
+        """Keeps the calls of a conversation no longer that are held by this room, or by an unknown
+        one."""
         ...

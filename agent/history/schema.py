@@ -310,7 +310,8 @@ background_calls: Final = Table(
     Column("attempt", Integer, nullable=False),
     # By the worker's clock, ms since 1970.
     Column("begun_at", BigInteger, nullable=False),
-    # Sid of the room whose agent makes it; empty: of a worker of before revision 0015.
+    # Sid of the room whose agent makes it; empty: written by a worker older than revision
+    # 0015.
     Column("held_in", Text, nullable=False, server_default=""),
 )
 

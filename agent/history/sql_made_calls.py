@@ -43,15 +43,25 @@ _DROP: Final = delete(background_calls).where(background_calls.c.key == bindpara
 _IS_MINE: Final = or_(
     background_calls.c.held_in == "", background_calls.c.held_in == bindparam("sid")
 )
+_IS_FREE: Final = or_(_IS_MINE, ~HAS_LIVING_AGENT)
 _CLAIM: Final = (
     update(background_calls)
     .where(
         background_calls.c.key == bindparam("of_key"),
         background_calls.c.attempt == bindparam("made"),
-        or_(_IS_MINE, ~HAS_LIVING_AGENT),
+        _IS_FREE,
     )
     .values(attempt=background_calls.c.attempt + 1, held_in=bindparam("sid"))
 )
+_MOVE: Final = (
+    update(background_calls)
+    .where(
+        background_calls.c.room == bindparam("of_room"),
+        background_calls.c.held_in == bindparam("former"),
+    )
+    .values(held_in=bindparam("sid"))
+)
+_DROP_FREE: Final = _DROP.where(_IS_FREE)
 _DROP_HELD: Final = delete(background_calls).where(
     background_calls.c.room == bindparam("of_room"), _IS_MINE
 )
@@ -95,6 +105,14 @@ class SqlMadeCalls:
         given = {"of_key": call.key, "made": call.attempt, "sid": sid}
         return await self._commits.run(partial(_claim, given=given))
 
+    async def move(self, conversation: str, former: str, sid: str) -> None:
+        given = {"of_room": conversation, "former": former, "sid": sid}
+        await self._commits.run(partial(_move, given=given))
+
+    async def drop_free(self, key: str, sid: str) -> None:
+        given = {"of_key": key, "sid": sid}
+        await self._commits.run(partial(_drop_free, given=given))
+
     async def drop_held(self, conversation: str, sid: str) -> None:
         given = {"of_room": conversation, "sid": sid}
         await self._commits.run(partial(_drop_held, given=given))
@@ -137,8 +155,16 @@ def _kept(connection: Connection, conversation: str) -> tuple[KeptCall, ...]:
 
 
 def _claim(connection: Connection, given: dict[str, Any]) -> bool:
-    # Both databases look at the row again where another transaction has just changed it.
+    # Both databases re-check the WHERE clause if another transaction changed the row.
     return connection.execute(_CLAIM, {**given, "now": database_now(connection)}).rowcount > 0
+
+
+def _move(connection: Connection, given: dict[str, Any]) -> None:
+    connection.execute(_MOVE, given)
+
+
+def _drop_free(connection: Connection, given: dict[str, Any]) -> None:
+    connection.execute(_DROP_FREE, {**given, "now": database_now(connection)})
 
 
 def _drop_held(connection: Connection, given: dict[str, Any]) -> None:

@@ -167,6 +167,10 @@ class RoomLeases:
         self.claims.take(_room(sid))
         if former in self._last:
             self._last.add(sid)
+        tenure, _ = self._tenures.get(job, (None, None))
+        if tenure is not None:
+            # Before others see the former room free: they would take its calls over.
+            await tenure.on_moved(sid)
         await self._release(former, left=False)
         return True
 

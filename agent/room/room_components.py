@@ -227,6 +227,7 @@ class RoomComponents:
         self.calls.calls.conversation = self.conversation
         self.calls.background.lasting.conversation = self.conversation
         self.calls.background.lasting.sid = assignment.sid
+        tenure.on_moved = self.calls.background.lasting.move
         self.calls.background.report = self._handle.report
         self.events = AppEvents(app.hooks, self._handle, self.room, self.calls.callers)
         self.clock = ServerClock()

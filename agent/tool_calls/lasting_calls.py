@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from agent.history.errors import HistoryError
@@ -28,7 +28,11 @@ MAX_ATTEMPTS: Final = 3
 """Restarts after which a call is not made again: perhaps it is their cause."""
 
 WRITTEN_WITHIN: Final = 2.0
-"""Seconds that the last writes have when the agent leaves."""
+"""Seconds that the last writes have when the agent leaves, or its room was made anew."""
+
+RETRIED_AFTER: Final = 20.0
+"""Seconds after which a call is tried once more that was another room's, or that the database
+failed for: a dead agent's lease has ended by then (see sql_leases.LONGEST)."""
 
 
 class LastingCalls:
@@ -41,8 +45,8 @@ class LastingCalls:
         agent: the agent's identity.
 
     Attributes:
-        conversation, sid: the conversation's name in the history, and the room's sid; set once the
-            room is complete.
+        conversation: its name in the history; set once the room is complete.
+        sid: the room's; set then, and by `move`.
     """
 
     def __init__(self, history: History, agent: str) -> None:
@@ -53,7 +57,8 @@ class LastingCalls:
         self._telling: dict[str, str] = {}
         """Keys of calls whose results are being told, by segment id."""
         self._waiting: list[str] = []
-        """Keys of calls that are to be made again, as soon as fewer others run."""
+        """Keys of calls that are to be made again, as soon as fewer others run, or to be tried once
+        more."""
         self._is_used = False
         self._resuming = Tasks()
         self._writes = Tasks()
@@ -66,7 +71,7 @@ class LastingCalls:
         self._write(self._history.made_calls.keep(call))
 
     async def claim(self, call: KeptCall) -> bool:
-        """Whether a call is this room's to make again; no other one makes it then.
+        """Whether this room may repeat the call; no other room then does.
 
         Raises:
             HistoryError: the database cannot be used now.
@@ -88,9 +93,21 @@ class LastingCalls:
         if (key := self._telling.pop(segment_id, None)) is not None:
             self.drop(key)
 
-    def resume(self, make: Callable[[KeptCall], Awaitable[None]]) -> None:
+    async def move(self, sid: str) -> None:
+        """The agent is in another room of the same name, which the server has made anew."""
+        former, self.sid = self.sid, sid
+        if self._is_used and former != sid:
+            # After what was noted for the former one; writes take effect in their order.
+            move = self._history.made_calls.move(self.conversation, former, sid)
+            await asyncio.wait((self._write(move),), timeout=WRITTEN_WITHIN)
+
+    def resume(self, make: Callable[[KeptCall], Awaitable[bool]]) -> None:
         """Has the calls made again that a former worker left, once the database can be used. To be
-        called where a tool survives."""
+        called where a tool survives.
+
+        Args:
+            make: says whether this room makes the call, or has dropped it; may raise HistoryError.
+        """
         self._is_used = True
         self._resuming.start(self._resume(make), name="calls of a former worker")
 
@@ -107,23 +124,53 @@ class LastingCalls:
                 if is_over and self._is_used:
                     await self._history.made_calls.drop_held(self.conversation, self.sid)
                     for key in self._waiting:
-                        self.drop(key)
+                        # Perhaps another room of the conversation makes it.
+                        self._write(self._history.made_calls.drop_free(key, self.sid))
                 await self._writes.ended()
         except (HistoryError, TimeoutError) as error:
             logger.warning("it is not noted which calls survive: %s", error or "it takes too long")
         await self._writes.aclose()
 
-    async def _resume(self, make: Callable[[KeptCall], Awaitable[None]]) -> None:
-        await self._history.available()
+    async def _resume(self, make: Callable[[KeptCall], Awaitable[bool]]) -> None:
+        only: Collection[str] | None = None
         try:
-            calls = await self._history.made_calls.kept(self.conversation)
-            self._waiting = [call.key for call in calls]
-            for call in calls:
-                if not await self._was_told(call):
-                    await make(call)
+            for pause in (0.0, RETRIED_AFTER):
+                await asyncio.sleep(pause)
+                await self._history.available()
+                try:
+                    only = await self._make_again(make, only)
+                except HistoryError as error:
+                    logger.warning("calls of a former worker not read: %s", error)
+                    self._waiting.clear()
+                if only is not None and not only:
+                    return
+        except Exception:
+            self._waiting.clear()
+            raise
+
+    async def _make_again(
+        self, make: Callable[[KeptCall], Awaitable[bool]], only: Collection[str] | None
+    ) -> set[str]:
+        """The keys of those calls that cannot be made now.
+
+        Args:
+            only: keys of the calls that are meant; None: all.
+        """
+        kept = await self._history.made_calls.kept(self.conversation)
+        calls = [call for call in kept if only is None or call.key in only]
+        self._waiting = [call.key for call in calls]
+        refused: set[str] = set()
+        for call in calls:
+            try:
+                is_settled = await self._was_told(call) or await make(call)
+            except HistoryError as error:
+                logger.warning("call of %s could not be made again: %s", call.tool, error)
+                is_settled = False
+            if is_settled:
                 self._waiting.remove(call.key)
-        except HistoryError as error:
-            logger.warning("calls of a former worker are not made again: %s", error)
+            else:
+                refused.add(call.key)
+        return refused
 
     async def _was_told(self, call: KeptCall) -> bool:
         asker = call.thread.owner or self._agent
@@ -134,14 +181,14 @@ class LastingCalls:
             return True
         return False
 
-    def _write(self, write: Awaitable[None]) -> None:
+    def _write(self, write: Awaitable[None]) -> asyncio.Task[None]:
         async def attempt() -> None:
             try:
                 await write
             except HistoryError as error:
                 logger.warning("it is not noted which calls survive a restart: %s", error)
 
-        self._writes.start(attempt(), name="note of a call in the background")
+        return self._writes.start(attempt(), name="note of a call in the background")
 
 
 def is_late(call: KeptCall, timeout: float) -> bool:

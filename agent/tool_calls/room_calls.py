@@ -112,18 +112,19 @@ class RoomCalls:
             holds: whether the agent may still answer in the room.
         """
 
-        async def make(kept: KeptCall) -> None:
+        async def make(kept: KeptCall) -> bool:
             async with self.background.place():
                 if not await holds() or not await self.background.lasting.claim(kept):
-                    return
+                    return False
                 tool = next((each for each in self._toolbox if each.name == kept.tool), None)
                 if tool is None or not tool.survives or is_late(kept, tool.timeout):
                     logger.warning("call of %s is not made again: too late, or gone", kept.tool)
                     self.background.lasting.drop(kept.key)
-                    return
+                    return True
                 caller = await self.callers.find(kept.identity, kept.name)
                 logger.info("call of %s is made again", kept.tool)
                 self.calls.make_again(self.background, tool, kept, caller)
+                return True
 
         if any(tool.survives for tool in self._toolbox):
             self.background.lasting.resume(make)

@@ -62,3 +62,27 @@ async def test_a_room_that_is_over_drops_its_own_calls(history: History) -> None
     await calls.drop_held("another conversation", FIRST)
     await calls.drop_held(ROOM.room, FIRST)
     assert [each.key for each in await calls.kept(ROOM.room)] == ["other"]
+
+
+async def test_calls_follow_the_agent_into_a_room_that_was_made_anew(history: History) -> None:
+    calls = history.made_calls
+    for call in (kept("mine", held_in=FIRST), kept("other", held_in=SECOND)):
+        await calls.keep(call)
+    await calls.move("another conversation", FIRST, "RM_elsewhere")
+    await calls.move(ROOM.room, FIRST, "RM_anew")
+    assert {each.key: each.held_in for each in await calls.kept(ROOM.room)} == {
+        "mine": "RM_anew",
+        "other": SECOND,
+    }
+
+
+async def test_a_call_is_dropped_only_by_a_room_that_may_take_it(history: History) -> None:
+    calls = history.made_calls
+    held = {"mine": FIRST, "unknown": "", "dead": "RM_dead", "living": SECOND}
+    for key, sid in held.items():
+        await calls.keep(kept(key, held_in=sid))
+    await live_in(history, "RM_dead", 0)
+    await live_in(history, SECOND, 20)
+    for key in held:
+        await calls.drop_free(key, FIRST)
+    assert [each.key for each in await calls.kept(ROOM.room)] == ["living"]

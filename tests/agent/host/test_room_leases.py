@@ -143,6 +143,22 @@ async def test_a_job_whose_room_was_made_anew_has_the_lease_of_the_new_one(
     assert await store.state() is LeaseState.LEFT
 
 
+async def test_a_stay_hears_of_its_new_room_while_it_has_the_former_one(
+    store: Store, new_leases: NewLeases
+) -> None:
+    leases = new_leases()
+    assert await leases.beat()
+    assert await leases.take(JOB, "RM_former")
+    heard: list[tuple[str, set[LeaseState]]] = []
+
+    async def on_moved(sid: str) -> None:
+        heard.append((sid, set((await store.states(ME, ["RM_former", ROOM])).values())))
+
+    leases.tenure(JOB, unexpected).on_moved = on_moved
+    assert await leases.move(JOB, ROOM)
+    assert heard == [(ROOM, {LeaseState.HELD})]
+
+
 async def test_the_lease_of_another_process_is_not_moved_to(
     store: Store, new_leases: NewLeases
 ) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from livekit import api
 
+from agent.history.errors import UnavailableError
 from agent.history.history import History
+from agent.history.leases import LeaseHolder
 from agent.history.made_calls import KeptCall
 from agent.history.message import ThreadKey
 from agent.history.open_history import open_history
+from agent.history.sql_leases import LONGEST
 from agent.parts.answer_parts import AnswerParts
 from agent.testing import history_samples as samples
+from agent.tool_calls import lasting_calls
 from agent.tool_calls.background_calls import MAX_CALLS, BackgroundCall, BackgroundCalls
 from agent.tool_calls.call_origin import CallOrigin
 from agent.tool_calls.lasting_calls import MAX_ATTEMPTS, LastingCalls
@@ -29,7 +33,14 @@ from tests.agent.tool_calls.test_retry import lose_the_room
 from toolkit import Caller, ToolContext, role, tool
 
 
-def kept(key: str = "k1", *, room: str = "kitchen", attempt: int = 0, age: float = 0) -> KeptCall:
+def kept(
+    key: str = "k1",
+    *,
+    room: str = "kitchen",
+    attempt: int = 0,
+    age: float = 0,
+    held_in: str = "",
+) -> KeptCall:
     begun_at = int((time.time() - age) * 1000)
     arguments = f'{{"topic": "{key}"}}'
     return KeptCall(
@@ -43,6 +54,7 @@ def kept(key: str = "k1", *, room: str = "kitchen", attempt: int = 0, age: float
         f"TC_{key}",
         attempt,
         begun_at,
+        held_in,
     )
 
 
@@ -143,7 +155,7 @@ async def test_a_second_room_of_its_conversation_leaves_it_to_the_first(
     assert unasked(bob) == []
 
 
-async def test_no_more_are_made_again_at_a_time_than_may_go_on_in_the_background(
+async def test_repeated_calls_respect_the_background_limit(
     start_worker: StartWorker, enter: Enter, model: DemoModel, report: Report, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/shared.db"
@@ -186,8 +198,9 @@ async def test_what_was_told_before_the_worker_died_is_not_made_again(history: H
             await history.finish_answer(samples.ended(answer))
     made: asyncio.Queue[str] = asyncio.Queue()
 
-    async def make(call: KeptCall) -> None:
+    async def make(call: KeptCall) -> bool:
         made.put_nowait(call.key)
+        return True
 
     calls.resume(make)
     async with asyncio.timeout(10):
@@ -195,6 +208,112 @@ async def test_what_was_told_before_the_worker_died_is_not_made_again(history: H
     await calls.aclose(is_over=False)
     assert made.empty()
     assert await history.made_calls.kept("kitchen") == (begun_only,)
+    await history.aclose()
+
+
+async def live_in(history: History, sid: str, seconds: float) -> None:
+    """A worker process has the lease of a room, and lives for so long."""
+    await history.leases.beat(LeaseHolder(f"process of {sid}", "all", "", 1), seconds)
+    assert await history.leases.take("agent", sid, f"process of {sid}")
+
+
+class RoomOfTwo(LastingCalls):
+    """The kept calls of one of two rooms with one conversation.
+
+    Attributes:
+        made: keys of the calls that were made again.
+        settled: gets the key of each call that was tried, and whether it was made.
+        fails_for: keys that the database fails for once.
+    """
+
+    def __init__(self, history: History, sid: str) -> None:
+        super().__init__(history, "agent")
+        self.conversation, self.sid = "kitchen", sid
+        self.made: list[str] = []
+        self.settled: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+        self.fails_for: set[str] = set()
+
+    async def make(self, call: KeptCall) -> bool:
+        if call.key in self.fails_for:
+            self.fails_for.remove(call.key)
+            raise UnavailableError("away")
+        is_made = await self.claim(call)
+        if is_made:
+            self.made.append(call.key)
+        self.settled.put_nowait((call.key, is_made))
+        return is_made
+
+
+async def test_it_is_made_in_one_room_after_the_server_has_made_that_anew(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting_calls, "RETRIED_AFTER", 0.0)
+    first, second = RoomOfTwo(history, "RM_first"), RoomOfTwo(history, "RM_second")
+    first.resume(first.make)
+    first.keep(kept(held_in="RM_first"))
+    await live_in(history, "RM_anew", 20)
+    await first.move("RM_anew")
+    second.resume(second.make)
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            assert await second.settled.get() == ("k1", False)
+    # The second room is over, and leaves the call to the first one.
+    await second.aclose(is_over=True)
+    [left] = await history.made_calls.kept("kitchen")
+    assert left.held_in == "RM_anew"
+    # The first one's end is the end of its calls, wherever it is.
+    await first.aclose(is_over=True)
+    assert await history.made_calls.kept("kitchen") == ()
+    await history.aclose()
+
+
+async def test_a_room_that_is_over_leaves_other_rooms_their_calls(history: History) -> None:
+    await history.made_calls.keep(kept("theirs", held_in="RM_second"))
+    await history.made_calls.keep(kept("of the dead", held_in="RM_dead"))
+    await live_in(history, "RM_second", 20)
+    calls = RoomOfTwo(history, "RM_first")
+    waiting = asyncio.Event()
+
+    async def wait(_: KeptCall) -> bool:
+        waiting.set()
+        await asyncio.Event().wait()
+        return True
+
+    calls.resume(wait)
+    async with asyncio.timeout(10):
+        await waiting.wait()
+    await calls.aclose(is_over=True)
+    assert [each.key for each in await history.made_calls.kept("kitchen")] == ["theirs"]
+    await history.aclose()
+
+
+async def test_what_was_refused_is_tried_again_when_a_dead_agent_s_lease_is_over(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lasting_calls.RETRIED_AFTER >= LONGEST
+    held = {"dead": "RM_dead", "failing": "", "free": "", "theirs": "RM_second"}
+    for place, (key, sid) in enumerate(held.items()):
+        await history.made_calls.keep(kept(key, held_in=sid, age=60 - place))
+    await live_in(history, "RM_dead", 20)
+    await live_in(history, "RM_second", 20)
+    monkeypatch.setattr(lasting_calls, "RETRIED_AFTER", 0.0)
+    calls = RoomOfTwo(history, "RM_first")
+    calls.fails_for = {"failing"}
+
+    async def make(call: KeptCall) -> bool:
+        if call.key == "free":
+            # The first pass has seen it living.
+            await live_in(history, "RM_dead", 0)
+        return await calls.make(call)
+
+    calls.resume(make)
+    async with asyncio.timeout(10):
+        tried = [await calls.settled.get() for _ in range(6)]
+    assert tried[:3] == [("dead", False), ("free", True), ("theirs", False)]
+    assert sorted(tried[3:]) == [("dead", True), ("failing", True), ("theirs", False)]
+    await calls.aclose(is_over=False)
+    assert calls.made.count("free") == 1
+    assert len(await history.made_calls.kept("kitchen")) == 4
     await history.aclose()
 
 
