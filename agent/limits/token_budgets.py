@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,11 +24,16 @@ RETRIED_AFTER: Final = 30.0
 FRESH_FOR: Final = 30.0
 """Seconds after which the database is asked again what other processes have used."""
 
-ASKED_AGAIN_AFTER: Final = 2.0
-"""The same after an attempt that failed: answers do not all wait for a database that is silent."""
-
 PATIENCE: Final = 1.0
 """Seconds that an answer waits for the counts of its accounts before it begins anyway."""
+
+ASKED_AGAIN_AFTER: Final = 2.0
+ASKING_TAKES: Final = 10.0
+"""Seconds between two questions to a database that has not answered, and for each of them: they are
+asked in the background, and answers do not wait."""
+
+ASKED_AT_ONCE: Final = 500
+"""Accounts of such a question."""
 
 MAX_ACCOUNTS: Final = 50_000
 KEPT_DAYS: Final = 35
@@ -73,6 +78,11 @@ class TokenBudgets:
         self._read_at: dict[Account, float] = {}
         self._unsaved: dict[Account, TokenCount] = {}
         self._being_saved: Mapping[Account, TokenCount] = {}
+        self._saves = 0
+        """Saves that have ended."""
+        self._unread: dict[Account, None] = {}
+        """Accounts that are asked for in the background."""
+        self._asking: asyncio.Task[None] | None = None
         self._tasks = Tasks()
         self._timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
@@ -97,7 +107,8 @@ class TokenBudgets:
                 raise Refusal(429, sentence, retry_after=float(self._seconds_left()))
 
     async def load(self, accounts: Mapping[Scope, Account]) -> None:
-        """Reads the usage of other processes; returns at once if that is known."""
+        """Reads the usage of other processes. Returns at once if that is known, or while the
+        database does not answer: it is asked in the background then."""
         self._begin_day()
         now = asyncio.get_running_loop().time()
         wanted = [
@@ -107,20 +118,17 @@ class TokenBudgets:
         ]
         if not wanted:
             return
-        day = self._day
-        try:
-            async with asyncio.timeout(PATIENCE):
-                found = await self._store.read(day, wanted)
-        except (HistoryError, TimeoutError) as error:
-            logger.warning(
-                "token counts not read; using the counts of this process: %s",
-                error or type(error).__name__,
-            )
-            found, now = {}, now - FRESH_FOR + ASKED_AGAIN_AFTER
-        if day == self._day:
-            for account in wanted:
-                self._read_at[account] = now
-                self._learn(account, found.get(account, TokenCount()))
+        if not self._is_asking:
+            try:
+                await self._read(wanted, PATIENCE)
+            except (HistoryError, TimeoutError) as error:
+                logger.warning(
+                    "token counts not read; using the counts of this process: %s",
+                    error or type(error).__name__,
+                )
+            else:
+                return
+        self._ask_later(wanted)
 
     def add(self, accounts: Mapping[Scope, Account], count: TokenCount) -> None:
         """Counts tokens of one request; never waits."""
@@ -144,6 +152,38 @@ class TokenBudgets:
         if self._unsaved:
             await self._save()
         await self._tasks.aclose()
+
+    async def _read(self, wanted: Sequence[Account], seconds: float) -> None:
+        day, saves, now = self._day, self._saves, asyncio.get_running_loop().time()
+        async with asyncio.timeout(seconds):
+            found = await self._store.read(day, wanted)
+        if day == self._day:
+            for account in wanted:
+                self._read_at[account] = now
+                stored = found.get(account, TokenCount())
+                self._learn(account, stored, is_stale=saves != self._saves)
+
+    @property
+    def _is_asking(self) -> bool:
+        return self._asking is not None and not self._asking.done()
+
+    def _ask_later(self, wanted: Sequence[Account]) -> None:
+        if len(self._unread) < MAX_ACCOUNTS:
+            self._unread.update(dict.fromkeys(wanted))
+        if not self._is_asking and not self._closed:
+            self._asking = self._tasks.start(self._ask(), name="ask for token counts")
+
+    async def _ask(self) -> None:
+        await asyncio.sleep(ASKED_AGAIN_AFTER)
+        while self._unread:
+            wanted = tuple(self._unread)[:ASKED_AT_ONCE]
+            try:
+                await self._read(wanted, ASKING_TAKES)
+            except (HistoryError, TimeoutError):
+                await asyncio.sleep(ASKED_AGAIN_AFTER)
+            else:
+                for account in wanted:
+                    self._unread.pop(account, None)
 
     def _save_in(self, seconds: float) -> None:
         if self._timer is None and self._saving is None and not self._closed:
@@ -175,6 +215,7 @@ class TokenBudgets:
                     self._know(account, total + self._unsaved.get(account, TokenCount()))
         finally:
             self._saving, self._being_saved = None, {}
+            self._saves += 1
         if self._unsaved:
             self._save_in(pause)
 
@@ -182,11 +223,15 @@ class TokenBudgets:
         for account, count in saving.items():
             self._unsaved[account] = self._unsaved.get(account, TokenCount()) + count
 
-    def _learn(self, account: Account, stored: TokenCount) -> None:
-        """Takes the database's number, which may not have yet what is on its way there."""
+    def _learn(self, account: Account, stored: TokenCount, *, is_stale: bool) -> None:
+        """Takes the database's number, which may lack counts that are still being written.
+
+        Args:
+            is_stale: a write ended while the number was read.
+        """
         used = stored + self._unsaved.get(account, TokenCount())
         here = self._used.get(account, TokenCount())
-        if stored == TokenCount() or account in self._being_saved:
+        if is_stale or stored == TokenCount() or account in self._being_saved:
             used = TokenCount(
                 max(used.tokens_in, here.tokens_in), max(used.tokens_out, here.tokens_out)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -137,23 +138,74 @@ async def test_a_database_that_is_away_stops_no_answer_and_loses_no_count(
     assert found == {KITCHEN: TokenCount(60, 0)}
 
 
-async def test_counts_that_could_not_be_read_are_read_again_soon(
+async def test_no_answer_waits_for_a_database_that_has_not_answered(
     history: History, new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_budgets, "ASKED_AGAIN_AFTER", 0.0)
-    await new_history().token_usage.add("2026-03-01", {KITCHEN: TokenCount(100, 0)})
-    away = Away(history)
-    counted = budgets(away, room=TokenCount(100, 0))
-    await counted.load(ACCOUNTS)
-    counted.check(ACCOUNTS)
-    away.is_away = False
-    await counted.load(ACCOUNTS)
-    with pytest.raises(Refusal):
-        counted.check(ACCOUNTS)
+    monkeypatch.setattr(token_budgets, "PATIENCE", 0.01)
+    monkeypatch.setattr(token_budgets, "ASKED_AGAIN_AFTER", 0.01)
+    hall = Account(room="hall")
+    full = {KITCHEN: TokenCount(100, 0), hall: TokenCount(100, 0)}
+    await new_history().token_usage.add("2026-03-01", full)
+    stored, answers = history.token_usage, asyncio.Event()
+    direct = asyncio.current_task()
+    asked: list[Account] = []
+
+    class Silent(Away):
+        async def read(self, day: str, accounts: Sequence[Account]) -> dict[Account, TokenCount]:
+            if asyncio.current_task() is direct:
+                asked.extend(accounts)
+            await answers.wait()
+            return await stored.read(day, accounts)
+
+    counted = budgets(Silent(history), room=TokenCount(100, 0))
+    for _ in range(2):
+        await counted.load(ACCOUNTS)
+        await counted.load(accounts_of("acme", "hall", "ann"))
+    assert asked == [KITCHEN]
+    answers.set()
+    async with asyncio.timeout(20):
+        for room in ("kitchen", "hall"):
+            await until_refused(counted, accounts_of("acme", room, "ann"))
     await counted.aclose()
 
 
-async def test_a_number_that_lacks_what_is_on_its_way_lowers_no_count(
+async def until_refused(counted: TokenBudgets, accounts: Mapping[Scope, Account]) -> None:
+    """Returns once the database's number is known."""
+    with contextlib.suppress(Refusal):
+        while True:
+            counted.check(accounts)
+            await asyncio.sleep(0)
+
+
+async def test_a_write_that_ends_during_a_read_is_not_undone_by_it(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, begun, goes_on = history.token_usage, asyncio.Event(), asyncio.Event()
+
+    class Stale(Away):
+        async def read(self, day: str, accounts: Sequence[Account]) -> dict[Account, TokenCount]:
+            found = await stored.read(day, accounts)
+            begun.set()
+            await goes_on.wait()
+            return found
+
+    stale = Stale(history)
+    stale.is_away = False
+    await stored.add("2026-03-01", {KITCHEN: TokenCount(40, 0)})
+    counted = budgets(stale, room=TokenCount(100, 0))
+    monkeypatch.setattr(token_budgets, "PATIENCE", 20.0)
+    counted.add(ACCOUNTS, TokenCount(60, 0))
+    reading = asyncio.create_task(counted.load(ACCOUNTS))
+    await begun.wait()
+    # Writes the rest.
+    await counted.aclose()
+    goes_on.set()
+    await reading
+    with pytest.raises(Refusal):
+        counted.check(ACCOUNTS)
+
+
+async def test_a_stale_total_does_not_lower_a_count(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, begun, goes_on = history.token_usage, asyncio.Event(), asyncio.Event()
