@@ -63,7 +63,7 @@ class AskedQuestions(Generic[Answer]):
         is_agent: whether a participant is the agent; nobody else may ask.
         answer: what answers a question; None: nobody here does.
         encode: makes JSON of an answer.
-        patience: of this client's own calls: a question without a message is about one of them.
+        patience: of this client's own calls: a question about one of them has no message.
         on_withdrawn: called with a question that is over without the agent saying so.
     """
 
@@ -158,8 +158,10 @@ class AskedQuestions(Generic[Answer]):
         return question
 
     async def _ask(self, answer: Begin[Answer], asked: Payload) -> Answer:
-        about_call = contextlib.nullcontext() if asked["messageId"] else self._patience.asked()
-        with about_call:
+        # A question without a message is about a call: ours, unless it names somebody else.
+        me = self._room.local_participant.identity
+        is_own = not asked["messageId"] and asked.get("senderId", me) == me
+        with self._patience.asked() if is_own else contextlib.nullcontext():
             async with asyncio.timeout(asked["timeout"]):
                 return await answer()
 

@@ -26,8 +26,10 @@ export class ClientMethods {
     this.#room = room;
     this.#agent = agent;
     const ask = (method: string, handle: (args: Record<string, unknown>) => Promise<unknown>): (() => void) => {
-      // A question without a message is about a call of this client.
-      const off = this.#register(method, (args) => (args['messageId'] ? handle(args) : patience.asked(handle(args))));
+      // A question without a message is about a call, and of this client's unless it names somebody else.
+      const isOwn = ({ messageId, senderId }: Record<string, unknown>): boolean =>
+        !messageId && (senderId === undefined || senderId === room.localParticipant?.identity);
+      const off = this.#register(method, (args) => (isOwn(args) ? patience.asked(handle(args)) : handle(args)));
       patience.handlers += 1;
       return () => {
         patience.handlers -= 1;

@@ -63,11 +63,15 @@ describe('calls', () => {
     expect(failure).toBeUndefined();
     answer({ action: 'decline' });
     await asked;
+    const offApprovals = agent.onApproval(() => new Promise(() => undefined));
+    const others = { ...question, description: '', arguments: {}, senderId: 'bob', senderName: '' };
+    methods.get('approveTool')?.({ callerIdentity: 'agent', payload: JSON.stringify(others) }).catch(() => undefined);
     await vi.advanceTimersByTimeAsync(99);
     expect(failure).toBeUndefined();
     await vi.advanceTimersByTimeAsync(2);
     expect(failure).toMatchObject({ code: 1502, isTemporary: true });
     off();
+    offApprovals();
     void called();
     expect(performed.mock.calls[2]?.[0]).toMatchObject({ responseTimeout: 1_000 });
   });

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from livekit import rtc
 
-from agent.client import AgentError, Elicitation
+from agent.client import AgentError, Approval, Elicitation, RoomAgent
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.client.test_room_agent import Joined, joined
 from tests.agent.conftest import StartWorker, Worker
+from tests.conftest import Join
 from toolkit import ToolContext, tool
 
 __all__ = ["joined"]
@@ -93,6 +95,44 @@ async def test_the_time_of_a_question_is_not_that_of_the_call(joined: Joined) ->
         await asked.wait()
         # The call was given up, but its question still waits: meanwhile no time passes for others.
         assert await ana.call("confirmBooking", {}, timeout=0.0) == "accept {}"
+
+
+async def test_a_question_about_somebody_elses_call_gives_ones_own_no_time(join: Join) -> None:
+    ana = RoomAgent(await join("ana"), identity="asker")
+    asker = await join("asker", can_update_own_metadata=True)
+    asked = asyncio.Event()
+
+    async def decide(_: Approval) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    async def answer(_: Elicitation) -> None:
+        return None
+
+    async def sleep(_: rtc.RpcInvocationData) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    ana.on_approval, ana.on_elicitation = decide, answer
+    asker.local_participant.register_rpc_method("sleep", sleep)
+    await asker.local_participant.set_attributes({"agent.ready": "hello"})
+    await ana.ready(20)
+    about = {"callId": "c-1", "tool": "pay", "description": "", "arguments": {}, "messageId": ""}
+    about |= {"senderId": "bob", "senderName": "Bob", "timeout": 20.0}
+    asking = asyncio.create_task(
+        asker.local_participant.perform_rpc(
+            destination_identity="ana", method="approveTool", payload=json.dumps(about)
+        )
+    )
+    async with asyncio.timeout(20):
+        await asked.wait()
+        with pytest.raises(AgentError) as refused:
+            await ana.call("sleep", {}, timeout=0.0)
+    assert refused.value.code == rtc.RpcError.ErrorCode.RESPONSE_TIMEOUT
+    await ana.aclose()
+    with pytest.raises(rtc.RpcError):
+        await asking
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ import { plain, plainJson } from '../ui/plain.ts';
 
 const KEPT = 5;
 
+/** Milliseconds that a tool has: `@tool(timeout=…)` may be longer than a call's 15 s. */
+const PATIENCE = 90_000;
+
 interface Outcome {
   readonly id: number;
   /** Milliseconds. */
@@ -75,7 +78,7 @@ function ToolForm({ tool }: { tool: ToolDescription }): ReactElement {
     };
     setUnderWay((count) => count + 1);
     try {
-      const answer = await agent.call(tool.name, payload);
+      const answer = await agent.call(tool.name, payload, { timeout: PATIENCE });
       keep({ text: typeof answer === 'string' ? plain(answer) : plainJson(answer) });
     } catch (error) {
       if (error instanceof AgentError) keep({ text: plain(error.message), code: error.code });

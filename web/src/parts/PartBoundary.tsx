@@ -3,6 +3,8 @@
 import { Component, type ReactElement, type ReactNode } from 'react';
 
 interface Props {
+  /** What is shown: another one is tried again. */
+  readonly value: unknown;
   readonly children: ReactNode;
 }
 
@@ -11,6 +13,10 @@ export class PartBoundary extends Component<Props, { readonly isBroken: boolean 
 
   static getDerivedStateFromError(): { isBroken: boolean } {
     return { isBroken: true };
+  }
+
+  override componentDidUpdate(former: Props): void {
+    if (this.state.isBroken && former.value !== this.props.value) this.setState({ isBroken: false });
   }
 
   override render(): ReactNode {

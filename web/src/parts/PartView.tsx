@@ -20,7 +20,7 @@ export function PartView({ part, message }: { part: PartState; message: Message 
   if (part.type === 'reasoning') return <Reasoning text={part.text} isOpen={message.state === 'streaming' && !message.text} />;
   if (part.type === 'tool-call') return <ToolCallView call={part.artifact as Extract<Part, { type: 'tool-call' }>} />;
   return part.type === 'data' ? (
-    <PartBoundary>
+    <PartBoundary value={part.data}>
       <OtherPart part={part.data as Part} message={message} />
     </PartBoundary>
   ) : null;
