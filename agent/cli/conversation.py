@@ -176,7 +176,9 @@ class Conversation:
         if files:
             answer = await self._while_sending(files[0].name, asking)
         else:
-            # Before it is sent: a tool may ask something before the SDK reports that it was.
+            # Before it is sent: a tool may ask something before the SDK reports that it was. Ctrl-C
+            # then stops whatever the agent is doing for this person: the question has no id yet.
+            former, self._last = self._last, None
             self._stream = stream = MarkdownStream(self._console)
             stream.wait(WAITING)
             try:
@@ -184,6 +186,7 @@ class Conversation:
             except BaseException:
                 stream.finish()
                 self._stream = None
+                self._last = former
                 raise
         self._last = answer.question_id
         await self._while_typing(self._showing(answer))

@@ -197,6 +197,8 @@ class TypedLines:
     def _on_continued(self) -> None:
         """The shell has set the terminal as it likes it."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._on_stopped)
+        if not _is_in_foreground():
+            return  # `bg`: the terminal is the shell's, and setting it would stop this again.
         if self._has_keys:
             self._take_keys()
         if self._is_asking:
@@ -212,6 +214,13 @@ def _echo(before: str, now: str) -> None:
     before, now = one_row(before), one_row(now)
     same = len(common_start(sorted([before, now])))
     _write("\b \b" * cell_len(before[same:]) + now[same:])
+
+
+def _is_in_foreground() -> bool:
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # A terminal of no session has no background.
+        return True
 
 
 def _write(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import io
 import os
@@ -10,13 +11,18 @@ import pty
 import signal
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from agent.cli.command import CommandError
+from agent.cli.conversation import Conversation
 from agent.cli.line_editor import Completion
 from agent.cli.typed_lines import PASTES_ARE_MARKED, PASTES_ARE_TYPED, TypedLines
+from agent.client import RoomAgent
+from agent.client.answer import Answer
 from devserver.model import DemoModel, Reply, tool_call
 from tests.agent.cli.command_line import CommandLine
 from tests.agent.cli.test_chat import Terminal
@@ -132,6 +138,90 @@ async def test_a_terminal_that_cannot_be_read_is_as_it_was(monkeypatch: pytest.M
             await typed.read()
         assert termios.tcgetattr(slave) == before
         assert typed.lines.get_nowait() is None
+
+
+@contextlib.contextmanager
+def as_terminal(monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[int, int]]:
+    """Makes a new terminal that of this process; yields both of its ends."""
+    master, slave = pty.openpty()
+    with os.fdopen(master, closefd=True), os.fdopen(slave, "r+b", buffering=0) as raw:
+        terminal = io.TextIOWrapper(raw, write_through=True)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        yield master, slave
+
+
+async def test_a_client_in_the_background_leaves_the_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with as_terminal(monkeypatch) as (master, slave):
+        before = termios.tcgetattr(slave)
+        typed = TypedLines("> ", lambda _: Completion(0, ()))
+        typed.ask()
+        keys = termios.tcgetattr(slave)
+        reading = asyncio.create_task(typed.read())
+        await asyncio.sleep(0)
+        termios.tcsetattr(slave, termios.TCSANOW, before)
+        owner, was_asked = os.getpgrp() + 1, asyncio.Event()
+
+        def owner_of(_: int) -> int:
+            was_asked.set()
+            return owner
+
+        monkeypatch.setattr(os, "tcgetpgrp", owner_of)
+        async with asyncio.timeout(20):
+            signal.raise_signal(signal.SIGCONT)
+            await was_asked.wait()
+            assert termios.tcgetattr(slave) == before
+            was_asked.clear()
+            owner = os.getpgrp()
+            signal.raise_signal(signal.SIGCONT)
+            await was_asked.wait()
+            assert termios.tcgetattr(slave) == keys
+        os.write(master, b"\x04")
+        await reading
+
+
+class Listener:
+    """An agent that answers one question, and is silent after the next one until it is stopped."""
+
+    def __init__(self, keyboard: int) -> None:
+        self._keyboard = keyboard
+        self.room = SimpleNamespace(isconnected=lambda: True, remote_participants={})
+        self.method_names = ()
+        self.asked: list[str] = []
+        self.stopped: list[str | None] = []
+        self._stop = asyncio.Event()
+
+    async def ask(self, text: str, **_: object) -> Answer:
+        self.asked.append(text)
+        if len(self.asked) > 1:
+            signal.raise_signal(signal.SIGINT)
+            await self._stop.wait()
+        os.write(self._keyboard, b"Two\n" if len(self.asked) == 1 else b"\x04")
+        answer = Answer(f"m-{len(self.asked)}", silence=20.0)
+        answer.end("stop")
+        answer.finish()
+        return answer
+
+    async def stop(self, message_id: str | None = None) -> list[str]:
+        self.stopped.append(message_id)
+        self._stop.set()
+        return []
+
+
+async def test_ctrl_c_while_a_question_is_sent_does_not_mean_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with as_terminal(monkeypatch) as (master, _):
+        listener = Listener(master)
+        conversation = Conversation(cast("RoomAgent", listener), 20.0)
+        os.write(master, b"One\n")
+        async with asyncio.timeout(20):
+            await conversation.run()
+        assert listener.asked == ["One", "Two"]
+        assert listener.stopped == [None]
 
 
 @tool(needs_approval=True)
