@@ -161,8 +161,9 @@ class Tool:
             return await self._call(arguments, context)
         except ToolError as error:
             if error.__cause__ is not None:
-                # Without its message, which may quote the caller.
-                logger.warning("%s failed with %d: %r", self.name, error.code, error.__cause__)
+                # Without messages, which may quote the caller.
+                cause = _kind(error.__cause__)
+                logger.warning("%s failed with %d: %s", self.name, error.code, cause)
             raise
         except Exception as error:
             # The boundary between tools and their callers: any exception of a tool ends here, in
@@ -375,3 +376,9 @@ def _shown(result: object, context: ToolContext) -> object:
 
 def _to_wire(result: object) -> str:
     return pydantic_core.to_json(result, inf_nan_mode="null").decode()
+
+
+def _kind(cause: BaseException) -> str:
+    """An exception's type, and what the system says about it."""
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
