@@ -42,7 +42,7 @@ _VITE: Final = ("node", _VITE_PROGRAM, "build", "--logLevel=error")
 KEPT_FOR: Final = 86_400.0
 """Seconds since its last use for which a former build is kept: another `dev` may serve it."""
 
-_SECRET_ENDS: Final = ("_KEY", "_SECRET")
+_SECRET_ENDS: Final = ("_KEY", "_PASSWORD", "_SECRET", "_TOKEN")
 _SECRETS: Final = frozenset({"DATABASE_URL", "MCP_SERVERS", "WEBHOOK_URLS"})
 """Other files that packages from npm do not need."""
 

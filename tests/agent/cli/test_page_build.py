@@ -111,7 +111,8 @@ async def test_its_programs_get_no_secrets(checkout: Path) -> None:
     for name, script, begin in (("npm", NPM, "echo install"), ("node", NODE, "echo build")):
         program(checkout, name, script.replace(begin, f'env >> "$LOG.env"\n{begin}'))
     path = f"{checkout / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin"
-    secrets = ("OPENAI_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "MCP_SERVERS")
+    secrets = ("OPENAI_API_KEY", "LIVEKIT_API_SECRET", "POSTGRES_PASSWORD", "REGISTRY_TOKEN")
+    secrets += ("DATABASE_URL", "MCP_SERVERS")
     environ = {"PATH": path, "LOG": str(checkout / "log"), "NODE_ENV": "production"}
     build = PageBuild(environ | dict.fromkeys(secrets, "hidden"), checkout)
     await build.run(lambda _: None)
