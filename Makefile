@@ -88,9 +88,9 @@ setup-deploy: $(STAMP) ## fetch what the tests of deploy/ need: promtool, and th
 	@[ -x $(DEPLOY)/bin/promtool ] || command -v promtool >/dev/null || \
 		.ci/unpack $(DEPLOY)/bin prometheus promtool prometheus
 	@! command -v helm >/dev/null || { \
-			[ -x $(DEPLOY)/bin/python ] || $(PYTHON) -m venv $(DEPLOY); \
+			{ [ -x $(DEPLOY)/bin/python ] || $(PYTHON) -m venv $(DEPLOY); } && \
 			$(UV) pip sync --quiet --require-hashes --python $(DEPLOY)/bin/python requirements-deploy.lock; \
-		}
+		} || echo "not installed: schemas of Kubernetes; the chart's tests will be skipped" >&2
 
 setup-voice: ## install Debian's ffmpeg, which speaks in the tests with sound
 	@command -v ffmpeg >/dev/null || .ci/debian ffmpeg
@@ -110,7 +110,8 @@ test: $(STAMP) ## the tests but those with sound and the page's; ROOM_SERVER=ws:
 # Named in the output: one that needs this more than once has a fault, or is one.
 test-again: $(STAMP) ## the tests that failed in the last run, alone, one after another; five at most
 	$(BIN)/python -m tests.failed $(CACHE) > $(CACHE)/again
-	ROOM_SERVER="$(ROOM_SERVER)" xargs -d '\n' $(BIN)/python -m pytest -o cache_dir=$(CACHE) < $(CACHE)/again
+	tr '\n' '\0' < $(CACHE)/again | \
+		ROOM_SERVER="$(ROOM_SERVER)" xargs -0 $(BIN)/python -m pytest -o cache_dir=$(CACHE)
 
 test-all: $(STAMP) ## the same with those that take long and all combinations of databases and processes
 	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(WITHOUT_SOUND)
