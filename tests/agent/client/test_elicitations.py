@@ -118,7 +118,13 @@ async def test_a_question_about_somebody_elses_call_gives_ones_own_no_time(join:
     asker.local_participant.register_rpc_method("sleep", sleep)
     await asker.local_participant.set_attributes({"agent.ready": "hello"})
     await ana.ready(20)
-    about = {"callId": "c-1", "tool": "pay", "description": "", "arguments": {}, "messageId": ""}
+    about: dict[str, object] = {
+        "callId": "c-1",
+        "tool": "pay",
+        "description": "",
+        "arguments": {},
+        "messageId": "",
+    }
     about |= {"senderId": "bob", "senderName": "Bob", "timeout": 20.0}
     asking = asyncio.create_task(
         asker.local_participant.perform_rpc(
