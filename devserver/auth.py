@@ -12,7 +12,7 @@ from aiohttp import web
 from livekit import api
 from livekit.api.access_token import Claims
 
-from devserver.claims import ClaimError, check_registered, read_claims
+from devserver.claims import ClaimError, check_registered, read_claims, without_half_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _BEARER = "Bearer "
 _LEEWAY_SECONDS = 60
 _ALGORITHMS = ["HS256"]
+_KNOWN_ALGORITHMS: Final = (
+    *(f"{family}{bits}" for family in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
+    *("EdDSA", "none"),
+)
+"""Those of golang-jwt, which cannot even read a token of another one."""
 _UNVERIFIED_CLAIMS: Final[Options] = {
     "verify_aud": False,
     "verify_iat": False,
@@ -29,7 +34,7 @@ _UNVERIFIED_CLAIMS: Final[Options] = {
     "verify_jti": False,
     "verify_sub": False,
 }
-"""What PyJWT checks by itself and golang-jwt does not."""
+"""Checks that PyJWT does by default and golang-jwt does not."""
 _REFRESHED_TTL = datetime.timedelta(minutes=10)
 
 PERMISSION_DENIED = "permissions denied"
@@ -110,9 +115,11 @@ class Authenticator:
         try:
             unverified = jwt.decode(token, options={"verify_signature": False})
             check_registered(unverified)
+            if jwt.get_unverified_header(token).get("alg") not in _KNOWN_ALGORITHMS:
+                raise jwt.InvalidAlgorithmError
         except (jwt.InvalidTokenError, ClaimError):
             raise web.HTTPUnauthorized(text="invalid authorization token") from None
-        issuer = unverified.get("iss") or ""
+        issuer = without_half_pairs(unverified.get("iss") or "")
         if issuer != self._api_key:
             raise web.HTTPUnauthorized(text=f"invalid API key: {issuer}")
         try:

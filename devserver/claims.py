@@ -25,13 +25,17 @@ _TEXTS: Final = "[]string"
 _TEXT_BY_TEXT: Final = "map[string]string"
 
 _CLAIMS: Final = {
+    "identity": _TEXT,
     "name": _TEXT,
     "kind": _TEXT,
+    "kindDetails": _TEXTS,
     "roomPreset": _TEXT,
     "sha256": _TEXT,
     "metadata": _TEXT,
     "attributes": _TEXT_BY_TEXT,
 }
+_UNUSED: Final = ("identity", "kindDetails")
+"""Claims whose type is checked, and no more: the identity is that of ``sub``."""
 _VIDEO: Final = {
     **dict.fromkeys(("roomCreate", "roomList", "roomRecord", "roomAdmin", "roomJoin"), _BOOL),
     **dict.fromkeys(("canPublish", "canSubscribe", "canPublishData"), _BOOL),
@@ -72,21 +76,29 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float | None) and not isinstance(value, bool)
 
 
+def without_half_pairs(value: Any) -> Any:  # noqa: ANN401  any JSON
+    """Return a JSON value with U+FFFD for each half of a surrogate pair, as Go decodes it."""
+    text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return json.loads(text.decode("utf-16", "replace"))
+
+
 def read_claims(payload: _Object) -> Claims:
     """Return the claims in a token's payload; grants that it does not state are None.
 
     Raises ClaimError.
     """
     stated = _named(payload, (*_CLAIMS, *_GRANTS, "roomConfig"))
-    claims = Claims(identity=str(payload.get("sub") or payload.get("jti") or ""))
+    identity = str(payload.get("sub") or payload.get("jti") or "")
+    claims = Claims(identity=without_half_pairs(identity))
     for name, value in stated.items():
         if name in _GRANTS:
-            setattr(claims, name, _grants(name, value))
+            setattr(claims, name, _grants(name, without_half_pairs(value)))
         elif name == "roomConfig":
             claims.room_config = _room_config(value)
         else:
             _check(value, _CLAIMS[name], f"tokenClaims.ClaimGrants.{name}")
-            setattr(claims, camel_to_snake(name), value)
+            if name not in _UNUSED:
+                setattr(claims, camel_to_snake(name), without_half_pairs(value))
     claims.attributes = {key: text or "" for key, text in (claims.attributes or {}).items()}
     return claims
 
@@ -117,7 +129,7 @@ def _room_config(stated: object) -> RoomConfiguration:
 
 
 def _named(stated: _Object, names: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:
-    """Return what is stated of these fields, by their own names, without nulls."""
+    """Return the given fields under their canonical names, without nulls."""
     known = {name.lower(): name for name in names}
     return {
         known[key.lower()]: value

@@ -188,7 +188,7 @@ class RoomServer:
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
             keepalive_timeout=_KEEPALIVE_SECONDS,
-            auto_decompress=False,  # as Go: a body is what it is, whatever its Content-Encoding
+            auto_decompress=False,  # as in Go, bodies are not decompressed
         )
         await self._runner.setup()
         if self._runner.server is not None:
@@ -251,7 +251,7 @@ class RoomServer:
 
 
 async def _not_found(request: web.Request) -> web.Response:
-    """Answer a path without a route; one that is written oddly is redirected."""
+    """Answer a path without a route; an unclean path is redirected."""
     moved = unclean_path(request)
     if moved is not None:
         return moved

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final, Self, TypeAlias
 
 _QUEUE_SECONDS: Final = 0.3
-"""What a packet waits at most; one that would wait longer gets lost, as in a router."""
+"""Longest queueing delay; later packets are dropped, as in a router."""
 
 Address: TypeAlias = tuple[str, int]
 

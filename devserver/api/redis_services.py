@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SIP_CALL_ID = "sip.callID"
 _CALLABLE = re.compile("<(?:sips?|tel):.*>|(?:sips?|tel):", re.DOTALL)
 _NOT_CALLABLE = "transfer_to must be a valid SIP(s) or TEL URI (sip:, sips: or tel:)"
-"""What livekit-server says of the URIs that do not match."""
+"""livekit-server's error for other URIs."""
 
 _EGRESS_STARTS = {
     "StartEgress": egress.StartEgressRequest,

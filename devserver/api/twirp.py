@@ -166,7 +166,7 @@ def _from_json(body: bytes, kind: type[Request]) -> Request:
 
 
 class _Fields(dict[str, Any]):
-    """An object of JSON that knows how often it states each name."""
+    """A JSON object that remembers duplicate names."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)

@@ -36,12 +36,14 @@ class Bandwidth:
     """Chooses layers by the client's own estimates of what reaches it (REMB), and by its losses.
 
     A receiver of libwebrtc estimates up to 1.5 times of what it gets, so that only an estimate
-    below what is sent says something. Where more is sent, it rises slowly: by 8 % a second, or
-    less, and says nothing until it has risen. It does not fall if a short queue loses packets, so
-    retransmission requests count as well. If either shows for two seconds on end that too much is
-    sent, smaller layers are sent, of the largest streams first, until they fit. The smallest layer
+    below the send rate is evidence. Where more is sent, the estimate rises slowly, by 8 % a second
+    or less, and is ignored while it rises. It does not fall if a short queue loses packets, so
+    retransmission requests count as well. If either shows in two seconds that too much is sent, and
+    none between them that it fits (seconds that are ignored may lie between), smaller layers are
+    sent, of the largest streams first, until they fit. The smallest layer
     always goes out, as from livekit-server without ``allow_pause``. A larger layer is tried again
-    after 5 seconds, and after twice as long each time that the trial fails, up to a minute.
+    after 5 seconds, and after twice as long each time that the trial fails, up to a minute; but
+    none that exceeds a ``capacity``, which is no estimate.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -61,6 +63,7 @@ class Bandwidth:
     def add(self, stream: LayeredStream) -> None:
         """Choose the layers of ``stream`` as well."""
         self._streams.append(stream)
+        self.grows()
 
     def remove(self, stream: LayeredStream) -> None:
         """Stop choosing the layers of ``stream``."""
@@ -107,7 +110,7 @@ class Bandwidth:
             if lost > _LOST_SHARE or any(_layer(each) > 0 for each in self._streams):
                 self._lower(rate - bits_per_second * _HEADROOM, now)
         elif now >= self._retry_at:
-            self._raise(now)
+            self._raise(rate, now)
 
     def _says_slow(self, former: float) -> bool:
         """Whether an estimate that is below what is sent says that the connection is slow.
@@ -136,15 +139,18 @@ class Bandwidth:
             stream.largest_layer = _layer(stream) - 1
             excess -= before - _rate(stream)
 
-    def _raise(self, now: float) -> None:
-        """Try a larger layer of the stream that gets least."""
+    def _raise(self, rate: float, now: float) -> None:
+        """Try a larger layer of the stream that gets least; ``rate`` is what is sent."""
         bound = [
             each for each in self._streams if each.largest_layer is not None and each.layer_rates
         ]
         if not bound:
             return
         stream = min(bound, key=_rate)
-        layer = _layer(stream) + 1
+        layer = min(_layer(stream) + 1, len(stream.layer_rates) - 1)
+        rate += stream.layer_rates[layer] - _rate(stream)
+        if self.capacity is not None and rate > self.capacity:
+            return
         stream.largest_layer = layer if layer < len(stream.layer_rates) - 1 else None
         self.grows()
         self._tried_at = now

@@ -124,7 +124,8 @@ class RtpSender:
         }
         aiortc_private.register_sender(self._transport, self, parameters)
         if self._reporter is None:
-            self._bandwidth.add(self)
+            if self.track.kind == "video":
+                self._bandwidth.add(self)
             cname = parameters.rtcp.cname or ""
             self._reporter = self._tasks.start(self._report(cname), name="RTCP sender reports")
         if not self._ready:
@@ -151,12 +152,20 @@ class RtpSender:
             self._awaits_keyframe = True
             self.track.request_keyframe()
         if resumed or layer > self._wanted_layer:
-            self._bandwidth.grows()
+            self._note_growth()
         self._paused = paused
         self._wanted_layer = layer
         if paused:
             self._switch.leave()
         self.track.watch()
+
+    def unmuted(self) -> None:
+        """Note that packets of the track come again."""
+        self._note_growth()
+
+    def _note_growth(self) -> None:
+        if self.track.kind == "video":  # estimates leave sound out
+            self._bandwidth.grows()
 
     @property
     def watched(self) -> models.VideoQuality:
@@ -276,9 +285,12 @@ class RtpSender:
             layer = layers.best(self._wanted_layer) if layers.rids else 0
             self.track.request_keyframe(layer)
 
-    def _request_keyframe(self, layer: int = 0) -> None:
-        if time.monotonic() >= self._asks_from:
-            self.track.request_keyframe(layer)
+    def _request_keyframe(self, layer: int = 0) -> bool:
+        """Ask for a key frame, unless it is too early; whether one may be expected."""
+        if time.monotonic() < self._asks_from:
+            return False
+        self.track.request_keyframe(layer)
+        return True
 
     def _is_undecodable(self, payload: bytes, codec: RTCRtpCodecParameters) -> bool:
         """Whether this comes before the first key frame, or the first one after a pause."""
@@ -290,9 +302,9 @@ class RtpSender:
 
     @property
     def _is_too_large(self) -> bool:
-        """Whether a layer is still sent that is larger than the connection bears."""
+        """Whether the layer is too large for the connection, and a smaller one comes."""
         bound, layer = self.largest_layer, self._switch.layer
-        return bound is not None and layer is not None and layer > bound
+        return bound is not None and layer is not None and layer > self.track.layers.best(bound)
 
     def score(self) -> float:
         """Score how the track has arrived since the last call."""
@@ -318,8 +330,8 @@ class RtpSender:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            self._sent.awaits_keyframe = True
-            self._request_keyframe(self._switch.layer or 0)
+            if self._request_keyframe(self._switch.layer or 0):
+                self._sent.awaits_keyframe = True
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             self._note_estimate(packet.fci)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:

@@ -67,6 +67,10 @@ class PacketSink(Protocol):
 
     def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None: ...
 
+    def unmuted(self) -> None:
+        """Note that packets of the track come again."""
+        ...
+
 
 class PublishedTrack:
     """A track from its AddTrack request on; others see it once its media section is negotiated."""
@@ -138,6 +142,8 @@ class PublishedTrack:
         if not muted:
             self._unmuted_at = time.monotonic()
             self._dynacast.unmuted()
+            for sender in self._senders:
+                sender.unmuted()
 
     def attach(
         self,

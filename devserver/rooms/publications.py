@@ -49,7 +49,7 @@ class Publications:
         self._publisher = publisher
         self._tracks: dict[str, PublishedTrack] = {}
         self._queued: list[rtc.AddTrackRequest] = []
-        """Requests for cids that other tracks have, in order; each waits for its track's end."""
+        """Requests whose cid is in use, in order; each waits for that track's end."""
         self._permission: rtc.SubscriptionPermission | None = None
 
     def __contains__(self, track_sid: object) -> bool:

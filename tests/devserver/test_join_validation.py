@@ -18,10 +18,19 @@ from livekit.protocol import rtc
 from tests.devserver.raw_signal import encoded, join_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.room_server import RoomServerUnderTest
 
 
 NO_ROOM = "no permissions to access the room"
+
+
+ALGORITHMS_OF_NOBODY = ("HS999", "hs256", "", "\ud800", 5, None, ["HS256"])
+
+
+def segment(part: Mapping[str, object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 def signed(server: RoomServerUnderTest, **claims: object) -> str:
@@ -33,8 +42,7 @@ def signed(server: RoomServerUnderTest, **claims: object) -> str:
         "video": {"roomJoin": True, "room": "room"},
         **claims,
     }
-    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, payload)]
-    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    text = f"{segment({'alg': 'HS256', 'typ': 'JWT'})}.{segment(payload)}"
     # PyJWT refuses to sign claims of the wrong type.
     mac = hmac.digest(server.api_secret.encode(), text.encode(), "sha256")
     return f"{text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
@@ -154,6 +162,9 @@ class TestValidation:
             ({"metadata": 1}, "tokenClaims.ClaimGrants.metadata of type string"),
             ({"roomConfig": "x"}, 'syntax error (line 1:1): unexpected token "x"'),
             ({"kind": 4}, "tokenClaims.ClaimGrants.kind of type string"),
+            ({"kindDetails": "x"}, "tokenClaims.ClaimGrants.kindDetails of type []string"),
+            ({"kindDetails": [1]}, "tokenClaims.ClaimGrants.kindDetails of type string"),
+            ({"identity": 5}, "tokenClaims.ClaimGrants.identity of type string"),
         ],
     )
     async def test_claims_of_the_wrong_type(
@@ -191,6 +202,12 @@ class TestValidation:
             {"unheard": {"of": 1}},
             {"attributes": None, "sip": None, "roomConfig": {"unheard": 1}},
             {"video": {"ROOMJOIN": True, "Room": "room", "canPublish": None}},
+            {"kindDetails": ["cloud_agent", None], "identity": "another"},
+            {
+                "sub": "half a pair: \ud800",
+                "metadata": "\udc00",
+                "attributes": {"\ud800": "\ud800"},
+            },
         ],
     )
     async def test_claims_that_do_not_matter(
@@ -217,6 +234,25 @@ class TestValidation:
         answer = await self.ask(room_server, http, access_token=token)
         reason = f"token signature is invalid: signing method {algorithm} is invalid"
         assert answer == (401, f"invalid token: {token}, error: {reason}")
+
+    @pytest.mark.parametrize("header", [{}, *({"alg": name} for name in ALGORITHMS_OF_NOBODY)])
+    async def test_an_unknown_algorithm(
+        self,
+        room_server: RoomServerUnderTest,
+        http: aiohttp.ClientSession,
+        header: dict[str, object],
+    ) -> None:
+        payload = {"iss": room_server.api_key, "sub": "someone"}
+        token = f"{segment({'typ': 'JWT', **header})}.{segment(payload)}.AAAA"
+        answer = await self.ask(room_server, http, access_token=token)
+        assert answer == (401, "invalid authorization token")
+
+    async def test_half_a_surrogate_pair_in_the_key(
+        self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession
+    ) -> None:
+        token = signed(room_server, iss="half \ud800 a pair")
+        answer = await self.ask(room_server, http, access_token=token)
+        assert answer == (401, "invalid API key: half \ufffd a pair")
 
     async def test_a_token_may_be_a_minute_late(
         self, room_server: RoomServerUnderTest, http: aiohttp.ClientSession, room_name: str

@@ -158,7 +158,7 @@ class TestJoin:
         assert (claims.video.room_join, claims.video.room) == (True, room_name)
         assert jwt.decode(refreshed, options={"verify_signature": False})["exp"] > time.time() + 60
 
-    async def test_a_recorder_is_told_of_by_the_room(
+    async def test_room_info_shows_a_recorder(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.access_token("recorder", room_name).with_kind("egress").to_jwt()

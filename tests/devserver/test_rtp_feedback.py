@@ -67,7 +67,7 @@ class TestEstimates:
             sizes.append(len(await wire.next()))
         assert counted == sizes[1:]
 
-    async def test_a_wish_for_more_is_told(
+    async def test_asking_for_a_larger_layer_calls_grows(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told: list[Bandwidth] = []
@@ -78,12 +78,32 @@ class TestEstimates:
         monkeypatch.setattr(Bandwidth, "grows", note)
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8, ("q", "h", "f")))
+        told.clear()
         wishes = [(False, 0), (False, 1), (False, 1), (True, 1), (False, 1), (False, 0)]
         counts: list[int] = []
         for paused, layer in wishes:
             sender.adapt(paused=paused, layer=layer)
             counts.append(len(told))
         assert counts == [0, 1, 1, 1, 2, 2]
+
+    async def test_another_video_and_an_unmuted_one_call_grows(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[Bandwidth] = []
+
+        def note(self: Bandwidth) -> None:
+            told.append(self)
+
+        monkeypatch.setattr(Bandwidth, "grows", note)
+        counts: list[int] = []
+        for codec in (audio(OPUS), VP8):
+            track = published(await wire.receiver(codec), codec)
+            await wire.sender(codec, track)
+            counts.append(len(told))
+            for muted in (True, False):
+                track.mute(muted=muted)
+                counts.append(len(told))
+        assert counts == [0, 0, 0, 1, 1, 2]
 
     async def test_an_unsent_track_uses_no_bandwidth(self, wire: Wire) -> None:
         receiver = await wire.receiver(VP8)

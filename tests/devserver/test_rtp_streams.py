@@ -22,7 +22,7 @@ from aiortc.rtp import (
 from livekit.protocol import models, rtc
 
 from devserver.faults import Faults
-from devserver.media import aiortc_private
+from devserver.media import aiortc_private, rtp_sender
 from devserver.media.bandwidth import Bandwidth
 from devserver.media.codecs import OPUS, RED
 from devserver.media.loss_score import StreamCounts
@@ -52,6 +52,9 @@ class Broken:
 
     def forward(self, packet: RtpPacket, codec: RTCRtpCodecParameters, layer: int) -> None:
         raise RuntimeError((packet.sequence_number, codec.mimeType, layer))
+
+    def unmuted(self) -> None:
+        raise AssertionError
 
 
 class TestPauses:
@@ -124,27 +127,47 @@ class TestRetransmissions:
         assert sent == [1, 2, 1, 2]
         assert wire.sent.empty()
 
-    async def test_none_is_sent_again_until_the_key_frame_that_the_viewer_asked_for(
-        self, wire: Wire
+    async def ask_for_keyframe(self, sender: RtpSender) -> None:
+        request = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=2)
+        await sender._handle_rtcp_packet(request)  # pyright: ignore[reportPrivateUsage]
+
+    async def test_no_retransmission_until_the_requested_key_frame(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(rtp_sender, "_FIRST_KEYFRAME_AFTER_SECONDS", 0.0)
         receiver = await wire.receiver(VP8)
         sender = await wire.sender(VP8, published(receiver, VP8))
         arrives(receiver, KEY, number=1)
-        wish = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=2)
-        await sender._handle_rtcp_packet(wish)  # pyright: ignore[reportPrivateUsage]
+        assert (await wire.next_packet()).sequence_number == 1
+        await self.ask_for_keyframe(sender)
+        assert is_rtcp(await wire.next())
         arrives(receiver, DELTA, number=2)
         await self.ask_again(sender, 1, 2)
         arrives(receiver, KEY, number=3)
         await self.ask_again(sender, 3)
-        sent = [(await wire.next_packet()).sequence_number for _ in range(4)]
-        assert sent == [1, 2, 3, 3]
+        sent = [(await wire.next_packet()).sequence_number for _ in range(3)]
+        assert sent == [2, 3, 3]
+        assert wire.sent.empty()
+
+    async def test_a_key_frame_that_is_not_requested_yet_stops_no_retransmission(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rtp_sender, "_FIRST_KEYFRAME_AFTER_SECONDS", 1_000.0)
+        receiver = await wire.receiver(VP8)
+        sender = await wire.sender(VP8, published(receiver, VP8))
+        arrives(receiver, KEY, number=1)
+        await self.ask_for_keyframe(sender)
+        await self.ask_again(sender, 1)
+        sent = [(await wire.next_packet()).sequence_number for _ in range(2)]
+        assert sent == [1, 1]
         assert wire.sent.empty()
 
     async def test_none_of_a_layer_that_is_too_large_is_sent_again(self, wire: Wire) -> None:
         track = published(await wire.receiver(VP8), VP8, ("q", "h", "f"))
         sender = await wire.sender(VP8, track)
-        for number, layer in ((1, 2), (70, 0)):
+        for layer in (0, 2):
             track.layers.note(layer, len(KEY))
+        for number, layer in ((1, 2), (70, 0)):
             packet = RtpPacket(payload_type=96, sequence_number=number, payload=KEY)
             sender.forward(packet, VP8, layer)
             sender.largest_layer = 0
@@ -152,6 +175,16 @@ class TestRetransmissions:
         sent = [(await wire.next_packet()).sequence_number for _ in range(3)]
         assert sent == [1, 2, 2]
         assert wire.sent.empty()
+
+    async def test_the_smallest_layer_that_comes_is_sent_again(self, wire: Wire) -> None:
+        track = published(await wire.receiver(VP8), VP8, ("q", "h", "f"))
+        sender = await wire.sender(VP8, track)
+        track.layers.note(2, len(KEY))
+        sender.forward(RtpPacket(payload_type=96, sequence_number=1, payload=KEY), VP8, 2)
+        sender.largest_layer = 0
+        await self.ask_again(sender, 1)
+        sent = [(await wire.next_packet()).sequence_number for _ in range(2)]
+        assert sent == [1, 1]
 
     def test_a_packet_is_sent_again_three_times_at_most(self) -> None:
         now = 0.0

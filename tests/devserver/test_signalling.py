@@ -251,7 +251,7 @@ class TestRequests:
                         told.append((info.name, info.metadata, dict(info.attributes)))
             assert told == [("N", "", {}), ("N", "M", {}), ("N", "M", {"key": "value"})]
 
-    async def test_the_size_of_an_update_counts_not_of_what_is_there(
+    async def test_the_attribute_limit_applies_to_the_update_alone(
         self, room_server: RoomServerUnderTest, room_name: str
     ) -> None:
         token = room_server.token("someone", room_name, can_update_own_metadata=True)

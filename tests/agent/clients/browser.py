@@ -40,7 +40,7 @@ class BrowserClient:
 
     async def aclose(self) -> None:
         await self._page.close()
-        assert self.errors == []
+        assert not self.errors, self.errors
 
     async def add_script(self, script: Path) -> None:
         """Runs a script that modules of examples find the globals of."""
