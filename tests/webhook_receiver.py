@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 KEPT = 10_000
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 class ReceivedWebhook(NamedTuple):

@@ -9,7 +9,7 @@ from livekit.protocol import agent
 
 from tests.devserver.raw_worker import RawWorker
 
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 async def dispatch(

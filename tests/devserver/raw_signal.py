@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.room_server import RoomServerUnderTest
 
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 def encoded(request: rtc.JoinRequest, *, compressed: bool = True) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.room_server import RoomServerUnderTest
 
-WITHIN = 5.0
+WITHIN = 15.0
 
 
 class WorkerClosedError(Exception):

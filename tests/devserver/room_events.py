@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from livekit import rtc
 
-WITHIN = 10.0
+WITHIN = 20.0
 """Seconds after which an event that did not come fails the test."""
 
 

@@ -17,7 +17,7 @@ from tests.room_server import RoomServerUnderTest
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-WITHIN = 5.0
+WITHIN = 15.0
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from devserver.__main__ import arguments
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-WITHIN = 10.0
+WITHIN = 40.0
 SECRET = "thirty-two characters or more, for tests"  # noqa: S105  # signs nothing else
 
 

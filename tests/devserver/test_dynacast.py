@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import Join
     from tests.room_server import RoomServerUnderTest
 
-WITHIN = 10.0
+WITHIN = 20.0
 LOW, MEDIUM, HIGH, OFF = models.LOW, models.MEDIUM, models.HIGH, models.VideoQuality.OFF
 LAYERS = [
     models.VideoLayer(quality=quality, width=640 >> shift, height=480 >> shift)

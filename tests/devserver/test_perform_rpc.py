@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.devserver.twirp_client import Answer, TwirpClient
 
 LONGEST = 15_360
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 class Callee:

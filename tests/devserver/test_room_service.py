@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.devserver.twirp_client import TwirpClient
     from tests.room_server import RoomServerUnderTest
 
-WITHIN = 10.0
+WITHIN = 20.0
 
 
 class TestRooms:
