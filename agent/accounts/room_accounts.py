@@ -30,8 +30,8 @@ _ROOM: Final = "room"
 MAX_SESSIONS: Final = 20
 """Reports of sessions in the report of a conversation: the last ones."""
 MAX_STAYS: Final = 1_000
-"""Conversations in memory; beyond them, the private one that was silent for longest is reported as
-ended, without its transcript."""
+"""Conversations in memory; beyond them, the private conversation that has been idle longest is
+reported as ended, without its transcript."""
 _OF_SPEECH: Final = frozenset({"heardMs", "spokenMs"})
 READING_TAKES: Final = 5.0
 """Seconds for the transcripts of the conversations that end; then they are reported without."""
@@ -81,7 +81,7 @@ class RoomAccounts:
         self._agent = agent
         self._tenant = tenant
         self._stays: OrderedDict[str, _Stay] = OrderedDict()
-        """The last one is the one in which something happened last."""
+        """Ordered by last activity, newest last."""
         self._besides = UsageTally()
         self._unclaimed: Counter[str] = Counter()
 

@@ -1,4 +1,4 @@
-"""UsageTally: who has used how much in a conversation; the rest of many people counts together."""
+"""UsageTally: usage per person in a conversation; small users are summed up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ KEPT: Final = 2 * SHOWN
 
 
 class UsageTally:
-    """Counts by identity and model. Whoever has joined the rest counts anew from then on."""
+    """Counts by identity and model. Somebody who was merged into the rest starts again at
+    zero."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], UsageCounts] = {}

@@ -235,14 +235,19 @@ class Conversation:
         if self._answerer.active is not None:
             self._answerer.active.stop("interrupted", force=False)
 
+    def give_up(self) -> list[IncomingMessage]:
+        """Begins no further answer; returns the messages that wait for one."""
+        return [question.message for question in self._waiting.give_up()]
+
     async def aclose(self) -> list[IncomingMessage]:
-        """Ends the answer in progress; returns the messages left without an answer."""
+        """Ends the answer in progress; returns the messages left without an answer, without those
+        that were given up."""
         await self._tasks.aclose()
         await self.repeated.aclose()
         self._history_loader.ready.set()
         await self._store.settled()
         self._store.answers.note_ends()
-        left = [question.message for question in self._waiting.questions]
+        left = self.give_up()
         self._waiting.close()
         return left
 

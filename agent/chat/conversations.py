@@ -218,6 +218,11 @@ class Conversations:
         """Returns when all that was said is stored, as far as it can be."""
         await asyncio.gather(*(each.settled() for each in self._conversations.values()))
 
+    def give_up(self) -> list[IncomingMessage]:
+        """Takes no more messages in turn; returns those that wait."""
+        conversations = self._conversations.values()
+        return list(chain.from_iterable(each.give_up() for each in conversations))
+
     async def aclose(self) -> list[IncomingMessage]:
         """Ends all of them; returns the messages that are left without an answer."""
         self._started = False

@@ -37,6 +37,8 @@ class QuestionQueue:
         self._held: frozenset[Key] = frozenset()
         self._changed = asyncio.Event()
         self._woken = False
+        self._is_over = False
+        self._given_up: set[Key] = set()
 
     @property
     def questions(self) -> list[Question]:
@@ -154,6 +156,13 @@ class QuestionQueue:
         if self._taken is not None and self._taken.message.key == question.message.key:
             self._pass_turn()
 
+    def give_up(self) -> list[Question]:
+        """None is taken any more; returns those that wait, each once."""
+        self._is_over = True
+        left = [each for each in self.questions if each.message.key not in self._given_up]
+        self._given_up.update(each.message.key for each in left)
+        return left
+
     def close(self) -> None:
         """Drops all questions: the conversation answers no more."""
         if self._pending:
@@ -162,6 +171,8 @@ class QuestionQueue:
             self._answers.leave()
 
     def _next(self) -> Question | None:
+        if self._is_over:
+            return None
         return next((line[0] for line in self._lines.values() if line), None)
 
     def _holds(self, question: Question) -> bool:

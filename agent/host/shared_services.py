@@ -40,7 +40,7 @@ from toolkit.toolbox import Toolbox
 logger = logging.getLogger(__name__)
 
 LEAVING_ENDS: Final = 0.5
-"""Seconds before the time for rooms is over in which all of them must have been left."""
+"""All rooms must be left this many seconds before their deadline."""
 
 
 class _Closable(Protocol):

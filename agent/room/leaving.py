@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agent.tasks import Tasks
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CALLED_OFF_IN: Final = 0.25
-"""Seconds for what is called off."""
+"""Seconds that cancelled steps have to end."""
 
 
 class LeavingTime:
@@ -39,13 +40,13 @@ class LeavingTime:
         self._has_come.set()
 
     async def come(self) -> None:
-        """Returns once there is such a time."""
+        """Returns once a deadline is set."""
         await self._has_come.wait()
 
 
 class Leaving:
-    """The steps by which one room is left, one after the other; a step that fails keeps no other
-    from its turn.
+    """The steps by which one room is left, one after the other; a failing step does not stop the
+    others.
 
     Each has bounds of its own, as long as the process goes on. While it closes, they share the
     time that is left: a step that takes too long is left behind, so that those after it have their
@@ -75,15 +76,21 @@ class Leaving:
         if not task.done():
             logger.warning("%s: not over in time, the agent leaves meanwhile", name)
             self._behind.append(task)
-        elif not task.cancelled() and (error := task.exception()) is not None:
-            # The boundary of one step.
-            logger.error("%s failed while the agent left", name, exc_info=error)
+            task.add_done_callback(partial(_report, name))
+        else:
+            _report(name, task)
 
     async def aclose(self) -> None:
-        """Waits for what was left behind as long as there is time, and calls it off then."""
+        """Waits for unfinished steps until the deadline, then cancels them."""
         for reserve in (CALLED_OFF_IN, 0.0):
             if left := [task for task in self._behind if not task.done()]:
                 seconds = self._time.by - reserve - asyncio.get_running_loop().time()
                 await asyncio.wait(left, timeout=max(0.0, seconds))
                 for task in left:
                     task.cancel()
+
+
+def _report(name: str, step: asyncio.Task[object]) -> None:
+    """The boundary of one step: its failure is logged."""
+    if not step.cancelled() and (error := step.exception()) is not None:
+        logger.error("%s failed while the agent left", name, exc_info=error)

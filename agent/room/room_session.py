@@ -19,7 +19,7 @@ from agent.app.app import App
 from agent.chat.tenure import Tenure
 from agent.config.settings import Settings
 from agent.history.conversation_name import is_session
-from agent.inbox.message import Key
+from agent.inbox.message import IncomingMessage, Key
 from agent.inbox.people import Directory
 from agent.limits.process_limits import ProcessLimits
 from agent.models.service import ModelService
@@ -242,10 +242,10 @@ class RoomSession:
         components = self._components
         if self._cut is not None:
             self._cut.cancel()
+        leaving = Leaving(self._leaving_time)
         if self._tenure.is_over or self._tenure.is_cut:
             # The SDK would go on joining, and throw out the agent that is there now.
-            await self._room.disconnect()
-        leaving = Leaving(self._leaving_time)
+            await leaving.step(self._room.disconnect(), "the connection", rest=5.5)
         await leaving.step(components.events.aclose(), "the app's on_room_stop", rest=5.0)
         await components.stay_end.aclose()
         background = components.calls.background.aclose(is_over=self.is_dismissed)
@@ -256,7 +256,7 @@ class RoomSession:
         await leaving.step(components.accounts.aclose(), "the accounts", rest=1.0)
         await leaving.step(components.states.aclose(), "the shared state", rest=0.75)
         await leaving.step(self._close_exits(), "what goes out", rest=0.25)
-        await self._room.disconnect()
+        await leaving.step(self._room.disconnect(), "the connection", rest=0.0)
         await leaving.aclose()
         components.methods.unregister()
 
@@ -271,7 +271,12 @@ class RoomSession:
         await components.people.aclose()
 
     async def _close_conversations(self) -> None:
-        for message in await self._components.conversations.aclose():
+        # First those that wait: the end of a session may take too long.
+        self._refuse(self._components.conversations.give_up())
+        self._refuse(await self._components.conversations.aclose())
+
+    def _refuse(self, unanswered: Sequence[IncomingMessage]) -> None:
+        for message in unanswered:
             self._components.notices.refuse(message.sender.identity, _LEAVING, message.id)
 
     async def _close_exits(self) -> None:

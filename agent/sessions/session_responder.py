@@ -190,7 +190,7 @@ class SessionResponder:
             if self._session is not None:
                 await self._end_session(self._session)
         finally:
-            # Also where the agent leaves meanwhile, since its process closes.
+            # Also when this is cancelled because the process is closing.
             await self._voice.aclose()
             await self._tasks.aclose()
             await self._job.aclose()

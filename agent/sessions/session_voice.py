@@ -140,8 +140,8 @@ class SessionVoice:
             self._on_turn(self._speech.on_turn(said))
 
     def _drop_sound(self) -> None:
-        """What was heard becomes no turn: the service of a realtime model would have it in the
-        next one, which may be somebody else's."""
+        """Discards sound that did not become a turn; otherwise the realtime service would add it to
+        the next speaker's turn."""
         if self._session is not None:
             clear_sound(self._session)
 

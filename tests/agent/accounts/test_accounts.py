@@ -290,7 +290,7 @@ async def test_conversations_that_end_wait_for_a_slow_database_together(
     assert len(await waiting(history, url)) == 20
 
 
-async def test_of_many_conversations_the_most_silent_one_is_reported(
+async def test_the_longest_idle_conversation_is_reported_early(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.accounts.room_accounts.MAX_STAYS", 3)

@@ -151,3 +151,14 @@ async def test_the_bound_counts_what_waits_and_what_is_being_answered() -> None:
     queue.check("b")
     queue.done(taken)
     queue.check("a")
+
+
+async def test_a_queue_that_was_given_up_names_each_question_once_and_gives_none_away() -> None:
+    queue = queue_of("a1", "a2", "b1")
+    taken = await take(queue)
+    assert [each.message.id for each in queue.give_up()] == ["b1", "a2"]
+    queue.done(taken)
+    queue.add(question("c1"))
+    assert not queue.take(queue.questions[0])
+    assert [each.message.id for each in queue.give_up()] == ["c1"]
+    queue.close()

@@ -25,7 +25,7 @@ async def called(patience: Patience) -> None:
         await asyncio.Event().wait()
 
 
-async def test_questions_take_as_long_as_they_take() -> None:
+async def test_question_time_does_not_count() -> None:
     patience = Patience()
     with pytest.raises(TimeoutError):
         await called(patience)

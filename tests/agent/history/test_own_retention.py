@@ -19,9 +19,16 @@ __all__ = ("database_url",)
 DAY = 86_400_000
 
 
-@pytest.mark.parametrize("wrong", [-365 * DAY, 365 * DAY])
-async def test_a_worker_s_clock_that_is_wrong_makes_nothing_old(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, wrong: int
+@pytest.mark.parametrize(
+    ("wrong", "before", "is_erased"), [(365 * DAY, 364 * DAY, False), (-365 * DAY, DAY, True)]
+)
+async def test_a_clock_that_is_ahead_makes_nothing_old_and_one_behind_keeps_nothing(
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: int,
+    before: int,
+    *,
+    is_erased: bool,
 ) -> None:
     if database_url.startswith("sqlite"):
         pytest.skip("SQLite has the machine's clock")
@@ -31,8 +38,11 @@ async def test_a_worker_s_clock_that_is_wrong_makes_nothing_old(
     now = int(time.time() * 1000)
     there = (now + wrong) / 1000
     monkeypatch.setattr(sql_history, "time", SimpleNamespace(time=lambda: there))
-    assert await history.expire(now + wrong - DAY, batch=10, pause=0) == Erased()
-    assert [each.id for each in await everything(history)][:1] == ["m1"]
+    erased = await history.expire(now + before, batch=10, pause=0)
+    assert (erased != Erased()) is is_erased
+    assert [each.id for each in await everything(history)][:1] == ([] if is_erased else ["m1"])
     monkeypatch.undo()
+    if is_erased:
+        await take_turn(history, asked("m2"))
     assert (await history.expire(now + DAY, batch=10, pause=0)).messages > 0
     await history.aclose()

@@ -126,7 +126,7 @@ async def test_a_session_whose_end_fails_keeps_nothing_from_closing(
 
 
 class Lingering(Agent):
-    """An Agent of which nothing ends."""
+    """An Agent whose on_exit never returns."""
 
     async def on_exit(self) -> None:
         await never()

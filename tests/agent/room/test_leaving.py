@@ -67,6 +67,27 @@ async def test_a_step_takes_its_time_unless_the_process_closes(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+async def test_the_failure_of_a_step_that_was_left_behind_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    time = LeavingTime()
+    time.hasten(20.0)
+    leaving = Leaving(time)
+    free = asyncio.Event()
+
+    async def fails_late() -> None:
+        await free.wait()
+        await fails()
+
+    await leaving.step(fails_late(), "the app", rest=20.0)
+    free.set()
+    await leaving.aclose()
+    assert caplog.messages == [
+        "the app: not over in time, the agent leaves meanwhile",
+        "the app failed while the agent left",
+    ]
+
+
 async def test_a_step_that_was_left_behind_has_the_rest_of_the_time() -> None:
     time = LeavingTime()
     time.hasten(20.0)
