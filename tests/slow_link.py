@@ -1,4 +1,4 @@
-"""SlowLink: a way to a server's media that bears as many bits a second as a test says."""
+"""SlowLink: a UDP relay with a configurable bandwidth."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SlowLink:
             transport.abort()
 
     def bear(self, bits_per_second: int | None) -> None:
-        """Passes so much on from now on; None is everything."""
+        """Sets the bandwidth; None: unlimited."""
         self._bits_per_second = bits_per_second
 
     async def entrance(self, host: str, port: int) -> int:
@@ -69,7 +69,12 @@ class SlowLink:
         if begins - now > _QUEUE_SECONDS:
             return
         self._free_at = begins + 8 * len(data) / self._bits_per_second
-        loop.call_at(self._free_at, transport.sendto, data, to)
+        loop.call_at(self._free_at, _deliver, transport, data, to)
+
+
+def _deliver(transport: asyncio.DatagramTransport, data: bytes, to: Address) -> None:
+    if not transport.is_closing():
+        transport.sendto(data, to)
 
 
 class _Entrance(asyncio.DatagramProtocol):
@@ -99,7 +104,7 @@ class _Entrance(asyncio.DatagramProtocol):
 
 
 class _Exit(asyncio.DatagramProtocol):
-    """What the server takes for the client."""
+    """The socket that the server sees as the client."""
 
     def __init__(self, entrance: _Entrance, client: Address) -> None:
         self._entrance = entrance

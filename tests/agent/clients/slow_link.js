@@ -4,12 +4,38 @@
   const OWN = /^a=candidate:.*\r\n/gm;
   const { prototype } = RTCPeerConnection;
 
-  const through = async (candidate) => {
-    const fields = candidate.split(' ');
+  const entrances = new Map();
+
+  // A line of a candidate as it leads through the link; null for one that is left out.
+  const through = (line) => {
+    const fields = line.split(' ');
     const [, , protocol, , host, port] = fields;
     if (protocol.toLowerCase() !== 'udp' || host.includes(':')) return null;
-    fields[5] = await window.entrance(host, Number(port));
+    const address = `${host} ${port}`;
+    if (!entrances.has(address)) throw new Missing(host, Number(port));
+    fields[5] = entrances.get(address);
     return fields.join(' ');
+  };
+
+  class Missing extends Error {
+    constructor(host, port) {
+      super(`${host} ${port}`);
+      this.open = () => window.entrance(host, port);
+    }
+  }
+
+  // Without waiting where all entrances are there: the state of a connection must not change between
+  // the page's call and the browser's.
+  const withEntrances = (work) => {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      return error.open().then((port) => {
+        entrances.set(error.message, port);
+        return withEntrances(work);
+      });
+    }
   };
 
   for (const name of ['createOffer', 'createAnswer']) {
@@ -23,15 +49,20 @@
   Object.defineProperty(prototype, 'onicecandidate', { get: () => null, set() {} });
 
   const { setRemoteDescription, addIceCandidate } = prototype;
-  prototype.setRemoteDescription = async function ({ type, sdp }) {
-    const lines = [];
-    for (const line of sdp.split('\r\n'))
-      lines.push(line.startsWith('a=candidate:') ? await through(line) : line);
-    const known = lines.filter((line) => line !== null);
-    return setRemoteDescription.call(this, { type, sdp: known.join('\r\n') });
+  prototype.setRemoteDescription = function ({ type, sdp }) {
+    return withEntrances(() => {
+      const lines = sdp
+        .split('\r\n')
+        .map((line) => (line.startsWith('a=candidate:') ? through(line) : line));
+      const known = lines.filter((line) => line !== null).join('\r\n');
+      return setRemoteDescription.call(this, { type, sdp: known });
+    });
   };
-  prototype.addIceCandidate = async function (init) {
-    const candidate = init?.candidate ? await through(init.candidate) : '';
-    if (candidate) await addIceCandidate.call(this, { ...init, candidate });
+  prototype.addIceCandidate = function (init) {
+    return withEntrances(() => {
+      const candidate = init?.candidate ? through(init.candidate) : '';
+      if (candidate) return addIceCandidate.call(this, { ...init, candidate });
+      return Promise.resolve();
+    });
   };
 }

@@ -18,8 +18,9 @@ SCRIPT = Path(__file__).with_name("slow_link.js")
 BITS_PER_SECOND = 300_000
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("codec", ["vp8", pytest.param("h264", marks=pytest.mark.lengthy)])
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
 async def test_a_viewer_on_a_slow_link_gets_a_smaller_size(
     codec: str, open_page: OpenPage, room_server: RoomServerUnderTest, room_name: str
 ) -> None:
