@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.history.durable_history import LONGEST_CLOSE
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
 logger = logging.getLogger(__name__)
+
+ROOMS_LOOP: Final = "the rooms' loop"
+"""The step that is left behind if nothing runs on that loop any more."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.host.closing import Closing
+from agent.host.closing import ROOMS_LOOP, Closing
 from agent.host.worker_server import WorkerServer
 
 if TYPE_CHECKING:
@@ -59,3 +59,5 @@ class HostedServer(WorkerServer):
         await self._owner.aclose(closing)
         if not closing.overdue:
             self.ended()
+        elif ROOMS_LOOP in closing.overdue:
+            self.end_stuck()

@@ -29,7 +29,7 @@ from agent.config.sdk_patches import selected_patches
 from agent.config.settings import Settings
 from agent.host import loop_watch, tracing
 from agent.host.admission import Admission
-from agent.host.closing import Closing
+from agent.host.closing import ROOMS_LOOP, Closing
 from agent.host.heartbeat import Heartbeat
 from agent.host.heartbeat_timing import reported_silence
 from agent.host.hosted_server import HostedServer
@@ -282,7 +282,7 @@ class RoomHost:
         self.hasten(closing)
         # One second more: a loop that is stuck is left, too.
         closed = asyncio.wrap_future(self._run(self._close_all(closing)))
-        await closing.step(closed, "the rooms' loop", by=closing.history + 1.0)
+        await closing.step(closed, ROOMS_LOOP, by=closing.history + 1.0)
         await self._entry.aclose()
         self.heartbeats["main"].stop()
         loop, self._loop = self._loop, None

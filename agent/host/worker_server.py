@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import faulthandler
 import logging
+import os
 import time
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from aiohttp import web
 from livekit.agents import NOT_GIVEN, NotGivenOr
@@ -104,6 +105,13 @@ class WorkerServer(SdkServer):
     def ended(self) -> None:
         """Calls off the deadline of a drain, when everything is closed."""
         faulthandler.cancel_dump_traceback_later()
+
+    def end_stuck(self) -> NoReturn:
+        """Ends the process, a loop of which is stuck, with status 1: what each of its threads does
+        goes to stderr."""
+        logging.shutdown()
+        faulthandler.dump_traceback()
+        os._exit(1)
 
     def _stuck_loops(self) -> list[str]:
         return [
