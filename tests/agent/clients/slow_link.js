@@ -6,63 +6,51 @@
 
   const entrances = new Map();
 
-  // A line of a candidate as it leads through the link; null for one that is left out.
-  const through = (line) => {
+  // A line of a candidate as it leads through the link; empty for one that is left out.
+  const through = async (line) => {
     const fields = line.split(' ');
     const [, , protocol, , host, port] = fields;
-    if (protocol.toLowerCase() !== 'udp' || host.includes(':')) return null;
+    if (protocol.toLowerCase() !== 'udp' || host.includes(':')) return '';
     const address = `${host} ${port}`;
-    if (!entrances.has(address)) throw new Missing(host, Number(port));
-    fields[5] = entrances.get(address);
+    if (!entrances.has(address)) entrances.set(address, window.entrance(host, Number(port)));
+    fields[5] = await entrances.get(address);
     return fields.join(' ');
   };
 
-  class Missing extends Error {
-    constructor(host, port) {
-      super(`${host} ${port}`);
-      this.open = () => window.entrance(host, port);
-    }
-  }
-
-  // Without waiting where all entrances are there: the state of a connection must not change between
-  // the page's call and the browser's.
-  const withEntrances = (work) => {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error;
-      return error.open().then((port) => {
-        entrances.set(error.message, port);
-        return withEntrances(work);
-      });
-    }
+  // A browser carries out the calls of a connection one after the other; so does this, since some of
+  // them wait for entrances first.
+  const ends = new WeakMap();
+  const inTurn = (name, work) => {
+    const call = prototype[name];
+    prototype[name] = function (...options) {
+      const own = (...changed) => call.apply(this, changed);
+      const turn = (ends.get(this) ?? Promise.resolve()).then(() => work(own, ...options));
+      ends.set(
+        this,
+        turn.catch(() => {}),
+      );
+      return turn;
+    };
   };
 
-  for (const name of ['createOffer', 'createAnswer']) {
-    const create = prototype[name];
-    prototype[name] = async function (...options) {
-      const { type, sdp } = await create.apply(this, options);
-      return { type, sdp: sdp.replace(OWN, '') };
-    };
-  }
+  const withoutCandidates = async (create, ...options) => {
+    const { type, sdp } = await create(...options);
+    return { type, sdp: sdp.replace(OWN, '') };
+  };
+  inTurn('createOffer', withoutCandidates);
+  inTurn('createAnswer', withoutCandidates);
+  inTurn('setLocalDescription', (set, ...options) => set(...options));
+  inTurn('setRemoteDescription', async (set, { type, sdp }) => {
+    const lines = await Promise.all(
+      sdp.split('\r\n').map((line) => (line.startsWith('a=candidate:') ? through(line) : line)),
+    );
+    // The last line is empty, too.
+    return set({ type, sdp: `${lines.filter((line) => line).join('\r\n')}\r\n` });
+  });
+  inTurn('addIceCandidate', async (add, init) => {
+    const candidate = init?.candidate ? await through(init.candidate) : '';
+    if (candidate) await add({ ...init, candidate });
+  });
 
   Object.defineProperty(prototype, 'onicecandidate', { get: () => null, set() {} });
-
-  const { setRemoteDescription, addIceCandidate } = prototype;
-  prototype.setRemoteDescription = function ({ type, sdp }) {
-    return withEntrances(() => {
-      const lines = sdp
-        .split('\r\n')
-        .map((line) => (line.startsWith('a=candidate:') ? through(line) : line));
-      const known = lines.filter((line) => line !== null).join('\r\n');
-      return setRemoteDescription.call(this, { type, sdp: known });
-    });
-  };
-  prototype.addIceCandidate = function (init) {
-    return withEntrances(() => {
-      const candidate = init?.candidate ? through(init.candidate) : '';
-      if (candidate) return addIceCandidate.call(this, { ...init, candidate });
-      return Promise.resolve();
-    });
-  };
 }
