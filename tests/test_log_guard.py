@@ -17,7 +17,7 @@ logger = logging.getLogger("agent.some.part")
 
 @pytest.fixture
 def guard() -> Generator[LogGuard]:
-    """One of its own: the suite's would fail these tests."""
+    """A separate guard; the suite's would fail these tests."""
     guard = LogGuard()
     logger.addHandler(guard)
     logger.propagate = False
@@ -52,7 +52,11 @@ def test_they_are_found_in_fields_and_in_exceptions(guard: LogGuard) -> None:
         raise ValueError(WORDS)
     except ValueError:
         logger.exception("failed")
-    assert len(guard.found()) == 2
+    try:
+        raise ExceptionGroup("several", [KeyError("x"), ValueError(WORDS)])
+    except ExceptionGroup:
+        logger.exception("failed")
+    assert len(guard.found()) == 3
 
 
 def test_they_are_found_in_what_a_process_prints(guard: LogGuard) -> None:

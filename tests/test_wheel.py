@@ -111,9 +111,7 @@ def test_dev_says_what_is_missing(script: Path, tmp_path: Path) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.timeout(3 * WITHIN)
-def test_a_type_checker_knows_its_names_and_finds_what_is_wrong(
-    script: Path, tmp_path: Path
-) -> None:
+def test_type_checkers_see_its_types(script: Path, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(APP + HOOKS)
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
     checker = str(Path(sys.executable).parent / "basedpyright")

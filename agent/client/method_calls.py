@@ -18,7 +18,7 @@ MAX_KEPT: Final = 64
 """Answers in packets whose parts are kept until they are asked for."""
 
 QUESTIONS_TAKE: Final = 600.0
-"""Seconds that the agent has for a call besides the caller's timeout, for its tool's questions."""
+"""Seconds that the agent has on top of the caller's timeout, for its tool's questions."""
 
 PACKETS_TAKE: Final = 5.0
 """Seconds in which the packets of an answer are there once the response is."""

@@ -10,7 +10,7 @@ export interface CallOptions {
   timeout?: number;
 }
 
-/** Milliseconds that the agent has for a call besides the caller's timeout, for its tool's questions. */
+/** Milliseconds that the agent has on top of the caller's timeout, for its tool's questions. */
 const QUESTIONS_TAKE = 600_000;
 
 /** Responses in packets that nobody has asked for yet. */

@@ -84,7 +84,7 @@ describe('approvals', () => {
     expect(room.calls.map(({ method }) => method)).not.toContain('regenerate');
   });
 
-  it('are heard of while an answer is under way, and no longer', async () => {
+  it('are received only while an answer is in progress', async () => {
     expect(has('approveTool')).toBe(false);
     agent.addMessage(asked('m1', 'Hello'));
     const run = agent.runAgent();

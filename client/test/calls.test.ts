@@ -44,7 +44,7 @@ describe('calls', () => {
     expect(error).toMatchObject({ code: 400, retryAfter: 2, fields: { city: 'required' }, isTemporary: true });
   });
 
-  it('wait while their tools ask this client, besides their own time', async () => {
+  it('do not count the time in which their tools ask this client', async () => {
     const methods = new Map<string, (invocation: object) => Promise<string>>();
     room.localParticipant.registerRpcMethod = (method, handler) => void methods.set(method, handler);
     const performed = vi.spyOn(room.localParticipant, 'performRpc').mockImplementation(() => new Promise(() => undefined));

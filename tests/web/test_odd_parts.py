@@ -55,7 +55,7 @@ async def worker(start_worker: StartWorker) -> Worker:
     return await start_worker(tools=[show_all, pay])
 
 
-async def test_what_is_read_is_what_is_there(alice: PagePerson, model: DemoModel) -> None:
+async def test_misleading_characters_are_not_shown(alice: PagePerson, model: DemoModel) -> None:
     model.script(Reply(tool_calls=[tool_call("showAll")]), Reply("Here."))
     await alice.writes("Show me")
     answer = await alice.sees("Here.")
@@ -95,7 +95,7 @@ async def test_a_question_is_answered_by_the_keyboard_alone(
     await expect(alice.box).to_be_focused()
 
 
-async def test_a_question_takes_the_focus_from_nobody_who_writes(
+async def test_a_question_does_not_take_focus_from_someone_typing(
     alice: PagePerson, model: DemoModel
 ) -> None:
     call = tool_call("pay", json.dumps({"iban": "DE12"}))

@@ -10,7 +10,7 @@ def used(tokens: int) -> UsageCounts:
     return UsageCounts(answers=1, input_tokens=tokens)
 
 
-def test_those_with_the_most_tokens_are_named_and_the_rest_counts_together() -> None:
+def test_only_the_largest_users_are_listed_the_rest_is_summed() -> None:
     tally = UsageTally()
     people = 3 * KEPT
     for number in range(people):

@@ -98,8 +98,8 @@ class CommandLine:
         try:
             yield (running := RunningCommand(process))
         finally:
-            await _kill(process)
-        GUARD.printed(running.output)
+            rest = await _kill(process)
+        GUARD.printed(running.output + rest)
 
     async def _start(
         self, arguments: tuple[str, ...], environ: dict[str, str], stderr: int
@@ -114,8 +114,10 @@ class CommandLine:
         )
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        # Reads what is left as well, so that no pipe stays open.
-        await process.communicate()
+async def _kill(process: asyncio.subprocess.Process) -> str:
+    """Returns what was left to read of its output: no pipe stays open."""
+    if process.returncode is not None:
+        return ""
+    process.kill()
+    output, _ = await process.communicate()
+    return output.decode(errors="replace")

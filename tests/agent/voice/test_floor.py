@@ -73,7 +73,7 @@ async def test_a_long_recording_gives_way_to_other_rooms() -> None:
     assert floor.given_way_at == [AT_A_TIME]
 
 
-async def test_sound_that_becomes_no_turn_is_named_once_it_was_read() -> None:
+async def test_unused_sound_is_reported_after_it_was_read() -> None:
     floor, alice, bob = Floor(), Speaking("alice", "TR_1"), Speaking("bob", "TR_2")
     floor.quiet = 0.0
     for each in (alice, bob):

@@ -1,4 +1,4 @@
-/** What the agent in the room can do: a worker of an earlier version has fewer methods. */
+/** The agent's methods: a worker of an earlier version has fewer methods. */
 
 import { useCallback, useSyncExternalStore } from 'react';
 import { useRoomChat } from './chat.ts';

@@ -1,4 +1,4 @@
-/** What the agent is called here. */
+/** The agent's display name. */
 
 import { RoomEvent, type Room } from 'livekit-client';
 import { useCallback, useSyncExternalStore } from 'react';

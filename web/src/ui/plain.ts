@@ -1,5 +1,5 @@
-/** Text of tools, models and other people, without what turns the direction of writing or is not seen: what is read is what
- * is there. Joiners and direction marks stay: Persian, emoji, Hebrew and Arabic have them. */
+/** Text of tools, models and other people, without invisible and direction-changing characters: what is read is what is there.
+ * Joiners and direction marks stay: Persian, emoji, Hebrew and Arabic have them. */
 
 const UNSEEN = /(?![\n\t\u200c-\u200f\u061c])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 const UNSEEN_IN_JSON = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
