@@ -181,7 +181,7 @@ wire-types: $(STAMP) ## the TypeScript client's types, from those of the worker
 
 # Builds the page first, where its sources have changed; without Chromium or npm the tests are skipped.
 test-web: $(STAMP) ## the page of `dev` in Chromium
-	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest tests/web
+	ROOM_SERVER="$(ROOM_SERVER)" $(BIN)/python -m pytest -o cache_dir=$(CACHE) tests/web
 
 screenshots: $(STAMP) ## pictures of the page in each state, in screenshots/, and README's
 	SCREENSHOTS=screenshots $(BIN)/python -m pytest -q --timeout 240 tests/web/screenshots.py
