@@ -38,8 +38,11 @@ class HalfOpenConnections:
         self._watch = tasks.start(self._close_silent(server), name="half-open connections")
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        # Not kept: its error leads to the loop's frames, and those to all that was scheduled then.
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait((watch,))
 
     @property
     def first_requests(self) -> Callable[..., Awaitable[web.StreamResponse]]:
