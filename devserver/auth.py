@@ -26,7 +26,7 @@ _KNOWN_ALGORITHMS: Final = (
     *(f"{family}{bits}" for family in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
     *("EdDSA", "none"),
 )
-"""Those of golang-jwt, which cannot even read a token of another one."""
+"""The algorithms of golang-jwt, which cannot parse a token of any other."""
 _UNVERIFIED_CLAIMS: Final[Options] = {
     "verify_aud": False,
     "verify_iat": False,

@@ -26,11 +26,11 @@ class HalfOpenConnections:
     def __init__(self, within: float) -> None:
         self._within = within
         self._served: set[RequestHandler] = set()
-        """Connections of which a request came in whole, but for its body."""
+        """Connections that have sent a complete request, except for its body."""
         self._watch: asyncio.Task[None] | None = None
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """Has no routes: it watches the connections of the others."""
+        """None: it watches the connections of the other services."""
         return ()
 
     def start(self, server: web.Server, tasks: TaskSet) -> None:

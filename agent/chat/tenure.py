@@ -12,8 +12,8 @@ class Tenure:
     is_cut: the connection to the room is lost for good. An answer that it interrupts is left to
         the next agent in the room.
     is_reconnecting: the SDK restores the connection to the room, or gives it up.
-    on_moved: called with the sid of the room that the agent is in now: the server has made one of
-        the same name anew. The former room is still this agent's until it returns.
+    on_moved: called with the sid of the room that the agent is in now, when the server has created
+        the room again. The former room still belongs to this agent until it returns.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class SessionSpeech(Protocol):
         ...
 
     def when_unused(self, call: Callable[[], None]) -> None:
-        """Has this called whenever the session has heard something that becomes no turn."""
+        """Registers a callback for speech that does not become a turn."""
         ...
 
     def begin(self) -> None:

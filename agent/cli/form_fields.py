@@ -56,7 +56,7 @@ class FormField:
 
     @property
     def hint(self) -> str:
-        """What is expected, in words."""
+        """Describes the expected value."""
         hints = {
             "number": "number",
             "integer": "whole number",
@@ -124,7 +124,7 @@ class FormField:
 
 
 def misfits(schema: Schema, content: Mapping[str, object]) -> Mapping[str, str]:
-    """What is expected of the values that do not fit a schema, by name."""
+    """Describes the expected value of each field that does not match the schema, by name."""
     # Only here: it takes 4 MB, and most conversations are asked nothing.
     from toolkit.errors import InvalidArguments  # noqa: PLC0415
     from toolkit.schema_parameters import SchemaParameters  # noqa: PLC0415
@@ -168,7 +168,7 @@ def _field(name: str, given: Schema, root: Schema, *, is_required: bool) -> Form
 
 
 def _definitions(root: Schema) -> Schema:
-    """What fields refer to; what a form asks of several fields together is left out."""
+    """The definitions that fields refer to, without the rules about several fields together."""
     return {key: root[key] for key in ("$schema", "$defs", "definitions") if key in root}
 
 

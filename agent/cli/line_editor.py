@@ -58,7 +58,7 @@ class LineEditor:
         self._begun = ""
         self._is_pasting = False
         self._pasted: list[str] = []
-        """What has come of a text that is being pasted."""
+        """The pasted text so far."""
         self._history: list[str] = []
         self._back = 0
         """How many lines back in the history; 0: the one that is being typed."""
@@ -68,7 +68,7 @@ class LineEditor:
 
     @property
     def text(self) -> str:
-        """What has been typed of the line."""
+        """The text typed so far."""
         return self._text
 
     def add(self, text: str) -> None:

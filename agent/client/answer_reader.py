@@ -137,7 +137,7 @@ class AnswerReader:
         self, segment: str, attributes: Mapping[str, Any], thread: str, agent: str
     ) -> Message:
         position = attributes.get("position")
-        # Those of a former answer are not this one's: its own are being read, if there are any yet.
+        # Parts of a former answer do not count: this one's own are being read, if it has any yet.
         former = self._messages.find(segment, agent) if ("parts", segment) in self._latest else None
         message = Message(
             id=segment,

@@ -23,7 +23,7 @@ MAX_KEPT: Final = 64
 Answer = TypeVar("Answer")
 
 Payload = Mapping[str, Any]
-"""What the agent asks: it has `messageId`, `tool`, `timeout` and the question's id."""
+"""A question of the agent, with `messageId`, `tool`, `timeout` and the question's id."""
 
 
 Begin = Callable[[], Awaitable[Answer]]

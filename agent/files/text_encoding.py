@@ -16,7 +16,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-"""Those of UTF-32 first: that of UTF-16 little-endian is the beginning of one of them."""
+"""UTF-32 first: the mark of UTF-16 little-endian is the beginning of one of its marks."""
 
 _UNEXPLAINED: Final = 0.1
 """The share of NULs in UTF-16 that may be something else than the halves of Latin characters."""

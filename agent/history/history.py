@@ -159,7 +159,7 @@ class History(Protocol):
         ...
 
     async def attached_content(self, hashes: Sequence[str]) -> frozenset[str]:
-        """Those of the SHA-256 hashes (at most 500) that are of files of messages."""
+        """The `hashes` (SHA-256, at most 500) that belong to files of messages."""
         ...
 
     async def stored_bytes(self, room: str) -> Mapping[str, int]:

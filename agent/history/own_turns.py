@@ -104,7 +104,7 @@ class OwnTurns:
             most -= limit
 
     async def threads(self, conversation: str) -> Sequence[ThreadKey]:
-        """Those of a conversation, the room's first."""
+        """The threads of a conversation, the room's first."""
         found = await self.use(self.store.threads(conversation))
         return sorted(found, key=lambda thread: thread.owner or "")
 

@@ -221,7 +221,7 @@ def find_attachment(
 
 
 def attached_content(connection: Connection, hashes: Sequence[str]) -> frozenset[str]:
-    """Those of the hashes that are of files of messages."""
+    """The `hashes` that belong to files of messages."""
     return frozenset(connection.scalars(_ATTACHED_CONTENT, {"hashes": hashes}))
 
 

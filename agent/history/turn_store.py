@@ -143,5 +143,5 @@ class KnowsFiles(Protocol):
     """A store that can look up which files its turns have."""
 
     async def attached(self, hashes: Sequence[str]) -> set[str]:
-        """Those of the hashes (at most 500) that are among the `contents` of some turn."""
+        """The `hashes` (at most 500) that are among the `contents` of some turn."""
         ...

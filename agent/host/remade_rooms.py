@@ -75,7 +75,7 @@ class RemadeRooms:
                     if await self._is_settled(job):
                         return
             except UNAVAILABLE as error:
-                logger.info("room not looked after: %s", type(error).__name__)
+                logger.info("recreated room not checked: %s", type(error).__name__)
 
     async def _is_settled(self, job: Job) -> bool:
         """Whether the agent has the lease of the room that it is in, or no room."""

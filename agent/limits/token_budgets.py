@@ -89,7 +89,7 @@ class TokenBudgets:
         self._closed = False
 
     def limited(self, accounts: Mapping[Scope, Account]) -> dict[Scope, Account]:
-        """Those of the accounts that have a limit."""
+        """The accounts that have a limit."""
         return {scope: account for scope, account in accounts.items() if scope in self._limits}
 
     def check(self, accounts: Mapping[Scope, Account]) -> None:

@@ -11,7 +11,7 @@ def kept_from_repair(text: str) -> str:
 
     livekit-agents repairs invalid JSON. Slips of writing, such as quotes of another kind, leave
     no doubt about what is meant. The end of arguments that were cut off does (`{"amount": 1` may
-    have been 100), and so do several objects, of which the last one would count. A JSON string is
+    have been 100), and so do several objects: the last one would count. A JSON string is
     no object, so the model gets an error.
     """
     return json.dumps(text) if _is_doubtful(text.strip()) else text

@@ -74,7 +74,7 @@ class Leaving:
             left = self._time.by - rest - asyncio.get_running_loop().time()
             await asyncio.wait((task,), timeout=max(0.0, left))
         if not task.done():
-            logger.warning("%s: not over in time, the agent leaves meanwhile", name)
+            logger.warning("%s did not end in time, the agent leaves meanwhile", name)
             self._behind.append(task)
             task.add_done_callback(partial(_report, name))
         else:

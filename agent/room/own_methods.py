@@ -20,8 +20,8 @@ def own_methods(
     people: People,
     backend: Backend,
 ) -> list[Tool]:
-    """Those of the history, of messages, of parts and of the shared state; `setListening` where the
-    room may have a voice."""
+    """The methods of the history, of messages, of parts and of the shared state, and `setListening`
+    if the room may have a voice."""
     methods = [
         *room_methods(control, backend),
         control.part_actions.method(),

@@ -154,7 +154,7 @@ class EventRouter:
 
 
 class _Subscriptions:
-    """Those who wait for events on one loop."""
+    """The waiters for events on one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -148,8 +148,8 @@ def realtime_session(agent: Agent) -> llm.RealtimeSession[Any] | None:
 
 
 def clear_sound(session: AgentSession[Any]) -> None:
-    """Has the service of a session forget the sound that was not committed, as
-    AgentSession.clear_user_turn does. Other models have heard nothing."""
+    """Clears the uncommitted sound at a session's service, as AgentSession.clear_user_turn does.
+    Other models have received none."""
     try:
         agent = session.current_agent
     except RuntimeError:

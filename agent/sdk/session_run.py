@@ -120,8 +120,8 @@ async def _close(activity: AgentActivity) -> None:
         async with asyncio.timeout(CLOSED_WITHIN):
             await activity.aclose()
     except Exception as error:
-        # The boundary around plugins, as above all else: why it did not begin is told.
-        logger.warning("agent that could not begin, left: %s", type(error).__name__)
+        # The boundary around plugins: the caller raises the error that kept it from beginning.
+        logger.warning("agent that failed to start did not close: %s", type(error).__name__)
 
 
 def is_running(session: AgentSession[Any]) -> bool:

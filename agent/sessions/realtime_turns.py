@@ -18,7 +18,7 @@ SOUND_WITHIN: Final = 2.0
 
 
 class RealtimeTurns:
-    """Has a realtime model answer messages.
+    """Passes messages to a realtime model and returns its answers.
 
     Its session keeps its context at the service, and hears what people say. While a spoken turn is
     answered, its sound is in that context, and its words before and after: sound has no author, and

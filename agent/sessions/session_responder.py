@@ -114,7 +114,8 @@ class SessionResponder:
         except Exception as error:
             # The boundary around the app's function, and its agent.
             logger.exception(
-                "agent not made; the next message is answered with an error: %s", self._name
+                "agent could not be created; the next message is answered with an error: %s",
+                self._name,
             )
             self._failure = error
             return
@@ -201,7 +202,9 @@ class SessionResponder:
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await session.aclose()
         except TimeoutError:
-            logger.warning("session of the agent %s did not end in time, left", self._name)
+            logger.warning(
+                "session of the agent %s did not end in time, leaving it behind", self._name
+            )
         except Exception:  # The boundary around its plugins, and the app's own session.
             logger.exception("session of the agent %s failed to end", self._name)
         finally:
@@ -209,7 +212,7 @@ class SessionResponder:
 
     @property
     def _instructions(self) -> str | None:
-        """Those of a Persona, as they are now; None: a livekit Agent has its own."""
+        """The current ones of a Persona; None: a livekit Agent has its own."""
         maker = self._parts.makers.get(self._name)
         is_persona = maker is not None and maker.of_persona
         return self._parts.persona.assistant.instructions if is_persona else None

@@ -110,8 +110,8 @@ class SessionResponse:
         return self._work.exception() or self._error()
 
     def _trouble(self) -> Exception | None:
-        """Of a service that ended the answer: it ends for the session as if it were whole, or
-        interrupted. A service has other troubles as well, such as what it is told too late."""
+        """The error of a service that ended the answer, which looks complete or interrupted to the
+        session. Not every error ends an answer; a message that comes too late does not."""
         trouble = self._find_trouble()
         if trouble is None or self._stopped is not None:
             return None

@@ -156,7 +156,7 @@ async def _run(
         raise
     except Exception as error:
         # The other runs go on, and their results count.
-        logger.exception("a run of %s broke off", scenario.name)
+        logger.exception("run of scenario %s failed", scenario.name)
         talk.problems.append(f"it broke off: {error!r}")
     return Run(
         scenario.name,

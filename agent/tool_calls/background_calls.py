@@ -232,7 +232,7 @@ class BackgroundCalls:
         self.follow(call)
 
     def keep(self, call: BackgroundCall) -> None:
-        """Has a call made again by the next worker, until its result is told."""
+        """Stores a call, so that the next worker repeats it unless its result was reported."""
         caller = call.origin.caller
         self.lasting.keep(
             KeptCall(
@@ -285,10 +285,10 @@ class BackgroundCalls:
         return _task_tools(cancellable) if cancellable() else []
 
     async def aclose(self, *, is_over: bool) -> None:
-        """Cancels the calls that run; nobody is told. No other one goes on in the background.
+        """Cancels the running calls without a report, and starts no further ones.
 
         Args:
-            is_over: no agent comes after this one, who would make them again.
+            is_over: no other agent follows that would repeat them.
         """
         self._is_closed = True
         self.report = None

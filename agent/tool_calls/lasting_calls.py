@@ -28,7 +28,7 @@ MAX_ATTEMPTS: Final = 3
 """Restarts after which a call is not made again: perhaps it is their cause."""
 
 WRITTEN_WITHIN: Final = 2.0
-"""Seconds that the last writes have when the agent leaves, or its room was made anew."""
+"""Seconds for the last writes when the agent leaves, or its room is created again."""
 
 RETRIED_AFTER: Final = 20.0
 """Seconds after which a call is tried once more that was another room's, or that the database
@@ -66,7 +66,9 @@ class LastingCalls:
     def keep(self, call: KeptCall) -> None:
         """A call goes on in the background; the next worker makes it again."""
         if len(call.arguments) > MAX_ARGUMENTS:
-            logger.warning("call of %s does not survive: its arguments are long", call.tool)
+            logger.warning(
+                "call of %s will not survive a restart: its arguments are too long", call.tool
+            )
             return
         self._write(self._history.made_calls.keep(call))
 
@@ -94,7 +96,7 @@ class LastingCalls:
             self.drop(key)
 
     async def move(self, sid: str) -> None:
-        """The agent is in another room of the same name, which the server has made anew."""
+        """Moves the calls to the room that the server has created again under the same name."""
         former, self.sid = self.sid, sid
         if self._is_used and former != sid:
             # After what was noted for the former one; writes take effect in their order.
@@ -102,8 +104,8 @@ class LastingCalls:
             await asyncio.wait((self._write(move),), timeout=WRITTEN_WITHIN)
 
     def resume(self, make: Callable[[KeptCall], Awaitable[bool]]) -> None:
-        """Has the calls made again that a former worker left, once the database can be used. To be
-        called where a tool survives.
+        """Repeats the calls that a former worker left, once the database is available. Call it only
+        if a tool survives.
 
         Args:
             make: says whether this room makes the call, or has dropped it; may raise HistoryError.
@@ -128,7 +130,7 @@ class LastingCalls:
                         self._write(self._history.made_calls.drop_free(key, self.sid))
                 await self._writes.ended()
         except (HistoryError, TimeoutError) as error:
-            logger.warning("it is not noted which calls survive: %s", error or "it takes too long")
+            logger.warning("surviving calls not stored: %s", error or "it takes too long")
         await self._writes.aclose()
 
     async def _resume(self, make: Callable[[KeptCall], Awaitable[bool]]) -> None:
@@ -164,7 +166,7 @@ class LastingCalls:
             try:
                 is_settled = await self._was_told(call) or await make(call)
             except HistoryError as error:
-                logger.warning("call of %s could not be made again: %s", call.tool, error)
+                logger.warning("call of %s not repeated after a restart: %s", call.tool, error)
                 is_settled = False
             if is_settled:
                 self._waiting.remove(call.key)
@@ -186,7 +188,7 @@ class LastingCalls:
             try:
                 await write
             except HistoryError as error:
-                logger.warning("it is not noted which calls survive a restart: %s", error)
+                logger.warning("surviving calls not stored: %s", error)
 
         return self._writes.start(attempt(), name="note of a call in the background")
 

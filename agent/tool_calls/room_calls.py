@@ -118,11 +118,14 @@ class RoomCalls:
                     return False
                 tool = next((each for each in self._toolbox if each.name == kept.tool), None)
                 if tool is None or not tool.survives or is_late(kept, tool.timeout):
-                    logger.warning("call of %s is not made again: too late, or gone", kept.tool)
+                    logger.warning(
+                        "call of %s not repeated after a restart: too late, or its tool is gone",
+                        kept.tool,
+                    )
                     self.background.lasting.drop(kept.key)
                     return True
                 caller = await self.callers.find(kept.identity, kept.name)
-                logger.info("call of %s is made again", kept.tool)
+                logger.info("repeating the call of %s after a restart", kept.tool)
                 self.calls.make_again(self.background, tool, kept, caller)
                 return True
 

@@ -208,7 +208,7 @@ class ToolCalls:
     async def _again(self, call: BackgroundCall) -> str:
         tool, turn = call.tool, call.origin
         if call.attempt > MAX_ATTEMPTS:
-            raise Unavailable("It was interrupted too often, and is not made again")
+            raise Unavailable("It was interrupted too often and will not be repeated")
         identity = turn.caller.identity
         to = identity if turn.private else None
         notices = CallNotices(self._notices, tool.name, to=to, answers=turn, call_id=call.call_id)

@@ -1,4 +1,4 @@
-"""SpeechUse: who is told for how long a room's speech services were used."""
+"""SpeechUse: reports how long a room used its speech services."""
 
 from __future__ import annotations
 

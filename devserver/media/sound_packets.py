@@ -28,7 +28,7 @@ class SoundPackets:
         self._map = extensions
         self._mid = mid
         self._packed: dict[tuple[bool, int] | None, bytes] = {}
-        """By the level of sound, of which there are 257: the extensions with their header."""
+        """The extensions with their header, for each of the 257 levels of sound."""
 
     def pack(
         self, packet: RtpPacket, *, payload_type: int, sequence_number: int, payload: bytes

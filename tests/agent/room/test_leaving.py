@@ -37,7 +37,7 @@ async def test_each_step_has_its_turn_while_the_process_closes(
     await leaving.aclose()
     assert done == ["state"]
     assert caplog.messages == [
-        "the app: not over in time, the agent leaves meanwhile",
+        "the app did not end in time, the agent leaves meanwhile",
         "the accounts failed while the agent left",
     ]
 
@@ -83,7 +83,7 @@ async def test_the_failure_of_a_step_that_was_left_behind_is_logged(
     free.set()
     await leaving.aclose()
     assert caplog.messages == [
-        "the app: not over in time, the agent leaves meanwhile",
+        "the app did not end in time, the agent leaves meanwhile",
         "the app failed while the agent left",
     ]
 
