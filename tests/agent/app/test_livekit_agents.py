@@ -374,6 +374,6 @@ async def test_a_failing_factory_is_an_error_for_the_sender(
     alice = await enter("alice", worker=worker)
     failed = await alice.ask("Hello")
     assert failed.finish_reason == "error"
-    assert "agent not made" in caplog.text
+    assert "agent could not be created" in caplog.text
     model.script(Reply("Here I am."))
     assert (await alice.ask("Hello")).text == "Here I am."
