@@ -114,8 +114,7 @@ class SessionResponder:
         except Exception as error:
             # The boundary around the app's function, and its agent.
             logger.exception(
-                "agent could not be created; the next message is answered with an error: %s",
-                self._name,
+                "agent could not be created; its next message gets an error: %s", self._name
             )
             self._failure = error
             return
@@ -202,9 +201,7 @@ class SessionResponder:
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await session.aclose()
         except TimeoutError:
-            logger.warning(
-                "session of the agent %s did not end in time, leaving it behind", self._name
-            )
+            logger.warning("session of the agent %s left, it did not end in time", self._name)
         except Exception:  # The boundary around its plugins, and the app's own session.
             logger.exception("session of the agent %s failed to end", self._name)
         finally:
