@@ -42,7 +42,6 @@ class HalfOpenConnections:
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.cancel()
-            await asyncio.wait((watch,))
 
     @property
     def first_requests(self) -> Callable[..., Awaitable[web.StreamResponse]]:

@@ -107,8 +107,7 @@ class WorkerServer(SdkServer):
         faulthandler.cancel_dump_traceback_later()
 
     def end_stuck(self) -> NoReturn:
-        """Ends the process, a loop of which is stuck, with status 1: what each of its threads does
-        goes to stderr."""
+        """Dumps the stack of each thread to stderr and exits with status 1, for a stuck loop."""
         logging.shutdown()
         faulthandler.dump_traceback()
         os._exit(1)

@@ -59,14 +59,17 @@ def more(report: Report) -> Iterator[bytes]:
     """300 MB, a bit after the other: a busy machine takes seconds for all."""
     for _ in range(30):
         yield b"x" * 10 * 2**20
-        for loop in LOOPS:
-            report.beat(loop)
+        beat(report)
+
+
+def beat(report: Report) -> None:
+    for loop in LOOPS:
+        report.beat(loop)
 
 
 def begin(report: Report) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
-    for loop in LOOPS:
-        report.beat(loop)
+    beat(report)
     report.registered = True
     metrics.use(report.metrics)
     metrics.MESSAGES.add("stream", by=3)
@@ -77,8 +80,7 @@ def begin(report: Report) -> None:
 def beat_until_told(report: Report) -> int:
     """Beats until a signal comes, and returns that."""
     while (told := signal.sigtimedwait(TOLD, 0.05)) is None:
-        for loop in LOOPS:
-            report.beat(loop)
+        beat(report)
     return told.si_signo
 
 
